@@ -84,7 +84,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
     );
     const { maxMessages, maxBytes } = options.outbox ?? core.outgoing.window;
     Object.assign(core.outgoing.window, { maxMessages, maxBytes });
-    this.#host = new SessionHost(this, core, { ...options, codecs, traffic, stores: stores?.writes });
+    this.#host = new SessionHost(this, core, { ...options, codecs }, { ...options, traffic, stores: stores?.writes });
   }
 
   /**

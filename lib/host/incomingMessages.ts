@@ -50,9 +50,12 @@ export class IncomingMessages implements DeliverySession {
   /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
   #held: (readonly [message: Message, number: number, progress: Progress | undefined])[] | undefined = [];
 
-  constructor(host: IncomingHost, options: EndpointOptions, emit: (message: Message) => void) {
-    this.canWrite = options.inbox !== undefined;
-    this.keep = keepOf(options);
+  /** @param keep Stores a dead letter in the store of the wire. */
+  constructor(host: IncomingHost, options: EndpointOptions, keep: DeliverySession['keep'], emit: (message: Message) => void) {
+    const { inbox, deadLetters } = options;
+    this.canWrite = inbox !== undefined;
+    // An inbox may store dead letters together with its progress.
+    this.keep = inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
     this.#host = host;
     this.#options = options;
     this.#emit = emit;
@@ -138,9 +141,4 @@ export class IncomingMessages implements DeliverySession {
       );
     store();
   }
-}
-
-/** An inbox may store dead letters together with its progress. */
-function keepOf({ inbox, deadLetters, keep }: EndpointOptions): DeliverySession['keep'] {
-  return inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
 }

@@ -16,10 +16,15 @@ import { guard } from '../internal/guard.js';
 import type { PendingStatus, Receipt, ReceiptStatus } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
-import type { MessageStep, OutgoingMessages } from '../session/sessionEvents.js';
+import type { MessageStep, OutgoingMessages, SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
 import { encodeErrorOf } from './hostCodec.js';
 
 type OutcomeEvent = Extract<SessionEvent, { readonly kind: 'outcome' }>;
+
+/** The host that takes the events. */
+interface Reporting {
+  report(event: ReportedEvent): void;
+}
 
 /**
  * Reports the steps of the messages that a session sends. It is the `begun` event of the session.
@@ -28,10 +33,12 @@ export class OutgoingReporter implements OutgoingMessages {
   readonly kind = 'begun';
   readonly #outgoing: Outgoing;
   readonly #options: EndpointOptions;
+  readonly #host: Reporting;
 
-  constructor(outgoing: Outgoing, options: EndpointOptions) {
+  constructor(outgoing: Outgoing, options: EndpointOptions, host: Reporting) {
     this.#outgoing = outgoing;
     this.#options = options;
+    this.#host = host;
   }
 
   get pending(): ReadonlyMap<string, Message> {
@@ -113,15 +120,16 @@ export class OutgoingReporter implements OutgoingMessages {
     }
   }
   #giveUp(message: Message, error: RxwireError, status: ReceiptStatus): void {
-    const { onDead = noop, report = noop } = this.#options;
+    const { onDead = noop } = this.#options;
+    const host = this.#host;
     this.#report({ id: message.id, status, error });
-    report({ kind: 'error', error });
+    host.report({ kind: 'error', error });
     guard(
       () => onDead(message, error),
-      (cause) => report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
+      (cause) => host.report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
     );
   }
   #report(receipt: Receipt): void {
-    this.#options.report?.({ kind: 'receipt', receipt });
+    this.#host.report({ kind: 'receipt', receipt });
   }
 }

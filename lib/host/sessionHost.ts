@@ -1,5 +1,4 @@
-import { Subscription, type SchedulerLike } from 'rxjs';
-import type { Codec } from '../codec/codec.js';
+import { noop, Subscription, type SchedulerLike } from 'rxjs';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
 import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { SessionCore } from '../core/sessionCore.js';
@@ -11,28 +10,18 @@ import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { countFrame, type ByteCounts } from '../session/byteCounts.js';
 import { sizeError } from '../session/encoding.js';
-import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
+import { DEFAULTS } from '../session/endpointOptions.js';
 import { waitIn } from '../session/waitIn.js';
 import { tellFailed, type Outcome } from '../session/receive/delivery.js';
 import type { Wait } from '../session/waitIn.js';
-import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
+import type { Report, SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
 import { callCodec } from './hostCodec.js';
+import type { HostOptions, HostSide } from './hostOptions.js';
 import type { HostConnection, HostOwner } from './hostOwner.js';
 import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
 import type { StoreWrites } from './storeWrites.js';
-
-export interface HostOptions extends EndpointOptions {
-  /** The codecs of this side, the best first. */
-  readonly codecs: readonly Codec[];
-  /** Runs the host. @default a loop of its own */
-  readonly loop?: SessionLoop;
-  /** Runs the writes of the session. @default the session has no stores */
-  readonly stores?: StoreWrites | undefined;
-  /** Counts the bytes of frames. @default not counted */
-  readonly traffic?: ByteCounts | undefined;
-}
 
 /**
  * Runs one side of a session: passes inputs to the core, and handles its outputs. All frames that
@@ -47,15 +36,16 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   onEmpty: (() => void) | undefined;
   readonly #owner: HostOwner;
   readonly #options: HostOptions;
+  readonly #report: Report;
+  readonly #traffic: ByteCounts | undefined;
   readonly #scheduler: SchedulerLike;
   readonly #maxFrame: number;
   readonly #reporter: OutgoingReporter;
   readonly #loop: SessionLoop;
   isScheduled = false;
   wakesAt = Infinity;
-  /** Ends with the session. */
-  readonly #life = new Subscription();
-  readonly #wait: Wait = waitIn(this.#life);
+  /** Ends with the session. Created when the session waits for the first time. */
+  #life: Subscription | undefined;
   readonly #stores: StoreWrites | undefined;
   /** Called once, when the session has ended and all outcomes are known. */
   #onFinished: (() => void) | undefined;
@@ -65,9 +55,10 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
-  constructor(owner: HostOwner, core: Core, options: HostOptions) {
-    const { scheduler = DEFAULTS.scheduler, stores, microtask } = options;
-    const { loop = new SessionLoop(scheduler, microtask), isWatched = always, followsSteps = always } = options;
+  constructor(owner: HostOwner, core: Core, options: HostOptions, side: HostSide) {
+    const { scheduler = DEFAULTS.scheduler, microtask } = options;
+    const { loop = new SessionLoop(scheduler, microtask), stores, report = noop } = side;
+    const { isWatched = always, followsSteps = always } = side;
     this.core = core;
     this.#owner = owner;
     this.#options = options;
@@ -76,14 +67,23 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     core.outgoing.isWatched = isWatched;
     core.outgoing.followsSteps = followsSteps;
     this.#maxFrame = options.maxFrame ?? DEFAULTS.maxFrame;
-    this.messages = new IncomingMessages(this, options, (message) => owner.emit(message));
+    this.#report = report;
+    this.#traffic = side.traffic;
+    this.messages = new IncomingMessages(this, options, side.keep, (message) => owner.emit(message));
     this.#stores = stores;
     if (stores) stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
-    this.#reporter = new OutgoingReporter(core.outgoing, options);
+    this.#reporter = new OutgoingReporter(core.outgoing, options, this);
     this.report(this.#reporter);
-    this.#life.add(stores?.watch(this));
+    if (stores) this.#lifetime().add(stores.watch(this));
   }
 
+  #lifetime(): Subscription {
+    return (this.#life ??= new Subscription());
+  }
+  /** Waits for a result until the session ends. */
+  get wait(): Wait {
+    return waitIn(this.#lifetime());
+  }
   /** The name of the codec that both sides have agreed on, or the best one. */
   get codecName(): string {
     return (this.core.outgoing.codec ?? this.#options.codecs[0])?.name ?? '';
@@ -96,7 +96,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     return this.#connection !== undefined;
   }
   report(event: ReportedEvent): void {
-    this.#options.report?.(event);
+    this.#report(event);
   }
 
   complain(error: RxwireError): void {
@@ -138,7 +138,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.giveUp();
     this.#stores?.abandon();
     this.#loop.remove(this);
-    this.#life.unsubscribe();
+    this.#lifetime().unsubscribe();
   }
 
   // ---- The connection
@@ -160,8 +160,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     if (!this.#connection) return;
     const { core } = this;
     const now = this.#scheduler.now();
-    const { traffic } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesReceived', frame, now);
+    if (this.#traffic) countFrame(this.#traffic, 'bytesReceived', frame, now);
     const tooLarge = frame.length * 3 > this.#maxFrame ? sizeError(frame, this.#maxFrame) : undefined;
     if (tooLarge) {
       this.closeWith(tooLarge);
@@ -197,8 +196,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now), this.now);
   }
   #send(connection: HostConnection, frame: Frame, now: number): void {
-    const { traffic } = this.#options;
-    if (traffic) countFrame(traffic, 'bytesSent', frame, now);
+    if (this.#traffic) countFrame(this.#traffic, 'bytesSent', frame, now);
     connection.send(frame);
   }
 
@@ -257,8 +255,8 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#handleEvents();
         if (outputs.effects !== NONE)
           for (const effect of outputs.takeEffects())
-            if ('codec' in effect) callCodec(effect, this, this.#wait);
-            else this.#stores?.run(effect, this, this.#wait);
+            if ('codec' in effect) callCodec(effect, this, this.wait);
+            else this.#stores?.run(effect, this, this.wait);
       } while (outputs.events !== NONE || outputs.effects !== NONE);
     } finally {
       this.#isHandling = false;
@@ -288,7 +286,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#deliver(event.message, event.number, event.progress);
         break;
       case 'undecodable':
-        this.messages.reject(event, this.#wait);
+        this.messages.reject(event, this.wait);
         break;
       case 'sent':
       case 'stored':

@@ -1,30 +1,34 @@
-import { catchError, defer, EMPTY, finalize, merge, mergeAll, ReplaySubject, Subject, takeUntil, tap, type Observable } from 'rxjs';
+import { once } from './once.js';
 
 /**
- * Limits the number of concurrent subscriptions; the others wait in order. Unsubscribing gives up
- * the place.
+ * Limits the number of jobs that run at once; the others wait in order. Returns a function that
+ * takes the start of a job, which must not throw, and returns the function that ends the job, or
+ * gives up its place.
  */
-export function createSemaphore(concurrency: number): <T>(source: Observable<T>) => Observable<T> {
-  const jobs$ = new Subject<Observable<unknown>>();
-  jobs$.pipe(mergeAll(concurrency)).subscribe();
+export function createSemaphore(concurrency: number): (start: () => void) => () => void {
+  const waiting = new Set<{ readonly start: () => void }>();
+  let running = 0;
+  let isStarting = false;
+  const startNext = (): void => {
+    // A loop in place of a recursion: each job may end while it starts.
+    if (isStarting) return;
+    isStarting = true;
+    for (const job of waiting) {
+      if (running >= concurrency) break;
+      waiting.delete(job);
+      running++;
+      job.start();
+    }
+    isStarting = false;
+  };
 
-  return <T>(source: Observable<T>) =>
-    defer(() => {
-      const result$ = new Subject<T>();
-      const left$ = new ReplaySubject<void>(1);
-      const job$ = source.pipe(
-        tap({
-          next: (value) => result$.next(value),
-          error: (error) => result$.error(error),
-          complete: () => result$.complete(),
-        }),
-        takeUntil(left$),
-        catchError(() => EMPTY),
-      );
-      const enter$ = defer(() => {
-        jobs$.next(job$);
-        return EMPTY;
-      });
-      return merge(result$, enter$).pipe(finalize(() => left$.next()));
+  return (start) => {
+    const job = { start };
+    waiting.add(job);
+    startNext();
+    return once(() => {
+      if (!waiting.delete(job)) running--;
+      startNext();
     });
+  };
 }

@@ -1,27 +1,19 @@
-import { Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
+import { noop, type Observer, type SchedulerLike } from 'rxjs';
 import type { WebSocket } from 'ws';
 import { ConnectionLostError } from '../errors.js';
 import { createRateDetector } from '../internal/rateDetector.js';
+import { reportUncaught } from '../internal/reportUncaught.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
 import { bytesOf, closeFor, explainClose } from './guardedSocket.js';
-import type { Frame, Link } from './link.js';
+import type { Frame } from './link.js';
+import type { LinkConnection } from './linkConnection.js';
 import type { SocketOptions } from './socket.js';
 import { createStallCheck } from './stallCheck.js';
 
-/**
- * Creates a link over an open socket that a server has accepted. The link can be subscribed to
- * once. It does not use `rxjs-websockets`, which would take 16 KiB for each of thousands of
- * connections.
- */
-export function acceptedSocket(socket: ServerSocket, options: Omit<SocketOptions, 'openTimeout'> = {}): Link<Frame> {
-  return (outgoing) =>
-    new Observable((to) => {
-      new AcceptedSocket(socket, to, options).begin(outgoing);
-    });
-}
+export type AcceptedSocketOptions = Omit<SocketOptions, 'openTimeout'>;
 
-/** The part of a socket of `ws` that the link uses. */
+/** The part of a socket of `ws` that the connection uses. */
 export type ServerSocket = Pick<WebSocket, 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause' | 'resume'> & {
   on(event: string, listener: (...given: never[]) => void): unknown;
 };
@@ -53,9 +45,19 @@ function onClose(this: WithReceiver, code: number, reason: Buffer): void {
   this[RECEIVER].closed(code, reason.toString());
 }
 
-class AcceptedSocket implements Observer<Frame>, Unsubscribable {
+/**
+ * A connection over an open socket that a server has accepted. It does not use `rxjs-websockets`,
+ * which would take 16 KiB for each of thousands of connections.
+ */
+export class AcceptedSocket implements LinkConnection {
   failure: unknown;
+  readonly #socket: ServerSocket;
+  readonly #options: AcceptedSocketOptions;
+  #to!: Observer<Frame>;
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
+  /** Whether this side has completed the connection: then it sends nothing more. */
+  #isComplete = false;
+  #isOver = false;
   /** Created at the first ping or pong. */
   #isTooOften: (() => boolean) | undefined;
   /** The size of the frames that arrived since the socket was last paused, in bytes. */
@@ -67,74 +69,95 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   /** Created when bytes wait for the peer. */
   #checkStall: (() => void) | undefined;
 
-  constructor(
-    private readonly socket: ServerSocket,
-    private readonly to: Subscriber<Frame>,
-    private readonly options: Omit<SocketOptions, 'openTimeout'>,
-  ) {}
+  constructor(socket: ServerSocket, options: AcceptedSocketOptions = {}) {
+    this.#socket = socket;
+    this.#options = options;
+  }
 
-  begin(outgoing: Observable<Frame>): void {
-    const { socket, to } = this;
+  begin(to: Observer<Frame>): void {
+    const socket = this.#socket;
+    this.#to = to;
     (socket as unknown as WithReceiver)[RECEIVER] = this;
     socket.on('message', onMessage);
     socket.on('ping', onControl);
     socket.on('pong', onControl);
     socket.on('error', onError);
     socket.on('close', onClose);
-    to.add(outgoing.subscribe(this));
-    to.add(this);
   }
 
   receive(frame: Frame): void {
-    if (this.to.closed) this.#ignore();
-    else {
-      const begun = this.#scheduler.now();
-      this.to.next(frame);
-      this.#spent += this.#scheduler.now() - begun;
-      this.#read += frame.length;
-      if (this.#read >= MAX_READ) this.#yield();
+    if (this.#isOver) {
+      this.#ignore();
+      return;
     }
+    const begun = this.#scheduler.now();
+    try {
+      this.#to.next(frame);
+    } catch (error) {
+      reportUncaught(error);
+    }
+    this.#spent += this.#scheduler.now() - begun;
+    this.#read += frame.length;
+    if (this.#read >= MAX_READ) this.#yield();
   }
 
   /** Handles a ping, which `ws` answers, or a pong. The rate of both is limited. */
   control(): void {
-    if (this.to.closed) {
+    if (this.#isOver) {
       this.#ignore();
       return;
     }
     this.#isTooOften ??= createRateDetector(MAX_CONTROLS, CONTROLS_IN, this.#scheduler);
-    if (this.#isTooOften()) this.error(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many pings'));
+    if (this.#isTooOften()) this.#fail(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many pings'));
   }
 
   closed(code: number, reason: string): void {
     const error = explainClose({ code, reason, wasClean: code !== ABNORMAL }, this.failure);
-    if (error) this.to.error(error);
-    else this.to.complete();
+    if (error) this.#fail(error);
+    else this.#end(() => this.#to.complete());
   }
 
   next(frame: Frame): void {
-    if (this.to.closed) return;
+    if (this.#isOver || this.#isComplete) return;
     try {
       this.#check();
-      this.socket.send(frame);
+      this.#socket.send(frame);
     } catch (error) {
       this.error(error);
     }
   }
 
   error(error: unknown): void {
-    if (error instanceof ConnectionLostError) this.#goodbye = [error.closeCode, error.reason];
-    this.to.error(error);
+    if (!this.#isComplete) this.#fail(error);
   }
 
   complete(): void {
-    this.socket.close(NORMAL);
+    if (this.#isOver || this.#isComplete) return;
+    this.#isComplete = true;
+    this.#socket.close(NORMAL);
   }
 
   unsubscribe(): void {
+    this.#end(noop);
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof ConnectionLostError) this.#goodbye = [error.closeCode, error.reason];
+    this.#end(() => this.#to.error(error));
+  }
+
+  /** Tells the receiver of the end, then closes the socket. */
+  #end(notify: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    try {
+      notify();
+    } catch (error) {
+      reportUncaught(error);
+    }
     // A peer that reads too slowly would not read a close frame either.
-    if (this.#goodbye[0] === SLOW_READER) this.socket.terminate();
-    else closeFor(this.socket, ...this.#goodbye);
+    if (this.#goodbye[0] === SLOW_READER) this.#socket.terminate();
+    else closeFor(this.#socket, ...this.#goodbye);
   }
 
   /**
@@ -144,10 +167,10 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
   #yield(): void {
     const spent = this.#spent;
     this.#read = this.#spent = 0;
-    this.socket.pause();
+    this.#socket.pause();
     // A closed connection reads on, too: the close frame of the peer follows.
     const resume = (): void => {
-      if (this.#late < MAX_LATE) this.socket.resume();
+      if (this.#late < MAX_LATE) this.#socket.resume();
     };
     if (spent >= LONG) this.#scheduler.schedule(resume, 3 * spent);
     // eslint-disable-next-line no-restricted-globals -- a timer would leave the socket idle for 1 ms
@@ -160,17 +183,17 @@ class AcceptedSocket implements Observer<Frame>, Unsubscribable {
    */
   #ignore(): void {
     if (++this.#late !== MAX_LATE) return;
-    this.socket.pause();
-    this.#scheduler.schedule(() => this.socket.terminate(), LAST_MOMENT);
+    this.#socket.pause();
+    this.#scheduler.schedule(() => this.#socket.terminate(), LAST_MOMENT);
   }
 
   get #scheduler(): SchedulerLike {
-    return this.options.scheduler ?? steadyScheduler();
+    return this.#options.scheduler ?? steadyScheduler();
   }
 
   #check(): void {
-    if (!this.#checkStall && this.socket.bufferedAmount > 0) {
-      this.#checkStall = createStallCheck(this.options, this.#scheduler, () => this.socket.bufferedAmount);
+    if (!this.#checkStall && this.#socket.bufferedAmount > 0) {
+      this.#checkStall = createStallCheck(this.#options, this.#scheduler, () => this.#socket.bufferedAmount);
     }
     this.#checkStall?.();
   }

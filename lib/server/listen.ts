@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
-import { defer, map, merge, NEVER, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, map, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer } from 'ws';
 import { assertPositive } from '../internal/assert.js';
 import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnown.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
-import { acceptedSocket } from '../link/acceptedSocket.js';
+import { AcceptedSocket } from '../link/acceptedSocket.js';
 import { NODE_PATTERN } from '../link/http/httpHeaders.js';
 import type { MessageIn } from '../message/types.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
@@ -13,10 +13,10 @@ import { blockFloods } from './accept/blockFloods.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { AnyWire, Principal, ServerWire } from './principal.js';
-import { guardWires, serve } from './serve.js';
-import { checkServeOptions, SERVE_DEFAULTS, SERVE_OPTIONS, type ServeOptions } from './serverOptions.js';
+import { guardWires, servedWires } from './serve.js';
+import { checkServeOptions, SERVE_DEFAULTS, SERVE_OPTIONS, type ServedSocket, type ServeOptions } from './serverOptions.js';
 import { maxFragments } from './limits/fragmentLimit.js';
-import { accept, upgrades } from './accept/upgrade.js';
+import { acceptUpgrades, type Accepted } from './accept/acceptUpgrades.js';
 
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
   /** The path of the requests of clients. @default '/wire' */
@@ -123,18 +123,17 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     });
     const admission = createAdmission(options, scheduler);
     const onFlood = (address: string): void => admission.charge(address);
-    const sockets$ = upgrades(server, path).pipe(
-      accept(sockets, admission),
-      map(({ socket, request }) =>
-        Object.assign(
-          acceptedSocket(socket, options),
-          { protocol: 'websocket', address: admission.addressOf(request), onFlood },
-          // Only `authenticate` needs the request, which takes as much memory as the rest of an
-          // idle connection.
-          options.authenticate && { request },
-        ),
-      ),
-    );
+    const socketOptions = { ...options, scheduler };
+    const servedSocket = ({ socket, request }: Accepted): ServedSocket => ({
+      connection: new AcceptedSocket(socket, socketOptions),
+      protocol: 'websocket',
+      address: admission.addressOf(request),
+      onFlood,
+      // Only `authenticate` needs the request, which takes as much memory as the rest of an idle
+      // connection.
+      ...(options.authenticate && { request }),
+    });
+    const sockets$ = acceptUpgrades(server, path, sockets, admission).pipe(map(servedSocket));
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
     const requests$ = httpLinks(server, {
       ...options,
@@ -149,8 +148,8 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       maxConnections: options.maxConnections ?? ADMISSION_DEFAULTS.maxConnections,
       isAuthenticated: options.authenticate !== undefined,
     });
-    const links$ = transports.includes('websocket') ? merge(sockets$, requests$) : requests$;
-    return serve<Principal | undefined>(merge(links$, blockFloods(server, admission, scheduler)), {
+    const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
+    return servedWires(links$, {
       ...onlyKnown<ServeOptions<Principal | undefined>>(options, SERVE_OPTIONS),
       endpoint: path,
       shutdown$,

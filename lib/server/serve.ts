@@ -1,16 +1,14 @@
-import { catchError, defer, EMPTY, finalize, merge, mergeMap, NEVER, take, takeUntil, type Observable } from 'rxjs';
+import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { CallbackError } from '../errors.js';
 import { assertKnown } from '../internal/assertKnown.js';
 import { completionOf } from '../internal/completionOf.js';
 import { GuardedObservable } from '../internal/guardedObservable.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
-import { incomingConnections } from './accept/incomingConnection.js';
 import { createRefusalReporter } from './accept/refusalReporter.js';
 import { createAcceptor } from './acceptor.js';
 import { PrincipalWire, type Principal, type ServerWire } from './principal.js';
 import { guardOf } from './subscriberGuard.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
-import { SERVE_DEFAULTS, SERVE_OPTIONS, checkServeOptions, type ServedLink, type ServeOptions } from './serverOptions.js';
+import { SERVE_OPTIONS, checkServeOptions, type ServedLink, type ServedSocket, type ServeOptions } from './serverOptions.js';
 
 export type { ServedLink, ServeOptions } from './serverOptions.js';
 
@@ -36,15 +34,19 @@ export function serve<P extends Principal | undefined = undefined>(
 ): Observable<ServerWire<P>> {
   assertKnown('serve', options, SERVE_OPTIONS);
   checkServeOptions('serve', options);
-  const { helloTimeout = SERVE_DEFAULTS.helloTimeout, scheduler = steadyScheduler(), onRefused, shutdown$ = NEVER } = options;
+  return guardWires(servedWires<P>(links$, options));
+}
 
-  const served$ = defer(() => {
+/** Returns the wires of a server, with options that are valid, for subscribers that do not fail. */
+export function servedWires<P extends Principal | undefined>(
+  links$: Observable<ServedLink | ServedSocket>,
+  options: ServeOptions<P> & { readonly endpoint?: string },
+): Observable<ServerWire<P>> {
+  const { onRefused, shutdown$ = NEVER } = options;
+  // eslint-disable-next-line no-restricted-syntax -- the acceptor of this subscription ends before its links do
+  return new Observable((to) => {
     const refuse = createRefusalReporter(onRefused);
-    const acceptor = createAcceptor(options, refuse);
-    const wires$ = links$.pipe(
-      incomingConnections({ helloTimeout, scheduler, onRefused: refuse }),
-      mergeMap((connection) => acceptor.admit(connection) as Observable<ServerWire<P>>),
-    );
+    const acceptor = createAcceptor(options, refuse, (wire) => to.next(wire as ServerWire<P>));
     const stopped$ = shutdown$.pipe(
       catchError((cause: unknown) => {
         refuse(new CallbackError('shutdown$', cause));
@@ -54,9 +56,10 @@ export function serve<P extends Principal | undefined = undefined>(
       mergeMap(() => completionOf(acceptor.drain())),
     );
     // The acceptor closes first, so that the wires can still send their close codes.
-    return merge(NEVER.pipe(finalize(() => acceptor.close())), wires$).pipe(takeUntil(stopped$));
+    to.add(() => acceptor.close());
+    to.add(stopped$.subscribe({ next: () => to.complete(), error: (error: unknown) => to.error(error) }));
+    if (!to.closed) to.add(links$.subscribe({ next: (link) => acceptor.accept(link), error: (error: unknown) => to.error(error) }));
   });
-  return guardWires(served$);
 }
 
 /**

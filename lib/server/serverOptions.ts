@@ -5,6 +5,7 @@ import type { RxwireError } from '../errors.js';
 import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
+import type { LinkConnection } from '../link/linkConnection.js';
 import { checkOptions, DEFAULTS } from '../session/endpointOptions.js';
 import { PING_INTERVAL } from '../session/endpointOptions.js';
 import { envelopes } from '../envelope/envelopes.js';
@@ -227,6 +228,11 @@ export type ServedLink = Link<Frame> &
       identify: (request: IncomingMessage) => Observable<Principal | undefined>,
     ) => void;
   };
+
+/** A connection that takes the place of a link. */
+export interface ServedSocket extends Pick<ServedLink, 'protocol' | 'address' | 'onFlood' | 'request' | 'onIdentified'> {
+  readonly connection: LinkConnection;
+}
 
 /**
  * @throws {RangeError} When a number is out of range.

@@ -11,6 +11,7 @@ import {
   type Observable,
   type SchedulerLike,
   type Subscription,
+  type Unsubscribable,
 } from 'rxjs';
 import { subscribeContext, type SubscribedPatterns } from '../internal/subscribeContext.js';
 
@@ -23,15 +24,24 @@ export interface WireSubscriptions {
   readonly patterns: readonly (string | RegExp)[];
 }
 
+/** One subscription. */
+interface Present extends Unsubscribable {
+  /** Undefined if it takes all messages. */
+  readonly patterns$: SubscribedPatterns | undefined;
+}
+const NO_ONE: readonly Present[] = [];
+
 /**
  * Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
  */
 export class Subscribers {
-  readonly #present = new Set<readonly [patterns$: SubscribedPatterns | undefined]>();
+  /** An array takes less memory than a Map, and most wires have few subscribers. */
+  #present: readonly Present[] = NO_ONE;
   readonly #microtask: SchedulerLike;
   /** Created when it is first used, as the next one. */
   #changes$: Subject<unknown> | undefined;
   #begun$: Subject<true> | undefined;
+  #onBegun: (() => void) | undefined;
   #hasBegun = false;
   #isOver = false;
 
@@ -49,13 +59,13 @@ export class Subscribers {
 
   /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
-    const patterns: SubscribedPatterns[] = [...this.#present].flatMap(([patterns$]) => patterns$ ?? []);
+    const patterns: SubscribedPatterns[] = this.#present.flatMap(({ patterns$ }) => patterns$ ?? []);
     const latest: (readonly (string | RegExp)[])[] = [];
     const changes = patterns.map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
     // Each emits its patterns at once.
     return merge(of(0), ...changes).pipe(
       skip(changes.length),
-      map(() => ({ count: this.#present.size, patterns: [...new Set(latest.flat())] })),
+      map(() => ({ count: this.#present.length, patterns: [...new Set(latest.flat())] })),
     );
   }
 
@@ -67,22 +77,34 @@ export class Subscribers {
     return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject()))).pipe(observeOn(this.#microtask));
   }
 
+  /** Calls back once, when {@link hasSubscribers} emits true. A later callback replaces it. */
+  whenSubscribed(callback: () => void): void {
+    if (this.#hasBegun) this.#microtask.schedule(callback);
+    else this.#onBegun = callback;
+  }
+
   add(subscription: Subscription): void {
-    const one = [subscribeContext()] as const;
-    this.#present.add(one);
-    this.#changes$?.next(0);
-    subscription.add(() => {
-      this.#present.delete(one);
-      this.#changes$?.next(0);
-    });
+    const one: Present = {
+      patterns$: subscribeContext(),
+      unsubscribe: () => this.#change(this.#present.filter((other) => other !== one)),
+    };
+    this.#change([...this.#present, one]);
+    subscription.add(one);
+    if (this.#hasBegun) return;
     this.#hasBegun = true;
     this.#begun$?.next(true);
-    this.#begun$ = undefined;
+    if (this.#onBegun) this.#microtask.schedule(this.#onBegun);
+    this.#begun$ = this.#onBegun = undefined;
   }
 
   close(): void {
     this.#isOver = true;
     this.#changes$?.next(0);
     this.#changes$?.complete();
+  }
+
+  #change(present: readonly Present[]): void {
+    this.#present = present;
+    this.#changes$?.next(present);
   }
 }

@@ -1,4 +1,4 @@
-import { asapScheduler, Observable, Subject, using, type Observer, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
+import { asapScheduler, Observable, Subject, using, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
 import {
   ConnectionLostError,
   InvalidMessageError,
@@ -30,6 +30,8 @@ export interface WireParts {
   readonly listening: {
     /** Emits true once the wire has had a subscriber. */
     hasSubscribers(): Observable<boolean>;
+    /** Calls back once the wire has had a subscriber. */
+    whenSubscribed(callback: () => void): void;
   };
   /** Returns whether receipts are of use. */
   readonly isWatched: () => boolean;
@@ -70,8 +72,11 @@ export interface WireSetup {
    * @default none is: the wire completes
    */
   readonly isLoss?: (error: Error) => boolean;
-  /** Makes the link for messages. */
-  open(parts: WireParts): Link<Message>;
+  /**
+   * Makes the link for messages; or begins a session without one, whose messages and end go to
+   * `to`. The wire unsubscribes the session when it ends.
+   */
+  open(parts: WireParts, to: Observer<Message>): Link<Message> | (Observer<Message> & Unsubscribable);
 }
 
 /**
@@ -100,10 +105,10 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /** Takes the messages to be sent. */
-  #outgoing: Subscriber<Message> | undefined;
+  #outgoing: Observer<Message> | undefined;
   readonly #traffic = createTraffic();
   readonly #subscribers: Subscribers;
-  #connection: Subscription | undefined;
+  #connection: Unsubscribable | undefined;
   #isOver = false;
   readonly #stateTracker: StateTracker;
   /** Each of these is created when it is first used. */
@@ -147,15 +152,15 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.#subscribers = new Subscribers(microtask);
     this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
 
-    const link = setup.open({
+    const parts: WireParts = {
       listening: this.#subscribers,
       isWatched: () => this.#receipts$?.observed || !!this.#receiptTracker?.ends || !!this.#receiptTracker?.followers.size,
       followsSteps: () => this.#receipts$?.observed || (!!this.#receiptTracker?.followsSteps && this.#receiptTracker.followers.size > 0),
       traffic: this.#traffic,
       report: this.#report,
       keep: this.#keep,
-    });
-    const connection = link(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe({
+    };
+    const to: Observer<Message> = {
       next: (message) => {
         this.#traffic.messagesReceived++;
         if (this.#leavesUnacked) claim(message)?.abandon();
@@ -174,9 +179,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
         this.#end('disconnected', NORMAL);
         super.complete();
       },
-    });
-    if (this.#isOver) connection.unsubscribe();
-    else this.#connection = connection;
+    };
+    const opened = setup.open(parts, to);
+    if (typeof opened === 'function')
+      this.#connection = opened(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe(to);
+    else this.#connection = this.#outgoing = opened;
+    if (this.#isOver) this.#connection.unsubscribe();
   }
 
   /**

@@ -10,7 +10,8 @@ import type { SessionOptions } from '../../lib/core/sessionTypes.js';
 import { HostCodec } from '../../lib/host/hostCodec.js';
 import { sessionDefaults } from '../../lib/host/sessionDefaults.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../../lib/host/hostOwner.js';
-import { SessionHost, type HostOptions } from '../../lib/host/sessionHost.js';
+import type { HostOptions, HostSide } from '../../lib/host/hostOptions.js';
+import { SessionHost } from '../../lib/host/sessionHost.js';
 import type { Frame } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -40,9 +41,9 @@ class Side<Core extends SessionCore> implements HostOwner, HostConnection {
   closedWith: readonly [code: number | undefined, reason: string | undefined] | undefined;
   onMessage: (message: Message) => void = () => undefined;
 
-  constructor(core: Core, scheduler: VirtualTimeScheduler, options: Partial<HostOptions> = {}) {
+  constructor(core: Core, scheduler: VirtualTimeScheduler, options: Partial<HostOptions & HostSide> = {}) {
     const report = (event: SessionEvent): void => void this.events.push(event);
-    this.host = new SessionHost(this, core, { codecs: [json()], scheduler, microtask: scheduler, report, ...options });
+    this.host = new SessionHost(this, core, { codecs: [json()], scheduler, microtask: scheduler, ...options }, { report, ...options });
     this.host.messages.open();
   }
   emit(message: Message): void {
@@ -64,7 +65,7 @@ class Side<Core extends SessionCore> implements HostOwner, HostConnection {
   }
 }
 
-function pair(options: Partial<HostOptions> = {}) {
+function pair(options: Partial<HostOptions & HostSide> = {}) {
   const scheduler = new VirtualTimeScheduler(undefined, 100);
   const clientCore = new ClientCore(coreOptions('to-server', options), new ClientIdentity(CLIENT.pid));
   const client = new Side(clientCore, scheduler, options);

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { setImmediate } from 'node:timers/promises';
 import { concat, NEVER, of, Subject, VirtualTimeScheduler } from 'rxjs';
-import { acceptedSocket } from '../../lib/link/acceptedSocket.js';
+import { socketLink } from '../support/socketLink.js';
 import type { Frame } from '../../lib/link/link.js';
 import { FakeServerSocket } from '../support/fakeSocket.js';
 import { record } from '../support/record.js';
@@ -12,7 +12,7 @@ describe('acceptedSocket', () => {
     const socket = new FakeServerSocket();
     const outgoing = new Subject<Frame>();
     const received: Frame[] = [];
-    const subscription = acceptedSocket(socket)(outgoing).subscribe((frame) => {
+    const subscription = socketLink(socket)(outgoing).subscribe((frame) => {
       received.push(frame);
       subscription.unsubscribe();
       outgoing.next('late');
@@ -28,7 +28,7 @@ describe('acceptedSocket', () => {
     const send = jest.spyOn(socket, 'send').mockImplementationOnce(() => {
       throw boom;
     });
-    const link = record(acceptedSocket(socket)(concat(of('a', 'b'), NEVER)));
+    const link = record(socketLink(socket)(concat(of('a', 'b'), NEVER)));
     expect(await link.ended).toBe(boom);
     expect([send.mock.calls, socket.closings[0]]).toEqual([[['a']], [4_000, '']]);
   });
@@ -38,7 +38,7 @@ describe('a socket with much to read', () => {
   it('pauses after 64 KiB, and reads on in a later turn of the event loop', async () => {
     const socket = new FakeServerSocket();
     const [pause, resume] = [jest.spyOn(socket, 'pause').mockImplementation(() => undefined), jest.spyOn(socket, 'resume')];
-    const link = record(acceptedSocket(socket)(NEVER));
+    const link = record(socketLink(socket)(NEVER));
     socket.emit('message', Buffer.alloc(65_535), true);
     expect(pause).not.toHaveBeenCalled();
     socket.emit('message', Buffer.alloc(1), true);
@@ -56,7 +56,7 @@ describe('a socket with much to read', () => {
     const socket = new FakeServerSocket();
     const [pause, resume] = [jest.spyOn(socket, 'pause').mockImplementation(() => undefined), jest.spyOn(socket, 'resume')];
     const scheduler = new VirtualTimeScheduler();
-    const link = acceptedSocket(socket, { scheduler })(NEVER).subscribe(() => (scheduler.frame += 30));
+    const link = socketLink(socket, { scheduler })(NEVER).subscribe(() => (scheduler.frame += 30));
     socket.emit('message', Buffer.alloc(65_536), true);
     expect([pause.mock.calls.length, resume.mock.calls.length]).toEqual([1, 0]);
     scheduler.maxFrames = scheduler.frame + 89;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { NEVER, type Observable } from 'rxjs';
-import { acceptedSocket } from '../../lib/link/acceptedSocket.js';
+import { socketLink } from '../support/socketLink.js';
 import type { Frame } from '../../lib/link/link.js';
 import type { SocketOptions } from '../../lib/link/socket.js';
 import { webSocket } from '../../lib/link/webSocket.js';
@@ -45,7 +45,7 @@ export const ends: readonly (readonly [name: string, open: (server: Server) => O
         const [[accepted], peer] = await Promise.all([once(server.server, 'connection') as Promise<[WebSocket]>, rawClient(server.url)]);
         // Without the listeners of the test: those of the link have to do.
         accepted.removeAllListeners('error').removeAllListeners('message');
-        const link = record(acceptedSocket(accepted, options)(outgoing));
+        const link = record(socketLink(accepted, options)(outgoing));
         return { link, peer, socket: accepted };
       },
   ],

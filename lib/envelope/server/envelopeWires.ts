@@ -1,22 +1,24 @@
-import { catchError, EMPTY, finalize, isObservable, mergeMap, noop, type Observable, type SchedulerLike } from 'rxjs';
+import { catchError, EMPTY, finalize, isObservable, noop, Subscription, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { ConnectionLostError, UnsupportedError } from '../../errors.js';
-import { asObservable, attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { guard } from '../../internal/guard.js';
+import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { HelloPayload, Message } from '../../message/types.js';
+import type { AcceptedWires } from '../../server/accept/acceptedWires.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import type { Progress } from '../../server/limits/floodGuard.js';
 import { PrincipalWire, type AnyWire } from '../../server/principal.js';
 import { randomName } from '../../server/nodePlatform.js';
-import type { WiresOptions } from '../../server/serverOptions.js';
 import { SessionTransport } from '../../server/session/transport.js';
 import { pongFor } from '../../server/session/systemMessages.js';
 import { transportLink } from './transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
+import { waitIn } from '../../session/waitIn.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
 
@@ -24,9 +26,11 @@ import { envelopeLink } from '../wire/envelopeProtocol.js';
  * Creates the registry of the clients of a server that speak envelopes, by the secret of each
  * client.
  */
-export function createEnvelopeWires(options: WiresOptions) {
-  const { codecs, endpoint, system, scheduler, quota, rates, window = DEFAULTS.window } = options;
+export function createEnvelopeWires(options: AcceptedWires) {
+  const { emit, refuse, codecs, endpoint, system, scheduler, quota, rates, window = DEFAULTS.window } = options;
   const clients = new Map<string | symbol, EnvelopeClient>();
+  const life = new Subscription();
+  const wait = waitIn(life);
   const open = (connection: IncomingConnection, { codec, hello }: Introduction): AnyWire => {
     const transport = new SessionTransport(connection, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
@@ -76,21 +80,22 @@ export function createEnvelopeWires(options: WiresOptions) {
 
   return {
     /**
-     * Emits the wire of a new client; completes without one when the client has its wire already.
-     *
-     * @throws {ConnectionLostError} Delivered, when the session belongs to another principal, or
-     *   the principal has too many wires.
+     * Makes the wire of a new client. A client that has its wire already continues with it. A
+     * client is refused if the session belongs to another principal, or the principal has too many
+     * wires.
      */
-    admit(connection: IncomingConnection): Observable<AnyWire> {
-      return asObservable(() => readHello(connection.first, codecs)).pipe(
-        mergeMap((introduction) => {
-          const { transport } = (introduction.hello && clients.get(introduction.hello.session)) ?? {};
-          if (!transport) return [open(connection, introduction)];
-          if (transport.owner !== connection.principal?.id)
-            throw new ConnectionLostError(CloseCode.FORBIDDEN, 'the session belongs to another client');
-          transport.takeOver(connection);
-          return [];
-        }),
+    admit(connection: IncomingConnection): void {
+      const failed = (error: unknown): void => refuse(connection, error);
+      const enter = (introduction: Introduction): void => {
+        const { transport } = (introduction.hello && clients.get(introduction.hello.session)) ?? {};
+        if (!transport) emit(open(connection, introduction));
+        else if (transport.owner === connection.principal?.id) transport.takeOver(connection);
+        else throw new ConnectionLostError(CloseCode.FORBIDDEN, 'the session belongs to another client');
+      };
+      wait(
+        () => readHello(connection.first, codecs),
+        (introduction) => guard(() => enter(introduction), failed),
+        failed,
       );
     },
     /** Sends a message to each connected client, once, without waiting for its ack. */
@@ -107,6 +112,7 @@ export function createEnvelopeWires(options: WiresOptions) {
     /** Ends all wires; the clients may look for another server. */
     close: (): void => {
       for (const { transport } of [...clients.values()]) transport.vacate();
+      life.unsubscribe();
     },
   };
 }

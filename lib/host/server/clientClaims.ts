@@ -1,11 +1,10 @@
-import { catchError, map, type Observable } from 'rxjs';
 import { refusalOf, type ReceivedHello } from '../../core/serverHandshake.js';
-import { asObservable } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { digestOf, randomName } from '../../server/nodePlatform.js';
-import type { Inbox, InboxClaim, InboxLease, InboxRecord } from '../../session/store/inbox.js';
+import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../session/store/inbox.js';
 import { isEarlier } from '../../session/store/isEarlier.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
+import type { Wait } from '../../session/waitIn.js';
 import { knownClientIn } from './storedClient.js';
 
 /** The result of a claim for a new session. */
@@ -18,22 +17,30 @@ export interface ClaimedClient {
   readonly refusal: CloseCode | undefined;
 }
 
+/** Runs the claim of an inbox, and takes its result. */
+export interface ClaimCall<T> {
+  readonly inbox: Inbox;
+  readonly hello: ReceivedHello;
+  readonly wait: Wait;
+  readonly done: (result: T) => void;
+  /** Called with the error of the inbox. */
+  readonly failed: (error: unknown) => void;
+}
+
 /**
  * Claims a client for a new session, unless its row refuses the hello: a stranger must not end the
  * session at another server.
  *
  * @param owner The `id` of the principal of the connection.
  */
-export function claimClient(inbox: Inbox, owner: string | undefined, hello: ReceivedHello): Observable<ClaimedClient> {
+export function claimClient(call: ClaimCall<ClaimedClient>, owner: string | undefined): void {
+  const { hello } = call;
   let refusal: CloseCode | undefined;
   const decide = (row: InboxRecord | undefined): InboxClaim | undefined => {
     refusal = refusalIn(row, owner, hello);
     return refusal === undefined ? claimOf(hello, randomName()) : undefined;
   };
-  return asObservable(() => inbox.claim(hello.pid, decide)).pipe(
-    catchError(asInboxError),
-    map(({ record, lease }) => ({ row: record, lease, refusal })),
-  );
+  claim(call, decide, ({ record, lease }) => ({ row: record, lease, refusal }));
 }
 
 /** Returns the code with which the row of a client refuses a hello. */
@@ -45,42 +52,49 @@ function refusalIn(row: InboxRecord | undefined, owner: string | undefined, hell
 }
 
 /**
- * Renews the claim of a session for a later hello of its client. Emits whether another server has
- * claimed the client since.
+ * Renews the claim of a session for a later hello of its client. The result is whether another
+ * server has claimed the client since.
  *
  * @param isRefused Returns whether the session refuses the hello, and so keeps its claim.
  */
-export function renewClaim(inbox: Inbox, hello: ReceivedHello, lease: InboxLease, isRefused: () => boolean): Observable<boolean> {
+export function renewClaim(call: ClaimCall<boolean>, lease: InboxLease, isRefused: () => boolean): void {
   let isFenced = false;
   const decide = (row: InboxRecord | undefined): InboxClaim | undefined => {
     const claim = row?.claim;
     const isOther = claim !== undefined && claim.owner !== lease.owner;
     // The first write of the session replaces what the session of an earlier hello has stored.
     isFenced = isOther && !(lease.isNew && isEarlier(claim, lease));
-    return isOther || isRefused() ? undefined : claimOf(hello, lease.owner);
+    return isOther || isRefused() ? undefined : claimOf(call.hello, lease.owner);
   };
-  return asObservable(() => inbox.claim(hello.pid, decide)).pipe(
-    catchError(asInboxError),
-    map(({ lease: renewed }) => {
-      // The session has not written yet: its first write must not lose against one of an earlier
-      // hello.
-      if (renewed) Object.assign(lease, renewed);
-      return isFenced;
-    }),
+  claim(call, decide, ({ lease: renewed }) => {
+    // The session has not written yet: its first write must not lose against one of an earlier
+    // hello.
+    if (renewed) Object.assign(lease, renewed);
+    return isFenced;
+  });
+}
+
+/** The result is whether a server has stored a client. */
+export function isStored(call: ClaimCall<boolean>): void {
+  claim(
+    call,
+    () => undefined,
+    ({ record }) => record !== undefined,
   );
 }
 
-/** Emits whether a server has stored a client. */
-export function isStored(inbox: Inbox, pid: string): Observable<boolean> {
-  return asObservable(() => inbox.claim(pid, () => undefined)).pipe(
-    catchError(asInboxError),
-    map(({ record }) => record !== undefined),
+function claim<T>(
+  { inbox, hello, wait, done, failed }: ClaimCall<T>,
+  decide: (row: InboxRecord | undefined) => InboxClaim | undefined,
+  resultOf: (answer: ClaimedInbox) => T,
+): void {
+  wait(
+    () => inbox.claim(hello.pid, decide),
+    (answer) => done(resultOf(answer)),
+    (error) => failed(storeErrorOf('inbox', error)),
   );
 }
 
 function claimOf({ epoch, n }: ReceivedHello, owner: string): InboxClaim {
   return { owner, epoch, n };
-}
-function asInboxError(error: unknown): never {
-  throw storeErrorOf('inbox', error);
 }

@@ -14,4 +14,6 @@ export interface NewClient {
   readonly welcome: string | undefined;
   /** Undefined if the server has no stores. */
   readonly stores: ServedStores | undefined;
+  /** Ends the count of the quota, and the lease of the inbox. */
+  readonly giveUp: () => void;
 }

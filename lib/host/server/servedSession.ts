@@ -1,10 +1,10 @@
-import { first, Observable, type Observer, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
+import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import { ServerCore } from '../../core/serverCore.js';
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Frame, Link } from '../../link/link.js';
+import type { Frame } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { expiryOf } from '../../server/accept/authentication.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
@@ -18,6 +18,7 @@ import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxLease } from '../../session/store/inbox.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
+import type { Traffic } from '../../wire/connectionState.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
 import { drainHost, giveUpRest } from '../hostDrain.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../hostOwner.js';
@@ -44,23 +45,32 @@ export class ServedSession
   readonly delivery: Delivery;
   readonly #options: WiresOptions;
   readonly #loop: SessionLoop;
-  readonly #onEnded: () => void;
+  readonly #onEnded: (session: ServedSession) => void;
   /** The hello of the latest connection, until the core has it. */
   #hello: ReceivedHello | undefined;
   /** The first handshake, until the core has it. */
   #client: NewClient | undefined;
   readonly #stores: ServedStores | undefined;
+  /** Ends the count of the quota, and the lease of the inbox. */
+  readonly giveUpPlace: () => void;
   /** Whether the next frame is the hello, which was read before the session got the connection. */
   #isHelloNext = false;
   #isDraining = false;
   #isOver = false;
   #host!: SessionHost<ServerCore>;
-  #parts!: WireParts;
-  #to!: Subscriber<Message>;
+  #traffic!: Traffic;
+  #to!: Observer<Message>;
+  #draining: Unsubscribable | undefined;
   #throttle: ClientThrottle | undefined;
   #tokens: TokenRenewal | undefined;
 
-  constructor(transport: SessionTransport, client: NewClient, loop: SessionLoop, options: WiresOptions, onEnded: () => void) {
+  constructor(
+    transport: SessionTransport,
+    client: NewClient,
+    loop: SessionLoop,
+    options: WiresOptions,
+    onEnded: (session: ServedSession) => void,
+  ) {
     this.transport = transport;
     this.pid = client.hello.pid;
     this.id = client.handshake.id;
@@ -69,6 +79,7 @@ export class ServedSession
     this.#loop = loop;
     this.#client = client;
     this.#stores = client.stores;
+    this.giveUpPlace = client.giveUp;
     this.#onEnded = onEnded;
   }
 
@@ -90,19 +101,15 @@ export class ServedSession
     return this.transport.latest.protocol;
   }
 
-  open(parts: WireParts): Link<Message> {
-    return (outgoing) => new Observable((to) => this.#begin(parts, to, outgoing));
-  }
-  #begin(parts: WireParts, to: Subscriber<Message>, outgoing: Observable<Message>): void {
+  open(parts: WireParts, to: Observer<Message>): this {
     const { handshake, welcome, stores } = this.#client as NewClient;
     const { rates, scheduler } = this.#options;
     const { isWatched, followsSteps, report, keep, traffic } = parts;
-    this.#parts = parts;
+    this.#traffic = traffic;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
     if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
-    this.#host = new SessionHost(this, new ServerCore(handshake, stores?.writes.core), {
-      ...this.#options,
+    this.#host = new SessionHost(this, new ServerCore(handshake, stores?.writes.core), this.#options, {
       stores: stores?.writes,
       loop: this.#loop,
       isWatched,
@@ -111,17 +118,10 @@ export class ServedSession
       keep,
       traffic,
     });
-    to.add(this);
     if (stores && welcome === undefined) stores.restore(this.#host);
     this.transport.use(this);
-    to.add(outgoing.subscribe(this));
-    // The first subscriber is enough: a subscription that stays takes memory.
-    to.add(
-      parts.listening
-        .hasSubscribers()
-        .pipe(first(Boolean, false))
-        .subscribe((isSubscribed) => isSubscribed && this.#host.messages.open()),
-    );
+    parts.listening.whenSubscribed(() => this.#isOver || this.#host.messages.open());
+    return this;
   }
 
   /** Sends a message of the application. */
@@ -131,7 +131,7 @@ export class ServedSession
   /** Sends a message of the server at once, if the client is connected. */
   announce(message: Message): void {
     if (!this.#host.isConnected) return;
-    this.#parts.traffic.messagesSent++;
+    this.#traffic.messagesSent++;
     this.#host.send(message);
     this.#host.run();
   }
@@ -142,18 +142,20 @@ export class ServedSession
   complete(): void {
     this.#isDraining = true;
     const [onTimeout, done] = [(error: RxwireError) => this.complain(error), () => this.ended()];
-    this.#to.add(drainHost(this.#host, this.#options, onTimeout, done));
+    this.#draining = drainHost(this.#host, this.#options, onTimeout, done);
   }
   /** Ends the session. */
   unsubscribe(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
+    this.#draining?.unsubscribe();
     // The client does not send messages again when it has received their delayed ack.
     this.#host.flushAcks();
     this.#host.end();
     this.#stores?.close();
     this.#throttle?.leave();
     this.#tokens?.clear();
-    this.#onEnded();
+    this.#onEnded(this);
     this.transport.leave();
   }
 
@@ -176,7 +178,7 @@ export class ServedSession
   /** Takes the frames of a client that has answered its welcome, when its outbox is open. */
   proceed(connection: IncomingConnection): void {
     if (!this.#stores) connection.proceed();
-    else if (!this.#isOver) this.#to.add(this.#stores.restore(this.#host, () => connection.proceed()));
+    else if (!this.#isOver) this.#stores.restore(this.#host, () => connection.proceed());
   }
   /** Continues over another connection, whose hello is not refused. */
   takeOver(connection: IncomingConnection, hello: ReceivedHello): void {
@@ -202,7 +204,7 @@ export class ServedSession
     if (!this.#isHelloNext) this.#host.receive(frame);
     else {
       this.#isHelloNext = false;
-      countFrame(this.#parts.traffic, 'bytesReceived', frame, this.#options.scheduler.now());
+      countFrame(this.#traffic, 'bytesReceived', frame, this.#options.scheduler.now());
     }
   }
   send(frame: Frame): void {
@@ -247,12 +249,12 @@ export class ServedSession
   }
   report(event: SessionEvent): void {
     // The connection may break while the session ends: that is no loss any more.
-    if (!this.#isOver) this.#parts.report(event);
+    if (!this.#isOver) this.#host.report(event);
   }
   /** Returns the progress of the session, for the guard against floods. */
   moved(): Progressed {
     const { window = DEFAULTS.window } = this.#options;
-    const { messagesReceived, errors } = this.#parts.traffic;
+    const { messagesReceived, errors } = this.#traffic;
     const { outgoing, incoming, unread } = this.#host.core;
     // A throttled client makes progress only by the numbers that the server acks, also when it
     // skips numbers.
@@ -270,7 +272,7 @@ export class ServedSession
     const { system, scheduler } = this.#options;
     const pong = system.pong && !this.#isDraining ? pongFor(message, scheduler) : undefined;
     if (!pong) return;
-    this.#parts.traffic.messagesSent++;
+    this.#traffic.messagesSent++;
     this.#host.send(isNumbered ? pong : { ...pong, delivery: 'at-most-once' });
   }
   onConnectionEvent(event: ConnectionEvent): void {

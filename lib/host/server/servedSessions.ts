@@ -1,25 +1,26 @@
-import { catchError, concat, defer, EMPTY, filter, finalize, from, mergeMap, takeUntil, type Observable } from 'rxjs';
+import { Subscription } from 'rxjs';
 import { ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { SessionCodec, SessionOptions } from '../../core/sessionTypes.js';
 import type { OutboxContents } from '../../core/storedTypes.js';
 import { StoreError, UnauthorizedError, UnsupportedError } from '../../errors.js';
+import { guard } from '../../internal/guard.js';
 import { once } from '../../internal/once.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { expiryOf } from '../../server/accept/authentication.js';
+import type { AcceptedWires } from '../../server/accept/acceptedWires.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import { randomName } from '../../server/nodePlatform.js';
-import { PrincipalWire, type AnyWire } from '../../server/principal.js';
+import { PrincipalWire } from '../../server/principal.js';
 import type { Drained } from '../../server/session/drain.js';
-import { groupOf } from '../../server/session/quota.js';
-import { closeOf, closeStore, KICKED, SessionTransport, STOPS, TAKEN_OVER } from '../../server/session/transport.js';
-import type { WiresOptions } from '../../server/serverOptions.js';
+import { closeOf, closeStore, KICKED, SessionTransport, STOPS } from '../../server/session/transport.js';
 import type { ClusterServer, ServerCluster } from '../../session/serverCluster.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Inbox, InboxClaim, InboxLease } from '../../session/store/inbox.js';
 import { isEarlier } from '../../session/store/isEarlier.js';
+import { waitIn, type Wait } from '../../session/waitIn.js';
 import { SessionLoop } from '../sessionLoop.js';
-import { claimClient, isStored, renewClaim, type ClaimedClient } from './clientClaims.js';
+import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient } from './clientClaims.js';
 import { coreOptions } from './coreOptions.js';
 import type { NewClient } from './newClient.js';
 import { ServedSession } from './servedSession.js';
@@ -36,46 +37,53 @@ interface ClaimedConnection extends Pick<ClaimedClient, 'row' | 'lease'> {
   readonly codec: SessionCodec;
   /** Ends the count of the quota, and the lease. */
   readonly giveUp: () => void;
+  /** The claim is over: another hello of the client may claim it. */
+  readonly claimed: () => void;
+  /** Gives up the claim, and refuses the client. */
+  readonly failed: (error: unknown) => void;
 }
 
-export interface ServedSessionsOptions extends WiresOptions {
+export interface ServedSessionsOptions extends AcceptedWires {
   /** Where messages to a client are stored until they are acked. */
   readonly outbox?: (pid: string, group: string) => OutboxStore;
   readonly cluster?: ServerCluster;
-  /** Called with the reason why a client was refused. */
-  readonly onRefused: (error: unknown) => void;
 }
 
 /** The sessions of a server, by the names of the clients' outboxes. */
 export class ServedSessions implements ClusterServer {
   readonly #sessions = new Map<string, ServedSession>();
-  readonly #unconfirmed = new UnconfirmedClients();
+  readonly #unconfirmed: UnconfirmedClients;
   /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
   readonly #options: ServedSessionsOptions;
   readonly #coreOptionsOf: (pid: string) => SessionOptions;
   readonly #loop: SessionLoop;
+  /** Ends with the server. */
+  readonly #life = new Subscription();
+  readonly #wait: Wait = waitIn(this.#life);
 
   constructor(options: ServedSessionsOptions) {
     this.#options = options;
+    this.#unconfirmed = new UnconfirmedClients(options);
     this.#coreOptionsOf = coreOptions(options);
     this.#loop = new SessionLoop(options.scheduler, options.microtask);
   }
 
   /**
-   * Emits the wire of a new client, when the client has confirmed its welcome. Completes without a
-   * wire when the client has one already, or is refused.
+   * Makes the wire of a new client, when the client has confirmed its welcome. A client that has a
+   * wire already continues with it.
    *
    * @throws {RxwireError} When the hello is invalid, or the principal has too many wires.
    */
-  admit(connection: IncomingConnection): Observable<AnyWire> {
+  admit(connection: IncomingConnection): void {
     const hello = connection.hello();
     const session = this.#sessions.get(hello.pid);
-    if (session) return this.#goOn(connection, hello, session);
-    if (this.#claiming.has(hello.pid))
-      return this.#refuse(connection, CloseCode.TRY_AGAIN_LATER, 'the server still handles an earlier hello of this client');
     const { inbox } = this.#options;
-    return inbox ? this.#check(inbox, connection, hello) : this.#greet(connection, hello, undefined);
+    if (session) this.#goOn(connection, hello, session);
+    else if (this.#claiming.has(hello.pid))
+      this.#refuse(connection, CloseCode.TRY_AGAIN_LATER, 'the server still handles an earlier hello of this client');
+    else if (inbox) this.#check(inbox, connection, hello);
+    else this.#greet(connection, hello, undefined);
   }
 
   /** Sends a message to each connected client at once. */
@@ -107,6 +115,7 @@ export class ServedSessions implements ClusterServer {
   close(): void {
     this.#closeUnconfirmed(CloseCode.GOING_AWAY);
     for (const { transport } of [...this.#sessions.values()]) transport.vacate();
+    this.#life.unsubscribe();
   }
   #closeUnconfirmed(code: CloseCode): void {
     for (const connection of this.#unconfirmed.connections) connection.close(code, STOPS);
@@ -118,60 +127,80 @@ export class ServedSessions implements ClusterServer {
    * Continues a session over another connection. Another server may have claimed the client since
    * the last connection: then the session ends, and another begins with the stored state.
    */
-  #goOn(connection: IncomingConnection, hello: ReceivedHello, session: ServedSession): Observable<AnyWire> {
+  #goOn(connection: IncomingConnection, hello: ReceivedHello, session: ServedSession): void {
     const { inbox } = this.#options;
     const { lease } = session;
-    if (!inbox || !lease) return this.#takeOver(connection, hello, session);
+    if (!inbox || !lease) {
+      this.#takeOver(connection, hello, session);
+      return;
+    }
     const { pid } = hello;
-    return renewClaim(inbox, hello, lease, () => session.refusal(connection, hello) !== undefined).pipe(
-      catchError((error: unknown) => this.#refuseWith(connection, CloseCode.INTERNAL_ERROR, error)),
-      mergeMap((isFenced) => {
-        const isMine = this.#sessions.get(pid) === session;
-        if (isFenced && isMine) session.transport.vacate(new StoreError('inbox', 'fenced'));
-        else if (isMine) return this.#takeOver(connection, hello, session);
-        // A session that ended after it had renewed its claim leaves a claim that refuses this
-        // hello, but not a later one.
-        const isFree = !this.#sessions.has(pid) && !this.#claiming.has(pid) && !this.#unconfirmed.get(pid);
-        if (isFenced && isFree) return this.#claim(inbox, connection, hello);
-        return this.#refuse(connection, CloseCode.TRY_AGAIN_LATER, 'an earlier session of this client has not ended yet');
-      }),
-    );
+    const renewed = (isFenced: boolean): void => {
+      const isMine = this.#sessions.get(pid) === session;
+      if (isMine && !isFenced) {
+        this.#takeOver(connection, hello, session);
+        return;
+      }
+      if (isMine) session.transport.vacate(new StoreError('inbox', 'fenced'));
+      // A session that ended after it had renewed its claim leaves a claim that refuses this
+      // hello, but not a later one.
+      const isFree = !this.#sessions.has(pid) && !this.#claiming.has(pid) && !this.#unconfirmed.get(pid);
+      if (isFenced && isFree) this.#claim(inbox, connection, hello);
+      else this.#refuse(connection, CloseCode.TRY_AGAIN_LATER, 'an earlier session of this client has not ended yet');
+    };
+    renewClaim(this.#callOf(inbox, connection, hello, renewed), lease, () => session.refusal(connection, hello) !== undefined);
   }
-  #takeOver(connection: IncomingConnection, hello: ReceivedHello, session: ServedSession): Observable<never> {
+  #takeOver(connection: IncomingConnection, hello: ReceivedHello, session: ServedSession): void {
     const code = session.refusal(connection, hello);
-    if (code !== undefined) return this.#refuse(connection, code);
-    session.takeOver(connection, hello);
-    return EMPTY;
+    if (code !== undefined) this.#refuse(connection, code);
+    else session.takeOver(connection, hello);
   }
 
   // ---- The claim on a client that has none
 
   /** Claims a client, unless the memory of this server refuses the hello. */
-  #check(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): Observable<AnyWire> {
+  #check(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): void {
     const { pid } = hello;
     const known = this.#unconfirmed.get(pid);
     const code = known && refusalIn(known, connection, hello, true);
     // An earlier hello must not end the handshake of a later one, also if nothing of that is
     // stored.
-    if (code === CloseCode.SUPERSEDED) return this.#refuse(connection, code);
-    if (code === undefined || !known?.connection) return this.#claim(inbox, connection, hello);
-    // Another server may have stored the client: only the row refuses a token.
-    return isStored(inbox, pid).pipe(
-      catchError((error: unknown) => this.#refuseWith(connection, CloseCode.INTERNAL_ERROR, error)),
-      mergeMap((isKnown) => {
+    if (code === CloseCode.SUPERSEDED) this.#refuse(connection, code);
+    else if (code === undefined || !known?.connection) this.#claim(inbox, connection, hello);
+    else {
+      // Another server may have stored the client: only the row refuses a token.
+      const checked = (isKnown: boolean): void => {
         const isUnchanged = this.#unconfirmed.get(pid) === known && known.connection !== undefined && !this.#claiming.has(pid);
-        if (isKnown && isUnchanged) return this.#claim(inbox, connection, hello);
-        return this.#refuse(connection, code);
-      }),
-    );
+        if (isKnown && isUnchanged) this.#claim(inbox, connection, hello);
+        else this.#refuse(connection, code);
+      };
+      isStored(this.#callOf(inbox, connection, hello, checked));
+    }
+  }
+  /** Returns a call of the inbox for a hello, which is refused if the call fails. */
+  #callOf<T>(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello, then: (result: T) => void): ClaimCall<T> {
+    return {
+      inbox,
+      hello,
+      wait: this.#wait,
+      done: (result) =>
+        guard(
+          () => then(result),
+          (error) => this.#options.refuse(connection, error),
+        ),
+      failed: (error) => this.#refuseWith(connection, CloseCode.INTERNAL_ERROR, error),
+    };
   }
 
-  #claim(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): Observable<AnyWire> {
+  #claim(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): void {
     const { pid } = hello;
     const handshake = this.#handshakeOf(pid);
     const codec = handshake.codecFor(hello, undefined);
-    if (!codec) return this.#refuse(connection, CloseCode.UNSUPPORTED_DATA);
-    this.#supersede(pid);
+    if (!codec) {
+      this.#refuse(connection, CloseCode.UNSUPPORTED_DATA);
+      return;
+    }
+    this.#unconfirmed.supersede(pid);
     const giveUpQuota = this.#options.quota.take(connection.principal?.id);
     let lease: InboxLease | undefined;
     const giveUp = once(() => {
@@ -179,28 +208,33 @@ export class ServedSessions implements ClusterServer {
       if (lease) inbox.release?.(lease);
     });
     const claimed = once(() => this.#claiming.delete(pid));
-    this.#claiming.add(pid);
-    return claimClient(inbox, connection.principal?.id, hello).pipe(
-      mergeMap(({ refusal, row, ...rest }) => {
-        ({ lease } = rest);
-        if (refusal !== undefined) {
-          claimed();
-          giveUp();
-          return this.#refuse(connection, refusal);
-        }
-        // Only a client that is stored can have a session at another node.
-        if (lease && row) this.#options.cluster?.claimed(pid, lease);
-        const known = knownClientIn(row);
-        const client: ClaimedConnection = { connection, hello, handshake, codec, row, lease, giveUp };
-        if (known) return this.#resume(client, known).pipe(finalize(claimed));
-        claimed();
-        return this.#greet(connection, hello, client);
-      }),
-      catchError((error: unknown) => {
+    const failed = (error: unknown): void => {
+      claimed();
+      giveUp();
+      this.#fail(connection, error);
+    };
+    const answered = ({ refusal, row, ...rest }: ClaimedClient): void => {
+      ({ lease } = rest);
+      if (refusal !== undefined) {
         claimed();
         giveUp();
-        return this.#fail(connection, error);
-      }),
+        this.#refuse(connection, refusal);
+        return;
+      }
+      // Only a client that is stored can have a session at another node.
+      if (lease && row) this.#options.cluster?.claimed(pid, lease);
+      const known = knownClientIn(row);
+      const client: ClaimedConnection = { connection, hello, handshake, codec, row, lease, giveUp, claimed, failed };
+      if (known) this.#resume(client, known);
+      else {
+        claimed();
+        this.#greet(connection, hello, client);
+      }
+    };
+    this.#claiming.add(pid);
+    claimClient(
+      { inbox, hello, wait: this.#wait, done: (claim) => guard(() => answered(claim), failed), failed },
+      connection.principal?.id,
     );
   }
 
@@ -208,13 +242,13 @@ export class ServedSessions implements ClusterServer {
    * Opens the outbox of a client that has confirmed a welcome before, and begins its session. That
    * ends its session at another server.
    */
-  #resume(client: ClaimedConnection, { record, owner }: KnownClient): Observable<AnyWire> {
-    const { connection, hello, handshake, row, lease, giveUp } = client;
+  #resume(client: ClaimedConnection, { record, owner }: KnownClient): void {
+    const { connection, hello, handshake, row, lease, giveUp, claimed, failed } = client;
     const { pid } = hello;
     const stored = handshake.options.codecs.find(({ name }) => name === record.codec);
     const codec = handshake.codecFor(hello, stored) ?? client.codec;
     const outbox = outboxOf(this.#options, connection, pid);
-    const start = (contents?: OutboxContents): readonly AnyWire[] => {
+    const start = (contents?: OutboxContents): void => {
       this.#unconfirmed.delete(pid);
       const stores = new ServedStores({
         hello,
@@ -226,16 +260,15 @@ export class ServedSessions implements ClusterServer {
         outbox,
         contents,
       });
-      return this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores }, giveUp);
+      this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores, giveUp });
+      claimed();
     };
-    if (!outbox) return from(start());
-    return openOutbox(outbox, hello).pipe(
-      catchError((error: unknown) => {
-        closeStore(outbox);
-        throw error;
-      }),
-      mergeMap(start),
-    );
+    const notOpened = (error: unknown): void => {
+      if (outbox) closeStore(outbox);
+      failed(error);
+    };
+    if (outbox) openOutbox(this.#wait, outbox, hello, (contents) => guard(() => start(contents), failed), notOpened);
+    else start();
   }
 
   // ---- A client that is new
@@ -249,74 +282,42 @@ export class ServedSessions implements ClusterServer {
    *
    * @param claimed The claim on the client, if there is an inbox.
    */
-  #greet(connection: IncomingConnection, hello: ReceivedHello, claimed: ClaimedConnection | undefined): Observable<AnyWire> {
+  #greet(connection: IncomingConnection, hello: ReceivedHello, claimed: ClaimedConnection | undefined): void {
     const { pid } = hello;
     const { principal } = connection;
     const { scheduler, quota } = this.#options;
-    const known = this.#recall(connection, hello);
+    const known = this.#unconfirmed.recall(connection, hello, claimed !== undefined);
     const handshake = known?.handshake ?? claimed?.handshake ?? this.#handshakeOf(pid);
     const codec = handshake.codecFor(hello, undefined);
     const code = known && refusalIn(known, connection, hello, claimed !== undefined);
     if (!codec || code !== undefined) {
       claimed?.giveUp();
-      return this.#refuse(connection, code ?? CloseCode.UNSUPPORTED_DATA);
+      this.#refuse(connection, code ?? CloseCode.UNSUPPORTED_DATA);
+      return;
     }
-    this.#supersede(pid);
+    this.#unconfirmed.supersede(pid);
     const giveUp = claimed?.giveUp ?? quota.take(principal?.id);
     const client: UnconfirmedClient = { handshake, owner: principal?.id, connection, giveUp };
     this.#unconfirmed.enter(pid, client);
     const { done, finished } = claimed?.row?.cursor ?? NO_CURSOR;
     const welcome = handshake.welcome(hello, codec, done, finished.at(-1) ?? done, expiryOf(principal, scheduler), claimed ? 0 : undefined);
-    connection.send(welcome);
-    const start = (): Observable<AnyWire> => {
+    const start = (): void => {
       const stores = this.#newStores(connection, hello, claimed);
       // The client has its session now.
       client.connection = undefined;
       this.#unconfirmed.delete(pid);
       // The application has the wire before a frame of the client can fail.
-      return concat(
-        from(this.#begin(connection, { handshake, hello, codec, welcome, stores }, giveUp)),
-        defer(() => {
-          this.#sessions.get(pid)?.proceed(connection);
-          return EMPTY;
-        }),
-      );
+      this.#begin(connection, { handshake, hello, codec, welcome, stores, giveUp });
+      this.#sessions.get(pid)?.proceed(connection);
     };
-    return connection.answered().pipe(
-      takeUntil(connection.left()),
-      filter(() => client.connection !== undefined),
-      mergeMap(start),
-      finalize(() => this.#leave(pid, client)),
-      catchError((error: unknown) => this.#fail(connection, error)),
-    );
-  }
-
-  /** Returns what the server remembers of a client that has not confirmed a welcome. */
-  #recall(connection: IncomingConnection, hello: ReceivedHello): UnconfirmedClient | undefined {
-    const { inbox, scheduler, detachedTimeout } = this.#options;
-    const known = this.#unconfirmed.get(hello.pid);
-    if (!inbox || !known) return known;
-    // The hello may show the token of another server. Before the time is over, a stranger must not
-    // take the place of the client.
-    const isOver = known.awaySince !== undefined && scheduler.now() - known.awaySince >= detachedTimeout;
-    return isOver && refusalIn(known, connection, hello, true) === CloseCode.TRY_AGAIN_LATER ? undefined : known;
-  }
-  /** Another connection of a client replaces that on which it has not confirmed its welcome. */
-  #supersede(pid: string): void {
-    const known = this.#unconfirmed.get(pid);
-    const older = known?.connection;
-    if (!known || !older) return;
-    this.#leave(pid, known);
-    older.close(CloseCode.SUPERSEDED, TAKEN_OVER);
-  }
-  /** A client that has not confirmed its welcome has left. */
-  #leave(pid: string, client: UnconfirmedClient): void {
-    const { connection, owner, giveUp } = client;
-    if (!connection) return;
-    client.connection = undefined;
-    client.awaySince = this.#options.scheduler.now();
-    giveUp();
-    this.#unconfirmed.leave(pid, groupOf(owner, connection.address));
+    const failed = (error: unknown): void => {
+      this.#unconfirmed.leave(pid, client);
+      this.#fail(connection, error);
+    };
+    connection.welcome(welcome, {
+      answered: () => client.connection && guard(start, failed),
+      left: () => this.#unconfirmed.leave(pid, client),
+    });
   }
 
   // ---- The beginning of a session
@@ -331,36 +332,34 @@ export class ServedSessions implements ClusterServer {
     const { row, lease } = claimed ?? {};
     return new ServedStores({ hello, owner: connection.principal?.id, inbox, lease, row, record: undefined, outbox });
   }
+  readonly #onEnded = ({ pid, giveUpPlace }: ServedSession): void => {
+    this.#sessions.delete(pid);
+    giveUpPlace();
+  };
   /** Begins the session of a client. */
-  #begin(connection: IncomingConnection, client: NewClient, giveUp: () => void): readonly AnyWire[] {
+  #begin(connection: IncomingConnection, client: NewClient): void {
     const { pid } = client.hello;
+    const { onRefused, emit } = this.#options;
     const transport = new SessionTransport(connection, true, this.#options);
-    const onEnded = (): void => {
-      this.#sessions.delete(pid);
-      giveUp();
-    };
-    const session = new ServedSession(transport, client, this.#loop, this.#options, onEnded);
+    const session = new ServedSession(transport, client, this.#loop, this.#options, this.#onEnded);
     this.#sessions.set(pid, session);
     const wire = new PrincipalWire(session, transport, pid);
-    if (transport.failure === undefined) return [wire];
+    if (transport.failure === undefined) emit(wire);
     // Its stores have failed before it could be emitted.
-    this.#options.onRefused(transport.failure);
-    return [];
+    else onRefused(transport.failure);
   }
 
-  #fail(connection: IncomingConnection, error: unknown): Observable<never> {
+  #fail(connection: IncomingConnection, error: unknown): void {
     connection.close(...closeOf(error));
     this.#options.onRefused(error);
-    return EMPTY;
   }
-  #refuse(connection: IncomingConnection, code: CloseCode, reason = reasonOf(code)): Observable<never> {
-    return this.#refuseWith(connection, code, new UnsupportedError(reason));
+  #refuse(connection: IncomingConnection, code: CloseCode, reason = reasonOf(code)): void {
+    this.#refuseWith(connection, code, new UnsupportedError(reason));
   }
-  #refuseWith(connection: IncomingConnection, code: CloseCode, error: unknown): Observable<never> {
+  #refuseWith(connection: IncomingConnection, code: CloseCode, error: unknown): void {
     const { reason, text = '' } = Object(error) as Partial<UnsupportedError>;
     connection.close(code, reason ?? text);
     this.#options.onRefused(error);
-    return EMPTY;
   }
 }
 

@@ -1,14 +1,13 @@
-import { catchError, type Observable, type Unsubscribable } from 'rxjs';
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
 import { CallbackError } from '../../errors.js';
-import { asObservable } from '../../internal/maybeAsync.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import { groupOf } from '../../server/session/quota.js';
 import { closeStore } from '../../server/session/transport.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
+import type { Wait } from '../../session/waitIn.js';
 import type { SessionHost } from '../sessionHost.js';
 import { fromStored, StoreWrites } from '../storeWrites.js';
 import { storedClientOf } from './storedClient.js';
@@ -64,7 +63,7 @@ export class ServedStores {
    *
    * @param then Called when the client may send frames.
    */
-  restore(host: SessionHost, then?: () => void): Unsubscribable | undefined {
+  restore(host: SessionHost, then?: () => void): void {
     const { hello, row, record, outbox, contents } = this.#state as StoredState;
     this.#state = undefined;
     const begin = (opened: OutboxContents | undefined): void => {
@@ -73,11 +72,8 @@ export class ServedStores {
         core.restore({ key: hello.pid, record, cursor: row && fromStored(row.cursor), outbox: outbox?.isDurable ? opened : undefined }),
       );
     };
-    if (contents ?? !outbox) {
-      begin(contents);
-      return undefined;
-    }
-    return openOutbox(outbox, hello).subscribe({ next: begin, error: (error: unknown) => host.fail(error) });
+    if (contents ?? !outbox) begin(contents);
+    else openOutbox(host.wait, outbox, hello, begin, (error) => host.fail(error));
   }
   /** The session has ended. */
   close(): void {
@@ -99,10 +95,16 @@ export function outboxOf({ outbox }: OutboxOptions, { principal, address }: Inco
 }
 
 /** Opens an outbox, unless another server has opened it for a later hello. */
-export function openOutbox(outbox: OutboxStore, { epoch, n }: ReceivedHello): Observable<OutboxContents> {
-  return asObservable(() => outbox.open({ epoch, n })).pipe(
-    catchError((error: unknown) => {
-      throw storeErrorOf('outbox', error);
-    }),
+export function openOutbox(
+  wait: Wait,
+  outbox: OutboxStore,
+  { epoch, n }: ReceivedHello,
+  done: (contents: OutboxContents) => void,
+  failed: (error: unknown) => void,
+): void {
+  wait(
+    () => outbox.open({ epoch, n }),
+    done,
+    (error) => failed(storeErrorOf('outbox', error)),
   );
 }

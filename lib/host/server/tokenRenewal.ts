@@ -1,6 +1,5 @@
-import { EMPTY, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import type { SchedulerLike, Unsubscribable } from 'rxjs';
 import { ConnectionLostError } from '../../errors.js';
-import { whenReady } from '../../internal/maybeAsync.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { expiryOf, goodbyeOf } from '../../server/accept/authentication.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
@@ -39,8 +38,8 @@ export class TokenRenewal {
       this.#user.refused(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many fresh tokens'));
       return;
     }
-    this.#checking = whenReady(
-      connection.renew?.(token) ?? EMPTY,
+    this.#checking = connection.renew(
+      token,
       () => this.#user.renewed(expiryOf(connection.principal, this.#scheduler)),
       (error) => this.#user.refused(new ConnectionLostError(...goodbyeOf(error))),
     );

@@ -2,6 +2,9 @@ import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.
 import { CloseCode } from '../../link/closeCode.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import { createFairEviction, type FairEviction } from '../../server/limits/fairEviction.js';
+import type { WiresOptions } from '../../server/serverOptions.js';
+import { groupOf } from '../../server/session/quota.js';
+import { TAKEN_OVER } from '../../server/session/transport.js';
 
 /** A client that has not confirmed a welcome. It has no session, no wire and no timer. */
 export interface UnconfirmedClient {
@@ -30,8 +33,28 @@ export class UnconfirmedClients {
   readonly #clients = new Map<string, UnconfirmedClient>();
   readonly #away: FairEviction<string> = createFairEviction(MAX_AWAY);
 
+  readonly #options: Pick<WiresOptions, 'scheduler' | 'detachedTimeout'>;
+
+  constructor(options: Pick<WiresOptions, 'scheduler' | 'detachedTimeout'>) {
+    this.#options = options;
+  }
+
   get(pid: string): UnconfirmedClient | undefined {
     return this.#clients.get(pid);
+  }
+  /**
+   * Returns the client of a hello.
+   *
+   * @param isShared Whether other servers may have welcomed the client, too.
+   */
+  recall(connection: IncomingConnection, hello: ReceivedHello, isShared: boolean): UnconfirmedClient | undefined {
+    const known = this.#clients.get(hello.pid);
+    if (!isShared || known?.awaySince === undefined) return known;
+    // The hello may show the token of another server. Before the time is over, a stranger must not
+    // take the place of the client.
+    const { scheduler, detachedTimeout } = this.#options;
+    const isOver = scheduler.now() - known.awaySince >= detachedTimeout;
+    return isOver && refusalIn(known, connection, hello, true) === CloseCode.TRY_AGAIN_LATER ? undefined : known;
   }
   /** Adds a client whose connection is open. */
   enter(pid: string, client: UnconfirmedClient): void {
@@ -39,12 +62,23 @@ export class UnconfirmedClients {
     this.#clients.set(pid, client);
   }
   /**
-   * The client has lost its connection.
-   *
-   * @param group The principal or the address that the client counts for.
+   * Another connection of a client replaces that on which it has not confirmed its welcome.
    */
-  leave(pid: string, group: string): void {
-    const evicted = this.#away.add(pid, group);
+  supersede(pid: string): void {
+    const known = this.#clients.get(pid);
+    const older = known?.connection;
+    if (!known || !older) return;
+    this.leave(pid, known);
+    older.close(CloseCode.SUPERSEDED, TAKEN_OVER);
+  }
+  /** A client has lost its connection, unless it has confirmed its welcome. */
+  leave(pid: string, client: UnconfirmedClient): void {
+    const { connection, owner, giveUp } = client;
+    if (!connection) return;
+    client.connection = undefined;
+    client.awaySince = this.#options.scheduler.now();
+    giveUp();
+    const evicted = this.#away.add(pid, groupOf(owner, connection.address));
     if (evicted !== undefined) this.#clients.delete(evicted);
   }
   /** Forgets a client: it has confirmed its welcome. */

@@ -1,17 +1,4 @@
-import {
-  catchError,
-  defaultIfEmpty,
-  defer,
-  from,
-  map,
-  of,
-  take,
-  throwError,
-  timeout,
-  type Observable,
-  type ObservableInput,
-  type SchedulerLike,
-} from 'rxjs';
+import { defaultIfEmpty, from, Subscription, take, type ObservableInput, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError, UnauthorizedError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { createSemaphore } from '../../internal/semaphore.js';
@@ -29,38 +16,75 @@ export interface AuthenticationOptions {
 }
 
 /**
- * Emits the principal of credentials. Without the option `authenticate`, emits `undefined` at once.
+ * Calls back with the principal of credentials: at once if `authenticate` answers at once. Without
+ * the option `authenticate`, the principal is `undefined`.
  *
- * @throws {UnauthorizedError} Delivered, when `authenticate` returns nothing, or a principal that
- *   has expired.
- * @throws {CallbackError} Delivered, when `authenticate` fails, takes too long, or returns a value
- *   that is no principal. None of these is a fault of the client: the client may try again.
+ * `failed` is called with an {@link UnauthorizedError}, when `authenticate` returns nothing, or a
+ * principal that has expired; with a {@link CallbackError}, when `authenticate` fails, takes too
+ * long, or returns a value that is no principal. None of the latter is a fault of the client: the
+ * client may try again.
+ *
+ * @returns Gives the check up when it is unsubscribed; undefined if the check is over.
  */
-export type Authentication = (credentials: () => Credentials) => Observable<Principal | undefined>;
+export type Authentication = (
+  credentials: () => Credentials,
+  done: (principal: Principal | undefined) => void,
+  failed: (error: unknown) => void,
+) => Unsubscribable | undefined;
 
 export function createAuthentication(options: AuthenticationOptions): Authentication {
   const { authenticate, maxAuthenticating, timeLimit, scheduler } = options;
-  if (!authenticate) return () => of(undefined);
+  if (!authenticate)
+    return (_, done) => {
+      done(undefined);
+      return undefined;
+    };
 
   const inTurn = createSemaphore(maxAuthenticating);
-  const first = Math.min(timeLimit, MAX_DELAY);
-  const tooLate = (): Error => new Error(`authenticate did not answer within ${first} ms`);
-  return (credentials) =>
-    inTurn(defer(() => asObservable(authenticate(credentials())))).pipe(
-      take(1),
-      defaultIfEmpty(undefined),
-      timeout({ first, scheduler, with: () => throwError(tooLate) }),
-      map(asPrincipal),
-      catchError((cause: unknown) => throwError(() => new CallbackError('authenticate', cause))),
-      map((principal) => checked(principal, wallTime(scheduler))),
-    );
+  const limit = Math.min(timeLimit, MAX_DELAY);
+  return (credentials, done, failed) => {
+    const check = new Subscription();
+    const end = (callback: () => void): void => {
+      if (check.closed) return;
+      check.unsubscribe();
+      callback();
+    };
+    const fail = (cause: unknown): void => end(() => failed(new CallbackError('authenticate', cause)));
+    const answered = (answer: unknown): void =>
+      end(() => {
+        let principal: Principal;
+        try {
+          principal = principalIn(answer, wallTime(scheduler));
+        } catch (error) {
+          failed(error);
+          return;
+        }
+        done(principal);
+      });
+    const start = (): void => {
+      let answer: unknown;
+      try {
+        answer = authenticate(credentials());
+        if (isStream(answer)) {
+          check.add(from(answer).pipe(take(1), defaultIfEmpty(undefined)).subscribe({ next: answered, error: fail }));
+          return;
+        }
+      } catch (cause) {
+        fail(cause);
+        return;
+      }
+      answered(answer);
+    };
+    check.add(inTurn(start));
+    if (check.closed) return undefined;
+    check.add(scheduler.schedule(() => fail(new Error(`authenticate did not answer within ${limit} ms`)), limit));
+    return check;
+  };
 }
 
-type Answer = ReturnType<Authenticate<Principal | undefined>>;
-
-function asObservable(answer: Answer): Observable<unknown> {
-  const isStream = Object(answer) === answer && !isPrincipal(answer);
-  return isStream ? from(answer as ObservableInput<unknown>) : of(answer);
+/** Returns whether an answer comes as a promise, or as another input of an Observable. */
+function isStream(answer: unknown): answer is ObservableInput<unknown> {
+  return Object(answer) === answer && !isPrincipal(answer);
 }
 
 function isPrincipal(answer: unknown): answer is Principal {
@@ -68,23 +92,24 @@ function isPrincipal(answer: unknown): answer is Principal {
   return typeof id === 'string' && id !== '';
 }
 
-/** @throws {TypeError} When the answer of `authenticate` is neither a principal nor nothing. */
-function asPrincipal(answer: unknown): Principal | undefined {
-  if (isPrincipal(answer)) return answer;
-  if (answer === undefined || answer === null) return undefined;
-  throw new TypeError(`authenticate: expected a principal with an "id", or undefined, got ${describe(answer)}`);
+/**
+ * @throws {UnauthorizedError} When there is no principal, or the principal has expired.
+ * @throws {CallbackError} When the answer of `authenticate` is neither a principal nor nothing.
+ */
+function principalIn(answer: unknown, now: number): Principal {
+  const isNothing = answer === undefined || answer === null;
+  if (!isNothing && !isPrincipal(answer)) {
+    const error = new TypeError(`authenticate: expected a principal with an "id", or undefined, got ${describe(answer)}`);
+    throw new CallbackError('authenticate', error);
+  }
+  if (!isNothing && !((answer.expiresAt ?? Infinity) <= now)) return answer;
+  const reason = isNothing ? 'authenticate returned no principal' : 'the principal has expired: see its "expiresAt"';
+  throw new UnauthorizedError(CloseCode.UNAUTHORIZED, NOT_ACCEPTED, new Error(reason));
 }
 
 /** Names the type of a value, which may be secret. */
 function describe(answer: unknown): string {
   return typeof answer === 'object' ? 'an object without an id' : typeof answer;
-}
-
-/** @throws {UnauthorizedError} When there is no principal, or the principal has expired. */
-function checked(principal: Principal | undefined, now: number): Principal {
-  if (principal && !((principal.expiresAt ?? Infinity) <= now)) return principal;
-  const reason = principal ? 'the principal has expired: see its "expiresAt"' : 'authenticate returned no principal';
-  throw new UnauthorizedError(CloseCode.UNAUTHORIZED, NOT_ACCEPTED, new Error(reason));
 }
 
 const NOT_ACCEPTED = 'the credentials were not accepted';

@@ -1,68 +1,41 @@
 import type { IncomingMessage } from 'node:http';
-import {
-  Observable,
-  of,
-  tap,
-  type Observer,
-  type OperatorFunction,
-  type SchedulerLike,
-  type Subscriber,
-  type Subscription,
-  type Unsubscribable,
-} from 'rxjs';
+import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError, ProtocolError, UnauthorizedError } from '../../errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Frame, Link } from '../../link/link.js';
+import type { Frame } from '../../link/link.js';
+import { connectionOver, type LinkConnection } from '../../link/linkConnection.js';
 import type { Violation } from '../../core/frameFormat.js';
 import { readHello, type ReceivedHello } from '../../core/serverHandshake.js';
-import type { Principal } from '../principal.js';
-import type { ServedLink } from '../serverOptions.js';
+import type { Credentials, Principal } from '../principal.js';
+import type { ServedLink, ServedSocket } from '../serverOptions.js';
+import type { HelloTimeouts, TimedHandshake } from './helloTimeouts.js';
 
-export interface IncomingConnectionOptions {
-  /** How long the first frame may take, in ms. */
-  readonly helloTimeout: number;
+/** The part of a server that owns its connections. */
+export interface ConnectionOwner {
   readonly scheduler: SchedulerLike;
+  /** The time that the first frame may take, and the answer to the welcome. */
+  readonly timeouts: HelloTimeouts;
   /** Called with the reason why a connection ended before its first frame. */
-  readonly onRefused: (error: unknown) => void;
+  onRefused(error: unknown): void;
+  onFirstFrame(connection: IncomingConnection): void;
+  onEnded(connection: IncomingConnection): void;
+  /** Authenticates a client again, by a fresh token. */
+  authenticate(
+    connection: IncomingConnection,
+    fresh: Partial<Credentials>,
+    done: (principal: Principal | undefined) => void,
+    failed: (error: unknown) => void,
+  ): Unsubscribable | undefined;
 }
 
-/**
- * Emits each connection when its first frame has arrived. All connections end when this is
- * unsubscribed.
- */
-export function incomingConnections(options: IncomingConnectionOptions): OperatorFunction<ServedLink, IncomingConnection> {
-  return (links$) =>
-    // eslint-disable-next-line no-restricted-syntax -- a `mergeMap` would take half a kilobyte for each connection
-    new Observable((to) => {
-      const open = new Set<IncomingConnection>();
-      let isDone = false;
-      const owner: ConnectionOwner = {
-        ...options,
-        onFirstFrame: (connection) => to.next(connection),
-        onEnded(connection) {
-          open.delete(connection);
-          if (isDone && open.size === 0) to.complete();
-        },
-      };
-      const next = (link: ServedLink): void => {
-        const connection = new IncomingConnection(link, owner);
-        open.add(connection);
-        connection.begin(link);
-      };
-      const complete = (): void => {
-        isDone = true;
-        if (open.size === 0) to.complete();
-      };
-      to.add(links$.subscribe({ next, error: (error: unknown) => to.error(error), complete }));
-      to.add(() => [...open].forEach((connection) => connection.unsubscribe()));
-    });
-}
-
-interface ConnectionOwner extends IncomingConnectionOptions {
-  readonly onFirstFrame: (connection: IncomingConnection) => void;
-  readonly onEnded: (connection: IncomingConnection) => void;
+/** The part of a server that waits for the client of a connection. */
+export interface ConnectionWaiter {
+  /** Called when the client has answered the welcome by a frame, which waits for the reader. */
+  answered?(): void;
+  /** Called when the client has left. */
+  left(): void;
 }
 
 /**
@@ -82,7 +55,7 @@ type End = { readonly error?: unknown };
  * One connection of a client, from its start to its end. Frames that arrive before {@link
  * IncomingConnection.open} wait.
  */
-export class IncomingConnection implements Observer<Frame>, Unsubscribable {
+export class IncomingConnection implements Observer<Frame>, Unsubscribable, TimedHandshake {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
   /** The request that opened the connection, if known. */
@@ -97,20 +70,13 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
    */
   readonly onIdentified: ServedLink['onIdentified'];
   readonly #onFlood: ServedLink['onFlood'];
-  /**
-   * Authenticates an authenticated client again, by a fresh token. Fails when the token is not
-   * accepted, or is that of another principal.
-   */
-  renew: ((token: string) => Observable<unknown>) | undefined;
   readonly #owner: ConnectionOwner;
-  #principal: Principal | undefined;
+  /** The principal of the client, when the client is authenticated. */
+  principal: Principal | undefined;
   #hasBegun = false;
   #hello: ReceivedHello | undefined;
-  #link: Subscription | undefined;
-  #helloTimer: CoalescedTimer | undefined;
+  readonly #link: LinkConnection;
   #expiryTimer: CoalescedTimer | undefined;
-  /** Receives the frames for the client. */
-  #peer: Subscriber<Frame> | undefined;
   /** Receives the frames of the client. */
   #reader: Observer<Frame> | undefined;
   /** The frames after the first that wait for the reader. */
@@ -118,35 +84,33 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   #earlyBytes = 0;
   /** Whether the welcome was sent before the connection is opened. */
   #isWelcome = false;
-  #onLeft: Subscriber<unknown> | undefined;
-  #onAnswered: Subscriber<unknown> | undefined;
+  #waiter: ConnectionWaiter | undefined;
   /** Set while the frames after the welcome wait for {@link proceed}. */
   #onProceed: (() => void) | undefined;
   #end: End | undefined;
 
-  constructor({ request, address = '', protocol = 'custom', onIdentified, onFlood }: ServedLink, owner: ConnectionOwner) {
+  constructor(link: ServedLink | ServedSocket, owner: ConnectionOwner) {
+    const { request, address = '', protocol = 'custom', onIdentified, onFlood } = link;
     this.request = request;
     this.address = address;
     this.#onFlood = onFlood;
     this.protocol = protocol;
     this.onIdentified = onIdentified;
     this.#owner = owner;
+    this.#link = 'connection' in link ? link.connection : connectionOver(link);
   }
 
-  begin(link: Link<Frame>): void {
-    const { helloTimeout, scheduler } = this.#owner;
-    if (helloTimeout < Infinity) {
-      const onTimeout = (): void =>
-        this.close(CloseCode.HELLO_TIMEOUT, this.#hasBegun ? 'the handshake timed out' : 'no hello arrived in time');
-      this.#helloTimer = createCoalescedTimer(scheduler, onTimeout);
-      this.#helloTimer.set(helloTimeout);
-    }
-    const toPeer$ = new Observable<Frame>((peer) => void (this.#peer = peer));
+  begin(): void {
+    this.#owner.timeouts.begin(this);
     try {
-      this.#link = link(toPeer$).subscribe(this);
+      this.#link.begin(this);
     } catch (cause) {
       this.error(new CallbackError('link', cause));
     }
+  }
+
+  onHelloTimeout(): void {
+    this.close(CloseCode.HELLO_TIMEOUT, this.#hasBegun ? 'the handshake timed out' : 'no hello arrived in time');
   }
 
   /**
@@ -158,20 +122,26 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     return (this.#hello ??= helloOf(this.first));
   }
 
-  /** The principal of the client, when the client is authenticated. */
-  get principal(): Principal | undefined {
-    return this.#principal;
-  }
-
   /**
-   * Sets the principal of the client. The open connection is closed when the credentials expire,
-   * unless they were renewed.
-   *
-   * @param authenticate Emits the principal of a token.
+   * Authenticates an authenticated client again, by a fresh token. It fails when the token is not
+   * accepted, or is that of another principal.
    */
-  authenticated(principal: Principal, authenticate: (token: string) => Observable<Principal | undefined>): void {
-    this.#principal = principal;
-    this.renew = (token) => authenticate(token).pipe(tap((fresh) => this.#replace(fresh)));
+  renew(token: string, done: () => void, failed: (error: unknown) => void): Unsubscribable | undefined {
+    const { principal } = this;
+    if (!principal) {
+      done();
+      return undefined;
+    }
+    const renewed = (fresh: Principal | undefined): void => {
+      if (fresh?.id !== principal.id) {
+        failed(new UnauthorizedError(CloseCode.FORBIDDEN, 'the token belongs to another principal'));
+        return;
+      }
+      this.principal = fresh;
+      this.#watchExpiry();
+      done();
+    };
+    return this.#owner.authenticate(this, { token }, renewed, failed);
   }
 
   /**
@@ -199,7 +169,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     // Frames that arrive meanwhile wait behind the earlier ones.
     const early = this.#early ?? [];
     for (let frame = early.shift(); frame !== undefined && this.#early; frame = early.shift()) reader.next(frame);
-    this.#clearHelloTimer();
+    this.#owner.timeouts.end(this);
     // The reader may have left meanwhile.
     if (!this.#early) return;
     this.#early = undefined;
@@ -207,7 +177,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     if (this.#end) notifyOfEnd(reader, this.#end);
     // Only a link over requests still needs the token of the hello, to authenticate further
     // requests.
-    else if (!this.onIdentified || !this.#hello) this.first = '';
+    else if (!this.onIdentified || !this.#hello) {
+      this.first = '';
+      this.#hello = undefined;
+    }
   }
 
   /** Removes the reader. */
@@ -219,17 +192,17 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   send(frame: Frame): void {
-    this.#peer?.next(frame);
+    this.#link.next(frame);
   }
 
   /** Completes the connection. */
   finish(): void {
-    this.#peer?.complete();
+    this.#link.complete();
   }
 
   /** Ends the connection with the close code of an error. */
   fail(error: unknown): void {
-    this.#peer?.error(error);
+    this.#link.error(error);
   }
 
   close(code: CloseCode, reason: string): void {
@@ -237,36 +210,20 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   /**
-   * Emits when the client has answered the welcome by a frame, which waits for the reader, and
-   * completes. Closes the connection when that takes longer than the `helloTimeout`. For one
-   * subscription.
+   * Sends a welcome, and waits until the client has answered it. Closes the connection when that
+   * takes longer than the `helloTimeout`.
    */
-  answered(): Observable<unknown> {
-    const { helloTimeout } = this.#owner;
+  welcome(frame: Frame, waiter: ConnectionWaiter): void {
+    this.send(frame);
     this.#isWelcome = true;
-    return new Observable((to) => {
-      this.#onAnswered = to;
-      if (helloTimeout < Infinity) this.#helloTimer?.set(helloTimeout);
-      return () => {
-        this.#onAnswered = undefined;
-        this.#clearHelloTimer();
-      };
-    });
+    if (!this.#end) this.#owner.timeouts.begin(this);
+    this.waitFor(waiter);
   }
 
-  /**
-   * Emits when the client has left. For one subscription at a time: a later one replaces the
-   * earlier one.
-   */
-  left(): Observable<unknown> {
-    if (this.#end) return of(true);
-    return new Observable((to) => {
-      this.#onLeft = to;
-      return () => {
-        // The next subscription may begin before this one has ended.
-        if (this.#onLeft === to) this.#onLeft = undefined;
-      };
-    });
+  /** Tells `waiter`, in place of an earlier one, what the client does. */
+  waitFor(waiter: ConnectionWaiter | undefined): void {
+    this.#waiter = waiter;
+    if (this.#end) waiter?.left();
   }
 
   next(frame: Frame): void {
@@ -285,16 +242,17 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   unsubscribe(): void {
-    this.#helloTimer?.clear();
-    this.#link?.unsubscribe();
+    this.#owner.timeouts.end(this);
+    this.#link.unsubscribe();
   }
 
   #receiveFirst(first: Frame): void {
     this.#hasBegun = true;
-    this.#helloTimer?.clear();
     this.first = first;
     this.#early = [];
     this.#owner.onFirstFrame(this);
+    // The answer to the welcome has a time of its own.
+    if (!this.#isWelcome) this.#owner.timeouts.end(this);
   }
 
   #hold(early: Frame[], frame: Frame): void {
@@ -304,10 +262,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
       return;
     }
     early.push(frame);
-    const answered = this.#onAnswered;
-    if (answered) {
-      answered.next(true);
-      answered.complete();
+    const waiter = this.#waiter;
+    if (waiter?.answered) {
+      this.#waiter = undefined;
+      waiter.answered();
       return;
     }
     this.#earlyBytes += frame.length + FRAME_OVERHEAD;
@@ -316,45 +274,25 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
 
   #ended(end: End): void {
     this.#end = end;
-    this.#helloTimer?.clear();
+    this.#owner.timeouts.end(this);
     if (end.error instanceof ConnectionLostError && end.error.closeCode === CloseCode.FLOOD) this.#onFlood?.(this.address);
     if (this.#reader) notifyOfEnd(this.#reader, end);
-    this.#onLeft?.next(true);
+    this.#waiter?.left();
     this.#owner.onEnded(this);
   }
 
-  #replace(fresh: Principal | undefined): void {
-    if (fresh?.id !== this.#principal?.id) throw new UnauthorizedError(CloseCode.FORBIDDEN, 'the token belongs to another principal');
-    this.#principal = fresh;
-    this.#watchExpiry();
-  }
-
-  /** Ends the time limit of the handshake. The timer is not needed any more, and takes memory. */
-  #clearHelloTimer(): void {
-    this.#helloTimer?.clear();
-    this.#helloTimer = undefined;
-  }
-
-  /** Returns in how many ms the credentials expire. */
-  #timeLeft(): number {
-    return (this.#principal?.expiresAt ?? Infinity) - wallTime(this.#owner.scheduler);
-  }
-
+  /** Sets the timer for the end of the credentials. */
   #watchExpiry(): void {
     this.#expiryTimer?.clear();
-    const timeLeft = this.#timeLeft();
-    if (!(timeLeft < Infinity)) return;
-    this.#expiryTimer ??= createCoalescedTimer(this.#owner.scheduler, () => this.#onExpiryTimer());
-    this.#expiryTimer.set(timeLeft);
-  }
-
-  /**
-   * Closes the connection if the credentials have expired. A timer fires too early when it had to
-   * be limited.
-   */
-  #onExpiryTimer(): void {
-    if (this.#timeLeft() > 0) this.#watchExpiry();
-    else this.close(CloseCode.EXPIRED, 'the credentials have expired');
+    const { expiresAt } = this.principal ?? {};
+    if (expiresAt === undefined || !(expiresAt < Infinity)) return;
+    const { scheduler } = this.#owner;
+    this.#expiryTimer ??= createCoalescedTimer(scheduler, () => {
+      // A timer fires too early when its delay had to be limited.
+      if (wallTime(scheduler) < (this.principal?.expiresAt ?? Infinity)) this.#watchExpiry();
+      else this.close(CloseCode.EXPIRED, 'the credentials have expired');
+    });
+    this.#expiryTimer.set(expiresAt - wallTime(scheduler));
   }
 }
 

@@ -65,7 +65,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** The error with which the wire has ended. */
   failure: unknown;
   /** The close code and reason for the client when its wire ends. */
-  #goodbye: Goodbye = [CloseCode.ABANDONED, ''];
+  #goodbye: Goodbye = NO_GOODBYE;
 
   constructor(latest: IncomingConnection, returns: boolean, options: TransportOptions) {
     this.latest = latest;
@@ -228,6 +228,7 @@ function isRejection(error: unknown): boolean {
 const REJECTIONS: readonly number[] = [CloseCode.UNAUTHORIZED, CloseCode.FORBIDDEN];
 
 type Goodbye = readonly [code: CloseCode, reason: string];
+const NO_GOODBYE: Goodbye = [CloseCode.ABANDONED, ''];
 
 /** The reasons of closes. */
 export const STOPS = 'the server stops';

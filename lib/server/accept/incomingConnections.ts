@@ -1,0 +1,135 @@
+import type { IncomingMessage } from 'node:http';
+import { Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import { CallbackError, ConnectionLostError } from '../../errors.js';
+import { CloseCode } from '../../link/closeCode.js';
+import { emptyRequest } from '../nodePlatform.js';
+import type { Authenticate, Credentials, Principal } from '../principal.js';
+import type { ServedLink, ServedSocket } from '../serverOptions.js';
+import { createAuthentication, type Authentication } from './authentication.js';
+import { HelloTimeouts } from './helloTimeouts.js';
+import { IncomingConnection, isSessionFrame, type ConnectionOwner } from './incomingConnection.js';
+
+export interface IncomingConnectionsOptions {
+  readonly authenticate?: Authenticate<Principal | undefined> | undefined;
+  readonly maxAuthenticating: number;
+  /**
+   * How long the first frame may take, its authentication, and the answer to the welcome, in ms.
+   */
+  readonly helloTimeout: number;
+  readonly scheduler: SchedulerLike;
+  /** Takes a connection whose client is authenticated. May throw why the client is refused. */
+  readonly admit: (connection: IncomingConnection) => void;
+  /** Refuses a client. */
+  readonly refuse: (connection: IncomingConnection, error: unknown) => void;
+  /** Called with the reason why a connection ended before its first frame. */
+  readonly onRefused: (error: unknown) => void;
+}
+
+/** The connections of a server. Each is authenticated when its first frame has arrived. */
+export class IncomingConnections implements ConnectionOwner {
+  readonly scheduler: SchedulerLike;
+  readonly timeouts: HelloTimeouts;
+  readonly #options: IncomingConnectionsOptions;
+  readonly #principalOf: Authentication;
+  readonly #open = new Set<IncomingConnection>();
+  #isStopping = false;
+
+  constructor(options: IncomingConnectionsOptions) {
+    const { authenticate, maxAuthenticating, helloTimeout, scheduler } = options;
+    this.#options = options;
+    this.scheduler = scheduler;
+    this.timeouts = new HelloTimeouts(helloTimeout, scheduler);
+    this.#principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
+  }
+
+  /** Opens a connection. */
+  accept(link: ServedLink | ServedSocket): void {
+    const connection = new IncomingConnection(link, this);
+    this.#open.add(connection);
+    connection.begin();
+  }
+  /** Refuses each client whose first frame arrives from now on. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+  /** Ends all connections. */
+  close(): void {
+    for (const connection of [...this.#open]) connection.unsubscribe();
+  }
+
+  onRefused(error: unknown): void {
+    this.#options.onRefused(error);
+  }
+  onEnded(connection: IncomingConnection): void {
+    this.#open.delete(connection);
+  }
+  onFirstFrame(connection: IncomingConnection): void {
+    const { admit, refuse } = this.#options;
+    if (this.#isStopping) {
+      refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
+      return;
+    }
+    const authenticated = (principal: Principal | undefined): void => {
+      connection.principal = principal;
+      try {
+        connection.onIdentified?.(principal, (request) => this.#identify(connection, request));
+        admit(connection);
+      } catch (error) {
+        refuse(connection, error);
+      }
+    };
+    const check = this.#principalOf(
+      () => credentialsOf(connection),
+      authenticated,
+      (error) => refuse(connection, error),
+    );
+    if (check) connection.waitFor({ left: () => check.unsubscribe() });
+  }
+  /**
+   * Authenticates a client that is connected, by a fresh token, or by another request: its
+   * `errors$` reports only the close code.
+   */
+  authenticate(
+    connection: IncomingConnection,
+    fresh: Partial<Credentials>,
+    done: (principal: Principal | undefined) => void,
+    failed: (error: unknown) => void,
+  ): Unsubscribable | undefined {
+    return this.#principalOf(
+      () => ({ ...credentialsOf(connection), ...fresh }),
+      done,
+      (error) => {
+        if (error instanceof CallbackError) this.onRefused(error);
+        failed(error);
+      },
+    );
+  }
+  /** Emits the principal of another request for a connection. */
+  #identify(connection: IncomingConnection, request: IncomingMessage): Observable<Principal | undefined> {
+    return new Observable((to) => {
+      const done = (principal: Principal | undefined): void => {
+        to.next(principal);
+        to.complete();
+      };
+      return this.authenticate(connection, { request }, done, (error) => to.error(error));
+    });
+  }
+}
+
+function credentialsOf(connection: IncomingConnection): Credentials {
+  const { request = emptyRequest() } = connection;
+  const token = tokenOf(connection);
+  return token === undefined ? { request } : { request, token };
+}
+
+/**
+ * Returns the token of the hello, if there is one. An invalid hello is refused later, unless the
+ * request alone is refused before.
+ */
+function tokenOf(connection: IncomingConnection): string | undefined {
+  try {
+    return isSessionFrame(connection.first) ? connection.hello().token : undefined;
+  } catch {
+    return undefined;
+  }
+}

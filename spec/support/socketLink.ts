@@ -1,0 +1,14 @@
+import { Observable } from 'rxjs';
+import { AcceptedSocket, type AcceptedSocketOptions, type ServerSocket } from '../../lib/link/acceptedSocket.js';
+import type { Frame, Link } from '../../lib/link/link.js';
+
+/** Makes a link of a socket that a server has accepted. */
+export function socketLink(socket: ServerSocket, options: AcceptedSocketOptions = {}): Link<Frame> {
+  return (outgoing) =>
+    new Observable((to) => {
+      const connection = new AcceptedSocket(socket, options);
+      connection.begin(to);
+      to.add(outgoing.subscribe(connection));
+      to.add(connection);
+    });
+}
