@@ -85,12 +85,16 @@ export class Incoming {
     this.#accepted = NONE;
     this.#skipped = undefined;
   }
-  /** Begins a connection. Its first ack does not wait, and rejections are sent again. */
+  /**
+   * Begins a connection. Its first ack does not wait, and rejections are sent again. The other side
+   * skips numbers again, too, unless its store was rolled back: then it may use them.
+   */
   attach({ lazyAcks, rejections, counts }: { readonly lazyAcks: boolean; readonly rejections: boolean; readonly counts: boolean }): void {
     this.lazyAcks = lazyAcks;
     this.#sendsRejections = rejections;
     this.#countsRejections = counts;
     this.#told = this.#rejected = this.#lastRejected = 0;
+    this.#skipped = undefined;
     this.#processedAt = this.ackAt = Infinity;
     this.demandAck();
   }

@@ -278,6 +278,17 @@ describe('SessionCore', () => {
     expect([server.delivered, client.outcomes, client.core.peer]).toEqual([['a'], ['a acked'], 'wire-1']);
   });
 
+  it('delivers a number that was skipped over an earlier connection: the store of the sender was rolled back', () => {
+    const [client, server] = [clientSide(), serverSide()];
+    open(client, server);
+    server.receive('["skip",[2]]').frames();
+    open(client, server);
+    client.send('a').frames();
+    open(client, server);
+    exchange(client.send('b'), server);
+    expect([server.delivered, client.outcomes]).toEqual([['a', 'b'], ['a acked', 'b acked']]);
+  });
+
   it('obeys the wait of a batch that was not processed at the last ack', () => {
     const [client, server] = [clientSide(), serverSide()];
     open(client, server);
