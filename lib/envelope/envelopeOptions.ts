@@ -52,10 +52,10 @@ export interface EnvelopeOptions {
    */
   readonly onArrival?: (message: Message) => void;
   /**
-   * Emits true when the application has subscribed; until then received messages wait, unacked.
-   * @default always true
+   * Calls back once, when the application has subscribed: until then received messages wait, unacked.
+   * @default calls back at once
    */
-  readonly listening$?: Observable<boolean>;
+  readonly whenSubscribed?: (callback: () => void) => void;
   /** Receipts of messages that the layer below could not encode. @default none */
   readonly unsendable$?: Observable<Receipt>;
   /** The source of the time. @default asyncScheduler, with a monotonic clock */

@@ -1,4 +1,4 @@
-import { endWith, filter, ignoreElements, merge, noop, of, Subject, take, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, endWith, ignoreElements, merge, noop, Subject, tap, type Observable } from 'rxjs';
 import { OverflowError, SessionLostError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { createRecentKeys } from '../internal/recentKeys.js';
@@ -16,7 +16,7 @@ import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
 export function envelopeReceiver(options: EnvelopeOptions) {
   const {
     maxHeld = ENVELOPE_DEFAULTS.maxHeld,
-    listening$ = of(true),
+    whenSubscribed = atOnce,
     onArrival = noop,
     scheduler = steadyScheduler(),
     report = noop,
@@ -82,7 +82,12 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     return merge(
       emitted$,
       batches$.pipe(tap(receive), ignoreElements(), endWith(undefined)),
-      listening$.pipe(filter(Boolean), take(1), tap(listen), ignoreElements()),
+      defer(() => {
+        whenSubscribed(listen);
+        return EMPTY;
+      }),
     );
   };
 }
+
+const atOnce = (callback: () => void): void => callback();

@@ -93,9 +93,8 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
    */
   run(outgoing: Observable<Message>): void {
     const [to, host] = [this.#to, this.#host];
-    const { listening$ } = this.#options;
-    if (listening$) this.#life.add(listening$.subscribe((is) => is && host.messages.open()));
-    else host.messages.open();
+    const { whenSubscribed = atOnce } = this.#options;
+    whenSubscribed(() => to.closed || host.messages.open());
     to.add(() => {
       // Before the connection is closed: the other side does not send messages again when it has
       // received their delayed ack.
@@ -251,3 +250,5 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
     host.attach(connection);
   }
 }
+
+const atOnce = (callback: () => void): void => callback();

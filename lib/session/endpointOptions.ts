@@ -1,4 +1,4 @@
-import { asapScheduler, type Observable, type SchedulerLike } from 'rxjs';
+import { asapScheduler, type SchedulerLike } from 'rxjs';
 import type { OverflowPolicy } from '../internal/priorityQueue.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { RxwireError } from '../errors.js';
@@ -88,11 +88,10 @@ export interface EndpointOptions {
    */
   readonly microtask?: SchedulerLike;
   /**
-   * Emits true when the application has subscribed; until then messages wait, unacked.
-   * @default
-   * always true
+   * Calls back once, when the application has subscribed: until then messages wait, unacked.
+   * @default calls back at once
    */
-  readonly listening$?: Observable<boolean>;
+  readonly whenSubscribed?: (callback: () => void) => void;
   /** Returns whether receipts have a subscriber. @default always true */
   readonly isWatched?: () => boolean;
   /**

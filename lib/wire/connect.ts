@@ -88,5 +88,5 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
   return ({ traffic, listening, ...parts }) =>
-    countedSession(codec, { ...options, ...parts, listening$: listening.hasSubscribers() }, traffic)(link);
+    countedSession(codec, { ...options, ...parts, whenSubscribed: (callback) => listening.whenSubscribed(callback) }, traffic)(link);
 };

@@ -12,9 +12,9 @@ import type { WireParts } from './wire.js';
 
 type Envelope = Omit<
   EnvelopeOptions,
-  'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'listening$' | 'unsendable$' | 'report' | 'keep' | 'signals$'
+  'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'whenSubscribed' | 'unsendable$' | 'report' | 'keep' | 'signals$'
 >;
-type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'listening$' | 'isWatched' | 'followsSteps' | 'report' | 'keep'>;
+type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'isWatched' | 'followsSteps' | 'report' | 'keep'>;
 
 /**
  * The options that `connect` and `listen` have in common. Only the envelope protocol uses

@@ -3,7 +3,6 @@ import {
   EMPTY,
   map,
   merge,
-  observeOn,
   of,
   skip,
   Subject,
@@ -40,7 +39,6 @@ export class Subscribers {
   readonly #microtask: SchedulerLike;
   /** Created when it is first used, as the next one. */
   #changes$: Subject<unknown> | undefined;
-  #begun$: Subject<true> | undefined;
   #onBegun: (() => void) | undefined;
   #hasBegun = false;
   #isOver = false;
@@ -70,14 +68,10 @@ export class Subscribers {
   }
 
   /**
-   * Emits true once there has been a subscriber. It emits a microtask later, so that other
-   * subscribers of the same moment do not miss the messages that waited.
+   * Calls back once, when there has been a subscriber. It calls back a microtask later, so that other
+   * subscribers of the same moment do not miss the messages that waited. A later callback replaces an
+   * earlier one.
    */
-  hasSubscribers(): Observable<boolean> {
-    return defer(() => (this.#hasBegun ? of(true) : (this.#begun$ ??= new Subject()))).pipe(observeOn(this.#microtask));
-  }
-
-  /** Calls back once, when {@link hasSubscribers} emits true. A later callback replaces it. */
   whenSubscribed(callback: () => void): void {
     if (this.#hasBegun) this.#microtask.schedule(callback);
     else this.#onBegun = callback;
@@ -92,9 +86,8 @@ export class Subscribers {
     subscription.add(one);
     if (this.#hasBegun) return;
     this.#hasBegun = true;
-    this.#begun$?.next(true);
     if (this.#onBegun) this.#microtask.schedule(this.#onBegun);
-    this.#begun$ = this.#onBegun = undefined;
+    this.#onBegun = undefined;
   }
 
   close(): void {

@@ -28,9 +28,7 @@ import { Subscribers, type WireSubscriptions } from './subscribers.js';
 /** The parts of a wire that its link uses. */
 export interface WireParts {
   readonly listening: {
-    /** Emits true once the wire has had a subscriber. */
-    hasSubscribers(): Observable<boolean>;
-    /** Calls back once the wire has had a subscriber. */
+    /** Calls back once, a microtask after the wire has had a subscriber. */
     whenSubscribed(callback: () => void): void;
   };
   /** Returns whether receipts are of use. */

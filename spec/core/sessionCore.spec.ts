@@ -286,7 +286,10 @@ describe('SessionCore', () => {
     client.send('a').frames();
     open(client, server);
     exchange(client.send('b'), server);
-    expect([server.delivered, client.outcomes]).toEqual([['a', 'b'], ['a acked', 'b acked']]);
+    expect([server.delivered, client.outcomes]).toEqual([
+      ['a', 'b'],
+      ['a acked', 'b acked'],
+    ]);
   });
 
   it('obeys the wait of a batch that was not processed at the last ack', () => {

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { BehaviorSubject, NEVER } from 'rxjs';
+import { NEVER, Subject } from 'rxjs';
 import { OverflowError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { ack, message, openSession, wait } from './envelopeSession.js';
@@ -78,12 +78,12 @@ describe('envelopes: received messages', () => {
 
   describe('before somebody listens', () => {
     it('is held, and not acked', async () => {
-      const listening$ = new BehaviorSubject(false);
-      const { peer, ids } = openSession({ listening$ });
+      const subscribed$ = new Subject<boolean>();
+      const { peer, ids } = openSession({ whenSubscribed: (callback) => void subscribed$.subscribe(callback) });
       peer.send(message('a'), message('b'));
       await wait(60_000);
       expect([ids(), peer.got()]).toEqual([[], []]);
-      listening$.next(true);
+      subscribed$.next(true);
       expect(ids()).toEqual(['a', 'b']);
       peer.send(message('c'));
       await wait();
@@ -92,13 +92,13 @@ describe('envelopes: received messages', () => {
     });
 
     it('is held once, even if it is repeated over another connection', async () => {
-      const listening$ = new BehaviorSubject(false);
-      const { peer, ids, errors } = openSession({ listening$, maxHeld: 2 });
+      const subscribed$ = new Subject<boolean>();
+      const { peer, ids, errors } = openSession({ whenSubscribed: (callback) => void subscribed$.subscribe(callback), maxHeld: 2 });
       peer.send(message('a'), message('b'));
       peer.lose();
       await wait(100);
       peer.send(message('a'), message('b'));
-      listening$.next(true);
+      subscribed$.next(true);
       await wait();
       expect(ids()).toEqual(['a', 'b']);
       expect(peer.got()).toEqual(['ack:a ack:b']);
@@ -106,11 +106,11 @@ describe('envelopes: received messages', () => {
     });
 
     it('is refused without an ack above maxHeld, so that it is sent again', async () => {
-      const listening$ = new BehaviorSubject(false);
-      const { peer, ids, errors } = openSession({ listening$, maxHeld: 1 });
+      const subscribed$ = new Subject<boolean>();
+      const { peer, ids, errors } = openSession({ whenSubscribed: (callback) => void subscribed$.subscribe(callback), maxHeld: 1 });
       peer.send(message('a'), message('b'));
       expect(errors()).toEqual([new OverflowError('messages before the first subscriber', 1)]);
-      listening$.next(true);
+      subscribed$.next(true);
       await wait();
       expect(peer.got()).toEqual(['ack:a']);
       peer.send(message('b'));

@@ -73,7 +73,7 @@ export function envelopeLink(
       onBadFrame: (error) => report({ kind: 'error', error }),
       onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
     }),
-    envelopes({ ...options, listening$: listening.hasSubscribers(), unsendable$, report, keep }),
+    envelopes({ ...options, whenSubscribed: (callback) => listening.whenSubscribed(callback), unsendable$, report, keep }),
   )(link);
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }

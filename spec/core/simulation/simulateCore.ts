@@ -136,7 +136,8 @@ class World {
     if (this.#run.trace) this.#run.log(`${side}: closes with ${code}, ${reason}`);
     // Messages without numbers that cannot be decoded are not sent again.
     const isPoisoned = reason.endsWith('frames were undecodable');
-    if (!EXPECTED.includes(code) && !isPoisoned) throw new Error(`${side === 'c' ? 'the client' : 'the server'} closes with ${code}: ${reason}`);
+    if (!EXPECTED.includes(code) && !isPoisoned)
+      throw new Error(`${side === 'c' ? 'the client' : 'the server'} closes with ${code}: ${reason}`);
     this.#link?.close(side === 'c' ? 0 : 1, code);
     if (side === 'c') this.#reconnect();
   }
