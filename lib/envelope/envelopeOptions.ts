@@ -52,7 +52,8 @@ export interface EnvelopeOptions {
    */
   readonly onArrival?: (message: Message) => void;
   /**
-   * Calls back once, when the application has subscribed: until then received messages wait, unacked.
+   * Calls back once, when the application has subscribed: until then received messages wait,
+   * unacked.
    * @default calls back at once
    */
   readonly whenSubscribed?: (callback: () => void) => void;

@@ -68,9 +68,9 @@ export class Subscribers {
   }
 
   /**
-   * Calls back once, when there has been a subscriber. It calls back a microtask later, so that other
-   * subscribers of the same moment do not miss the messages that waited. A later callback replaces an
-   * earlier one.
+   * Calls back once, when there has been a subscriber. It calls back a microtask later, so that
+   * other subscribers of the same moment do not miss the messages that waited. A later callback
+   * replaces an earlier one.
    */
   whenSubscribed(callback: () => void): void {
     if (this.#hasBegun) this.#microtask.schedule(callback);

@@ -66,6 +66,10 @@ export class ServedStores {
   restore(host: SessionHost, then?: () => void): void {
     const { hello, row, record, outbox, contents } = this.#state as StoredState;
     this.#state = undefined;
+    if (outbox) {
+      const { maxMessages, maxBytes } = outbox;
+      Object.assign(host.core.outgoing.window, { maxMessages, maxBytes });
+    }
     const begin = (opened: OutboxContents | undefined): void => {
       this.writes.core.onRestored = then;
       host.answer((core) =>

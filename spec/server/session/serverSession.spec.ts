@@ -1,5 +1,7 @@
 import { createMessage } from '../../../lib/message/createMessage.js';
+import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
 import { startVirtual, turns } from '../virtual.js';
+import { enterSession, idsIn } from './enterSession.js';
 
 const message = (id: string) => createMessage('test.any', null, { id });
 
@@ -33,4 +35,13 @@ describe('an idle session at a server', () => {
     wire.next(createMessage('test.any', null, { id: 'b', ttl: 1_000 }));
     expect((await sent()).join()).toMatch(/"a".*"b"/);
   });
+});
+
+it('a server keeps no more unacked messages than the outbox in memory that it was given', async () => {
+  const session = await enterSession({ outbox: () => memoryOutbox({ maxMessages: 2 }) });
+  for (const id of ['a', 'b', 'c']) session.wire.next(message(id));
+  expect(idsIn(await session.sent())).toEqual(['a', 'b']);
+  session.send('["ack",2,1024]');
+  expect(idsIn(await session.sent())).toEqual(['a', 'b', 'c']);
+  session.server.stop();
 });
