@@ -16,7 +16,7 @@ import type { AnyWire } from './principal.js';
 import { SERVE_DEFAULTS, type AnyServeOptions, type ServedLink, type ServedSocket } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
-import { ServedSessions } from '../host/server/servedSessions.js';
+import { ServedSessions } from './session/servedSessions.js';
 import { shutdownMessage } from './session/systemMessages.js';
 
 /**

@@ -1,4 +1,4 @@
-import { clientStores } from '../host/clientStores.js';
+import { clientStores } from './clientStores.js';
 import type { Durability } from './store/outboxStore.js';
 
 /** The function that a session needs only for persistent stores. */

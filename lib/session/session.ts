@@ -3,7 +3,7 @@ import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { ClientSession } from '../host/clientSession.js';
+import { ClientSession } from './clientSession.js';
 import type { Durable } from './durability.js';
 import { checkCodecs } from './codecNegotiation.js';
 import { checkOptions } from './endpointOptions.js';

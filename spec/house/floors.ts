@@ -17,14 +17,13 @@ export const floors: readonly (readonly string[])[] = [
 ];
 
 /**
- * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol, and the hosts of the session core, have folders on several
- * floors: what they add to `wire` and to `server` belongs to those rooms. The host of a client is a part of `session`.
+ * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol has folders on several floors: what it adds to `wire` and to
+ * `server` belongs to those rooms.
  */
 export const roomOf = (file: string): string =>
   file
     .replace(/\.ts$/, '')
-    .replace(/^(envelope|host)\/(?=(wire|server)\/)/, '')
-    .replace(/^host\//, 'session/')
+    .replace(/^envelope\/(?=(wire|server)\/)/, '')
     .split('/')[0] ?? file;
 
 export const floorOf = (file: string): number => floors.findIndex((rooms) => rooms.includes(roomOf(file)));

@@ -1,15 +1,15 @@
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
 import { CallbackError } from '../../errors.js';
-import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
-import { groupOf } from '../../server/session/quota.js';
-import { closeStore } from '../../server/session/transport.js';
+import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { groupOf } from './quota.js';
+import { closeStore } from './transport.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import type { Wait } from '../../session/waitIn.js';
-import type { SessionHost } from '../sessionHost.js';
-import { fromStored, StoreWrites } from '../storeWrites.js';
+import type { SessionHost } from '../../session/sessionHost.js';
+import { fromStored, StoreWrites } from '../../session/storeWrites.js';
 import { storedClientOf } from './storedClient.js';
 
 interface OutboxOptions {

@@ -1,5 +1,5 @@
 import { asapScheduler, config, VirtualTimeScheduler } from 'rxjs';
-import { SessionLoop, type LoopTask } from '../../lib/host/sessionLoop.js';
+import { SessionLoop, type LoopTask } from '../../lib/session/sessionLoop.js';
 
 class Task implements LoopTask {
   isScheduled = false;

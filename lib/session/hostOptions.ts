@@ -1,6 +1,6 @@
 import type { Codec } from '../codec/codec.js';
-import type { ByteCounts } from '../session/byteCounts.js';
-import type { EndpointOptions } from '../session/endpointOptions.js';
+import type { ByteCounts } from './byteCounts.js';
+import type { EndpointOptions } from './endpointOptions.js';
 import type { SessionLoop } from './sessionLoop.js';
 import type { StoreWrites } from './storeWrites.js';
 

@@ -7,8 +7,8 @@ import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
 import { DecodeError, type RxwireError } from '../errors.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
-import { asEncodeError, checkSize, decodeBody, sizeError } from '../session/encoding.js';
-import type { Wait } from '../session/waitIn.js';
+import { asEncodeError, checkSize, decodeBody, sizeError } from './encoding.js';
+import type { Wait } from './waitIn.js';
 import type { Body } from '../core/storedTypes.js';
 
 /** The client of a session. */

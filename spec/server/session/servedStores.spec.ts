@@ -5,7 +5,7 @@ import { claim } from '../../../lib/session/receive/delivery.js';
 import type { Inbox, InboxRecord } from '../../../lib/session/store/inbox.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { folder } from '../../node/folder.js';
-import { startVirtual, turns } from '../../server/virtual.js';
+import { startVirtual, turns } from '../virtual.js';
 import { eventually } from '../../support/eventually.js';
 import { fakeInbox, type Write } from '../../support/fakeInbox.js';
 import { batch, fieldsOf, helloFrame, secret } from '../../support/sessionFrames.js';

@@ -3,10 +3,10 @@ import type { ClientIdentity } from '../core/clientHandshake.js';
 import type { OutboxContents, RestoredState } from '../core/storedTypes.js';
 import { after } from '../internal/after.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
-import type { SessionOptions } from '../session/sessionOptions.js';
-import { callStore } from '../session/store/storeErrorOf.js';
-import type { InboxClaim } from '../session/store/inbox.js';
-import type { OutboxStore } from '../session/store/outboxStore.js';
+import type { SessionOptions } from './sessionOptions.js';
+import { callStore } from './store/storeErrorOf.js';
+import type { InboxClaim } from './store/inbox.js';
+import type { OutboxStore } from './store/outboxStore.js';
 import { fromStored, StoreWrites } from './storeWrites.js';
 
 /** The stores of a client's session. */

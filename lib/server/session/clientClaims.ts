@@ -1,6 +1,6 @@
 import { refusalOf, type ReceivedHello } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../link/closeCode.js';
-import { digestOf, randomName } from '../../server/nodePlatform.js';
+import { digestOf, randomName } from '../nodePlatform.js';
 import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../session/store/inbox.js';
 import { isEarlier } from '../../session/store/isEarlier.js';
 import { storeErrorOf } from '../../session/store/storeErrorOf.js';

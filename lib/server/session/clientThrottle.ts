@@ -3,7 +3,7 @@ import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import { OverflowError } from '../../errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { createRing, type Ring } from '../../internal/ring.js';
-import type { Rates, SharedBucket } from '../../server/limits/rateLimit.js';
+import type { Rates, SharedBucket } from '../limits/rateLimit.js';
 
 /** A message that is processed, or rejected, and whose ack waits. */
 type ProcessedMessage = readonly [number: number, progress: Progress, rejection: ReceivedRejection | undefined];

@@ -1,6 +1,6 @@
 import type { SessionOptions } from '../core/sessionTypes.js';
-import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
-import { PING_INTERVAL } from '../session/endpointOptions.js';
+import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import { PING_INTERVAL } from './endpointOptions.js';
 
 /** Returns the options of a core that are those of an endpoint, or their defaults. */
 export function sessionDefaults(options: EndpointOptions): Omit<SessionOptions, 'id' | 'codecs' | 'secret'> {

@@ -1,10 +1,10 @@
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
-import { createFairEviction, type FairEviction } from '../../server/limits/fairEviction.js';
-import type { WiresOptions } from '../../server/serverOptions.js';
-import { groupOf } from '../../server/session/quota.js';
-import { TAKEN_OVER } from '../../server/session/transport.js';
+import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { createFairEviction, type FairEviction } from '../limits/fairEviction.js';
+import type { WiresOptions } from '../serverOptions.js';
+import { groupOf } from './quota.js';
+import { TAKEN_OVER } from './transport.js';
 
 /** A client that has not confirmed a welcome. It has no session, no wire and no timer. */
 export interface UnconfirmedClient {

@@ -1,11 +1,11 @@
 import type { SessionOptions } from '../../core/sessionTypes.js';
 import type { Message } from '../../message/types.js';
-import { isContextFree } from '../../server/encodingOnce.js';
-import { digestOf, randomName } from '../../server/nodePlatform.js';
-import type { WiresOptions } from '../../server/serverOptions.js';
+import { isContextFree } from '../encodingOnce.js';
+import { digestOf, randomName } from '../nodePlatform.js';
+import type { WiresOptions } from '../serverOptions.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
-import { HostCodec } from '../hostCodec.js';
-import { sessionDefaults } from '../sessionDefaults.js';
+import { HostCodec } from '../../session/hostCodec.js';
+import { sessionDefaults } from '../../session/sessionDefaults.js';
 
 /**
  * How long the ack of a channel's message may wait, in ms: a member that has missed a message gets

@@ -4,11 +4,11 @@ import { chain, type MaybeAsync, type MaybePromise } from '../internal/maybeAsyn
 import { SessionStores } from '../core/sessionStores.js';
 import type { SessionEffect } from '../core/sessionTypes.js';
 import type { ClientRecord, Cursor, InboxWrite, OutboxWrite, RejectionFields, StoreFault } from '../core/storedTypes.js';
-import type { Outcome } from '../session/receive/delivery.js';
-import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from '../session/store/inbox.js';
-import { isFenced } from '../session/store/isFenced.js';
-import { storeErrorOf } from '../session/store/storeErrorOf.js';
-import type { Wait } from '../session/waitIn.js';
+import type { Outcome } from './receive/delivery.js';
+import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from './store/inbox.js';
+import { isFenced } from './store/isFenced.js';
+import { storeErrorOf } from './store/storeErrorOf.js';
+import type { Wait } from './waitIn.js';
 import type { CodecCaller } from './hostCodec.js';
 
 export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;

@@ -6,12 +6,12 @@ import { after } from '../internal/after.js';
 import { exponentialDelay } from '../internal/retryDelays.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
-import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
-import { createDeadLetter } from '../session/consume/createDeadLetter.js';
-import { deliver, type DeliverySession, type Outcome } from '../session/receive/delivery.js';
-import type { DeadLetter } from '../session/store/deadLetterStore.js';
-import type { Wait } from '../session/waitIn.js';
-import type { SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
+import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import { createDeadLetter } from './consume/createDeadLetter.js';
+import { deliver, type DeliverySession, type Outcome } from './receive/delivery.js';
+import type { DeadLetter } from './store/deadLetterStore.js';
+import type { Wait } from './waitIn.js';
+import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
 
 /** The maximum length of the body that a dead letter keeps, in bytes or characters. */
 const MAX_BODY = 65_536;

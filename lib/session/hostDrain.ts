@@ -2,7 +2,7 @@ import { Subscription } from 'rxjs';
 import { DrainTimeoutError, type UndeliveredMessages } from '../errors.js';
 import { MAX_IDS } from '../errors/deliveryErrors.js';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
+import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import type { SessionHost } from './sessionHost.js';
 
 /** How long the other side may take to close the connection, in ms. */

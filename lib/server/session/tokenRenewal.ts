@@ -1,9 +1,9 @@
 import type { SchedulerLike, Unsubscribable } from 'rxjs';
 import { ConnectionLostError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
-import { expiryOf, goodbyeOf } from '../../server/accept/authentication.js';
-import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
-import { createBucket, type Bucket } from '../../server/limits/rateLimit.js';
+import { expiryOf, goodbyeOf } from '../accept/authentication.js';
+import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { createBucket, type Bucket } from '../limits/rateLimit.js';
 
 /**
  * The limits of fresh tokens that a client may send, per second and at once: each token is work for

@@ -1,6 +1,6 @@
 import { VirtualTimeScheduler } from 'rxjs';
 import { Progress } from '../../../lib/core/progress.js';
-import { ClientThrottle } from '../../../lib/host/server/clientThrottle.js';
+import { ClientThrottle } from '../../../lib/server/session/clientThrottle.js';
 import { createRates } from '../../../lib/server/limits/rateLimit.js';
 
 const progress = new Progress();

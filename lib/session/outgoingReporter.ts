@@ -15,8 +15,8 @@ import {
 import { guard } from '../internal/guard.js';
 import type { PendingStatus, Receipt, ReceiptStatus } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
-import { DEFAULTS, type EndpointOptions } from '../session/endpointOptions.js';
-import type { MessageStep, OutgoingMessages, SessionEvent as ReportedEvent } from '../session/sessionEvents.js';
+import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import type { MessageStep, OutgoingMessages, SessionEvent as ReportedEvent } from './sessionEvents.js';
 import { encodeErrorOf } from './hostCodec.js';
 
 type OutcomeEvent = Extract<SessionEvent, { readonly kind: 'outcome' }>;
