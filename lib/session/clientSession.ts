@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { noop, Observable, Subscription, type Observer, type Subscriber } from 'rxjs';
+import { noop, Observable, Subscription, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { ClientCore } from '../core/clientCore.js';
 import { ClientIdentity } from '../core/clientHandshake.js';
@@ -36,10 +36,11 @@ export interface ClientParts {
 
 /**
  * The client side of a session, over one connection after the other. It is the observer of the
- * frames that arrive.
+ * messages to be sent. After `complete`, it ends when its messages are acked, or after
+ * `drainTimeout`.
  */
-export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame> {
-  readonly #to: Subscriber<Message>;
+export class ClientSession implements HostOwner, ConnectionOwner, Observer<Message>, Unsubscribable {
+  readonly #to: Observer<Message>;
   readonly #options: SessionOptions;
   readonly #link: Link<Frame>;
   readonly #identity = new ClientIdentity(nanoid(22));
@@ -50,6 +51,12 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
   readonly #credentials: Credentials | undefined;
   readonly #reconnection: Reconnection;
   readonly #signals$: Observable<NetworkSignal>;
+  /** The observer of the frames that arrive. */
+  readonly #received: Observer<Frame> = {
+    next: (frame) => this.#receive(frame),
+    error: (error: unknown) => this.#lost(error),
+    complete: () => this.#finish(),
+  };
   /** The frames for the connection. */
   readonly #frames$ = new Observable<Frame>((to) => this.#opened(to));
   /** Whether the server has announced the end of the last connection. */
@@ -62,8 +69,14 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
   #hasSucceeded = false;
   /** Why the session ends, if messages were left. */
   #late: DrainTimeoutError | undefined;
+  #draining: Unsubscribable | undefined;
+  #isOver = false;
 
-  constructor(to: Subscriber<Message>, options: SessionOptions, { link, codecs, policy, traffic, stores }: ClientParts) {
+  /**
+   * @param to Takes the messages of the server, and the end: `complete` if no message is left. It
+   *   unsubscribes the session then.
+   */
+  constructor(to: Observer<Message>, options: SessionOptions, { link, codecs, policy, traffic, stores }: ClientParts) {
     this.#to = to;
     this.#options = options;
     this.#link = link;
@@ -87,41 +100,12 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
     this.#host = new SessionHost(this, core, { ...options, codecs }, { ...options, traffic, stores: stores?.writes });
   }
 
-  /**
-   * Ends when `outgoing` has completed and its messages are acked, or after `drainTimeout`; when
-   * the connections end; or when the session finally fails. Completes only when no message is left.
-   */
-  run(outgoing: Observable<Message>): void {
-    const [to, host] = [this.#to, this.#host];
-    const { whenSubscribed = atOnce } = this.#options;
-    whenSubscribed(() => to.closed || host.messages.open());
-    to.add(() => {
-      // Before the connection is closed: the other side does not send messages again when it has
-      // received their delayed ack.
-      host.flushAcks();
-      this.#reconnection.unsubscribe();
-    });
-    this.#continue();
-    to.add(
-      outgoing.subscribe({
-        next: (message) => host.send(message),
-        error: (error: unknown) => this.onStoreFailed(error),
-        complete: () => this.#drain(),
-      }),
-    );
-    to.add(() => {
-      host.end();
-      this.#life.unsubscribe();
-      this.#options.outbox?.close();
-    });
-  }
-  #drain(): void {
-    const onTimeout = (error: DrainTimeoutError): void => void (this.#late = error);
-    this.#to.add(drainHost(this.#host, this.#options, onTimeout, () => this.complete()));
-  }
-  /** Continues where the former owner of the outbox has stopped. */
-  #continue(): void {
-    const { outbox = inMemory } = this.#options;
+  // ---- The application
+
+  /** Continues where the former owner of the outbox has stopped, and connects. */
+  start(): void {
+    const { outbox = inMemory, whenSubscribed = atOnce } = this.#options;
+    whenSubscribed(() => this.#isOver || this.#host.messages.open());
     const stores = this.#stores;
     const identity = this.#identity;
     if (!stores && outbox === inMemory) {
@@ -142,6 +126,28 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
       },
       (error) => this.#to.error(error),
     );
+  }
+  next(message: Message): void {
+    this.#host.send(message);
+  }
+  error(error: unknown): void {
+    this.onStoreFailed(error);
+  }
+  complete(): void {
+    const onTimeout = (error: DrainTimeoutError): void => void (this.#late = error);
+    this.#draining = drainHost(this.#host, this.#options, onTimeout, () => this.#finish());
+  }
+  unsubscribe(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    // Before the connection is closed: the other side does not send messages again when it has
+    // received their delayed ack.
+    this.#host.flushAcks();
+    this.#reconnection.unsubscribe();
+    this.#draining?.unsubscribe();
+    this.#host.end();
+    this.#life.unsubscribe();
+    this.#options.outbox?.close();
   }
   onStoreFailed(error: unknown): void {
     this.#to.error(this.#late ?? error);
@@ -185,7 +191,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
     const failed = (error: unknown): void => this.#reconnection.failed(error);
     const connect = (token: string): void => {
       // The function that returned the token may have ended the session.
-      if (this.#to.closed) return;
+      if (this.#isOver) return;
       this.#identity.token = token;
       connection.add(guard(() => this.#connect(), failed));
     };
@@ -194,22 +200,20 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Frame
   }
   #connect(): Subscription {
     this.isAnnounced = this.isBlamed = this.#mayBlame = this.#hasSucceeded = false;
-    return this.#link(this.#frames$).subscribe(this);
+    return this.#link(this.#frames$).subscribe(this.#received);
   }
-  /** Takes a frame of the connection. */
-  next(frame: Frame): void {
+  #receive(frame: Frame): void {
     this.#host.receive(frame);
     if (this.#hasSucceeded || !this.#host.core.outgoing.hasProgress) return;
     this.#hasSucceeded = true;
     this.#reconnection.succeeded();
   }
-  /** The connection is lost. */
-  error(error: unknown): void {
+  #lost(error: unknown): void {
     this.#blame(error);
     this.#reconnection.failed(error);
   }
   /** The server has ended the session, or all messages are sent. */
-  complete(): void {
+  #finish(): void {
     const left = giveUpRest(this.#host);
     const error = this.#late ?? (left && new UndeliveredError(left));
     if (error) this.#to.error(error);

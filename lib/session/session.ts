@@ -1,7 +1,7 @@
-import { noop, Observable } from 'rxjs';
+import { noop, Observable, type Observer } from 'rxjs';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Codec } from '../codec/codec.js';
-import type { Frame, Layer } from '../link/link.js';
+import type { Frame, Layer, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { ClientSession } from './clientSession.js';
 import type { Durable } from './durability.js';
@@ -32,15 +32,28 @@ export type { SessionOptions } from './sessionOptions.js';
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
-  return countedSession(codec, options, undefined);
+  const begin = clientSessions(codec, options, undefined);
+  return (link) => (outgoing) =>
+    // eslint-disable-next-line no-restricted-syntax -- the session passes on the errors of `outgoing`, and ends with its subscriber
+    new Observable((to) => {
+      const client = begin(link, to);
+      to.add(client);
+      client.start();
+      if (!to.closed) to.add(outgoing.subscribe(client));
+    });
 }
 
-/** Like {@link session}, and counts the bytes that are sent and received. */
-export function countedSession(
+/**
+ * Returns a function that creates a session over a link, for messages of the server. The session is
+ * to be started.
+ *
+ * @param traffic Counts the bytes that are sent and received.
+ */
+export function clientSessions(
   codec: Codec | readonly Codec[],
   options: SessionOptions,
   traffic: ByteCounts | undefined,
-): Layer<Message, Frame> {
+): (link: Link<Frame>, to: Observer<Message>) => ClientSession {
   const { reconnect = {}, scheduler = steadyScheduler(), report = noop, outbox = inMemory, signals$ = networkSignals } = options;
   checkOptions('session', options);
   const durability = durabilityOf(outbox, options.inbox);
@@ -48,11 +61,10 @@ export function countedSession(
   checkCodecs('session', codecs);
   const policy = reconnectPolicy(reconnect, report, scheduler, signals$);
 
-  return (link) => (outgoing) =>
-    new Observable((to) => {
-      const stores = durability?.clientStores(outbox, options);
-      new ClientSession(to, options, { link, codecs, policy, traffic, stores }).run(outgoing);
-    });
+  return (link, to) => {
+    const stores = durability?.clientStores(outbox, options);
+    return new ClientSession(to, options, { link, codecs, policy, traffic, stores });
+  };
 }
 
 /** Returns the `durability` of the stores. @throws {TypeError} When they need one and have none. */

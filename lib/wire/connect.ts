@@ -7,7 +7,7 @@ import type { AnyTypes, MessageIn } from '../message/types.js';
 import { ReliabilityLevel } from '../message/reliabilityLevel.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
 import { isOffline, networkSignals } from '../session/networkSignals.js';
-import { countedSession } from '../session/session.js';
+import { clientSessions } from '../session/session.js';
 import type { ConnectOptions, Protocol } from './connectOptions.js';
 import { overflowTest } from './overflowLosses.js';
 import { Wire } from './wire.js';
@@ -87,6 +87,10 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
  */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
-  return ({ traffic, listening, ...parts }) =>
-    countedSession(codec, { ...options, ...parts, whenSubscribed: (callback) => listening.whenSubscribed(callback) }, traffic)(link);
+  return ({ traffic, listening, ...parts }, to) => {
+    const whenSubscribed = (callback: () => void): void => listening.whenSubscribed(callback);
+    const client = clientSessions(codec, { ...options, ...parts, whenSubscribed }, traffic)(link, to);
+    client.start();
+    return client;
+  };
 };

@@ -2,13 +2,13 @@ import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { EnvelopeOptions } from '../envelope/envelopeOptions.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
-import type { Delivery, Message } from '../message/types.js';
+import type { Delivery } from '../message/types.js';
 import type { TokenSource } from '../session/credentials.js';
 import type { EndpointOptions } from '../session/endpointOptions.js';
 import type { NetworkSignal } from '../session/networkSignals.js';
 import type { ReconnectOptions } from '../session/reconnect.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
-import type { WireParts } from './wire.js';
+import type { WireSetup } from './wire.js';
 
 type Envelope = Omit<
   EnvelopeOptions,
@@ -71,4 +71,4 @@ export interface ConnectOptions extends WireOptions {
 }
 
 /** Makes a link for messages from a link for frames. A protocol that is not used is not loaded. */
-export type Protocol = (options: ConnectOptions & { readonly id: string }) => (parts: WireParts) => Link<Message>;
+export type Protocol = (options: ConnectOptions & { readonly id: string }) => WireSetup['open'];
