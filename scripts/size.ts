@@ -40,9 +40,9 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 6],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.1],
-  ['connect, webSocket, json', 27.7],
-  ['connect, webSocket, json, durable', 31.7],
-  ['connect, webSocket, json, envelopeProtocol', 31.4],
+  ['connect, webSocket, json', 27.75],
+  ['connect, webSocket, json, durable', 31.75],
+  ['connect, webSocket, json, envelopeProtocol', 31.45],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -107,7 +107,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.4;
+const CLIENT_WITH_RXJS = 35.45;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));
