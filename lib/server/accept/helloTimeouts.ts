@@ -36,6 +36,8 @@ export class HelloTimeouts {
     const now = this.#scheduler.now();
     for (const [connection, due] of this.#due) {
       if (due > now) {
+        // The end of an earlier one may have begun another, and set the timer for it.
+        this.#timer.clear();
         this.#timer.set(due - now);
         return;
       }
