@@ -12,6 +12,11 @@ export class SendWindow {
   #inFlight = 0;
   #maxInFlight = 0;
 
+  /** Obeys the limits of an outbox. */
+  keepAtMost({ maxMessages, maxBytes }: { readonly maxMessages: number; readonly maxBytes: number }): void {
+    this.maxMessages = maxMessages;
+    this.maxBytes = maxBytes;
+  }
   /** Begins a connection, over which nothing is in flight yet. */
   open(acked: number, credit: number, bytes: number): void {
     this.#inFlight = 0;

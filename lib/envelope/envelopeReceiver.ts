@@ -4,6 +4,7 @@ import { assertPositive } from '../internal/assert.js';
 import { createRecentKeys } from '../internal/recentKeys.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Message } from '../message/types.js';
+import { DEFAULTS } from '../session/endpointOptions.js';
 import { deliver, type DeliverySession } from '../session/receive/delivery.js';
 import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
 
@@ -16,7 +17,7 @@ import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
 export function envelopeReceiver(options: EnvelopeOptions) {
   const {
     maxHeld = ENVELOPE_DEFAULTS.maxHeld,
-    whenSubscribed = atOnce,
+    whenSubscribed = DEFAULTS.whenSubscribed,
     onArrival = noop,
     scheduler = steadyScheduler(),
     report = noop,
@@ -89,5 +90,3 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     );
   };
 }
-
-const atOnce = (callback: () => void): void => callback();

@@ -12,6 +12,7 @@ import { inMemory } from './store/memoryOutbox.js';
 import type { ByteCounts } from './byteCounts.js';
 import { Credentials } from './credentials.js';
 import { waitIn } from './waitIn.js';
+import { DEFAULTS } from './endpointOptions.js';
 import type { NetworkSignal } from './networkSignals.js';
 import { Reconnection, type ConnectionOwner, type ReconnectPolicy } from './reconnect.js';
 import type { SessionOptions } from './sessionOptions.js';
@@ -95,8 +96,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
       identity,
       stores?.writes?.core,
     );
-    const { maxMessages, maxBytes } = options.outbox ?? core.outgoing.window;
-    Object.assign(core.outgoing.window, { maxMessages, maxBytes });
+    if (options.outbox) core.outgoing.window.keepAtMost(options.outbox);
     this.#host = new SessionHost(this, core, { ...options, codecs }, { ...options, traffic, stores: stores?.writes });
   }
 
@@ -104,7 +104,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
 
   /** Continues where the former owner of the outbox has stopped, and connects. */
   start(): void {
-    const { outbox = inMemory, whenSubscribed = atOnce } = this.#options;
+    const { outbox = inMemory, whenSubscribed = DEFAULTS.whenSubscribed } = this.#options;
     whenSubscribed(() => this.#isOver || this.#host.messages.open());
     const stores = this.#stores;
     const identity = this.#identity;
@@ -254,5 +254,3 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
     host.attach(connection);
   }
 }
-
-const atOnce = (callback: () => void): void => callback();

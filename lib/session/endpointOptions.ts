@@ -123,6 +123,7 @@ export const DEFAULTS = {
   drainTimeout: 10_000,
   ackDelay: 25,
   microtask: asapScheduler,
+  whenSubscribed: (callback: () => void): void => callback(),
   get scheduler() {
     return steadyScheduler();
   },

@@ -3,9 +3,9 @@ import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionEvent } from '../core/sessionTypes.js';
 import { OverflowError, type RxwireError } from '../errors.js';
 import { after } from '../internal/after.js';
-import { exponentialDelay } from '../internal/retryDelays.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
+import { backoffDelays } from '../operators/retryBackoff.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import { createDeadLetter } from './consume/createDeadLetter.js';
 import { deliver, type DeliverySession, type Outcome } from './receive/delivery.js';
@@ -128,6 +128,7 @@ export class IncomingMessages implements DeliverySession {
       settle(letter);
       return;
     }
+    const delayOf = backoffDelays({ initialInterval: MIN_RETRY_AFTER, maxInterval: MAX_RETRY_AFTER });
     let failures = 0;
     const store = (): void =>
       wait(
@@ -135,8 +136,7 @@ export class IncomingMessages implements DeliverySession {
         () => settle(),
         (reason) => {
           report(reason);
-          const delay = Math.min(exponentialDelay(failures++, MIN_RETRY_AFTER), MAX_RETRY_AFTER);
-          wait(() => after(delay, scheduler), store, report);
+          wait(() => after(delayOf(failures++), scheduler), store, report);
         },
       );
     store();

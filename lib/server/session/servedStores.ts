@@ -66,10 +66,7 @@ export class ServedStores {
   restore(host: SessionHost, then?: () => void): void {
     const { hello, row, record, outbox, contents } = this.#state as StoredState;
     this.#state = undefined;
-    if (outbox) {
-      const { maxMessages, maxBytes } = outbox;
-      Object.assign(host.core.outgoing.window, { maxMessages, maxBytes });
-    }
+    if (outbox) host.core.outgoing.window.keepAtMost(outbox);
     const begin = (opened: OutboxContents | undefined): void => {
       this.writes.core.onRestored = then;
       host.answer((core) =>
