@@ -155,11 +155,11 @@ export interface ArrivedAck {
   readonly done: number;
   readonly credit: number;
   readonly delay: number;
-  readonly rejections: number;
+  readonly rejections?: number;
 }
 
 /** Returns the ack that a text holds, in its usual form; undefined if it holds none. */
-export function readTextAck(frame: string): ArrivedAck | undefined {
+export function readTextAck(frame: string): Required<ArrivedAck> | undefined {
   const ack = TEXT_ACK.exec(frame);
   if (!ack) return undefined;
   const [, done, credit, delay = 0, rejections = 0] = ack;

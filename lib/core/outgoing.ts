@@ -29,6 +29,8 @@ export interface OutgoingKeeper {
   outcomeOf(id: string): Outcome | undefined;
   /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */
   skip(number: number): void;
+  /** The numbers above `last` were given back: other messages get them. */
+  tookBack(last: number): void;
   /** An ack has come. */
   acknowledged(): void;
   /** All messages have other numbers. */
@@ -377,7 +379,12 @@ export class Outgoing {
     this.#checkedUpTo = Math.min(this.#checkedUpTo, last);
     this.#encoding = undefined;
     for (const { count, messages } of taken) if (messages.length === 0) this.#gone += count;
-    this.#queue?.putBack(taken.flatMap(({ messages }) => messages).filter(({ id }) => this.isPending(id)));
+    this.#putBack(taken.flatMap(({ messages }) => messages));
+  }
+  /** Messages that have given their numbers back wait again. */
+  #putBack(messages: readonly Message[]): void {
+    this.outbox?.tookBack(this.last);
+    this.#queue?.putBack(messages.filter(({ id }) => this.isPending(id)));
   }
 
   /**
@@ -481,13 +488,10 @@ export class Outgoing {
     this.batches.pop();
     this.last = first - 1;
     this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
-    if (messages.length === 1) {
-      this.end(messages[0] as Message, 'unsendable');
-      return;
-    }
     const half = messages.length >> 1;
-    this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined, sentAt: 0 });
-    this.#queue?.putBack(messages.slice(half));
+    if (half === 0) this.end(messages[0] as Message, 'unsendable');
+    else this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined, sentAt: 0 });
+    this.#putBack(messages.slice(half));
   }
 
   // ---- Frames of the other side
@@ -497,7 +501,7 @@ export class Outgoing {
     this.#rejections.add(rejections, before, this.acked, this.sent);
   }
   /** Takes an ack. */
-  acknowledge({ done, credit, delay, rejections }: ArrivedAck, now: number): void {
+  acknowledge({ done, credit, delay, rejections = 0 }: ArrivedAck, now: number): void {
     if (done > this.sent) invalid('an ack covers unsent messages');
     if (rejections > 0) this.#rejections.check(rejections);
     if (done < this.acked) return;

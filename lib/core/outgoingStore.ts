@@ -130,6 +130,9 @@ export class OutgoingStore implements OutgoingKeeper {
     this.#skips.add(number);
     this.#skipState = 'new';
   }
+  tookBack(last: number): void {
+    for (const number of this.#skips) if (number > last) this.#skips.delete(number);
+  }
   acknowledged(): void {
     const { acked } = this.#outgoing;
     for (const number of this.#skips) if (number <= acked) this.#skips.delete(number);
@@ -266,11 +269,13 @@ export class OutgoingStore implements OutgoingKeeper {
     const { acked, hasRenumbered, codec } = this.#outgoing;
     const replaces = this.#mustReplace;
     const lastBatch = batches.at(-1);
+    const last = Math.max(acked, replaces ? 0 : this.#storedLast, lastBatch ? lastOf(lastBatch) : 0);
     const head: OutboxHead = {
       acked,
-      last: Math.max(acked, replaces ? 0 : this.#storedLast, lastBatch ? lastOf(lastBatch) : 0),
+      last,
       mark: this.#mark,
-      skips: [...this.#skips],
+      // A number that is not stored may be given back.
+      skips: [...this.#skips].filter((number) => number <= last),
       isPaused: hasRenumbered,
       codec: codec?.name ?? '',
       ticket: this.#ticket,
@@ -345,8 +350,6 @@ export class OutgoingStore implements OutgoingKeeper {
     if (isRenumbered) return true;
     if (messages.length === 1) this.#outgoing.end(messages[0] as Message, 'quota');
     this.#outgoing.takeBack(this.#storedLast);
-    // The numbers that come back are used again.
-    for (const number of this.#skips) if (number > this.#storedLast) this.#skips.delete(number);
     return true;
   }
 }

@@ -339,7 +339,7 @@ export abstract class SessionCore {
     // The ack is checked before the batch is used, and is applied after it.
     if (done > this.outgoing.sent) frames.invalid('an ack covers unsent messages');
     if (first > 0 && !this.incoming.arrived(batch)) {
-      if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 }, now);
+      if (done >= 0) this.#acknowledge(batch, now);
       return;
     }
     const messages = this.#decoder.decode(this.codec as SessionCodec, batch);
@@ -352,7 +352,7 @@ export abstract class SessionCore {
     outgoing.hasProgress ||= messages !== undefined && outgoing.acked === outgoing.sent;
     if (first > 0) incoming.accept(batch, messages, this.peer, this.#decoder.failure);
     else if (messages) incoming.deliver(messages, this.peer);
-    if (done >= 0) this.#acknowledge({ ...batch, rejections: 0 }, now);
+    if (done >= 0) this.#acknowledge(batch, now);
   }
   /**
    * Answers an asynchronous `decode`. An answer without messages says that the body cannot be

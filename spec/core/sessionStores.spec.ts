@@ -2,7 +2,7 @@ import type { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello } from '../../lib/core/serverHandshake.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
 import type { Body, InboxWrite, OutboxContents, OutboxWrite, StoreFault } from '../../lib/core/storedTypes.js';
-import { clientCore, clientSide, exchange, message, open, serverSide, Side } from './coreHarness.js';
+import { clientCore, clientSide, exchange, message, open, OPTIONS, serverSide, Side } from './coreHarness.js';
 
 /** A client whose writes the test answers. */
 class StoringClient extends Side {
@@ -10,8 +10,9 @@ class StoringClient extends Side {
   /** The frames that were sent while the test answered writes. */
   readonly #sent: Body[] = [];
 
-  constructor(outbox?: OutboxContents, { hasInbox = false } = {}) {
-    super(clientCore({}, new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 })));
+  constructor(outbox?: OutboxContents, { hasInbox = false, isAsync = false } = {}) {
+    const codecs = isAsync ? [{ ...OPTIONS.codecs[0]!, isAsync }] : OPTIONS.codecs;
+    super(clientCore({ codecs }, new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 })));
     this.core.restore({ key: '', outbox });
   }
   override frames(): Body[] {
@@ -21,7 +22,10 @@ class StoringClient extends Side {
   answer(fault?: StoreFault): readonly string[] {
     this.#sent.push(...super.frames());
     return this.effects.splice(0).flatMap((effect) => {
-      if (effect.kind !== 'outbox' && effect.kind !== 'inbox') return [];
+      if (effect.kind !== 'outbox' && effect.kind !== 'inbox') {
+        this.effects.push(effect);
+        return [];
+      }
       this.core.answered(effect.id, this.now, fault);
       if (effect.kind === 'outbox') this.written.push(effect.write);
       return [effect.kind === 'outbox' ? textOf(effect.write) : inboxText(effect.write)];
@@ -130,6 +134,32 @@ describe('A session with an outbox', () => {
     client.send('new');
     client.answer('quota');
     expect(client.answer()).toEqual(['new acked 0 last 1 mark 9']);
+  });
+
+  it('gives the number of a message that has expired to another one if its batch becomes shorter', () => {
+    const client = new StoringClient(undefined, { isAsync: true });
+    welcome(client.settle(), { rx: 0 });
+    client.settle().receive('["ack",0,8,0,0]').frames();
+    client.send('a');
+    client.core.send(message('old', { ttl: 5, timestamp: 0 }));
+    client.frames();
+    const encode = (body: Body | undefined): void => {
+      const effect = client.effects.find(({ kind }) => kind === 'encode')!;
+      client.effects.splice(client.effects.indexOf(effect), 1);
+      client.core.encoded(effect.id, body);
+      client.frames();
+    };
+    client.now = 10;
+    client.frames();
+    expect(client.outcomes).toEqual(['old expired']);
+    // The batch is too large: each message gets a frame of its own.
+    encode('x'.repeat(20_000));
+    encode(JSON.stringify([message('a')]));
+    client.send('b').settle().frames();
+    encode(JSON.stringify([message('b')]));
+    client.settle();
+    expect(contentsOf(client)).toMatchObject({ last: 2, skips: [] });
+    expect(contentsOf(client).batches.flatMap(({ body }) => idsOf(body))).toEqual(['a', 'b']);
   });
 
   it('ends when it has another owner: what the outbox holds is for that one', () => {
