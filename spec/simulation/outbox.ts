@@ -38,6 +38,8 @@ export interface OutboxOptions {
   readonly onStored: (ids: readonly string[], moment: StoringMoment, replaces?: boolean) => void;
   /** Called with messages when a write of them begins, and when their process learns that it has failed. */
   readonly onStoring: (ids: readonly string[], isBeingStored: boolean) => void;
+  /** Called with messages whose numbers a write has skipped for good. */
+  readonly onSkipped: (ids: readonly string[]) => void;
   readonly codec: Codec;
 }
 
@@ -48,7 +50,7 @@ export function newRecord(chance: Chance): OutboxRecord {
 /** An outbox that outlives processes: each opens it anew, and fences those before it. */
 export function durableOutbox(
   life: Life,
-  { chance, disk, record, noRoom, moment, onStored, onStoring, codec }: OutboxOptions,
+  { chance, disk, record, noRoom, moment, onStored, onStoring, onSkipped, codec }: OutboxOptions,
 ): OutboxStore {
   const faults$ = new Subject<StoreError>();
   let epoch = 0;
@@ -65,6 +67,9 @@ export function durableOutbox(
   const store = ({ head, batches, replaces }: OutboxWrite): void => {
     const all = [...(replaces ? [] : record.batches), ...batches];
     Object.assign(record, head, { batches: all.filter((batch) => lastOf(batch) > head.acked) });
+    const isSkipped = (number: number): boolean => head.skips.includes(number);
+    for (const { first, body } of head.skips.length > 0 ? record.batches : [])
+      if (body.length > 0) onSkipped(idsIn(body, codec).filter((_, index) => isSkipped(first + index)));
   };
   return {
     isDurable: true,
