@@ -138,9 +138,10 @@ export class Incoming {
     for (let number = this.#rx + 1; number <= last; number = this.#rx + 1) {
       this.#rx = number;
       // A message that was processed before a restart is not delivered again.
-      if (progress.has(number)) continue;
-      if (!messages) undecoded.push(number);
-      else this.#outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
+      const isNew = !progress.has(number);
+      if (isNew && messages)
+        this.#outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
+      else if (isNew) undecoded.push(number);
       if (this.#skipped) this.#takeSkipped();
     }
     if (undecoded.length === 0) return;
@@ -212,6 +213,7 @@ export class Incoming {
       this.#rx++;
       this.#skipped?.delete(this.#rx);
     }
+    this.#takeSkipped();
     if (rejection || this.#ackedDone < this.#promptUpTo) this.demandAck();
     this.isAckOwed = true;
     this.#processedAt = now;

@@ -292,6 +292,19 @@ describe('SessionCore', () => {
     ]);
   });
 
+  it.each([
+    ['in its batch', ['["msg",1,1,[{"id":"a"}]]', '["msg",2,3,[{"id":"b"},{"id":"c"},{"id":"d"}]]']],
+    ['before its batch', ['["msg",1,2,[{"id":"a"},{"id":"b"}]]', '["msg",3,2,[{"id":"c"},{"id":"d"}]]']],
+  ])('does not deliver a number that is skipped behind one that was processed before a restart: %s', (_, batches) => {
+    const [client, server] = [clientSide(), serverSide()];
+    open(client, server);
+    server.core.incoming.begin({ done: 0, finished: [2], rejections: [] });
+    server.receive('["skip",[3]]');
+    for (const batch of batches) server.receive(batch).frames();
+    expect(server.delivered).toEqual(['a', 'd']);
+    expect(server.core.incoming.progress.done).toBe(4);
+  });
+
   it('obeys the wait of a batch that was not processed at the last ack', () => {
     const [client, server] = [clientSide(), serverSide()];
     open(client, server);

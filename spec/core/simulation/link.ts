@@ -22,6 +22,8 @@ export class SimulatedLink {
   readonly #ends: [client: LinkEnd | undefined, server: LinkEnd | undefined];
   /** The time at which the last frame of each direction arrives. */
   readonly #busyUntil = [0, 0];
+  /** The numbers that the frames to each end have skipped. */
+  readonly skipped: readonly [client: Set<number>, server: Set<number>] = [new Set(), new Set()];
   isCut = false;
 
   constructor(
@@ -38,7 +40,11 @@ export class SimulatedLink {
     const { loss, repeat } = this.faults;
     if (this.run.chance.hit(loss)) return;
     const isRepeated = this.run.chance.hit(repeat) && !UNREPEATABLE.test(String(frame));
-    const receive = (end: LinkEnd): unknown => end.received(frame);
+    const receive = (end: LinkEnd): unknown => {
+      const numbers = /^\["skip",\[([\d,]+)/.exec(frame as string)?.[1]?.split(',') ?? [];
+      for (const number of numbers) this.skipped[from === 0 ? 1 : 0].add(Number(number));
+      return end.received(frame);
+    };
     this.#arrive(from, receive);
     if (isRepeated) this.#arrive(from, receive);
   }

@@ -79,9 +79,10 @@ export class StoreApplications implements EventHandler {
       this.onStopped(process);
     }
   }
-  #receive({ message: { id }, number, progress }: EventOf<'message'>, { name, host, inbox }: StoreProcess): void {
+  #receive({ message: { id }, number, progress }: EventOf<'message'>, { side, name, host, inbox, link }: StoreProcess): void {
     const { clock, chance, oracle, plan } = this.run;
     if (this.run.trace) this.run.log(`${name}: receives ${id} (${number})`);
+    if (link?.skipped[side === 'c' ? 0 : 1].has(number)) throw new Error(`${id} arrives, and its number was skipped`);
     oracle.delivered(id, progress);
     const rejection = this.run.rejection(plan.rejects);
     const effect: Effect = { id, rejectedAs: rejection?.kind };
