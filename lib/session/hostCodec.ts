@@ -4,10 +4,10 @@ import type { Outgoing } from '../core/outgoing.js';
 import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
-import { DecodeError, type RxwireError } from '../errors.js';
+import { DecodeError, FrameTooLargeError, type RxwireError } from '../errors.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
-import { asEncodeError, checkSize, decodeBody, sizeError } from './encoding.js';
+import { asEncodeError, decodeBody, sizeError } from './encoding.js';
 import type { Wait } from './waitIn.js';
 import type { Body } from '../core/storedTypes.js';
 
@@ -33,11 +33,11 @@ export function encodeErrorOf(message: Message, codec: string, outgoing: Outgoin
   return asEncodeError(failures.get(message) ?? sizeErrorOf(message, outgoing), codec, message);
 }
 
-/** The other side may accept less than this one. */
+/** The other side may accept less than this one. Under another number, the body may be smaller. */
 function sizeErrorOf(message: Message, { codec, maxFrame }: Outgoing): unknown {
+  const limit = maxFrame - HEADER_ROOM;
   try {
-    checkSize(codec?.encode([message], 1) ?? '', maxFrame - HEADER_ROOM);
-    return undefined;
+    return sizeError(codec?.encode([message], 1) ?? '', limit) ?? new FrameTooLargeError(limit + 1, limit);
   } catch (error) {
     return error;
   }
