@@ -43,8 +43,8 @@ export interface Entry {
   isAwaited: boolean;
   /** The process that has taken its ack. */
   ackedTo: Life | undefined;
-  /** The process that has stored that its number is skipped. */
-  skippedBy: Life | undefined;
+  /** The process that has stored that no later owner sends it. */
+  settledBy: Life | undefined;
   /** The messages of the batch that carried its ack. */
   rode: readonly string[];
   /** Its receiver could not process it, and has said so for good. */
@@ -77,7 +77,7 @@ export function createJournal(): Journal {
     add(message, level, sender, fate) {
       const entry: Entry = {
         ...{ message, level, sender, ...fate, order: entries.size, isSetAside: false, isRefused: false },
-        ...{ handedAt: -1, doneAt: -1, isAwaited: false, ackedTo: undefined, skippedBy: undefined, rode: [] },
+        ...{ handedAt: -1, doneAt: -1, isAwaited: false, ackedTo: undefined, settledBy: undefined, rode: [] },
         ...{
           isStored: false,
           isBeingStored: false,

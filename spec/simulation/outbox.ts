@@ -38,8 +38,8 @@ export interface OutboxOptions {
   readonly onStored: (ids: readonly string[], moment: StoringMoment, replaces?: boolean) => void;
   /** Called with messages when a write of them begins, and when their process learns that it has failed. */
   readonly onStoring: (ids: readonly string[], isBeingStored: boolean) => void;
-  /** Called with messages whose numbers a write has skipped for good. */
-  readonly onSkipped: (ids: readonly string[]) => void;
+  /** Called with messages that a write has settled: no later owner sends them. */
+  readonly onSettled: (ids: readonly string[]) => void;
   readonly codec: Codec;
 }
 
@@ -50,7 +50,7 @@ export function newRecord(chance: Chance): OutboxRecord {
 /** An outbox that outlives processes: each opens it anew, and fences those before it. */
 export function durableOutbox(
   life: Life,
-  { chance, disk, record, noRoom, moment, onStored, onStoring, onSkipped, codec }: OutboxOptions,
+  { chance, disk, record, noRoom, moment, onStored, onStoring, onSettled, codec }: OutboxOptions,
 ): OutboxStore {
   const faults$ = new Subject<StoreError>();
   let epoch = 0;
@@ -66,10 +66,10 @@ export function durableOutbox(
     });
   const store = ({ head, batches, replaces }: OutboxWrite): void => {
     const all = [...(replaces ? [] : record.batches), ...batches];
+    const before = openIn({ ...record, batches: [...record.batches, ...batches] }, codec);
     Object.assign(record, head, { batches: all.filter((batch) => lastOf(batch) > head.acked) });
-    const isSkipped = (number: number): boolean => head.skips.includes(number);
-    for (const { first, body } of head.skips.length > 0 ? record.batches : [])
-      if (body.length > 0) onSkipped(idsIn(body, codec).filter((_, index) => isSkipped(first + index)));
+    const after = new Set(openIn(record, codec));
+    onSettled(before.filter((id) => !after.has(id)));
   };
   return {
     isDurable: true,
@@ -105,6 +105,12 @@ export function durableOutbox(
     },
     close: () => undefined,
   };
+}
+
+/** Returns the messages that the next owner would send. */
+function openIn({ batches, acked, skips }: OutboxRecord, codec: Codec): readonly string[] {
+  const isOpen = (number: number): boolean => number > acked && !skips.includes(number);
+  return batches.flatMap(({ first, body }) => (body.length > 0 ? idsIn(body, codec).filter((_, index) => isOpen(first + index)) : []));
 }
 
 const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;

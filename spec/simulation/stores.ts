@@ -18,8 +18,8 @@ export function outboxOf(life: Life, side: Side, context: Context, { disk, recor
     onStored(ids, moment, replaces) {
       for (const id of ids) if (!replaces || !journal.of(id).isStored) Object.assign(journal.of(id), { isStored: true, ...moment });
     },
-    onSkipped(ids) {
-      for (const id of ids) journal.of(id).skippedBy ??= life;
+    onSettled(ids) {
+      for (const id of ids) journal.of(id).settledBy = life;
     },
     onStoring(ids, isBeingStored) {
       for (const id of ids) journal.of(id).isBeingStored = isBeingStored;

@@ -55,9 +55,8 @@ function checkOutcome(entry: Entry, plan: Plan, violate: Violate): void {
   const lost = level === 'exactly-once' ? 'exactlyOnce' : 'atLeastOnce';
   if (isAcked && !isDone(entry) && !isExpired(entry)) violate(lost, `${message.id} was acked, and had no effect`);
   // An outcome is told when it is stored: a process that ends in between does not tell it.
-  const isUntold = !sender.life.isAlive() && (isDone(entry) || message.ttl !== undefined);
-  const mayBeSilent = isUnwatched ? isDone(entry) : isUntold || entry.skippedBy?.isAlive() === false;
-  if (entry.isStored && sender.side === 'client' && outcomes.size === 0 && !mayBeSilent)
+  const mayBeSilent = isUnwatched ? isDone(entry) : !sender.life.isAlive() && isDone(entry);
+  if (entry.isStored && sender.side === 'client' && outcomes.size === 0 && !mayBeSilent && entry.settledBy?.isAlive() !== false)
     violate(lost, `${message.id} was stored, and is lost`);
 }
 
