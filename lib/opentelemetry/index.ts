@@ -1,4 +1,5 @@
-export { openTelemetryMetrics, type OpenTelemetryMetricsOptions } from './openTelemetryMetrics.js';
+export type { InstrumentOptions as OpenTelemetryMetricsOptions } from '../app/metrics/instruments.js';
+export { openTelemetryMetrics } from './openTelemetryMetrics.js';
 export { traced, type TracedOptions } from './traced.js';
 export { tracedRequest, type TracedRequestOptions } from './tracedRequest.js';
 export { withTraceContext } from './traceHeaders.js';

@@ -1,1 +1,2 @@
-export { prometheusMetrics, type PrometheusMetricsOptions } from './prometheusMetrics.js';
+export type { InstrumentOptions as PrometheusMetricsOptions } from '../app/metrics/instruments.js';
+export { prometheusMetrics } from './prometheusMetrics.js';
