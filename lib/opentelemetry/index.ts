@@ -2,6 +2,6 @@ export type { InstrumentOptions as OpenTelemetryMetricsOptions } from '../app/me
 export { openTelemetryMetrics } from './openTelemetryMetrics.js';
 export { traced, type TracedOptions } from './traced.js';
 export { tracedRequest, type TracedRequestOptions } from './tracedRequest.js';
-export { withTraceContext } from './traceHeaders.js';
+export { withTraceContext } from './traceContext.js';
 export { traceWire, type TraceWireOptions } from './traceWire.js';
-export type { TracingOptions } from './tracingOptions.js';
+export type { TracingOptions } from './messageSpan.js';

@@ -2,14 +2,12 @@ import { SpanKind } from '@opentelemetry/api';
 import { Subscription } from 'rxjs';
 import { isReplyOrCancel } from '../app/requests/replyTypes.js';
 import { assertPositive } from '../internal/assert.js';
+import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import { guarded, type MessageSpan } from './messageSpan.js';
-import { openSpans } from './openSpans.js';
-import { startSendSpan } from './sendSpan.js';
-import { carryContext, withTraceContext } from './traceHeaders.js';
+import { startSendSpan, type MessageSpan, type TracingOptions } from './messageSpan.js';
+import { carryContext, guarded, withTraceContext } from './traceContext.js';
 import { isTracedRequest } from './tracedRequest.js';
-import type { TracingOptions } from './tracingOptions.js';
 
 export interface TraceWireOptions extends TracingOptions {
   /**
@@ -70,7 +68,7 @@ export function traceWire(wire: Wire, options: TraceWireOptions = {}): Subscript
 
   const start = (message: Message, operation: string, channel?: string): MessageSpan | undefined => {
     const attributes = { 'messaging.client.id': wire.id, ...(channel !== undefined && { 'messaging.destination.name': channel }) };
-    return startSendSpan(message, { ...options, operation, kind: SpanKind.PRODUCER, isRequest: false, attributes });
+    return startSendSpan(message, { ...options, operation, kind: SpanKind.PRODUCER, attributes });
   };
   /** Starts the span of a message, and returns the message as it is to be sent. */
   const trace = (message: Message): { readonly message: Message; readonly span?: MessageSpan | undefined } => {
@@ -115,4 +113,49 @@ export function traceWire(wire: Wire, options: TraceWireOptions = {}): Subscript
  */
 function isOfProtocol(type: string): boolean {
   return type.startsWith('channel.') || type === 'ack';
+}
+
+/**
+ * The spans of messages that have no outcome yet. They have a subscription to the receipts of the
+ * wire, while there are any.
+ */
+function openSpans(wire: Wire, maxOpen: number) {
+  /** `attempts`: how often the message was sent. */
+  const spans = new Map<string, { readonly span: MessageSpan; attempts: number }>();
+  let receipts: Subscription | undefined;
+
+  const isFinal = ({ id, status }: Receipt): boolean =>
+    status === 'sent' ? !wire.isPending(id) : status !== 'queued' && status !== 'stored';
+  const onReceipt = (receipt: Receipt): void => {
+    const { id, status, outcome = status, error } = receipt;
+    const open = spans.get(id);
+    if (!open) return;
+    if (status === 'stored') open.span.event('stored');
+    if (status === 'sent') open.span.event('sent', { 'rxwire.attempt': ++open.attempts });
+    if (!isFinal(receipt)) return;
+    spans.delete(id);
+    open.span.end({ 'rxwire.outcome': outcome, 'rxwire.attempts': open.attempts }, error && { error });
+    if (spans.size === 0) receipts?.unsubscribe();
+  };
+  /** Ends all spans: their outcomes are not known. */
+  const close = (): void => {
+    receipts?.unsubscribe();
+    for (const { span, attempts } of spans.values()) span.end({ 'rxwire.outcome': 'unknown', 'rxwire.attempts': attempts });
+    spans.clear();
+  };
+  return {
+    /** Keeps the span of a message that is going to be sent. */
+    add(id: string, span: MessageSpan): void {
+      // The wire takes a message with the id of a pending one for the same message. Without a
+      // place, and without a reader, a span does not wait.
+      if (!span.isRecording || spans.has(id) || spans.size >= maxOpen) {
+        span.end();
+        return;
+      }
+      spans.set(id, { span, attempts: 0 });
+      // The receipts of a wire that has ended complete at once.
+      if (!receipts || receipts.closed) receipts = wire.receipts$.subscribe({ next: onReceipt, complete: close });
+    },
+    close,
+  };
 }

@@ -1,13 +1,10 @@
-import { ROOT_CONTEXT, SpanKind, type Context } from '@opentelemetry/api';
-import { from, isObservable, Observable, tap, type ObservableInput, type Subscription, type Subscriber } from 'rxjs';
+import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
+import { from, isObservable, Observable, tap, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
 import { isPromise } from '../internal/maybeAsync.js';
-import { operate } from '../internal/operate.js';
 import type { Message } from '../message/types.js';
 import { isReplayed } from '../session/consume/createDeadLetter.js';
-import { runWithin, startSpan, type MessageSpan } from './messageSpan.js';
-import { carriedContext, spanContextOf } from './traceHeaders.js';
-import { messageAttributes } from './messageAttributes.js';
-import { tracerOf, type TracingOptions } from './tracingOptions.js';
+import { startSpan, type MessageSpan, type TracingOptions } from './messageSpan.js';
+import { carriedContext, emitWithin, runWithin, spanContextOf } from './traceContext.js';
 
 export interface TracedOptions extends TracingOptions {
   /**
@@ -59,34 +56,24 @@ export function traced<M extends Message, A extends readonly unknown[], R>(
     attempts.set(message, attempt);
     // Only `reply` calls a handler with a second argument.
     const isRequest = rest.length > 0;
-    const span = startHandlerSpan(message, { ...options, isRequest, attempt });
+    const span = startHandlerSpan(message, options, isRequest ? SpanKind.SERVER : SpanKind.CONSUMER, attempt);
     return span ? runSpan(span, () => handler(message, ...rest), isRequest) : handler(message, ...rest);
   };
 }
 
-interface HandlerSpanOptions extends TracedOptions {
-  readonly isRequest: boolean;
-  readonly attempt: number;
-}
-
-function startHandlerSpan(message: Message, options: HandlerSpanOptions): MessageSpan | undefined {
-  const { isRequest, attempt, publicEndpoint = false } = options;
+function startHandlerSpan(message: Message, options: TracedOptions, kind: SpanKind, attempt: number): MessageSpan | undefined {
+  const { tracer, publicEndpoint = false } = options;
   const carried = carriedContext(message);
   const origin = spanContextOf(carried);
   const isReplay = isReplayed(message);
-  const operation = isRequest ? 'reply' : 'process';
-  const draft = {
-    tracer: tracerOf(options),
-    kind: isRequest ? SpanKind.SERVER : SpanKind.CONSUMER,
-    name: `${operation} ${message.type}`,
-    attributes: {
-      ...messageAttributes(message, operation, 'process', isRequest),
-      'rxwire.attempt': attempt,
-      ...(isReplay && { 'rxwire.replay': true }),
-    },
+  const spanOptions = {
+    ...(tracer && { tracer }),
+    kind,
+    operation: kind === SpanKind.SERVER ? 'reply' : 'process',
+    attributes: { 'rxwire.attempt': attempt, ...(isReplay && { 'rxwire.replay': true }) },
     links: origin && (publicEndpoint || isReplay) ? [{ context: origin }] : [],
   };
-  return startSpan(draft, publicEndpoint ? ROOT_CONTEXT : carried);
+  return startSpan(message, spanOptions, publicEndpoint ? ROOT_CONTEXT : carried);
 }
 
 /** Calls a handler within its span, which ends with the result. */
@@ -131,8 +118,9 @@ function followPromise(span: MessageSpan, result: PromiseLike<unknown>, isReques
 }
 
 function followStream(span: MessageSpan, result: ObservableInput<unknown>, isRequest: boolean): Observable<unknown> {
-  const source$ = new Observable<unknown>((subscriber) => subscribeWithin(span.context, result, subscriber));
-  const followed$ = source$.pipe(
+  const subscribe = (subscriber: Subscriber<unknown>): Subscription =>
+    runWithin(span.context, () => (isObservable(result) ? result : from(result)).subscribe(subscriber));
+  const followed$ = new Observable<unknown>(subscribe).pipe(
     tap({
       complete: () => span.end(),
       error: (error: unknown) => span.end({}, { error }),
@@ -140,17 +128,4 @@ function followStream(span: MessageSpan, result: ObservableInput<unknown>, isReq
     }),
   );
   return isRequest ? followed$.pipe(emitWithin(span.context)) : followed$;
-}
-
-function subscribeWithin(active: Context, result: ObservableInput<unknown>, subscriber: Subscriber<unknown>): Subscription {
-  return runWithin(active, () => (isObservable(result) ? result : from(result)).subscribe(subscriber));
-}
-
-/** Emits with this context active, whatever context the source emits in. */
-export function emitWithin<T>(active: Context) {
-  return operate<T, T>((subscriber) => ({
-    next: (value) => runWithin(active, () => subscriber.next(value)),
-    error: (error) => runWithin(active, () => subscriber.error(error)),
-    complete: () => runWithin(active, () => subscriber.complete()),
-  }));
 }

@@ -5,10 +5,8 @@ import { request } from '../app/requests/request.js';
 import type { RequestOptions, RequestWire } from '../app/requests/requestOptions.js';
 import type { ReplyOf } from '../app/requests/requestTypes.js';
 import type { Message, MessageHeaders } from '../message/types.js';
-import { startSendSpan } from './sendSpan.js';
-import { activeContext, carryContext } from './traceHeaders.js';
-import { emitWithin } from './traced.js';
-import type { TracingOptions } from './tracingOptions.js';
+import { startSendSpan, type TracingOptions } from './messageSpan.js';
+import { activeContext, carryContext, emitWithin } from './traceContext.js';
 
 export type TracedRequestOptions<T extends string> = RequestOptions<T> & TracingOptions;
 
@@ -53,7 +51,7 @@ export function tracedRequest<T extends string>(
     const mine = isFirst ? message : { ...message, id: nanoid() };
     const isRepeated = !isFirst;
     isFirst = false;
-    const span = startSendSpan(mine, { ...options, operation: 'request', kind: SpanKind.CLIENT, isRequest: true });
+    const span = startSendSpan(mine, { ...options, operation: 'request', kind: SpanKind.CLIENT });
     if (!span) return untraced$;
     const carrying = carryContext(mine, span.context);
     if (carrying.headers && carrying !== mine) tracedHeaders.add(carrying.headers);

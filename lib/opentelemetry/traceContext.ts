@@ -1,5 +1,6 @@
 import {
   context,
+  diag,
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
@@ -8,9 +9,55 @@ import {
   type SpanContext,
   type TextMapGetter,
 } from '@opentelemetry/api';
+import { operate } from '../internal/operate.js';
 import { copyFields } from '../message/copyFields.js';
 import type { Message, MessageHeaders } from '../message/types.js';
-import { guarded } from './messageSpan.js';
+
+/**
+ * Calls code of OpenTelemetry, which may throw: then it reports the error to the `diag` logger, and
+ * returns undefined.
+ */
+export function guarded<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    try {
+      diag.error('rxwire: tracing has failed', error);
+    } catch {
+      // The logger of the application fails, too. A message must not fail because of it.
+    }
+    return undefined;
+  }
+}
+
+/**
+ * Calls a function once, with this context active. It is called without the context if the context
+ * manager fails.
+ */
+export function runWithin<R>(active: Context, call: () => R): R {
+  const outcome: { value?: R; failure?: { readonly error: unknown }; isKnown?: true } = {};
+  const run = (): void => {
+    outcome.isKnown = true;
+    try {
+      outcome.value = call();
+    } catch (error) {
+      outcome.failure = { error };
+    }
+  };
+  guarded(() => context.with(active, run));
+  if (!outcome.isKnown) run();
+  if (outcome.failure) throw outcome.failure.error;
+  return outcome.value as R;
+}
+
+/** Emits with this context active, whatever context the source emits in. */
+export function emitWithin<T>(active: Context) {
+  return operate<T, T>((subscriber) => ({
+    next: (value) => runWithin(active, () => subscriber.next(value)),
+    error: (error) => runWithin(active, () => subscriber.error(error)),
+    complete: () => runWithin(active, () => subscriber.complete()),
+  }));
+}
 
 /** Headers come from the other side: only texts are read. */
 const getter: TextMapGetter<MessageHeaders> = {
