@@ -3,8 +3,47 @@ import type { MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
 import { createBoundedLabels } from '../internal/boundedLabels.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
-import { createHistogram } from './histogram.js';
-import type { MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';
+import { createHistogram, type Histogram, type HistogramSnapshot } from './histogram.js';
+
+/** Counts by name. */
+export interface NamedCounts {
+  readonly total: number;
+  /**
+   * An object without a prototype. Names after the first ones (200 by default) are counted in
+   * `other`.
+   */
+  readonly byName: Readonly<Record<string, number>>;
+}
+
+/** Errors, by code. */
+export interface ErrorCounts extends NamedCounts {
+  /**
+   * The errors that are about one message, by the type of that message. An object without a
+   * prototype.
+   */
+  readonly byType: Readonly<Record<string, number>>;
+}
+
+/** Messages of one direction, by type. */
+export interface MessageCounts extends NamedCounts {
+  /** In bytes. */
+  readonly size: HistogramSnapshot;
+}
+
+/** All values from `since` to `at`. */
+export interface MetricsSnapshot {
+  /** The start of counting, in ms since the epoch. */
+  readonly since: number;
+  readonly at: number;
+  readonly sent: MessageCounts;
+  readonly received: MessageCounts;
+  /** By code, and by the type of the message. */
+  readonly errors: ErrorCounts;
+  /** By reason. */
+  readonly drops: NamedCounts;
+  /** In ms. */
+  readonly times: Readonly<Record<TimedWork, HistogramSnapshot>>;
+}
 
 export interface MetricsOptions {
   /**
@@ -98,7 +137,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 }
 
 function createCounters(maxNames: number) {
-  const times: Readonly<Record<TimedWork, ReturnType<typeof createHistogram>>> = {
+  const times: Readonly<Record<TimedWork, Histogram>> = {
     ack: createHistogram(),
     endToEnd: createHistogram(),
     queue: createHistogram(),

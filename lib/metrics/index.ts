@@ -1,2 +1,10 @@
-export { createMetrics, type Metrics, type MetricsOptions } from './createMetrics.js';
-export type { ErrorCounts, HistogramSnapshot, MessageCounts, MetricsSnapshot, NamedCounts } from './metricsSnapshot.js';
+export {
+  createMetrics,
+  type ErrorCounts,
+  type MessageCounts,
+  type Metrics,
+  type MetricsOptions,
+  type MetricsSnapshot,
+  type NamedCounts,
+} from './createMetrics.js';
+export type { HistogramSnapshot } from './histogram.js';
