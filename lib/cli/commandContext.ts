@@ -1,6 +1,21 @@
 import { clearLine, cursorTo } from 'node:readline';
 import { styleText } from 'node:util';
-import { asapScheduler, fromEvent, map, merge, mergeMap, NEVER, observeOn, ReplaySubject, take, throwError, type Observable } from 'rxjs';
+import {
+  asapScheduler,
+  endWith,
+  fromEvent,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  NEVER,
+  observeOn,
+  ReplaySubject,
+  take,
+  throwError,
+  type Observable,
+} from 'rxjs';
+import { ExitCode, signalCode } from './exitCode.js';
 import { jsonLine, printable } from './printable.js';
 
 /** One style: several are shown without regard to NO_COLOR by Node 20. */
@@ -36,6 +51,15 @@ export interface CommandContext {
 
 /** Runs a command, which resolves with its exit code. Resolves when the command has ended. */
 export type RunCommand = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
+
+/**
+ * Completes `work$`. Emits the exit code when it has completed, when a signal ends the command, or
+ * when nothing reads stdout any more.
+ */
+export function untilStopped(work$: Observable<unknown>, { stop$, closed$ }: CommandContext): Observable<number> {
+  const done$ = merge(work$.pipe(ignoreElements(), endWith(ExitCode.DONE)), closed$.pipe(map(() => ExitCode.DONE)));
+  return merge(done$, stop$.pipe(map(signalCode)));
+}
 
 /** @param json Whether stdout is JSON on a terminal, too. */
 export function createCommandContext(json: boolean): CommandContext {

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { ignoreElements, map, merge, type Observable } from 'rxjs';
+import { merge, type Observable } from 'rxjs';
 import { channel } from '../app/channels/channel.js';
 import type { Message } from '../message/types.js';
 import type { InspectedFrame } from '../session/inspected.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
+import type { Wire } from '../wire/wire.js';
+import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
 import { reasonOf, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { checked, ExitCode, signalCode } from './exitCode.js';
-import { jsonLine, printable } from './printable.js';
-import { timeOfDay } from './timeOfDay.js';
+import { checked } from './exitCode.js';
+import { jsonLine, printable, timeOfDay } from './printable.js';
 
 export function addInspect(program: Command, run: RunCommand): void {
   withConnection(program.command('inspect'))
@@ -18,24 +18,15 @@ export function addInspect(program: Command, run: RunCommand): void {
 }
 
 async function inspect(url: string, name: string | undefined, flags: ConnectionFlags, context: CommandContext): Promise<number> {
-  const { stop$, closed$ } = context;
-  return withWire(
-    url,
-    flags,
-    context,
-    (wire) => {
-      // A server holds messages back while the wire has no subscriber.
-      const received$: Observable<Message> =
-        name === undefined
-          ? wire
-          : merge(
-              wire,
-              checked(() => channel(wire, name)),
-            );
-      return merge(received$.pipe(ignoreElements()), stop$.pipe(map(signalCode)), closed$.pipe(map(() => ExitCode.DONE)));
-    },
-    framePrinter(context),
-  );
+  // A server holds messages back while the wire has no subscriber.
+  const receive = (wire: Wire): Observable<Message> =>
+    name === undefined
+      ? wire
+      : merge(
+          wire,
+          checked(() => channel(wire, name)),
+        );
+  return withWire(url, flags, context, (wire) => untilStopped(receive(wire), context), framePrinter(context));
 }
 
 /** The frames that may wait for stdout. */

@@ -1,18 +1,9 @@
-export interface Percentiles {
-  readonly min: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly max: number;
-}
+export type Percentiles = ReturnType<typeof percentiles>;
 
 /** Returns percentiles of some times, of which there must be one at least, rounded to 0.01. */
-export function percentiles(times: readonly number[]): Percentiles {
+export function percentiles(times: readonly number[]) {
   const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number): number => {
-    const time = sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? sorted[0] ?? 0;
-    return Math.round(time * 100) / 100;
-  };
+  const at = (share: number): number => Math.round((sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0) * 100) / 100;
   return { min: at(0), p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
 }
 

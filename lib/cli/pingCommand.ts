@@ -24,19 +24,14 @@ interface PingFlags extends ConnectionFlags {
   readonly timeout: number;
 }
 
-/** The transport, codec and session that client and server have agreed on. */
-interface Agreed {
-  readonly codec: string;
-  readonly session: string;
+/** The times of the pings over one transport, and the codec and session that both sides use. */
+interface PingResult extends Percentiles {
+  readonly count: number;
+  readonly codec?: string;
+  readonly session?: string;
   /** The time within which a frame must arrive from each side, in ms. */
-  readonly pingInterval: number;
+  readonly pingInterval?: number;
 }
-
-/** The result of the pings over one transport. */
-type PingResult = { readonly transport: TransportName } & (
-  | { readonly works: true; readonly count: number; readonly times: Percentiles; readonly agreed: Partial<Agreed> }
-  | { readonly works: false; readonly error: unknown }
-);
 
 export function addPing(program: Command, run: RunCommand): void {
   withConnection(program.command('ping'))
@@ -58,41 +53,35 @@ async function pingAll(url: string, flags: PingFlags, context: CommandContext): 
     let failed: number = ExitCode.DONE;
     for (const transport of names) {
       context.progress(`${transport} …`);
-      const result = await pingOver(url, { ...flags, transport, reconnect: false }, context);
-      context.progress('');
-      await printResult(result, result.works && isInUse, context);
-      if (result.works) isInUse = false;
-      // A refusal explains more than a missing answer.
-      else if (failed !== ExitCode.FAILED) failed = exitCodeOf(result.error);
+      try {
+        await printResult(transport, await pingOver(url, { ...flags, transport, reconnect: false }, context), isInUse, context);
+        isInUse = false;
+      } catch (error) {
+        await printFailure(transport, reasonOf(error), context);
+        // A refusal explains more than a missing answer.
+        if (failed !== ExitCode.FAILED) failed = exitCodeOf(error);
+      }
     }
     return isInUse ? failed : ExitCode.DONE;
   };
   return firstValueFrom(merge(from(all()), context.stop$.pipe(map(signalCode))));
 }
 
-async function pingOver(
-  url: string,
-  flags: PingFlags & { readonly transport: TransportName },
-  context: CommandContext,
-): Promise<PingResult> {
-  const { transport, count, timeout } = flags;
+async function pingOver(url: string, flags: PingFlags, context: CommandContext): Promise<PingResult> {
+  const { count, timeout } = flags;
   const late$ = timer(timeout).pipe(
     map(() => {
       throw new RequestTimeoutError('ping', timeout);
     }),
   );
-  let agreed: Partial<Agreed> = {};
+  let agreed: Partial<PingResult> = {};
   const onFrame = ({ kind, fields }: InspectedFrame): void => {
     if (kind !== 'welcome') return;
     const { codec, sid: session, ping: pingInterval } = fields as { readonly codec: string; readonly sid: string; readonly ping: number };
     agreed = { codec, session, pingInterval };
   };
-  try {
-    const times = await withWire(url, flags, { ...context, note: noop }, (wire) => merge(ping(wire, count), late$), onFrame);
-    return { transport, works: true, count, times, agreed };
-  } catch (error) {
-    return { transport, works: false, error };
-  }
+  const times = await withWire(url, flags, { ...context, note: noop }, (wire) => merge(ping(wire, count), late$), onFrame);
+  return { ...agreed, ...times, count };
 }
 
 async function ping(wire: Wire, count: number): Promise<Percentiles> {
@@ -110,21 +99,26 @@ async function send(wire: Wire): Promise<number> {
   return preciseNow() - start;
 }
 
-async function printResult(result: PingResult, isInUse: boolean, { print, style }: CommandContext): Promise<void> {
-  const { transport, works } = result;
-  const name = style('bold', transport.padEnd(12));
-  if (!works) {
-    const reason = reasonOf(result.error);
-    await print({ transport, works, reason }, () => `${name}  ${style('red', 'does not work')}  ${printable(reason)}`);
-    return;
-  }
-  const { count, times, agreed } = result;
-  const { min, p50, p95, max } = times;
+function printFailure(transport: TransportName, reason: string, { print, progress, style }: CommandContext): Promise<void> {
+  progress('');
+  const text = (): string => `${style('bold', transport.padEnd(12))}  ${style('red', 'does not work')}  ${printable(reason)}`;
+  return print({ transport, works: false, reason }, text);
+}
+
+function printResult(
+  transport: TransportName,
+  result: PingResult,
+  isInUse: boolean,
+  { print, progress, style }: CommandContext,
+): Promise<void> {
+  progress('');
+  const { codec, session, pingInterval, count, min, p50, p95, max } = result;
   const text = (): string =>
     [
-      `${name}  ${style('green', isInUse ? 'works, in use' : 'works')}`,
+      style('bold', transport.padEnd(12)),
+      style('green', isInUse ? 'works, in use' : 'works'),
       `min ${min} ms, p50 ${p50} ms, p95 ${p95} ms, max ${max} ms`,
-      style('gray', `${count} pings, ${printable(agreed.codec ?? '?')}, session ${printable(agreed.session ?? '?')}`),
+      style('gray', `${count} pings, ${printable(codec ?? '?')}, session ${printable(session ?? '?')}`),
     ].join('  ');
-  await print({ transport, works, isInUse, ...agreed, count, min, p50, p95, max }, text);
+  return print({ transport, works: true, isInUse, codec, session, pingInterval, count, min, p50, p95, max }, text);
 }

@@ -1,3 +1,5 @@
+import type { Message } from '../message/types.js';
+
 /**
  * Characters that a terminal may act on: controls, and those that change the direction of the text.
  */
@@ -26,4 +28,22 @@ function asJson(_key: string, value: unknown): unknown {
   if (value instanceof Uint8Array) return { base64: Buffer.from(value).toString('base64') };
   if (value instanceof Map || value instanceof Set) return [...(value as Iterable<unknown>)];
   return value;
+}
+
+/** Returns a message as a line for a person: its time, type, source and payload. */
+export function messageText(
+  { timestamp, type, source, payload }: Message,
+  style: (style: 'gray' | 'cyan', text: string) => string,
+): string {
+  const text = typeof payload === 'string' ? printable(payload) : jsonLine(payload);
+  return [style('gray', timeOfDay(timestamp)), style('cyan', printable(type)), style('gray', printable(source)), text].join('  ');
+}
+
+/**
+ * Returns the local time of day of a timestamp, as `12:03:04.056`; the timestamp itself if it is no
+ * date.
+ */
+export function timeOfDay(timestamp: number): string {
+  const local = new Date(timestamp - new Date(timestamp).getTimezoneOffset() * 60_000);
+  return Number.isNaN(local.getTime()) ? String(timestamp) : local.toISOString().slice(-13, -1);
 }

@@ -12,49 +12,27 @@ export interface LineFormat {
   readonly text: boolean;
 }
 
-export interface MessageInput {
-  /** The messages. Fails with a `UsageError` at a line that is none. */
-  readonly messages: AsyncIterable<Message>;
-  /** Returns the number of messages that were read. */
-  readonly count: () => number;
-  /** Ends the messages, and closes the stream. */
-  readonly stop: () => void;
-}
-
 /**
  * The maximum length of a line, in characters. A frame has 1 MiB, and its limit is an option of the
  * server.
  */
 const MAX_LINE = 16_777_216;
 
-/** Reads one message from each line of a stream. */
-export function readMessages(stream: Readable, format: LineFormat): MessageInput {
-  let isStopped = false;
-  let count = 0;
-  return {
-    count: () => count,
-    stop() {
-      isStopped = true;
-      stream.destroy();
-    },
-    messages: {
-      async *[Symbol.asyncIterator]() {
-        let number = 0;
-        try {
-          for await (const line of linesOf(stream)) {
-            number++;
-            const message = messageOf(line, number, format);
-            if (!message) continue;
-            count++;
-            yield message;
-          }
-        } catch (error) {
-          // A stream that is destroyed while it is read fails.
-          if (!isStopped) throw error;
-        }
-      },
-    },
-  };
+/**
+ * Reads one message from each line of a stream. Ends when the stream is destroyed.
+ *
+ * @throws {UsageError} At a line that is no message.
+ */
+export async function* readMessages(stream: Readable, format: LineFormat): AsyncGenerator<Message, void> {
+  let number = 0;
+  try {
+    for await (const line of linesOf(stream)) {
+      const message = messageOf(line, ++number, format);
+      if (message) yield message;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
 }
 
 /** Emits the lines, without their ends. */

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { concat, concatMap, ignoreElements, map, merge, of } from 'rxjs';
+import { concatMap } from 'rxjs';
 import { request } from '../app/requests/request.js';
 import { createMessage } from '../message/createMessage.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
+import type { Message } from '../message/types.js';
+import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { ExitCode, signalCode, UsageError } from './exitCode.js';
+import { UsageError } from './exitCode.js';
 import { jsonLine, printable } from './printable.js';
 
 interface RequestFlags extends ConnectionFlags {
@@ -21,7 +22,7 @@ export function addRequest(program: Command, run: RunCommand): void {
     .option('--text', 'the payload is a text, not JSON')
     .option('--timeout <ms>', 'the longest silence before a reply', positiveNumber, 30_000)
     .action((url: string, type: string, payload: string | undefined, flags: RequestFlags) =>
-      run((context) => sendRequest(url, { type, text: payload }, flags, context)),
+      run((context) => sendRequest(url, createMessage(type, payloadOf(payload, flags.text)), flags, context)),
     );
 }
 
@@ -35,22 +36,16 @@ function payloadOf(text: string | undefined, isText = false): unknown {
   }
 }
 
-interface Asked {
-  readonly type: string;
-  readonly text: string | undefined;
-}
-
-async function sendRequest(url: string, { type, text }: Asked, flags: RequestFlags, context: CommandContext): Promise<number> {
-  const payload = payloadOf(text, flags.text);
-  const { print, progress, stop$, closed$ } = context;
+async function sendRequest(url: string, message: Message, { timeout, ...flags }: RequestFlags, context: CommandContext): Promise<number> {
+  const { print, progress } = context;
   const onProgress = (value: unknown): void => progress(jsonLine(value));
   try {
     return await withWire(url, flags, context, (wire) => {
-      const printed$ = request(wire, createMessage(type, payload), { timeout: flags.timeout, onProgress }).pipe(
+      const replies$ = request(wire, message, { timeout, onProgress });
+      const printed$ = replies$.pipe(
         concatMap((value) => print(value, () => (typeof value === 'string' ? printable(value) : jsonLine(value)))),
-        ignoreElements(),
       );
-      return merge(concat(printed$, of(ExitCode.DONE)), stop$.pipe(map(signalCode)), closed$.pipe(map(() => ExitCode.DONE)));
+      return untilStopped(printed$, context);
     });
   } finally {
     progress('');

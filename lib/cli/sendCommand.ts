@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { concat, ignoreElements, interval, merge, of, switchMap, tap, timer } from 'rxjs';
+import { endWith, ignoreElements, interval, merge, switchMap, tap, timer } from 'rxjs';
 import { channel } from '../app/channels/channel.js';
 import { sendAll } from '../app/sending/sendAll.js';
 import type { SendingWire } from '../app/sending/sendOptions.js';
 import { textOf } from '../errors/rxwireError.js';
 import type { Receipt } from '../message/receipt.js';
+import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
@@ -34,27 +35,35 @@ export function addSend(program: Command, run: RunCommand): void {
 async function send(url: string, flags: SendFlags, context: CommandContext): Promise<number> {
   const { type, text = false, ahead, drain } = flags;
   if (text && type === undefined) throw new UsageError('--text needs --type: the type of the messages');
-  const input = readMessages(process.stdin, { type, text });
+  const { stdin } = process;
   const tally = createTally(context);
+  let count = 0;
+  async function* messages(): AsyncGenerator<Message, void> {
+    for await (const message of readMessages(stdin, { type, text })) {
+      count++;
+      yield message;
+    }
+  }
   let signal: NodeJS.Signals | undefined;
   // A signal ends the input. The messages that are on their way have some time left.
   context.stop$.subscribe((name) => {
     signal = name;
-    input.stop();
-    const waiting = input.count() - tally.count();
+    stdin.destroy();
+    const waiting = count - tally.count();
     if (waiting > 0) context.note(`waits for the acks of messages on their way: ${waiting}, for ${drain} ms at most; Ctrl-C ends it now`);
   });
   try {
     await withWire(url, flags, context, (wire) => {
-      const receipts$ = sendAll(targetOf(wire, flags.channel), input.messages, { ahead, emitFailed: true });
+      const receipts$ = sendAll(targetOf(wire, flags.channel), messages(), { ahead, emitFailed: true });
       const counted$ = receipts$.pipe(
         tap((receipt) => tally.add(receipt)),
         ignoreElements(),
+        endWith(undefined),
       );
-      return merge(concat(counted$, of(undefined)), context.stop$.pipe(switchMap(() => timer(drain))));
+      return merge(counted$, context.stop$.pipe(switchMap(() => timer(drain))));
     });
   } finally {
-    input.stop();
+    stdin.destroy();
     tally.end();
   }
   if (signal) return signalCode(signal);
@@ -78,20 +87,11 @@ function targetOf(wire: Wire, name: string | undefined): SendingWire {
   };
 }
 
-interface Tally {
-  readonly add: (receipt: Receipt) => void;
-  readonly failed: () => number;
-  /** Returns the number of messages that have an outcome. */
-  readonly count: () => number;
-  /** Reports the result. */
-  readonly end: () => void;
-}
-
 /** How often the progress changes, in ms. */
 const PROGRESS_INTERVAL = 200;
 
 /** Counts the outcomes, shows the progress, and prints each message that was not delivered. */
-function createTally({ print, progress, note }: CommandContext): Tally {
+function createTally({ print, progress, note }: CommandContext) {
   const start = preciseNow();
   let delivered = 0;
   let failed = 0;
@@ -102,7 +102,7 @@ function createTally({ print, progress, note }: CommandContext): Tally {
   };
   const ticks = interval(PROGRESS_INTERVAL).subscribe(() => progress(text()));
   return {
-    add({ id, status, error, outcome }) {
+    add({ id, status, error, outcome }: Receipt): void {
       const isDelivered = (status === 'acked' && outcome !== 'dead-lettered') || status === 'sent';
       if (isDelivered) delivered++;
       else {
@@ -112,8 +112,10 @@ function createTally({ print, progress, note }: CommandContext): Tally {
       }
     },
     failed: () => failed,
+    /** Returns the number of messages that have an outcome. */
     count: () => delivered + failed,
-    end() {
+    /** Reports the result. */
+    end(): void {
       ticks.unsubscribe();
       progress('');
       if (process.stderr.isTTY || failed > 0) note(text());

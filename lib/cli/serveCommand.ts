@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,12 +9,12 @@ import { hub, type Hub } from '../app/hub/hub.js';
 import { reply } from '../app/requests/reply.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { listen, type ListenOptions } from '../server/listen.js';
+import { digestOf, isSameText } from '../server/nodePlatform.js';
 import type { Principal, ServerWire } from '../server/principal.js';
 import type { CommandContext, RunCommand } from './commandContext.js';
 import { tokenOption, wholeNumber } from './connectionOptions.js';
 import { checked, ExitCode, UsageError } from './exitCode.js';
-import { printable } from './printable.js';
-import { timeOfDay } from './timeOfDay.js';
+import { printable, timeOfDay } from './printable.js';
 
 interface ServeFlags {
   readonly port: number;
@@ -99,7 +98,7 @@ function admissionOf({ host, token, origin, allowHost }: ServeFlags): Settings {
     ...(origin && { origins: origin }),
     // All clients with the token are one principal.
     ...(token !== undefined && {
-      authenticate: (credentials) => (isSame(credentials.token ?? '', token) ? { id: 'rxwire' } : undefined),
+      authenticate: (credentials) => (isSameText(digestOf(credentials.token ?? ''), digestOf(token)) ? { id: 'rxwire' } : undefined),
       maxPerPrincipal: 10_000,
       maxDetachedPerPrincipal: 1_000,
     }),
@@ -110,12 +109,6 @@ const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 
 function isLoopback(host: string): boolean {
   return LOOPBACK.includes(host) || host === '::1' || host.startsWith('127.');
-}
-
-/** Compares two texts in a time that does not depend on where they differ. */
-function isSame(one: string, other: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
 }
 
 interface Stored {

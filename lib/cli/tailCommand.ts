@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
-import { concat, concatMap, filter, ignoreElements, map, merge, of, take, takeUntil, tap, type Observable } from 'rxjs';
+import { concatMap, filter, map, take, takeUntil, tap, type Observable } from 'rxjs';
 import { channel } from '../app/channels/channel.js';
 import type { ChannelStart } from '../app/channels/channelOptions.js';
 import { parsePosition } from '../app/channels/positionText.js';
 import type { Message } from '../message/types.js';
 import { consume } from '../session/consume/consume.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
+import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { checked, ExitCode, signalCode, UsageError } from './exitCode.js';
-import { messageText } from './messageText.js';
+import { checked, UsageError } from './exitCode.js';
+import { messageText } from './printable.js';
 
 interface TailFlags extends ConnectionFlags {
   readonly from?: string;
@@ -31,19 +31,15 @@ export function addTail(program: Command, run: RunCommand): void {
 }
 
 async function tail(url: string, name: string | undefined, flags: TailFlags, context: CommandContext): Promise<number> {
-  const { from, history, count = Infinity, timeout } = flags;
+  const { from, history, count = Infinity } = flags;
   if (name === undefined && (from !== undefined || history !== undefined))
     throw new UsageError('--from and --history need a channel: rxwire tail <url> <channel>');
   if (from !== undefined && history !== undefined) throw new UsageError('--from and --history cannot be combined');
   const place = startOf(from);
 
   return withWire(url, flags, context, (wire) => {
-    const printed$ = name === undefined ? printAll(wire, context) : printChannel(wire, name, { place, history, timeout }, context);
-    return merge(
-      concat(printed$.pipe(take(count), ignoreElements()), of(ExitCode.DONE)),
-      context.stop$.pipe(map(signalCode)),
-      context.closed$.pipe(map(() => ExitCode.DONE)),
-    );
+    const printed$ = name === undefined ? printAll(wire, context) : printChannel(wire, name, place, flags, context);
+    return untilStopped(printed$.pipe(take(count)), context);
   });
 }
 
@@ -60,17 +56,12 @@ function printAll(wire: Wire, { print, style }: CommandContext): Observable<unkn
   return wire.pipe(consume((message) => print(message, () => messageText(message, style))));
 }
 
-interface Reading {
-  readonly place: ChannelStart;
-  readonly history: number | undefined;
-  readonly timeout: number;
-}
-
 /** Prints the messages of a channel, each with its position, and reports gaps. */
 function printChannel(
   wire: Wire,
   name: string,
-  { place, history, timeout }: Reading,
+  place: ChannelStart,
+  { history, timeout }: TailFlags,
   { print, style, note }: CommandContext,
 ): Observable<unknown> {
   const room = checked(() => channel(wire, name, { from: place, answerTimeout: timeout }));

@@ -1,11 +1,9 @@
 import { Readable } from 'node:stream';
 import { ConnectionLostError, DrainTimeoutError, ReconnectGivenUpError, ReplyError, WireClosedError } from '../../lib/index.js';
 import { checked, exitCodeOf, signalCode, UsageError } from '../../lib/cli/exitCode.js';
-import { messageText } from '../../lib/cli/messageText.js';
 import { percentiles } from '../../lib/cli/percentiles.js';
-import { jsonLine, printable } from '../../lib/cli/printable.js';
+import { jsonLine, messageText, printable, timeOfDay } from '../../lib/cli/printable.js';
 import { readMessages } from '../../lib/cli/readMessages.js';
-import { timeOfDay } from '../../lib/cli/timeOfDay.js';
 
 describe('printable', () => {
   it('escapes the control characters of a terminal, and nothing else', () => {
@@ -67,7 +65,7 @@ describe('percentiles', () => {
 describe('timeOfDay', () => {
   it('has hours, minutes, seconds and ms, or what is no time', () => {
     expect(timeOfDay(new Date(2026, 0, 2, 3, 4, 5, 6).getTime())).toBe('03:04:05.006');
-    expect(timeOfDay(1e300)).toBe('1e+300');
+    expect([1e300, 8.64e15].map(timeOfDay)).toEqual(['1e+300', expect.any(String)]);
   });
 });
 
@@ -81,8 +79,7 @@ describe('messageText', () => {
 describe('readMessages', () => {
   const read = async (chunks: readonly string[], text = true): Promise<unknown[]> => {
     const payloads: unknown[] = [];
-    const { messages } = readMessages(Readable.from(chunks), { type: 't', text });
-    for await (const { payload } of messages) payloads.push(payload);
+    for await (const { payload } of readMessages(Readable.from(chunks), { type: 't', text })) payloads.push(payload);
     return payloads;
   };
 
@@ -95,11 +92,10 @@ describe('readMessages', () => {
     await expect(read(Array.from({ length: 17 }, () => part))).rejects.toThrow(UsageError);
   });
 
-  it('ends when it is stopped, without an error', async () => {
-    const input = readMessages(new Readable({ read: () => undefined }), { type: 't', text: true });
-    const next = input.messages[Symbol.asyncIterator]().next();
-    input.stop();
+  it('ends when the stream is destroyed, without an error', async () => {
+    const stream = new Readable({ read: () => undefined });
+    const next = readMessages(stream, { type: 't', text: true }).next();
+    stream.destroy();
     expect(await next).toEqual({ done: true, value: undefined });
-    expect(input.count()).toBe(0);
   });
 });
