@@ -6,12 +6,6 @@ export interface SimulationRun {
   readonly failure: { readonly cause: unknown } | undefined;
 }
 
-/** A run that has failed. */
-export interface FailedRun {
-  readonly events: readonly SimulationEvent[];
-  readonly failure: NonNullable<SimulationRun['failure']>;
-}
-
 /** Runs for shrinking one seed. */
 const MAX_RUNS = 300;
 
@@ -22,13 +16,9 @@ const MAX_RUNS = 300;
  *
  * @param run Runs the seed without the events for which the function returns true.
  */
-export function shrink(
-  events: readonly SimulationEvent[],
-  failure: FailedRun['failure'],
-  run: (isLeftOut: (id: string) => boolean) => SimulationRun,
-): FailedRun {
-  const all = new Set(events.map(({ id }) => id));
-  let best: FailedRun = { events, failure };
+export function shrink(failed: SimulationRun, run: (isLeftOut: (id: string) => boolean) => SimulationRun): SimulationRun {
+  const all = new Set(failed.events.map(({ id }) => id));
+  let best = failed;
   let runs = 0;
   const fails = (kept: readonly SimulationEvent[]): boolean => {
     if (++runs > MAX_RUNS) return false;
@@ -37,10 +27,10 @@ export function shrink(
     const result = run((id) => all.has(id) && !ids.has(id));
     if (!result.failure) return false;
     for (const { id } of result.events) all.add(id);
-    best = { events: result.events, failure: result.failure };
+    best = result;
     return true;
   };
-  for (let size = Math.ceil(events.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+  for (let size = Math.ceil(failed.events.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < best.events.length;) {
       const kept = best.events.filter((_, index) => index < at || index >= at + size);
       if (!fails(kept)) at += size;

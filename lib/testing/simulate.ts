@@ -1,5 +1,6 @@
 import { asyncScheduler, config, interval } from 'rxjs';
 import { assertNotNegative, assertWhole } from '../internal/assert.js';
+import { guard } from '../internal/guard.js';
 import { withMarbleEnd } from './marbleEnd.js';
 import { planFaults, type SimulationFaults } from './simulationFaults.js';
 import { SimulationError } from './simulationError.js';
@@ -99,12 +100,12 @@ export function simulate(story: SimulationStory, options: SimulationOptions = {}
   }
   const all: (readonly SimulationEvent[])[] = [];
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-    const { events, failure } = runSeed(story, seed, options, () => false);
-    if (failure) {
-      const shrunk = shrink(events, failure, (isLeftOut) => runSeed(story, seed, options, isLeftOut));
-      throw new SimulationError(seed, shrunk.events, events, shrunk.failure.cause);
+    const run = runSeed(story, seed, options, () => false);
+    if (run.failure) {
+      const { events, failure } = shrink(run, (isLeftOut) => runSeed(story, seed, options, isLeftOut));
+      throw new SimulationError(seed, events, run.events, failure?.cause);
     }
-    all.push(events);
+    all.push(run.events);
   }
   return reportOf(all);
 }
@@ -124,13 +125,13 @@ function runSeed(story: SimulationStory, seed: number, options: SimulationOption
         const planned = planFaults(seed, faults, duration);
         let checks: SimulationChecks = {};
         const check = (): void => {
-          if (!failure) attempt(() => checks.always?.(), fail);
+          if (!failure) guard(() => checks.always?.(), fail);
         };
         const onEvent = (event: SimulationEvent): void => {
           events.push(event);
           asyncScheduler.schedule(check);
         };
-        attempt(() => {
+        guard(() => {
           checks = synchronous(
             'the story',
             story(createWorld({ seed, faults, planned, duration, scheduler: asyncScheduler, isLeftOut, onEvent })),
@@ -140,7 +141,7 @@ function runSeed(story: SimulationStory, seed: number, options: SimulationOption
           flush();
           if (!failure) checks.atEnd?.();
         }, fail);
-        attempt(end, fail);
+        guard(end, fail);
         // Work that the story has left running does not continue.
         scheduler.actions.length = 0;
       });
@@ -149,14 +150,6 @@ function runSeed(story: SimulationStory, seed: number, options: SimulationOption
     config.onUnhandledError = onUnhandledError;
   }
   return { events: events.sort((one, other) => one.at - other.at), failure };
-}
-
-function attempt(run: () => void, fail: (cause: unknown) => void): void {
-  try {
-    run();
-  } catch (cause) {
-    fail(cause);
-  }
 }
 
 function parseReplay(replay: string): { readonly seed: number; readonly kept: ReadonlySet<string> | undefined } {

@@ -1,9 +1,8 @@
 import { show } from './marbleDifference.js';
 import type { MarbleDiagram, MarbleLine } from './marbleSpec.js';
-import { labelOf, letterOf } from './svgLabel.js';
-import { FONT, LEVEL, MAX_NAME, PADDING, SMALL, WIDTH, partWidth, place, tickStep, type Axis } from './svgLayout.js';
-import { drawLine, drawSample, type ColourOf } from './svgMarks.js';
-import { element, escape, monoWidth, round, sansWidth, shorten, wrap } from './svgText.js';
+import { FONT, LEVEL, MAX_NAME, PADDING, SMALL, WIDTH, labelOf, letterOf, partWidth, place, tickStep, type Axis } from './svgLayout.js';
+import { drawLine, drawPart, type ColourOf } from './svgMarks.js';
+import { element, escape, round, shorten, textWidth, wrap } from './svgText.js';
 
 const TITLE = 15;
 const LANE = 50;
@@ -36,7 +35,7 @@ export function stack(blocks: readonly Block[]): Block {
 }
 
 function titleOf(title: string): Block {
-  const lines = wrap(title, (line) => sansWidth(line, TITLE) <= WIDTH - 2 * PADDING);
+  const lines = wrap(title, (line) => textWidth(line, TITLE) <= WIDTH - 2 * PADDING);
   const draw = (top: number) =>
     lines.map((line, index) => element('text', { class: 'title', x: PADDING, y: top + 16 + index * 20 }, escape(line))).join('');
   return { height: lines.length * 20 + 10, draw };
@@ -56,7 +55,7 @@ function laneOf(line: MarbleLine, { values }: MarbleDiagram, axis: Axis, colourO
 function operatorOf({ operator, time }: MarbleDiagram, name: string, { left, right }: Axis): Block {
   const durations = Object.entries(time).map(([key, ms]) => `${key}: ${ms} ms`);
   const text = operator ?? (durations.length > 0 ? `${name}(${durations.join(', ')})` : name);
-  const lines = wrap(text, (line) => monoWidth(line, 14) <= right - left - 24);
+  const lines = wrap(text, (line) => textWidth(line, 14) <= right - left - 24);
   const height = lines.length * 18 + 18;
   const draw = (top: number) => {
     const box = element('rect', { class: 'box', x: left, y: top + 4, width: right - left, height, rx: 8 });
@@ -99,12 +98,12 @@ function legendOf({ lines, values }: MarbleDiagram, colourOf: ColourOf): Block {
   let [x, y] = [PADDING, 0];
   const items = meanings.map(([letter, text]) => {
     const label = { text: letter, parts: [] };
-    const [marble, width] = [partWidth(label), partWidth(label) + 8 + monoWidth(text, SMALL) + 20];
+    const [marble, width] = [partWidth(label), partWidth(label) + 8 + textWidth(text, SMALL) + 20];
     if (x > PADDING && x + width > WIDTH - PADDING) [x, y] = [PADDING, y + 24];
     const at = { x, y };
     x += width;
     return (top: number) =>
-      drawSample(label, at.x + marble / 2, top + 16 + at.y, colourOf) +
+      drawPart(label, at.x + marble / 2, top + 16 + at.y, colourOf) +
       element('text', { class: 'small', x: at.x + marble + 8, y: top + 20 + at.y }, escape(text));
   });
   return { height: items.length === 0 ? 0 : y + 30, draw: (top) => items.map((item) => item(top)).join('') };

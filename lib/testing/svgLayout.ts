@@ -1,6 +1,6 @@
+import { differences, show } from './marbleDifference.js';
 import type { MarbleDiagram, MarbleEvent, MarbleLine, MarbleValues } from './marbleSpec.js';
-import { labelOf, type Label } from './svgLabel.js';
-import { monoWidth, shorten } from './svgText.js';
+import { shorten, textWidth } from './svgText.js';
 
 export const WIDTH = 800;
 export const PADDING = 24;
@@ -10,6 +10,44 @@ export const SMALL = 11;
 /** The distance between the levels of a line. */
 export const LEVEL = 2 * RADIUS + 4;
 export const PART_RADIUS = 9;
+/** The maximum length of a label, of that of a part of it, and the maximum number of parts. */
+const MAX_TEXT = 14;
+const MAX_PART_TEXT = 6;
+const MAX_PARTS = 6;
+
+/** The label of a marble: a text, or marbles within a marble. */
+export interface Label {
+  readonly text: string;
+  readonly parts: readonly Label[];
+}
+
+/**
+ * Returns the label of a value. A plain value becomes a text; an array, or an object that contains
+ * one, a label for each element; any other object its letter in `values`, or a short form.
+ */
+export function labelOf(value: unknown, values: MarbleValues): Label {
+  if (Array.isArray(value)) return { text: '', parts: several(value, values) };
+  if (typeof value !== 'object' || value === null) return { text: shorten(String(value), MAX_TEXT), parts: [] };
+  const { key, items } = value as { key?: unknown; items?: unknown };
+  if (Array.isArray(items)) return { text: key === undefined ? '' : nameOf(labelOf(key, values)), parts: several(items, values) };
+  return { text: letterOf(value, values) ?? shorten(show(value).replaceAll(/[{}"]/g, '').trim(), MAX_TEXT), parts: [] };
+}
+
+/** Returns the letter of an object. */
+export function letterOf(value: object, values: MarbleValues): string | undefined {
+  const letters = Object.keys(values);
+  return letters.find((letter) => values[letter] === value) ?? letters.find((letter) => differences(value, values[letter]).length === 0);
+}
+
+/** Returns the key of a label, which selects its colour: equal labels have the same key. */
+function nameOf({ text, parts }: Label): string {
+  return parts.length === 0 ? text : `${text}[${parts.map(nameOf).join(' ')}]`;
+}
+
+function several(values: readonly unknown[], meanings: MarbleValues): Label[] {
+  const labels = values.slice(0, MAX_PARTS).map((value) => ({ text: shorten(nameOf(labelOf(value, meanings)), MAX_PART_TEXT), parts: [] }));
+  return values.length > MAX_PARTS ? [...labels, { text: '…', parts: [] }] : labels;
+}
 
 /**
  * A positioned marble: `at` is its time, `x` its centre. Level 0 is on the line; higher levels hang
@@ -42,7 +80,7 @@ export const MAX_NAME = 16;
 
 /** Returns the position at which the names of the streams end. */
 export function marginOf(diagrams: readonly MarbleDiagram[]): number {
-  const names = diagrams.flatMap(({ lines }) => lines.map(({ name }) => monoWidth(shorten(name, MAX_NAME), FONT)));
+  const names = diagrams.flatMap(({ lines }) => lines.map(({ name }) => textWidth(shorten(name, MAX_NAME), FONT)));
   return PADDING + Math.max(0, ...names) + 14;
 }
 
@@ -75,15 +113,15 @@ export function place(line: MarbleLine, values: MarbleValues, { left, right, xOf
 }
 
 /** Returns the width of a marble: a circle, or a pill for a longer label. */
-export function labelWidth(label: Label): number {
-  if (label.parts.length === 0) return Math.max(2 * RADIUS, monoWidth(label.text, FONT) + 14);
-  const text = label.text ? monoWidth(label.text, SMALL) + 8 : 0;
+function labelWidth(label: Label): number {
+  if (label.parts.length === 0) return Math.max(2 * RADIUS, textWidth(label.text, FONT) + 14);
+  const text = label.text ? textWidth(label.text, SMALL) + 8 : 0;
   return text + label.parts.reduce((sum, part) => sum + partWidth(part) + 3, 0) + 7;
 }
 
 /** Returns the width of a label within another, which is smaller and shows only its text. */
 export function partWidth(part: Label): number {
-  return Math.max(2 * PART_RADIUS, monoWidth(part.text, SMALL) + 8);
+  return Math.max(2 * PART_RADIUS, textWidth(part.text, SMALL) + 8);
 }
 
 /** Returns the step between ticks: 1, 2 or 5 times a power of ten, and at least `room` wide. */

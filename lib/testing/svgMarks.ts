@@ -1,7 +1,6 @@
 import type { MarbleLine, MarbleWindow } from './marbleSpec.js';
-import type { Label } from './svgLabel.js';
-import { FONT, LEVEL, PART_RADIUS, RADIUS, SMALL, partWidth, type Axis, type Placed } from './svgLayout.js';
-import { element, escape, monoWidth, round } from './svgText.js';
+import { FONT, LEVEL, PART_RADIUS, RADIUS, SMALL, partWidth, type Axis, type Label, type Placed } from './svgLayout.js';
+import { element, escape, round, textWidth } from './svgText.js';
 
 /** Returns the colour of a name, which is the same throughout a diagram. */
 export type ColourOf = (name: string) => string;
@@ -69,13 +68,18 @@ function drawPill(label: Label, x: number, y: number, width: number, colourOf: C
   const pill = element('rect', { class: 'pill', x: x - width / 2, y: y - RADIUS, width, height: 2 * RADIUS, rx: RADIUS });
   let left = x - width / 2 + 5;
   const key = label.text ? element('text', { class: 'key', x: left + 3, y: y + 4 }, escape(label.text)) : '';
-  if (label.text) left += monoWidth(label.text, SMALL) + 8;
+  if (label.text) left += textWidth(label.text, SMALL) + 8;
   const parts = label.parts.map((part) => {
     const wide = partWidth(part);
     left += wide + 3;
-    return drawDisc(part.text, left - 3 - wide / 2, y, wide, PART_RADIUS, SMALL, colourOf);
+    return drawPart(part, left - 3 - wide / 2, y, colourOf);
   });
   return pill + key + parts.join('');
+}
+
+/** Draws a marble within another one, or beside a text. */
+export function drawPart(part: Label, x: number, y: number, colourOf: ColourOf): string {
+  return drawDisc(part.text, x, y, partWidth(part), PART_RADIUS, SMALL, colourOf);
 }
 
 function drawDisc(text: string, x: number, y: number, width: number, radius: number, size: number, colourOf: ColourOf): string {
@@ -89,9 +93,4 @@ function drawDisc(text: string, x: number, y: number, width: number, radius: num
     rx: radius,
   });
   return shape + element('text', { class: size < FONT ? 'label small' : 'label', x, y: y + size * 0.35 }, escape(text));
-}
-
-/** Draws a marble beside a text, as in a legend. */
-export function drawSample(label: Label, x: number, y: number, colourOf: ColourOf): string {
-  return drawDisc(label.text, x, y, partWidth(label), PART_RADIUS, SMALL, colourOf);
 }

@@ -2,8 +2,7 @@
  * The estimated width of a character, relative to the font size: the fonts depend on the reader's
  * system.
  */
-const MONO_WIDTH = 0.62;
-const SANS_WIDTH = 0.62;
+const CHARACTER_WIDTH = 0.62;
 
 /** Escapes text for an element or an attribute; replaces characters that XML forbids by U+FFFD. */
 export function escape(text: string): string {
@@ -12,23 +11,13 @@ export function escape(text: string): string {
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-export function monoWidth(text: string, size: number): number {
-  return unitsOf(text) * size * MONO_WIDTH;
-}
-
-export function sansWidth(text: string, size: number): number {
-  return unitsOf(text) * size * SANS_WIDTH;
-}
-
 /**
- * Counts characters; those outside of Latin, Greek and Cyrillic count twice, because ideographs and
- * emoji are wide.
+ * Estimates the width of a text. Characters outside of Latin, Greek and Cyrillic count twice,
+ * because ideographs and emoji are wide.
  */
-function unitsOf(text: string): number {
-  return Array.from(text).reduce(
-    (sum, character) => sum + ((character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character) ? 2 : 1),
-    0,
-  );
+export function textWidth(text: string, size: number): number {
+  const isWide = (character: string): boolean => (character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character);
+  return Array.from(text).reduce((units, character) => units + (isWide(character) ? 2 : 1), 0) * size * CHARACTER_WIDTH;
 }
 
 /** Shortens a text to `limit` characters, with an ellipsis at the end. */

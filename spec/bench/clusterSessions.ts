@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defer, filter, firstValueFrom, noop, Subject, tap, timeout } from 'rxjs';
+import { percentiles } from '../../lib/cli/percentiles.js';
 import { connect, createMessage, webSocket, type Frame, type Link, type Wire } from '../../lib/index.js';
 import { natsCluster } from '../../lib/nats/index.js';
 import { listen } from '../../lib/server/index.js';
@@ -61,8 +62,9 @@ const connected = (wire: Wire): Promise<unknown> =>
     ),
   );
 
-function quantile(values: readonly number[], share: number): number {
-  return [...values].sort((one, other) => one - other)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN;
+function withinP99(name: string, times: readonly number[], goal: number): Result {
+  const { p50, p99 } = percentiles(times);
+  return within(name, p99, goal, `${p50.toFixed(1)} / ${p99.toFixed(1)} ms`);
 }
 
 function within(name: string, value: number, goal: number, ours = `${value.toFixed(1)} ms`): Result {
@@ -97,12 +99,7 @@ async function takeOvers(): Promise<Result> {
     await Promise.all(wires.map((wire) => wire.send(createMessage('bench', move))));
   }
   await nats.close();
-  return within(
-    'take-over, hello to welcome, p99',
-    quantile(times, 0.99),
-    50,
-    `${quantile(times, 0.5).toFixed(1)} / ${quantile(times, 0.99).toFixed(1)} ms`,
-  );
+  return withinP99('take-over, hello to welcome, p99', times, 50);
 }
 
 /** Clients of a node that stops in order. */
@@ -118,12 +115,7 @@ async function drains(): Promise<Result> {
   a.shutdown$.next();
   while (times.length < wires.length) await sleep(10);
   await nats.close();
-  return within(
-    'drain of 200 clients, bye to welcome, p99',
-    quantile(times, 0.99),
-    100,
-    `${quantile(times, 0.5).toFixed(1)} / ${quantile(times, 0.99).toFixed(1)} ms`,
-  );
+  return withinP99('drain of 200 clients, bye to welcome, p99', times, 100);
 }
 
 /** All clients of a node that has died. */

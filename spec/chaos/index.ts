@@ -1,5 +1,6 @@
 /** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --cluster [--minutes N] [--seed S] [--without-fence] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
 import { parseArgs } from 'node:util';
+import { percentiles } from '../../lib/cli/percentiles.js';
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';
 import { memoryPlans } from './memory/plans.js';
 import { describeMemory, memorySummary } from './memory/report.js';
@@ -88,8 +89,8 @@ async function breakCluster(): Promise<readonly [summary: object, isWell: boolea
   if (outcome.failures.length > 0) say(describeFailure(outcome, storm, '--cluster '));
   const totals = totalsOf([outcome]);
   say(describeTotals(totals));
-  const welcomes = [...outcome.welcomes].sort((one, other) => one - other);
-  const [median = 0, p99 = 0] = [0.5, 0.99].map((share) => Math.round(welcomes[Math.floor(welcomes.length * share)] ?? 0));
+  const { welcomes } = outcome;
+  const [median, p99] = [percentiles(welcomes).p50, percentiles(welcomes).p99].map(Math.round);
   say(`${welcomes.length} hellos were answered: the median after ${median} ms, 99 of 100 within ${p99} ms`);
   const { reads = 0, received = 0 } = outcome.channels ?? {};
   say(`40 busy channels: a member has received ${received} messages, and ${reads} reads of the history were whole`);

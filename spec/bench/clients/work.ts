@@ -1,3 +1,4 @@
+import { percentile } from '../../../lib/cli/percentiles.js';
 import type { Ran, Run } from './client.js';
 import type { Task } from './clients.js';
 
@@ -39,6 +40,5 @@ const NO_QUANTILES = { p50: null, p99: null } as const;
 
 function quantilesOf(count: number): Pick<Ran, 'p50' | 'p99'> {
   const sorted = samples.slice(0, Math.min(count, samples.length)).sort();
-  const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? NaN;
-  return { p50: at(0.5), p99: at(0.99) };
+  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
 }

@@ -1,5 +1,5 @@
 import { COLOURS, STYLE } from '../../../lib/testing/svgTheme.js';
-import { element, escape, monoWidth, sansWidth, shorten } from '../../../lib/testing/svgText.js';
+import { element, escape, shorten, textWidth } from '../../../lib/testing/svgText.js';
 import { show } from './cells.js';
 import { BASELINE } from './registry.js';
 import { STEP_BEFORE, type Column, type Figure, type Row, type Table } from './results.js';
@@ -75,13 +75,13 @@ export function chart(table: Table, column: Column): string {
   const rows = ranked(table, column);
   const most = Math.max(1e-9, ...rows.map(({ figures }) => figures[column.key]?.median ?? 0));
   const widest = Math.max(most, ...rows.map(({ figures }) => figures[column.key]?.max ?? 0));
-  const left = PADDING + 10 + Math.max(...rows.map(({ side }) => monoWidth(side, FONT)));
+  const left = PADDING + 10 + Math.max(...rows.map(({ side }) => textWidth(side, FONT)));
   const scale = (RIGHT - left) / Math.min(widest, ROOM * most);
   const xOf = (value: number): number => left + value * scale;
   const height = HEAD + rows.length * ROW + PADDING / 2;
   const title = shorten(column.chart ?? column.title, 95);
   const hint = `${column.isCost ? 'less' : 'more'} is better; the line shows the range of all rounds`;
-  const fits = sansWidth(title, 15) <= WIDTH;
+  const fits = textWidth(title, 15) <= WIDTH;
   const content = [
     element('title', {}, escape(inWords(table, column))),
     `<style>${STYLE}${EXTRA}</style>`,
