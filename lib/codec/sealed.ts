@@ -4,7 +4,7 @@ import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { BatchContext, Codec } from './codec.js';
 import type { Keyring } from './keyring.js';
-import { NONCE, type Cipher, type AeadKey } from './seal/cipher.js';
+import { NONCE, randomBytes, type Cipher, type AeadKey } from './seal/cipher.js';
 import { contentOf, packSealed, TEXT, unpackSealed, utf8, type Sealed } from './seal/sealedFormat.js';
 import { platformCipher, createDerivedKeys } from './seal/derivedKeys.js';
 import { decodeUtf8 } from './decodeUtf8.js';
@@ -39,10 +39,8 @@ export function sealed(codec: Codec, keys: Keyring): Codec {
   return sealedWith(platformCipher('sealed'), codec, keys);
 }
 
-const randomNonce = (): Uint8Array => crypto.getRandomValues(new Uint8Array(NONCE));
-
 /** `sealed` with a given cipher. */
-export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf = randomNonce): Codec {
+export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf = () => randomBytes(NONCE)): Codec {
   const name = `${codec.name}+aes-256-gcm`;
   const { seal, open } = createBatchSeal(cipher, { name, binary: codec.binary, keys, nonceOf });
 

@@ -4,6 +4,8 @@ import type { MaybeAsync } from '../../internal/maybeAsync.js';
 export const NONCE = 12;
 export const TAG = 16;
 
+export const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
+
 /** An AES-256-GCM key. */
 export interface AeadKey {
   /**

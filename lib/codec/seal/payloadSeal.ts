@@ -1,6 +1,6 @@
 import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Keyring } from '../keyring.js';
-import { NONCE, type Cipher } from './cipher.js';
+import { NONCE, randomBytes, type Cipher } from './cipher.js';
 import { decodeUtf8 } from '../decodeUtf8.js';
 import { contentOf, packSealed, SALT, TEXT, unpackSealed, utf8, type Sealed } from './sealedFormat.js';
 import { createDerivedKeys } from './derivedKeys.js';
@@ -19,7 +19,6 @@ export interface PayloadSealOptions {
   readonly maxPerSalt?: number;
 }
 
-const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
