@@ -1,9 +1,9 @@
-import type { Observable } from 'rxjs';
+import { map, type Observable } from 'rxjs';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { differences } from './marbleDifference.js';
 import type { MarbleEvent, MarbleLine, MarbleSpec, MarbleValues } from './marbleSpec.js';
-import { durationOf } from './marbleStage.js';
+import { durationOf, recorder } from './marbleStage.js';
 import { testWire, type TestWire } from './testWire.js';
 
 /** Opens a line of marbles with the values of its letters, which starts at once. */
@@ -51,7 +51,7 @@ export function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: ()
   network?.stream.subscribe((letter) => FAULTS[letter as string]?.(test));
   sent?.stream.subscribe((value) => test.server.next(isMessage(value) ? value : createMessage<string, unknown>(LETTER, value)));
   const received: MarbleEvent[] = [];
-  test.server.received$.subscribe((message) => received.push({ frame: now(), kind: 'next', value: letterOf(message, values) }));
+  test.server.received$.pipe(map((message) => letterOf(message, values))).subscribe(recorder(received, now).next);
   return { test, received, inputs: () => [network, sent].flatMap((one) => (one ? [one.line()] : [])) };
 }
 

@@ -13,7 +13,7 @@ import type {
 import { createTestedConnection, hasConnection, type OpenLine } from './marbleConnection.js';
 import { withMarbleEnd } from './marbleEnd.js';
 import type { TestWire } from './testWire.js';
-import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, watch } from './marbleStage.js';
+import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, recorder, watch } from './marbleStage.js';
 import { marksOf, type Comparison } from './marbleText.js';
 import { runVirtually } from './virtualTime.js';
 
@@ -62,7 +62,7 @@ function recordUntil(close: () => void, spec: MarbleSpec, pipeline: AnyPipeline)
     const context = {
       ...durations,
       ...mapValues(further, ({ stream }) => stream),
-      ...mapValues(noted, (events) => (value: unknown) => void events.push({ frame: now(), kind: 'next', value })),
+      ...mapValues(noted, (events) => recorder(events, now).next),
       get connection() {
         return connect();
       },
@@ -126,14 +126,9 @@ function framesOf({ events, windows }: MarbleLine, last: number): number[] {
 }
 
 function subscribeWithin(scheduler: TestScheduler, { from, to }: MarbleWindow, result: Observable<unknown>, seen: MarbleEvent[]) {
-  const note = (kind: MarbleEvent['kind'], value?: unknown) => void seen.push({ frame: scheduler.frame, kind, value });
   let subscription: Subscription | undefined;
   scheduler.schedule(() => {
-    subscription = result.subscribe({
-      next: (value) => note('next', value),
-      error: (cause) => note('error', cause),
-      complete: () => note('complete'),
-    });
+    subscription = result.subscribe(recorder(seen, () => scheduler.frame));
   }, from);
   if (to !== Infinity) scheduler.schedule(() => subscription?.unsubscribe(), to);
 }

@@ -48,21 +48,23 @@ export function durationOf(marbles: string, name: string): number {
   return lengthOf(marbles);
 }
 
+/** Returns an observer that adds what it receives to the events. */
+export function recorder(events: MarbleEvent[], now: () => number) {
+  const note = (kind: MarbleEvent['kind']) => (value?: unknown) => void events.push({ frame: now(), kind, value });
+  return { next: note('next'), error: note('error'), complete: note('complete') };
+}
+
 /**
  * Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again
  * for each subscription.
  */
 export function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
   const emitted: MarbleEvent[] = [];
-  const note = (kind: MarbleEvent['kind'], value?: unknown) => void emitted.push({ frame: now(), kind, value });
-  const noted = test.pipe(
-    tap({ next: (value) => note('next', value), error: (cause) => note('error', cause), complete: () => note('complete') }),
-  );
   const got = ({ frame, kind, value }: MarbleEvent) =>
     emitted.some((event) => event.frame === frame && event.kind === kind && Object.is(event.value, value));
   const all = () => toEvents(test.messages).map((event) => (got(event) ? event : { ...event, missed: true }));
   const line = (): MarbleLine => ({ role, name, hot, events: hot ? all() : emitted, windows: test.subscriptions.map(toWindow) });
-  return { stream: noted, line };
+  return { stream: test.pipe(tap(recorder(emitted, now))), line };
 }
 
 export function mapValues<In, Out>(object: Readonly<Record<string, In>>, project: (value: In, name: string) => Out): Record<string, Out> {
