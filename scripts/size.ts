@@ -33,7 +33,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['reply', 2.9],
   ['channel', 9.35],
   ['pool', 2.75],
-  ['gzipped', 7],
+  ['gzipped', 1.8],
   ['sealed, keyring', 2.96],
   ['encryptPayload, decryptPayload, keyring', 8.3],
   ['meter', 0.6],

@@ -1,10 +1,10 @@
-import { DecodeError, EncodeError } from '../errors.js';
+import { DecodeError, EncodeError, UnsupportedError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { chain } from '../internal/maybeAsync.js';
-import type { Codec, PlainCodec } from './codec.js';
-import { readGzipMember } from './gzip/gzipMember.js';
+import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import type { Codec } from './codec.js';
+import type { Compressor, Level } from './gzip/compressor.js';
 import { nativeCompressor } from './gzip/nativeCompressor.js';
-import { portableCompressor, type Level, type Compressor } from './gzip/compressor.js';
+import { webCompressor } from './gzip/webCompressor.js';
 import { decodeUtf8 } from './decodeUtf8.js';
 import { withLimits } from './withLimits.js';
 
@@ -13,13 +13,13 @@ export interface GzipOptions {
   readonly threshold?: number;
   /** The maximum size of a decompressed frame in bytes, both ways. @default 1 MiB */
   readonly maxSize?: number;
-  /** From 1, fast, to 9, small. @default 1 */
+  /** From 1, fast, to 9, small. Only zlib has levels: browsers choose their own. @default 1 */
   readonly level?: Level;
 }
 
 /**
- * Compresses the frames of another codec, one batch at a time: with zlib on Node, with fflate
- * elsewhere.
+ * Compresses the frames of another codec, one batch at a time: synchronously with zlib on Node, and
+ * asynchronously with `CompressionStream` elsewhere.
  *
  * A frame is left unchanged if it is smaller than `threshold`, or if compression does not make it
  * smaller. Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
@@ -31,17 +31,20 @@ export interface GzipOptions {
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if the codec encrypts: encrypted data cannot be compressed.
+ * @throws {UnsupportedError} At call time, if the runtime has neither zlib nor `CompressionStream`.
  * @example
- * import { createMessage, gzipped, json } from 'rxwire';
+ * import { connect, createMessage, gzipped, msgpack, webSocket } from 'rxwire';
  *
- * const codec = gzipped(json());
- * const frame = codec.encode([createMessage('chat.said', 'ha'.repeat(5_000))]);
- * console.log(codec.name, frame.length < 200); // prints: json+gzip true
+ * const wire = connect({
+ *   link: webSocket('ws://127.0.0.1:4870/wire'),
+ *   codec: gzipped(msgpack()),
+ * });
+ * wire.next(createMessage('chat.said', 'ha'.repeat(5_000)));
  */
-export function gzipped(codec: PlainCodec, options?: GzipOptions): PlainCodec;
-export function gzipped(codec: Codec, options?: GzipOptions): Codec;
 export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
-  return gzippedWith(nativeCompressor() ?? portableCompressor, codec, options);
+  const compressor = nativeCompressor() ?? webCompressor();
+  if (!compressor) throw new UnsupportedError('gzipped: this runtime has neither zlib nor CompressionStream');
+  return gzippedWith(compressor, codec, options);
 }
 
 /**
@@ -52,8 +55,6 @@ const MAGIC = 31;
 const ESCAPE = 0;
 
 /** `gzipped` with a given compressor. */
-export function gzippedWith(compressor: Compressor, codec: PlainCodec, options: GzipOptions): PlainCodec;
-export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipOptions): Codec;
 export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipOptions): Codec {
   const { threshold = 1_024, maxSize = 1024 * 1024, level = 1 } = options;
   assertNotNegative('gzipped', { threshold });
@@ -63,26 +64,28 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   const name = `${codec.name}+gzip`;
   const limits = { ...codec.limits, maxSize };
 
-  const inflate = (frame: Uint8Array): Uint8Array => {
-    try {
-      const { body, checksum, size } = readGzipMember(frame, compressor.crc32);
-      if (size > maxSize) throw new Error(`more than ${maxSize} bytes`);
-      const { content, end } = compressor.inflate(body, size);
-      if (end !== body.length) throw new Error('bytes after the end');
-      if (content.length !== size) throw new Error('a wrong size');
-      if (compressor.crc32(content) !== checksum) throw new Error('a wrong checksum');
-      return content;
-    } catch (cause) {
-      throw new DecodeError(name, `cannot inflate: ${cause instanceof Error ? cause.message : '?'}`, cause);
-    }
+  const inflate = (frame: Uint8Array): MaybeAsync<Uint8Array> => {
+    const size = sizeOf(frame);
+    return attempt(
+      () => {
+        if (size > maxSize) throw new Error(`more than ${maxSize} bytes`);
+        return compressor.gunzip(frame, size);
+      },
+      (content) => {
+        if (content.length !== size) throw new Error('a wrong size');
+        return content;
+      },
+      (cause) => {
+        throw new DecodeError(name, `cannot inflate: ${cause instanceof Error ? cause.message : '?'}`, cause);
+      },
+    );
   };
 
-  const deflate = (frame: string | Uint8Array, most: number): string | Uint8Array => {
+  const deflate = (frame: string | Uint8Array, most: number): MaybeAsync<string | Uint8Array> => {
     if (frame.length < threshold) return escape(frame);
     const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
     if (bytes.length > most) throw new EncodeError(name, `expected at most ${most} bytes, got ${bytes.length}`);
-    const compressed = compressor.gzip(bytes, level);
-    return compressed.length < bytes.length ? compressed : escape(frame);
+    return chain(compressor.gzip(bytes, level), (compressed) => (compressed.length < bytes.length ? compressed : escape(frame)));
   };
 
   return withLimits(limits, (sending): Codec => {
@@ -93,11 +96,16 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
       encode: (batch, context) => chain(inner.encode(batch, context), (frame) => deflate(frame, sending.maxSize)),
       decode(frame, context) {
         if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);
-        const content = inflate(frame);
-        return codec.decode(codec.binary ? content : decodeUtf8(content, name), context);
+        return chain(inflate(frame), (content) => codec.decode(codec.binary ? content : decodeUtf8(content, name), context));
       },
     };
   });
+}
+
+/** Returns the size of the content as a gzip member declares it, in its last four bytes. */
+function sizeOf(member: Uint8Array): number {
+  const at = member.length - 4;
+  return at < 0 ? 0 : new DataView(member.buffer, member.byteOffset).getUint32(at, true);
 }
 
 function escape(frame: string | Uint8Array): string | Uint8Array {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { BatchContext, Codec, PlainCodec } from '../../lib/codec/codec.js';
+import type { BatchContext, Codec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { keyring, type Keyring } from '../../lib/codec/keyring.js';
@@ -52,7 +52,7 @@ describe.each([json, msgpack])('sealed around a codec', (makeCodec) => {
 });
 
 describe.each(Object.entries(ciphers))('sealed, by the cipher of %s', (_, cipher) => {
-  const by = (codec: PlainCodec, keys = ring()): Codec => sealedWith(cipher, codec, keys);
+  const by = (codec: Codec, keys = ring()): Codec => sealedWith(cipher, codec, keys);
 
   it('opens the sealed frames of the other side', async () => {
     for (const other of Object.values(ciphers)) {

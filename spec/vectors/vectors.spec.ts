@@ -7,6 +7,7 @@ import { RxwireError } from '../../lib/errors.js';
 import type { Message } from '../../lib/message/types.js';
 import { protobuf } from '../../lib/protobuf/index.js';
 import { types } from '../protobuf/schemas.js';
+import { placed } from '../support/places.js';
 import { untagged } from './tagged.js';
 
 interface Vector {
@@ -32,7 +33,7 @@ const codecs: readonly (readonly [codec: PlainCodec, isExact: boolean])[] = [
   [json(), true],
   [msgpack(), true],
   [protobuf({ types }), true],
-  [gzipped(msgpack()), false],
+  [placed(gzipped(msgpack())), false],
 ];
 
 describe.each(codecs.map(([codec, isExact]) => [codec.name, codec, isExact] as const))('the vectors of %s', (name, codec, isExact) => {

@@ -1,28 +1,17 @@
-import { gzipSync } from 'fflate';
-import { crc32 } from './crc32.js';
-import { inflate } from './inflate.js';
+import type { MaybeAsync } from '../../internal/maybeAsync.js';
 
-/** Compresses and decompresses. */
+/** Compresses to gzip members (RFC 1952), and decompresses them. */
 export interface Compressor {
-  /** Returns a gzip member without name or time. */
-  gzip(bytes: Uint8Array, level: Level): Uint8Array;
+  /** Returns a gzip member without name or time. A compressor may have no levels. */
+  gzip(bytes: Uint8Array, level: Level): MaybeAsync<Uint8Array>;
   /**
-   * Returns the content of a deflate stream, and the end of the stream.
+   * Returns the content of a gzip member.
    *
-   * @param size The size of the content. No more than that is allocated, whatever the stream
-   *   contains.
-   * @throws {Error} With the reason as its message.
+   * @param size The maximum size of the content. No more is decompressed than a small amount above
+   *   it, whatever the member contains.
+   * @throws {Error} If the member is damaged or has a larger content; also delivered.
    */
-  inflate(body: Uint8Array, size: number): { readonly content: Uint8Array; readonly end: number };
-  readonly crc32: (bytes: Uint8Array) => number;
+  gunzip(member: Uint8Array, size: number): MaybeAsync<Uint8Array>;
 }
 
 export type Level = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-
-/** Uses fflate. The fallback where there is no zlib. */
-export const portableCompressor: Compressor = {
-  // Without the time, which would reveal when something was sent.
-  gzip: (bytes, level) => gzipSync(bytes, { level, mtime: 0 }),
-  inflate,
-  crc32,
-};
