@@ -56,10 +56,11 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
   const { codec = json(), plain = 'refuse' } = options;
   const { open } = createPayloadSeal(platformCipher('decryptPayload'), { keys, codec: codec.name });
 
-  const read = (frame: string | Uint8Array, message: Message): Message => {
-    const { timestamp, payload } = codec.decode(frame)[0] as Message;
-    return { ...message, timestamp, payload, metadata: { ...message.metadata, encrypted: false } };
-  };
+  const read = (frame: string | Uint8Array, message: Message): MaybeAsync<Message> =>
+    chain(codec.decode(frame), ([decoded]) => {
+      const { timestamp, payload } = decoded as Message;
+      return { ...message, timestamp, payload, metadata: { ...message.metadata, encrypted: false } };
+    });
   return use((message) => {
     const { id, type, payload } = message;
     const refused = (reason: string, cause?: unknown): DecryptError => new DecryptError(id, type, reason, cause);

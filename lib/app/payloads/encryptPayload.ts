@@ -1,5 +1,5 @@
 import type { MonoTypeOperatorFunction } from 'rxjs';
-import type { PlainCodec } from '../../codec/codec.js';
+import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import type { Keyring } from '../../codec/keyring.js';
 import { createPayloadSeal } from '../../codec/seal/payloadSeal.js';
@@ -19,7 +19,7 @@ export interface PayloadOptions extends UseOptions {
    * Both ends need the same codec.
    * @default json()
    */
-  readonly codec?: PlainCodec;
+  readonly codec?: Codec;
 }
 
 export interface EncryptOptions extends PayloadOptions {
@@ -93,11 +93,8 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
     const { id, type, timestamp, version, payload, metadata } = message;
     if (isMarkedEncrypted(message) ? isEncryptedPayload(payload) : !isSelected(message)) return undefined;
     const frame = codec.encode([{ id, type, timestamp, version, source: '', payload }]);
-    return chain(seal(frame, message), (sealed) => ({
-      ...message,
-      payload: toBase64(sealed),
-      metadata: { ...metadata, encrypted: true },
-    }));
+    const sealed = chain(frame, (content) => seal(content, message));
+    return chain(sealed, (bytes) => ({ ...message, payload: toBase64(bytes), metadata: { ...metadata, encrypted: true } }));
   };
   return use(encrypt, { ...options, onError });
 }

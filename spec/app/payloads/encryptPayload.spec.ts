@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import { firstValueFrom, from, map, of, Subject, toArray, type Observable, type OperatorFunction } from 'rxjs';
 import { decryptPayload, type DecryptOptions } from '../../../lib/app/payloads/decryptPayload.js';
 import { encryptPayload, type EncryptWhen } from '../../../lib/app/payloads/encryptPayload.js';
+import { webCompressor } from '../../../lib/codec/gzip/webCompressor.js';
+import { gzipped, gzippedWith } from '../../../lib/codec/gzipped.js';
+import { json } from '../../../lib/codec/json.js';
 import { keyring, type Keyring } from '../../../lib/codec/keyring.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { isMarkedEncrypted } from '../../../lib/codec/seal/encryptedPayload.js';
@@ -14,8 +17,10 @@ import type { Message } from '../../../lib/message/types.js';
 import { messages } from '../../codec/messages.js';
 import { anyPayload } from '../../codec/payloads.js';
 import { operatorContract } from '../../support/operatorContract.js';
+import { placed } from '../../support/places.js';
 import { record } from '../../support/record.js';
 import { pair } from '../../support/sessionPair.js';
+import { withoutNode } from '../../support/withoutNode.js';
 
 const key = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 const ring = (): Keyring => keyring({ current: 'k1', keys: { k1: key(1), k2: key(2) } });
@@ -31,17 +36,6 @@ async function decrypted(source: readonly Message[], options: DecryptOptions = {
   return { passed, reasons: failed.map((error) => error instanceof DecryptError && error.reason) };
 }
 const FORGED = 'it is forged, or of another message';
-
-/** As in a browser, where there is only the cipher that takes its time. */
-function withoutNode<T>(run: () => T): T {
-  const descriptor = Object.getOwnPropertyDescriptor(process, 'getBuiltinModule')!;
-  Object.defineProperty(process, 'getBuiltinModule', { value: undefined, configurable: true });
-  try {
-    return run();
-  } finally {
-    Object.defineProperty(process, 'getBuiltinModule', descriptor);
-  }
-}
 
 describe('encryptPayload', () => {
   // What comes out is never the same twice.
@@ -245,6 +239,15 @@ describe('decryptPayload', () => {
     theirs.use('k2');
     theirs.remove('k1');
     expect((await decrypted([old, fresh], {}, theirs)).passed.map(({ payload }) => payload)).toEqual(['fresh']);
+  });
+
+  it('waits for a codec that answers later, in order', async () => {
+    const codec = gzippedWith(webCompressor()!, json(), { threshold: 100 });
+    const many = Array.from({ length: 20 }, (_, index) => message(`m${index}`.repeat(index % 3 === 0 ? 200 : 1)));
+    const sent = await all(many, encryptPayload(ring(), { codec }));
+    const payloads = many.map(({ payload }) => payload);
+    expect((await decrypted(sent, { codec })).passed.map(({ payload }) => payload)).toEqual(payloads);
+    expect((await decrypted(sent, { codec: placed(gzipped(json())) })).passed.map(({ payload }) => payload)).toEqual(payloads);
   });
 
   it('understands the browser, and is understood, in order', async () => {
