@@ -7,11 +7,10 @@ import { createRing, type Ring } from '../internal/ring.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 import type { ChannelHead, ChannelHeads } from './channelHeads.js';
-import { offsetOf } from './entryOffsets.js';
-import { endOf, failed, type NatsContext } from './natsContext.js';
-import { isStreamMissing } from './natsFaults.js';
-import type { StreamOpener } from './streamOpener.js';
-import { writeEntry } from './writeEntry.js';
+import { endOf, type LogContext } from './logContext.js';
+import { failed, isStreamMissing } from './natsFaults.js';
+import { pauseAfter } from './retrying.js';
+import { entryBytes, offsetOf } from './streamEntry.js';
 
 interface AppendJob {
   readonly channel: string;
@@ -28,13 +27,6 @@ interface AppendJob {
 const MAX_MESSAGES = 256;
 const MAX_BYTES = 131_072;
 
-export interface AppenderParts {
-  readonly heads: ChannelHeads;
-  readonly opener: StreamOpener;
-  /** Called when an append has succeeded after a failure: NATS may have a new leader. */
-  readonly onRecovered: () => void;
-}
-
 /**
  * Appends messages, one entry at a time in each channel: if two were in flight, one that was lost
  * with its connection would be stored behind the other. Messages that are appended meanwhile wait,
@@ -43,16 +35,19 @@ export interface AppenderParts {
  * JetStream stores an entry only directly behind the last one that this server knows. So nothing is
  * stored behind a message that ends the channel, and no message is stored whose id is among the
  * recent ones that this server knows.
+ *
+ * @param onRecovered Called when an append has succeeded after a failure: NATS may have a new
+ *   leader.
  */
-export function createAppender(context: NatsContext, parts: AppenderParts) {
-  const { maxPending, scheduler, subjects, codec, encode, maxSize } = context;
+export function createAppender(log: LogContext, heads: ChannelHeads, onRecovered: () => void) {
+  const { maxPending, scheduler, subjects, codec, encode, maxSize } = log;
   const queues = new Map<string, Ring<AppendJob>>();
   const maxMessages = Math.min(MAX_MESSAGES, codec.limits?.maxBatch ?? MAX_MESSAGES);
   let pending = 0;
 
   const drain = async (subject: string, queue: Ring<AppendJob>): Promise<void> => {
     while (queue.size > 0) {
-      await storeNext(subject, queue, { ...parts, context, maxMessages });
+      await storeNext(subject, queue, { log, heads, onRecovered, maxMessages });
       for (let job = queue.peek(); job?.isSettled; job = queue.peek()) {
         queue.shift();
         pending--;
@@ -69,7 +64,7 @@ export function createAppender(context: NatsContext, parts: AppenderParts) {
     if (bytes > maxSize() / 4) encode([message]);
     if (pending >= maxPending) throw new OverflowError('nats', maxPending);
     pending++;
-    const until = scheduler.now() + context.timeout;
+    const until = scheduler.now() + log.timeout;
     const job: AppendJob = { channel, message, id: repeatKeyOf(message), bytes, until, stored$: new AsyncSubject(), isSettled: false };
     const queue = queues.get(subject) ?? createRing<AppendJob>();
     queue.push(job);
@@ -82,8 +77,10 @@ export function createAppender(context: NatsContext, parts: AppenderParts) {
   };
 }
 
-interface StoreParts extends AppenderParts {
-  readonly context: NatsContext;
+interface StoreParts {
+  readonly log: LogContext;
+  readonly heads: ChannelHeads;
+  readonly onRecovered: () => void;
   readonly maxMessages: number;
 }
 
@@ -91,18 +88,18 @@ interface StoreParts extends AppenderParts {
  * Stores the first messages of a queue as one entry. Returns when at least one of them is settled.
  */
 async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StoreParts): Promise<void> {
-  const { context, heads, opener, maxMessages, onRecovered } = parts;
-  const { scheduler } = context;
+  const { log, heads, maxMessages, onRecovered } = parts;
+  const { stream, scheduler } = log;
   const waiting = (): readonly AppendJob[] => queue.values(0, Math.min(queue.size, maxMessages)).filter(({ isSettled }) => !isSettled);
   const load = async (): Promise<ChannelHead> => {
-    const { head, read } = await opener.attempt(() => heads.load(subject));
+    const { head, read } = await heads.load(subject);
     const offsets = new Map(read.map(({ id, offset }) => [id, offset]));
     for (const job of waiting()) settleStored(job, head.epoch, offsets.get(job.id));
     return head;
   };
   let head = heads.get(subject);
-  /** Whether an attempt has failed: its entry may be stored. */
-  let isUnsure = false;
+  /** Whether an attempt is under way; and whether one has failed, so that its entry may be stored. */
+  let [isWriting, isUnsure] = [false, false];
   let reason: unknown = new Error('no time was left for it');
 
   for (;;) {
@@ -112,11 +109,13 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
     try {
       // After an end, the leader reports whether the channel still contains it.
       if (!head || head.end) head = await load();
-      const batch = batchOf(jobs, head, context);
+      const batch = batchOf(jobs, head, log);
       if (!batch) return;
       const { epoch, previous, seq: behind } = head;
-      const entry = { subject, behind, previous, epoch, frame: batch.frame };
-      const seq = await opener.attempt(() => writeEntry(context, entry, until - scheduler.now()));
+      const data = entryBytes(epoch, previous, batch.frame);
+      isWriting = true;
+      const seq = await stream.append({ subject, data, behind }, until - scheduler.now());
+      isWriting = false;
       if (seq !== undefined) {
         heads.observe(
           { subject, seq, previous },
@@ -131,10 +130,10 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
       const observed = heads.get(subject);
       head = !isUnsure && observed && observed.seq > behind ? observed : await load();
     } catch (error) {
-      [isUnsure, reason] = [true, error];
+      [isWriting, isUnsure, reason] = [false, isUnsure || isWriting, error];
       if (isStreamMissing(error)) head = undefined;
       try {
-        await opener.pause(error, until);
+        await pauseAfter(error, until, log);
       } catch (final) {
         for (const job of jobs) reject(job, final);
         return;
@@ -167,7 +166,7 @@ interface AppendBatch {
  * Takes the first messages for an entry. Settles those that are stored already, or that are behind
  * the end of the channel. Returns undefined if none is left.
  */
-function batchOf(waiting: readonly AppendJob[], head: ChannelHead, context: NatsContext): AppendBatch | undefined {
+function batchOf(waiting: readonly AppendJob[], head: ChannelHead, log: LogContext): AppendBatch | undefined {
   const jobs = new Map<string, AppendJob>();
   let bytes = 0;
   for (const job of waiting) {
@@ -188,20 +187,20 @@ function batchOf(waiting: readonly AppendJob[], head: ChannelHead, context: Nats
     jobs.set(job.id, job);
     if (endOf([job.message])) break;
   }
-  return encodeBatch([...jobs.values()], context);
+  return encodeBatch([...jobs.values()], log);
 }
 
 /**
  * Encodes messages as one entry; if the codec or NATS does not accept that, the first half of them.
  * Rejects a single one that is not accepted.
  */
-function encodeBatch(jobs: readonly AppendJob[], context: NatsContext): AppendBatch | undefined {
+function encodeBatch(jobs: readonly AppendJob[], log: LogContext): AppendBatch | undefined {
   const [first] = jobs;
   if (!first) return undefined;
   try {
-    return { jobs, frame: context.encode(jobs.map(({ message }) => message)) };
+    return { jobs, frame: log.encode(jobs.map(({ message }) => message)) };
   } catch (error) {
-    if (jobs.length > 1) return encodeBatch(jobs.slice(0, Math.ceil(jobs.length / 2)), context);
+    if (jobs.length > 1) return encodeBatch(jobs.slice(0, Math.ceil(jobs.length / 2)), log);
     reject(first, error);
     return undefined;
   }

@@ -3,11 +3,9 @@ import { repeatKeyOf } from '../app/hub/publisherMark.js';
 import { createRecentOffsets, type RecentOffsets } from '../internal/recentOffsets.js';
 import type { Message } from '../message/types.js';
 import type { EntryReader } from './entryReader.js';
-import { offsetOf } from './entryOffsets.js';
-import { endOf, type NatsContext } from './natsContext.js';
+import { endOf, type LogContext } from './logContext.js';
 import { createSharedReads } from './sharedReads.js';
-import type { StreamEntry } from './streamEntry.js';
-import type { Epochs } from './streamEpochs.js';
+import { offsetOf, type StreamEntry } from './streamEntry.js';
 
 /**
  * A channel to which this server appends, as the server knows it: all entries up to `seq` are
@@ -60,8 +58,8 @@ const MAX_BYTES = 16_777_216;
 /** The maximum number of channels that are read at once. */
 const MAX_READS = 32;
 
-export function createChannelHeads(context: NatsContext, reader: EntryReader, epochs: Epochs): ChannelHeads {
-  const { dedupeWindow, decodeQuietly, maxPending, scheduler } = context;
+export function createChannelHeads(log: LogContext): ChannelHeads {
+  const { reader, epochs, dedupeWindow, decodeQuietly, maxPending, scheduler } = log;
   const known = new Map<string, ChannelHead>();
   const loads = createSharedReads<LoadedHead>(MAX_READS, maxPending + MAX_READS);
   const limit = (): number => Math.max(MIN_IDS, Math.ceil(MAX_IDS / 2 / Math.max(1, known.size)));
@@ -82,10 +80,12 @@ export function createChannelHeads(context: NatsContext, reader: EntryReader, ep
 
   const load = async (subject: string): Promise<LoadedHead> => {
     const before = known.get(subject);
-    const [streamEpoch, latest] = await Promise.all([epochs.current(), reader.latest(subject)]);
+    const [streamEpoch, found] = await Promise.all([epochs.current(), reader.latest(subject)]);
     // The channel has lost entries. It was emptied, or the stream has lost its end.
-    const isShort = before !== undefined && (latest?.seq ?? 0) < before.seq;
+    const isShort = before !== undefined && (found?.seq ?? 0) < before.seq;
     const { epoch, since } = isShort ? await epochs.verify() : streamEpoch;
+    // The entry that was found may be one of a stream that has been deleted since.
+    const latest = isShort ? await reader.latest(subject) : found;
     const isKnown = before?.epoch === epoch;
     const ids = isKnown ? before.ids : createRecentOffsets(dedupeWindow, limit, scheduler);
     // A message of an earlier epoch ends nothing.
@@ -93,13 +93,18 @@ export function createChannelHeads(context: NatsContext, reader: EntryReader, ep
     const end = isThere ? endOf(decodeQuietly(latest.data)) : undefined;
     const seq = latest?.seq ?? 0;
     const head: ChannelHead = { epoch, seq, previous: Math.max(isThere ? seq : 0, isKnown ? before.previous : 0), end, ids };
-    if (!isThere || (isKnown && before.seq >= latest.seq)) return { head: set(subject, head), read: [] };
+    const setRead = (): ChannelHead => {
+      const now = known.get(subject);
+      // A tail has reported more entries meanwhile.
+      return now && now !== before && now.epoch === epoch && now.seq > seq ? now : set(subject, head);
+    };
+    if (!isThere || (isKnown && before.seq >= latest.seq)) return { head: setRead(), read: [] };
     const range = { subject, from: isKnown ? before.seq + 1 : since + 1, until: latest.seq, maxBytes: MAX_BYTES };
     const entries = isKnown
       ? await readAll(reader, range)
       : await reader.backwards(range, MAX_ENTRIES, ({ at }) => at < latest.at - dedupeWindow);
     const read = entries.flatMap((entry) => add(head, entry, decodeQuietly(entry.data)));
-    return { head: set(subject, head), read };
+    return { head: setRead(), read };
   };
 
   return {

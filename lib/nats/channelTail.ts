@@ -1,21 +1,16 @@
-import { Subject } from 'rxjs';
+import { firstValueFrom, Subject, timer } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../app/hub/channelLog.js';
 import { StoreError } from '../errors.js';
 import type { Message } from '../message/types.js';
-import type { EntryReader } from './entryReader.js';
-import { offsetOf } from './entryOffsets.js';
-import type { StreamEntry } from './streamEntry.js';
+import type { LogContext } from './logContext.js';
+import { retrying } from './retrying.js';
+import { offsetOf, type StreamEntry } from './streamEntry.js';
 
 export interface ChannelTailOptions {
   readonly subject: string;
-  readonly reader: Pick<EntryReader, 'latest' | 'next'>;
   readonly decode: (entry: StreamEntry) => readonly Message[];
   /** Returns the epoch of the messages of an entry; undefined if it is not known yet. */
   readonly epochOf: (entry: StreamEntry) => string | undefined;
-  /** Runs a read again after temporary failures. */
-  readonly retry: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Waits for copies that are on their way. */
-  readonly settle: () => Promise<unknown>;
   /** Called when the tail cannot continue. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -52,9 +47,12 @@ const ATTEMPTS = 5;
  * The number of copies that are kept while the stream is read; the stream has what does not fit.
  */
 const MAX_COPIES = 64;
+/** The time in which a copy arrives that is on its way, in ms. */
+const SETTLING = 250;
 
-export function createChannelTail(options: ChannelTailOptions): ChannelTail {
-  const { subject, reader, retry, settle, onFailed } = options;
+export function createChannelTail(log: LogContext, options: ChannelTailOptions): ChannelTail {
+  const { subject, onFailed } = options;
+  const { reader, scheduler } = log;
   const entries$ = new Subject<ChannelEntry | ChannelBroadcast>();
   const place = createTailPlace(options, entries$);
   const { isKnown, isBehind, isHole, emit } = place;
@@ -89,7 +87,7 @@ export function createChannelTail(options: ChannelTailOptions): ChannelTail {
       const hasCopies = copies.length > 0;
       const isWhole = emitCopies();
       if (isWhole && hasCopies) return;
-      const entry = await retry(() => reader.next(subject, place.next() ?? 1));
+      const entry = await retrying(log, () => reader.next(subject, place.next() ?? 1));
       if (!entry && isWhole && copies.length === 0) return;
       if (!entry) {
         attempt++;
@@ -114,11 +112,11 @@ export function createChannelTail(options: ChannelTailOptions): ChannelTail {
     begin: place.begin,
     async look() {
       const from = place.next();
-      const entry = await retry(() => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
+      const entry = await retrying(log, () => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
       place.begin(entry?.seq ?? 0, !entry);
       if (!entry || from === undefined || isKnown(entry)) return;
       // A read may overtake a copy.
-      await settle();
+      await firstValueFrom(timer(SETTLING, scheduler));
       if (!isKnown(entry)) await heal();
     },
     take(entry) {

@@ -1,20 +1,20 @@
-import { defer, finalize, firstValueFrom, timer, type Observable } from 'rxjs';
+import { defer, finalize, type Observable } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../app/hub/channelLog.js';
 import { StoreError } from '../errors.js';
 import type { Message } from '../message/types.js';
 import type { ChannelHeads } from './channelHeads.js';
 import { createChannelTail, type ChannelTail } from './channelTail.js';
-import type { EntryReader } from './entryReader.js';
-import { failed, type NatsContext } from './natsContext.js';
+import type { LogContext } from './logContext.js';
+import { failed } from './natsFaults.js';
 import { republishedEntry } from './streamEntry.js';
-import type { StreamOpener } from './streamOpener.js';
-import type { TailEpoch } from './tailEpoch.js';
+import { createTailEpoch, type TailEpoch } from './tailEpoch.js';
 
 /**
  * The tails of this server, one for each channel that has subscribers, and each with a subscription
  * of core NATS.
  */
 export interface ChannelTails {
+  readonly epoch: TailEpoch;
   readonly get: (channel: string) => ChannelTail | undefined;
   readonly all: () => readonly ChannelTail[];
   readonly of: (channel: string) => Observable<ChannelEntry | ChannelBroadcast>;
@@ -32,25 +32,21 @@ export interface ChannelTails {
   readonly broadcast: (channel: string, message: Message) => void;
 }
 
-export interface ChannelTailsParts {
-  readonly reader: EntryReader;
-  readonly opener: StreamOpener;
-  readonly heads: ChannelHeads;
-  readonly epoch: TailEpoch;
+export interface TailRequests {
   /** Called when a channel gets its first subscriber. */
   readonly onAdded: () => void;
+  /** Called when an entry has another epoch. */
+  readonly onDoubt: () => void;
 }
-
-/** The time in which a copy arrives that is on its way, in ms. */
-const SETTLING = 250;
 
 interface OpenTail extends ChannelTail {
   readonly close: () => void;
 }
 
-export function createChannelTails(context: NatsContext, { reader, opener, heads, epoch, onAdded }: ChannelTailsParts): ChannelTails {
-  const { connection, subjects, status, encode, decode, report, scheduler, timeout } = context;
+export function createChannelTails(log: LogContext, heads: ChannelHeads, { onAdded, onDoubt }: TailRequests): ChannelTails {
+  const { connection, subjects, isConnected, listen, encode, decode } = log;
   const tails = new Map<string, OpenTail>();
+  const epoch = createTailEpoch(onDoubt);
 
   const open = (channel: string): OpenTail => {
     const close = (): void => {
@@ -59,14 +55,11 @@ export function createChannelTails(context: NatsContext, { reader, opener, heads
       subscription.unsubscribe();
     };
     const tail: OpenTail = {
-      ...createChannelTail({
+      ...createChannelTail(log, {
         subject: subjects.of(channel),
-        reader,
         epochOf: epoch.of,
-        settle: () => firstValueFrom(timer(SETTLING, scheduler)),
-        retry: (work) => opener.retry(scheduler.now() + timeout, work),
         decode(entry) {
-          const messages = decode(entry.data, entry.subject) ?? [];
+          const messages = decode(entry.data, entry.subject);
           heads.observe(entry, messages);
           return messages;
         },
@@ -77,16 +70,10 @@ export function createChannelTails(context: NatsContext, { reader, opener, heads
       }),
       close,
     };
-    const subscription = connection.subscribe(subjects.liveOf(channel), {
-      callback(error, received) {
-        if (error) {
-          report(failed(error));
-          return;
-        }
-        const entry = republishedEntry(received);
-        if (entry) tail.take(entry);
-        else for (const message of decode(received.data, received.subject) ?? []) tail.entries$.next({ message });
-      },
+    const subscription = listen(subjects.liveOf(channel), (received) => {
+      const entry = republishedEntry(received);
+      if (entry) tail.take(entry);
+      else for (const message of decode(received.data, received.subject)) tail.entries$.next({ message });
     });
     tails.set(channel, tail);
     onAdded();
@@ -94,6 +81,7 @@ export function createChannelTails(context: NatsContext, { reader, opener, heads
   };
 
   return {
+    epoch,
     get: (channel) => tails.get(channel),
     all: () => [...tails.values()],
     of: (channel) =>
@@ -114,7 +102,7 @@ export function createChannelTails(context: NatsContext, { reader, opener, heads
     },
     broadcast(channel, message) {
       const frame = encode([message]);
-      if (!status.isConnected()) throw failed(new Error('the connection to NATS is lost'));
+      if (!isConnected()) throw failed(new Error('the connection to NATS is lost'));
       connection.publish(subjects.liveOf(channel), frame);
     },
   };

@@ -3,7 +3,8 @@ import { StoreError } from '../errors.js';
 import type { ClusterServer } from '../session/serverCluster.js';
 import type { InboxClaim } from '../session/store/inbox.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
-import type { NodeContext } from './nodeContext.js';
+import type { NodeContext } from './natsContext.js';
+import { corrupt } from './natsFaults.js';
 
 /** A notice of one node to all others. */
 type Notice =
@@ -20,7 +21,7 @@ export interface ClusterControl {
   listen(server: ClusterServer): Unsubscribable;
 }
 
-export function createClusterControl({ connection, name, report }: NodeContext): ClusterControl {
+export function createClusterControl({ connection, name, listen, report }: NodeContext): ClusterControl {
   const subject = `${name}.control`;
   const take = (server: ClusterServer, notice: Notice): void => {
     if (notice.kind === 'kick') server.kick(notice.principal);
@@ -32,12 +33,10 @@ export function createClusterControl({ connection, name, report }: NodeContext):
       connection.publish(subject, JSON.stringify(notice));
     },
     listen: (server) =>
-      connection.subscribe(subject, {
-        callback(error, message) {
-          const notice = error ? undefined : noticeIn(message.string());
-          if (notice) take(server, notice);
-          else report(new StoreError('nats', error ? 'failed' : 'corrupt', error ?? new Error(`in ${subject}`)));
-        },
+      listen(subject, (message) => {
+        const notice = noticeIn(message.string());
+        if (notice) take(server, notice);
+        else report(corrupt(subject));
       }),
   };
 }

@@ -1,6 +1,6 @@
 import { defer, finalize, fromEventPattern, interval, map, merge, startWith, tap, type Observable, type Unsubscribable } from 'rxjs';
 import type { ClusterServer } from '../session/serverCluster.js';
-import type { NodeContext } from './nodeContext.js';
+import type { NodeContext } from './natsContext.js';
 
 /** A node of a cluster, as it has described itself. */
 export interface ClusterNode {
@@ -34,7 +34,7 @@ const BEAT = 1_000;
 const SILENCE = 3_500;
 
 export function createClusterNodes(context: NodeContext): ClusterNodes {
-  const { connection, name, node, scheduler } = context;
+  const { connection, name, node, scheduler, listen } = context;
   const subject = `${name}.nodes`;
   let lag = 0;
   const measure = async (): Promise<void> => {
@@ -62,12 +62,7 @@ export function createClusterNodes(context: NodeContext): ClusterNodes {
     state$: defer(() => {
       const seen = new Map<string, SeenNode>();
       const beats$ = fromEventPattern<string>(
-        (next) =>
-          connection.subscribe(subject, {
-            callback: (error, message) => {
-              if (!error) next(message.string());
-            },
-          }),
+        (next) => listen(subject, (message) => next(message.string())),
         (_, subscription: Unsubscribable) => subscription.unsubscribe(),
       );
       const note = (text: string): void => {

@@ -1,6 +1,5 @@
 import { createRing } from '../internal/ring.js';
-import { fetchMessages } from './fetchMessages.js';
-import type { NatsContext } from './natsContext.js';
+import type { MessageQuery, NatsStream } from './natsStream.js';
 import { entryOf, type StreamEntry } from './streamEntry.js';
 
 /**
@@ -41,11 +40,10 @@ export interface EntryRange {
 const SINGLE = 8;
 const MAX_BYTES = 4_194_304;
 
-export function createEntryReader(context: NatsContext): EntryReader {
-  const { manager, stream } = context;
-  const get = async (query: { readonly seq: number; readonly next_by_subj?: string } | { readonly last_by_subj: string }) => {
-    const message = await (await manager()).streams.getMessage(stream, query);
-    return message ? entryOf(message) : undefined;
+export function createEntryReader(stream: NatsStream): EntryReader {
+  const get = async (query: MessageQuery): Promise<StreamEntry | undefined> => {
+    const message = await stream.get(query);
+    return message && entryOf(message);
   };
   const next = (subject: string, from: number): Promise<StreamEntry | undefined> => get({ seq: from, next_by_subj: subject });
   /** Returns the entry of that number if it belongs to the subject. */
@@ -54,7 +52,7 @@ export function createEntryReader(context: NatsContext): EntryReader {
     return entry?.subject === subject ? entry : undefined;
   };
   const fetchEntries = (range: EntryRange, take: (entry: StreamEntry) => boolean): Promise<void> =>
-    fetchMessages(context, range, (message) => take(entryOf(message)));
+    stream.fetch(range, (message) => take(entryOf(message)));
 
   return {
     latest: (subject) => get({ last_by_subj: subject }),

@@ -1,5 +1,4 @@
-import type { ConsumerInfo, JsMsg } from '@nats-io/jetstream';
-import { firstValueFrom, timer } from 'rxjs';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { NatsContext } from './natsContext.js';
 
 export interface MessageRange {
@@ -17,52 +16,22 @@ const EXPIRES = 1_000;
 /** The number of messages that are requested at once, with data and without. */
 const PAGE = 64;
 const PAGE_OF_HEADERS = 1_024;
-/**
- * The attempts to read from a new consumer, and the pause between them in ms: on a cluster, it is
- * not known everywhere at once.
- */
-const FETCH_ATTEMPTS = 5;
-const FETCH_PAUSE = 20;
-
-type FetchParts = Pick<NatsContext, 'client' | 'manager' | 'stream' | 'scheduler'>;
 
 /**
  * Reads the messages of a range with a consumer, as far as it has them, until `take` returns true.
  *
- * @throws {Error} Delivered, if some were lost on their way. The consumer does not send a message
- *   again, and the client of NATS continues behind the lost ones when it has reconnected.
+ * @throws {Error} Delivered, if some were lost on their way: the consumer does not send a message
+ *   again, and the client of NATS continues behind the lost ones when it has reconnected. Also if
+ *   not all servers of a cluster know the new consumer yet.
  */
-export async function fetchMessages(parts: FetchParts, range: MessageRange, take: (message: JsMsg) => boolean): Promise<void> {
-  const { until, headersOnly = false } = range;
-  const page = headersOnly ? PAGE_OF_HEADERS : PAGE;
-  const info = await addConsumer(parts, range);
-  const consumer = parts.client.consumers.getConsumerFromInfo(info);
-  let [left, attempts, delivered] = [info.num_pending, 0, 0];
-  try {
-    while (left > 0) {
-      let count = 0;
-      try {
-        for await (const message of await consumer.fetch({ max_messages: Math.min(left, page), expires: EXPIRES })) {
-          count++;
-          if (message.info.deliverySequence !== ++delivered) throw new Error('messages were lost on their way from NATS');
-          left = message.seq >= until ? 0 : message.info.pending;
-          if (message.seq <= until && take(message)) return;
-        }
-      } catch (error) {
-        if (count > 0 || ++attempts === FETCH_ATTEMPTS) throw error;
-        await firstValueFrom(timer(FETCH_PAUSE, parts.scheduler));
-        continue;
-      }
-      if (count === 0) return;
-    }
-  } finally {
-    removeConsumer(parts, info);
-  }
-}
-
-/** Creates a consumer. NATS removes it when it is no longer used. */
-async function addConsumer({ manager, stream }: FetchParts, { subject, from, headersOnly = false }: MessageRange): Promise<ConsumerInfo> {
-  return (await manager()).consumers.add(stream, {
+export async function fetchMessages(
+  { client, manager }: NatsContext,
+  stream: string,
+  { subject, from, until, headersOnly = false }: MessageRange,
+  take: (message: JsMsg) => boolean,
+): Promise<void> {
+  const { consumers } = await manager();
+  const info = await consumers.add(stream, {
     ack_policy: 'none',
     deliver_policy: 'by_start_sequence',
     replay_policy: 'instant',
@@ -73,10 +42,21 @@ async function addConsumer({ manager, stream }: FetchParts, { subject, from, hea
     filter_subject: subject,
     headers_only: headersOnly,
   });
-}
-
-function removeConsumer({ manager, stream }: FetchParts, { name }: ConsumerInfo): void {
-  manager()
-    .then(({ consumers }) => consumers.delete(stream, name))
-    .catch(() => undefined);
+  const consumer = client.consumers.getConsumerFromInfo(info);
+  const page = headersOnly ? PAGE_OF_HEADERS : PAGE;
+  let [left, delivered] = [info.num_pending, 0];
+  try {
+    while (left > 0) {
+      const before = delivered;
+      for await (const message of await consumer.fetch({ max_messages: Math.min(left, page), expires: EXPIRES })) {
+        if (message.info.deliverySequence !== ++delivered) throw new Error('messages were lost on their way from NATS');
+        left = message.seq >= until ? 0 : message.info.pending;
+        if (message.seq <= until && take(message)) return;
+      }
+      if (delivered === before) return;
+    }
+  } finally {
+    // NATS removes it later, if this request fails.
+    consumers.delete(stream, info.name).catch(() => undefined);
+  }
 }

@@ -1,5 +1,5 @@
 import type { ForwardedRequest, ForwardedResponse } from '../link/http/clusterRequests.js';
-import type { NatsConnection } from './natsOptions.js';
+import type { NatsContext } from './natsContext.js';
 
 /** The kinds of the frames of one forwarded request. */
 export const FrameKind = {
@@ -30,9 +30,11 @@ const HEADER_SIZE = 5;
 const MAX_FRAME = 256 * 1024;
 
 /** Returns the maximum size of a frame's payload, in bytes. */
-export function maxPayload({ info }: NatsConnection): number {
-  return Math.min(info?.max_payload ?? MAX_FRAME, MAX_FRAME) - HEADER_SIZE;
+export function maxPiece({ maxPayload }: FrameContext): number {
+  return Math.min(maxPayload(), MAX_FRAME) - HEADER_SIZE;
 }
+
+type FrameContext = Pick<NatsContext, 'connection' | 'maxPayload'>;
 
 /**
  * Sends the frames of one direction of a forwarded request.
@@ -46,19 +48,19 @@ export interface FrameWriter {
 }
 
 /** @param reply Where the other node sends its frames, if it may send some. */
-export function createFrameWriter(connection: NatsConnection, subject: string, reply?: string): FrameWriter {
+export function createFrameWriter(context: FrameContext, subject: string, reply?: string): FrameWriter {
   let number = 0;
   const write = (kind: FrameKind, payload: Uint8Array = new Uint8Array()): void => {
     const data = new Uint8Array(HEADER_SIZE + payload.length);
     data[0] = kind;
     new DataView(data.buffer).setUint32(1, number++);
     data.set(payload, HEADER_SIZE);
-    connection.publish(subject, data, reply === undefined ? {} : { reply });
+    context.connection.publish(subject, data, reply === undefined ? {} : { reply });
   };
   return {
     write,
     writePieces(kind, payload) {
-      const size = maxPayload(connection);
+      const size = maxPiece(context);
       for (let at = 0; at < payload.length; at += size) write(kind, payload.subarray(at, at + size));
     },
   };

@@ -1,4 +1,5 @@
 export { natsChannelLog } from './natsChannelLog.js';
 export { natsCluster, type NatsCluster, type NatsClusterOptions } from './natsCluster.js';
 export type { ClusterNode, ClusterState } from './clusterNodes.js';
-export type { NatsChannelLogOptions, NatsConnection } from './natsOptions.js';
+export type { NatsConnection } from './natsContext.js';
+export type { NatsChannelLogOptions } from './natsOptions.js';

@@ -1,17 +1,9 @@
 import { concatMap, defer, from, mergeMap, type Observable } from 'rxjs';
 import type { ChannelInfo } from '../app/hub/channelLog.js';
-import type { EntryReader } from './entryReader.js';
-import { offsetOf } from './entryOffsets.js';
-import { endOf, type NatsContext } from './natsContext.js';
-import type { Epochs } from './streamEpochs.js';
-import type { StreamOpener } from './streamOpener.js';
-
-export interface ListChannelsParts {
-  readonly context: NatsContext;
-  readonly reader: Pick<EntryReader, 'latest'>;
-  readonly epochs: Pick<Epochs, 'current'>;
-  readonly opener: StreamOpener;
-}
+import { endOf, type LogContext } from './logContext.js';
+import { retrying } from './retrying.js';
+import { offsetOf } from './streamEntry.js';
+import type { StreamEpoch } from './streamEpochs.js';
 
 /** The number of channels whose last entries are read at once. */
 const CONCURRENCY = 32;
@@ -20,22 +12,21 @@ const CONCURRENCY = 32;
  * Emits the channels whose names begin with `prefix`, in the order of their names. The leader of
  * the stream counts the subjects of all channels for it.
  */
-export function listChannels(prefix: string, { context, reader, epochs, opener }: ListChannelsParts): Observable<ChannelInfo> {
-  const { manager, stream, subjects, scheduler, timeout, decodeQuietly } = context;
-  const retry = <T>(work: () => Promise<T>): Promise<T> => opener.retry(scheduler.now() + timeout, work);
+export function listChannels(log: LogContext, prefix: string): Observable<ChannelInfo> {
+  const { stream, subjects, epochs, reader, decodeQuietly } = log;
   const namesOf = async (): Promise<readonly string[]> => {
-    const { state } = await (await manager()).streams.info(stream, { subjects_filter: subjects.all[0], deleted_details: false });
+    const { state } = await stream.info({ subjects_filter: subjects.all[0], deleted_details: false });
     const names = Object.keys(state.subjects ?? {}).map(subjects.channelOf);
     return names.filter((name) => name?.startsWith(prefix) === true).sort() as string[];
   };
-  const infoOf = async (name: string, { epoch, since }: Awaited<ReturnType<Epochs['current']>>): Promise<readonly ChannelInfo[]> => {
-    const latest = await retry(() => reader.latest(subjects.of(name)));
+  const infoOf = async (name: string, { epoch, since }: StreamEpoch): Promise<readonly ChannelInfo[]> => {
+    const latest = await retrying(log, () => reader.latest(subjects.of(name)));
     if (!latest || latest.seq <= since) return [];
     const messages = decodeQuietly(latest.data);
     const last = { epoch, offset: offsetOf(latest.seq, Math.max(0, messages.length - 1)) };
     return [{ name, last, at: latest.at, hasEnded: endOf(messages) !== undefined }];
   };
-  return defer(() => retry(async () => ({ streamEpoch: await epochs.current(), names: await namesOf() }))).pipe(
+  return defer(() => retrying(log, async () => ({ streamEpoch: await epochs.current(), names: await namesOf() }))).pipe(
     mergeMap(({ streamEpoch, names }) =>
       from(chunksOf(names)).pipe(concatMap((chunk) => Promise.all(chunk.map((name) => infoOf(name, streamEpoch))))),
     ),

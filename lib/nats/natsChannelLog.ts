@@ -1,19 +1,18 @@
 import { catchError, Subscription, throwError, timeout } from 'rxjs';
-import type { ChannelLog, ChannelSlice } from '../app/hub/channelLog.js';
+import type { ChannelLog, ChannelQuery, ChannelSlice } from '../app/hub/channelLog.js';
 import { refCounted } from '../internal/refCounted.js';
 import { createAppender } from './appender.js';
 import { createChannelHeads } from './channelHeads.js';
 import { createChannelTails } from './channelTails.js';
-import { createEntryReader } from './entryReader.js';
 import { listChannels } from './listChannels.js';
-import { createNatsContext, failed } from './natsContext.js';
-import { natsSettingsOf, type NatsChannelLogOptions } from './natsOptions.js';
+import { createLogContext } from './logContext.js';
+import { createNatsContext, type NatsContext } from './natsContext.js';
+import { failed } from './natsFaults.js';
+import { logSettingsOf, type LogSettings, type NatsChannelLogOptions } from './natsOptions.js';
 import { readHistory } from './readHistory.js';
+import { retrying } from './retrying.js';
 import { createSharedReads } from './sharedReads.js';
 import { createStreamCheck } from './streamCheck.js';
-import { createEpochs } from './streamEpochs.js';
-import { createStreamOpener } from './streamOpener.js';
-import { createTailEpoch } from './tailEpoch.js';
 
 /** The maximum number of concurrent reads. */
 const MAX_READS = 32;
@@ -41,41 +40,43 @@ const MAX_READS = 32;
  *   hub({ log: natsChannelLog({ connection, maxAge: 3_600_000 }) });
  */
 export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
-  const context = createNatsContext(natsSettingsOf(options));
-  const { scheduler } = context;
-  const opener = createStreamOpener(context);
-  const reader = createEntryReader(context);
-  const epochs = createEpochs(context);
-  const heads = createChannelHeads(context, reader, epochs);
-  const epoch = createTailEpoch(() => check.suspect());
-  const tails = createChannelTails(context, { reader, opener, heads, epoch, onAdded: () => check.lookSoon() });
-  const check = createStreamCheck(context, { tails, epochs, epoch, opener });
-  const reads = createSharedReads<ChannelSlice>(MAX_READS, context.maxPending);
-  const onRead = (channel: string, seq: number, isEmpty: boolean): void => tails.get(channel)?.begin(seq, isEmpty);
+  return createChannelLog(createNatsContext(logSettingsOf(options)));
+}
+
+export function createChannelLog(context: NatsContext & LogSettings): ChannelLog {
+  const log = createLogContext(context);
+  const { scheduler } = log;
+  const heads = createChannelHeads(log);
+  const tails = createChannelTails(log, heads, { onAdded: () => check.lookSoon(), onDoubt: () => check.suspect() });
+  const check = createStreamCheck(log, tails);
+  const reads = createSharedReads<ChannelSlice>(MAX_READS, log.maxPending);
+  const read = (channel: string, query: ChannelQuery): Promise<ChannelSlice> => {
+    // A tail that begins later may be one of another epoch.
+    const tail = tails.get(channel);
+    return readHistory(log, channel, query, (seq, isEmpty) => tail?.begin(seq, isEmpty));
+  };
 
   let checking = Subscription.EMPTY;
   const refCount = refCounted(
     () => (checking = check.checks$.subscribe({ error: tails.fail })),
     () => {
       checking.unsubscribe();
-      epoch.forget();
+      tails.epoch.forget();
     },
   );
   return {
     dropsRepeats: true,
-    append: createAppender(context, { heads, opener, onRecovered: check.suspect }),
+    append: createAppender(log, heads, check.suspect),
     read(channel, query) {
       const key = JSON.stringify([channel, query.after, query.before, query.limit]);
-      const until = scheduler.now() + context.timeout;
-      const work = (): Promise<ChannelSlice> =>
-        opener.retry(until, () => readHistory(channel, query, { context, reader, epochs, opener, onRead }));
-      return reads(key, work).pipe(
-        timeout({ first: context.timeout, scheduler }),
+      const until = scheduler.now() + log.timeout;
+      return reads(key, () => retrying(log, () => read(channel, query), until)).pipe(
+        timeout({ first: log.timeout, scheduler }),
         catchError((error: unknown) => throwError(() => failed(error))),
       );
     },
     broadcast: tails.broadcast,
-    list: (prefix) => listChannels(prefix, { context, reader, epochs, opener }),
+    list: (prefix) => listChannels(log, prefix),
     tail: (channel) => refCount.by(tails.of(channel)),
   };
 }

@@ -5,24 +5,22 @@ import type { ClusterPresence } from '../app/hub/clusterPresence.js';
 import type { RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
-import { guard } from '../internal/guard.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 import type { ServerCluster } from '../session/serverCluster.js';
 import type { Inbox } from '../session/store/inbox.js';
-import { assertNames } from './assertNames.js';
 import { createClusterControl } from './clusterControl.js';
 import { createClusterNodes, type ClusterState } from './clusterNodes.js';
-import { natsChannelLog } from './natsChannelLog.js';
+import { createChannelLog } from './natsChannelLog.js';
+import { assertNats, createNatsContext, type NatsConnection } from './natsContext.js';
 import { createNatsInbox } from './natsInbox.js';
-import type { NatsConnection } from './natsOptions.js';
+import { logSettingsOf } from './natsOptions.js';
 import { createNatsOutboxes } from './natsOutbox.js';
-import { createNatsPresence } from './natsPresence.js';
 import { createNatsRequests } from './natsRequests.js';
-import { createNodeContext } from './nodeContext.js';
 import { createOutboxEviction } from './outboxEviction.js';
+import { createPresenceNode } from './presenceNode.js';
 import { createSubjectStore } from './subjectStore.js';
 import { createSubjectStream } from './subjectStream.js';
 
@@ -154,22 +152,18 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
   const { sessionTtl = 2_592_000_000, maxMessages = 10_000, maxBytes = 16_777_216, maxTotalBytes = 1_073_741_824 } = options;
   const { onError, scheduler = steadyScheduler() } = options;
   assertPositive('natsCluster', { replicas, timeout, sessionTtl, maxMessages, maxBytes, maxTotalBytes });
-  assertNames('natsCluster', { name, node });
+  assertNats('natsCluster', connection, { name, node });
 
-  const report = (error: RxwireError): void =>
-    guard(
-      () => onError?.(error),
-      () => undefined,
-    );
-  const context = createNodeContext({ connection, name, node, replicas, storage, timeout, scheduler, report });
-  const limits = { maxAge: sessionTtl, maxBytes: maxTotalBytes };
-  const sessions = createSubjectStream(context, { stream: `${name}-sessions`, prefix: `${name}.session.`, maxPerSubject: 1, ...limits });
+  const settings = { connection, replicas, storage, timeout, onError, scheduler };
+  const context = createNatsContext({ ...settings, name, node });
+  const limits = { maxMessages: Infinity, maxAge: sessionTtl, maxBytes: maxTotalBytes };
+  const sessions = createSubjectStream(context, { stream: `${name}-sessions`, prefix: `${name}.session.`, ...limits, maxMessages: 1 });
   const outboxes = createSubjectStream(context, { stream: `${name}-outboxes`, prefix: `${name}.outbox.`, ...limits });
   const control = createClusterControl(context);
   const nodes = createClusterNodes(context);
-  const presence = createNatsPresence(context);
+  const presence = createPresenceNode(context);
   let servers = 0;
-  const log = natsChannelLog({ connection, stream: `${name}-channels`, replicas, storage, timeout, onError: report, scheduler });
+  const log = createChannelLog({ ...context, ...logSettingsOf({ ...settings, stream: `${name}-channels` }) });
 
   return {
     node,

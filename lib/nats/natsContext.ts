@@ -1,30 +1,51 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { FrameTooLargeError, StoreError, type RxwireError } from '../errors.js';
-import type { Message } from '../message/types.js';
-import { createConnectionStatus, type ConnectionStatus } from './connectionStatus.js';
-import type { NatsSettings } from './natsOptions.js';
-import { createNatsSubjects, type NatsSubjects } from './natsSubjects.js';
+import { filter, from, map, Subject, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import type { RxwireError } from '../errors.js';
+import { guard } from '../internal/guard.js';
+import { NODE_PATTERN } from '../link/http/httpHeaders.js';
+import { failed } from './natsFaults.js';
 
-/** The connection, settings and helpers that all parts of a log share. */
+/** The result of `connect` of a NATS transport. */
+export type NatsConnection = Parameters<typeof jetstream>[0];
+
+/** A message of a plain subject. */
+export type NatsMessage = Parameters<NonNullable<NonNullable<Parameters<NatsConnection['subscribe']>[1]>['callback']>>[1];
+
+/** The options of a log and of a cluster that all of their parts use. */
+export interface NatsSettings {
+  readonly connection: NatsConnection;
+  /** The number of copies that NATS keeps of each message. */
+  readonly replicas: number;
+  readonly storage: 'file' | 'memory';
+  /** The timeout of a write or a read, in ms. */
+  readonly timeout: number;
+  readonly scheduler: SchedulerLike;
+  readonly onError?: ((error: RxwireError) => void) | undefined;
+}
+
+/** The connection and settings that all parts share. */
 export interface NatsContext extends NatsSettings {
   readonly client: JetStreamClient;
   /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
   readonly manager: (timeout?: number) => Promise<JetStreamManager>;
-  readonly subjects: NatsSubjects;
-  readonly status: ConnectionStatus;
-  /** The maximum size of an entry, in bytes. */
-  readonly maxSize: () => number;
-  /** @throws {FrameTooLargeError} If NATS would not accept the messages as one. */
-  readonly encode: (messages: readonly Message[]) => Uint8Array | string;
-  /** Decodes the messages of an entry. Reports an unreadable one and returns undefined. */
-  readonly decode: (data: Uint8Array, subject: string) => readonly Message[] | undefined;
-  /**
-   * Decodes the messages of an entry. Returns none for an unreadable one, and does not report it: a
-   * reader does.
-   */
-  readonly decodeQuietly: (data: Uint8Array) => readonly Message[];
+  readonly isConnected: () => boolean;
+  readonly reconnected$: Observable<void>;
+  /** Fails when the connection is lost. */
+  readonly lost$: Observable<never>;
+  /** Returns the maximum size of a message, in bytes. */
+  readonly maxPayload: () => number;
+  /** Receives the messages of a plain subject. Reports the failures of the subscription. */
+  readonly listen: (subject: string, next: (message: NatsMessage) => void) => Unsubscribable;
   /** Calls `onError` of the user, which may throw. */
   readonly report: (error: RxwireError) => void;
+}
+
+/** The context of one node of a cluster. */
+export interface NodeContext extends NatsContext {
+  /** The name of the cluster: its streams and subjects begin with it. */
+  readonly name: string;
+  /** Names this node among those of the cluster. */
+  readonly node: string;
 }
 
 /**
@@ -32,68 +53,66 @@ export interface NatsContext extends NatsSettings {
  * sent before.
  */
 export const ATTEMPT_TIMEOUT = 1_000;
+/** The `max_payload` of NATS by default, until the server reports its own. */
+const MAX_PAYLOAD = 1_048_576;
 
-export function createNatsContext(settings: NatsSettings): NatsContext {
-  const { connection, stream, codec, timeout, onError } = settings;
-  const text = new TextDecoder();
-
-  const report = (error: RxwireError): void => {
-    try {
-      onError(error);
-    } catch {
+export function createNatsContext<S extends NatsSettings>(settings: S): S & NatsContext {
+  const { connection, timeout, onError } = settings;
+  const report = (error: RxwireError): void =>
+    guard(
+      () => onError?.(error),
       // There is no other place to report it.
-    }
-  };
-  const decode = (data: Uint8Array): readonly Message[] => {
-    const messages = codec.decode(codec.binary === false ? text.decode(data) : data);
-    if (messages.length === 0 || messages.length > MAX_DECODED) throw new TypeError(`${messages.length} messages in one entry`);
-    return messages;
-  };
-  const maxSize = (): number => (connection.info?.max_payload ?? Infinity) - OVERHEAD;
+      () => undefined,
+    );
   return {
     ...settings,
+    ...createConnectionStatus(connection),
     client: jetstream(connection, { timeout }),
     manager: (limit = Math.min(timeout, ATTEMPT_TIMEOUT)) => jetstreamManager(connection, { checkAPI: false, timeout: limit }),
-    subjects: createNatsSubjects(stream),
-    status: createConnectionStatus(connection),
+    maxPayload: () => connection.info?.max_payload ?? MAX_PAYLOAD,
+    listen: (subject, next) =>
+      connection.subscribe(subject, { callback: (error, message) => (error ? report(failed(error)) : next(message)) }),
     report,
-    maxSize,
-    encode(messages) {
-      const data = codec.encode(messages);
-      const size = byteLength(data);
-      // NATS would close the connection. The headers count too.
-      if (size > maxSize()) throw new FrameTooLargeError(size, maxSize());
-      return data;
-    },
-    decode(data, subject) {
-      try {
-        return decode(data);
-      } catch (cause) {
-        report(new StoreError('nats', 'corrupt', new Error(`in ${subject}`, { cause })));
-        return undefined;
-      }
-    },
-    decodeQuietly(data) {
-      try {
-        return decode(data);
-      } catch {
-        return [];
-      }
-    },
   };
 }
 
-/** Returns the last message if it ends its channel. */
-export function endOf(messages: readonly Message[]): Message | undefined {
-  const last = messages.at(-1);
-  return last?.type === 'channel.ended' ? last : undefined;
+/**
+ * Reads the status once for the lifetime of the connection, which would keep each further iterator
+ * until the next event.
+ */
+function createConnectionStatus(connection: NatsConnection): Pick<NatsContext, 'isConnected' | 'reconnected$' | 'lost$'> {
+  const changes$ = new Subject<string>();
+  let isConnected = !connection.isClosed();
+  const change = (type: string): void => {
+    isConnected = type === 'reconnect' || (isConnected && type !== 'disconnect' && type !== 'close');
+    changes$.next(type);
+  };
+  const end = (): void => change('close');
+  from(connection.status()).subscribe({ next: ({ type }) => change(type), error: end, complete: end });
+  return {
+    isConnected: () => isConnected,
+    reconnected$: changes$.pipe(
+      filter((type) => type === 'reconnect'),
+      map(() => undefined),
+    ),
+    lost$: changes$.pipe(
+      filter((type) => type === 'disconnect' || type === 'close'),
+      map((type) => {
+        throw new Error(`the connection to NATS is ${type === 'close' ? 'closed' : 'lost'}`);
+      }),
+    ),
+  };
 }
 
-/** The room for headers, in bytes. */
-const OVERHEAD = 4_096;
-/** The offsets of an entry do not suffice for more. */
-const MAX_DECODED = 4_096;
-
-const byteLength = (data: Uint8Array | string): number => (typeof data === 'string' ? Buffer.byteLength(data) : data.length);
-
-export const failed = (cause: unknown): StoreError => (cause instanceof StoreError ? cause : new StoreError('nats', 'failed', cause));
+/**
+ * Asserts that each of the names may name a stream, the first token of a subject, or a node, and
+ * that the connection receives its own messages.
+ * @throws {TypeError} Names the option.
+ */
+export function assertNats(owner: string, connection: NatsConnection, names: Readonly<Record<string, string>>): void {
+  for (const [option, value] of Object.entries(names))
+    if (!NODE_PATTERN.test(value)) throw new TypeError(`${owner}: "${option}" must be letters, digits, _ and -, got ${value}`);
+  // The type of the connection does not show its options.
+  if ((connection as { readonly options?: { readonly noEcho?: boolean } }).options?.noEcho === true)
+    throw new TypeError(`${owner}: "connection" must receive its own messages: open it without "noEcho"`);
+}

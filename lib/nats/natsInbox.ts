@@ -7,7 +7,7 @@ import type { Completion, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } f
 import { isEarlier } from '../session/store/isEarlier.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
 import { runEffect } from '../session/store/runEffect.js';
-import { createSerialByKey } from './serialByKey.js';
+import { untilStored } from './retrying.js';
 import { tokenOf, type SubjectStore } from './subjectStore.js';
 
 /** The stored state of a sender. */
@@ -28,11 +28,7 @@ interface ClaimedSender extends KnownSender {
   readonly owner: string;
 }
 
-/**
- * How often a write is tried while other nodes write to the same sender. Each time, one of the
- * nodes has succeeded.
- */
-const ATTEMPTS = 16;
+const OVERTAKEN = 'other nodes wrote to the sender at each attempt';
 const START: Cursor = { done: 0, finished: [] };
 const packr = new Packr({ useRecords: false });
 
@@ -64,43 +60,56 @@ export function createNatsInbox(store: SubjectStore): Inbox<undefined> {
     const hasEffects = completions.some(({ effect }) => effect);
     // Effects must not run when another session has claimed the sender: the stored state decides,
     // not the known one.
-    let known: KnownSender = (hasEffects ? undefined : claimed.get(pid)) ?? (await read(pid));
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const expected = hasEffects ? undefined : claimed.get(pid);
+    const stored = await untilStored(OVERTAKEN, async (count) => {
+      const known = (count === 0 ? expected : undefined) ?? (await read(pid));
       const before = ownRow(lease, known.row);
-      if (attempt === 0) for (const { effect } of completions) if (effect) runEffect(effect, undefined);
+      if (count === 0) for (const { effect } of completions) if (effect) runEffect(effect, undefined);
       const claim = before?.claim ?? { owner, epoch, n };
-      const stored = await put(pid, known, { ...(before ?? START), claim, ...fields });
-      if (stored) {
-        if (claimed.get(pid)?.owner === owner) claimed.set(pid, { ...stored, owner });
-        return;
-      }
-      known = await read(pid);
-    }
-    throw overtaken();
+      return put(pid, known, { ...(before ?? START), claim, ...fields });
+    });
+    if (claimed.get(pid)?.owner === owner) claimed.set(pid, { ...stored, owner });
   };
 
   return {
     durability: durable,
     claim: (pid, decide) =>
-      serially(pid, async () => {
-        for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      serially(pid, () =>
+        untilStored(OVERTAKEN, async () => {
           const known = await read(pid);
           const record = known.row && recordOf(known.row);
           const claim = decide(record);
           if (!claim) return { record, lease: undefined };
           const stored = known.row ? await put(pid, known, { ...known.row, claim }) : known;
-          if (!stored) continue;
+          if (!stored) return undefined;
           claimed.set(pid, { ...stored, owner: claim.owner });
           return { record, lease: { pid, ...claim, isNew: !record } };
-        }
-        throw overtaken();
-      }),
+        }),
+      ),
     commit: (lease, { done, finished, rejections }, completions) =>
       serially(lease.pid, () => change(lease, { done, finished, rejections }, completions)),
     remember: (lease, session) => serially(lease.pid, () => change(lease, { session }, [])),
     release({ pid, owner }) {
       if (claimed.get(pid)?.owner === owner) claimed.delete(pid);
     },
+  };
+}
+
+/**
+ * Returns a function that runs the tasks of each key one after the other. A task that fails does
+ * not affect the next one.
+ */
+function createSerialByKey(): <T>(key: string, task: () => Promise<T>) => Promise<T> {
+  const ends = new Map<string, Promise<unknown>>();
+  return (key, task) => {
+    const before = ends.get(key);
+    const result = before ? before.then(task, task) : task();
+    ends.set(key, result);
+    const leave = (): void => {
+      if (ends.get(key) === result) ends.delete(key);
+    };
+    result.then(leave, leave);
+    return result;
   };
 }
 
@@ -113,10 +122,6 @@ function ownRow(lease: InboxLease, row: SenderRow | undefined): SenderRow | unde
   if (!row?.claim || row.claim.owner === lease.owner) return row;
   if (lease.isNew && isEarlier(row.claim, lease)) return undefined;
   throw new StoreError('nats', 'fenced');
-}
-
-function overtaken(): StoreError {
-  return new StoreError('nats', 'failed', new Error('other nodes wrote to the sender at each attempt'));
 }
 
 function recordOf({ done = 0, finished = [], rejections, claim, session }: SenderRow): InboxRecord {

@@ -1,14 +1,10 @@
-import type { jetstream } from '@nats-io/jetstream';
 import type { SchedulerLike } from 'rxjs';
 import { msgpack } from '../codec/msgpack.js';
 import type { PlainCodec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
-import { assertNames } from './assertNames.js';
-
-/** The result of `connect` of a NATS transport. */
-export type NatsConnection = Parameters<typeof jetstream>[0];
+import { assertNats, type NatsConnection, type NatsSettings } from './natsContext.js';
 
 export interface NatsChannelLogOptions {
   /**
@@ -71,22 +67,19 @@ export interface NatsChannelLogOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-export type NatsSettings = Required<NatsChannelLogOptions>;
+export type LogSettings = Required<Omit<NatsChannelLogOptions, 'onError'>> & Pick<NatsSettings, 'onError'>;
 
 /**
  * @throws {RangeError} If a limit is not positive.
  * @throws {TypeError} If the name of the stream is
  *   invalid, or the connection has `noEcho`.
  */
-export function natsSettingsOf(options: NatsChannelLogOptions): NatsSettings {
-  const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file', onError = () => undefined } = options;
+export function logSettingsOf(options: Omit<NatsChannelLogOptions, 'onError'> & Pick<NatsSettings, 'onError'>): LogSettings {
+  const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file' } = options;
   const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;
   const { timeout = 15_000, maxPending = 10_000, checkInterval = 5_000, scheduler = steadyScheduler() } = options;
   assertPositive('natsChannelLog', { maxMessages, maxTotalBytes, maxAge, dedupeWindow, replicas, timeout, maxPending, checkInterval });
-  assertNames('natsChannelLog', { stream });
-  // The type of the connection does not show its options.
-  if ((connection as { readonly options?: { readonly noEcho?: boolean } }).options?.noEcho === true)
-    throw new TypeError('natsChannelLog: "connection" must receive its own messages: open it without "noEcho"');
+  assertNats('natsChannelLog', connection, { stream });
   const limits = { maxMessages, maxTotalBytes, maxAge, dedupeWindow, timeout, maxPending, checkInterval };
-  return { connection, stream, codec, replicas, storage, onError, scheduler, ...limits };
+  return { ...options, connection, stream, codec, replicas, storage, scheduler, ...limits };
 }

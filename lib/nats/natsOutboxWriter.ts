@@ -1,13 +1,13 @@
 import { nanoid } from 'nanoid';
+import type { SchedulerLike } from 'rxjs';
 import { StoreError } from '../errors.js';
 import { isEarlier } from '../session/store/isEarlier.js';
-import type { HelloNumber, OpenedOutbox, OutboxWrite } from '../session/store/outboxStore.js';
-import { newHead, openedOf } from '../session/store/storedHead.js';
-import type { NodeContext } from './nodeContext.js';
-import { createOldEntries } from './oldEntries.js';
-import { applyWrite, type OutboxDraft, type OutboxLimits } from './outboxDraft.js';
-import { readOutbox, type StoredOutbox } from './outboxEntries.js';
+import type { HelloNumber, OpenedOutbox, OutboxWrite, StoredBatch } from '../session/store/outboxStore.js';
+import { headOf, newHead, openedOf } from '../session/store/storedHead.js';
+import type { NatsContext } from './natsContext.js';
+import { readOutbox, type StoredOutbox, type StoredWrite } from './outboxEntries.js';
 import { encodeEntry, partsOf, type NatsOutboxHead } from './outboxEntry.js';
+import { untilStored } from './retrying.js';
 import type { SubjectStore } from './subjectStore.js';
 
 /** The owner of an outbox, until another one opens it. */
@@ -34,9 +34,16 @@ export interface OwnedOutbox {
   readonly corrupt: number;
 }
 
+export interface OutboxLimits {
+  /** The maximum number of messages of an outbox. */
+  readonly maxMessages: number;
+  /** The maximum size of the batches of an outbox, in bytes. */
+  readonly maxBytes: number;
+}
+
 /** The parts that all outboxes share. */
 export interface OutboxParts {
-  readonly context: Pick<NodeContext, 'connection' | 'scheduler' | 'timeout'>;
+  readonly context: Pick<NatsContext, 'maxPayload' | 'scheduler' | 'timeout'>;
   readonly store: SubjectStore;
   readonly limits: OutboxLimits;
 }
@@ -56,12 +63,8 @@ interface Job {
 
 /** The room for the head of an entry and the headers of NATS, in bytes. */
 const OVERHEAD = 8_192;
-/** The default of NATS for the maximum size of a message. */
-const MAX_PAYLOAD = 1_048_576;
 /** Entries in front of the first one that counts are removed when there are this many. */
 const TRIM_AFTER = 128;
-/** How often a new owner tries while other owners write. */
-const ATTEMPTS = 16;
 /**
  * An entry is kept for so many timeouts: an earlier owner that does not know whether it has stored
  * an entry must find it.
@@ -76,24 +79,23 @@ const NOTHING = new Uint8Array(0);
  */
 export async function openOutbox(place: OutboxPlace, hello: HelloNumber | undefined): Promise<OwnedOutbox> {
   const { store, name, group } = place;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  return untilStored('other nodes opened the outbox at each attempt', async () => {
     const { corrupt, ...stored } = await readOutbox(store, name);
     if (hello && stored.head?.hello && isEarlier(hello, stored.head.hello)) throw new StoreError('nats', 'fenced');
     const head = nextHead(stored, hello);
     const marker = encodeEntry({ write: nanoid(), index: 0, isLast: true, head, part: NOTHING });
     const seq = await store.append(name, marker, stored.seq, group);
-    if (seq === undefined) continue;
+    if (seq === undefined) return undefined;
     const batches = stored.writes.flatMap((write) => write.batches);
     const writer = createOutboxWriter(place, { ...stored, head, seq });
     return { writer, contents: openedOf(head, batches), corrupt };
-  }
-  throw new StoreError('nats', 'failed', new Error('other nodes opened the outbox at each attempt'));
+  });
 }
 
 type WrittenOutbox = Pick<StoredOutbox, 'seq' | 'writes'> & { readonly head: NatsOutboxHead };
 
 function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace, opened: WrittenOutbox): OutboxWriter {
-  const { connection, scheduler, timeout } = context;
+  const { maxPayload, scheduler, timeout } = context;
   let { head, seq, writes } = opened;
   let jobs: Job[] = [];
   let isWriting = false;
@@ -114,7 +116,7 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
    * others do not count.
    */
   const append = async (draft: OutboxDraft): Promise<void> => {
-    const parts = partsOf(draft, Math.max(OVERHEAD, (connection.info?.max_payload ?? MAX_PAYLOAD) - OVERHEAD));
+    const parts = partsOf(draft, Math.max(OVERHEAD, maxPayload() - OVERHEAD));
     const write = nanoid();
     let first = 0;
     for (const [index, part] of parts.entries()) {
@@ -166,20 +168,78 @@ function createOutboxWriter({ context, store, name, group, limits }: OutboxPlace
   };
 }
 
+/** An outbox after some changes that are not stored yet. */
+interface OutboxDraft {
+  readonly head: NatsOutboxHead;
+  /** The earlier writes that still count. */
+  readonly writes: readonly StoredWrite[];
+  /** Whether the batches replace all that is stored. */
+  readonly replaces: boolean;
+  /** The batches to be stored. */
+  readonly batches: readonly StoredBatch[];
+}
+
 /** Returns the outbox after the changes for which there is room. The others fail. */
 function applyAll(jobs: readonly Job[], before: OutboxDraft, limits: OutboxLimits): { draft: OutboxDraft; accepted: readonly Job[] } {
   let draft = before;
   const accepted = jobs.filter(({ change, reject }) => {
-    const next = applyWrite(draft, change, limits);
-    if (next) draft = next;
+    const next = applyWrite(draft, change);
+    const isAccepted = change.batches.length === 0 || hasRoom(next, limits);
+    if (isAccepted) draft = next;
     else reject(new StoreError('nats', 'quota'));
-    return next !== undefined;
+    return isAccepted;
   });
   return { draft, accepted };
+}
+
+function applyWrite(draft: OutboxDraft, change: OutboxWrite): OutboxDraft {
+  const { acked } = change.head;
+  const { writes, batches, replaces } = change.replaces ? { writes: [], batches: [], replaces: true } : draft;
+  return {
+    head: { ...headOf(draft.head, change.head), start: draft.head.start },
+    writes: writes.filter((write) => write.batches.some(({ first, count }) => first + count - 1 > acked)),
+    replaces,
+    batches: [...batches, ...change.batches],
+  };
+}
+
+function hasRoom({ writes, batches }: OutboxDraft, { maxMessages, maxBytes }: OutboxLimits): boolean {
+  let [messages, bytes] = [0, 0];
+  for (const { count, body } of [...writes.flatMap((write) => write.batches), ...batches]) {
+    if (body.length > 0) messages += count;
+    bytes += Buffer.byteLength(body);
+  }
+  return messages <= maxMessages && bytes <= maxBytes;
 }
 
 function nextHead({ head, writes }: Pick<StoredOutbox, 'head' | 'writes'>, hello: HelloNumber | undefined): NatsOutboxHead {
   const start = writes[0]?.seq ?? 0;
   if (!head) return { ...newHead(), hello, start };
   return { ...head, epoch: head.epoch + 1, hello: hello ?? head.hello, start };
+}
+
+/** Remembers which entries of a subject are old, by two of their sequence numbers. */
+export interface OldEntries {
+  /** Notes an entry that was stored now. */
+  note(seq: number): void;
+  /**
+   * Returns the sequence number of an entry that is old, as are all in front of it; 0 if none is
+   * known.
+   */
+  last(): number;
+}
+
+/**
+ * @param seq The latest entry.
+ * @param age The age from which on an entry is old, in ms.
+ */
+export function createOldEntries(seq: number, age: number, scheduler: SchedulerLike): OldEntries {
+  let [old, young] = [0, { seq, at: scheduler.now() }];
+  return {
+    note(stored) {
+      const now = scheduler.now();
+      if (now - young.at >= age) [old, young] = [young.seq, { seq: stored, at: now }];
+    },
+    last: () => old,
+  };
 }

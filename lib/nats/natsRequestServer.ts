@@ -26,11 +26,11 @@ import {
   encodeIds,
   FrameKind,
   isFirstFrame,
-  maxPayload,
+  maxPiece,
   requestsSubject,
 } from './forwardFrame.js';
-import { failed } from './natsContext.js';
-import type { NodeContext } from './nodeContext.js';
+import type { NodeContext } from './natsContext.js';
+import { failed } from './natsFaults.js';
 
 /** The maximum number of requests of other nodes at once; the node answers more with 503. */
 const MAX_REQUESTS = 50_000;
@@ -45,7 +45,7 @@ type Handle = (request: ForwardedRequest) => Observable<ForwardedResponse>;
 
 /** Creates the function that answers the requests of other nodes. */
 export function createNatsRequestServer(context: NodeContext): ClusterRequests['serve'] {
-  const { connection, status, scheduler, name, node } = context;
+  const { connection, isConnected, scheduler, listen, name, node } = context;
   const handlers = new Set<ForwardedRequestHandler>();
   /** By the subject for the response. */
   const served = new Map<string, ServedRequest>();
@@ -64,7 +64,7 @@ export function createNatsRequestServer(context: NodeContext): ClusterRequests['
    * Tells each node which of its requests are held, so that it does not take this node for dead.
    */
   const reportHeld = (): void => {
-    if (!status.isConnected()) return;
+    if (!isConnected()) return;
     const held = new Map<string, number[]>();
     for (const reply of served.keys()) {
       const at = reply.lastIndexOf('.');
@@ -73,8 +73,7 @@ export function createNatsRequestServer(context: NodeContext): ClusterRequests['
       ids.push(Number(reply.slice(at + 1)));
       held.set(inbox, ids);
     }
-    for (const [inbox, ids] of held)
-      for (const data of encodeIds(ids, maxPayload(connection))) connection.publish(`${inbox}.${ALIVE}`, data);
+    for (const [inbox, ids] of held) for (const data of encodeIds(ids, maxPiece(context))) connection.publish(`${inbox}.${ALIVE}`, data);
   };
   const start = (reply: string): ServedRequest => {
     const request = createServedRequest(context, reply, handle, () => {
@@ -93,9 +92,7 @@ export function createNatsRequestServer(context: NodeContext): ClusterRequests['
 
   return (handler) => {
     handlers.add(handler);
-    subscription ??= connection.subscribe(requestsSubject(name, node), {
-      callback: (error, { data, reply = '' }) => (error ? context.report(failed(error)) : receive(data, reply)),
-    });
+    subscription ??= listen(requestsSubject(name, node), ({ data, reply = '' }) => receive(data, reply));
     return () => {
       handlers.delete(handler);
       if (handlers.size > 0) return;
@@ -106,9 +103,10 @@ export function createNatsRequestServer(context: NodeContext): ClusterRequests['
 }
 
 /** @param onEnd Called when the response is sent, or the client has disconnected. */
-function createServedRequest({ connection, status, report }: NodeContext, reply: string, handle: Handle, onEnd: () => void): ServedRequest {
+function createServedRequest(context: NodeContext, reply: string, handle: Handle, onEnd: () => void): ServedRequest {
+  const { isConnected, lost$, report } = context;
   const read = createFrameReader();
-  const writer = createFrameWriter(connection, reply);
+  const writer = createFrameWriter(context, reply);
   const body$ = new Subject<Uint8Array>();
   const running = new Subscription();
 
@@ -116,17 +114,17 @@ function createServedRequest({ connection, status, report }: NodeContext, reply:
     writer.write(FrameKind.CONTINUE);
     return body$;
   });
-  const respond = ({ status: code, headers, body = new Uint8Array() }: ForwardedResponse): void => {
-    writer.write(FrameKind.RESPONSE, encodeHead({ status: code, headers, size: body.length }));
+  const respond = ({ status, headers, body = new Uint8Array() }: ForwardedResponse): void => {
+    writer.write(FrameKind.RESPONSE, encodeHead({ status, headers, size: body.length }));
     writer.writePieces(FrameKind.RESPONSE_BODY, body);
   };
   const reportFailure = (cause: unknown): Observable<never> => {
-    if (status.isConnected()) report(failed(cause));
+    if (isConnected()) report(failed(cause));
     return EMPTY;
   };
   const run = (head: Uint8Array): void => {
     const response$ = defer(() => handle({ ...decodeRequest(head), body$: requested$ }));
-    const handled$ = merge(response$, status.lost$).pipe(take(1), tap(respond), catchError(reportFailure), finalize(onEnd));
+    const handled$ = merge(response$, lost$).pipe(take(1), tap(respond), catchError(reportFailure), finalize(onEnd));
     running.add(handled$.subscribe());
   };
   return {

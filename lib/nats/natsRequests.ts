@@ -1,7 +1,49 @@
-import type { ClusterRequests } from '../link/http/clusterRequests.js';
-import { createNatsRequestSender } from './natsRequestSender.js';
+import { nanoid } from 'nanoid';
+import { catchError, defer, finalize, interval, merge, retry, Subject, Subscription, tap, throwError, timer, type Observable } from 'rxjs';
+import { concatBytes } from '../internal/concatBytes.js';
+import type { ClusterRequests, ForwardedRequest, ForwardedResponse } from '../link/http/clusterRequests.js';
+import {
+  ALIVE,
+  ALIVE_INTERVAL,
+  createFrameReader,
+  createFrameWriter,
+  decodeIds,
+  decodeResponse,
+  encodeHead,
+  FrameKind,
+  requestsSubject,
+  type Frame,
+  type ResponseHead,
+} from './forwardFrame.js';
+import type { NatsMessage, NodeContext } from './natsContext.js';
+import { failed } from './natsFaults.js';
 import { createNatsRequestServer } from './natsRequestServer.js';
-import type { NodeContext } from './nodeContext.js';
+
+/**
+ * How long the other node may be silent, in ms. It reports each request that it has not yet
+ * answered every {@link ALIVE_INTERVAL}.
+ */
+const MAX_SILENCE = 2_500;
+
+/**
+ * How often a request is sent again that no node has received, and the delay, in ms: NATS needs a
+ * moment to learn of a new subscription.
+ */
+const RETRY = { count: 2, delay: 50 } as const;
+
+/** One request that waits for its response. */
+interface PendingRequest {
+  /** When the other node has last reported it. */
+  heardAt: number;
+  readonly receive: (message: NatsMessage) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+class NoRespondersError extends Error {
+  constructor() {
+    super('no such node receives requests');
+  }
+}
 
 /**
  * Passes the requests of HTTP links between nodes, over core subjects of NATS: requests to
@@ -12,6 +54,121 @@ import type { NodeContext } from './nodeContext.js';
  * A request fails when no node of that name has subscribed, when the node does not report it for
  * 2.5 s, when a piece is lost, and when the connection to NATS is.
  */
-export function createNatsRequests(node: NodeContext): ClusterRequests {
-  return { send: createNatsRequestSender(node), serve: createNatsRequestServer(node) };
+export function createNatsRequests(context: NodeContext): ClusterRequests {
+  return { send: createNatsRequestSender(context), serve: createNatsRequestServer(context) };
+}
+
+/**
+ * Creates the function that sends requests to other nodes. It receives the responses for as long as
+ * the connection is open.
+ */
+function createNatsRequestSender(context: NodeContext): ClusterRequests['send'] {
+  const { isConnected, lost$, scheduler, listen, name, node } = context;
+  // Another process may have the name of this node.
+  const inbox = `${name}.node.${node}.responses.${nanoid()}`;
+  const pending = new Map<number, PendingRequest>();
+  let ids = 0;
+  let checks = Subscription.EMPTY;
+
+  const receive = (message: NatsMessage): void => {
+    const id = message.subject.slice(inbox.length + 1);
+    if (id !== ALIVE) pending.get(Number(id))?.receive(message);
+    else
+      for (const reported of decodeIds(message.data)) {
+        const request = pending.get(reported);
+        if (request) request.heardAt = scheduler.now();
+      }
+  };
+  listen(`${inbox}.*`, receive);
+
+  const checkSilence = (): void => {
+    const since = scheduler.now() - MAX_SILENCE;
+    for (const { heardAt, fail } of pending.values()) if (heardAt < since) fail(new Error('the node is silent'));
+  };
+  const add = (id: number, request: PendingRequest): void => {
+    if (pending.size === 0) checks = interval(ALIVE_INTERVAL / 2, scheduler).subscribe(checkSilence);
+    pending.set(id, request);
+  };
+  const remove = (id: number): void => {
+    pending.delete(id);
+    if (pending.size === 0) checks.unsubscribe();
+  };
+
+  const sendOnce = (target: string, { body$, ...head }: ForwardedRequest): Observable<ForwardedResponse> =>
+    defer(() => {
+      if (!isConnected()) throw new Error('the connection to NATS is lost');
+      const id = (ids = (ids + 1) >>> 0);
+      const response$ = new Subject<ForwardedResponse>();
+      const writer = createFrameWriter(context, requestsSubject(name, target), `${inbox}.${id}`);
+      const read = createResponseReader();
+      const body = new Subscription();
+      let isOver = false;
+      const fail = (error: unknown): void => {
+        isOver ||= error instanceof NoRespondersError;
+        response$.error(error);
+      };
+      const sendBody = (): void => {
+        const next = (chunk: Uint8Array): void => writer.writePieces(FrameKind.BODY, chunk);
+        body.add(body$.pipe(tap({ next, complete: () => writer.write(FrameKind.BODY_END) })).subscribe({ error: fail }));
+      };
+      const onMessage = (message: NatsMessage): void => {
+        try {
+          request.heardAt = scheduler.now();
+          const response = read(message, sendBody);
+          if (!response) return;
+          isOver = true;
+          response$.next(response);
+          response$.complete();
+        } catch (error) {
+          fail(error);
+        }
+      };
+      const request: PendingRequest = { heardAt: scheduler.now(), receive: onMessage, fail };
+      const end = (): void => {
+        remove(id);
+        body.unsubscribe();
+        if (!isOver && isConnected()) writer.write(FrameKind.ABORT);
+      };
+      writer.write(FrameKind.REQUEST, encodeHead(head));
+      add(id, request);
+      return merge(response$, lost$).pipe(finalize(end));
+    });
+
+  const delay = (error: unknown, attempt: number): Observable<unknown> =>
+    error instanceof NoRespondersError ? timer(RETRY.delay * attempt, scheduler) : throwError(() => error);
+  return (target, request) =>
+    sendOnce(target, request).pipe(
+      retry({ count: RETRY.count, delay }),
+      catchError((error: unknown) => throwError(() => failed(error))),
+    );
+}
+
+/**
+ * Creates a function that reads the frames of a response, and returns the response when it is
+ * complete.
+ * @throws {Error} If it will never be.
+ */
+function createResponseReader() {
+  const read = createFrameReader();
+  const body: Uint8Array[] = [];
+  let head: ResponseHead | undefined;
+  let size = 0;
+  let hasBegun = false;
+
+  const add = ({ kind, payload }: Frame): void => {
+    if (kind === FrameKind.RESPONSE) head = decodeResponse(payload);
+    if (kind !== FrameKind.RESPONSE_BODY) return;
+    body.push(payload);
+    size += payload.length;
+  };
+  return ({ data, headers }: NatsMessage, onContinue: () => void): ForwardedResponse | undefined => {
+    if (data.length === 0 && headers?.code === 503) throw hasBegun ? new Error('the node has gone') : new NoRespondersError();
+    hasBegun = true;
+    const frame = read(data);
+    if (!frame) throw new Error('a part of the response is missing');
+    if (frame.kind === FrameKind.CONTINUE) onContinue();
+    add(frame);
+    if (!head || size < head.size) return undefined;
+    return { status: head.status, headers: head.headers, ...(size > 0 && { body: concatBytes(body) }) };
+  };
 }

@@ -2,11 +2,59 @@ import { msgpack } from '../codec/msgpack.js';
 import { createMessage } from '../message/createMessage.js';
 import type { ChannelMember } from '../message/channelTypes.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
-import type { Message } from '../message/types.js';
-import type { ClusterMember } from './clusterMembers.js';
+
+/** A member, as the nodes of a cluster describe it to one another. */
+export interface ClusterMember extends ChannelMember {
+  /**
+   * Orders the states of a member: all nodes keep the state with the highest clock, and among equal
+   * clocks that with the highest `by`. 0: the state was not set.
+   */
+  readonly clock: number;
+  /** The node that has set the state; empty if none has. */
+  readonly by: string;
+}
 
 /** A channel, and a version of a node. */
 export type ChannelVersion = readonly [channel: string, version: number];
+
+/**
+ * A node is there, and has the version. Since the version `since`, its members have changed in
+ * these channels, last with these versions.
+ */
+export interface PresenceHeartbeat {
+  readonly kind: 'heartbeat';
+  readonly version: number;
+  readonly since: number;
+  readonly channels: readonly ChannelVersion[];
+}
+
+/**
+ * Members of a node have entered or changed (`set`), or left. `after` is the version of the
+ * previous delta of the channel; 0: the node had no members.
+ */
+export interface PresenceDelta {
+  readonly kind: 'delta';
+  readonly after: number;
+  readonly version: number;
+  readonly set: readonly ClusterMember[];
+  readonly left: readonly string[];
+}
+
+/**
+ * Requests the members of channels at one node. The version is the one that the asking node has;
+ * −1: none.
+ */
+export interface PresenceAsk {
+  readonly kind: 'ask';
+  readonly channels: readonly ChannelVersion[];
+}
+
+/** Answers: all changes up to `version` are contained. */
+export interface PresenceSnapshot {
+  readonly kind: 'snapshot';
+  readonly version: number;
+  readonly parts: readonly SnapshotPart[];
+}
 
 /** A part of the members of one channel at one node. */
 export interface SnapshotPart {
@@ -19,43 +67,19 @@ export interface SnapshotPart {
   readonly members: readonly ClusterMember[];
 }
 
+/** A node and all of its members have left. */
+export interface PresenceBye {
+  readonly kind: 'bye';
+}
+
 /**
- * The messages of the nodes of a cluster about presence. `node` is a random text for each run of a
- * node. A node counts its changes: each of its deltas has the next version.
+ * The messages of the nodes of a cluster about presence. A node counts its changes: each of its
+ * deltas has the next version.
  */
-export type NodeMessage =
-  /**
-   * The node is there, and has the version. Since the version `since`, its members have changed in
-   * these channels, last with these versions.
-   */
-  | {
-      readonly kind: 'heartbeat';
-      readonly node: string;
-      readonly version: number;
-      readonly since: number;
-      readonly channels: readonly ChannelVersion[];
-    }
-  /** The node and all of its members have left. */
-  | { readonly kind: 'bye'; readonly node: string }
-  /**
-   * Members of the node have entered or changed (`set`), or left. `after` is the version of the
-   * previous delta of the channel; 0: the node had no members.
-   */
-  | {
-      readonly kind: 'delta';
-      readonly node: string;
-      readonly after: number;
-      readonly version: number;
-      readonly set: readonly ClusterMember[];
-      readonly left: readonly string[];
-    }
-  /**
-   * Requests the members of channels at one node. The version is the one that the asking node has;
-   * −1: none.
-   */
-  | { readonly kind: 'ask'; readonly node: string; readonly channels: readonly ChannelVersion[] }
-  /** Answers: all changes up to `version` are contained. */
-  | { readonly kind: 'snapshot'; readonly node: string; readonly version: number; readonly parts: readonly SnapshotPart[] };
+export type NodeMessage = (PresenceHeartbeat | PresenceDelta | PresenceAsk | PresenceSnapshot | PresenceBye) & {
+  /** The sender: a random text for each run of a node. */
+  readonly node: string;
+};
 
 /** The state of a client may have 32 levels; a message adds some. */
 const codec = msgpack({ maxDepth: 48 });
@@ -69,8 +93,7 @@ const sizes = new WeakMap<ChannelMember, number>();
 
 /**
  * Returns the size of a member in a message, in bytes.
- * @throws {EncodeError} If it has something
- * that MessagePack does not support.
+ * @throws {EncodeError} If it has something that MessagePack does not support.
  */
 export function memberSize(member: ChannelMember): number {
   const known = sizes.get(member);
@@ -82,56 +105,37 @@ export function memberSize(member: ChannelMember): number {
 
 /**
  * @throws {DecodeError} If the bytes are not a message.
- * @throws {TypeError} If a field is invalid:
- *   the node may be of another version.
+ * @throws {TypeError} If a field is invalid: the node may be of another version.
  */
 export function decodeNodeMessage(data: Uint8Array): NodeMessage {
   const [message] = codec.decode(data);
   if (!message) throw new TypeError('there is no message');
-  return readNodeMessage(message);
-}
-
-function readNodeMessage({ type, id, payload }: Message): NodeMessage {
-  const fields = fieldsOf(payload);
-  const node = textOf(id, 'node');
-  switch (type) {
+  const fields = fieldsOf(message.payload);
+  const node = textOf(message.id, 'node');
+  const count = (field: string): number => countOf(fields[field], field);
+  const list = <T>(field: string, read: (value: unknown) => T): readonly T[] => listOf(fields[field], field).map(read);
+  switch (message.type) {
     case 'presence.heartbeat':
-      return {
-        kind: 'heartbeat',
-        node,
-        version: countOf(fields['version'], 'version'),
-        since: countOf(fields['since'], 'since'),
-        channels: listOf(fields['channels'], 'channels').map(channelVersionOf),
-      };
+      return { kind: 'heartbeat', node, version: count('version'), since: count('since'), channels: list('channels', channelVersionOf) };
     case 'presence.bye':
       return { kind: 'bye', node };
-    case 'presence.delta':
-      return {
-        kind: 'delta',
-        node,
-        after: countOf(fields['after'], 'after'),
-        version: countOf(fields['version'], 'version'),
-        set: listOf(fields['set'], 'set').map(memberOf),
-        left: listOf(fields['left'], 'left').map((left) => textOf(left, 'left')),
-      };
+    case 'presence.delta': {
+      const left = list('left', (id) => textOf(id, 'left'));
+      return { kind: 'delta', node, after: count('after'), version: count('version'), set: list('set', memberOf), left };
+    }
     case 'presence.ask':
-      return { kind: 'ask', node, channels: listOf(fields['channels'], 'channels').map(channelVersionOf) };
+      return { kind: 'ask', node, channels: list('channels', channelVersionOf) };
     case 'presence.snapshot':
-      return {
-        kind: 'snapshot',
-        node,
-        version: countOf(fields['version'], 'version'),
-        parts: listOf(fields['parts'], 'parts').map(partOf),
-      };
+      return { kind: 'snapshot', node, version: count('version'), parts: list('parts', partOf) };
     default:
-      throw new TypeError(`a message of the unknown type ${type}`);
+      throw new TypeError(`a message of the unknown type ${message.type}`);
   }
 }
 
 function partOf(value: unknown): SnapshotPart {
   const { channel, isSame, isFirst, isLast, members } = fieldsOf(value);
   return {
-    channel: channelOf(channel),
+    channel: textOf(channel, 'channel'),
     isSame: isSame === true,
     isFirst: isFirst === true,
     isLast: isLast === true,
@@ -152,12 +156,7 @@ function memberOf(value: unknown): ClusterMember {
 
 function channelVersionOf(value: unknown): ChannelVersion {
   const [channel, version] = listOf(value, 'channels');
-  return [channelOf(channel), version === -1 ? -1 : countOf(version, 'version')];
-}
-
-function channelOf(value: unknown): string {
-  if (typeof value === 'string' && NAME_PATTERN.test(value)) return value;
-  throw new TypeError(`"channel" must match ${NAME_PATTERN.source}`);
+  return [textOf(channel, 'channel'), version === -1 ? -1 : countOf(version, 'version')];
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

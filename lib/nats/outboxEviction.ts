@@ -1,6 +1,6 @@
 import { StoreError } from '../errors.js';
-import type { NodeContext } from './nodeContext.js';
-import { patiently } from './patiently.js';
+import type { NatsContext } from './natsContext.js';
+import { retrying } from './retrying.js';
 import type { StreamUsage, SubjectStream, SubjectUsage } from './subjectStream.js';
 
 /** The share of a full stream that is freed at once. */
@@ -14,7 +14,7 @@ const FREED = 1 / 8;
  * that is connected receives all messages, as its node has them in memory. A client that is away
  * loses the removed messages; its session skips their numbers.
  */
-export function createOutboxEviction(stream: SubjectStream, context: NodeContext): () => Promise<boolean> {
+export function createOutboxEviction(stream: SubjectStream, context: NatsContext): () => Promise<boolean> {
   let running: Promise<boolean> | undefined;
   const evict = async (): Promise<boolean> => {
     const usage = await stream.usage();
@@ -25,7 +25,7 @@ export function createOutboxEviction(stream: SubjectStream, context: NodeContext
     return names.length > 0 || excessOf(usage) <= 0;
   };
   return () =>
-    (running ??= patiently(context, evict).finally(() => {
+    (running ??= retrying(context, evict).finally(() => {
       running = undefined;
     }));
 }

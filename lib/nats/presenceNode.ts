@@ -1,13 +1,20 @@
+import { nanoid } from 'nanoid';
 import { defer, EMPTY, finalize, interval, merge, of, Subscription, type Observable } from 'rxjs';
 import type { ClusterPresence, PresenceChange } from '../app/hub/clusterPresence.js';
-import { FrameTooLargeError, StoreError } from '../errors.js';
+import { FrameTooLargeError } from '../errors.js';
 import type { ChannelMember } from '../message/channelTypes.js';
-import { openChange } from './clusterMembers.js';
-import { memberSize } from './nodeMessages.js';
-import { createPresenceChannel, type PresenceChannel } from './presenceChannel.js';
-import { createPresenceReader } from './presenceReader.js';
-import { dropIfIdle, type PresenceNodeOptions, type PresenceState } from './presenceState.js';
-import { createPresenceWriter, type PresenceWriter } from './presenceWriter.js';
+import { corrupt, failed } from './natsFaults.js';
+import { createNatsSubjects } from './natsSubjects.js';
+import { decodeNodeMessage, memberSize, type NodeMessage, type PresenceHeartbeat, type PresenceSnapshot } from './nodeMessages.js';
+import {
+  createPresenceChannel,
+  createPresencePeer,
+  openChange,
+  type OpenChange,
+  type PresenceChannel,
+  type PresencePeer,
+} from './presenceMembers.js';
+import { createPresenceWriter, dropIfIdle, type PresenceContext, type PresenceState, type PresenceWriter } from './presenceWriter.js';
 
 /** The presence of one node of a cluster. */
 export interface PresenceNode extends ClusterPresence {
@@ -31,23 +38,36 @@ const GONE_TICKS = 8;
 const ECHO_TICKS = 3;
 /** The time in which a node answers a request. */
 const ANSWER_TICKS = 2;
+/** The maximum number of other nodes. */
+const MAX_NODES = 1_000;
 
 /**
- * Shares the members of channels with the other nodes, over subjects that keep nothing. Each node
- * publishes its own members only: deltas with the next version, and a heartbeat that lists what has
- * changed lately. A node that has missed a change requests the members of the channel from the node
- * that published the change.
+ * Shares the members of channels with the other nodes, over plain subjects of NATS that begin with
+ * `<name>.presence`. Each node publishes its own members only: deltas with the next version, and a
+ * heartbeat that lists what has changed lately. A node that has missed a change requests the
+ * members of the channel from the node that published the change. Failures are reported as
+ * `StoreError`s of the store `nats`; none is thrown.
+ *
+ * A node sends nothing before a hub uses it, and about 150 bytes each second while no member
+ * changes. A change is at the other nodes within 20 ms and the time of the network. The members of
+ * a node leave at once when it is closed, and within 4 s when it dies. While this node has no
+ * connection to NATS, it keeps the members that it knows.
+ *
+ * @param node Names this run of the node. @default a random text
  */
-export function createPresenceNode(options: PresenceNodeOptions): PresenceNode {
-  const state: PresenceState = { ...options, channels: new Map(), peers: new Map(), ticks: 0, silence: 0 };
-  const { node, core, subjects, scheduler, channels, peers } = state;
+export function createPresenceNode(context: PresenceContext & { readonly name: string }, node = nanoid()): PresenceNode {
+  const prefix = `${context.name}.presence`;
+  const { of: channelSubject } = createNatsSubjects(prefix);
+  const subjects = { nodes: `${prefix}.nodes`, to: (to: string) => `${prefix}.to.${to}`, channel: channelSubject };
+  const state: PresenceState = { ...context, node, subjects, channels: new Map(), peers: new Map(), ticks: 0, silence: 0 };
+  const { isConnected, reconnected$, scheduler, channels, peers } = state;
   const writer = createPresenceWriter(state);
   const reader = createPresenceReader(state, writer);
   const running = new Subscription();
   let [isRunning, clock] = [false, 0];
 
   const tick = (): void => {
-    if (!core.isConnected()) return;
+    if (!isConnected()) return;
     if (++state.ticks % HEARTBEAT_TICKS === 0) writer.heartbeat();
     const counts = ++state.silence <= ECHO_TICKS;
     for (const peer of [...peers.values()]) if (counts && ++peer.silence >= GONE_TICKS) reader.remove(peer);
@@ -61,11 +81,10 @@ export function createPresenceNode(options: PresenceNodeOptions): PresenceNode {
   const start = (): void => {
     if (isRunning) return;
     isRunning = true;
-    for (const subject of [subjects.nodes, subjects.to(node)])
-      running.add(subscriptionOf(core.subscribe(subject, (data) => reader.receive(subject, data))));
+    for (const subject of [subjects.nodes, subjects.to(node)]) running.add(listenTo(subject, reader.receive, state));
     writer.heartbeat();
     running.add(interval(TICK, scheduler).subscribe(tick));
-    running.add(core.reconnected$.subscribe(resume));
+    running.add(reconnected$.subscribe(resume));
   };
   const channelOf = (name: string): PresenceChannel => {
     const channel = channels.get(name) ?? createPresenceChannel(name, node);
@@ -74,8 +93,7 @@ export function createPresenceNode(options: PresenceNodeOptions): PresenceNode {
   };
   const hear = (channel: PresenceChannel): void => {
     if (channel.users++ > 0) return;
-    const subject = subjects.channel(channel.name);
-    channel.hearing = core.subscribe(subject, (data) => reader.receiveDelta(channel, subject, data));
+    channel.hearing = listenTo(subjects.channel(channel.name), (message) => reader.receiveDelta(channel, message), state);
     for (const peer of peers.values()) peer.want(channel.name);
     writer.askSoon();
   };
@@ -105,7 +123,7 @@ export function createPresenceNode(options: PresenceNodeOptions): PresenceNode {
       for (const member of entered) channel.members.enter(fitting(member, state));
       for (const member of updated) clock = channel.members.update(fitting(member, state), clock + 1);
       for (const { id } of [...left, ...entered, ...updated]) writer.touch(channel, id);
-      if (change.updated.length > 0) channel.changes$.next(change);
+      reader.emit(channel, change);
     },
     changes: (name) => defer(() => changesOf(name)),
     close() {
@@ -133,18 +151,96 @@ function askAgain({ peers, ticks }: PresenceState, within: number, writer: Prese
  * Returns a member that a message has room for: without `info` and `state`, if they are too large
  * or cannot be encoded.
  */
-function fitting(member: ChannelMember, { core, report }: PresenceState): ChannelMember {
-  const limit = core.maxPayload() / 2;
+function fitting(member: ChannelMember, { maxPayload, report }: PresenceState): ChannelMember {
+  const limit = maxPayload() / 2;
   try {
     const size = memberSize(member);
     if (size <= limit) return member;
     throw new FrameTooLargeError(size, limit);
   } catch (cause) {
-    report(new StoreError('nats', 'failed', cause));
+    report(failed(cause));
     return { id: member.id };
   }
 }
 
-function subscriptionOf(subscription: { unsubscribe(): void }): Subscription {
-  return new Subscription(() => subscription.unsubscribe());
+/** Reads the messages of a subject. Reports those that are malformed. */
+function listenTo(subject: string, next: (message: NodeMessage) => void, { listen, report }: PresenceState): Subscription {
+  try {
+    const subscription = listen(subject, ({ data }) => {
+      try {
+        next(decodeNodeMessage(data));
+      } catch (cause) {
+        report(corrupt(subject, cause));
+      }
+    });
+    return new Subscription(() => subscription.unsubscribe());
+  } catch (cause) {
+    report(failed(cause));
+    return Subscription.EMPTY;
+  }
+}
+
+/** Creates the functions that read the messages of the other nodes. */
+function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
+  const { node: self, channels, peers } = state;
+
+  /** Emits a change of the members of other nodes, and publishes the states that this node has taken over. */
+  const emit = (channel: PresenceChannel, { adopted, ...change }: OpenChange): void => {
+    for (const id of adopted) writer.touch(channel, id);
+    if (change.entered.length + change.left.length + change.updated.length > 0) channel.changes$.next(change);
+  };
+  /** Removes all members of a node. */
+  const remove = (peer: PresencePeer): void => {
+    peers.delete(peer.id);
+    for (const channel of channels.values()) emit(channel, peer.forget(channel.name, channel.members));
+  };
+  const greet = (id: string): PresencePeer => {
+    if (peers.size >= MAX_NODES) throw new RangeError(`more than ${MAX_NODES} nodes`);
+    const peer = createPresencePeer(id);
+    peers.set(id, peer);
+    writer.heartbeatSoon();
+    return peer;
+  };
+  const takeHeartbeat = (node: string, { version, since, channels: changed }: PresenceHeartbeat): void => {
+    const known = peers.get(node);
+    const peer = known ?? greet(node);
+    peer.silence = 0;
+    if (known && since <= known.checked) {
+      for (const [name, at] of changed) if (isHeard(channels.get(name)) && peer.versionOf(name) < at) peer.want(name);
+    } else {
+      for (const channel of channels.values()) if (isHeard(channel)) peer.want(channel.name);
+    }
+    peer.checked = Math.max(peer.checked, version);
+    if (peer.wanted.size > 0) writer.askSoon();
+  };
+  const takeSnapshot = (node: string, { version, parts }: PresenceSnapshot): void => {
+    const peer = peers.get(node);
+    for (const part of parts) {
+      const channel = channels.get(part.channel);
+      if (peer && isHeard(channel)) emit(channel, peer.applyPart(channel.members, version, part));
+    }
+  };
+  const receive = (message: NodeMessage): void => {
+    const { kind, node } = message;
+    if (node === self) {
+      if (kind === 'heartbeat') state.silence = 0;
+    } else if (kind === 'heartbeat') takeHeartbeat(node, message);
+    else if (kind === 'snapshot') takeSnapshot(node, message);
+    else if (kind === 'ask') writer.answer(node, message.channels);
+    else if (kind === 'bye') {
+      const peer = peers.get(node);
+      if (peer) remove(peer);
+    }
+  };
+  const receiveDelta = (channel: PresenceChannel, message: NodeMessage): void => {
+    const peer = peers.get(message.node);
+    if (!peer || message.kind !== 'delta') return;
+    emit(channel, peer.applyDelta(channel.name, channel.members, message));
+    if (peer.wanted.size > 0) writer.askSoon();
+  };
+  return { emit, remove, receive, receiveDelta };
+}
+
+function isHeard(channel: PresenceChannel | undefined): channel is PresenceChannel {
+  return channel !== undefined && channel.users > 0;
 }

@@ -1,10 +1,47 @@
-import { StoreError } from '../errors.js';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import { createChangeLog } from './changeLog.js';
-import { encodeNodeMessage, memberSize, type ChannelVersion, type NodeMessage, type SnapshotPart } from './nodeMessages.js';
-import { chunk, snapshotParts, takeOwnChanges, type PresenceChannel } from './presenceChannel.js';
-import type { PresencePeer } from './presencePeer.js';
-import { dropIfIdle, type PresenceState } from './presenceState.js';
+import type { NatsContext } from './natsContext.js';
+import { failed } from './natsFaults.js';
+import {
+  encodeNodeMessage,
+  memberSize,
+  type ChannelVersion,
+  type ClusterMember,
+  type NodeMessage,
+  type PresenceDelta,
+  type SnapshotPart,
+} from './nodeMessages.js';
+import type { PresenceChannel, PresencePeer } from './presenceMembers.js';
+
+/** What presence uses of a connection. */
+export type PresenceContext = Pick<
+  NatsContext,
+  'connection' | 'listen' | 'isConnected' | 'reconnected$' | 'maxPayload' | 'scheduler' | 'report'
+>;
+
+/** The state that the parts of a node share. */
+export interface PresenceState extends PresenceContext {
+  /** Names this run of the node. */
+  readonly node: string;
+  /** The names of the subjects. */
+  readonly subjects: PresenceSubjects;
+  readonly channels: Map<string, PresenceChannel>;
+  readonly peers: Map<string, PresencePeer>;
+  /** The ticks of the node, and those since it has last received its own heartbeat. */
+  ticks: number;
+  silence: number;
+}
+
+export interface PresenceSubjects {
+  /** The subject of heartbeats, which all nodes receive. */
+  readonly nodes: string;
+  /** The subject of the requests to one node, and of the answers to it. */
+  readonly to: (node: string) => string;
+  /**
+   * The subject of the changes of a channel.
+   * @throws {TypeError} If the name of the channel is invalid.
+   */
+  readonly channel: (name: string) => string;
+}
 
 /** The messages of this node to the others. */
 export interface PresenceWriter {
@@ -29,21 +66,21 @@ const PART_BYTES = 32_768;
 const PART_SHARE = 4;
 
 export function createPresenceWriter(state: PresenceState): PresenceWriter {
-  const { node, core, subjects, scheduler, channels, peers } = state;
+  const { node, connection, isConnected, subjects, scheduler, channels, peers } = state;
   const changeLog = createChangeLog();
   const changed = new Set<PresenceChannel>();
   let [version, lastRun, isHeartbeatDue] = [0, -Infinity, false];
 
   const send = (subject: string, message: NodeMessage): void => {
     // The client of NATS would keep the message, and send it late.
-    if (!core.isConnected()) return;
+    if (!isConnected()) return;
     try {
-      core.publish(subject, encodeNodeMessage(message));
+      connection.publish(subject, encodeNodeMessage(message));
     } catch (cause) {
-      state.report(new StoreError('nats', 'failed', cause));
+      state.report(failed(cause));
     }
   };
-  const partBytes = (): number => Math.min(PART_BYTES, core.maxPayload() / PART_SHARE);
+  const partBytes = (): number => Math.min(PART_BYTES, state.maxPayload() / PART_SHARE);
   const publishChanges = (): void => {
     const limit = partBytes();
     for (const channel of changed) {
@@ -73,7 +110,7 @@ export function createPresenceWriter(state: PresenceState): PresenceWriter {
     lastRun = scheduler.now();
     publishChanges();
     if (isHeartbeatDue) heartbeat();
-    if (core.isConnected()) for (const peer of peers.values()) if (peer.wanted.size > 0) ask(peer);
+    if (isConnected()) for (const peer of peers.values()) if (peer.wanted.size > 0) ask(peer);
   };
   const timer = createCoalescedTimer(scheduler, run);
   const runSoon = (): void => timer.set(Math.max(0, lastRun + INTERVAL - scheduler.now()));
@@ -110,4 +147,97 @@ export function createPresenceWriter(state: PresenceState): PresenceWriter {
 
 function partSize({ channel, members }: SnapshotPart): number {
   return members.reduce((size, member) => size + memberSize(member), channel.length + 48);
+}
+
+/** Takes the changes of the own members, in parts below a size. */
+function takeOwnChanges({ members, touched }: PresenceChannel, limit: number): readonly Pick<PresenceDelta, 'set' | 'left'>[] {
+  const parts: { set: ClusterMember[]; left: string[] }[] = [];
+  let room = 0;
+  for (const id of touched) {
+    const member = members.own.get(id);
+    const size = member ? memberSize(member) : id.length + 2;
+    if (parts.length === 0 || size > room) {
+      parts.push({ set: [], left: [] });
+      room = limit;
+    }
+    room -= size;
+    if (member) parts.at(-1)?.set.push(member);
+    else parts.at(-1)?.left.push(id);
+  }
+  touched.clear();
+  return parts;
+}
+
+/** Returns the own members, in parts below a size. */
+function snapshotParts(name: string, own: readonly ClusterMember[], limit: number): readonly SnapshotPart[] {
+  const lists = chunk(own, memberSize, limit);
+  return lists.map((members, index) => ({ channel: name, isFirst: index === 0, isLast: index === lists.length - 1, members }));
+}
+
+/**
+ * Splits a list into parts below a size; an empty list has one part. An item above the size has a
+ * part of its own.
+ */
+function chunk<T>(items: readonly T[], measure: (item: T) => number, limit: number): readonly (readonly T[])[] {
+  const parts: T[][] = [[]];
+  let room = limit;
+  for (const item of items) {
+    const size = measure(item);
+    if (size > room && parts.at(-1)?.length !== 0) {
+      parts.push([]);
+      room = limit;
+    }
+    room -= size;
+    parts.at(-1)?.push(item);
+  }
+  return parts;
+}
+
+/** Forgets a channel that has no members of this node, nothing to publish, and no subscriber. */
+export function dropIfIdle({ channels }: PresenceState, channel: PresenceChannel): void {
+  if (channel.users === 0 && channel.touched.size === 0 && channel.members.own.size === 0) channels.delete(channel.name);
+}
+
+/**
+ * A change is in this number of heartbeats: a node that has missed all of them compares all
+ * channels.
+ */
+const REPEATS = 3;
+/**
+ * The maximum number of channels in a heartbeat. A node that has missed changes of more compares
+ * all channels.
+ */
+const MAX_CHANGED = 256;
+
+/** Returns the channels in which the members of this node have changed lately. */
+function createChangeLog() {
+  /** In the order of their versions. */
+  const changed = new Map<string, number>();
+  /** The versions at the last heartbeats. */
+  const versions: number[] = [];
+  let dropped = 0;
+
+  return {
+    add(channel: string, version: number): void {
+      changed.delete(channel);
+      changed.set(channel, version);
+      const [oldest] = changed;
+      if (changed.size <= MAX_CHANGED || !oldest) return;
+      changed.delete(oldest[0]);
+      dropped = oldest[1];
+    },
+    /**
+     * Returns the channels that have changed in the time of the last heartbeats, for the next one,
+     * and the version since when they are complete.
+     */
+    next(version: number): { readonly since: number; readonly channels: readonly ChannelVersion[] } {
+      if (versions.length === REPEATS) dropped = Math.max(dropped, versions.shift() ?? 0);
+      versions.push(version);
+      for (const [channel, at] of changed) {
+        if (at > dropped) break;
+        changed.delete(channel);
+      }
+      return { since: dropped, channels: [...changed] };
+    },
+  };
 }

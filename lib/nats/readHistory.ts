@@ -1,45 +1,38 @@
 import type { ChannelEntry, ChannelQuery, ChannelSlice } from '../app/hub/channelLog.js';
 import { PAGE_BYTES } from '../app/hub/channelRange.js';
-import { lastOffsetOf, offsetOf, sequenceOf } from './entryOffsets.js';
-import type { EntryReader } from './entryReader.js';
-import { endOf, type NatsContext } from './natsContext.js';
-import type { StreamEntry } from './streamEntry.js';
-import type { Epochs, StreamEpoch } from './streamEpochs.js';
-import type { StreamOpener } from './streamOpener.js';
+import { endOf, type LogContext } from './logContext.js';
+import { lastOffsetOf, offsetOf, sequenceOf, type StreamEntry } from './streamEntry.js';
+import type { StreamEpoch } from './streamEpochs.js';
 
-export interface ReadHistoryParts {
-  readonly context: NatsContext;
-  readonly reader: EntryReader;
-  readonly epochs: Epochs;
-  readonly opener: StreamOpener;
-  /**
-   * Called with the last entry of the channel, or with the end of the stream if the channel has
-   * none.
-   */
-  readonly onRead: (channel: string, seq: number, isEmpty: boolean) => void;
-}
-
-/** Reads a part of a channel's history from the stream. */
-export async function readHistory(channel: string, query: ChannelQuery, parts: ReadHistoryParts): Promise<ChannelSlice> {
-  const { context, reader, epochs, opener, onRead } = parts;
-  const subject = context.subjects.of(channel);
+/**
+ * Reads a part of a channel's history from the stream.
+ * @param onRead Called with the last entry of the channel, or with the end of the stream if the
+ *   channel has none.
+ */
+export async function readHistory(
+  log: LogContext,
+  channel: string,
+  query: ChannelQuery,
+  onRead: (seq: number, isEmpty: boolean) => void,
+): Promise<ChannelSlice> {
+  const { stream, reader, epochs } = log;
+  const subject = log.subjects.of(channel);
   const [streamEpoch, latest] = await Promise.all([epochs.current(), reader.latest(subject)]);
   const isThere = latest !== undefined && latest.seq > streamEpoch.since;
   const place = typeof query.after === 'object' ? query.after : query.before;
   if (isThere && (place?.offset ?? 0) <= lastOffsetOf(latest.seq)) {
-    onRead(channel, latest.seq, false);
-    return readEntries(query, { ...parts, subject, streamEpoch, latest });
+    onRead(latest.seq, false);
+    return readEntries(query, { log, streamEpoch, latest });
   }
-  const { state } = await opener.info();
+  const { state } = await stream.info();
   // In this order: if the channel has no entry now, it had none up to that end of the stream.
   const later = await reader.latest(subject);
-  const found = { ...parts, subject, streamEpoch };
   if (later && later.seq > streamEpoch.since) {
-    onRead(channel, later.seq, false);
-    return readEntries(query, { ...found, latest: later, last: state.last_seq });
+    onRead(later.seq, false);
+    return readEntries(query, { log, streamEpoch, latest: later, last: state.last_seq });
   }
   const reached = Math.max(state.last_seq, streamEpoch.since);
-  onRead(channel, reached, true);
+  onRead(reached, true);
   const { epoch } = streamEpoch;
   const isKnown = place?.epoch === epoch && place.offset <= lastOffsetOf(reached);
   // The entries before the first remaining one are unknown, so a reader from the start misses no
@@ -48,21 +41,21 @@ export async function readHistory(channel: string, query: ChannelQuery, parts: R
   return { epoch, last: offsetOf(reached), entries: [], isComplete };
 }
 
-interface HistoryState extends ReadHistoryParts {
-  readonly subject: string;
+interface HistoryState {
+  readonly log: LogContext;
   readonly streamEpoch: StreamEpoch;
+  /** The last entry of the channel. */
   readonly latest: StreamEntry;
   /**
    * The last entry of the stream. Positions of an empty channel are as high.
-   * @default the latest of
-   * the channel
+   * @default the latest of the channel
    */
   readonly last?: number;
 }
 
 async function readEntries(query: ChannelQuery, state: HistoryState): Promise<ChannelSlice> {
-  const { context, streamEpoch, latest } = state;
-  const messages = context.decodeQuietly(latest.data);
+  const { log, streamEpoch, latest } = state;
+  const messages = log.decodeQuietly(latest.data);
   const last = offsetOf(latest.seq, Math.max(0, messages.length - 1));
   const end = endOf(messages);
   const slice = query.after === undefined ? await readBackwards(query, last, state) : await readForwards(query, last, state);
@@ -74,8 +67,9 @@ async function readEntries(query: ChannelQuery, state: HistoryState): Promise<Ch
 type Part = Pick<ChannelSlice, 'entries' | 'isComplete'>;
 
 async function readForwards({ after, limit }: ChannelQuery, last: number, state: HistoryState): Promise<Part> {
-  const { reader, streamEpoch, latest, subject } = state;
-  const { epoch, since } = streamEpoch;
+  const { log, latest } = state;
+  const { subject } = latest;
+  const { epoch, since } = state.streamEpoch;
   const highest = Math.max(last, state.last === undefined ? 0 : offsetOf(state.last));
   const isKnown = after === 'start' || (after?.epoch === epoch && after.offset <= highest);
   const from = isKnown && typeof after === 'object' ? after.offset : lastOffsetOf(since);
@@ -92,7 +86,7 @@ async function readForwards({ after, limit }: ChannelQuery, last: number, state:
   };
   // Often the latest entry is all that is missing.
   const isNext = latest.seq === seq || (latest.previous !== undefined && latest.previous > 0 && latest.previous < seq);
-  const found = isNext ? [latest] : await reader.forwards({ subject, from: first, until: latest.seq }, isEnough);
+  const found = isNext ? [latest] : await log.reader.forwards({ subject, from: first, until: latest.seq }, isEnough);
   if (isNext) isEnough(latest);
   const isComplete = after === 'start' || (isKnown && (await isDirectlyBehind(seq, found[0], state)));
   return { entries: decoded.entries.slice(0, limit), isComplete };
@@ -102,17 +96,18 @@ async function readForwards({ after, limit }: ChannelQuery, last: number, state:
  * Returns whether no entry between a position and the first one that was read can have been
  * removed.
  */
-async function isDirectlyBehind(seq: number, first: StreamEntry | undefined, { opener }: HistoryState): Promise<boolean> {
+async function isDirectlyBehind(seq: number, first: StreamEntry | undefined, { log }: HistoryState): Promise<boolean> {
   // Old entries are removed first: while the one at the position exists, so do all behind it.
   if (first && (first.seq <= seq || (first.previous !== undefined && first.previous > 0)))
     return first.seq <= seq || (first.previous ?? 0) <= seq;
   // The channel was empty when the first one was stored.
-  return (await opener.info()).state.first_seq <= seq + 1;
+  return (await log.stream.info()).state.first_seq <= seq + 1;
 }
 
 async function readBackwards({ before, limit }: ChannelQuery, last: number, state: HistoryState): Promise<Part> {
-  const { reader, streamEpoch, latest, subject } = state;
-  const { epoch, since } = streamEpoch;
+  const { log, latest } = state;
+  const { subject } = latest;
+  const { epoch, since } = state.streamEpoch;
   const highest = Math.max(last, state.last === undefined ? 0 : offsetOf(state.last));
   const isKnown = before?.epoch === epoch && before.offset <= highest + 1;
   if (before && !isKnown) return { entries: [], isComplete: false };
@@ -124,16 +119,17 @@ async function readBackwards({ before, limit }: ChannelQuery, last: number, stat
   const seq = sequenceOf(before?.offset ?? last);
   if (seq >= latest.seq && isEnough(latest)) return { entries: decoded.entries.slice(-limit), isComplete: true };
   const range = { subject, from: since + 1, until: seq >= latest.seq ? (latest.previous ?? latest.seq - 1) : seq };
-  await reader.backwards(range, limit + 1, isEnough);
+  await log.reader.backwards(range, limit + 1, isEnough);
   return { entries: decoded.entries.slice(-limit), isComplete: true };
 }
 
 /** The messages of entries, as they are read. */
-function createDecoded({ context, streamEpoch }: HistoryState) {
+function createDecoded({ log, streamEpoch }: HistoryState) {
   const { epoch } = streamEpoch;
   const entries: ChannelEntry[] = [];
   const messagesOf = ({ seq, data, subject }: StreamEntry, isWanted: (offset: number) => boolean): readonly ChannelEntry[] =>
-    (context.decode(data, subject) ?? [])
+    log
+      .decode(data, subject)
       .map((message, index) => ({ epoch, offset: offsetOf(seq, index), message }))
       .filter(({ offset }) => isWanted(offset));
   return {

@@ -1,5 +1,7 @@
 import {
+  concat,
   defer,
+  EMPTY,
   exhaustMap,
   from,
   ignoreElements,
@@ -17,10 +19,9 @@ import { wallTime } from '../internal/steadyScheduler.js';
 import { retryBackoff } from '../operators/retryBackoff.js';
 import type { ChannelTail } from './channelTail.js';
 import type { ChannelTails } from './channelTails.js';
-import { failed, type NatsContext } from './natsContext.js';
-import type { Epochs, StreamEpoch } from './streamEpochs.js';
-import type { StreamOpener } from './streamOpener.js';
-import type { TailEpoch } from './tailEpoch.js';
+import type { LogContext } from './logContext.js';
+import { failed } from './natsFaults.js';
+import type { StreamEpoch } from './streamEpochs.js';
 
 /**
  * Core NATS may lose a copy of an entry without a trace. The check finds the entries that did not
@@ -37,13 +38,6 @@ export interface StreamCheck {
   readonly lookSoon: () => void;
 }
 
-export interface StreamCheckParts {
-  readonly tails: ChannelTails;
-  readonly epochs: Epochs;
-  readonly epoch: TailEpoch;
-  readonly opener: StreamOpener;
-}
-
 /**
  * The time in which a cluster learns of a new subscription, and within which requests share a
  * check, in ms.
@@ -53,8 +47,8 @@ const SETTLING = 500;
 const IN_TURN = 64;
 const CONCURRENCY = 32;
 
-export function createStreamCheck(context: NatsContext, { tails, epochs, epoch, opener }: StreamCheckParts): StreamCheck {
-  const { connection, checkInterval, report, scheduler, status } = context;
+export function createStreamCheck(log: LogContext, tails: ChannelTails): StreamCheck {
+  const { stream, epochs, connection, checkInterval, report, scheduler, reconnected$, lost$ } = log;
   const looks$ = new Subject<void>();
   const checks$ = new Subject<void>();
   /** The tails that have received all entries, as far as is known. */
@@ -85,10 +79,14 @@ export function createStreamCheck(context: NatsContext, { tails, epochs, epoch, 
     }
     return from(due).pipe(mergeMap(look, CONCURRENCY), ignoreElements());
   };
-  const check = async (): Promise<number> => {
-    const { state, cluster } = await opener.info();
-    const streamEpoch = await epochs.verify();
-    if (epoch.set(streamEpoch.epoch)) tails.fail('another epoch has begun');
+  const read = async () => {
+    const isOther = tails.epoch.check();
+    const { state, cluster } = await stream.info();
+    return { isOther, state, cluster, streamEpoch: await epochs.verify() };
+  };
+  /** Uses what was read, unless a later check has begun. */
+  const apply = ({ isOther, state, cluster, streamEpoch }: Awaited<ReturnType<typeof read>>): Observable<never> => {
+    if (isOther(streamEpoch.epoch)) tails.fail('another epoch has begun');
     const leader = cluster?.leader ?? '';
     // The entries that a new leader has taken over were not copied.
     if (leader !== seen.leader) looked = new WeakSet();
@@ -99,15 +97,15 @@ export function createStreamCheck(context: NatsContext, { tails, epochs, epoch, 
     const left = state.last_seq === seen.last ? seen.left : 2 * tails.all().length;
     const inTurn = Math.min(IN_TURN, left);
     seen = { ...seen, leader, last: state.last_seq, left: left - inTurn };
-    if (isOld(streamEpoch, state, now - seen.markerSeen, context)) await epochs.refresh(streamEpoch);
-    return inTurn;
+    const refresh$ = isOld(streamEpoch, state, now - seen.markerSeen, log) ? defer(() => epochs.refresh(streamEpoch)) : EMPTY;
+    return concat(refresh$.pipe(ignoreElements()), sweep(inTurn));
   };
-  const regular$ = timer(0, checkInterval, scheduler).pipe(exhaustMap(() => defer(check).pipe(mergeMap(sweep))));
+  const regular$ = timer(0, checkInterval, scheduler).pipe(exhaustMap(() => defer(read).pipe(mergeMap(apply))));
   const soon$ = looks$.pipe(
     throttleTime(SETTLING, scheduler, { leading: false, trailing: true }),
     exhaustMap(() => sweep(0)),
   );
-  const reconnected$ = status.reconnected$.pipe(
+  const afterReconnect$ = reconnected$.pipe(
     tap(() => {
       looked = new WeakSet();
       for (const tail of tails.all()) if (!tail.hasBegun()) tail.fail('the connection was lost before the first read');
@@ -130,9 +128,9 @@ export function createStreamCheck(context: NatsContext, { tails, epochs, epoch, 
   return {
     suspect,
     lookSoon: () => looks$.next(),
-    checks$: merge(reconnected$, requested$).pipe(
+    checks$: merge(afterReconnect$, requested$).pipe(
       startWith(undefined),
-      switchMap(() => merge(regular$, soon$, status.lost$).pipe(retrying)),
+      switchMap(() => merge(regular$, soon$, lost$).pipe(retrying)),
       ignoreElements(),
     ),
   };
@@ -146,7 +144,7 @@ function isOld(
   { marker, at }: StreamEpoch,
   { last_seq, messages, bytes }: { readonly last_seq: number; readonly messages: number; readonly bytes: number },
   known: number,
-  { scheduler, maxAge, maxTotalBytes }: NatsContext,
+  { scheduler, maxAge, maxTotalBytes }: LogContext,
 ): boolean {
   // The clock of this system may be behind that of the server.
   const age = Math.max(wallTime(scheduler) - at, known);

@@ -1,8 +1,8 @@
 import { nanoid } from 'nanoid';
 import { firstValueFrom, timer } from 'rxjs';
-import { StoreError } from '../errors.js';
 import type { NatsContext } from './natsContext.js';
-import { codeOf, WRONG_LAST_SEQUENCE } from './natsFaults.js';
+import type { NatsStream } from './natsStream.js';
+import { untilStored } from './retrying.js';
 
 /** An epoch of the stream. */
 export interface StreamEpoch {
@@ -24,7 +24,7 @@ export interface Epochs {
   /** Returns the epoch of the stream. Starts one if there is none. */
   readonly current: () => Promise<StreamEpoch>;
   /** Writes the same marker again, before it is evicted as an old message. */
-  readonly refresh: (streamEpoch: StreamEpoch) => Promise<void>;
+  readonly refresh: (streamEpoch: StreamEpoch) => Promise<unknown>;
   /** Reports an entry that the stream has in an epoch. */
   readonly observe: (seq: number, epoch: string) => void;
   /**
@@ -35,45 +35,37 @@ export interface Epochs {
   readonly verify: () => Promise<StreamEpoch>;
 }
 
-const ATTEMPTS = 5;
 /** The time in which the new leader of a stream finds its last entries, in ms. */
 const SETTLING = 500;
 
-export function createEpochs({ client, manager, stream, subjects, timeout, scheduler }: NatsContext): Epochs {
+/** @param subject The subject of the marker. */
+export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stream: NatsStream, subject: string): Epochs {
   /** The highest sequence number that was seen, and the marker from which on it counts. */
   const seen = { head: 0, epoch: '' };
 
   /** Does nothing if another server has written a marker in the meantime. */
-  const writeMarker = async (text: string, behind: number): Promise<void> => {
-    try {
-      await client.publish(subjects.epoch, text, { timeout, expect: { lastSubjectSequence: behind } });
-    } catch (error) {
-      if (codeOf(error) !== WRONG_LAST_SEQUENCE) throw error;
-    }
-  };
-  const begin = (behind: number): Promise<void> => writeMarker(`${nanoid(10)} 0`, behind);
-  const current = async (): Promise<StreamEpoch> => {
-    const { streams } = await manager();
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const mark = await streams.getMessage(stream, { last_by_subj: subjects.epoch });
+  const writeMarker = (data: string, behind: number): Promise<unknown> => stream.append({ subject, data, behind });
+  const begin = (behind: number): Promise<unknown> => writeMarker(`${nanoid(10)} 0`, behind);
+  const current = (): Promise<StreamEpoch> =>
+    untilStored('the mark of the epoch does not stay', async () => {
+      const mark = await stream.get({ last_by_subj: subject });
       const streamEpoch = mark && parseEpoch(mark.string(), mark.seq, mark.time.getTime());
-      if (streamEpoch) {
-        // Another epoch begins with another numbering.
-        if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
-        return streamEpoch;
+      if (!streamEpoch) {
+        await begin(mark?.seq ?? 0);
+        return undefined;
       }
-      await begin(mark?.seq ?? 0);
-    }
-    throw new StoreError('nats', 'corrupt', new Error('the mark of the epoch does not stay'));
-  };
+      // Another epoch begins with another numbering.
+      if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
+      return streamEpoch;
+    });
   const observe = (seq: number, epoch: string): void => {
     // Another epoch may number its entries anew.
     if (epoch === seen.epoch) seen.head = Math.max(seen.head, seq);
   };
-  const isShort = async (): Promise<boolean> => {
-    // The stream may grow while the answer is under way.
-    const { head, epoch } = seen;
-    const { state } = await (await manager()).streams.info(stream);
+  const isShort = async ({ epoch }: StreamEpoch): Promise<boolean> => {
+    // The stream may grow while the answer is under way. In another epoch, the marker is another.
+    const head = epoch === seen.epoch ? seen.head : 0;
+    const { state } = await stream.info();
     observe(state.last_seq, epoch);
     return state.last_seq < head;
   };
@@ -83,15 +75,13 @@ export function createEpochs({ client, manager, stream, subjects, timeout, sched
     observe,
     async verify() {
       const streamEpoch = await current();
-      if (!(await isShort())) return streamEpoch;
+      if (!(await isShort(streamEpoch))) return streamEpoch;
       await firstValueFrom(timer(SETTLING, scheduler));
-      if (!(await isShort())) return streamEpoch;
+      if (!(await isShort(streamEpoch))) return streamEpoch;
       await begin(streamEpoch.marker);
       return current();
     },
-    async refresh({ epoch, since, marker }) {
-      await writeMarker(`${epoch} ${since}`, marker);
-    },
+    refresh: ({ epoch, since, marker }) => writeMarker(`${epoch} ${since}`, marker),
   };
 }
 

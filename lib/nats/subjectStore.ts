@@ -1,6 +1,5 @@
 import { StoreError } from '../errors.js';
-import { codeOf, WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT } from './natsFaults.js';
-import { patiently, type PatienceParts } from './patiently.js';
+import { retrying, type RetryContext } from './retrying.js';
 import type { SubjectEntry, SubjectStream } from './subjectStream.js';
 
 /**
@@ -27,8 +26,6 @@ export interface SubjectStore {
   trim(name: string, seq: number): void;
 }
 
-/** The code of JetStream for a stream that is full. */
-const STREAM_FULL = 10077;
 /** The maximum number of requests that remove entries at once: they are slow. */
 const MAX_TRIMS = 4;
 
@@ -38,17 +35,29 @@ const MAX_TRIMS = 4;
  */
 export function createSubjectStore(
   stream: SubjectStream,
-  patience: PatienceParts,
+  context: RetryContext,
   makeRoom: () => Promise<boolean> = () => Promise.resolve(false),
 ): SubjectStore {
   let trims = 0;
-  const run = <T>(request: (timeout: number) => Promise<T>): Promise<T> => patiently(patience, request);
+  const run = <T>(request: (timeout: number) => Promise<T>): Promise<T> => retrying(context, request);
+
+  /** Appends an entry in one attempt. Returns `undefined` if another entry is there. */
+  const tryAppend: SubjectStream['append'] = async (name, data, behind, timeout, group) => {
+    const stored = await stream.append(name, data, behind, timeout, group);
+    if (stored !== undefined) return stored;
+    // Others may have followed an earlier attempt whose answer was lost.
+    const there = await stream.read(name, behind + 1);
+    // A leader answers so, too, while it stores an earlier attempt, or has not read all that it
+    // has.
+    if (!there) throw new Error('another append is in progress');
+    return Buffer.compare(there.data, data) === 0 ? there.seq : undefined;
+  };
 
   return {
     last: (name) => run(() => stream.read(name)),
     next: (name, seq) => run(() => stream.read(name, seq)),
     async append(name, data, behind, group) {
-      const append = (): Promise<number | undefined> => run((timeout) => tryAppend(stream, { name, data, behind, group }, timeout));
+      const append = (): Promise<number | undefined> => run((timeout) => tryAppend(name, data, behind, timeout, group));
       try {
         return await append();
       } catch (error) {
@@ -69,45 +78,7 @@ export function createSubjectStore(
   };
 }
 
-interface NewSubjectEntry {
-  readonly name: string;
-  readonly data: Uint8Array;
-  readonly behind: number;
-  readonly group: string | undefined;
-}
-
-/** Appends an entry in one attempt. Returns `undefined` if another entry is there. */
-async function tryAppend(
-  stream: SubjectStream,
-  { name, data, behind, group }: NewSubjectEntry,
-  timeout: number,
-): Promise<number | undefined> {
-  try {
-    return await stream.publish(name, data, behind, timeout, group);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === STREAM_FULL) throw new StoreError('nats', 'quota', error);
-    // An append to the subject is in progress, perhaps an earlier attempt of this one.
-    if (code === WRONG_LAST_SEQUENCE_IN_FLIGHT) throw inProgress(error);
-    if (code !== WRONG_LAST_SEQUENCE) throw error;
-    // Others may have followed an earlier attempt whose answer was lost.
-    const there = await stream.read(name, behind + 1);
-    // A leader answers so, too, while it stores an earlier attempt, or has not read all that it
-    // has.
-    if (!there) throw inProgress(error);
-    return isSame(there.data, data) ? there.seq : undefined;
-  }
-}
-
 const isQuota = (error: unknown): boolean => error instanceof StoreError && error.fault === 'quota';
-
-function inProgress(cause: unknown): Error {
-  return new Error('another append is in progress', { cause });
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return Buffer.compare(one, other) === 0;
-}
 
 /**
  * Returns a name as one token of a subject: other characters than letters, digits, `_` and `-` are

@@ -7,8 +7,12 @@ export interface TailEpoch {
    * a check and returns undefined.
    */
   readonly of: (entry: Pick<StreamEntry, 'epoch'>) => string | undefined;
-  /** Reports the epoch of the stream. Returns whether the entries before belong to another one. */
-  readonly set: (epoch: string) => boolean;
+  /**
+   * Begins a check. Returns a function that takes its result, the epoch of the stream, and returns
+   * whether the entries before belong to another one. Entries that arrive during a check may belong
+   * to a newer epoch than its result.
+   */
+  readonly check: () => (epoch: string) => boolean;
   readonly forget: () => void;
 }
 
@@ -29,10 +33,18 @@ export function createTailEpoch(onDoubt: () => void): TailEpoch {
       onDoubt();
       return undefined;
     },
-    set(epoch) {
-      const isOther = current !== undefined && current !== epoch;
-      [current, outdated, doubted] = [epoch, isOther ? undefined : (doubted ?? outdated), undefined];
-      return isOther;
+    check() {
+      const [known, asked] = [current, doubted];
+      return (epoch) => {
+        if (current !== known && current !== epoch) {
+          onDoubt();
+          return false;
+        }
+        const isOther = known !== undefined && known !== epoch;
+        [current, outdated] = [epoch, isOther ? undefined : (asked ?? outdated)];
+        if (doubted === asked) doubted = undefined;
+        return isOther;
+      };
     },
     forget: () => void (current = outdated = doubted = undefined),
   };

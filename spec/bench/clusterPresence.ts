@@ -3,8 +3,8 @@ import { filter, firstValueFrom, from, of } from 'rxjs';
 import { percentile } from '../../lib/cli/percentiles.js';
 import { channel, connect, hub, memoryLink, type Channel, type Frame, type Presence } from '../../lib/index.js';
 import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
-import { createNatsPresence } from '../../lib/nats/natsPresence.js';
-import { createNodeContext } from '../../lib/nats/nodeContext.js';
+import { createNatsContext } from '../../lib/nats/natsContext.js';
+import { createPresenceNode } from '../../lib/nats/presenceNode.js';
 import { serve } from '../../lib/server/index.js';
 import { pathOf } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
@@ -17,11 +17,11 @@ const CHANGES = 500;
 const IDLE = 10_000;
 
 /** A node with its own connection and hub, and a client that watches the channel. */
-async function startNode(nats: Nats, node: string) {
+async function startNode(nats: Nats) {
   const connection = await nats.connect();
-  const settings = { name: 'rx', node, replicas: 1, storage: 'memory', timeout: 5_000, scheduler: steadyScheduler() } as const;
-  const report = (error: Error): void => console.error(error.message);
-  const rooms = hub({ presence: createNatsPresence(createNodeContext({ ...settings, connection, report })) });
+  const settings = { name: 'rx', replicas: 1, storage: 'memory', timeout: 5_000, scheduler: steadyScheduler() } as const;
+  const onError = (error: Error): void => console.error(error.message);
+  const rooms = hub({ presence: createPresenceNode(createNatsContext({ ...settings, connection, onError })) });
   const dial = () => {
     const [near, far] = memoryLink<Frame>();
     serve(of(far)).subscribe(rooms.serve);
@@ -78,7 +78,7 @@ function cost(name: string, value: number, goal: number, unit: string): Result {
 /** Presence of 3 nodes with 1,000 members each in one channel: a change, idle traffic, a burst of joins, and a node that dies without a word. */
 export async function clusterPresence(): Promise<readonly Result[]> {
   const nats = await startNats(pathOf('nats-server'));
-  const nodes = await Promise.all(['a', 'b', 'c'].map((name) => startNode(nats, name)));
+  const nodes = await Promise.all(Array.from({ length: NODES }, () => startNode(nats)));
   const all = NODES * (MEMBERS + 1);
   const sent = (): number => nodes.reduce((sum, { connection }) => sum + connection.stats().outMsgs, 0);
   const sentBefore = sent();

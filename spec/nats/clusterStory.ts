@@ -1,9 +1,7 @@
 import { VirtualTimeScheduler } from 'rxjs';
 import { StoreError } from '../../lib/errors.js';
 import { asObservable, type MaybePromise } from '../../lib/internal/maybeAsync.js';
-import { WRONG_LAST_SEQUENCE } from '../../lib/nats/natsFaults.js';
 import { createNatsInbox } from '../../lib/nats/natsInbox.js';
-import type { NatsConnection } from '../../lib/nats/natsOptions.js';
 import { createNatsOutboxes } from '../../lib/nats/natsOutbox.js';
 import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
@@ -12,6 +10,7 @@ import { isEarlier } from '../../lib/session/store/isEarlier.js';
 import type { OutboxContents } from '../../lib/session/store/outboxStore.js';
 import { createChance, type Chance } from '../simulation/chance.js';
 import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
+import { retryContext } from '../support/retryContext.js';
 
 /** How often each thing has happened in a story. */
 export interface ClusterTally {
@@ -50,9 +49,8 @@ function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) =
   /** The names whose subjects have an append in progress. */
   const busy = new Set<string>();
   const ofSubject = (name: string) => entries.filter((entry) => entry.name === name);
-  const write = (name: string, data: Uint8Array, behind: number): number => {
-    if (busy.has(name) || (ofSubject(name).at(-1)?.seq ?? 0) !== behind)
-      throw Object.assign(new Error('wrong last sequence'), { code: WRONG_LAST_SEQUENCE, status: 400 });
+  const write = (name: string, data: Uint8Array, behind: number): number | undefined => {
+    if (busy.has(name) || (ofSubject(name).at(-1)?.seq ?? 0) !== behind) return undefined;
     if (keepsOne) entries = entries.filter((entry) => entry.name !== name);
     // Other subjects have entries in between.
     last += hit(0.3) ? 2 : 1;
@@ -64,24 +62,19 @@ function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) =
       await wait(node);
       return from === undefined ? ofSubject(name).at(-1) : ofSubject(name).find(({ seq }) => seq >= from);
     },
-    async publish(name, data, behind) {
+    async append(name, data, behind) {
       await wait(node);
       if (hit(0.08)) {
         // The leader keeps it, and stores it later, if nothing is there by then. Now and then, it says so meanwhile.
         if (hit(0.5)) busy.add(name);
         void wait(node).then(() => {
           busy.delete(name);
-          try {
-            write(name, data, behind);
-            tally.lateWrites++;
-          } catch {
-            // Another one was faster.
-          }
+          if (write(name, data, behind) !== undefined) tally.lateWrites++;
         });
         throw new Error('timeout');
       }
       const seq = write(name, data, behind);
-      if (!hit(0.08)) return seq;
+      if (seq === undefined || !hit(0.08)) return seq;
       tally.lostAnswers++;
       throw new Error('timeout');
     },
@@ -146,14 +139,13 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
   const waiting = createWaiting(chance);
   const streams = [createStream(true, chance, waiting.wait, tally), createStream(false, chance, waiting.wait, tally)] as const;
   const scheduler = new VirtualTimeScheduler();
-  const connection = { isClosed: () => false } as unknown as NatsConnection;
-  const patience = { connection, scheduler, timeout: 15_000 };
+  const context = retryContext(scheduler, 15_000);
   const judge = createJudge();
   const nodes = NODES.map((node) => ({
-    inbox: createNatsInbox(createSubjectStore(streams[0](node), patience)),
+    inbox: createNatsInbox(createSubjectStore(streams[0](node), context)),
     outbox: createNatsOutboxes({
-      context: { ...patience, timeout: 500 },
-      store: createSubjectStore(streams[1](node), patience),
+      context: { ...context, timeout: 500 },
+      store: createSubjectStore(streams[1](node), context),
       limits: { maxMessages: 1_000, maxBytes: 1_000_000 },
     }),
   }));

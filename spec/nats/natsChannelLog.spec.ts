@@ -5,7 +5,7 @@ import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
 import { ChannelEndedError, FrameTooLargeError, OverflowError, type RxwireError } from '../../lib/errors.js';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { offsetOf } from '../../lib/nats/entryOffsets.js';
+import { offsetOf } from '../../lib/nats/streamEntry.js';
 import { natsChannelLog, type NatsChannelLogOptions } from '../../lib/nats/index.js';
 import { asked, channelLogContract, textsOf } from '../support/channelLogContract.js';
 import { describeWith } from '../support/debian.js';

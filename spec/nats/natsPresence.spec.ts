@@ -4,9 +4,9 @@ import { hub } from '../../lib/app/hub/hub.js';
 import type { RxwireError } from '../../lib/errors.js';
 import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
 import { webSocket } from '../../lib/link/webSocket.js';
-import type { NatsConnection } from '../../lib/nats/index.js';
-import { createNatsPresence } from '../../lib/nats/natsPresence.js';
-import { createNodeContext } from '../../lib/nats/nodeContext.js';
+import { natsCluster, type NatsConnection } from '../../lib/nats/index.js';
+import { createNatsContext } from '../../lib/nats/natsContext.js';
+import { createPresenceNode } from '../../lib/nats/presenceNode.js';
 import type { Principal, ServerWire } from '../../lib/server/principal.js';
 import { connect } from '../../lib/wire/connect.js';
 import { describeWith } from '../support/debian.js';
@@ -31,15 +31,15 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
     await nats.close();
   });
 
-  const presenceOf = (connection: NatsConnection, node: string, report: (error: RxwireError) => void) => {
-    const settings = { name: 'rx', node, replicas: 1, storage: 'memory', timeout: 5_000, scheduler: steadyScheduler() } as const;
-    return createNatsPresence(createNodeContext({ ...settings, connection, report }));
+  const presenceOf = (connection: NatsConnection, onError: (error: RxwireError) => void) => {
+    const settings = { name: 'rx', replicas: 1, storage: 'memory', timeout: 5_000, scheduler: steadyScheduler() } as const;
+    return createPresenceNode(createNatsContext({ ...settings, connection, onError }));
   };
   /** A server of its own: a connection to NATS, a hub, and sockets. */
-  async function site(node: string, connection?: NatsConnection) {
+  async function site(connection?: NatsConnection) {
     const nc = connection ?? (await nats.connect());
     const errors: RxwireError[] = [];
-    const presence = presenceOf(nc, node, (error) => errors.push(error));
+    const presence = presenceOf(nc, (error) => errors.push(error));
     const rooms = hub({ presence, identify: (wire) => (wire as ServerWire<Principal>).principal.id });
     const server = await wireServer(rooms.serve, { authenticate: ({ token = '' }) => ({ id: token }) });
     ends.push(() => presence.close(), server.close);
@@ -61,7 +61,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
     eventually(() => expect(members.map((one) => one.states())).toEqual(members.map(() => states)), within);
 
   it('shares the members of all nodes: joins, states, members at two nodes, and leaves', async () => {
-    const [one, two, three] = [await site('a'), await site('b'), await site('c')];
+    const [one, two, three] = [await site(), await site(), await site()];
     const [ada, bob] = [await member(one, 'ada'), await member(two, 'bob')];
     ada.room.updatePresence({ caret: 1 });
     await allSee([ada, bob], { ada: { caret: 1 }, bob: null });
@@ -81,7 +81,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
   });
 
   it('lets a server see the members of all', async () => {
-    const [one, two] = [await site('a'), await site('b')];
+    const [one, two] = [await site(), await site()];
     const seen = record(one.rooms.channel(CHANNEL).presence$);
     const bob = await member(two, 'bob');
     await eventually(() => expect(seen.values.at(-1)?.members).toEqual([{ id: 'bob' }]));
@@ -91,7 +91,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
   });
 
   it('removes the members of a server that says bye at once, and of one that dies within seconds', async () => {
-    const [one, two, three] = [await site('a'), await site('b'), await site('c')];
+    const [one, two, three] = [await site(), await site(), await site()];
     const [ada] = [await member(one, 'ada'), await member(two, 'bob'), await member(three, 'cy')];
     await allSee([ada], { ada: null, bob: null, cy: null });
     two.presence.close();
@@ -101,7 +101,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
   });
 
   it('finds a lost delta by the next heartbeat', async () => {
-    const [one, two] = [await site('a'), await site('b')];
+    const [one, two] = [await site(), await site()];
     const [ada, bob] = [await member(one, 'ada'), await member(two, 'bob')];
     await allSee([ada, bob], { ada: null, bob: null });
     const publish = one.connection.publish.bind(one.connection);
@@ -116,10 +116,10 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
   });
 
   it('keeps its members while it is disconnected, and receives the changes when it returns', async () => {
-    const one = await site('a');
+    const one = await site();
     const proxy = await tcpProxy(one.connection.info?.port ?? 0);
     ends.push(proxy.close);
-    const two = await site('b', await nats.connect({ servers: [`127.0.0.1:${proxy.port}`] }));
+    const two = await site(await nats.connect({ servers: [`127.0.0.1:${proxy.port}`] }));
     const [ada, bob] = [await member(one, 'ada'), await member(two, 'bob')];
     await allSee([ada, bob], { ada: null, bob: null });
     const disconnected = firstValueFrom(from(two.connection.status()).pipe(filter(({ type }) => type === 'disconnect')));
@@ -139,7 +139,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
   });
 
   it('keeps all members while NATS is killed and restarted', async () => {
-    const [one, two] = [await site('a'), await site('b')];
+    const [one, two] = [await site(), await site()];
     const [ada, bob] = [await member(one, 'ada'), await member(two, 'bob')];
     await allSee([ada, bob], { ada: null, bob: null });
     const lost = [one, two].map(({ connection }) =>
@@ -162,7 +162,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
     const sites = await Promise.all(
       urls.map(async (url, index) => {
         const connection = await servers.connect({ servers: [url, ...urls.filter((other) => other !== url)], noRandomize: true });
-        return site(`n${index}`, connection);
+        return site(connection);
       }),
     );
     const members = await Promise.all(sites.map((at, index) => member(at, `m${index}`)));
@@ -175,7 +175,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
   });
 
   it('shows a large channel, of which NATS takes a part at a time', async () => {
-    const [one, two] = [presenceOf(await nats.connect(), 'a', fail), presenceOf(await nats.connect(), 'b', fail)];
+    const [one, two] = [presenceOf(await nats.connect(), fail), presenceOf(await nats.connect(), fail)];
     ends.push(
       () => one.close(),
       () => two.close(),
@@ -187,7 +187,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
 
   it('refuses a connection that does not receive its own messages', async () => {
     const connection = await nats.connect({ noEcho: true });
-    expect(() => presenceOf(connection, 'a', fail)).toThrow(TypeError);
+    expect(() => natsCluster({ connection })).toThrow(TypeError);
   });
 });
 

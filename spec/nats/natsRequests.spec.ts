@@ -3,8 +3,8 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { asyncScheduler, firstValueFrom, NEVER, of, toArray, VirtualTimeScheduler, map, EMPTY, Subject } from 'rxjs';
 import type { ClusterRequests, ForwardedRequest } from '../../lib/link/http/clusterRequests.js';
 import { createFrameWriter, encodeHead, FrameKind } from '../../lib/nats/forwardFrame.js';
+import { createNatsContext, type NatsSettings } from '../../lib/nats/natsContext.js';
 import { createNatsRequests } from '../../lib/nats/natsRequests.js';
-import { createNodeContext, type NodeSettings } from '../../lib/nats/nodeContext.js';
 import { describeWith } from '../support/debian.js';
 import { eventually } from '../support/eventually.js';
 import { forwardingCases } from '../support/forwardingCases.js';
@@ -33,9 +33,9 @@ describeWith('nats-server', 'natsRequests', (program) => {
   });
   afterAll(() => nats.close());
 
-  const requestsOf = (node: string, settings: Partial<NodeSettings> = {}): ClusterRequests =>
+  const requestsOf = (node: string, settings: Partial<NatsSettings> = {}): ClusterRequests =>
     createNatsRequests(
-      createNodeContext({
+      createNatsContext({
         connection: connections.get(node)!,
         name: 'rx',
         node,
@@ -43,7 +43,6 @@ describeWith('nats-server', 'natsRequests', (program) => {
         storage: 'memory',
         timeout: 5_000,
         scheduler: asyncScheduler,
-        report: () => undefined,
         ...settings,
       }),
     );
@@ -145,7 +144,7 @@ describeWith('nats-server', 'natsRequests', (program) => {
     const response = record(requestsOf('b').send('lossy', get));
     await eventually(() => expect(requests).toHaveLength(1));
     const { reply } = requests[0]!;
-    const writer = createFrameWriter(connection, reply);
+    const writer = createFrameWriter({ connection, maxPayload: () => 1_048_576 }, reply);
     writer.write(FrameKind.RESPONSE, encodeHead({ status: 200, headers: {}, size: 3 }));
     // The third frame arrives in place of the second.
     const third = new Uint8Array([FrameKind.RESPONSE_BODY, 0, 0, 0, 2, 1, 2, 3]);
@@ -166,7 +165,7 @@ describeWith('nats-server', 'natsRequests', (program) => {
     const wanted = firstValueFrom(wanted$);
     const subscription = connection.subscribe(reply, { callback: () => wanted$.next() });
     stopping.push(() => subscription.unsubscribe());
-    const writer = createFrameWriter(connection, 'rx.node.a.requests', reply);
+    const writer = createFrameWriter({ connection, maxPayload: () => 1_048_576 }, 'rx.node.a.requests', reply);
     writer.write(FrameKind.REQUEST, encodeHead({ method: 'POST', url: '/wire', headers: {} }));
     await wanted;
     connection.publish('rx.node.a.requests', new Uint8Array([FrameKind.BODY, 0, 0, 0, 2, 1]), { reply });

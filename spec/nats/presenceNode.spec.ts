@@ -9,6 +9,8 @@ import { fakeSubjects } from '../support/fakeSubjects.js';
 import { seeded } from '../support/seeded.js';
 
 const CHANNEL = 'room.1';
+/** The subjects of the heartbeats, of the first node, and of the changes of the channel. */
+const [NODES, FIRST, CHANGES] = ['rx.presence.nodes', 'rx.presence.to.n1', 'rx.presence.channel.room=1'];
 
 /** What a hub does with a channel. */
 function follow(scheduler: VirtualTimeScheduler, presence: ClusterPresence, name = CHANNEL) {
@@ -51,17 +53,10 @@ function cluster(delay?: () => number) {
   const scheduler = new VirtualTimeScheduler();
   const bus = fakeSubjects(scheduler, delay);
   const errors: RxwireError[] = [];
-  const subjects = { nodes: 'nodes', to: (node: string) => `to.${node}`, channel: (name: string) => `channel.${name}` };
   let count = 0;
   const node = (maxPayload?: number) => {
-    const options = {
-      node: `n${++count}`,
-      core: bus.connect(maxPayload),
-      subjects,
-      scheduler,
-      report: (error: RxwireError) => errors.push(error),
-    };
-    return createPresenceNode(options);
+    const context = { ...bus.connect(maxPayload), name: 'rx', scheduler, report: (error: RxwireError) => errors.push(error) };
+    return createPresenceNode(context, `n${++count}`);
   };
   const pass = (time: number): void => {
     scheduler.maxFrames = scheduler.now() + time;
@@ -226,7 +221,7 @@ describe('presence of the nodes of a cluster', () => {
     bus.sent = [];
     a.enter('ada');
     pass(100);
-    expect(bus.sent.map(({ from, subject }) => [from, subject])).toEqual([[0, `channel.${CHANNEL}`]]);
+    expect(bus.sent.map(({ from, subject }) => [from, subject])).toEqual([[0, CHANGES]]);
     const b = follow(scheduler, second);
     pass(100);
     expect([b.ids(), elsewhere.ids()]).toEqual([['ada'], []]);
@@ -425,16 +420,16 @@ describe('presence of the nodes of a cluster', () => {
     const stranger = bus.connect();
     const eve = { id: 'eve', clock: 0, by: '' };
     const delta = { kind: 'delta', node: 'x', after: 1, version: 2, set: [eve], left: [] } as const;
-    stranger.publish('nodes', encodeNodeMessage({ kind: 'heartbeat', node: 'x', version: 1, since: 0, channels: [] }));
+    stranger.publish(NODES, encodeNodeMessage({ kind: 'heartbeat', node: 'x', version: 1, since: 0, channels: [] }));
     const part = { channel: CHANNEL, isFirst: true, isLast: true, members: [{ ...eve, id: 'adam' }] };
-    stranger.publish('to.n1', encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
-    stranger.publish(`channel.${CHANNEL}`, encodeNodeMessage(delta));
-    stranger.publish(`channel.${CHANNEL}`, encodeNodeMessage({ ...delta, version: 3, set: [], left: ['adam'] }));
-    stranger.publish(`channel.${CHANNEL}`, encodeNodeMessage({ ...delta, set: [], left: ['eve'] }));
-    stranger.publish('to.n1', encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
+    stranger.publish(FIRST, encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
+    stranger.publish(CHANGES, encodeNodeMessage(delta));
+    stranger.publish(CHANGES, encodeNodeMessage({ ...delta, version: 3, set: [], left: ['adam'] }));
+    stranger.publish(CHANGES, encodeNodeMessage({ ...delta, set: [], left: ['eve'] }));
+    stranger.publish(FIRST, encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
     pass(10);
     expect(a.ids()).toEqual(['eve']);
-    stranger.publish(`channel.${CHANNEL}`, encodeNodeMessage({ ...delta, after: 0, version: 7, set: [{ ...eve, id: 'seth' }] }));
+    stranger.publish(CHANGES, encodeNodeMessage({ ...delta, after: 0, version: 7, set: [{ ...eve, id: 'seth' }] }));
     pass(10);
     expect(a.ids()).toEqual(['seth']);
   });
@@ -446,24 +441,24 @@ describe('presence of the nodes of a cluster', () => {
     const heartbeat = { kind: 'heartbeat', node: 'x', version: 1, since: 0, channels: [] } as const;
     const member = { id: 'eve', clock: 0, by: '' };
     const bad: readonly [string, unknown][] = [
-      ['nodes', { ...heartbeat, version: -2 }],
-      ['nodes', { ...heartbeat, channels: [['no name!', 1]] }],
-      ['nodes', { ...heartbeat, kind: 'future' }],
-      ['nodes', { ...heartbeat, node: 'no name!' }],
-      [`channel.${CHANNEL}`, { kind: 'delta', node: 'x', after: 0, version: 1, set: [{ ...member, clock: NaN }], left: [] }],
-      [`channel.${CHANNEL}`, { kind: 'delta', node: 'x', after: 0, version: 1, set: {}, left: [] }],
-      ['to.n1', { kind: 'snapshot', node: 'x', version: 1, parts: [null] }],
-      ['to.n1', { kind: 'ask', node: 'x', channels: [[CHANNEL]] }],
+      [NODES, { ...heartbeat, version: -2 }],
+      [NODES, { ...heartbeat, channels: [['no name!', 1]] }],
+      [NODES, { ...heartbeat, kind: 'future' }],
+      [NODES, { ...heartbeat, node: 'no name!' }],
+      [CHANGES, { kind: 'delta', node: 'x', after: 0, version: 1, set: [{ ...member, clock: NaN }], left: [] }],
+      [CHANGES, { kind: 'delta', node: 'x', after: 0, version: 1, set: {}, left: [] }],
+      [FIRST, { kind: 'snapshot', node: 'x', version: 1, parts: [null] }],
+      [FIRST, { kind: 'ask', node: 'x', channels: [[CHANNEL]] }],
     ];
     for (const [subject, message] of bad) stranger.publish(subject, encodeNodeMessage(message as NodeMessage));
-    stranger.publish('nodes', new Uint8Array([0xc1, 1, 2]));
-    stranger.publish('nodes', new Uint8Array());
+    stranger.publish(NODES, new Uint8Array([0xc1, 1, 2]));
+    stranger.publish(NODES, new Uint8Array());
     pass(10);
     expect(errors).toHaveLength(bad.length + 2);
     for (const error of errors) expect(error).toMatchObject({ code: 'ERR_STORE', store: 'nats', fault: 'corrupt' });
-    stranger.publish('nodes', encodeNodeMessage(heartbeat));
+    stranger.publish(NODES, encodeNodeMessage(heartbeat));
     const part = { channel: CHANNEL, isFirst: true, isLast: true, members: [member] };
-    stranger.publish('to.n1', encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
+    stranger.publish(FIRST, encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
     pass(10);
     expect(a.ids()).toEqual(['eve']);
     expect(scheduler.now()).toBe(20);
@@ -474,7 +469,7 @@ describe('presence of the nodes of a cluster', () => {
     const a = room();
     const stranger = bus.connect(2 ** 30);
     const heartbeat = { kind: 'heartbeat', version: 1, since: 0, channels: [] } as const;
-    for (let index = 0; index <= 1_000; index++) stranger.publish('nodes', encodeNodeMessage({ ...heartbeat, node: `x${index}` }));
+    for (let index = 0; index <= 1_000; index++) stranger.publish(NODES, encodeNodeMessage({ ...heartbeat, node: `x${index}` }));
     pass(10);
     expect(errors).toHaveLength(1);
     const part = (index: number, size = 20_000) => ({
@@ -484,13 +479,13 @@ describe('presence of the nodes of a cluster', () => {
       members: Array.from({ length: size }, (_, at) => ({ id: `m${index}.${at}`, clock: 0, by: '' })),
     });
     const snapshot = { kind: 'snapshot', node: 'x7', version: 1 } as const;
-    for (let index = 0; index < 6; index++) stranger.publish('to.n1', encodeNodeMessage({ ...snapshot, parts: [part(index)] }));
+    for (let index = 0; index < 6; index++) stranger.publish(FIRST, encodeNodeMessage({ ...snapshot, parts: [part(index)] }));
     pass(10);
     expect([a.ids(), errors.length]).toEqual([[], 2]);
     bus.sent = [];
     pass(3_000);
-    const asked = bus.sent.filter(({ subject }) => subject.startsWith('to.x')).map(({ subject }) => subject);
-    expect([asked.includes('to.x8'), asked.includes('to.x7')]).toEqual([true, false]);
+    const asked = bus.sent.filter(({ subject }) => subject.startsWith('rx.presence.to.x')).map(({ subject }) => subject);
+    expect([asked.includes('rx.presence.to.x8'), asked.includes('rx.presence.to.x7')]).toEqual([true, false]);
   });
 
   it('ends with the same members and states at all nodes, whatever was lost on the way (300 seeds)', () => {

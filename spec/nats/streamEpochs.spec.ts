@@ -1,10 +1,11 @@
 import { firstValueFrom } from 'rxjs';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
+import { createLogContext } from '../../lib/nats/logContext.js';
 import { createNatsContext } from '../../lib/nats/natsContext.js';
 import { createEpochs, parseEpoch } from '../../lib/nats/streamEpochs.js';
 import { natsChannelLog } from '../../lib/nats/index.js';
-import { natsSettingsOf } from '../../lib/nats/natsOptions.js';
-import { createStreamOpener } from '../../lib/nats/streamOpener.js';
+import { logSettingsOf } from '../../lib/nats/natsOptions.js';
+import type { NatsStream } from '../../lib/nats/natsStream.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
 
@@ -25,14 +26,13 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
   });
 
   const epochsOf = async (stream: string) => {
-    const context = createNatsContext(natsSettingsOf({ connection: await nats.connect(), stream }));
-    await createStreamOpener(context).info();
-    return { context, epochs: createEpochs(context) };
+    const log = createLogContext(createNatsContext(logSettingsOf({ connection: await nats.connect(), stream })));
+    return { log, epochs: log.epochs };
   };
 
   it('is another one when the stream has lost its end; and one server says so', async () => {
-    const { context, epochs } = await epochsOf('short');
-    const other = createEpochs(context);
+    const { log, epochs } = await epochsOf('short');
+    const other = createEpochs(log, log.stream, log.subjects.epoch);
     const before = await epochs.current();
     await other.current();
     expect((await epochs.verify()).epoch).toBe(before.epoch);
@@ -47,35 +47,31 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
   });
 
   it('is the same while a new leader finds the last entries of the stream', async () => {
-    const { context, epochs } = await epochsOf('late');
+    const { log, epochs } = await epochsOf('late');
     const before = await epochs.current();
     epochs.observe(before.marker + 1, before.epoch);
     const verified = epochs.verify();
-    await context.client.publish(context.subjects.of('a'), '');
+    await log.client.publish(log.subjects.of('a'), '');
     expect((await verified).epoch).toBe(before.epoch);
   });
 
   it('is the same while the stream grows during each request for its end', async () => {
-    const { context } = await epochsOf('busy');
-    const manager: typeof context.manager = async (limit) => {
-      const real = await context.manager(limit);
-      const info: typeof real.streams.info = async (...args) => {
-        const answer = await real.streams.info(...args);
-        // This server appends while the answer is under way.
-        epochs.observe((await context.client.publish(context.subjects.of('a'), 'x')).seq, before.epoch);
-        return answer;
-      };
-      return { ...real, streams: Object.assign(Object.create(real.streams) as typeof real.streams, { info }) };
+    const { log } = await epochsOf('busy');
+    const info: NatsStream['info'] = async (query) => {
+      const answer = await log.stream.info(query);
+      // This server appends while the answer is under way.
+      epochs.observe((await log.client.publish(log.subjects.of('a'), 'x')).seq, before.epoch);
+      return answer;
     };
-    const epochs = createEpochs({ ...context, manager });
+    const epochs = createEpochs(log, { ...log.stream, info }, log.subjects.epoch);
     const before = await epochs.current();
     expect((await epochs.verify()).epoch).toBe(before.epoch);
   });
 
   it('starts again when its mark was overwritten', async () => {
-    const { context, epochs } = await epochsOf('broken');
+    const { log, epochs } = await epochsOf('broken');
     const before = await epochs.current();
-    await context.client.publish(context.subjects.epoch, 'nonsense');
+    await log.client.publish(log.subjects.epoch, 'nonsense');
     expect((await epochs.current()).epoch).not.toBe(before.epoch);
   });
 });

@@ -1,35 +1,33 @@
 import { VirtualTimeScheduler } from 'rxjs';
+import { StoreError } from '../../lib/errors.js';
 import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
-import { WRONG_LAST_SEQUENCE } from '../../lib/nats/natsFaults.js';
-import type { NatsConnection } from '../../lib/nats/natsOptions.js';
 import { createNatsOutboxes } from '../../lib/nats/natsOutbox.js';
-import { createOldEntries } from '../../lib/nats/oldEntries.js';
+import { createOldEntries } from '../../lib/nats/natsOutboxWriter.js';
 import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
 import { batch, ready } from '../support/outboxCases.js';
 import { ownerOf } from '../support/outboxOwner.js';
+import { retryContext } from '../support/retryContext.js';
 
-const wrong = Object.assign(new Error('wrong last sequence'), { code: WRONG_LAST_SEQUENCE, status: 400 });
-const patience = {
-  connection: { isClosed: () => false } as unknown as NatsConnection,
-  scheduler: steadyScheduler(),
-  timeout: 1_000,
-};
+const context = retryContext(steadyScheduler(), 1_000);
 
-/** A stream in memory, of which some answers are other ones: `answers` are called for the publishes, one after the other. */
-function streamWith(...answers: ((write: () => number) => number)[]) {
+/** Stores an entry; undefined if another one is there. */
+type Write = () => number | undefined;
+
+/** A stream in memory, of which some answers are other ones: `answers` are called for the appends, one after the other. */
+function streamWith(...answers: ((write: Write) => ReturnType<Write>)[]) {
   const entries: SubjectEntry[] = [];
-  let published = 0;
+  let appended = 0;
   const stream: SubjectStream = {
     read: (_, from) => Promise.resolve(from === undefined ? entries.at(-1) : entries.find(({ seq }) => seq >= from)),
-    async publish(_, data, behind) {
+    async append(_, data, behind) {
       await Promise.resolve();
-      const write = (): number => {
-        if ((entries.at(-1)?.seq ?? 0) !== behind) throw wrong;
+      const write: Write = () => {
+        if ((entries.at(-1)?.seq ?? 0) !== behind) return undefined;
         entries.push({ seq: behind + 1, data: Uint8Array.from(data) });
         return behind + 1;
       };
-      return (answers[published++] ?? ((store) => store()))(write);
+      return (answers[appended++] ?? ((store) => store()))(write);
     },
     purge: (_, seq) =>
       Promise.resolve(
@@ -46,7 +44,7 @@ function streamWith(...answers: ((write: () => number) => number)[]) {
 const fail = (error: Error): never => {
   throw error;
 };
-const lostAnswer = (write: () => number): never => {
+const lostAnswer = (write: Write): never => {
   write();
   return fail(new Error('timeout'));
 };
@@ -59,24 +57,24 @@ describe('an append of a cluster', () => {
       entries.push({ seq: 2, data: bytes('of another owner') });
       return fail(new Error('timeout'));
     });
-    expect(await createSubjectStore(stream, patience).append('a', bytes('mine'), 0)).toBe(1);
+    expect(await createSubjectStore(stream, context).append('a', bytes('mine'), 0)).toBe(1);
   });
 
   it('returns nothing when another owner was faster', async () => {
     const { stream, entries } = streamWith();
     entries.push({ seq: 1, data: bytes('of another owner') });
-    expect(await createSubjectStore(stream, patience).append('a', bytes('mine'), 0)).toBeUndefined();
+    expect(await createSubjectStore(stream, context).append('a', bytes('mine'), 0)).toBeUndefined();
   });
 
   it('waits while the leader says that the sequence is wrong, and has nothing behind it', async () => {
-    const busy = (): never => fail(wrong);
+    const busy = (): undefined => undefined;
     const { stream } = streamWith(busy, busy);
-    expect(await createSubjectStore(stream, patience).append('a', bytes('mine'), 0)).toBe(1);
+    expect(await createSubjectStore(stream, context).append('a', bytes('mine'), 0)).toBe(1);
   });
 
   it('fails with quota when the stream is full, at once', async () => {
-    const { stream } = streamWith(() => fail(Object.assign(new Error('maximum bytes exceeded'), { code: 10077, status: 400 })));
-    const append = createSubjectStore(stream, patience).append('a', bytes('mine'), 0);
+    const { stream } = streamWith(() => fail(new StoreError('nats', 'quota')));
+    const append = createSubjectStore(stream, context).append('a', bytes('mine'), 0);
     await expect(append).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'quota' });
   });
 });
@@ -84,7 +82,7 @@ describe('an append of a cluster', () => {
 it('removes nothing in front of the first entry: NATS would remove all of the subject', () => {
   const purged: number[] = [];
   const { stream } = streamWith();
-  const store = createSubjectStore({ ...stream, purge: (_, seq) => Promise.resolve(purged.push(seq)) }, patience);
+  const store = createSubjectStore({ ...stream, purge: (_, seq) => Promise.resolve(purged.push(seq)) }, context);
   for (const seq of [0, 1, 2]) store.trim('a', seq);
   expect(purged).toEqual([2]);
 });
@@ -93,8 +91,8 @@ it('an owner whose answer was lost finds its entry, though the next owner has cl
   const { stream } = streamWith((write) => write(), lostAnswer);
   const limits = { maxMessages: 100, maxBytes: 100_000 };
   const open = (timeout: number) => {
-    const slow: SubjectStream = { ...stream, publish: (...args) => stream.publish(...args) };
-    return ownerOf(createNatsOutboxes({ context: patience, store: createSubjectStore(slow, { ...patience, timeout }), limits })('p'));
+    const slow: SubjectStream = { ...stream, append: (...args) => stream.append(...args) };
+    return ownerOf(createNatsOutboxes({ context, store: createSubjectStore(slow, { ...context, timeout }), limits })('p'));
   };
   const [first, next] = [open(1_000), open(1_000)];
   await ready(first.open());

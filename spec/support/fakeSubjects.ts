@@ -1,5 +1,7 @@
 import { Subject, type VirtualTimeScheduler } from 'rxjs';
-import type { CoreSubjects } from '../../lib/nats/presenceState.js';
+import type { NatsConnection } from '../../lib/nats/index.js';
+import type { NatsMessage } from '../../lib/nats/natsContext.js';
+import type { PresenceContext } from '../../lib/nats/presenceWriter.js';
 
 /** The messages of a node: `isLost` may drop one on the way to another. */
 export interface Sent {
@@ -16,29 +18,33 @@ export function fakeSubjects(scheduler: VirtualTimeScheduler, delay: () => numbe
     sent: [] as Omit<Sent, 'to'>[],
     isLost: (() => false) as (sent: Sent) => boolean,
     /** The connection of another node. */
-    connect(maxPayload = 1_048_576): CoreSubjects {
+    connect(maxPayload = 1_048_576) {
       const from = nodes.length;
       const self = { handlers: new Map<string, Set<(data: Uint8Array) => void>>(), isUp: true, up$: new Subject<void>(), ready: 0 };
       nodes.push(self);
+      const publish = (subject: string, data: Uint8Array): void => {
+        if (!self.isUp) throw new Error('there is no connection');
+        if (data.length > maxPayload) throw new Error('max_payload');
+        bus.sent.push({ from, subject, data });
+        self.ready = Math.max(self.ready, scheduler.now() + delay());
+        nodes.forEach((node, to) => {
+          if (bus.isLost({ from, to, subject, data })) return;
+          const deliver = (): void => {
+            if (node.isUp) for (const next of [...(node.handlers.get(subject) ?? [])]) next(data);
+          };
+          scheduler.schedule(deliver, self.ready - scheduler.now());
+        });
+      };
+      const listen: PresenceContext['listen'] = (subject, next) => {
+        const handlers = self.handlers.get(subject) ?? new Set();
+        const take = (data: Uint8Array): void => next({ subject, data } as NatsMessage);
+        self.handlers.set(subject, handlers.add(take));
+        return { unsubscribe: () => void handlers.delete(take) };
+      };
       return {
-        publish(subject, data) {
-          if (!self.isUp) throw new Error('there is no connection');
-          if (data.length > maxPayload) throw new Error('max_payload');
-          bus.sent.push({ from, subject, data });
-          self.ready = Math.max(self.ready, scheduler.now() + delay());
-          nodes.forEach((node, to) => {
-            if (bus.isLost({ from, to, subject, data })) return;
-            const deliver = (): void => {
-              if (node.isUp) for (const next of [...(node.handlers.get(subject) ?? [])]) next(data);
-            };
-            scheduler.schedule(deliver, self.ready - scheduler.now());
-          });
-        },
-        subscribe(subject, next) {
-          const handlers = self.handlers.get(subject) ?? new Set();
-          self.handlers.set(subject, handlers.add(next));
-          return { unsubscribe: () => void handlers.delete(next) };
-        },
+        publish,
+        connection: { publish } as unknown as NatsConnection,
+        listen,
         isConnected: () => self.isUp,
         reconnected$: self.up$,
         maxPayload: () => maxPayload,
