@@ -160,7 +160,7 @@ describeWith('nats-server', 'presence of several servers by NATS', (program) => 
     ends.push(servers.close);
     const urls = servers.urls();
     const sites = await Promise.all(
-      urls.map(async (url, index) => {
+      urls.map(async (url) => {
         const connection = await servers.connect({ servers: [url, ...urls.filter((other) => other !== url)], noRandomize: true });
         return site(connection);
       }),
