@@ -93,8 +93,7 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
   const waiting = (): readonly AppendJob[] => queue.values(0, Math.min(queue.size, maxMessages)).filter(({ isSettled }) => !isSettled);
   const load = async (): Promise<ChannelHead> => {
     const { head, read } = await heads.load(subject);
-    const offsets = new Map(read.map(({ id, offset }) => [id, offset]));
-    for (const job of waiting()) settleStored(job, head.epoch, offsets.get(job.id));
+    for (const job of waiting()) settleStored(job, head.epoch, read.get(job.id));
     return head;
   };
   let head = heads.get(subject);

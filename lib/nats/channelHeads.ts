@@ -2,7 +2,6 @@ import { firstValueFrom } from 'rxjs';
 import { repeatKeyOf } from '../app/hub/publisherMark.js';
 import { createRecentOffsets, type RecentOffsets } from '../internal/recentOffsets.js';
 import type { Message } from '../message/types.js';
-import type { EntryReader } from './entryReader.js';
 import { endOf, type LogContext } from './logContext.js';
 import { createSharedReads } from './sharedReads.js';
 import { offsetOf, type StreamEntry } from './streamEntry.js';
@@ -23,25 +22,12 @@ export interface ChannelHead {
   readonly ids: RecentOffsets;
 }
 
-export interface LoadedHead {
-  readonly head: ChannelHead;
-  /** The messages that were read. */
-  readonly read: readonly { readonly id: string; readonly offset: number }[];
-}
+export type ChannelHeads = ReturnType<typeof createChannelHeads>;
 
-/**
- * The heads of the channels to which this server appends. Another server may have appended since:
- * JetStream stores an entry only directly behind the head.
- */
-export interface ChannelHeads {
-  readonly get: (subject: string) => ChannelHead | undefined;
-  /**
-   * Reads from the leader of the stream what was appended to a channel since it was known; at
-   * first, its recent messages.
-   */
-  readonly load: (subject: string) => Promise<LoadedHead>;
-  /** Reports an entry of any server. Does nothing if it does not directly follow the known head. */
-  readonly observe: (entry: Pick<StreamEntry, 'subject' | 'seq' | 'previous'>, messages: readonly Message[]) => void;
+interface LoadedHead {
+  readonly head: ChannelHead;
+  /** The offsets of the messages that were read, by their ids. */
+  readonly read: ReadonlyMap<string, number>;
 }
 
 /** The maximum number of channels. Another one costs a read of its recent messages. */
@@ -58,7 +44,11 @@ const MAX_BYTES = 16_777_216;
 /** The maximum number of channels that are read at once. */
 const MAX_READS = 32;
 
-export function createChannelHeads(log: LogContext): ChannelHeads {
+/**
+ * The heads of the channels to which this server appends. Another server may have appended since:
+ * JetStream stores an entry only directly behind the head.
+ */
+export function createChannelHeads(log: LogContext) {
   const { reader, epochs, dedupeWindow, decodeQuietly, maxPending, scheduler } = log;
   const known = new Map<string, ChannelHead>();
   const loads = createSharedReads<LoadedHead>(MAX_READS, maxPending + MAX_READS);
@@ -71,12 +61,8 @@ export function createChannelHeads(log: LogContext): ChannelHeads {
     epochs.observe(head.seq, head.epoch);
     return head;
   };
-  const add = (head: ChannelHead, { seq }: Pick<StreamEntry, 'seq'>, messages: readonly Message[]): LoadedHead['read'] =>
-    messages.map((message, index) => {
-      const [id, offset] = [repeatKeyOf(message), offsetOf(seq, index)];
-      head.ids.add(id, offset);
-      return { id, offset };
-    });
+  const offsetsOf = (seq: number, messages: readonly Message[]) =>
+    messages.map((message, index) => [repeatKeyOf(message), offsetOf(seq, index)] as const);
 
   const load = async (subject: string): Promise<LoadedHead> => {
     const before = known.get(subject);
@@ -98,36 +84,30 @@ export function createChannelHeads(log: LogContext): ChannelHeads {
       // A tail has reported more entries meanwhile.
       return now && now !== before && now.epoch === epoch && now.seq > seq ? now : set(subject, head);
     };
-    if (!isThere || (isKnown && before.seq >= latest.seq)) return { head: setRead(), read: [] };
-    const range = { subject, from: isKnown ? before.seq + 1 : since + 1, until: latest.seq, maxBytes: MAX_BYTES };
+    if (!isThere || (isKnown && before.seq >= latest.seq)) return { head: setRead(), read: new Map() };
+    const range = { subject, until: latest.seq };
+    const isOld = ({ at }: StreamEntry): boolean => at < latest.at - dedupeWindow;
     const entries = isKnown
-      ? await readAll(reader, range)
-      : await reader.backwards(range, MAX_ENTRIES, ({ at }) => at < latest.at - dedupeWindow);
-    const read = entries.flatMap((entry) => add(head, entry, decodeQuietly(entry.data)));
+      ? await reader.forwards({ ...range, from: before.seq + 1, maxBytes: Infinity }, () => false)
+      : await reader.backwards({ ...range, from: since + 1, maxBytes: MAX_BYTES }, MAX_ENTRIES, isOld);
+    const read = new Map(entries.flatMap((entry) => offsetsOf(entry.seq, decodeQuietly(entry.data))));
+    for (const [id, offset] of read) ids.add(id, offset);
     return { head: setRead(), read };
   };
 
   return {
-    get: (subject) => known.get(subject),
-    load: (subject) => firstValueFrom(loads(subject, () => load(subject))),
-    observe(entry, messages) {
-      const head = known.get(entry.subject);
-      if (!head || entry.previous !== head.previous || entry.seq <= head.seq) return;
-      add(head, entry, messages);
-      set(entry.subject, { ...head, seq: entry.seq, previous: entry.seq, end: endOf(messages) });
+    get: (subject: string) => known.get(subject),
+    /**
+     * Reads from the leader of the stream what was appended to a channel since it was known; at
+     * first, its recent messages.
+     */
+    load: (subject: string) => firstValueFrom(loads(subject, () => load(subject))),
+    /** Reports an entry of any server. Does nothing if it does not directly follow the known head. */
+    observe({ subject, seq, previous }: Pick<StreamEntry, 'subject' | 'seq' | 'previous'>, messages: readonly Message[]): void {
+      const head = known.get(subject);
+      if (!head || previous !== head.previous || seq <= head.seq) return;
+      for (const [id, offset] of offsetsOf(seq, messages)) head.ids.add(id, offset);
+      set(subject, { ...head, seq, previous: seq, end: endOf(messages) });
     },
   };
-}
-
-/** Reads all entries of a range, which may take several parts. */
-async function readAll(reader: EntryReader, { from, ...range }: Parameters<EntryReader['forwards']>[0]): Promise<readonly StreamEntry[]> {
-  const found: StreamEntry[] = [];
-  for (let place = from; place <= range.until;) {
-    const entries = await reader.forwards({ ...range, from: place }, () => false);
-    found.push(...entries);
-    const last = entries.at(-1);
-    if (!last) break;
-    place = last.seq + 1;
-  }
-  return found;
 }

@@ -1,43 +1,21 @@
-import { firstValueFrom, Subject, timer } from 'rxjs';
+import { firstValueFrom, Subject, Subscription, timer } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../app/hub/channelLog.js';
 import { StoreError } from '../errors.js';
-import type { Message } from '../message/types.js';
+import type { ChannelHeads } from './channelHeads.js';
 import type { LogContext } from './logContext.js';
+import { failed } from './natsFaults.js';
 import { retrying } from './retrying.js';
-import { offsetOf, type StreamEntry } from './streamEntry.js';
+import { offsetOf, republishedEntry, type StreamEntry } from './streamEntry.js';
+import type { TailEpoch } from './tailEpoch.js';
 
-export interface ChannelTailOptions {
-  readonly subject: string;
-  readonly decode: (entry: StreamEntry) => readonly Message[];
-  /** Returns the epoch of the messages of an entry; undefined if it is not known yet. */
-  readonly epochOf: (entry: StreamEntry) => string | undefined;
-  /** Called when the tail cannot continue. */
-  readonly onFailed: (error: unknown) => void;
+export interface TailParts {
+  readonly heads: ChannelHeads;
+  readonly epoch: TailEpoch;
+  /** Called when the tail is closed. */
+  readonly onClose: () => void;
 }
 
-/**
- * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
- * the tail, with the number of the previous entry. When the previous entry is missing, the tail
- * reads the missed entries from the stream.
- */
-export interface ChannelTail {
-  readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
-  /** Takes a copy of an entry. */
-  readonly take: (entry: StreamEntry) => void;
-  /**
-   * Reports the last entry of the channel that a reader has read: entries behind it must arrive.
-   * `isEmpty`: there is none up to that number.
-   */
-  readonly begin: (seq: number, isEmpty: boolean) => void;
-  /** Looks for entries in the stream that were not copied to the tail. Rejects if that fails. */
-  readonly look: () => Promise<void>;
-  /** Returns whether no copy has arrived since the last call. */
-  readonly wasIdle: () => boolean;
-  /** Ends the tail: messages may be missing. */
-  readonly fail: (reason: string) => void;
-  /** Whether the tail knows which entries it must have received. */
-  readonly hasBegun: () => boolean;
-}
+export type ChannelTail = ReturnType<typeof createChannelTail>;
 
 /**
  * The number of reads that may miss an entry which was copied already: a former leader may answer.
@@ -50,19 +28,28 @@ const MAX_COPIES = 64;
 /** The time in which a copy arrives that is on its way, in ms. */
 const SETTLING = 250;
 
-export function createChannelTail(log: LogContext, options: ChannelTailOptions): ChannelTail {
-  const { subject, onFailed } = options;
-  const { reader, scheduler } = log;
+/**
+ * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
+ * the tail, with the number of the previous entry. When the previous entry is missing, the tail
+ * reads the missed entries from the stream.
+ */
+export function createChannelTail(log: LogContext, channel: string, parts: TailParts) {
+  const { reader, scheduler, subjects, listen, decode } = log;
+  const subject = subjects.of(channel);
   const entries$ = new Subject<ChannelEntry | ChannelBroadcast>();
-  const place = createTailPlace(options, entries$);
+  const place = createTailPlace(log, parts, entries$);
   const { isKnown, isBehind, isHole, emit } = place;
+  const listening = new Subscription(parts.onClose);
   let reading: Promise<void> | undefined;
   /** The copies that arrived while the stream was read, and whether there were more. */
   let copies: StreamEntry[] = [];
   let isOverfull = false;
   let isIdle = true;
 
-  const fail = (reason: string): void => onFailed(new StoreError('nats', 'evicted', new Error(reason)));
+  const fail = (reason: unknown): void => {
+    listening.unsubscribe();
+    entries$.error(typeof reason === 'string' ? new StoreError('nats', 'evicted', new Error(reason)) : failed(reason));
+  };
   /**
    * Emits the copies that arrived in the meantime, up to the first gap. Returns whether there is no
    * gap.
@@ -89,14 +76,9 @@ export function createChannelTail(log: LogContext, options: ChannelTailOptions):
       if (isWhole && hasCopies) return;
       const entry = await retrying(log, () => reader.next(subject, place.next() ?? 1));
       if (!entry && isWhole && copies.length === 0) return;
-      if (!entry) {
-        attempt++;
-      } else if (isHole(entry)) {
-        fail('messages were removed before they were read');
-        return;
-      } else if (!isKnown(entry) && !emit(entry)) {
-        return;
-      }
+      if (!entry) attempt++;
+      else if (isHole(entry)) return fail('messages were removed before they were read');
+      else if (!isKnown(entry) && !emit(entry)) return;
     }
     fail('an entry that was copied is not in the stream');
   };
@@ -104,13 +86,34 @@ export function createChannelTail(log: LogContext, options: ChannelTailOptions):
     (reading ??= readMissed().finally(() => {
       reading = undefined;
     }));
+  const take = (entry: StreamEntry): void => {
+    isIdle = false;
+    if (isKnown(entry)) return;
+    if (!reading && !isBehind(entry)) {
+      emit(entry);
+      return;
+    }
+    if (copies.length < MAX_COPIES) copies.push(entry);
+    else isOverfull = true;
+    heal().catch(fail);
+  };
+  const subscription = listen(subjects.liveOf(channel), (received) => {
+    const entry = republishedEntry(received);
+    if (entry) take(entry);
+    else for (const message of decode(received.data, received.subject)) entries$.next({ message });
+  });
+  listening.add(() => subscription.unsubscribe());
 
   return {
     entries$,
+    close: (): void => listening.unsubscribe(),
+    /** Ends the tail with a reason or an error: messages may be missing. */
     fail,
+    /** Whether the tail knows which entries it must have received. */
     hasBegun: () => place.next() !== undefined,
     begin: place.begin,
-    async look() {
+    /** Looks for entries in the stream that were not copied to the tail. Rejects if that fails. */
+    async look(): Promise<void> {
       const from = place.next();
       const entry = await retrying(log, () => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
       place.begin(entry?.seq ?? 0, !entry);
@@ -119,18 +122,8 @@ export function createChannelTail(log: LogContext, options: ChannelTailOptions):
       await firstValueFrom(timer(SETTLING, scheduler));
       if (!isKnown(entry)) await heal();
     },
-    take(entry) {
-      isIdle = false;
-      if (isKnown(entry)) return;
-      if (!reading && !isBehind(entry)) {
-        emit(entry);
-        return;
-      }
-      if (copies.length < MAX_COPIES) copies.push(entry);
-      else isOverfull = true;
-      heal().catch(onFailed);
-    },
-    wasIdle() {
+    /** Returns whether no copy has arrived since the last call. */
+    wasIdle(): boolean {
       const wasIdle = isIdle;
       isIdle = true;
       return wasIdle;
@@ -142,11 +135,15 @@ export function createChannelTail(log: LogContext, options: ChannelTailOptions):
  * The place of a tail in its channel: behind the last entry that was emitted; before that, behind
  * the one that a reader has read.
  */
-function createTailPlace({ decode, epochOf }: ChannelTailOptions, entries$: Subject<ChannelEntry | ChannelBroadcast>) {
+function createTailPlace({ decode }: LogContext, { heads, epoch }: TailParts, entries$: Subject<ChannelEntry | ChannelBroadcast>) {
   let last: { readonly seq: number; readonly isEmitted: boolean; readonly isEmpty: boolean } | undefined;
   return {
     /** The lowest sequence number of an entry behind the place. */
     next: (): number | undefined => last && last.seq + 1,
+    /**
+     * Reports the last entry of the channel that a reader has read: entries behind it must arrive.
+     * `isEmpty`: there is none up to that number.
+     */
     begin: (seq: number, isEmpty: boolean): void => void (last ??= { seq, isEmitted: false, isEmpty }),
     isKnown: ({ seq }: StreamEntry): boolean => last?.isEmitted === true && seq <= last.seq,
     /** Whether there are entries in front of an entry, and behind the place. */
@@ -156,10 +153,12 @@ function createTailPlace({ decode, epochOf }: ChannelTailOptions, entries$: Subj
       last !== undefined && previous !== undefined && (previous > last.seq || (previous === 0 && !last.isEmpty)),
     /** Emits the messages of an entry. Returns false if their epoch is not known. */
     emit: (entry: StreamEntry): boolean => {
-      const epoch = epochOf(entry);
-      if (epoch === undefined) return false;
+      const known = epoch.of(entry);
+      if (known === undefined) return false;
       last = { seq: entry.seq, isEmitted: true, isEmpty: false };
-      for (const [index, message] of decode(entry).entries()) entries$.next({ epoch, offset: offsetOf(entry.seq, index), message });
+      const messages = decode(entry.data, entry.subject);
+      heads.observe(entry, messages);
+      for (const [index, message] of messages.entries()) entries$.next({ epoch: known, offset: offsetOf(entry.seq, index), message });
       return true;
     },
   };

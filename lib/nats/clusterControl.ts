@@ -14,25 +14,20 @@ type Notice =
  * The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as
  * the stores fence an owner that does not hear it.
  */
-export interface ClusterControl {
-  /** @throws {StoreError} `failed`, if the connection is closed. */
-  tell(notice: Notice): void;
-  /** Passes the notices of all nodes to a server. */
-  listen(server: ClusterServer): Unsubscribable;
-}
-
-export function createClusterControl({ connection, name, listen, report }: NodeContext): ClusterControl {
+export function createClusterControl({ connection, name, listen, report }: NodeContext) {
   const subject = `${name}.control`;
   const take = (server: ClusterServer, notice: Notice): void => {
     if (notice.kind === 'kick') server.kick(notice.principal);
     else server.fence(notice.pid, notice.claim);
   };
   return {
-    tell(notice) {
+    /** @throws {StoreError} `failed`, if the connection is closed. */
+    tell(notice: Notice): void {
       if (connection.isClosed()) throw new StoreError('nats', 'failed', new Error('the connection to NATS is closed'));
       connection.publish(subject, JSON.stringify(notice));
     },
-    listen: (server) =>
+    /** Passes the notices of all nodes to a server. */
+    listen: (server: ClusterServer): Unsubscribable =>
       listen(subject, (message) => {
         const notice = noticeIn(message.string());
         if (notice) take(server, notice);

@@ -18,23 +18,12 @@ export interface ClusterState {
   readonly sessions: number;
 }
 
-export interface ClusterNodes {
-  /**
-   * Emits the nodes at each change, and at least each second. A node that is silent for 3.5 s is
-   * considered dead.
-   */
-  readonly state$: Observable<ClusterState>;
-  /** Describes this node each second, while it has a server. */
-  describe(server: ClusterServer): Unsubscribable;
-}
-
 /** The interval in which a node describes itself, in ms. */
 const BEAT = 1_000;
 /** The silence after which a node is considered dead, in ms. */
 const SILENCE = 3_500;
 
-export function createClusterNodes(context: NodeContext): ClusterNodes {
-  const { connection, name, node, scheduler, listen } = context;
+export function createClusterNodes({ connection, name, node, scheduler, listen }: NodeContext) {
   const subject = `${name}.nodes`;
   let lag = 0;
   const measure = async (): Promise<void> => {
@@ -47,7 +36,8 @@ export function createClusterNodes(context: NodeContext): ClusterNodes {
   };
 
   return {
-    describe(server) {
+    /** Describes this node each second, while it has a server. */
+    describe(server: ClusterServer): Unsubscribable {
       const beats$ = interval(BEAT, scheduler).pipe(
         startWith(0),
         tap(() => {
@@ -59,7 +49,11 @@ export function createClusterNodes(context: NodeContext): ClusterNodes {
       );
       return beats$.subscribe();
     },
-    state$: defer(() => {
+    /**
+     * Emits the nodes at each change, and at least each second. A node that is silent for 3.5 s is
+     * considered dead.
+     */
+    state$: defer((): Observable<ClusterState> => {
       const seen = new Map<string, SeenNode>();
       const beats$ = fromEventPattern<string>(
         (next) => listen(subject, (message) => next(message.string())),

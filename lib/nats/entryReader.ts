@@ -2,27 +2,7 @@ import { createRing } from '../internal/ring.js';
 import type { MessageQuery, NatsStream } from './natsStream.js';
 import { entryOf, type StreamEntry } from './streamEntry.js';
 
-/**
- * Reads entries of a channel. The leader of the stream answers the reads of single entries. Many
- * entries are read with a consumer, which may belong to a replica that lags behind; so each read of
- * many is checked against the single ones.
- */
-export interface EntryReader {
-  /** Returns the last entry of a subject. */
-  readonly latest: (subject: string) => Promise<StreamEntry | undefined>;
-  /** Returns the first entry of a subject from a sequence number on. */
-  readonly next: (subject: string, from: number) => Promise<StreamEntry | undefined>;
-  /**
-   * Returns the first entries of a range, in order: until `isEnough` returns true for the latest
-   * one.
-   */
-  readonly forwards: (range: EntryRange, isEnough: (entry: StreamEntry) => boolean) => Promise<readonly StreamEntry[]>;
-  /**
-   * Returns the last entries of a range, in order: from the first one for which `isEnough` returns
-   * true. At most `limit` of them.
-   */
-  readonly backwards: (range: EntryRange, limit: number, isEnough: (entry: StreamEntry) => boolean) => Promise<readonly StreamEntry[]>;
-}
+export type EntryReader = ReturnType<typeof createEntryReader>;
 
 export interface EntryRange {
   readonly subject: string;
@@ -36,15 +16,23 @@ export interface EntryRange {
   readonly maxBytes?: number;
 }
 
+type EntryTest = (entry: StreamEntry) => boolean;
+
 /** The number of entries that are read one by one: more of them are worth a consumer. */
 const SINGLE = 8;
 const MAX_BYTES = 4_194_304;
 
-export function createEntryReader(stream: NatsStream): EntryReader {
+/**
+ * Reads entries of a channel. The leader of the stream answers the reads of single entries. Many
+ * entries are read with a consumer, which may belong to a replica that lags behind; so each read of
+ * many is checked against the single ones.
+ */
+export function createEntryReader(stream: NatsStream) {
   const get = async (query: MessageQuery): Promise<StreamEntry | undefined> => {
     const message = await stream.get(query);
     return message && entryOf(message);
   };
+  /** Returns the first entry of a subject from a sequence number on. */
   const next = (subject: string, from: number): Promise<StreamEntry | undefined> => get({ seq: from, next_by_subj: subject });
   /** Returns the entry of that number if it belongs to the subject. */
   const at = async (subject: string, seq: number): Promise<StreamEntry | undefined> => {
@@ -55,9 +43,14 @@ export function createEntryReader(stream: NatsStream): EntryReader {
     stream.fetch(range, (message) => take(entryOf(message)));
 
   return {
-    latest: (subject) => get({ last_by_subj: subject }),
+    /** Returns the last entry of a subject. */
+    latest: (subject: string) => get({ last_by_subj: subject }),
     next,
-    async forwards({ subject, from, until, maxBytes = MAX_BYTES }, isEnough) {
+    /**
+     * Returns the first entries of a range, in order: until `isEnough` returns true for the latest
+     * one.
+     */
+    async forwards({ subject, from, until, maxBytes = MAX_BYTES }: EntryRange, isEnough: EntryTest): Promise<readonly StreamEntry[]> {
       const found = createPart(isEnough, Infinity, maxBytes);
       const place = (): number => (found.last()?.seq ?? from - 1) + 1;
       while (!found.isFull() && place() <= until) {
@@ -70,7 +63,12 @@ export function createEntryReader(stream: NatsStream): EntryReader {
       }
       return found.entries;
     },
-    async backwards({ subject, from, until, maxBytes = MAX_BYTES }, limit, isEnough) {
+    /**
+     * Returns the last entries of a range, in order: from the first one for which `isEnough`
+     * returns true. At most `limit` of them.
+     */
+    async backwards(range: EntryRange, limit: number, isEnough: EntryTest): Promise<readonly StreamEntry[]> {
+      const { subject, from, until, maxBytes = MAX_BYTES } = range;
       /** The latest first. */
       const found = createPart(isEnough, limit, maxBytes);
       let place: number | undefined = until;
@@ -103,7 +101,7 @@ export function createEntryReader(stream: NatsStream): EntryReader {
 }
 
 /** Collects entries until they are enough. */
-function createPart(isEnough: (entry: StreamEntry) => boolean, limit: number, maxBytes: number) {
+function createPart(isEnough: EntryTest, limit: number, maxBytes: number) {
   const entries: StreamEntry[] = [];
   let [bytes, isFull] = [0, false];
   return {

@@ -15,7 +15,7 @@ const CONCURRENCY = 32;
 export function listChannels(log: LogContext, prefix: string): Observable<ChannelInfo> {
   const { stream, subjects, epochs, reader, decodeQuietly } = log;
   const namesOf = async (): Promise<readonly string[]> => {
-    const { state } = await stream.info({ subjects_filter: subjects.all[0], deleted_details: false });
+    const { state } = await stream.info({ subjects_filter: subjects.channels, deleted_details: false });
     const names = Object.keys(state.subjects ?? {}).map(subjects.channelOf);
     return names.filter((name) => name?.startsWith(prefix) === true).sort() as string[];
   };

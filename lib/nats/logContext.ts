@@ -32,14 +32,9 @@ const MAX_DECODED = 4_096;
 export function createLogContext(context: LogSettings & NatsContext): LogContext {
   const { stream: name, codec, maxMessages, maxTotalBytes, maxAge, maxPayload, report } = context;
   const subjects = createNatsSubjects(name);
+  const { channels, epoch, republish } = subjects;
   const limits = { maxMessages, maxBytes: maxTotalBytes, maxAge };
-  const stream = createNatsStream(context, {
-    name,
-    subjects: [...subjects.all],
-    discard: 'old',
-    ...limits,
-    republish: { ...subjects.republish },
-  });
+  const stream = createNatsStream(context, { name, subjects: [channels, epoch], discard: 'old', republish, ...limits });
   const text = new TextDecoder();
   const decodeOr = (data: Uint8Array, onError: (cause: unknown) => void): readonly Message[] => {
     try {
@@ -56,7 +51,7 @@ export function createLogContext(context: LogSettings & NatsContext): LogContext
     ...context,
     stream,
     subjects,
-    epochs: createEpochs(context, stream, subjects.epoch),
+    epochs: createEpochs(context, stream, epoch),
     reader: createEntryReader(stream),
     maxSize,
     encode(messages) {

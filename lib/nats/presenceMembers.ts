@@ -15,27 +15,12 @@ export const openChange = (): OpenChange => ({ entered: [], left: [], updated: [
 /** The members of a channel at one other node, by their ids. */
 type NodeMembers = Map<string, ClusterMember>;
 
-/** The members of a channel: those of this node and of the others. */
-export interface ClusterMembers {
-  readonly own: ReadonlyMap<string, ClusterMember>;
-  /** The members at each of the other nodes. */
-  readonly nodes: Set<NodeMembers>;
-  /** Returns the members at any of the other nodes. */
-  readonly others: () => readonly ChannelMember[];
-  /** Adds a member of this node. Its state is the one that another node has set, if any has. */
-  enter(member: ChannelMember): void;
-  leave(id: string, change: OpenChange): void;
-  /**
-   * Sets the state of a member of this node. Returns its clock.
-   * @param clock Higher than all earlier clocks of this node.
-   */
-  update(member: ChannelMember, clock: number): number;
-  /** Compares what all nodes say of a member, after one of them has changed it. */
-  refresh(id: string, change: OpenChange): void;
-}
+export type ClusterMembers = ReturnType<typeof createClusterMembers>;
 
-export function createClusterMembers(node: string): ClusterMembers {
+/** The members of a channel: those of this node and of the others. */
+export function createClusterMembers(node: string) {
   const own = new Map<string, ClusterMember>();
+  /** The members at each of the other nodes. */
   const nodes = new Set<NodeMembers>();
   /** The members at other nodes, with their newest states. */
   const shown = new Map<string, ClusterMember>();
@@ -46,6 +31,7 @@ export function createClusterMembers(node: string): ClusterMembers {
     // A member of this node alone is not one of the others.
     return best && newer(best, own.get(id));
   };
+  /** Compares what all nodes say of a member, after one of them has changed it. */
   const refresh = (id: string, change: OpenChange): void => {
     const [before, now, mine] = [shown.get(id), newest(id), own.get(id)];
     if (now) shown.set(id, now);
@@ -58,19 +44,25 @@ export function createClusterMembers(node: string): ClusterMembers {
     change.adopted.push(id);
   };
   return {
-    own,
+    own: own as ReadonlyMap<string, ClusterMember>,
     nodes,
     refresh,
-    others: () => [...shown.values()].map(plain),
-    enter(member) {
+    /** Returns the members at any of the other nodes. */
+    others: (): readonly ChannelMember[] => [...shown.values()].map(plain),
+    /** Adds a member of this node. Its state is the one that another node has set, if any has. */
+    enter(member: ChannelMember): void {
       if (own.has(member.id)) return;
       const { state, clock, by } = shown.get(member.id) ?? { state: member.state, clock: 0, by: '' };
       own.set(member.id, { ...plain({ ...member, state }), clock, by });
     },
-    leave(id, change) {
+    leave(id: string, change: OpenChange): void {
       if (own.delete(id)) refresh(id, change);
     },
-    update({ id, state }, clock) {
+    /**
+     * Sets the state of a member of this node. Returns its clock.
+     * @param clock Higher than all earlier clocks of this node.
+     */
+    update({ id, state }: ChannelMember, clock: number): number {
       const known = own.get(id);
       if (!known) return clock;
       const member = { ...plain({ ...known, state }), clock: Math.max(clock, known.clock + 1), by: node };
@@ -115,27 +107,7 @@ export function createPresenceChannel(name: string, node: string): PresenceChann
   return { name, members: createClusterMembers(node), touched: new Set(), changes$: new Subject(), version: 0, users: 0 };
 }
 
-/** The state of another node, as this one knows it. */
-export interface PresencePeer {
-  readonly id: string;
-  /** The ticks since the last message of the node. */
-  silence: number;
-  /** The version of the node up to which it is known which channels have changed. */
-  checked: number;
-  /** The channels to request, and the requested channels with the tick of the request. */
-  readonly wanted: Set<string>;
-  readonly asked: Map<string, number>;
-  /** The version of a channel that is known; −1: none. */
-  readonly versionOf: (channel: string) => number;
-  /** Requests the members of a channel, unless they were requested. */
-  want(channel: string): void;
-  /** Applies a delta, if it follows what is known. */
-  applyDelta(channel: string, members: ClusterMembers, delta: PresenceDelta): OpenChange;
-  /** Applies a part of a snapshot; the members change with the last part. */
-  applyPart(members: ClusterMembers, version: number, part: SnapshotPart): OpenChange;
-  /** Forgets the members of a channel. */
-  forget(channel: string, members: ClusterMembers): OpenChange;
-}
+export type PresencePeer = ReturnType<typeof createPresencePeer>;
 
 interface PeerChannel {
   version: number;
@@ -147,10 +119,13 @@ interface PeerChannel {
 /** The maximum number of members of a channel that one node may announce. */
 const MAX_MEMBERS = 100_000;
 
-export function createPresencePeer(id: string): PresencePeer {
+/** Creates the state of another node, as this one knows it. */
+export function createPresencePeer(id: string) {
   const channels = new Map<string, PeerChannel>();
+  /** The channels to request, and the requested channels with the tick of the request. */
   const [wanted, asked] = [new Set<string>(), new Map<string, number>()];
 
+  /** Requests the members of a channel, unless they were requested. */
   const want = (channel: string): void => {
     if (!asked.has(channel)) wanted.add(channel);
   };
@@ -166,13 +141,17 @@ export function createPresencePeer(id: string): PresencePeer {
   };
   return {
     id,
+    /** The ticks since the last message of the node. */
     silence: 0,
+    /** The version of the node up to which it is known which channels have changed. */
     checked: 0,
     wanted,
     asked,
-    versionOf: (channel) => channels.get(channel)?.version ?? -1,
+    /** The version of a channel that is known; −1: none. */
+    versionOf: (channel: string) => channels.get(channel)?.version ?? -1,
     want,
-    applyDelta(channel, members, { after, version, set, left }) {
+    /** Applies a delta, if it follows what is known. */
+    applyDelta(channel: string, members: ClusterMembers, { after, version, set, left }: PresenceDelta): OpenChange {
       const known = channelOf(channel, members);
       if (known.version < 0 || version <= known.version) return openChange();
       if (after > known.version) {
@@ -182,7 +161,8 @@ export function createPresencePeer(id: string): PresencePeer {
       known.version = version;
       return applyTo(known, members, { set, left: after === 0 ? missingIn(set, known.members) : left });
     },
-    applyPart(members, version, { channel, isSame, isFirst, isLast, members: part }) {
+    /** Applies a part of a snapshot; the members change with the last part. */
+    applyPart(members: ClusterMembers, version: number, { channel, isSame, isFirst, isLast, members: part }: SnapshotPart): OpenChange {
       const known = channelOf(channel, members);
       if (isFirst) known.arriving = { version, members: [] };
       const { arriving } = known;
@@ -202,7 +182,8 @@ export function createPresencePeer(id: string): PresencePeer {
       known.version = version;
       return applyTo(known, members, { set: arriving.members, left: missingIn(arriving.members, known.members) });
     },
-    forget(channel, members) {
+    /** Forgets the members of a channel. */
+    forget(channel: string, members: ClusterMembers): OpenChange {
       const known = channels.get(channel);
       channels.delete(channel);
       answered(channel);

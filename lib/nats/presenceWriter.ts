@@ -43,18 +43,7 @@ export interface PresenceSubjects {
   readonly channel: (name: string) => string;
 }
 
-/** The messages of this node to the others. */
-export interface PresenceWriter {
-  /** Publishes the change of a member of this node soon. */
-  readonly touch: (channel: PresenceChannel, id: string) => void;
-  /** Sends the requests that are wanted soon. */
-  readonly askSoon: () => void;
-  readonly heartbeat: () => void;
-  readonly heartbeatSoon: () => void;
-  /** Sends the own members of channels to a node, where its version is not the newest one. */
-  readonly answer: (node: string, channels: readonly ChannelVersion[]) => void;
-  readonly end: () => void;
-}
+export type PresenceWriter = ReturnType<typeof createPresenceWriter>;
 
 /**
  * The shortest time between two runs that publish changes, in ms: it bounds the number of messages.
@@ -65,7 +54,8 @@ const INTERVAL = 20;
 const PART_BYTES = 32_768;
 const PART_SHARE = 4;
 
-export function createPresenceWriter(state: PresenceState): PresenceWriter {
+/** Creates the functions that send the messages of this node to the others. */
+export function createPresenceWriter(state: PresenceState) {
   const { node, connection, isConnected, subjects, scheduler, channels, peers } = state;
   const changeLog = createChangeLog();
   const changed = new Set<PresenceChannel>();
@@ -116,18 +106,21 @@ export function createPresenceWriter(state: PresenceState): PresenceWriter {
   const runSoon = (): void => timer.set(Math.max(0, lastRun + INTERVAL - scheduler.now()));
 
   return {
-    touch(channel, id) {
+    /** Publishes the change of a member of this node soon. */
+    touch(channel: PresenceChannel, id: string): void {
       channel.touched.add(id);
       changed.add(channel);
       runSoon();
     },
+    /** Sends the requests that are wanted soon. */
     askSoon: runSoon,
     heartbeat,
-    heartbeatSoon() {
+    heartbeatSoon(): void {
       isHeartbeatDue = true;
       runSoon();
     },
-    answer(to, requests) {
+    /** Sends the own members of channels to a node, where its version is not the newest one. */
+    answer(to: string, requests: readonly ChannelVersion[]): void {
       publishChanges();
       const limit = partBytes();
       const parts = requests.flatMap(([name, known]): readonly SnapshotPart[] => {
@@ -138,7 +131,7 @@ export function createPresenceWriter(state: PresenceState): PresenceWriter {
       });
       for (const part of chunk(parts, partSize, limit)) send(subjects.to(to), { kind: 'snapshot', node, version, parts: part });
     },
-    end() {
+    end(): void {
       timer.clear();
       send(subjects.nodes, { kind: 'bye', node });
     },
@@ -150,22 +143,15 @@ function partSize({ channel, members }: SnapshotPart): number {
 }
 
 /** Takes the changes of the own members, in parts below a size. */
-function takeOwnChanges({ members, touched }: PresenceChannel, limit: number): readonly Pick<PresenceDelta, 'set' | 'left'>[] {
-  const parts: { set: ClusterMember[]; left: string[] }[] = [];
-  let room = 0;
-  for (const id of touched) {
-    const member = members.own.get(id);
-    const size = member ? memberSize(member) : id.length + 2;
-    if (parts.length === 0 || size > room) {
-      parts.push({ set: [], left: [] });
-      room = limit;
-    }
-    room -= size;
-    if (member) parts.at(-1)?.set.push(member);
-    else parts.at(-1)?.left.push(id);
-  }
+function takeOwnChanges({ members: { own }, touched }: PresenceChannel, limit: number): readonly Pick<PresenceDelta, 'set' | 'left'>[] {
+  if (touched.size === 0) return [];
+  const sizeOf = (id: string): number => {
+    const member = own.get(id);
+    return member ? memberSize(member) : id.length + 2;
+  };
+  const parts = chunk([...touched], sizeOf, limit);
   touched.clear();
-  return parts;
+  return parts.map((ids) => ({ set: ids.flatMap((id) => own.get(id) ?? []), left: ids.filter((id) => !own.has(id)) }));
 }
 
 /** Returns the own members, in parts below a size. */

@@ -24,21 +24,6 @@ import { failed } from './natsFaults.js';
 import type { StreamEpoch } from './streamEpochs.js';
 
 /**
- * Core NATS may lose a copy of an entry without a trace. The check finds the entries that did not
- * reach the tails, and the loss of the stream itself.
- */
-export interface StreamCheck {
-  /** Checks while it has a subscriber. Emits nothing. */
-  readonly checks$: Observable<never>;
-  /**
-   * Asks for a check of the epoch, and for a look at all channels: copies of entries may be lost.
-   */
-  readonly suspect: () => void;
-  /** Requests a check of the channels that were not checked yet. */
-  readonly lookSoon: () => void;
-}
-
-/**
  * The time in which a cluster learns of a new subscription, and within which requests share a
  * check, in ms.
  */
@@ -47,7 +32,11 @@ const SETTLING = 500;
 const IN_TURN = 64;
 const CONCURRENCY = 32;
 
-export function createStreamCheck(log: LogContext, tails: ChannelTails): StreamCheck {
+/**
+ * Core NATS may lose a copy of an entry without a trace. The check finds the entries that did not
+ * reach the tails, and the loss of the stream itself.
+ */
+export function createStreamCheck(log: LogContext, tails: ChannelTails) {
   const { stream, epochs, connection, checkInterval, report, scheduler, reconnected$, lost$ } = log;
   const looks$ = new Subject<void>();
   const checks$ = new Subject<void>();
@@ -55,6 +44,9 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails): StreamC
   let looked = new WeakSet<ChannelTail>();
   let seen = { leader: '', last: -1, turn: 0, left: 0, marker: NaN, markerSeen: 0 };
 
+  /**
+   * Asks for a check of the epoch, and for a look at all channels: copies of entries may be lost.
+   */
   const suspect = (): void => {
     looked = new WeakSet();
     checks$.next();
@@ -127,7 +119,9 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails): StreamC
   const requested$ = checks$.pipe(throttleTime(SETTLING, scheduler, { leading: true, trailing: true }));
   return {
     suspect,
-    lookSoon: () => looks$.next(),
+    /** Requests a check of the channels that were not checked yet. */
+    lookSoon: (): void => looks$.next(),
+    /** Checks while it has a subscriber. Emits nothing. */
     checks$: merge(afterReconnect$, requested$).pipe(
       startWith(undefined),
       switchMap(() => merge(regular$, soon$, lost$).pipe(retrying)),

@@ -15,37 +15,26 @@ export interface StreamEpoch {
   readonly at: number;
 }
 
-/**
- * The epoch is a message in the stream itself, the marker. If the stream is purged or recreated,
- * the marker is lost too, and the next server that checks writes a new one. It is written only
- * directly behind the marker that was read, so that one of several servers succeeds.
- */
-export interface Epochs {
-  /** Returns the epoch of the stream. Starts one if there is none. */
-  readonly current: () => Promise<StreamEpoch>;
-  /** Writes the same marker again, before it is evicted as an old message. */
-  readonly refresh: (streamEpoch: StreamEpoch) => Promise<unknown>;
-  /** Reports an entry that the stream has in an epoch. */
-  readonly observe: (seq: number, epoch: string) => void;
-  /**
-   * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has
-   * seen of it, and still is after a pause. It has lost it with the power of its machines, and uses
-   * sequence numbers again.
-   */
-  readonly verify: () => Promise<StreamEpoch>;
-}
+export type Epochs = ReturnType<typeof createEpochs>;
 
 /** The time in which the new leader of a stream finds its last entries, in ms. */
 const SETTLING = 500;
 
-/** @param subject The subject of the marker. */
-export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stream: NatsStream, subject: string): Epochs {
+/**
+ * The epoch is a message in the stream itself, the marker. If the stream is purged or recreated,
+ * the marker is lost too, and the next server that checks writes a new one. It is written only
+ * directly behind the marker that was read, so that one of several servers succeeds.
+ *
+ * @param subject The subject of the marker.
+ */
+export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stream: NatsStream, subject: string) {
   /** The highest sequence number that was seen, and the marker from which on it counts. */
   const seen = { head: 0, epoch: '' };
 
   /** Does nothing if another server has written a marker in the meantime. */
   const writeMarker = (data: string, behind: number): Promise<unknown> => stream.append({ subject, data, behind });
   const begin = (behind: number): Promise<unknown> => writeMarker(`${nanoid(10)} 0`, behind);
+  /** Returns the epoch of the stream. Starts one if there is none. */
   const current = (): Promise<StreamEpoch> =>
     untilStored('the mark of the epoch does not stay', async () => {
       const mark = await stream.get({ last_by_subj: subject });
@@ -58,6 +47,7 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
       if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
       return streamEpoch;
     });
+  /** Reports an entry that the stream has in an epoch. */
   const observe = (seq: number, epoch: string): void => {
     // Another epoch may number its entries anew.
     if (epoch === seen.epoch) seen.head = Math.max(seen.head, seq);
@@ -73,7 +63,12 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
   return {
     current,
     observe,
-    async verify() {
+    /**
+     * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has
+     * seen of it, and still is after a pause. It has lost it with the power of its machines, and
+     * uses sequence numbers again.
+     */
+    async verify(): Promise<StreamEpoch> {
       const streamEpoch = await current();
       if (!(await isShort(streamEpoch))) return streamEpoch;
       await firstValueFrom(timer(SETTLING, scheduler));
@@ -81,7 +76,8 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
       await begin(streamEpoch.marker);
       return current();
     },
-    refresh: ({ epoch, since, marker }) => writeMarker(`${epoch} ${since}`, marker),
+    /** Writes the same marker again, before it is evicted as an old message. */
+    refresh: ({ epoch, since, marker }: StreamEpoch) => writeMarker(`${epoch} ${since}`, marker),
   };
 }
 
