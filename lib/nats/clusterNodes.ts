@@ -1,4 +1,4 @@
-import { defer, finalize, fromEventPattern, interval, map, merge, startWith, tap, type Observable, type Unsubscribable } from 'rxjs';
+import { defer, finalize, interval, map, merge, Observable, startWith, tap, type Unsubscribable } from 'rxjs';
 import type { ClusterServer } from '../session/serverCluster.js';
 import type { NodeContext } from './natsContext.js';
 
@@ -55,10 +55,7 @@ export function createClusterNodes({ connection, name, node, scheduler, listen }
      */
     state$: defer((): Observable<ClusterState> => {
       const seen = new Map<string, SeenNode>();
-      const beats$ = fromEventPattern<string>(
-        (next) => listen(subject, (message) => next(message.string())),
-        (_, subscription: Unsubscribable) => subscription.unsubscribe(),
-      );
+      const beats$ = new Observable<string>((subscriber) => listen(subject, (message) => subscriber.next(message.string())));
       const note = (text: string): void => {
         const beat = beatIn(text);
         if (!beat) return;

@@ -37,18 +37,11 @@ export function maxPiece({ maxPayload }: FrameContext): number {
 type FrameContext = Pick<NatsContext, 'connection' | 'maxPayload'>;
 
 /**
- * Sends the frames of one direction of a forwarded request.
- * @throws {Error} If the connection is
- * closed, or the payload too large for NATS.
+ * Creates the functions that send the frames of one direction of a forwarded request. They throw if
+ * the connection is closed.
+ * @param reply Where the other node sends its frames, if it may send some.
  */
-export interface FrameWriter {
-  write(kind: FrameKind, payload?: Uint8Array): void;
-  /** Sends the payload in as many frames as it takes. */
-  writePieces(kind: FrameKind, payload: Uint8Array): void;
-}
-
-/** @param reply Where the other node sends its frames, if it may send some. */
-export function createFrameWriter(context: FrameContext, subject: string, reply?: string): FrameWriter {
+export function createFrameWriter(context: FrameContext, subject: string, reply?: string) {
   let number = 0;
   const write = (kind: FrameKind, payload: Uint8Array = new Uint8Array()): void => {
     const data = new Uint8Array(HEADER_SIZE + payload.length);
@@ -59,7 +52,8 @@ export function createFrameWriter(context: FrameContext, subject: string, reply?
   };
   return {
     write,
-    writePieces(kind, payload) {
+    /** Sends the payload in as many frames as it takes. */
+    writePieces(kind: FrameKind, payload: Uint8Array): void {
       const size = maxPiece(context);
       for (let at = 0; at < payload.length; at += size) write(kind, payload.subarray(at, at + size));
     },
@@ -104,21 +98,11 @@ export function encodeHead(head: RequestHead | ResponseHead): Uint8Array {
 }
 
 /**
- * Decodes the head of a request, which another node has encoded.
- * @throws {SyntaxError} If it is no
- * JSON.
+ * Decodes a head, which another node has encoded.
+ * @throws {SyntaxError} If it is no JSON.
  */
-export function decodeRequest(payload: Uint8Array): RequestHead {
-  return JSON.parse(new TextDecoder().decode(payload)) as RequestHead;
-}
-
-/**
- * Decodes the head of a response, which another node has encoded.
- * @throws {SyntaxError} If it is no
- * JSON.
- */
-export function decodeResponse(payload: Uint8Array): ResponseHead {
-  return JSON.parse(new TextDecoder().decode(payload)) as ResponseHead;
+export function decodeHead<H extends RequestHead | ResponseHead>(payload: Uint8Array): H {
+  return JSON.parse(new TextDecoder().decode(payload)) as H;
 }
 
 /** The subject of the requests to a node. */

@@ -21,13 +21,14 @@ import {
   ALIVE_INTERVAL,
   createFrameReader,
   createFrameWriter,
-  decodeRequest,
+  decodeHead,
   encodeHead,
   encodeIds,
   FrameKind,
   isFirstFrame,
   maxPiece,
   requestsSubject,
+  type RequestHead,
 } from './forwardFrame.js';
 import type { NodeContext } from './natsContext.js';
 import { failed } from './natsFaults.js';
@@ -35,11 +36,8 @@ import { failed } from './natsFaults.js';
 /** The maximum number of requests of other nodes at once; the node answers more with 503. */
 const MAX_REQUESTS = 50_000;
 
-/** One request of another node, until its response is sent. */
-interface ServedRequest {
-  /** Reads a frame. */
-  readonly receive: (data: Uint8Array) => void;
-}
+/** One request of another node, until its response is sent: reads its frames. */
+type ServedRequest = (data: Uint8Array) => void;
 
 type Handle = (request: ForwardedRequest) => Observable<ForwardedResponse>;
 
@@ -87,7 +85,7 @@ export function createNatsRequestServer(context: NodeContext): ClusterRequests['
   const receive = (data: Uint8Array, reply: string): void => {
     // A later frame of a request that has ended starts no other.
     const request = served.get(reply) ?? (isFirstFrame(data) ? start(reply) : undefined);
-    request?.receive(data);
+    request?.(data);
   };
 
   return (handler) => {
@@ -123,18 +121,16 @@ function createServedRequest(context: NodeContext, reply: string, handle: Handle
     return EMPTY;
   };
   const run = (head: Uint8Array): void => {
-    const response$ = defer(() => handle({ ...decodeRequest(head), body$: requested$ }));
+    const response$ = defer(() => handle({ ...decodeHead<RequestHead>(head), body$: requested$ }));
     const handled$ = merge(response$, lost$).pipe(take(1), tap(respond), catchError(reportFailure), finalize(onEnd));
     running.add(handled$.subscribe());
   };
-  return {
-    receive(data) {
-      const frame = read(data);
-      if (!frame) body$.error(new ConnectionLostError(CloseCode.ABNORMAL, 'a part of the request is missing'));
-      else if (frame.kind === FrameKind.REQUEST) run(frame.payload);
-      else if (frame.kind === FrameKind.BODY) body$.next(frame.payload);
-      else if (frame.kind === FrameKind.BODY_END) body$.complete();
-      else if (frame.kind === FrameKind.ABORT) running.unsubscribe();
-    },
+  return (data) => {
+    const frame = read(data);
+    if (!frame) body$.error(new ConnectionLostError(CloseCode.ABNORMAL, 'a part of the request is missing'));
+    else if (frame.kind === FrameKind.REQUEST) run(frame.payload);
+    else if (frame.kind === FrameKind.BODY) body$.next(frame.payload);
+    else if (frame.kind === FrameKind.BODY_END) body$.complete();
+    else if (frame.kind === FrameKind.ABORT) running.unsubscribe();
   };
 }

@@ -7,8 +7,8 @@ import {
   ALIVE_INTERVAL,
   createFrameReader,
   createFrameWriter,
+  decodeHead,
   decodeIds,
-  decodeResponse,
   encodeHead,
   FrameKind,
   requestsSubject,
@@ -156,7 +156,7 @@ function createResponseReader() {
   let hasBegun = false;
 
   const add = ({ kind, payload }: Frame): void => {
-    if (kind === FrameKind.RESPONSE) head = decodeResponse(payload);
+    if (kind === FrameKind.RESPONSE) head = decodeHead<ResponseHead>(payload);
     if (kind !== FrameKind.RESPONSE_BODY) return;
     body.push(payload);
     size += payload.length;

@@ -40,15 +40,6 @@ export interface PresenceDelta {
   readonly left: readonly string[];
 }
 
-/**
- * Requests the members of channels at one node. The version is the one that the asking node has;
- * −1: none.
- */
-export interface PresenceAsk {
-  readonly kind: 'ask';
-  readonly channels: readonly ChannelVersion[];
-}
-
 /** Answers: all changes up to `version` are contained. */
 export interface PresenceSnapshot {
   readonly kind: 'snapshot';
@@ -67,19 +58,22 @@ export interface SnapshotPart {
   readonly members: readonly ClusterMember[];
 }
 
-/** A node and all of its members have left. */
-export interface PresenceBye {
-  readonly kind: 'bye';
-}
-
 /**
- * The messages of the nodes of a cluster about presence. A node counts its changes: each of its
- * deltas has the next version.
+ * The messages of the nodes of a cluster about presence. `node` is the sender: a random text for
+ * each run of a node. A node counts its changes: each of its deltas has the next version.
  */
-export type NodeMessage = (PresenceHeartbeat | PresenceDelta | PresenceAsk | PresenceSnapshot | PresenceBye) & {
-  /** The sender: a random text for each run of a node. */
-  readonly node: string;
-};
+export type NodeMessage = { readonly node: string } & (
+  | PresenceHeartbeat
+  | PresenceDelta
+  /**
+   * Requests the members of channels at one node. The version is the one that the asking node has;
+   * −1: none.
+   */
+  | { readonly kind: 'ask'; readonly channels: readonly ChannelVersion[] }
+  | PresenceSnapshot
+  /** The node and all of its members have left. */
+  | { readonly kind: 'bye' }
+);
 
 /** The state of a client may have 32 levels; a message adds some. */
 const codec = msgpack({ maxDepth: 48 });

@@ -4,7 +4,6 @@ import type { ClusterPresence, PresenceChange } from '../app/hub/clusterPresence
 import { FrameTooLargeError } from '../errors.js';
 import type { ChannelMember } from '../message/channelTypes.js';
 import { corrupt, failed } from './natsFaults.js';
-import { createNatsSubjects } from './natsSubjects.js';
 import { decodeNodeMessage, memberSize, type NodeMessage, type PresenceHeartbeat, type PresenceSnapshot } from './nodeMessages.js';
 import {
   createPresenceChannel,
@@ -14,7 +13,14 @@ import {
   type PresenceChannel,
   type PresencePeer,
 } from './presenceMembers.js';
-import { createPresenceWriter, dropIfIdle, type PresenceContext, type PresenceState, type PresenceWriter } from './presenceWriter.js';
+import {
+  createPresenceState,
+  createPresenceWriter,
+  dropIfIdle,
+  type PresenceContext,
+  type PresenceState,
+  type PresenceWriter,
+} from './presenceWriter.js';
 
 /** The presence of one node of a cluster. */
 export interface PresenceNode extends ClusterPresence {
@@ -55,12 +61,9 @@ const MAX_NODES = 1_000;
  *
  * @param node Names this run of the node. @default a random text
  */
-export function createPresenceNode(context: PresenceContext & { readonly name: string }, node = nanoid()): PresenceNode {
-  const prefix = `${context.name}.presence`;
-  const { of: channelSubject } = createNatsSubjects(prefix);
-  const subjects = { nodes: `${prefix}.nodes`, to: (to: string) => `${prefix}.to.${to}`, channel: channelSubject };
-  const state: PresenceState = { ...context, node, subjects, channels: new Map(), peers: new Map(), ticks: 0, silence: 0 };
-  const { isConnected, reconnected$, scheduler, channels, peers } = state;
+export function createPresenceNode(context: PresenceContext, node = nanoid()): PresenceNode {
+  const state = createPresenceState(context, node);
+  const { isConnected, reconnected$, scheduler, subjects, channels, peers } = state;
   const writer = createPresenceWriter(state);
   const reader = createPresenceReader(state, writer);
   const running = new Subscription();

@@ -1,6 +1,7 @@
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import type { NatsContext } from './natsContext.js';
+import type { NodeContext } from './natsContext.js';
 import { failed } from './natsFaults.js';
+import { createNatsSubjects } from './natsSubjects.js';
 import {
   encodeNodeMessage,
   memberSize,
@@ -14,33 +15,33 @@ import type { PresenceChannel, PresencePeer } from './presenceMembers.js';
 
 /** What presence uses of a connection. */
 export type PresenceContext = Pick<
-  NatsContext,
-  'connection' | 'listen' | 'isConnected' | 'reconnected$' | 'maxPayload' | 'scheduler' | 'report'
+  NodeContext,
+  'name' | 'connection' | 'listen' | 'isConnected' | 'reconnected$' | 'maxPayload' | 'scheduler' | 'report'
 >;
 
 /** The state that the parts of a node share. */
-export interface PresenceState extends PresenceContext {
-  /** Names this run of the node. */
-  readonly node: string;
-  /** The names of the subjects. */
-  readonly subjects: PresenceSubjects;
-  readonly channels: Map<string, PresenceChannel>;
-  readonly peers: Map<string, PresencePeer>;
-  /** The ticks of the node, and those since it has last received its own heartbeat. */
-  ticks: number;
-  silence: number;
-}
+export type PresenceState = ReturnType<typeof createPresenceState>;
 
-export interface PresenceSubjects {
-  /** The subject of heartbeats, which all nodes receive. */
-  readonly nodes: string;
-  /** The subject of the requests to one node, and of the answers to it. */
-  readonly to: (node: string) => string;
-  /**
-   * The subject of the changes of a channel.
-   * @throws {TypeError} If the name of the channel is invalid.
-   */
-  readonly channel: (name: string) => string;
+/** @param node Names this run of the node. */
+export function createPresenceState(context: PresenceContext, node: string) {
+  const prefix = `${context.name}.presence`;
+  return {
+    ...context,
+    node,
+    subjects: {
+      /** The subject of heartbeats, which all nodes receive. */
+      nodes: `${prefix}.nodes`,
+      /** The subject of the requests to one node, and of the answers to it. */
+      to: (other: string): string => `${prefix}.to.${other}`,
+      /** The subject of the changes of a channel. An invalid name of a channel is a TypeError. */
+      channel: createNatsSubjects(prefix).of,
+    },
+    channels: new Map<string, PresenceChannel>(),
+    peers: new Map<string, PresencePeer>(),
+    /** The ticks of the node, and those since it has last received its own heartbeat. */
+    ticks: 0,
+    silence: 0,
+  };
 }
 
 export type PresenceWriter = ReturnType<typeof createPresenceWriter>;
@@ -195,7 +196,7 @@ const REPEATS = 3;
  */
 const MAX_CHANGED = 256;
 
-/** Returns the channels in which the members of this node have changed lately. */
+/** Remembers the channels in which the members of this node have changed lately. */
 function createChangeLog() {
   /** In the order of their versions. */
   const changed = new Map<string, number>();

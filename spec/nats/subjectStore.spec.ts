@@ -1,8 +1,7 @@
 import { VirtualTimeScheduler } from 'rxjs';
 import { StoreError } from '../../lib/errors.js';
 import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
-import { createNatsOutboxes } from '../../lib/nats/natsOutbox.js';
-import { createOldEntries } from '../../lib/nats/natsOutboxWriter.js';
+import { createNatsOutboxes, createOldEntries } from '../../lib/nats/natsOutbox.js';
 import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
 import { batch, ready } from '../support/outboxCases.js';
