@@ -1,4 +1,3 @@
-import { firstValueFrom } from 'rxjs';
 import { repeatKeyOf } from '../app/hub/publisherMark.js';
 import { createRecentOffsets, type RecentOffsets } from '../internal/recentOffsets.js';
 import type { Message } from '../message/types.js';
@@ -101,7 +100,7 @@ export function createChannelHeads(log: LogContext) {
      * Reads from the leader of the stream what was appended to a channel since it was known; at
      * first, its recent messages.
      */
-    load: (subject: string) => firstValueFrom(loads(subject, () => load(subject))),
+    load: (subject: string): Promise<LoadedHead> => loads(subject, () => load(subject)),
     /** Reports an entry of any server. Does nothing if it does not directly follow the known head. */
     observe({ subject, seq, previous }: Pick<StreamEntry, 'subject' | 'seq' | 'previous'>, messages: readonly Message[]): void {
       const head = known.get(subject);

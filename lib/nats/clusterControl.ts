@@ -16,10 +16,6 @@ type Notice =
  */
 export function createClusterControl({ connection, name, listen, report }: NodeContext) {
   const subject = `${name}.control`;
-  const take = (server: ClusterServer, notice: Notice): void => {
-    if (notice.kind === 'kick') server.kick(notice.principal);
-    else server.fence(notice.pid, notice.claim);
-  };
   return {
     /** @throws {StoreError} `failed`, if the connection is closed. */
     tell(notice: Notice): void {
@@ -30,8 +26,9 @@ export function createClusterControl({ connection, name, listen, report }: NodeC
     listen: (server: ClusterServer): Unsubscribable =>
       listen(subject, (message) => {
         const notice = noticeIn(message.string());
-        if (notice) take(server, notice);
-        else report(corrupt(subject));
+        if (!notice) report(corrupt(subject));
+        else if (notice.kind === 'kick') server.kick(notice.principal);
+        else server.fence(notice.pid, notice.claim);
       }),
   };
 }

@@ -54,7 +54,8 @@ export function createClusterNodes({ connection, name, node, scheduler, listen }
      * considered dead.
      */
     state$: defer((): Observable<ClusterState> => {
-      const seen = new Map<string, SeenNode>();
+      /** The nodes, with the times of their last beats. */
+      const seen = new Map<string, { readonly described: ClusterNode; readonly at: number }>();
       const beats$ = new Observable<string>((subscriber) => listen(subject, (message) => subscriber.next(message.string())));
       const note = (text: string): void => {
         const beat = beatIn(text);
@@ -73,12 +74,6 @@ export function createClusterNodes({ connection, name, node, scheduler, listen }
       );
     }),
   };
-}
-
-interface SeenNode {
-  readonly described: ClusterNode;
-  /** The time of its last beat. */
-  readonly at: number;
 }
 
 /** The maximum number of nodes that are remembered. */

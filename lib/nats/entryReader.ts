@@ -1,14 +1,11 @@
 import { createRing } from '../internal/ring.js';
+import type { MessageRange } from './fetchMessages.js';
 import type { MessageQuery, NatsStream } from './natsStream.js';
 import { entryOf, type StreamEntry } from './streamEntry.js';
 
 export type EntryReader = ReturnType<typeof createEntryReader>;
 
-export interface EntryRange {
-  readonly subject: string;
-  /** The sequence numbers to read from and to, both inclusive. */
-  readonly from: number;
-  readonly until: number;
+interface EntryRange extends Omit<MessageRange, 'headersOnly'> {
   /**
    * The maximum size of the entries that are read at once, in bytes; a larger single one is read.
    * @default 4_194_304: 4 MiB

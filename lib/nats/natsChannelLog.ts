@@ -1,4 +1,4 @@
-import { catchError, Subscription, throwError, timeout } from 'rxjs';
+import { catchError, from, Subscription, throwError, timeout } from 'rxjs';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../app/hub/channelLog.js';
 import { refCounted } from '../internal/refCounted.js';
 import { createAppender } from './appender.js';
@@ -70,7 +70,7 @@ export function createChannelLog(context: NatsContext & LogSettings): ChannelLog
     read(channel, query) {
       const key = JSON.stringify([channel, query.after, query.before, query.limit]);
       const until = scheduler.now() + log.timeout;
-      return reads(key, () => retrying(log, () => read(channel, query), until)).pipe(
+      return from(reads(key, () => retrying(log, () => read(channel, query), until))).pipe(
         timeout({ first: log.timeout, scheduler }),
         catchError((error: unknown) => throwError(() => failed(error))),
       );

@@ -48,8 +48,7 @@ export interface NatsClusterOptions {
   readonly storage?: 'file' | 'memory';
   /**
    * How long a write or a read may take, in ms: longer than NATS needs to elect a leader.
-   * @default
-   * 15_000
+   * @default 15_000
    */
   readonly timeout?: number;
   /**
@@ -62,8 +61,7 @@ export interface NatsClusterOptions {
   readonly maxMessages?: number;
   /**
    * The maximum size of the messages that wait for one client, in bytes.
-   * @default 16_777_216: 16
-   * MiB
+   * @default 16_777_216: 16 MiB
    */
   readonly maxBytes?: number;
   /**

@@ -47,8 +47,7 @@ export interface NatsChannelLogOptions {
   readonly timeout?: number;
   /**
    * The maximum number of messages that wait to be stored; above it, appending fails.
-   * @default
-   * 10_000
+   * @default 10_000
    */
   readonly maxPending?: number;
   /**
@@ -71,8 +70,7 @@ export type LogSettings = Required<Omit<NatsChannelLogOptions, 'onError'>> & Pic
 
 /**
  * @throws {RangeError} If a limit is not positive.
- * @throws {TypeError} If the name of the stream is
- *   invalid, or the connection has `noEcho`.
+ * @throws {TypeError} If the name of the stream is invalid, or the connection has `noEcho`.
  */
 export function logSettingsOf(options: Omit<NatsChannelLogOptions, 'onError'> & Pick<NatsSettings, 'onError'>): LogSettings {
   const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file' } = options;

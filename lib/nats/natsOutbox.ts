@@ -18,14 +18,10 @@ interface OutboxLimits {
   readonly maxBytes: number;
 }
 
-/** The parts that all outboxes share. */
-export interface OutboxParts {
+interface OutboxPlace {
   readonly context: Pick<NatsContext, 'maxPayload' | 'scheduler' | 'timeout'>;
   readonly store: SubjectStore;
   readonly limits: OutboxLimits;
-}
-
-interface OutboxPlace extends OutboxParts {
   /** The name of the outbox in the store. */
   readonly name: string;
   /** Whom the outbox counts for when the store is full. */
@@ -54,7 +50,7 @@ const NOTHING = new Uint8Array(0);
  * its latest owner can append, at whichever node it is. Acked batches are removed later, many at a
  * time.
  */
-export function createNatsOutboxes(parts: OutboxParts): (name: string, group?: string) => OutboxStore {
+export function createNatsOutboxes(parts: Omit<OutboxPlace, 'name' | 'group'>): (name: string, group?: string) => OutboxStore {
   return (name, group = '') => {
     const { maxMessages, maxBytes } = parts.limits;
     const faults$ = new Subject<StoreError>();

@@ -1,5 +1,21 @@
 import { nanoid } from 'nanoid';
-import { catchError, defer, finalize, interval, merge, retry, Subject, Subscription, tap, throwError, timer, type Observable } from 'rxjs';
+import {
+  catchError,
+  defer,
+  filter,
+  finalize,
+  interval,
+  map,
+  merge,
+  retry,
+  Subject,
+  Subscription,
+  take,
+  tap,
+  throwError,
+  timer,
+  type Observable,
+} from 'rxjs';
 import { concatBytes } from '../internal/concatBytes.js';
 import type { ClusterRequests, ForwardedRequest, ForwardedResponse } from '../link/http/clusterRequests.js';
 import {
@@ -35,8 +51,7 @@ const RETRY = { count: 2, delay: 50 } as const;
 interface PendingRequest {
   /** When the other node has last reported it. */
   heardAt: number;
-  readonly receive: (message: NatsMessage) => void;
-  readonly fail: (error: unknown) => void;
+  readonly messages$: Subject<NatsMessage>;
 }
 
 class NoRespondersError extends Error {
@@ -72,18 +87,17 @@ function createNatsRequestSender(context: NodeContext): ClusterRequests['send'] 
 
   const receive = (message: NatsMessage): void => {
     const id = message.subject.slice(inbox.length + 1);
-    if (id !== ALIVE) pending.get(Number(id))?.receive(message);
-    else
-      for (const reported of decodeIds(message.data)) {
-        const request = pending.get(reported);
-        if (request) request.heardAt = scheduler.now();
-      }
+    for (const reported of id === ALIVE ? decodeIds(message.data) : [Number(id)]) {
+      const request = pending.get(reported);
+      if (request) request.heardAt = scheduler.now();
+      if (id !== ALIVE) request?.messages$.next(message);
+    }
   };
   listen(`${inbox}.*`, receive);
 
   const checkSilence = (): void => {
     const since = scheduler.now() - MAX_SILENCE;
-    for (const { heardAt, fail } of pending.values()) if (heardAt < since) fail(new Error('the node is silent'));
+    for (const { heardAt, messages$ } of pending.values()) if (heardAt < since) messages$.error(new Error('the node is silent'));
   };
   const add = (id: number, request: PendingRequest): void => {
     if (pending.size === 0) checks = interval(ALIVE_INTERVAL / 2, scheduler).subscribe(checkSilence);
@@ -98,40 +112,32 @@ function createNatsRequestSender(context: NodeContext): ClusterRequests['send'] 
     defer(() => {
       if (!isConnected()) throw new Error('the connection to NATS is lost');
       const id = (ids = (ids + 1) >>> 0);
-      const response$ = new Subject<ForwardedResponse>();
+      const messages$ = new Subject<NatsMessage>();
       const writer = createFrameWriter(context, requestsSubject(name, target), `${inbox}.${id}`);
       const read = createResponseReader();
       const body = new Subscription();
       let isOver = false;
-      const fail = (error: unknown): void => {
-        isOver ||= error instanceof NoRespondersError;
-        response$.error(error);
-      };
       const sendBody = (): void => {
         const next = (chunk: Uint8Array): void => writer.writePieces(FrameKind.BODY, chunk);
-        body.add(body$.pipe(tap({ next, complete: () => writer.write(FrameKind.BODY_END) })).subscribe({ error: fail }));
+        const sent$ = body$.pipe(tap({ next, complete: () => writer.write(FrameKind.BODY_END) }));
+        body.add(sent$.subscribe({ error: (error: unknown) => messages$.error(error) }));
       };
-      const onMessage = (message: NatsMessage): void => {
-        try {
-          request.heardAt = scheduler.now();
-          const response = read(message, sendBody);
-          if (!response) return;
-          isOver = true;
-          response$.next(response);
-          response$.complete();
-        } catch (error) {
-          fail(error);
-        }
-      };
-      const request: PendingRequest = { heardAt: scheduler.now(), receive: onMessage, fail };
+      const response$ = messages$.pipe(
+        map((message) => read(message, sendBody)),
+        filter((response) => response !== undefined),
+        tap({
+          next: () => (isOver = true),
+          error: (error: unknown) => (isOver ||= error instanceof NoRespondersError),
+        }),
+      );
       const end = (): void => {
         remove(id);
         body.unsubscribe();
         if (!isOver && isConnected()) writer.write(FrameKind.ABORT);
       };
       writer.write(FrameKind.REQUEST, encodeHead(head));
-      add(id, request);
-      return merge(response$, lost$).pipe(finalize(end));
+      add(id, { heardAt: scheduler.now(), messages$ });
+      return merge(response$, lost$).pipe(take(1), finalize(end));
     });
 
   const delay = (error: unknown, attempt: number): Observable<unknown> =>

@@ -1,4 +1,4 @@
-import type { JsMsg, PurgeOpts, StoredMsg, StreamConfig, StreamInfo, StreamInfoRequestOptions } from '@nats-io/jetstream';
+import type { JsMsg, PurgeOpts, StreamConfig, StreamInfoRequestOptions } from '@nats-io/jetstream';
 import { StoreError, UnsupportedError } from '../errors.js';
 import { fetchMessages, type MessageRange } from './fetchMessages.js';
 import { ATTEMPT_TIMEOUT, type NatsContext } from './natsContext.js';
@@ -33,32 +33,14 @@ export interface NewMessage {
   readonly id?: string;
 }
 
+export type NatsStream = ReturnType<typeof createNatsStream>;
+
 /**
  * A stream of JetStream, which is created if it does not exist. Each request is one attempt, and
  * fails with the error of NATS. It rejects while there is no connection: the client of NATS would
  * keep the request, and send it late.
  */
-export interface NatsStream {
-  /** Returns the state of the stream. */
-  readonly info: (query?: Partial<StreamInfoRequestOptions>) => Promise<StreamInfo>;
-  /** Reads one message from the leader of the stream: a replica might lag behind. */
-  readonly get: (query: MessageQuery) => Promise<StoredMsg | undefined>;
-  /** Reads the messages of a range until `take` returns true; see {@link fetchMessages}. */
-  readonly fetch: (range: MessageRange, take: (message: JsMsg) => boolean) => Promise<void>;
-  /**
-   * Stores a message if `behind` is the last one of its subject. Returns its sequence number;
-   * undefined if the subject has another last message, or one is being stored. If it fails, the
-   * outcome is unknown: the message may have been stored, or may be stored later, but only while
-   * `behind` is the last one.
-   *
-   * @throws {StoreError} Delivered: `quota`, if the stream is full.
-   */
-  readonly append: (message: NewMessage, timeout?: number) => Promise<number | undefined>;
-  /** Removes messages, which is slow. */
-  readonly purge: (options: PurgeOpts) => Promise<unknown>;
-}
-
-export function createNatsStream(context: NatsContext, definition: StreamDefinition): NatsStream {
+export function createNatsStream(context: NatsContext, definition: StreamDefinition) {
   const { client, manager, timeout, isConnected } = context;
   const { name } = definition;
   let opening: Promise<unknown> | undefined;
@@ -91,11 +73,23 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
     }
   };
   return {
-    info: (query) => attempt(async () => (await manager()).streams.info(name, query)),
-    get: (query) => attempt(async () => (await (await manager()).streams.getMessage(name, query)) ?? undefined),
-    fetch: (range, take) => attempt(() => fetchMessages(context, name, range, take)),
-    append: (message, limit = timeout) => attempt(() => publish(message, limit)),
-    purge: (options) => attempt(async () => (await manager(timeout)).streams.purge(name, options)),
+    /** Returns the state of the stream. */
+    info: (query?: Partial<StreamInfoRequestOptions>) => attempt(async () => (await manager()).streams.info(name, query)),
+    /** Reads one message from the leader of the stream: a replica might lag behind. */
+    get: (query: MessageQuery) => attempt(async () => (await (await manager()).streams.getMessage(name, query)) ?? undefined),
+    /** Reads the messages of a range until `take` returns true; see {@link fetchMessages}. */
+    fetch: (range: MessageRange, take: (message: JsMsg) => boolean) => attempt(() => fetchMessages(context, name, range, take)),
+    /**
+     * Stores a message if `behind` is the last one of its subject. Returns its sequence number;
+     * undefined if the subject has another last message, or one is being stored. If it fails, the
+     * outcome is unknown: the message may have been stored, or may be stored later, but only while
+     * `behind` is the last one.
+     *
+     * @throws {StoreError} Delivered: `quota`, if the stream is full.
+     */
+    append: (message: NewMessage, limit = timeout) => attempt(() => publish(message, limit)),
+    /** Removes messages, which is slow. */
+    purge: (options: PurgeOpts) => attempt(async () => (await manager(timeout)).streams.purge(name, options)),
   };
 }
 

@@ -22,14 +22,14 @@ export async function readHistory(
   const place = typeof query.after === 'object' ? query.after : query.before;
   if (isThere && (place?.offset ?? 0) <= lastOffsetOf(latest.seq)) {
     onRead(latest.seq, false);
-    return readEntries(query, { log, streamEpoch, latest });
+    return readEntries(query, log, streamEpoch, latest, 0);
   }
   const { state } = await stream.info();
   // In this order: if the channel has no entry now, it had none up to that end of the stream.
   const later = await reader.latest(subject);
   if (later && later.seq > streamEpoch.since) {
     onRead(later.seq, false);
-    return readEntries(query, { log, streamEpoch, latest: later, last: state.last_seq });
+    return readEntries(query, log, streamEpoch, later, offsetOf(state.last_seq));
   }
   const reached = Math.max(state.last_seq, streamEpoch.since);
   onRead(reached, true);
@@ -44,21 +44,25 @@ export async function readHistory(
 interface HistoryState {
   readonly log: LogContext;
   readonly streamEpoch: StreamEpoch;
-  /** The last entry of the channel. */
+  /** The last entry of the channel, and the offset of its last message. */
   readonly latest: StreamEntry;
-  /**
-   * The last entry of the stream. Positions of an empty channel are as high.
-   * @default the latest of the channel
-   */
-  readonly last?: number;
+  readonly last: number;
+  /** The highest offset that is known: positions of an empty channel are as high as the stream. */
+  readonly highest: number;
 }
 
-async function readEntries(query: ChannelQuery, state: HistoryState): Promise<ChannelSlice> {
-  const { log, streamEpoch, latest } = state;
+async function readEntries(
+  query: ChannelQuery,
+  log: LogContext,
+  streamEpoch: StreamEpoch,
+  latest: StreamEntry,
+  reached: number,
+): Promise<ChannelSlice> {
   const messages = log.decodeQuietly(latest.data);
   const last = offsetOf(latest.seq, Math.max(0, messages.length - 1));
   const end = endOf(messages);
-  const slice = query.after === undefined ? await readBackwards(query, last, state) : await readForwards(query, last, state);
+  const read = query.after === undefined ? readBackwards : readForwards;
+  const slice = await read(query, { log, streamEpoch, latest, last, highest: Math.max(last, reached) });
   const { epoch } = streamEpoch;
   // Nothing is stored behind an end, so it is the last message.
   return { epoch, last, ...slice, ...(end && { end: { epoch, offset: last, message: end } }) };
@@ -66,22 +70,21 @@ async function readEntries(query: ChannelQuery, state: HistoryState): Promise<Ch
 
 type Part = Pick<ChannelSlice, 'entries' | 'isComplete'>;
 
-async function readForwards({ after, limit }: ChannelQuery, last: number, state: HistoryState): Promise<Part> {
-  const { log, latest } = state;
+async function readForwards({ after, limit }: ChannelQuery, state: HistoryState): Promise<Part> {
+  const { log, latest, last, highest } = state;
   const { subject } = latest;
   const { epoch, since } = state.streamEpoch;
-  const highest = Math.max(last, state.last === undefined ? 0 : offsetOf(state.last));
   const isKnown = after === 'start' || (after?.epoch === epoch && after.offset <= highest);
   const from = isKnown && typeof after === 'object' ? after.offset : lastOffsetOf(since);
   if (limit === 0 || last <= from) return { entries: [], isComplete: after === 'start' || (isKnown && last <= from) };
-  const decoded = createDecoded(state);
+  const entries: ChannelEntry[] = [];
   const seq = sequenceOf(from);
   // All of its messages but the last one are behind the position.
   const first = isKnown && typeof after === 'object' ? seq : seq + 1;
   let bytes = 0;
   const isEnough = (entry: StreamEntry): boolean => {
     bytes += entry.data.length;
-    const count = decoded.add(entry, (offset) => offset > from);
+    const count = entries.push(...messagesIn(entry, state).filter(({ offset }) => offset > from));
     return count >= limit || (count > 0 && bytes >= PAGE_BYTES);
   };
   // Often the latest entry is all that is missing.
@@ -89,7 +92,7 @@ async function readForwards({ after, limit }: ChannelQuery, last: number, state:
   const found = isNext ? [latest] : await log.reader.forwards({ subject, from: first, until: latest.seq }, isEnough);
   if (isNext) isEnough(latest);
   const isComplete = after === 'start' || (isKnown && (await isDirectlyBehind(seq, found[0], state)));
-  return { entries: decoded.entries.slice(0, limit), isComplete };
+  return { entries: entries.slice(0, limit), isComplete };
 }
 
 /**
@@ -104,38 +107,26 @@ async function isDirectlyBehind(seq: number, first: StreamEntry | undefined, { l
   return (await log.stream.info()).state.first_seq <= seq + 1;
 }
 
-async function readBackwards({ before, limit }: ChannelQuery, last: number, state: HistoryState): Promise<Part> {
-  const { log, latest } = state;
+async function readBackwards({ before, limit }: ChannelQuery, state: HistoryState): Promise<Part> {
+  const { log, latest, last, highest } = state;
   const { subject } = latest;
   const { epoch, since } = state.streamEpoch;
-  const highest = Math.max(last, state.last === undefined ? 0 : offsetOf(state.last));
   const isKnown = before?.epoch === epoch && before.offset <= highest + 1;
   if (before && !isKnown) return { entries: [], isComplete: false };
   const until = before ? before.offset - 1 : last;
   if (limit === 0) return { entries: [], isComplete: true };
-  const decoded = createDecoded(state);
-  const isEnough = (entry: StreamEntry): boolean => decoded.addFront(entry, (offset) => offset <= until) >= limit;
+  const entries: ChannelEntry[] = [];
+  const isEnough = (entry: StreamEntry): boolean =>
+    entries.unshift(...messagesIn(entry, state).filter(({ offset }) => offset <= until)) >= limit;
   // The entry at the position refers to the previous one.
   const seq = sequenceOf(before?.offset ?? last);
-  if (seq >= latest.seq && isEnough(latest)) return { entries: decoded.entries.slice(-limit), isComplete: true };
+  if (seq >= latest.seq && isEnough(latest)) return { entries: entries.slice(-limit), isComplete: true };
   const range = { subject, from: since + 1, until: seq >= latest.seq ? (latest.previous ?? latest.seq - 1) : seq };
   await log.reader.backwards(range, limit + 1, isEnough);
-  return { entries: decoded.entries.slice(-limit), isComplete: true };
+  return { entries: entries.slice(-limit), isComplete: true };
 }
 
-/** The messages of entries, as they are read. */
-function createDecoded({ log, streamEpoch }: HistoryState) {
+function messagesIn({ seq, data, subject }: StreamEntry, { log, streamEpoch }: HistoryState): readonly ChannelEntry[] {
   const { epoch } = streamEpoch;
-  const entries: ChannelEntry[] = [];
-  const messagesOf = ({ seq, data, subject }: StreamEntry, isWanted: (offset: number) => boolean): readonly ChannelEntry[] =>
-    log
-      .decode(data, subject)
-      .map((message, index) => ({ epoch, offset: offsetOf(seq, index), message }))
-      .filter(({ offset }) => isWanted(offset));
-  return {
-    entries,
-    /** Adds the messages of an entry. Returns the number of all. */
-    add: (entry: StreamEntry, isWanted: (offset: number) => boolean): number => entries.push(...messagesOf(entry, isWanted)),
-    addFront: (entry: StreamEntry, isWanted: (offset: number) => boolean): number => entries.unshift(...messagesOf(entry, isWanted)),
-  };
+  return log.decode(data, subject).map((message, index) => ({ epoch, offset: offsetOf(seq, index), message }));
 }

@@ -1,37 +1,26 @@
-import { AsyncSubject, defer, mergeMap, Subject, type Observable } from 'rxjs';
+import { noop } from 'rxjs';
 import { OverflowError } from '../errors.js';
-
-interface ReadJob<T> {
-  readonly key: string;
-  readonly answer$: AsyncSubject<T>;
-  readonly work: () => Promise<T>;
-}
+import { createSemaphore } from '../internal/semaphore.js';
 
 /**
  * Runs work by key with limited concurrency. A caller whose key is already waiting gets the same
  * result. Work that has started is not shared, because it may have read too early.
  */
-export function createSharedReads<T>(concurrency: number, maxWaiting: number): (key: string, work: () => Promise<T>) => Observable<T> {
-  const waiting = new Map<string, ReadJob<T>>();
-  const jobs$ = new Subject<ReadJob<T>>();
-  const run = async ({ key, answer$, work }: ReadJob<T>): Promise<void> => {
-    waiting.delete(key);
-    try {
-      answer$.next(await work());
-      answer$.complete();
-    } catch (error) {
-      answer$.error(error);
-    }
-  };
-  jobs$.pipe(mergeMap((job) => defer(() => run(job)), concurrency)).subscribe();
-
+export function createSharedReads<T>(concurrency: number, maxWaiting: number): (key: string, work: () => Promise<T>) => Promise<T> {
+  const waiting = new Map<string, Promise<T>>();
+  const enter = createSemaphore(concurrency);
   return (key, work) => {
     const pending = waiting.get(key);
-    if (pending) return pending.answer$;
+    if (pending) return pending;
     if (waiting.size >= maxWaiting) throw new OverflowError('nats', maxWaiting);
-    const job: ReadJob<T> = { key, answer$: new AsyncSubject(), work };
-    waiting.set(key, job);
-    jobs$.next(job);
-    return job.answer$;
+    let leave = noop;
+    const entered = new Promise<void>((resolve) => (leave = enter(resolve)));
+    const start = (): Promise<T> => {
+      waiting.delete(key);
+      return work();
+    };
+    const result = entered.then(start).finally(() => leave());
+    waiting.set(key, result);
+    return result;
   };
 }

@@ -1,4 +1,5 @@
 import type { JsMsg, StoredMsg } from '@nats-io/jetstream';
+import type { NatsMessage } from './natsContext.js';
 
 /** An entry of the stream: one or more messages of a channel. */
 export interface StreamEntry {
@@ -18,11 +19,9 @@ export interface StreamEntry {
   readonly data: Uint8Array;
 }
 
-const SPACE = 0x20;
 const LINE_FEED = 0x0a;
-const EPOCH_LENGTH = 10;
-/** A line has at most an epoch, a space and 15 digits. */
-const MAX_LINE = EPOCH_LENGTH + 1 + 15;
+/** A line has at most an epoch of 10 characters, a space and 15 digits. */
+const MAX_LINE = 26;
 
 /**
  * Returns the bytes of an entry: a line with the epoch and the sequence number of the previous
@@ -36,8 +35,7 @@ export function entryBytes(epoch: string, previous: number, frame: Uint8Array | 
 /** Reads the bytes of an entry. Bytes that begin with another line have no frame. */
 function readBytes(bytes: Uint8Array): Pick<StreamEntry, 'epoch' | 'previous' | 'data'> {
   const end = bytes.subarray(0, MAX_LINE + 1).indexOf(LINE_FEED);
-  const isLine = end > EPOCH_LENGTH + 1 && bytes[EPOCH_LENGTH] === SPACE;
-  const line = isLine ? String.fromCharCode(...bytes.subarray(0, end)) : '';
+  const line = String.fromCharCode(...bytes.subarray(0, Math.max(0, end)));
   const [, epoch, previous] = /^([A-Za-z0-9_-]{10}) (\d{1,15})$/.exec(line) ?? [];
   if (epoch === undefined) return { epoch, previous: undefined, data: bytes.subarray(0, 0) };
   return { epoch, previous: Number(previous), data: bytes.subarray(end + 1) };
@@ -48,17 +46,11 @@ export function entryOf({ subject, seq, time, data }: Pick<StoredMsg | JsMsg, 's
   return { subject, seq, at: time.getTime(), ...readBytes(data) };
 }
 
-/** The part of a message of core NATS that an entry is read from. */
-interface CoreMessage {
-  readonly data: Uint8Array;
-  readonly headers?: { readonly get: (name: string) => string };
-}
-
 /**
  * Returns the entry of a message that JetStream has republished; undefined if the message is none.
  * JetStream itself provides the number of the previous entry.
  */
-export function republishedEntry({ headers, data }: CoreMessage): StreamEntry | undefined {
+export function republishedEntry({ headers, data }: NatsMessage): StreamEntry | undefined {
   const subject = headers?.get('Nats-Subject');
   if (!headers || !subject) return undefined;
   const [seq, last] = [Number(headers.get('Nats-Sequence')), Number(headers.get('Nats-Last-Sequence'))];

@@ -35,49 +35,43 @@ export interface StreamUsage {
   readonly subjects: readonly SubjectUsage[];
 }
 
-/**
- * A stream of JetStream with one subject for each name. Each request is one attempt, and fails with
- * the error of NATS.
- */
-export interface SubjectStream {
-  /**
-   * Returns the latest entry of a subject, or the first one from a sequence number on, as the
-   * leader of the stream knows it.
-   */
-  read(name: string, from?: number): Promise<SubjectEntry | undefined>;
-  /**
-   * Stores an entry if `behind` is the sequence number of the latest one. Returns its sequence
-   * number; undefined if another entry is the latest one, or is being stored.
-   *
-   * @param group Whom the entry counts for. @default ''
-   */
-  append(name: string, data: Uint8Array, behind: number, timeout: number, group?: string): Promise<number | undefined>;
-  /** Removes the entries of a subject in front of a sequence number. */
-  purge(name: string, seq: number): Promise<unknown>;
-  /** Removes the entries of a subject in front of the latest one. */
-  keepLatest(name: string): Promise<unknown>;
-  /** Reads the headers of all entries. */
-  usage(): Promise<StreamUsage>;
-}
+export type SubjectStream = ReturnType<typeof createSubjectStream>;
 
 /** The headers of JetStream with the id of a message, and with the size of its data. */
 const ID = 'Nats-Msg-Id';
 const SIZE = 'Nats-Msg-Size';
 
-export function createSubjectStream(context: NatsContext, { stream: streamName, prefix, ...limits }: SubjectStreamOptions): SubjectStream {
+/**
+ * A stream of JetStream with one subject for each name. Each request is one attempt, and fails with
+ * the error of NATS.
+ */
+export function createSubjectStream(context: NatsContext, { stream: streamName, prefix, ...limits }: SubjectStreamOptions) {
   const stream = createNatsStream(context, { name: streamName, subjects: [`${prefix}*`], discard: 'new', ...limits });
   return {
-    async read(name, from) {
+    /**
+     * Returns the latest entry of a subject, or the first one from a sequence number on, as the
+     * leader of the stream knows it.
+     */
+    async read(name: string, from?: number): Promise<SubjectEntry | undefined> {
       const subject = prefix + name;
       const found = await stream.get(from === undefined ? { last_by_subj: subject } : { seq: from, next_by_subj: subject });
       return found && { seq: found.seq, data: found.data };
     },
-    append: (name, data, behind, timeout, group = '') =>
+    /**
+     * Stores an entry if `behind` is the sequence number of the latest one. Returns its sequence
+     * number; undefined if another entry is the latest one, or is being stored.
+     *
+     * @param group Whom the entry counts for. @default ''
+     */
+    append: (name: string, data: Uint8Array, behind: number, timeout: number, group = ''): Promise<number | undefined> =>
       // The id carries the group: the other headers would need another package.
       stream.append({ subject: prefix + name, data, behind, id: `${nanoid()} ${group}` }, timeout),
-    purge: (name, seq) => stream.purge({ filter: prefix + name, seq }),
-    keepLatest: (name) => stream.purge({ filter: prefix + name, keep: 1 }),
-    async usage() {
+    /** Removes the entries of a subject in front of a sequence number. */
+    purge: (name: string, seq: number): Promise<unknown> => stream.purge({ filter: prefix + name, seq }),
+    /** Removes the entries of a subject in front of the latest one. */
+    keepLatest: (name: string): Promise<unknown> => stream.purge({ filter: prefix + name, keep: 1 }),
+    /** Reads the headers of all entries. */
+    async usage(): Promise<StreamUsage> {
       const before = await stream.info();
       const subjects = new Map<string, SubjectUsage & { readonly last: number }>();
       const range = { subject: `${prefix}*`, from: 1, until: before.state.last_seq, headersOnly: true };
