@@ -97,7 +97,7 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
     return head;
   };
   let head = heads.get(subject);
-  /** Whether an attempt is under way; and whether one has failed, so that its entry may be stored. */
+  /** Whether an append is under way; and whether one has failed: its entry may be stored. */
   let [isWriting, isUnsure] = [false, false];
   let reason: unknown = new Error('no time was left for it');
 

@@ -101,7 +101,7 @@ export function createChannelHeads(log: LogContext) {
      * first, its recent messages.
      */
     load: (subject: string): Promise<LoadedHead> => loads(subject, () => load(subject)),
-    /** Reports an entry of any server. Does nothing if it does not directly follow the known head. */
+    /** Reports an entry of any server. Does nothing if it does not follow the known head. */
     observe({ subject, seq, previous }: Pick<StreamEntry, 'subject' | 'seq' | 'previous'>, messages: readonly Message[]): void {
       const head = known.get(subject);
       if (!head || previous !== head.previous || seq <= head.seq) return;

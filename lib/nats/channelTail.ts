@@ -3,6 +3,7 @@ import type { ChannelBroadcast, ChannelEntry } from '../app/hub/channelLog.js';
 import { StoreError } from '../errors.js';
 import type { ChannelHeads } from './channelHeads.js';
 import type { LogContext } from './logContext.js';
+import type { NatsMessage } from './natsContext.js';
 import { failed } from './natsFaults.js';
 import { retrying } from './retrying.js';
 import { offsetOf, republishedEntry, type StreamEntry } from './streamEntry.js';
@@ -43,8 +44,7 @@ export function createChannelTail(log: LogContext, channel: string, parts: TailP
   let reading: Promise<void> | undefined;
   /** The copies that arrived while the stream was read, and whether there were more. */
   let copies: StreamEntry[] = [];
-  let isOverfull = false;
-  let isIdle = true;
+  let [isOverfull, isIdle] = [false, true];
 
   const fail = (reason: unknown): void => {
     listening.unsubscribe();
@@ -60,7 +60,7 @@ export function createChannelTail(log: LogContext, channel: string, parts: TailP
     for (const [index, entry] of kept.entries()) {
       if (isKnown(entry)) continue;
       if (isBehind(entry)) {
-        copies = kept.slice(index);
+        [copies, isOverfull] = [kept.slice(index), wasOverfull];
         return false;
       }
       // Without its epoch, the check reads it again.
@@ -76,33 +76,29 @@ export function createChannelTail(log: LogContext, channel: string, parts: TailP
       if (isWhole && hasCopies) return;
       const entry = await retrying(log, () => reader.next(subject, place.next() ?? 1));
       if (!entry && isWhole && copies.length === 0) return;
+      if (entry && isHole(entry)) {
+        fail('messages were removed before they were read');
+        return;
+      }
       if (!entry) attempt++;
-      else if (isHole(entry)) return fail('messages were removed before they were read');
       else if (!isKnown(entry) && !emit(entry)) return;
     }
     fail('an entry that was copied is not in the stream');
   };
-  const heal = (): Promise<void> =>
-    (reading ??= readMissed().finally(() => {
-      reading = undefined;
-    }));
-  const take = (entry: StreamEntry): void => {
-    isIdle = false;
-    if (isKnown(entry)) return;
-    if (!reading && !isBehind(entry)) {
-      emit(entry);
-      return;
-    }
+  const heal = (): Promise<void> => (reading ??= readMissed().finally(() => (reading = undefined)));
+  const keep = (entry: StreamEntry): void => {
     if (copies.length < MAX_COPIES) copies.push(entry);
     else isOverfull = true;
     heal().catch(fail);
   };
-  const subscription = listen(subjects.liveOf(channel), (received) => {
+  const receive = (received: NatsMessage): void => {
     const entry = republishedEntry(received);
-    if (entry) take(entry);
-    else for (const message of decode(received.data, received.subject)) entries$.next({ message });
-  });
-  listening.add(() => subscription.unsubscribe());
+    isIdle &&= entry === undefined;
+    if (!entry) for (const message of decode(received.data, received.subject)) entries$.next({ message });
+    else if (!isKnown(entry) && (reading || isBehind(entry))) keep(entry);
+    else if (!isKnown(entry)) emit(entry);
+  };
+  listening.add(listen(subjects.liveOf(channel), receive));
 
   return {
     entries$,

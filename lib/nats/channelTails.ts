@@ -51,7 +51,7 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, { onAdd
      * Fails all tails, with a reason or an error: the hub subscribes again and reads the missed
      * messages.
      */
-    fail(reason: unknown): void {
+    fail: (reason: unknown): void => {
       for (const tail of [...tails.values()]) tail.fail(reason);
     },
     /**
@@ -60,7 +60,7 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, { onAdd
      * @throws {StoreError} While there is no connection: the client of NATS would keep the message,
      *   and send it late.
      */
-    broadcast(channel: string, message: Message): void {
+    broadcast: (channel: string, message: Message): void => {
       const frame = encode([message]);
       if (!isConnected()) throw failed(new Error('the connection to NATS is lost'));
       connection.publish(subjects.liveOf(channel), frame);

@@ -101,8 +101,8 @@ export function encodeHead(head: RequestHead | ResponseHead): Uint8Array {
  * Decodes a head, which another node has encoded.
  * @throws {SyntaxError} If it is no JSON.
  */
-export function decodeHead<H extends RequestHead | ResponseHead>(payload: Uint8Array): H {
-  return JSON.parse(new TextDecoder().decode(payload)) as H;
+export function decodeHead(payload: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(payload));
 }
 
 /** The subject of the requests to a node. */

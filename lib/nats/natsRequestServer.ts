@@ -121,7 +121,7 @@ function createServedRequest(context: NodeContext, reply: string, handle: Handle
     return EMPTY;
   };
   const run = (head: Uint8Array): void => {
-    const response$ = defer(() => handle({ ...decodeHead<RequestHead>(head), body$: requested$ }));
+    const response$ = defer(() => handle({ ...(decodeHead(head) as RequestHead), body$: requested$ }));
     const handled$ = merge(response$, lost$).pipe(take(1), tap(respond), catchError(reportFailure), finalize(onEnd));
     running.add(handled$.subscribe());
   };

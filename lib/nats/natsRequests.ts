@@ -162,7 +162,7 @@ function createResponseReader() {
   let hasBegun = false;
 
   const add = ({ kind, payload }: Frame): void => {
-    if (kind === FrameKind.RESPONSE) head = decodeHead<ResponseHead>(payload);
+    if (kind === FrameKind.RESPONSE) head = decodeHead(payload) as ResponseHead;
     if (kind !== FrameKind.RESPONSE_BODY) return;
     body.push(payload);
     size += payload.length;

@@ -20,7 +20,7 @@ export interface StreamLimits {
   readonly maxAge: number;
 }
 
-/** A message by its sequence number, the first of a subject from one on, or the last of a subject. */
+/** Asks for the message with a number, the first of a subject from it on, or the last of one. */
 export type MessageQuery = { readonly seq: number; readonly next_by_subj?: string } | { readonly last_by_subj: string };
 
 /** A message that is stored directly behind another one of its subject. */

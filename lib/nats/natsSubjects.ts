@@ -22,7 +22,7 @@ export function createNatsSubjects(stream: string) {
      */
     liveOf: (channel: string): string => live + tokenOf(channel),
     /** Returns the channel of a subject; undefined for other subjects. */
-    channelOf(subject: string): string | undefined {
+    channelOf: (subject: string): string | undefined => {
       const channel = subject.startsWith(prefix) ? subject.slice(prefix.length).replaceAll('=', '.') : '';
       return NAME_PATTERN.test(channel) ? channel : undefined;
     },

@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { defer, EMPTY, finalize, interval, merge, of, Subscription, type Observable } from 'rxjs';
+import { defer, EMPTY, finalize, interval, merge, of, Subscription, type Observable, type Unsubscribable } from 'rxjs';
 import type { ClusterPresence, PresenceChange } from '../app/hub/clusterPresence.js';
 import { FrameTooLargeError } from '../errors.js';
 import type { ChannelMember } from '../message/channelTypes.js';
@@ -167,16 +167,15 @@ function fitting(member: ChannelMember, { maxPayload, report }: PresenceState): 
 }
 
 /** Reads the messages of a subject. Reports those that are malformed. */
-function listenTo(subject: string, next: (message: NodeMessage) => void, { listen, report }: PresenceState): Subscription {
+function listenTo(subject: string, next: (message: NodeMessage) => void, { listen, report }: PresenceState): Unsubscribable {
   try {
-    const subscription = listen(subject, ({ data }) => {
+    return listen(subject, ({ data }) => {
       try {
         next(decodeNodeMessage(data));
       } catch (cause) {
         report(corrupt(subject, cause));
       }
     });
-    return new Subscription(() => subscription.unsubscribe());
   } catch (cause) {
     report(failed(cause));
     return Subscription.EMPTY;
@@ -187,7 +186,7 @@ function listenTo(subject: string, next: (message: NodeMessage) => void, { liste
 function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
   const { node: self, channels, peers } = state;
 
-  /** Emits a change of the members of other nodes, and publishes the states that this node has taken over. */
+  /** Emits a change, and publishes the states that the members of this node have taken over. */
   const emit = (channel: PresenceChannel, { adopted, ...change }: OpenChange): void => {
     for (const id of adopted) writer.touch(channel, id);
     if (change.entered.length + change.left.length + change.updated.length > 0) channel.changes$.next(change);
