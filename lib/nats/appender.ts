@@ -8,6 +8,7 @@ import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 import type { ChannelHead, ChannelHeads } from './channelHeads.js';
 import { endOf, type LogContext } from './logContext.js';
+import { ATTEMPT_TIMEOUT } from './natsContext.js';
 import { failed, isStreamMissing } from './natsFaults.js';
 import { pauseAfter } from './retrying.js';
 import { entryBytes, offsetOf } from './streamEntry.js';
@@ -113,7 +114,7 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
       const { epoch, previous, seq: behind } = head;
       const data = entryBytes(epoch, previous, batch.frame);
       isWriting = true;
-      const seq = await stream.append({ subject, data, behind }, until - scheduler.now());
+      const seq = await stream.append({ subject, data, behind }, Math.max(1, Math.min(until - scheduler.now(), ATTEMPT_TIMEOUT)));
       isWriting = false;
       if (seq !== undefined) {
         heads.observe(

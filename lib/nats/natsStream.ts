@@ -1,7 +1,7 @@
 import type { JsMsg, PurgeOpts, StreamConfig, StreamInfoRequestOptions } from '@nats-io/jetstream';
 import { StoreError, UnsupportedError } from '../errors.js';
 import { fetchMessages, type MessageRange } from './fetchMessages.js';
-import { ATTEMPT_TIMEOUT, type NatsContext } from './natsContext.js';
+import type { NatsContext } from './natsContext.js';
 import { codeOf, isOvertaken, isStreamMissing, STREAM_FULL, STREAM_NOT_FOUND } from './natsFaults.js';
 
 /** The configuration of a stream. Its limits may be changed later. */
@@ -61,7 +61,7 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
     }
   };
   const publish = async ({ subject, data, behind, id }: NewMessage, limit: number): Promise<number | undefined> => {
-    const options = { timeout: Math.max(1, Math.min(limit, ATTEMPT_TIMEOUT)), expect: { lastSubjectSequence: behind } };
+    const options = { timeout: limit, expect: { lastSubjectSequence: behind } };
     try {
       const { seq, duplicate } = await client.publish(subject, data, { ...options, ...(id !== undefined && { msgID: id }) });
       // JetStream answers so for an entry that its replicas do not have.

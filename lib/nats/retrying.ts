@@ -1,10 +1,12 @@
 import { firstValueFrom, race, timer } from 'rxjs';
 import { StoreError } from '../errors.js';
-import { ATTEMPT_TIMEOUT, type NatsContext } from './natsContext.js';
+import type { NatsContext } from './natsContext.js';
 import { failed, isRefusal } from './natsFaults.js';
 
 export type RetryContext = Pick<NatsContext, 'connection' | 'timeout' | 'scheduler' | 'isConnected' | 'reconnected$'>;
 
+/** The timeout of an attempt that knows it, in ms. */
+const ATTEMPT_TIMEOUT = 2_000;
 /** The pause between two attempts, in ms, and the longest one while there is no connection. */
 const PAUSE = 50;
 const OFFLINE_PAUSE = 250;
