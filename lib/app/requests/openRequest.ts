@@ -1,10 +1,10 @@
-import type { SchedulerLike, Subscriber } from 'rxjs';
+import type { SchedulerLike, Subscriber, Unsubscribable } from 'rxjs';
 import { MessagesMissedError, ReplyError } from '../../errors.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 
-/** A request that is waiting for replies. */
-export interface OpenRequest {
+/** A request that is waiting for replies. Its subscriber unsubscribes it, which cancels it. */
+export interface OpenRequest extends Unsubscribable {
   readonly id: string;
   readonly message: Message;
   readonly subscriber: Subscriber<unknown>;
@@ -32,29 +32,24 @@ interface RequestCallbacks {
 }
 
 /** Handles a reply. Returns true if more replies may follow. */
-export function handleReply(request: OpenRequest, { type, payload, metadata }: Message, callbacks: RequestCallbacks): boolean {
-  if (type === 'reply.error') callbacks.fail(request, errorOf(payload));
-  else if (type === 'reply.progress') handleProgress(request, payload, callbacks);
-  // Replies without a number are accepted as they arrive.
-  else if (isReply(type)) handleValue(request, type, payload, numberOf(metadata?.deliveryTag) ?? request.count, callbacks);
+export function handleReply(request: OpenRequest, message: Message, callbacks: RequestCallbacks): boolean {
+  const { type, payload } = message;
   request.isAnswered = true;
+  if (type === 'reply' || type === 'reply.last' || type === 'reply.complete') handleValue(request, message, callbacks);
+  else if (type === 'reply.error') callbacks.fail(request, errorOf(payload));
+  else if (type === 'reply.progress') handleProgress(request, payload, callbacks);
   return !request.subscriber.closed;
 }
 
-/** Returns the number of a reply; undefined for a tag of another kind. */
-function numberOf(tag = ''): number | undefined {
-  return /^\d+$/.test(tag) ? Number(tag) : undefined;
-}
-
-function isReply(type: string): boolean {
-  return type === 'reply' || type === 'reply.last' || type === 'reply.complete';
-}
-
-function handleValue(request: OpenRequest, type: string, payload: unknown, number: number, { end, abandon }: RequestCallbacks): void {
-  const { subscriber, count } = request;
-  if (number > count) abandon(request, new MessagesMissedError(number - count));
+function handleValue(request: OpenRequest, message: Message, { end, abandon }: RequestCallbacks): void {
+  const { subscriber } = request;
+  const { type, payload, metadata } = message;
+  const deliveryTag = metadata?.deliveryTag;
+  // Replies without a number are accepted as they arrive.
+  const missing = deliveryTag !== undefined && /^\d+$/.test(deliveryTag) ? Number(deliveryTag) - request.count : 0;
+  if (missing > 0) abandon(request, new MessagesMissedError(missing));
   // A duplicate.
-  if (number !== count) return;
+  if (missing !== 0) return;
   if (type !== 'reply') end(request);
   if (type !== 'reply.complete') {
     request.count++;

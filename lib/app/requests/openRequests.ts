@@ -16,8 +16,8 @@ export interface OpenRequests {
   has(id: string): boolean;
   /** Sends a request and passes replies on to its subscriber. */
   open(request: OpenRequest): void;
-  /** Cancels a request at the other side if it is still open. */
-  readonly cancel: (request: OpenRequest) => void;
+  /** The method `unsubscribe` of each request: cancels it at the other side if it is still open. */
+  readonly cancel: (this: OpenRequest) => void;
 }
 
 export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike): OpenRequests {
@@ -36,20 +36,21 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
   const fail = (request: OpenRequest, error: unknown): void => {
     if (end(request)) request.subscriber.error(error);
   };
-  const leave = (request: OpenRequest): void => {
-    if (end(request)) wire.next(cancelMessage(request.message, scheduler));
-  };
+  function cancel(this: OpenRequest): void {
+    if (end(this)) wire.next(cancelMessage(this.message, scheduler));
+  }
   const abandon = (request: OpenRequest, error: unknown): void => {
-    leave(request);
+    request.unsubscribe();
     request.subscriber.error(error);
   };
   const deadlines = createDeadlines(requests, scheduler, (request) =>
     abandon(request, new RequestTimeoutError(request.id, request.currentTimeout)),
   );
+  const callbacks = { end, fail, abandon };
   const onMessage = (message: Message): void => {
     // Late replies are ignored.
     const request = requests.get(message.correlationId ?? '');
-    if (!request || !handleReply(request, message, { end, fail, abandon })) return;
+    if (!request || !handleReply(request, message, callbacks)) return;
     request.currentTimeout = request.each;
     request.deadline = scheduler.now() + request.each;
     deadlines.note(request.deadline);
@@ -73,7 +74,7 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
       return requests.size;
     },
     has: (id) => requests.has(id),
-    cancel: leave,
+    cancel,
     open(request) {
       requests.set(request.id, request);
       try {

@@ -72,8 +72,9 @@ export function request<T extends string>(
       deadline: scheduler.now() + timeout,
       count: 0,
       isAnswered: false,
+      unsubscribe: openRequests.cancel,
     };
-    subscriber.add(() => openRequests.cancel(call));
+    subscriber.add(call);
     openRequests.open(call);
   });
 }
