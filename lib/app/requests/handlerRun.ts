@@ -1,6 +1,7 @@
 import { from, Subscriber, type ObservableInput } from 'rxjs';
 import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
+import type { SessionTerms } from '../../session/receive/delivery.js';
 import type { ReplyContext } from './replyOptions.js';
 import type { ReplyType } from './replyTypes.js';
 
@@ -9,52 +10,71 @@ export type Handler = (message: Message, context: ReplyContext<string>) => Obser
 
 export interface HandlerRunCallbacks {
   /** Sends a reply; `number` is the number of replies before it. */
-  readonly send: (request: Message, type: ReplyType, payload: unknown, number?: number) => void;
-  readonly fail: (request: Message, error: unknown) => void;
-  readonly progress: (request: Message, progress: unknown) => void;
+  readonly send: (run: HandlerRun, type: ReplyType, payload: unknown, number?: number) => void;
+  readonly fail: (run: HandlerRun, error: unknown) => void;
+  readonly progress: (run: HandlerRun, progress: unknown) => void;
   /** Discards the progress that was not sent yet. */
-  readonly discardProgress: (request: Message) => void;
+  readonly discardProgress: (run: HandlerRun) => void;
   /** The handler has completed or failed. */
-  readonly onEnd: (request: Message) => void;
+  readonly onEnd: (run: HandlerRun) => void;
 }
 
 /**
- * The execution of one handler. It subscribes to the result of the handler, and sends each value as
- * a reply with a number. If the completion follows a value at once, that reply is marked as the
- * last, which saves a message: to know this, a reply is held until the next event.
+ * A request and the execution of its handler. It subscribes to the result of the handler, and sends
+ * each value as a reply with a number. If the completion follows a value at once, that reply is
+ * marked as the last, which saves a message: to know this, a reply is held until the next event.
  *
  * It is a Subscriber, so that it can end while a handler emits synchronously. Operators and
- * closures would double the cost of a request.
+ * closures would double the cost of a request. It is also the second argument of the handler.
  */
-export class HandlerRun extends Subscriber<unknown> {
+export class HandlerRun extends Subscriber<unknown> implements ReplyContext<string> {
   /** The request. */
   readonly message: Message;
+  /** The session that has delivered the request, unless the wire of the replies is its wire. */
+  readonly terms: SessionTerms | undefined;
+  readonly #handler: Handler;
   readonly #callbacks: HandlerRunCallbacks;
   #isOpen = true;
   /** The number of replies so far. */
   #count = 0;
-  /** The reply that is held until the next event. */
-  #held: { readonly value: unknown } | undefined;
+  /** The reply that is held until the next event, if there is one. */
+  #held: unknown;
+  #hasHeld = false;
   /** Whether replies are held. */
   #isHolding = true;
   /** Created on first access of `signal`: it is the most expensive part of a request. */
   #controller: AbortController | undefined;
 
-  constructor(message: Message, callbacks: HandlerRunCallbacks) {
+  constructor(message: Message, handler: Handler, terms: SessionTerms | undefined, callbacks: HandlerRunCallbacks) {
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- only a Subscriber can end while its source emits synchronously
     super();
     this.message = message;
+    this.terms = terms;
+    this.#handler = handler;
     this.#callbacks = callbacks;
   }
 
+  /** The id of the request. */
+  get key(): string {
+    return this.message.id;
+  }
+
   /** Calls the handler. */
-  start(handler: Handler): void {
+  start(): void {
     try {
-      const returned = handler(this.message, new HandlerContext(this));
+      const returned = this.#handler(this.message, this);
       // RxJS would treat a string as a list of characters; here it is one reply.
-      from(typeof returned === 'string' ? [returned] : returned).subscribe(this);
-      this.#isHolding = isPromise(returned);
-      if (!this.#isHolding) this.#sendHeld();
+      if (typeof returned === 'string') this.#finish('reply.last', returned);
+      else if (isPromise(returned))
+        returned.then(
+          (value) => this.#finish('reply.last', value),
+          (error: unknown) => this.error(error),
+        );
+      else {
+        from(returned).subscribe(this);
+        this.#isHolding = false;
+        this.#sendHeld();
+      }
     } catch (error) {
       this.error(error);
     }
@@ -63,8 +83,8 @@ export class HandlerRun extends Subscriber<unknown> {
   /** Stops the handler, without a reply. */
   cancel(): void {
     this.#isOpen = false;
-    this.#held = undefined;
-    this.#callbacks.discardProgress(this.message);
+    this.#hasHeld = false;
+    this.#callbacks.discardProgress(this);
     try {
       this.unsubscribe();
     } finally {
@@ -72,8 +92,10 @@ export class HandlerRun extends Subscriber<unknown> {
     }
   }
 
-  progress(value: unknown): void {
-    if (this.#isOpen) this.#callbacks.progress(this.message, value);
+  get progress(): ReplyContext<string>['progress'] {
+    return (value) => {
+      if (this.#isOpen) this.#callbacks.progress(this, value);
+    };
   }
 
   get signal(): AbortSignal {
@@ -85,58 +107,46 @@ export class HandlerRun extends Subscriber<unknown> {
   protected override _next(value: unknown): void {
     this.#sendHeld();
     if (!this.#isOpen) return;
-    if (this.#isHolding) this.#held = { value };
-    else this.#callbacks.send(this.message, 'reply', value, this.#count++);
+    if (!this.#isHolding) this.#callbacks.send(this, 'reply', value, this.#count++);
+    else {
+      this.#held = value;
+      this.#hasHeld = true;
+    }
   }
 
   protected override _error(error: unknown): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#sendHeld();
-    this.#callbacks.fail(this.message, error);
+    this.#callbacks.fail(this, error);
     this.#end();
   }
 
   protected override _complete(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    const held = this.#held;
-    this.#held = undefined;
     // A single reply needs no number.
-    if (held) this.#callbacks.send(this.message, 'reply.last', held.value, this.#count || undefined);
-    else this.#callbacks.send(this.message, 'reply.complete', null, this.#count);
-    this.#end();
+    if (this.#hasHeld) this.#finish('reply.last', this.#held, this.#count || undefined);
+    else this.#finish('reply.complete', null, this.#count);
   }
 
   #sendHeld(): void {
-    const held = this.#held;
-    if (!held) return;
-    this.#held = undefined;
-    this.#callbacks.send(this.message, 'reply', held.value, this.#count++);
+    if (!this.#hasHeld) return;
+    this.#hasHeld = false;
+    this.#callbacks.send(this, 'reply', this.#held, this.#count++);
+  }
+
+  #finish(type: ReplyType, payload: unknown, number?: number): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#hasHeld = false;
+    this.#callbacks.send(this, type, payload, number);
+    this.#end();
   }
 
   #end(): void {
     try {
       this.unsubscribe();
     } finally {
-      this.#callbacks.onEnd(this.message);
+      this.#callbacks.onEnd(this);
     }
-  }
-}
-
-/** The second argument of a handler. Its properties may be taken apart. */
-class HandlerContext implements ReplyContext<string> {
-  readonly #run: HandlerRun;
-
-  constructor(run: HandlerRun) {
-    this.#run = run;
-  }
-
-  get signal(): AbortSignal {
-    return this.#run.signal;
-  }
-
-  get progress(): ReplyContext<string>['progress'] {
-    return (value) => this.#run.progress(value);
   }
 }

@@ -1,48 +1,48 @@
 import type { SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
-import type { Message } from '../../message/types.js';
+import type { HandlerRun } from './handlerRun.js';
 
 /**
  * Sends progress of all requests: the first report at once, then the latest of each request per
  * interval.
  */
 export interface ProgressReports {
-  readonly add: (request: Message, progress: unknown) => void;
+  readonly add: (run: HandlerRun, progress: unknown) => void;
   /** Sends the pending report of a request before another reply. */
-  flush(request: Message): void;
+  flush(run: HandlerRun): void;
   /** Discards the pending report of a request. */
-  readonly forget: (request: Message) => void;
+  readonly forget: (run: HandlerRun) => void;
   readonly clear: () => void;
 }
 
 export function createProgressReports(
   interval: number,
   scheduler: SchedulerLike,
-  send: (request: Message, progress: unknown) => void,
+  send: (run: HandlerRun, progress: unknown) => void,
 ): ProgressReports {
-  const latest = new Map<Message, unknown>();
+  const latest = new Map<HandlerRun, unknown>();
   let isQuiet = true;
   const timer = createCoalescedTimer(scheduler, () => {
     isQuiet = latest.size === 0;
     if (!isQuiet) timer.set(interval);
-    for (const request of [...latest.keys()]) reports.flush(request);
+    for (const run of [...latest.keys()]) reports.flush(run);
   });
 
   const reports: ProgressReports = {
-    add(request, progress) {
-      latest.set(request, progress);
+    add(run, progress) {
+      latest.set(run, progress);
       if (!isQuiet) return;
       isQuiet = false;
       timer.set(interval);
-      reports.flush(request);
+      reports.flush(run);
     },
-    flush(request) {
-      if (!latest.has(request)) return;
-      const progress = latest.get(request);
-      latest.delete(request);
-      send(request, progress);
+    flush(run) {
+      if (!latest.has(run)) return;
+      const progress = latest.get(run);
+      latest.delete(run);
+      send(run, progress);
     },
-    forget: (request) => void latest.delete(request),
+    forget: (run) => void latest.delete(run),
     clear() {
       latest.clear();
       timer.clear();

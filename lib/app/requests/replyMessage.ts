@@ -1,4 +1,3 @@
-import { nanoid } from 'nanoid';
 import { ReplyError, RxwireError } from '../../errors.js';
 import { ENVELOPE_VERSION } from '../../message/messageLimits.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
@@ -11,9 +10,9 @@ type Draft<T> = { -readonly [K in keyof T]: T[K] };
  *
  * @param number The number of replies before it, if it is numbered.
  */
-export function replyMessage(request: Message, type: ReplyType, payload: unknown, timestamp: number, number?: number): Message {
+export function replyMessage(id: string, request: Message, type: ReplyType, payload: unknown, timestamp: number, number?: number): Message {
   const { id: correlationId, priority, replyTo } = request;
-  const reply: Draft<Message> = { id: nanoid(), type, timestamp, version: ENVELOPE_VERSION, source: '', payload, correlationId };
+  const reply: Draft<Message> = { id, type, timestamp, version: ENVELOPE_VERSION, source: '', payload, correlationId };
   if (priority !== undefined) reply.priority = priority;
   if (replyTo !== undefined) reply.target = replyTo;
   if (number !== undefined) reply.metadata = { deliveryTag: String(number) };

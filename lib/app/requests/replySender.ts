@@ -1,11 +1,11 @@
+import { nanoid } from 'nanoid';
 import type { SchedulerLike, Subscriber } from 'rxjs';
 import { HandlerError, RxwireError } from '../../errors.js';
 import { markInternal } from '../../internal/internalSubscriptions.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
-import type { HandlerRunCallbacks } from './handlerRun.js';
+import type { HandlerRun, HandlerRunCallbacks } from './handlerRun.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
-import type { SessionTerms } from '../../session/receive/delivery.js';
 import { createProgressReports } from './progressReports.js';
 import type { ReplyType } from './replyTypes.js';
 import { replyMessage } from './replyMessage.js';
@@ -21,11 +21,6 @@ export interface ReplySenderOptions {
   readonly subscriber: Subscriber<Message>;
   /** Reports replies that could not be sent. */
   readonly wire: ReplyWire;
-  /**
-   * Returns the function that reports the failure of a request in `errors$` of a wire; undefined if
-   * there is no wire.
-   */
-  readonly reporterOf: (request: Message) => SessionTerms['complain'];
 }
 
 /** Sends the replies of all requests. */
@@ -34,34 +29,40 @@ export interface ReplySender extends Omit<HandlerRunCallbacks, 'onEnd'> {
 }
 
 /** @param onUndeliverable Called with each request whose reply could not be sent. */
-export function createReplySender(options: ReplySenderOptions, onUndeliverable: (request: Message, error: Error) => void): ReplySender {
-  const { progressInterval, scheduler, describe, onError, subscriber, wire, reporterOf } = options;
+export function createReplySender(options: ReplySenderOptions, onUndeliverable: (run: HandlerRun, error: Error) => void): ReplySender {
+  const { progressInterval, scheduler, describe, onError, subscriber, wire } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);
   const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
   subscriber.add(failures && markInternal(failures));
 
-  const emit = (request: Message, type: ReplyType, payload: unknown, number?: number): void => {
-    const reply = replyMessage(request, type, payload, wallTime(scheduler), number);
-    if (type !== 'reply.error') undeliverable?.add(reply, request);
+  const report = wire.report && ((error: RxwireError): void => wire.report?.(error));
+  // An id of its own for each reply would take as many bytes as the rest of it.
+  const prefix = nanoid(12);
+  let count = 0;
+  const emit = (run: HandlerRun, type: ReplyType, payload: unknown, number?: number): void => {
+    const reply = replyMessage(prefix + (count++).toString(36), run.message, type, payload, wallTime(scheduler), number);
+    if (type !== 'reply.error') undeliverable?.add(reply, run);
     subscriber.next(reply);
   };
-  const reports = createProgressReports(progressInterval, scheduler, (request, progress) => emit(request, 'reply.progress', progress));
+  const reports = createProgressReports(progressInterval, scheduler, (run, progress) => emit(run, 'reply.progress', progress));
 
-  const send: HandlerRunCallbacks['send'] = (request, type, payload, number) => {
-    reports.flush(request);
-    emit(request, type, payload, number);
+  const send: HandlerRunCallbacks['send'] = (run, type, payload, number) => {
+    reports.flush(run);
+    emit(run, type, payload, number);
   };
   return {
     send,
     progress: reports.add,
     discardProgress: reports.forget,
     close: reports.clear,
-    fail(message, error) {
+    fail(run, error) {
+      const { message, terms } = run;
       try {
-        send(message, 'reply.error', describe(error));
+        send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
         if (error instanceof RxwireError) onError?.(error, message);
-        else reportFailure(new HandlerError(message, 1, error), message, { complain: reporterOf(message), onError, isReceived: false });
+        else
+          reportFailure(new HandlerError(message, 1, error), message, { complain: report ?? terms?.complain, onError, isReceived: false });
       } catch (thrown) {
         subscriber.error(thrown);
       }

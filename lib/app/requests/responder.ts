@@ -2,13 +2,13 @@ import { Subscription } from 'rxjs';
 import { OverflowError } from '../../errors.js';
 import { firstOf } from '../../internal/firstOf.js';
 import type { Message } from '../../message/types.js';
+import { termsOfDelivery } from '../../session/receive/delivery.js';
 import { HandlerRun, type Handler } from './handlerRun.js';
 import { createReplySender, type ReplySenderOptions } from './replySender.js';
-import { createRequestReporters } from './requestReporters.js';
 import { isQueueFull } from './undeliverableReplies.js';
 
-export interface ResponderOptions extends Omit<ReplySenderOptions, 'reporterOf'> {
-  /** Whether the source of the requests is a wire. */
+export interface ResponderOptions extends ReplySenderOptions {
+  /** Whether the source of the requests is a wire: all of them end with it. */
   readonly isWireSource: boolean;
   /** By the type of the request. */
   readonly handlers: ReadonlyMap<string, Handler>;
@@ -18,70 +18,76 @@ export interface ResponderOptions extends Omit<ReplySenderOptions, 'reporterOf'>
 
 /** Runs the handlers of requests with limited concurrency; the other requests wait. */
 export interface Responder {
-  receive(message: Message): void;
+  readonly receive: (message: Message) => void;
   /**
    * Completes the replies when all requests are answered, except those of wires that have ended:
    * their handlers stop.
    */
-  complete(): void;
+  readonly complete: () => void;
   /** Stops all handlers without a reply. */
-  close(): void;
-}
-
-interface WaitingRequest {
-  /** The id of the request. */
-  readonly key: string;
-  readonly message: Message;
-  readonly handler: Handler;
+  readonly close: () => void;
 }
 
 export function createResponder(options: ResponderOptions): Responder {
-  const { handlers, concurrency, maxWaiting, subscriber } = options;
+  const { handlers, concurrency, maxWaiting, subscriber, wire, isWireSource } = options;
+  /** By the id of the request. */
   const running = new Map<string, HandlerRun>();
-  const reporters = createRequestReporters(options.wire, options.isWireSource);
-  const sender = createReplySender({ ...options, reporterOf: reporters.of }, (request, error) => {
-    cancel(request.id);
-    if (!isQueueFull(error)) sender.fail(request, error);
-    finish();
-  });
+  const waiting = new Map<string, HandlerRun>();
+  const firstWaiting = firstOf(waiting);
+  const needsTerms = !wire.report || !isWireSource;
+  let isAdvancing = false;
   let isEnding = false;
 
-  const onEnd = ({ id }: Message): void => {
-    running.delete(id);
-    waitingRequests.advance();
-    finish();
-  };
   const finish = (): void => {
-    if (isEnding && running.size + waitingRequests.waiting.size === 0) subscriber.complete();
+    if (isEnding && running.size + waiting.size === 0) subscriber.complete();
   };
-  const callbacks = { ...sender, onEnd };
-  const start = ({ key, message, handler }: WaitingRequest): void => {
-    const run = new HandlerRun(message, callbacks);
-    running.set(key, run);
-    run.start(handler);
+  const start = (run: HandlerRun): void => {
+    running.set(run.key, run);
+    run.start();
   };
-  const waitingRequests = createWaitingRequests(start, () => running.size < concurrency);
-
+  /**
+   * Starts waiting requests while there is capacity. A loop, because synchronous handlers call
+   * `advance` again.
+   */
+  const advance = (): void => {
+    if (isAdvancing || waiting.size === 0) return;
+    isAdvancing = true;
+    for (let next = firstWaiting(); next && running.size < concurrency; next = firstWaiting()) {
+      waiting.delete(next.key);
+      start(next);
+    }
+    isAdvancing = false;
+  };
   const cancel = (id: string): void => {
-    waitingRequests.waiting.delete(id);
+    waiting.delete(id);
     const run = running.get(id);
     if (!run) return;
     running.delete(id);
     try {
       run.cancel();
     } finally {
-      waitingRequests.advance();
+      advance();
     }
   };
+  const sender = createReplySender(options, (run, error) => {
+    cancel(run.key);
+    if (!isQueueFull(error)) sender.fail(run, error);
+    finish();
+  });
+  const onEnd = ({ key }: HandlerRun): void => {
+    running.delete(key);
+    advance();
+    finish();
+  };
+  const callbacks = { ...sender, onEnd };
   const admit = (message: Message, handler: Handler): void => {
-    const { id: key } = message;
-    const { size } = waitingRequests.waiting;
+    const { id } = message;
     // A duplicate is answered by the run that exists.
-    if (running.has(key) || waitingRequests.waiting.has(key)) return;
-    reporters.note(message);
-    if (size === 0 && running.size < concurrency) start({ key, message, handler });
-    else if (size < maxWaiting) waitingRequests.waiting.set(key, { key, message, handler });
-    else sender.fail(message, new OverflowError('reply', maxWaiting));
+    if (running.has(id) || waiting.has(id)) return;
+    const run = new HandlerRun(message, handler, needsTerms ? termsOfDelivery(message) : undefined, callbacks);
+    if (waiting.size === 0 && running.size < concurrency) start(run);
+    else if (waiting.size < maxWaiting) waiting.set(id, run);
+    else sender.fail(run, new OverflowError('reply', maxWaiting));
   };
   return {
     receive(message) {
@@ -92,43 +98,20 @@ export function createResponder(options: ResponderOptions): Responder {
     },
     complete() {
       isEnding = true;
-      const open = [...waitingRequests.waiting.values(), ...running.values()];
-      const ended = open.filter(({ message }) => reporters.hasEnded(message));
+      const open = [...waiting.values(), ...running.values()];
+      const ended = open.filter(({ terms }) => isWireSource || terms?.isOver() === true);
       // The teardown of the subscriber stops all.
       if (ended.length === open.length) subscriber.complete();
-      else for (const { message } of ended) cancel(message.id);
+      else for (const { key } of ended) cancel(key);
     },
     close() {
-      waitingRequests.waiting.clear();
+      waiting.clear();
       sender.close();
       // A Subscription runs all of its teardowns, also when one throws.
       const runs = new Subscription();
       for (const run of running.values()) runs.add(() => run.cancel());
       running.clear();
       runs.unsubscribe();
-    },
-  };
-}
-
-function createWaitingRequests(start: (next: WaitingRequest) => void, hasRoom: () => boolean) {
-  const waiting = new Map<string, WaitingRequest>();
-  const first = firstOf(waiting);
-  let isAdvancing = false;
-
-  return {
-    waiting,
-    /**
-     * Starts waiting requests while there is capacity. A loop, because synchronous handlers call
-     * `advance` again.
-     */
-    advance(): void {
-      if (isAdvancing || waiting.size === 0) return;
-      isAdvancing = true;
-      for (let next = hasRoom() ? first() : undefined; next; next = hasRoom() ? first() : undefined) {
-        waiting.delete(next.key);
-        start(next);
-      }
-      isAdvancing = false;
     },
   };
 }

@@ -1,16 +1,17 @@
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
+import type { HandlerRun } from './handlerRun.js';
 import type { ReplyWire } from './replyOptions.js';
 
 /** Replies that may still fail. */
 export interface UndeliverableReplies {
-  add(reply: Message, request: Message): void;
+  add(reply: Message, run: HandlerRun): void;
   readonly onFailure: (receipt: Receipt) => void;
 }
 
 interface SentReply {
   readonly id: string;
-  readonly request: Message;
+  readonly run: HandlerRun;
 }
 
 /** The number of replies that are remembered before those that have arrived are removed. */
@@ -20,14 +21,14 @@ const MIN_SIZE = 64;
  * @param onFailed Called with a request whose reply cannot be sent: it is too large, cannot be
  *   encoded, or the queue has no room for it.
  */
-export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message, error: Error) => void): UndeliverableReplies {
+export function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: Error) => void): UndeliverableReplies {
   // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
   let replies: (SentReply | undefined)[] = [];
   /** The index behind the latest failed reply: a full queue drops replies in their order. */
   let next = 0;
   let maxSize = MIN_SIZE;
   return {
-    add({ id }, request) {
+    add({ id }, run) {
       if (replies.length >= maxSize) {
         // No receipt says that a reply has arrived: a subscriber of receipts would make all acks
         // urgent.
@@ -35,7 +36,7 @@ export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message,
         next = 0;
         maxSize = Math.max(MIN_SIZE, 2 * replies.length);
       }
-      replies.push({ id, request });
+      replies.push({ id, run });
     },
     onFailure({ id, error }) {
       const index = replies[next]?.id === id ? next : replies.findIndex((reply) => reply?.id === id);
@@ -43,7 +44,7 @@ export function trackUndeliverable(wire: ReplyWire, onFailed: (request: Message,
       if (!failed) return;
       replies[index] = undefined;
       next = index + 1;
-      if (error && !isWireClosed(error)) onFailed(failed.request, error);
+      if (error && !isWireClosed(error)) onFailed(failed.run, error);
     },
   };
 }

@@ -82,6 +82,12 @@ describe('reply', () => {
     expect((told[0] as Error).cause).toBe(boom);
   });
 
+  it('gives each reply an id of its own, also those of several streams', () => {
+    const streams = [answered(() => of('a', 'b')), answered(() => of('a', 'b'))];
+    for (const { ask } of streams) ask('q', 'r');
+    expect(new Set(streams.flatMap(({ values }) => values.map(({ id }) => id))).size).toBe(8);
+  });
+
   it('sends replies to the requester, with the priority of the request', () => {
     const { source, values } = answered(() => of('a'));
     source.next({ ...ask('q'), priority: 2, replyTo: 'there' });
