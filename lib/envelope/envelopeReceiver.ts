@@ -30,11 +30,10 @@ export function envelopeReceiver(options: EnvelopeOptions) {
     isOver: () => false,
     complain: (error) => report({ kind: 'error', error }),
     keep,
-    settle(_, outcomes) {
-      for (const { onDone } of outcomes) onDone?.();
-    },
     // The acks do not wait for the handlers.
-    abandon: noop,
+    settle(_number, outcomes, _tracker, isAbandoned) {
+      for (const { onDone, onAbandoned } of outcomes) (isAbandoned ? onAbandoned : onDone)?.();
+    },
   };
 
   return (batches$: Observable<readonly Message[]>, acks$: Subject<Message>, ack: (message: Message) => void) => {

@@ -150,7 +150,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
       const held = message && claim(message);
       if (held) {
         this.leaveUnacked();
-        held({ onDone: end, onAbandoned: end });
+        held.end({ onDone: end, onAbandoned: end });
       } else end();
     };
     return new GuardedObservable(source, guardOf({ onThrow, onError: onThrow }));

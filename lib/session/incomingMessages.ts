@@ -67,7 +67,9 @@ export class IncomingMessages implements DeliverySession {
     this.#held = undefined;
     for (const [message, number, progress] of held) deliver(message, this.#emit, this, number, progress);
   }
-  readonly isOver = (): boolean => this.#host.isOver;
+  isOver(): boolean {
+    return this.#host.isOver;
+  }
   readonly complain = (error: RxwireError): void => this.#host.complain(error);
 
   /**
@@ -86,11 +88,14 @@ export class IncomingMessages implements DeliverySession {
       this.settle(0, [], undefined);
     }
   }
-  /** Marks a message as processed, or rejected. The first rejection of its outcomes counts. */
-  settle(number: number, outcomes: readonly Outcome[], progress: Progress | undefined): void {
+  /**
+   * Marks a message as processed, or rejected. The first rejection of its outcomes counts. The next
+   * session delivers an abandoned message again.
+   */
+  settle(number: number, outcomes: readonly Outcome[], progress: Progress | undefined, isAbandoned = false): void {
     const host = this.#host;
     if (number === 0) this.unnumbered--;
-    if (host.isOver) {
+    if (isAbandoned || host.isOver) {
       for (const { onAbandoned } of outcomes) onAbandoned?.();
       return;
     }
@@ -102,10 +107,6 @@ export class IncomingMessages implements DeliverySession {
     }
     if (progress) host.settled(number, progress, rejection);
     for (const { onDone } of outcomes) onDone?.();
-  }
-  /** Leaves a message unacked: the next session delivers it again. */
-  abandon(number: number): void {
-    if (number === 0) this.unnumbered--;
   }
 
   /**

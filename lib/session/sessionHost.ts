@@ -283,7 +283,9 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   #handle(event: SessionEvent): void {
     switch (event.kind) {
       case 'message':
-        this.#deliver(event.message, event.number, event.progress);
+        if (event.number === 0 && this.#owner.admits?.() === false) break;
+        if (event.message.type === 'system.ping') this.#owner.onPing?.(event.message, event.number > 0);
+        this.messages.deliver(event.message, event.number, event.progress);
         break;
       case 'undecodable':
         this.messages.reject(event, this.wait);
@@ -358,11 +360,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   #failEffect(outcomes: readonly Outcome[]): void {
     const { effectError } = this.#stores as StoreWrites;
     if (!tellFailed(outcomes, effectError)) this.fail(effectError);
-  }
-  #deliver(message: Message, number: number, progress: Progress): void {
-    if (number === 0 && this.#owner.admits?.() === false) return;
-    if (message.type === 'system.ping') this.#owner.onPing?.(message, number > 0);
-    this.messages.deliver(message, number, progress);
   }
   /** A message that has arrived is finished, with outcomes that the inbox stores. */
   commit(number: number, progress: Progress, rejection: ReceivedRejection | undefined, outcomes: readonly Outcome[]): void {

@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 import { UnhandledError, type RxwireError } from '../errors.js';
-import { asObservable } from '../internal/maybeAsync.js';
+import { whenReady } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { createDeadLetter, rejectionOf } from '../session/consume/createDeadLetter.js';
 import { claim } from '../session/receive/delivery.js';
@@ -18,18 +18,19 @@ const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.(?!publis
 export function rejectUnreceived(message: Message, wire: { report(error: RxwireError): void }, scheduler: SchedulerLike): void {
   const held = claim(message);
   if (OF_PROTOCOLS.test(message.type)) {
-    held?.({});
+    held?.end();
     return;
   }
   const error = new UnhandledError(message);
   wire.report(error);
   const letter = createDeadLetter(message, error, { scheduler });
   const rejection = rejectionOf(error);
-  const keep = held?.keep;
-  if (!keep) held?.({ deadLetter: letter, rejection });
+  const keep = held?.delivery.session.keep;
+  if (!keep) held?.end({ deadLetter: letter, rejection });
   else
-    asObservable(() => keep(letter)).subscribe({
-      error: (reason: RxwireError) => wire.report(reason),
-      complete: () => held({ rejection }),
-    });
+    whenReady(
+      keep(letter),
+      () => held.end({ rejection }),
+      (reason) => wire.report(reason as RxwireError),
+    );
 }

@@ -32,7 +32,7 @@ function effectOf({ id }: Message): (transaction: unknown) => void {
 
 function welcome(wire: Wire): void {
   wire.subscribe((message) => {
-    claim(message)!({ effect: effectOf(message) });
+    claim(message)!.end({ effect: effectOf(message) });
     if (message.type === 'test.ask') wire.next(createMessage('test.answer', message.id));
   });
   wire.state$.pipe(filter(({ status }) => status === 'reconnecting')).subscribe(() => say('lost'));

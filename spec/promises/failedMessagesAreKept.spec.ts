@@ -275,7 +275,7 @@ describe('the session', () => {
     record(source.pipe(operator));
     const session = { canWrite: false, isOver: () => false, complain: () => undefined, ...terms };
     const settle: DeliverySession['settle'] = (_, outcomes) => void settled.push(...outcomes);
-    deliver(message('a'), (one) => source.next(one), { ...session, settle, abandon: () => undefined });
+    deliver(message('a'), (one) => source.next(one), { ...session, settle });
     return settled;
   }
 

@@ -28,7 +28,7 @@ describe('the rejection of a message', () => {
       wire.subscribe((one) => {
         got.push(one.id);
         const rejection = rejected[one.id];
-        claim(one)?.(rejection ? { rejection } : {});
+        claim(one)?.end(rejection ? { rejection } : {});
       });
     };
     const both = pair({ ...options, onServerWire: reject });
@@ -117,7 +117,7 @@ describe('the rejection of a message', () => {
 
   it('is sent once over a connection, also when its receiver is idle in between', async () => {
     const [end, link] = rawEnd();
-    const serving = serve(of(link)).subscribe((one) => one.subscribe((got) => claim(got)?.({ rejection: REFUSED })));
+    const serving = serve(of(link)).subscribe((one) => one.subscribe((got) => claim(got)?.end({ rejection: REFUSED })));
     cleanups.push(() => serving.unsubscribe());
     end.send(helloFrame({ rejections: true }));
     await end.frames.take(1);
@@ -133,7 +133,7 @@ describe('the rejection of a message', () => {
   it('goes from client to server, too, also to a session that is idle in between', async () => {
     const both = pair();
     cleanups.push(both.close);
-    both.wire.subscribe((one) => claim(one)?.(one.id === 'b' ? { rejection: REFUSED } : {}));
+    both.wire.subscribe((one) => claim(one)?.end(one.id === 'b' ? { rejection: REFUSED } : {}));
     const served = await both.serverWire();
     const failed = record(served.failures$);
     served.subscribe();
@@ -149,7 +149,7 @@ describe('the rejection of a message', () => {
   it('goes in several frames where one would be larger than the sender of the messages accepts', async () => {
     const links$ = new Subject<Link<Frame>>();
     const running = serve(links$).subscribe((wire) => {
-      wire.subscribe((one) => claim(one)?.({ rejection: { ...REFUSED, reason: 'ä'.repeat(one.id === 'm0' ? 200 : 40) } }));
+      wire.subscribe((one) => claim(one)?.end({ rejection: { ...REFUSED, reason: 'ä'.repeat(one.id === 'm0' ? 200 : 40) } }));
     });
     cleanups.push(() => running.unsubscribe());
     const [end, link] = rawEnd();

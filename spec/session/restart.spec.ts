@@ -251,9 +251,9 @@ describe('restarting', () => {
         net.serve(options, (wire) => {
           wires$.next(wire);
           wire.subscribe((one) => {
-            const settle = claim(one)!;
+            const claimed = claim(one)!;
             got.push(one.id);
-            settle(options.inbox ? { effect: (write) => (write as (value: unknown) => void)(one.id) } : {});
+            claimed.end(options.inbox ? { effect: (write) => (write as (value: unknown) => void)(one.id) } : {});
           });
         });
       const firstWire = firstValueFrom(wires$);

@@ -103,12 +103,12 @@ describe('SessionHost', () => {
   it('acks a claimed message when its claim ends', () => {
     const sides = pair();
     const { client, server } = sides;
-    let end: ReturnType<typeof claim>;
-    server.onMessage = (message) => (end = claim(message));
+    let held: ReturnType<typeof claim>;
+    server.onMessage = (message) => (held = claim(message));
     client.host.send(text('a'));
     exchange(sides);
     expect(client.receipts.at(-1)).toBe('a sent');
-    end?.({});
+    held?.end();
     exchange(sides);
     expect(client.receipts.at(-1)).toBe('a acked');
   });

@@ -60,8 +60,8 @@ export function createHandler(options: HandlerOptions): (message: Message) => vo
     onHanded(message.id, memory());
     // Nobody waits for what may be lost.
     const isUnsure = journal.of(message.id).level === 'at-most-once';
-    const finish = plan.handler === 'later' && !isUnsure ? claim(message) : undefined;
-    if (finish) later(message, finish);
+    const held = plan.handler === 'later' && !isUnsure ? claim(message) : undefined;
+    if (held) later(message, (outcome) => held.end(outcome));
     else if (life.step()) onEffect(message.id);
   };
 }

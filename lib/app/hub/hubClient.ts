@@ -98,7 +98,7 @@ export function createHubClient(options: HubClientOptions): HubClient {
     },
     settle(message) {
       const rejection = publisher.takeRejection();
-      if (rejection) claim(message)?.({ rejection });
+      if (rejection) claim(message)?.end({ rejection });
     },
     fail(message, error) {
       options.report(error);

@@ -36,7 +36,7 @@ export function deadLettering<T extends Message>(
       },
       complete() {
         if (!isUnsubscribed()) return void running.add(item);
-        jobOf(item).held?.(outcome);
+        jobOf(item).held?.end(outcome);
         finish(item);
       },
     });

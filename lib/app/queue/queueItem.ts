@@ -22,5 +22,5 @@ export interface QueueItem<T extends Message = Message> {
 export function release(item: QueueItem, rejection?: Rejection): void {
   const { held } = item;
   item.held = undefined;
-  held?.({ rejection });
+  held?.end({ rejection });
 }

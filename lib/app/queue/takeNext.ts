@@ -8,7 +8,7 @@ export function takeNext<T extends Message>({ wake$, take: shift, jobOf, finish 
   const shiftLive = (): QueueItem<T> | undefined => {
     let item = shift();
     // The next session delivers the message again.
-    for (; item && jobOf(item).held?.isOver(); item = shift()) finish(item);
+    for (; item && jobOf(item).held?.delivery.session.isOver(); item = shift()) finish(item);
     return item;
   };
   return defer(() => {
@@ -23,7 +23,7 @@ export function takeNext<T extends Message>({ wake$, take: shift, jobOf, finish 
       // it.
       finalize(() => {
         if (!taken) return;
-        jobOf(taken).held?.({});
+        jobOf(taken).held?.end();
         finish(taken);
       }),
     );

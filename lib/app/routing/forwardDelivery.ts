@@ -2,7 +2,7 @@ import type { SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
 import { whenReady } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { deliver, tellFailed, termsOf, type Claim, type Outcome } from '../../session/receive/delivery.js';
+import { emitOnce, type Claim } from '../../session/receive/delivery.js';
 import { createDeadLetter, rejectionOf } from '../../session/consume/createDeadLetter.js';
 
 interface Rejected {
@@ -26,29 +26,15 @@ export function rejectDelivery(held: Claim, { message, error, failure, scheduler
   const letter = createDeadLetter(message, error, { scheduler });
   const outcome = { rejection: rejectionOf(failure), ...(onDone && { onDone, onAbandoned: onDone }) };
   // The next session delivers an abandoned message again: it is no dead letter.
-  if (held.keep && !held.isAbandoned()) whenReady(held.keep(letter), () => held(outcome), onFailed);
-  else held({ ...outcome, deadLetter: letter });
+  const { keep } = held.delivery.session;
+  if (keep && !held.delivery.isAbandoned) whenReady(keep(letter), () => held.end(outcome), onFailed);
+  else held.end({ ...outcome, deadLetter: letter });
 }
 
 /**
  * Delivers a delayed message, so that operators can claim it again. It is processed when all of
  * them are done.
  */
-export function forwardDelivery(held: Claim, message: Message, emit: (message: Message) => void): void {
-  const settle = (_: number, outcomes: readonly Outcome[]): void => held(mergeOutcomes(outcomes));
-  deliver(message, emit, { ...termsOf(held), settle, abandon: held.abandon });
-}
-
-/** Combines several outcomes. A message has at most one dead letter. */
-function mergeOutcomes(outcomes: readonly Outcome[]): Outcome {
-  const effects = outcomes.flatMap(({ effect }) => effect ?? []);
-  const canFail = outcomes.some(({ onFailed }) => onFailed);
-  return {
-    deadLetter: outcomes.find(({ deadLetter }) => deadLetter)?.deadLetter,
-    rejection: outcomes.find(({ rejection }) => rejection)?.rejection,
-    ...(effects.length > 0 && { effect: (transaction) => effects.forEach((effect) => effect(transaction)) }),
-    ...(canFail && { onFailed: (error) => void tellFailed(outcomes, error) }),
-    onDone: () => outcomes.forEach(({ onDone }) => onDone?.()),
-    onAbandoned: () => outcomes.forEach(({ onAbandoned }) => onAbandoned?.()),
-  };
+export function forwardDelivery({ delivery }: Claim, message: Message, emit: (message: Message) => void): void {
+  emitOnce(delivery, message, emit);
 }

@@ -31,7 +31,7 @@ export function runInOrder({ middleware, maxWaiting, deliver, fail, onEnd }: Run
 
   /** Returns whether the message is done. If not, the waiting messages are handled when it is. */
   const begin = (pending: PendingMessage): boolean => {
-    if (pending.held?.isOver()) return true;
+    if (pending.held?.delivery.session.isOver()) return true;
     let result: ReturnType<Middleware>;
     try {
       result = middleware(pending.message, new MessageContext(pending.message));

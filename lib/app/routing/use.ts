@@ -71,8 +71,8 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
       maxWaiting,
       deliver({ message, held }, result) {
         // The next session delivers the message again.
-        if (held?.isOver()) return;
-        if (result === null) held?.({});
+        if (held?.delivery.session.isOver()) return;
+        if (result === null) held?.end();
         else {
           const passed = result ? keepMetadata(message, result) : message;
           if (held) forwardDelivery(held, passed, (one) => subscriber.next(one));
@@ -87,7 +87,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
         };
         try {
           const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
-          reportFailure(failure, message, { complain: claimed?.complain, onError, isReceived: false });
+          reportFailure(failure, message, { complain: claimed?.delivery.session.complain, onError, isReceived: false });
           if (claimed) rejectDelivery(claimed, { message, error, failure, scheduler, onFailed: end });
         } catch (thrown) {
           end(thrown);

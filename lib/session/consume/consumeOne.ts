@@ -60,12 +60,12 @@ export function handled<T extends Message, R, Tx>(
 ): Observable<Observable<Consumed<T, R>>> {
   const { handler, retries, effect, scheduler } = parts;
   return defer(() => {
-    if (effect && !held?.canWrite) throw new UnsupportedError('consume: "effect" needs a session with an inbox');
+    if (effect && !held?.delivery.session.canWrite) throw new UnsupportedError('consume: "effect" needs a session with an inbox');
     let attempts = 0;
     let refused: UnsupportedError | undefined;
     const history = createHistory(scheduler);
     const result$ = defer(() => {
-      if (held?.isOver()) return EMPTY;
+      if (held?.delivery.session.isOver()) return EMPTY;
       attempts++;
       return work(handler(message)).pipe(takeLast(1), defaultIfEmpty(undefined));
     });
@@ -118,14 +118,14 @@ export function buried<T extends Message, R, Tx>(
   { onError, deadLetter, scheduler, isWatched, protect }: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
   return defer(() => {
-    if (held?.isOver()) return EMPTY;
+    if (held?.delivery.session.isOver()) return EMPTY;
     const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
     const isReceived = deadLetter !== undefined || isWatched?.() === true;
-    reportFailure(failure, message, { complain: held?.complain, onError, isReceived });
+    reportFailure(failure, message, { complain: held?.delivery.session.complain, onError, isReceived });
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     // One place stores the letter: the callback, the store of the wire, or the inbox.
-    const add = deadLetter ?? held?.keep;
+    const add = deadLetter ?? held?.delivery.session.keep;
     const rejection = rejectionOf(failure);
     const outcome = add ? { rejection } : { rejection, deadLetter: letter };
     const store = (): HandlerWork<unknown> => add?.(letter);
@@ -139,7 +139,7 @@ export function buried<T extends Message, R, Tx>(
  * message is not acked.
  */
 export function abandonOnError<V>({ held }: Job<unknown>): MonoTypeOperatorFunction<V> {
-  return held ? tap({ error: held.abandon }) : identity;
+  return held ? tap({ error: () => held.abandon() }) : identity;
 }
 
 function work<R>(returned: HandlerWork<R>): Observable<R> {
@@ -154,7 +154,7 @@ function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'dea
   if (!held) return of(undefined);
   return defer(() => {
     const end$ = new AsyncSubject<void>();
-    held({
+    held.end({
       ...outcome,
       onDone() {
         end$.next();

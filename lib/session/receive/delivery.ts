@@ -34,49 +34,43 @@ export interface SessionTerms {
   readonly keep?: ((letter: DeadLetter) => MaybeAsync<void>) | undefined;
 }
 
-/** Ends the claim of a message with its outcome. */
-export interface Claim extends SessionTerms {
-  (outcome: Outcome): void;
-  /**
-   * Ends the claim without an outcome, because the stream that holds it ends with an error: the
-   * message is not acked by this session, and the outcomes of its other claims are abandoned. Does
-   * nothing after an outcome.
-   */
-  readonly abandon: () => void;
-  /** Returns whether a claim of the message was abandoned. */
-  readonly isAbandoned: () => boolean;
-}
-
 /**
  * The part of a session that deliveries use.
  *
  * @typeParam Tracker Knows which messages of one numbering are processed.
  */
 export interface DeliverySession<Tracker = Progress> extends SessionTerms {
-  /** Called when a message is processed. `number` is 0 for a message without one. */
-  settle(number: number, outcomes: readonly Outcome[], tracker: Tracker | undefined): void;
   /**
-   * Called when all claims of a message have ended, and at least one was abandoned: the message is
-   * not processed.
+   * Called when all claims of a message have ended. If one of them was abandoned, the message is
+   * not processed, and `onAbandoned` of its outcomes is called. `number` is 0 for a message without
+   * one.
    */
-  abandon(number: number): void;
+  settle(number: number, outcomes: readonly Outcome[], tracker: Tracker | undefined, isAbandoned: boolean): void;
 }
 
 /** A message from its delivery to its subscribers until all of its claims have ended. */
-interface Delivery<Tracker = unknown> extends DeliveryContext {
-  readonly message: Message;
+export interface Delivery<Tracker = unknown> {
+  readonly session: DeliverySession<Tracker>;
   readonly number: number;
   readonly tracker: Tracker | undefined;
-  readonly session: DeliverySession<Tracker>;
-  outcomes: Outcome[];
+  outcomes: readonly Outcome[];
   /**
    * The number of claims that have not ended. The session itself holds one while it emits the
    * message.
    */
   open: number;
+  /** Whether a claim was abandoned. */
   isAbandoned: boolean;
-  readonly release: () => void;
+  readonly claim: () => Claim;
 }
+
+/** A message while it is emitted to its subscribers. */
+interface Emission extends DeliveryContext {
+  readonly message: Message;
+  readonly delivery: Delivery;
+}
+
+const NO_OUTCOMES: readonly Outcome[] = [];
 
 /**
  * Emits a message to its subscribers, and settles it when all claims have ended: at once if there
@@ -89,78 +83,93 @@ export function deliver<Tracker = Progress>(
   number = 0,
   tracker?: Tracker,
 ): void {
+  emitOnce({ session, number, tracker, outcomes: NO_OUTCOMES, open: 1, isAbandoned: false, claim: createClaim }, message, emit);
+}
+
+/** Emits a message to its subscribers, and ends one claim of its delivery then. */
+export function emitOnce<Tracker>(delivery: Delivery<Tracker>, message: Message, emit: (message: Message) => void): void {
   const outer = deliveryContext.current;
-  const delivery: Delivery<Tracker> = {
-    message,
-    number,
-    tracker,
-    session,
-    outcomes: [],
-    open: 1,
-    isAbandoned: false,
-    unhandled: undefined,
-    release,
-  };
-  deliveryContext.current = delivery;
+  const emission: Emission = { message, delivery: delivery, unhandled: undefined };
+  deliveryContext.current = emission;
   try {
     emit(message);
   } finally {
     deliveryContext.current = outer;
   }
-  if (delivery.unhandled) delivery.unhandled();
-  delivery.release();
+  if (emission.unhandled) emission.unhandled();
+  release(delivery);
 }
 
 /** Ends one claim of a message, and with the last one its delivery. */
-function release<Tracker>(this: Delivery<Tracker>): void {
-  if (--this.open > 0) return;
-  const { session, number, outcomes, tracker } = this;
-  if (!this.isAbandoned) {
-    session.settle(number, outcomes, tracker);
-    return;
-  }
-  session.abandon(number);
-  for (const { onAbandoned } of outcomes) onAbandoned?.();
+function release<Tracker>(delivery: Delivery<Tracker>): void {
+  if (--delivery.open === 0) delivery.session.settle(delivery.number, delivery.outcomes, delivery.tracker, delivery.isAbandoned);
 }
 
-/**
- * Claims a message during its delivery. Returns a function that ends the claim: only then the
- * message counts as processed, and is acked. If the commit fails, `onFailed` is called, and the
- * function must be called again. Returns undefined if no session is delivering the message at the
- * moment.
- *
- * @param message The delivered message, or a copy with its id.
- */
-export function claim(message: Pick<Message, 'id'>): Claim | undefined {
-  const delivery = deliveryOf(message);
-  if (!delivery) return undefined;
-  delivery.open++;
-  delivery.unhandled = false;
-  let isOpen = true;
-  const end = ({ onFailed, ...outcome }: Outcome): void => {
-    const reopen = (error: unknown): void => {
-      isOpen = true;
+/** A method of a delivery: an import of {@link claim} does not load the class. */
+function createClaim(this: Delivery): Claim {
+  this.open++;
+  return new Claim(this);
+}
+
+/** The claim of a message: it counts as processed when all of its claims have ended. */
+export class Claim {
+  readonly delivery: Delivery;
+  #isOpen = true;
+
+  constructor(delivery: Delivery) {
+    this.delivery = delivery;
+  }
+
+  /**
+   * Ends the claim with an outcome, if there is one. If the commit fails, `onFailed` is called, and
+   * the claim must be ended again.
+   */
+  end(outcome?: Outcome): void {
+    this.#isOpen = false;
+    if (outcome) this.delivery.outcomes = [...this.delivery.outcomes, outcome.onFailed ? this.#reopening(outcome) : outcome];
+    release(this.delivery);
+  }
+  /**
+   * Ends the claim without an outcome, because the stream that holds it ends with an error: the
+   * message is not acked by this session, and the outcomes of its other claims are abandoned. Does
+   * nothing after an outcome.
+   */
+  abandon(): void {
+    if (!this.#isOpen) return;
+    this.delivery.isAbandoned = true;
+    this.end();
+  }
+
+  /** Returns the outcome, with which the claim is open again when the commit has failed. */
+  #reopening(outcome: Outcome): Outcome {
+    const onFailed = (error: unknown): void => {
+      const { delivery } = this;
+      const { outcomes } = delivery;
+      this.#isOpen = true;
       // The first failure reopens all claims: its callback may end its claim again at once, when
       // the others have not been called yet.
       if (delivery.open === 0) {
-        const { outcomes } = delivery;
         // The outcomes without `onFailed` stay.
         delivery.outcomes = outcomes.filter((one) => !one.onFailed);
         delivery.open = outcomes.length - delivery.outcomes.length;
       }
-      onFailed?.(error);
+      outcome.onFailed?.(error);
     };
-    isOpen = false;
-    delivery.outcomes.push(onFailed ? { ...outcome, onFailed: reopen } : outcome);
-    delivery.release();
-  };
-  const abandon = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    delivery.isAbandoned = true;
-    delivery.release();
-  };
-  return Object.assign(end, termsOf(delivery.session), { abandon, isAbandoned: () => delivery.isAbandoned });
+    return { ...outcome, onFailed };
+  }
+}
+
+/**
+ * Claims a message during its delivery: it counts as processed, and is acked, only when the claim
+ * has ended. Returns undefined if no session is delivering the message at the moment.
+ *
+ * @param message The delivered message, or a copy with its id.
+ */
+export function claim(message: Pick<Message, 'id'>): Claim | undefined {
+  const emission = emissionOf(message);
+  if (!emission) return undefined;
+  emission.unhandled = false;
+  return emission.delivery.claim();
 }
 
 /**
@@ -168,12 +177,7 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
  * undefined if no session delivers it.
  */
 export function termsOfDelivery(message: Pick<Message, 'id'>): SessionTerms | undefined {
-  return deliveryOf(message)?.session;
-}
-
-/** Copies the terms of a session. */
-export function termsOf({ canWrite, isOver, complain, keep }: SessionTerms): SessionTerms {
-  return { canWrite, isOver, complain, keep };
+  return emissionOf(message)?.delivery.session;
 }
 
 /**
@@ -181,19 +185,19 @@ export function termsOf({ canWrite, isOver, complain, keep }: SessionTerms): Ses
  * it.
  */
 export function noteUnhandled(message: Message): void {
-  const delivery = deliveryOf(message);
-  if (delivery) delivery.unhandled ??= () => delivery.session.complain?.(new UnhandledError(message));
+  const emission = emissionOf(message);
+  if (emission) emission.unhandled ??= () => emission.delivery.session.complain?.(new UnhandledError(message));
 }
 
 /** Returns the message that a session delivers at the moment. */
 export function deliveredMessage(): Message | undefined {
-  return (deliveryContext.current as Delivery | undefined)?.message;
+  return (deliveryContext.current as Emission | undefined)?.message;
 }
 
-function deliveryOf({ id }: Pick<Message, 'id'>): Delivery | undefined {
-  // Only `deliver` sets the context, to a `Delivery`.
-  const delivery = deliveryContext.current as Delivery | undefined;
-  return delivery?.message.id === id ? delivery : undefined;
+function emissionOf({ id }: Pick<Message, 'id'>): Emission | undefined {
+  // Only `emitOnce` sets the context.
+  const emission = deliveryContext.current as Emission | undefined;
+  return emission?.message.id === id ? emission : undefined;
 }
 
 /** Calls `onFailed` of all outcomes that have one. Returns whether there are any. */

@@ -6,7 +6,7 @@ import { interval, takeWhile } from 'rxjs';
 import { connect, createMessage, webSocket, type Message } from '../../../lib/index.js';
 import { createRing } from '../../../lib/internal/ring.js';
 import { listen } from '../../../lib/server/index.js';
-import { claim } from '../../../lib/session/receive/delivery.js';
+import { claim, type Claim } from '../../../lib/session/receive/delivery.js';
 import type { Setup, Told } from './end.js';
 
 /** How often messages are sent, and finished, in ms. */
@@ -38,7 +38,7 @@ function produce({ port, messages, rate, isPatient }: Setup): void {
 }
 
 async function consume({ rate }: Setup): Promise<void> {
-  const waiting = createRing<(outcome: object) => void>();
+  const waiting = createRing<Claim>();
   let [received, reordered, last] = [0, 0, 0];
   const take = (message: Message): void => {
     const { number } = message.payload as { readonly number: number };
@@ -53,7 +53,7 @@ async function consume({ rate }: Setup): Promise<void> {
   await once(server, 'listening');
   if (rate !== undefined)
     interval(TICK).subscribe(() => {
-      for (let count = perTick(rate); count > 0 && waiting.size > 0; count--) waiting.shift()?.({});
+      for (let count = perTick(rate); count > 0 && waiting.size > 0; count--) waiting.shift()?.end();
     });
   process.on('message', () => tell({ kind: 'received', received, reordered }));
   tell({ kind: 'up', port: (server.address() as AddressInfo).port });

@@ -38,7 +38,7 @@ export class Application {
   }
 
   finish(ids: readonly string[], kind?: 'dead-lettered' | 'refused'): void {
-    for (const id of ids) this.#claims.get(id)?.(kind ? { rejection: { kind, code: 'ERR_TEST', reason: 'a test' } } : {});
+    for (const id of ids) this.#claims.get(id)?.end(kind ? { rejection: { kind, code: 'ERR_TEST', reason: 'a test' } } : {});
   }
 
   /** Ends the session when all is acked. */

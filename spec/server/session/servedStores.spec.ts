@@ -109,7 +109,7 @@ describe('a session of a server with stores', () => {
       const store = lmdbStore({ path });
       const onWire = (wire: Wire): void => {
         wires.push(wire);
-        wire.subscribe((message) => claim(message)?.({ effect: () => void effects.push(message.id) }));
+        wire.subscribe((message) => claim(message)?.end({ effect: () => void effects.push(message.id) }));
       };
       const server = net.serve({ inbox: store.inbox, outbox: store.outbox }, onWire);
       const end = (): void => {

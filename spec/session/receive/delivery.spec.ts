@@ -1,16 +1,17 @@
+import { forwardDelivery } from '../../../lib/app/routing/forwardDelivery.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { claim, deliver, tellFailed, type Claim, type DeliverySession, type Outcome } from '../../../lib/session/receive/delivery.js';
 
 const message = (id = 'm'): Message => createMessage('test.any', null, { id });
 const terms = { canWrite: true, isOver: () => false };
-const ignoring: DeliverySession = { ...terms, settle: () => undefined, abandon: () => undefined };
+const ignoring: DeliverySession = { ...terms, settle: () => undefined };
 
 /** Delivers a message to these subscribers, and notes how the message is settled. */
 function delivered(...subscribers: ((message: Message) => void)[]) {
   const settled: (readonly Outcome[])[] = [];
   const emit = (one: Message): void => subscribers.forEach((subscriber) => subscriber(one));
-  deliver(message(), emit, { ...ignoring, settle: (_, outcomes) => settled.push(outcomes) });
+  deliver(message(), emit, { ...ignoring, settle: (_number, outcomes, _tracker, isAbandoned) => isAbandoned || settled.push(outcomes) });
   return settled;
 }
 
@@ -18,10 +19,12 @@ function delivered(...subscribers: ((message: Message) => void)[]) {
 function ended(...subscribers: ((message: Message) => void)[]) {
   const numbers = { settled: [] as number[], abandoned: [] as number[] };
   const emit = (one: Message): void => subscribers.forEach((subscriber) => subscriber(one));
-  const session = {
+  const session: DeliverySession = {
     ...ignoring,
-    settle: (number: number) => numbers.settled.push(number),
-    abandon: (number: number) => numbers.abandoned.push(number),
+    settle(number, outcomes, _, isAbandoned) {
+      numbers[isAbandoned ? 'abandoned' : 'settled'].push(number);
+      if (isAbandoned) for (const { onAbandoned } of outcomes) onAbandoned?.();
+    },
   };
   deliver(message(), emit, session, 7);
   return numbers;
@@ -42,18 +45,18 @@ describe('deliver', () => {
     const [one, two] = [claimant(), claimant()];
     const settled = delivered(one.take, two.take);
     expect(settled).toEqual([]);
-    two.claims[0]!({});
+    two.claims[0]!.end({});
     expect(settled).toEqual([]);
     const effect = (): void => undefined;
-    one.claims[0]!({ effect });
+    one.claims[0]!.end({ effect });
     expect(settled).toEqual([[{}, { effect }]]);
   });
 
   it('waits for all subscribers, even if the first is done before the second has it', () => {
     const two = claimant();
-    const settled = delivered((one) => claim(one)?.({}), two.take);
+    const settled = delivered((one) => claim(one)?.end({}), two.take);
     expect(settled).toEqual([]);
-    two.claims[0]!({});
+    two.claims[0]!.end({});
     expect(settled).toEqual([[{}, {}]]);
   });
 
@@ -89,7 +92,7 @@ describe('claim', () => {
   });
 
   it('takes a copy for the message itself', () => {
-    const settled = delivered((one) => claim({ ...one })?.({}));
+    const settled = delivered((one) => claim({ ...one })?.end({}));
     expect(settled).toEqual([[{}]]);
   });
 
@@ -97,9 +100,9 @@ describe('claim', () => {
     let isOver = false;
     const { claims, take } = claimant();
     deliver(message(), take, { ...ignoring, canWrite: false, isOver: () => isOver });
-    expect([claims[0]!.canWrite, claims[0]!.isOver()]).toEqual([false, false]);
+    expect([claims[0]!.delivery.session.canWrite, claims[0]!.delivery.session.isOver()]).toEqual([false, false]);
     isOver = true;
-    expect(claims[0]!.isOver()).toBe(true);
+    expect(claims[0]!.delivery.session.isOver()).toBe(true);
   });
 });
 
@@ -108,11 +111,11 @@ describe('a claim that is abandoned', () => {
     const [one, two, three] = [claimant(), claimant(), claimant()];
     const numbers = ended(one.take, two.take, three.take);
     const abandoned: string[] = [];
-    one.claims[0]!({ onAbandoned: () => abandoned.push('one') });
+    one.claims[0]!.end({ onAbandoned: () => abandoned.push('one') });
     two.claims[0]!.abandon();
-    expect([one, two].map(({ claims }) => claims[0]!.isAbandoned())).toEqual([true, true]);
+    expect([one, two].map(({ claims }) => claims[0]!.delivery.isAbandoned)).toEqual([true, true]);
     expect([numbers.abandoned, abandoned]).toEqual([[], []]);
-    three.claims[0]!({ onAbandoned: () => abandoned.push('three') });
+    three.claims[0]!.end({ onAbandoned: () => abandoned.push('three') });
     expect([numbers, abandoned]).toEqual([{ settled: [], abandoned: [7] }, ['one', 'three']]);
   });
 
@@ -122,24 +125,67 @@ describe('a claim that is abandoned', () => {
       claim(one)?.abandon();
       order.push('received');
     };
-    deliver(message(), emit, { ...ignoring, abandon: () => order.push('abandoned') });
+    deliver(message(), emit, {
+      ...ignoring,
+      settle: (_number, _outcomes, _tracker, isAbandoned) => order.push(isAbandoned ? 'abandoned' : 'settled'),
+    });
     expect(order).toEqual(['received', 'abandoned']);
   });
 
   it('does not change its outcome', () => {
     const { claims, take } = claimant();
     const numbers = ended(take);
-    claims[0]!({});
+    claims[0]!.end({});
     claims[0]!.abandon();
-    expect([numbers, claims[0]!.isAbandoned()]).toEqual([{ settled: [7], abandoned: [] }, false]);
+    expect([numbers, claims[0]!.delivery.isAbandoned]).toEqual([{ settled: [7], abandoned: [] }, false]);
   });
 
   it('is open again after a failed commit', () => {
     const { claims, take } = claimant();
     const settled = delivered(take);
-    claims[0]!({ onFailed: () => claims[0]!.abandon() });
+    claims[0]!.end({ onFailed: () => claims[0]!.abandon() });
     tellFailed(settled[0]!, 'error');
-    expect([settled.length, claims[0]!.isAbandoned()]).toEqual([1, true]);
+    expect([settled.length, claims[0]!.delivery.isAbandoned]).toEqual([1, true]);
+  });
+});
+
+describe('a delivery that is forwarded', () => {
+  it('lets others claim the message, or one in its place, and ends when they have', () => {
+    const [one, later] = [claimant(), claimant()];
+    const settled = delivered(one.take);
+    const other = message('other');
+    forwardDelivery(one.claims[0]!, other, later.take);
+    expect([claim(other), settled]).toEqual([undefined, []]);
+    const effect = (): void => undefined;
+    later.claims[0]!.end({ effect });
+    expect(settled).toEqual([[{ effect }]]);
+  });
+
+  it('ends at once if there is no other claim', () => {
+    const { claims, take } = claimant();
+    const settled = delivered(take);
+    forwardDelivery(claims[0]!, message(), () => undefined);
+    expect(settled).toEqual([[]]);
+  });
+
+  it('abandons the message when another claim is abandoned', () => {
+    const [one, later] = [claimant(), claimant()];
+    const numbers = ended(one.take);
+    forwardDelivery(one.claims[0]!, message(), later.take);
+    later.claims[0]!.abandon();
+    expect([numbers, one.claims[0]!.delivery.isAbandoned]).toEqual([{ settled: [], abandoned: [7] }, true]);
+  });
+
+  it('opens the other claims again after a failed commit', () => {
+    const [one, later] = [claimant(), claimant()];
+    const settled = delivered(one.take);
+    forwardDelivery(one.claims[0]!, message(), later.take);
+    const told: unknown[] = [];
+    later.claims[0]!.end({ onFailed: (error) => told.push(error) });
+    tellFailed(settled[0]!, 'error');
+    expect([told, settled.length]).toEqual([['error'], 1]);
+    later.claims[0]!.end();
+    expect(settled[1]).toEqual([]);
   });
 });
 
@@ -155,24 +201,24 @@ describe('tellFailed', () => {
     const [one, two] = [claimant(), claimant()];
     const settled = delivered(one.take, two.take);
     const told: string[] = [];
-    one.claims[0]!({ onFailed: () => told.push('one') });
-    two.claims[0]!({ onFailed: () => told.push('two') });
+    one.claims[0]!.end({ onFailed: () => told.push('one') });
+    two.claims[0]!.end({ onFailed: () => told.push('two') });
     tellFailed(settled[0]!, 'error');
     expect(told).toEqual(['one', 'two']);
-    one.claims[0]!({});
+    one.claims[0]!.end({});
     expect(settled).toHaveLength(1);
-    two.claims[0]!({});
+    two.claims[0]!.end({});
     expect(settled[1]).toEqual([{}, {}]);
   });
 
   it('waits for the second, when the first does it again at once', () => {
     const [one, two] = [claimant(), claimant()];
     const settled = delivered(one.take, two.take);
-    one.claims[0]!({ onFailed: () => one.claims[0]!({}) });
-    two.claims[0]!({ onFailed: () => undefined });
+    one.claims[0]!.end({ onFailed: () => one.claims[0]!.end({}) });
+    two.claims[0]!.end({ onFailed: () => undefined });
     tellFailed(settled[0]!, 'error');
     expect(settled).toHaveLength(1);
-    two.claims[0]!({});
+    two.claims[0]!.end({});
     expect(settled).toHaveLength(2);
   });
 
@@ -180,17 +226,17 @@ describe('tellFailed', () => {
     const [one, two] = [claimant(), claimant()];
     const settled = delivered(one.take, two.take);
     const effect = (): void => undefined;
-    one.claims[0]!({ effect });
-    two.claims[0]!({ onFailed: () => undefined });
+    one.claims[0]!.end({ effect });
+    two.claims[0]!.end({ onFailed: () => undefined });
     tellFailed(settled[0]!, 'error');
-    two.claims[0]!({});
+    two.claims[0]!.end({});
     expect(settled[1]).toEqual([{ effect }, {}]);
   });
 
   it('can report more than once', () => {
     const { claims, take } = claimant();
     const settled = delivered(take);
-    const end = (): void => claims[0]!({ onFailed: () => settled.length < 4 && end() });
+    const end = (): void => claims[0]!.end({ onFailed: () => settled.length < 4 && end() });
     end();
     for (let time = 0; time < 3; time++) tellFailed(settled[time]!, 'error');
     expect(settled).toHaveLength(4);
