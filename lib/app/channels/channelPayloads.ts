@@ -1,6 +1,5 @@
 import { ChannelEndedError, InvalidMessageError } from '../../errors.js';
 import type {
-  ChannelDelivery,
   ChannelEnd,
   ChannelHistoryRequest,
   ChannelJoin,
@@ -25,6 +24,18 @@ import { parseMessage } from '../../message/parseMessage.js';
 export const MAX_REASON_LENGTH = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** What a client receives in a channel. The name of the channel was read before. */
+export type Received<T> = Omit<T, 'channel'>;
+
+/** A message of a channel. */
+export interface ReceivedMessage {
+  readonly message: Message;
+  /** Undefined for an ephemeral message. */
+  readonly position: ChannelPosition | undefined;
+  /** The offset of the previous message. */
+  readonly after: number;
+}
 
 export function readJoin(payload: unknown): ChannelJoin {
   const { join, after, start, history, watch } = fieldsOf(payload);
@@ -72,22 +83,24 @@ export function readUpdate(payload: unknown): ChannelUpdate {
   return { channel: channelNameOf(payload), state: fieldsOf(payload)['state'] };
 }
 
-export function readJoined(payload: unknown): ChannelJoined {
+export function readJoined(payload: unknown): Received<ChannelJoined> {
   const { join, member, complete } = fieldsOf(payload);
   return {
     ...positionOf(payload),
-    channel: channelNameOf(payload),
     join: countOf(join, 'join'),
     member: textOf(member, 'member'),
     complete: complete === true,
   };
 }
 
-export function readDelivery(payload: unknown): ChannelDelivery<Message> {
-  const { epoch, offset, after, message } = fieldsOf(payload);
-  const delivery = { channel: channelNameOf(payload), message: parseMessage(message, 'payload.message') };
-  if (epoch == null && offset == null) return delivery;
-  return { ...delivery, ...positionOf(payload), ...(after != null && { after: countOf(after, 'after') }) };
+/** Reads a message of a channel. It has the source of its carrier if it has none. */
+export function readDelivery({ payload, source }: Message): ReceivedMessage {
+  const fields = fieldsOf(payload);
+  const message = parseMessage(fields['message'], 'payload.message');
+  if (!message.source) (message as { source: string }).source = source;
+  const position = readPublished(payload);
+  const { after } = fields;
+  return { message, position, after: position && after != null ? countOf(after, 'after') : (position?.offset ?? 0) - 1 };
 }
 
 export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
@@ -95,29 +108,27 @@ export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
   return { channel: channelNameOf(payload), limit: countOf(limit, 'limit'), ...(before != null && { before: positionOf(before) }) };
 }
 
-export function readPast(payload: unknown): ChannelPast<Message> {
+export function readPast(payload: unknown): Received<ChannelPast<Message>> {
   const { entries, more } = fieldsOf(payload);
   const entryOf = (value: unknown): ChannelPosition & { readonly message: Message } => ({
     ...positionOf(value),
     message: parseMessage(fieldsOf(value)['message'], 'payload.message'),
   });
-  return { channel: channelNameOf(payload), entries: listOf(entries, 'entries').map(entryOf), more: more === true };
+  return { entries: listOf(entries, 'entries').map(entryOf), more: more === true };
 }
 
-export function readRefused(payload: unknown): ChannelRefused {
+export function readRefused(payload: unknown): Received<ChannelRefused> {
   const { action, reason, join } = fieldsOf(payload);
   return {
-    channel: channelNameOf(payload),
     action: action === 'publish' || action === 'end' || action === 'presence' ? action : 'join',
     reason: textOf(reason, 'reason', MAX_REASON_LENGTH),
     ...(join != null && { join: countOf(join, 'join') }),
   };
 }
 
-export function readPresence(payload: unknown): ChannelPresence {
+export function readPresence(payload: unknown): Received<ChannelPresence> {
   const { entered, left, updated, reset, more } = fieldsOf(payload);
   return {
-    channel: channelNameOf(payload),
     entered: listOf(entered, 'entered').map(memberOf),
     left: listOf(left, 'left').map((id) => textOf(id, 'left')),
     ...(updated != null && { updated: listOf(updated, 'updated').map(memberOf) }),

@@ -5,12 +5,11 @@ import { createMessage } from '../../message/createMessage.js';
 import type { ChannelEnd } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
-import { forwardDelivery } from '../routing/forwardDelivery.js';
 import type { ChannelReader } from './channelReaders.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import type { MemberList } from './memberList.js';
-import { createJoinState, type JoinState, type JoinStateOptions } from './joinState.js';
+import { createJoinState, isJoining, isOut, type JoinState, type JoinStateOptions } from './joinState.js';
 import type { PendingPublishes } from './pendingPublishes.js';
 import type { PendingReads } from './pendingReads.js';
 import type { ChannelReceiver } from './demultiplexer.js';
@@ -54,19 +53,17 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
     errors$.next(error);
     wire.report(error);
   });
-  const { state$, gaps$, readers, is, requestJoin, stop } = joinState;
+  const { state$, gaps$, readers, status, requestJoin, stop } = joinState;
   // The hub needs these messages, whatever the default of the wire is.
   const sendOptions = { delivery: 'at-least-once', scheduler } as const;
   const sendLeave = (): void => wire.next(createMessage('channel.leave', { channel }, sendOptions));
   const sendPresence = (): void => {
-    if (presence && is('joined')) wire.next(createMessage('channel.update', { channel, ...presence }, sendOptions));
+    if (presence && status() === 'joined') wire.next(createMessage('channel.update', { channel, ...presence }, sendOptions));
   };
   const presenceTimer = createCoalescedTimer(microtask, sendPresence);
   const handle = createMessageHandler({ ...options, sendLeave, sendPresence }, joinState, errors$);
-  const isOut = (): boolean => is('left', 'refused', 'ended');
-
   const sendWatch = (): void => {
-    if (!isOut()) wire.next(createMessage('channel.watch', { channel, watch: wantsPresence() }, sendOptions));
+    if (!isOut(status())) wire.next(createMessage('channel.watch', { channel, watch: wantsPresence() }, sendOptions));
   };
   return {
     state$,
@@ -82,7 +79,7 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
     remove(reader) {
       if (!joinState.remove(reader)) return;
       presence = undefined;
-      if (isOut()) return;
+      if (isOut(status())) return;
       stop({ status: 'left' });
       sendLeave();
     },
@@ -98,7 +95,7 @@ export function createChannelProtocol(options: ChannelProtocolOptions): ChannelP
     },
     resync(cause) {
       // A pending join is answered or repeated anyway.
-      if (cause === 'restarted' ? is('joined') : cause === 'lost' && !isOut()) requestJoin();
+      if (cause === 'restarted' ? status() === 'joined' : cause === 'lost' && !isOut(status())) requestJoin();
       if (cause === 'missed' && wantsPresence()) sendWatch();
     },
     end(error) {
@@ -118,12 +115,12 @@ function createMessageHandler(
   errors$: Subject<RxwireError>,
 ): (message: Message) => void {
   const { channel, wantsPresence, memberList, pendingPublishes, pendingReads, sendLeave, sendPresence } = options;
-  const { readers, is, isLatest, accept, confirmJoin, stop } = joinState;
+  const { readers, status, isLatest, accept, confirmJoin, stop } = joinState;
 
   const handleJoined = ({ payload }: Message): void => {
     const joined = readJoined(payload);
     // A repeated request may be answered twice.
-    if (!isLatest(joined.join) || !is('joining', 'recovering')) return;
+    if (!isLatest(joined.join) || !isJoining(status())) return;
     confirmJoin(joined);
     sendPresence();
   };
@@ -134,7 +131,7 @@ function createMessageHandler(
     const error = new ChannelRefusedError(channel, action, reason, action === 'join' ? undefined : correlationId);
     errors$.next(error);
     pendingPublishes.refuse(correlationId ?? '', error);
-    if (action !== 'join' || is('left')) return;
+    if (action !== 'join' || status() === 'left') return;
     stop({ status: 'refused', error });
     readers.end(error);
   };
@@ -145,21 +142,12 @@ function createMessageHandler(
   };
   const handleDelivery = (carrier: Message): void => {
     // Messages that were sent before the join are sent again after it.
-    if (!is('joined')) return;
-    const { message, epoch, offset, after = (offset ?? 0) - 1 } = readDelivery(carrier.payload);
-    const position = epoch !== undefined && offset !== undefined ? { epoch, offset } : undefined;
-    // An ephemeral message has no position: it is neither a repeat nor behind a gap.
-    const receivers = position ? accept({ ...position, after }) : readers.all();
-    if (message.type === 'channel.ended') {
-      if (is('joined')) end(readEnd(message.payload));
-      return;
-    }
-    if (receivers.length === 0) return;
-    const held = claim(carrier);
-    const withSource = message.source ? message : { ...message, source: carrier.source };
-    const emit = (delivered: Message): void => readers.each(receivers, (reader) => reader.next(delivered, position));
-    // The message is processed when all of its receivers are done with it.
-    readers.afterwards(() => (held ? forwardDelivery(held, withSource, emit) : emit(withSource)));
+    if (status() !== 'joined') return;
+    const received = readDelivery(carrier);
+    const receivers = accept(received);
+    if (received.message.type !== 'channel.ended') {
+      if (receivers.length > 0) readers.deliver(receivers, received, claim(carrier));
+    } else if (status() === 'joined') end(readEnd(received.message.payload));
   };
 
   return (message) => {

@@ -1,8 +1,9 @@
-import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
+import type { Claim } from '../../session/receive/delivery.js';
+import { forwardDelivery } from '../routing/forwardDelivery.js';
+import type { ReceivedMessage } from './channelPayloads.js';
 import type { ChannelGap } from './channelState.js';
-import type { LoggedPosition } from './offsetTracker.js';
 
 /**
  * A reader of a channel, with a position of its own. All readers of a client share one membership.
@@ -48,18 +49,22 @@ export interface ChannelReaders {
    * Moves the readers to what the hub has confirmed. Returns the gaps, and whether a reader is
    * behind it, so that another join is needed.
    */
-  readonly confirm: (joined: Omit<ChannelJoined, 'channel' | 'join' | 'member'>) => ConfirmedReaders;
+  readonly confirm: (joined: Pick<ChannelJoined, 'epoch' | 'offset' | 'complete'>) => ConfirmedReaders;
   /**
    * Moves the readers to a message. Returns the readers that receive it, and whether the position
    * of a reader is inside of it: such a reader has already received a part of a compacted message.
    */
-  readonly accept: (message: LoggedPosition, previous: ChannelPosition | undefined) => AcceptedMessage;
-  /** Calls readers as {@link each} does, behind the notifications that are under way. */
+  readonly accept: (position: ChannelPosition, after: number, previous: ChannelPosition | undefined) => AcceptedMessage;
+  /**
+   * Calls readers, behind the notifications that are under way. Skips those that were removed.
+   */
   readonly notify: (readers: readonly ChannelReader[], call: (reader: ChannelReader) => void) => void;
-  /** Calls a function behind the notifications that are under way. */
-  readonly afterwards: (task: () => void) => void;
-  /** Calls readers. Skips those that were removed. */
-  readonly each: (readers: readonly ChannelReader[], call: (reader: ChannelReader) => void) => void;
+  /**
+   * Notifies readers of a message, which is processed when all of them are done with it.
+   *
+   * @param held The claim of its carrier.
+   */
+  readonly deliver: (readers: readonly ChannelReader[], received: ReceivedMessage, held: Claim | undefined) => void;
   readonly all: () => readonly ChannelReader[];
   /** Removes all readers, and ends them. */
   readonly end: (error: unknown) => void;
@@ -76,28 +81,38 @@ export interface AcceptedMessage {
 }
 
 export function createChannelReaders(): ChannelReaders {
-  const readers = new Set<ChannelReader>();
-  // A subscriber may cause the next notification.
-  const notifications = createTrampoline();
+  /** Replaced at each change. */
+  let readers: readonly ChannelReader[] = [];
+  /** The notifications that wait for the present one; undefined if there is none. */
+  let waiting: (() => void)[] | undefined;
   let latest: JoinPlace = {};
   /** The reader without a position whose place was requested. */
   let placing: ChannelReader | undefined;
 
-  const each = (receivers: readonly ChannelReader[], call: (reader: ChannelReader) => void): void => {
-    for (const reader of receivers) if (readers.has(reader)) call(reader);
-  };
+  const has = (reader: ChannelReader): boolean => readers.includes(reader);
   const afterwards = (task: () => void): void => {
-    notifications.add(task);
-    notifications.run();
+    if (waiting) {
+      waiting.push(task);
+      return;
+    }
+    waiting = [];
+    task();
+    for (const one of waiting) one();
+    waiting = undefined;
+  };
+  const remove = (reader: ChannelReader): boolean => {
+    const { length } = readers;
+    readers = readers.filter((one) => one !== reader);
+    return readers.length < length;
   };
 
   return {
-    size: () => readers.size,
-    all: () => [...readers],
-    add: (reader) => void readers.add(reader),
-    remove: (reader) => readers.delete(reader),
+    size: () => readers.length,
+    all: () => readers,
+    add: (reader) => void (readers = [...readers, reader]),
+    remove,
     place(epoch) {
-      placing = [...readers].find(({ position }) => !position);
+      placing = readers.find(({ position }) => !position);
       return (latest = placing ? placing.first : { after: lowest(readers, epoch) as ChannelPosition });
     },
     confirm(joined) {
@@ -116,27 +131,36 @@ export function createChannelReaders(): ChannelReaders {
       placing = undefined;
       return { gaps, isBehind };
     },
-    accept({ epoch, offset, after = offset - 1 }, previous) {
-      const receivers: ChannelReader[] = [];
+    accept(position, after, previous) {
       let isInside = false;
+      let count = 0;
       for (const reader of readers) {
         const at = reader.position?.offset ?? 0;
-        if (at >= offset) continue;
+        if (at >= position.offset) continue;
         if (at !== previous?.offset && at !== after) isInside = true;
         else {
-          reader.position = { epoch, offset };
-          receivers.push(reader);
+          reader.position = position;
+          count++;
         }
       }
+      // Most often, all readers receive the message.
+      const receivers = count === readers.length ? readers : readers.filter((reader) => reader.position === position);
       return { receivers, isInside };
     },
-    notify: (receivers, call) => afterwards(() => each(receivers, call)),
-    afterwards,
-    each,
-    end(error) {
-      const ended = [...readers];
+    notify: (receivers, call) =>
       afterwards(() => {
-        for (const reader of ended) if (readers.delete(reader)) reader.onEnd(error);
+        for (const reader of receivers) if (has(reader)) call(reader);
+      }),
+    deliver(receivers, { message, position }, held) {
+      const emit = (): void => {
+        for (const reader of receivers) if (receivers === readers || has(reader)) reader.next(message, position);
+      };
+      afterwards(() => (held ? forwardDelivery(held, message, emit) : emit()));
+    },
+    end(error) {
+      const ended = readers;
+      afterwards(() => {
+        for (const reader of ended) if (remove(reader)) reader.onEnd(error);
       });
     },
   };
@@ -148,8 +172,8 @@ export function isReached(place: ChannelPosition | undefined, position: ChannelP
 }
 
 /** Returns the lowest position in an epoch, or else in the epoch of the first reader. */
-function lowest(readers: Iterable<ChannelReader>, epoch: string | undefined): ChannelPosition | undefined {
-  const positions = [...readers].flatMap(({ position }) => position ?? []);
+function lowest(readers: readonly ChannelReader[], epoch: string | undefined): ChannelPosition | undefined {
+  const positions = readers.flatMap(({ position }) => position ?? []);
   const own = positions.filter((position) => position.epoch === epoch);
   const [first, ...others] = own.length > 0 ? own : positions.filter((position) => position.epoch === positions[0]?.epoch);
   return others.reduce((least, position) => (position.offset < (least?.offset ?? 0) ? position : least), first);

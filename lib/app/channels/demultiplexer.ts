@@ -3,7 +3,7 @@ import { RxwireError } from '../../errors.js';
 import { markInternal } from '../../internal/internalSubscriptions.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import { channelNameOf, isChannelMessage } from './channelPayloads.js';
+import { isChannelMessage } from './channelPayloads.js';
 
 /** The events of a wire that concern one channel. */
 export interface ChannelReceiver {
@@ -38,8 +38,8 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
       forEach((receiver) => receiver.resync('restarted'));
       return;
     }
-    const name = channelNameOrUndefined(message);
-    if (name !== undefined) receivers.get(name)?.receive(message);
+    const { channel } = Object(message.payload) as { readonly channel?: string };
+    receivers.get(channel ?? '')?.receive(message);
   };
   const end = (): void => {
     const { status, error } = wire.state;
@@ -70,13 +70,4 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
       subscription = undefined;
     },
   };
-}
-
-/** Returns undefined for a payload without a valid channel name, which is ignored. */
-function channelNameOrUndefined({ payload }: Message): string | undefined {
-  try {
-    return channelNameOf(payload);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,9 +3,10 @@ import type { ChannelJoined } from '../../message/channelTypes.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelTimeoutError } from '../../errors.js';
 import { createChannelReaders, isReached, type ChannelReader, type ChannelReaders } from './channelReaders.js';
+import type { Received, ReceivedMessage } from './channelPayloads.js';
 import { createJoinRetry } from './joinRetry.js';
 import type { ChannelGap, ChannelState, ChannelStatus } from './channelState.js';
-import { createOffsetTracker, type LoggedPosition } from './offsetTracker.js';
+import { createOffsetTracker } from './offsetTracker.js';
 
 export interface JoinStateOptions {
   readonly channel: string;
@@ -20,8 +21,8 @@ export interface JoinStateOptions {
 export interface JoinState {
   readonly state$: BehaviorSubject<ChannelState>;
   readonly gaps$: Subject<ChannelGap>;
-  readonly readers: Pick<ChannelReaders, 'all' | 'each' | 'afterwards' | 'end'>;
-  readonly is: (...statuses: readonly ChannelStatus[]) => boolean;
+  readonly readers: Pick<ChannelReaders, 'deliver' | 'end'>;
+  readonly status: () => ChannelStatus;
   /** Returns whether a number is that of the latest join request. */
   readonly isLatest: (join: number | undefined) => boolean;
   /**
@@ -33,16 +34,22 @@ export interface JoinState {
   readonly remove: (reader: ChannelReader) => boolean;
   /**
    * Moves the readers to a message. Returns those that receive it: none when it was received
-   * before, or is behind missed messages, which are requested again.
+   * before, or is behind missed messages, which are requested again. All of them receive an
+   * ephemeral message, which is neither a repeat nor behind a gap.
    */
-  readonly accept: (position: LoggedPosition) => readonly ChannelReader[];
+  readonly accept: (received: ReceivedMessage) => readonly ChannelReader[];
   /** Reports a gap of the subscribers of the channel. */
   readonly reportGap: (gap: ChannelGap) => void;
   /** Sends a join request for the messages after the lowest position. */
   readonly requestJoin: () => void;
-  readonly confirmJoin: (joined: ChannelJoined) => void;
+  readonly confirmJoin: (joined: Received<ChannelJoined>) => void;
   readonly stop: (end: ChannelState) => void;
 }
+
+/** Returns whether the client waits for the answer to a join request. */
+export const isJoining = (status: ChannelStatus): boolean => status === 'joining' || status === 'recovering';
+/** Returns whether the client has left, was refused, or has received the end of the channel. */
+export const isOut = (status: ChannelStatus): boolean => status === 'left' || status === 'refused' || status === 'ended';
 
 /** @param onUnanswered Called when the server does not answer a join request in time. */
 export function createJoinState(options: JoinStateOptions, onUnanswered: (error: ChannelTimeoutError) => void): JoinState {
@@ -52,10 +59,10 @@ export function createJoinState(options: JoinStateOptions, onUnanswered: (error:
   const readers = createChannelReaders();
   const offsets = createOffsetTracker();
   const joinRetry = createJoinRetry(options, (error) => {
-    change({ status: state$.value.status, error });
+    change({ status: status(), error });
     onUnanswered(error);
   });
-  const is = (...statuses: readonly ChannelStatus[]): boolean => statuses.includes(state$.value.status);
+  const status = (): ChannelStatus => state$.value.status;
   const change = ({ error, ...update }: ChannelState): void => {
     const { member, gap } = state$.value;
     state$.next({ ...(member !== undefined && { member }), ...(gap && { gap }), ...update, ...(error && { error }) });
@@ -77,28 +84,29 @@ export function createJoinState(options: JoinStateOptions, onUnanswered: (error:
     state$,
     gaps$,
     readers,
-    is,
+    status,
     isLatest: (join) => join === undefined || join === joinRetry.join,
     add(reader) {
       readers.add(reader);
-      if (is('joined', 'gap') && isReached(offsets.position, reader.position)) confirmReaders([reader]);
-      else if (!is('joining', 'recovering')) requestJoin();
+      if ((status() === 'joined' || status() === 'gap') && isReached(offsets.position, reader.position)) confirmReaders([reader]);
+      else if (!isJoining(status())) requestJoin();
     },
     remove: (reader) => readers.remove(reader) && readers.size() === 0,
-    accept(position) {
+    accept({ position, after }) {
+      if (!position) return readers.all();
       const previous = offsets.position;
-      const result = offsets.accept(position);
+      const result = offsets.accept(position, after);
       if (result === 'missed') requestJoin();
       if (result !== 'next') return [];
-      const { receivers, isInside } = readers.accept(position, previous);
+      const { receivers, isInside } = readers.accept(position, after, previous);
       if (isInside) requestJoin();
       return receivers;
     },
     reportGap(gap) {
-      const isJoined = is('joined');
+      const isJoined = status() === 'joined';
       change({ status: 'gap', gap });
       gaps$.next(gap);
-      if (isJoined && is('gap')) change({ status: 'joined' });
+      if (isJoined && status() === 'gap') change({ status: 'joined' });
     },
     requestJoin,
     confirmJoin(joined) {
@@ -109,7 +117,7 @@ export function createJoinState(options: JoinStateOptions, onUnanswered: (error:
       if (gaps.size > 0) readers.notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
       // A reader that has received its gap may have unsubscribed, or may have requested another
       // join.
-      if (is('left', 'refused', 'ended') || join !== joinRetry.join) return;
+      if (isOut(status()) || join !== joinRetry.join) return;
       if (isBehind) {
         requestJoin();
         return;

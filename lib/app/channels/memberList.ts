@@ -1,5 +1,6 @@
 import { Subject } from 'rxjs';
 import type { ChannelMember, ChannelPresence } from '../../message/channelTypes.js';
+import type { Received } from './channelPayloads.js';
 import type { Presence } from './presence.js';
 
 /** The members of a channel as far as the client knows them. */
@@ -7,7 +8,7 @@ export interface MemberList {
   readonly changes$: Subject<Presence>;
   /** Returns all members; undefined while they are unknown. */
   snapshot(): Presence | undefined;
-  apply(change: ChannelPresence): void;
+  apply(change: Received<ChannelPresence>): void;
   /** Discards the list, which is out of date. */
   reset(): void;
 }
@@ -31,7 +32,7 @@ export function createMemberList(self: () => string | undefined): MemberList {
     const left = [...before.values()].filter(({ id }) => !members.has(id));
     changes$.next(withAll({ entered, left, updated: [...members.values()].filter(isUpdated) }));
   };
-  const collect = ({ entered, more }: ChannelPresence): void => {
+  const collect = ({ entered, more }: Received<ChannelPresence>): void => {
     pendingPages ??= new Map();
     for (const member of entered) pendingPages.set(member.id, member);
     if (more) return;
@@ -39,7 +40,7 @@ export function createMemberList(self: () => string | undefined): MemberList {
     pendingPages = undefined;
     replace(members);
   };
-  const change = (members: Map<string, ChannelMember>, { entered, left, updated = [] }: ChannelPresence): void => {
+  const change = (members: Map<string, ChannelMember>, { entered, left, updated = [] }: Received<ChannelPresence>): void => {
     const entering = entered.filter(({ id }) => !members.has(id));
     const leaving = left.flatMap((id) => members.get(id) ?? []);
     for (const member of entering) members.set(member.id, member);

@@ -9,17 +9,11 @@ export interface OffsetTracker {
   /**
    * Returns `repeat` for a message that was received before, and `missed` for one behind messages
    * that were not.
+   *
+   * @param after The offset of the previous message.
    */
-  accept(position: LoggedPosition): 'next' | 'repeat' | 'missed';
+  accept(position: ChannelPosition, after: number): 'next' | 'repeat' | 'missed';
   reset(): void;
-}
-
-/**
- * The position of a message. `after` is the offset of the previous message, if it is
- * not `offset` − 1.
- */
-export interface LoggedPosition extends ChannelPosition {
-  readonly after?: number;
 }
 
 export function createOffsetTracker(): OffsetTracker {
@@ -30,11 +24,11 @@ export function createOffsetTracker(): OffsetTracker {
       return position;
     },
     start: ({ epoch, offset }) => void (position = { epoch, offset }),
-    accept({ epoch, offset, after = offset - 1 }) {
-      const isSameEpoch = position?.epoch === epoch;
-      if (isSameEpoch && offset <= (position?.offset ?? 0)) return 'repeat';
-      if (!isSameEpoch || after > (position?.offset ?? 0)) return 'missed';
-      position = { epoch, offset };
+    accept(next, after) {
+      if (position?.epoch !== next.epoch) return 'missed';
+      if (next.offset <= position.offset) return 'repeat';
+      if (after > position.offset) return 'missed';
+      position = next;
       return 'next';
     },
     reset: () => void (position = undefined),

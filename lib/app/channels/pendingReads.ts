@@ -3,6 +3,7 @@ import { RequestTimeoutError } from '../../errors.js';
 import type { ChannelPast } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
+import type { Received } from './channelPayloads.js';
 import { createPendingAnswers, type PendingAnswers } from './pendingAnswers.js';
 import type { PendingPublishesOptions } from './pendingPublishes.js';
 import type { ChannelStart } from './channelOptions.js';
@@ -36,13 +37,13 @@ export interface HistoryRange {
 export interface PendingReads {
   /** Requests older messages at subscription. Emits them in order, and completes. */
   readonly read: (range: HistoryRange) => Observable<PastMessage>;
-  readonly take: PendingAnswers<ChannelPast<Message>>['next'];
+  readonly take: PendingAnswers<Received<ChannelPast<Message>>>['next'];
   readonly refuse: PendingAnswers<unknown>['fail'];
   readonly end: PendingAnswers<unknown>['end'];
 }
 
 export function createPendingReads({ channel, wire, answerTimeout, scheduler }: PendingPublishesOptions): PendingReads {
-  const answers = createPendingAnswers<ChannelPast<Message>>();
+  const answers = createPendingAnswers<Received<ChannelPast<Message>>>();
 
   return {
     read: ({ before, limit = 100 }) =>
