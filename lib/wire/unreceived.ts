@@ -25,12 +25,8 @@ export function rejectUnreceived(message: Message, wire: { report(error: RxwireE
   wire.report(error);
   const letter = createDeadLetter(message, error, { scheduler });
   const rejection = rejectionOf(error);
+  const onFailed = (reason: unknown): void => wire.report(reason as RxwireError);
   const keep = held?.delivery.session.keep;
   if (!keep) held?.end({ deadLetter: letter, rejection });
-  else
-    whenReady(
-      keep(letter),
-      () => held.end({ rejection }),
-      (reason) => wire.report(reason as RxwireError),
-    );
+  else whenReady(keep(letter), () => held.end({ rejection }), onFailed);
 }

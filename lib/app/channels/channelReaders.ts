@@ -55,9 +55,7 @@ export interface ChannelReaders {
    * of a reader is inside of it: such a reader has already received a part of a compacted message.
    */
   readonly accept: (position: ChannelPosition, after: number, previous: ChannelPosition | undefined) => AcceptedMessage;
-  /**
-   * Calls readers, behind the notifications that are under way. Skips those that were removed.
-   */
+  /** Calls readers, behind the notifications under way. Skips those that were removed. */
   readonly notify: (readers: readonly ChannelReader[], call: (reader: ChannelReader) => void) => void;
   /**
    * Notifies readers of a message, which is processed when all of them are done with it.
