@@ -213,7 +213,7 @@ export class Incoming {
       this.#rx++;
       this.#skipped?.delete(this.#rx);
     }
-    this.#takeSkipped();
+    if (this.#skipped) this.#takeSkipped();
     if (rejection || this.#ackedDone < this.#promptUpTo) this.demandAck();
     this.isAckOwed = true;
     this.#processedAt = now;
