@@ -41,7 +41,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['queue', 5.85],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.1],
   ['connect, webSocket, json', 27.8],
-  ['connect, webSocket, json, durable', 31.75],
+  ['connect, webSocket, json, durable', 31.8],
   ['connect, webSocket, json, envelopeProtocol', 31.45],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
