@@ -2,9 +2,10 @@
 export interface Trampoline {
   add(task: () => void): void;
   /**
-   * Runs all tasks. Tasks that are added meanwhile run after the others, never inside another one.
+   * Runs all tasks, and then this one. Tasks that are added meanwhile run after the others, never
+   * inside another one.
    */
-  run(): void;
+  run(task?: () => void): void;
 }
 
 /**
@@ -17,7 +18,8 @@ export function createTrampoline(): Trampoline {
 
   return {
     add: (task) => void tasks.push(task),
-    run() {
+    run(task) {
+      if (task) tasks.push(task);
       if (isRunning) return;
       isRunning = true;
       for (const task of tasks) task();

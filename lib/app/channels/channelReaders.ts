@@ -1,3 +1,4 @@
+import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Claim } from '../../session/receive/delivery.js';
@@ -81,23 +82,13 @@ export interface AcceptedMessage {
 export function createChannelReaders(): ChannelReaders {
   /** Replaced at each change. */
   let readers: readonly ChannelReader[] = [];
-  /** The notifications that wait for the present one; undefined if there is none. */
-  let waiting: (() => void)[] | undefined;
+  // A subscriber may cause the next notification.
+  const notifications = createTrampoline();
   let latest: JoinPlace = {};
   /** The reader without a position whose place was requested. */
   let placing: ChannelReader | undefined;
 
   const has = (reader: ChannelReader): boolean => readers.includes(reader);
-  const afterwards = (task: () => void): void => {
-    if (waiting) {
-      waiting.push(task);
-      return;
-    }
-    waiting = [];
-    task();
-    for (const one of waiting) one();
-    waiting = undefined;
-  };
   const remove = (reader: ChannelReader): boolean => {
     const { length } = readers;
     readers = readers.filter((one) => one !== reader);
@@ -146,18 +137,18 @@ export function createChannelReaders(): ChannelReaders {
       return { receivers, isInside };
     },
     notify: (receivers, call) =>
-      afterwards(() => {
+      notifications.run(() => {
         for (const reader of receivers) if (has(reader)) call(reader);
       }),
     deliver(receivers, { message, position }, held) {
       const emit = (): void => {
         for (const reader of receivers) if (receivers === readers || has(reader)) reader.next(message, position);
       };
-      afterwards(() => (held ? forwardDelivery(held, message, emit) : emit()));
+      notifications.run(() => (held ? forwardDelivery(held, message, emit) : emit()));
     },
     end(error) {
       const ended = readers;
-      afterwards(() => {
+      notifications.run(() => {
         for (const reader of ended) if (remove(reader)) reader.onEnd(error);
       });
     },
