@@ -121,10 +121,8 @@ export function editChannels(options: ChannelRowsOptions): ChannelEdit {
       const at = Math.max(now, head.at);
       channelEntries.putSync([name, offset, at, data.length], data);
       const bytes = head.bytes + data.length;
-      change(name, {
-        ...{ ...head, last: offset, run: Math.max(run, head.run), count: head.count + 1, bytes, at, date: date() },
-        ...(isEnd && { end: { offset, data } }),
-      });
+      const next = { last: offset, run: Math.max(run, head.run), count: head.count + 1, bytes, at, date: date() };
+      change(name, { ...head, ...next, ...(isEnd && { end: { offset, data } }) });
       appended.set(name, (appended.get(name) ?? 0) + 1);
       return { epoch: head.epoch, offset };
     },
