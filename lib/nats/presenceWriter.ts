@@ -13,7 +13,7 @@ import {
 } from './nodeMessages.js';
 import type { PresenceChannel, PresencePeer } from './presenceMembers.js';
 
-/** What presence uses of a connection. */
+/** The part of the context of a node that presence uses. */
 export type PresenceContext = Pick<
   NodeContext,
   'name' | 'connection' | 'listen' | 'isConnected' | 'reconnected$' | 'maxPayload' | 'scheduler' | 'report'

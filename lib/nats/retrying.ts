@@ -5,8 +5,8 @@ import { failed, isRefusal } from './natsFaults.js';
 
 export type RetryContext = Pick<NatsContext, 'connection' | 'timeout' | 'scheduler' | 'isConnected' | 'reconnected$'>;
 
-/** The timeout of an attempt that knows it, in ms. */
-const ATTEMPT_TIMEOUT = 2_000;
+/** The timeout of an attempt that is told its timeout, in ms. */
+const LONGEST_ATTEMPT = 2_000;
 /** The pause between two attempts, in ms, and the longest one while there is no connection. */
 const PAUSE = 50;
 const OFFLINE_PAUSE = 250;
@@ -29,7 +29,7 @@ export async function retrying<T>(
 ): Promise<T> {
   for (;;) {
     try {
-      return await request(Math.max(1, Math.min(ATTEMPT_TIMEOUT, until - context.scheduler.now())));
+      return await request(Math.max(1, Math.min(LONGEST_ATTEMPT, until - context.scheduler.now())));
     } catch (error) {
       await pauseAfter(error, until, context);
     }

@@ -25,7 +25,7 @@ export const MAX_REASON_LENGTH = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What a client receives in a channel. The name of the channel was read before. */
+/** A payload that a client has received in a channel, whose name was read before. */
 export type Received<T> = Omit<T, 'channel'>;
 
 /** A message of a channel. */

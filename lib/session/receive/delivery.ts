@@ -89,7 +89,7 @@ export function deliver<Tracker = Progress>(
 /** Emits a message to its subscribers, and ends one claim of its delivery then. */
 export function emitOnce<Tracker>(delivery: Delivery<Tracker>, message: Message, emit: (message: Message) => void): void {
   const outer = deliveryContext.current;
-  const emission: Emission = { message, delivery: delivery, unhandled: undefined };
+  const emission: Emission = { message, delivery, unhandled: undefined };
   deliveryContext.current = emission;
   try {
     emit(message);
