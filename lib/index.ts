@@ -72,7 +72,7 @@ export type { DescribedLink, Frame, Layer, Link } from './link/link.js';
 export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/httpLinkOptions.js';
 export { longPolling } from './link/longPolling.js';
 export { memoryLink, type MemoryLinkOptions } from './link/memoryLink.js';
-export type { WebSocketConstructor, WebSocketLike } from './link/guardedSocket.js';
+export type { WebSocketConstructor, WebSocketLike } from './link/webSocketLike.js';
 export { serverSentEvents } from './link/serverSentEvents.js';
 export type { SocketOptions } from './link/socket.js';
 export type { StallOptions } from './link/stallCheck.js';

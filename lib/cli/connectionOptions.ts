@@ -28,7 +28,7 @@ import { msgpack } from '../codec/msgpack.js';
 import { RxwireError } from '../errors.js';
 import { textOf } from '../errors/rxwireError.js';
 import { fallback } from '../link/fallback/fallback.js';
-import type { WebSocketConstructor } from '../link/guardedSocket.js';
+import type { WebSocketConstructor } from '../link/webSocketLike.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { longPolling } from '../link/longPolling.js';
 import { serverSentEvents } from '../link/serverSentEvents.js';

@@ -5,7 +5,7 @@ import { createRateDetector } from '../internal/rateDetector.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
-import { bytesOf, closeFor, explainClose } from './guardedSocket.js';
+import { bytesOf, closeFor, explainClose } from './webSocketLike.js';
 import type { Frame } from './link.js';
 import type { LinkConnection } from './linkConnection.js';
 import type { SocketOptions } from './socket.js';
@@ -53,6 +53,7 @@ export class AcceptedSocket implements LinkConnection {
   failure: unknown;
   readonly #socket: ServerSocket;
   readonly #options: AcceptedSocketOptions;
+  readonly #scheduler: SchedulerLike;
   #to!: Observer<Frame>;
   #goodbye: readonly [code: number, reason: string] = NO_GOODBYE;
   /** Whether this side has completed the connection: then it sends nothing more. */
@@ -72,6 +73,7 @@ export class AcceptedSocket implements LinkConnection {
   constructor(socket: ServerSocket, options: AcceptedSocketOptions = {}) {
     this.#socket = socket;
     this.#options = options;
+    this.#scheduler = options.scheduler ?? steadyScheduler();
   }
 
   begin(to: Observer<Frame>): void {
@@ -185,10 +187,6 @@ export class AcceptedSocket implements LinkConnection {
     if (++this.#late !== MAX_LATE) return;
     this.#socket.pause();
     this.#scheduler.schedule(() => this.#socket.terminate(), LAST_MOMENT);
-  }
-
-  get #scheduler(): SchedulerLike {
-    return this.#options.scheduler ?? steadyScheduler();
   }
 
   #check(): void {

@@ -1,5 +1,5 @@
 import { NoWebSocketError } from '../errors.js';
-import type { WebSocketConstructor } from './guardedSocket.js';
+import type { WebSocketConstructor } from './webSocketLike.js';
 
 /**
  * Returns the browser's WebSocket. This file replaces `nodeWebSocket.ts` in bundles for browsers.

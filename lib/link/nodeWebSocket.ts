@@ -1,5 +1,5 @@
 import { NoWebSocketError } from '../errors.js';
-import type { WebSocketConstructor } from './guardedSocket.js';
+import type { WebSocketConstructor } from './webSocketLike.js';
 
 /**
  * Returns the WebSocket of this runtime. On Node, this is the package `ws`, loaded when the first

@@ -1,10 +1,10 @@
-import { NEVER, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
-import rxjsWebSockets from 'rxjs-websockets';
+import { NEVER, noop, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
+import rxjsWebSockets, { type WebSocketLike as SocketHandlers } from 'rxjs-websockets';
 import { ConnectionLostError } from '../errors.js';
 import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
-import { ABNORMAL } from './closeCode.js';
-import { bytesOf, guardSocket, type WebSocketLike } from './guardedSocket.js';
+import { ABANDONED, ABNORMAL, NORMAL, SLOW_READER } from './closeCode.js';
+import { bytesOf, closeFor, createSocket, explainClose, type CloseEvent, type WebSocketLike } from './webSocketLike.js';
 import type { Frame } from './link.js';
 import { createStallCheck, type StallOptions } from './stallCheck.js';
 
@@ -28,23 +28,49 @@ const connectSocket = (): typeof rxjsWebSockets =>
  */
 export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: SocketOptions): void {
   const { openTimeout = 10_000, scheduler = steadyScheduler() } = options;
-  const socket = guardSocket(make);
-  const checkStall = createStallCheck(options, scheduler, socket.buffered);
+  let socket: WebSocketLike | undefined;
+  let closed: CloseEvent | undefined;
+  let failure: unknown;
+  let goodbye: readonly [code: number, reason: string] = [ABANDONED, ''];
+  const checkStall = createStallCheck(options, scheduler, () => socket?.bufferedAmount ?? 0);
+
+  const close = (): void => {
+    // A peer that reads too slowly would not read a close frame either.
+    if (goodbye[0] === SLOW_READER && socket?.terminate) socket.terminate();
+    else closeFor(socket, ...goodbye);
+  };
+  const handlers: SocketHandlers = { onopen: null, onmessage: null, onclose: null, onerror: null, send: noop, close };
+  const makeWebSocket = (): SocketHandlers => {
+    const opened = (socket = createSocket(make));
+    // The Buffers of `ws` are used without a copy; other WebSockets deliver an ArrayBuffer.
+    if (opened.binaryType !== 'nodebuffer') opened.binaryType = 'arraybuffer';
+    opened.onopen = (event) => void handlers.onopen?.(event);
+    opened.onmessage = (event) => void handlers.onmessage?.(event);
+    // Only records the error: the close event always follows, with the close code.
+    opened.onerror = (event: { error?: unknown }) => void (failure = event.error);
+    opened.onclose = (event: CloseEvent) => {
+      closed = event;
+      handlers.onclose?.(event);
+    };
+    return handlers;
+  };
   const fail = (error: unknown): void => {
-    socket.closeWith(error);
+    if (error instanceof ConnectionLostError) goodbye = [error.closeCode, error.reason];
     to.error(error);
   };
   const send = (frame: Frame): void => {
     if (to.closed) return;
     try {
       checkStall();
-      socket.send(frame);
+      // A browser writes an error to its console when a socket that closes is given a frame.
+      if (socket?.readyState === OPEN) socket.send(frame);
     } catch (error) {
       fail(error);
     }
   };
+  // The close code takes the place of an error of the library.
   const ended = (error: unknown): void => {
-    const reason = socket.explain(error);
+    const reason = closed ? explainClose(closed, failure) : error;
     if (reason) to.error(reason);
     else to.complete();
   };
@@ -53,14 +79,19 @@ export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame
     ended(new ConnectionLostError(ABNORMAL, 'the connection timed out'));
   };
   const timer = scheduler.schedule(onTimeout, Math.min(openTimeout, MAX_DELAY));
-  to.add(timer);
-  const opening = connectSocket()('', { protocols: [], makeWebSocket: socket.open }).subscribe({
+  const opening = connectSocket()('', { protocols: [], makeWebSocket }).subscribe({
     next(exchange) {
       timer.unsubscribe();
       to.add(exchange(NEVER).subscribe((data) => to.next(typeof data === 'string' ? data : bytesOf(data as ArrayBuffer))));
-      to.add(outgoing.subscribe({ next: send, error: fail, complete: socket.closeCleanly }));
+      to.add(outgoing.subscribe({ next: send, error: fail, complete: () => socket?.close(NORMAL) }));
     },
     error: ended,
   });
-  to.add(opening);
+  to.add(() => {
+    timer.unsubscribe();
+    opening.unsubscribe();
+  });
 }
+
+/** The `readyState` of a WebSocket that is open. */
+const OPEN = 1;

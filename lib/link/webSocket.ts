@@ -3,7 +3,7 @@ import { assertPositive } from '../internal/assert.js';
 import { isPromise } from '../internal/maybeAsync.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 import { platformWebSocket } from './nodeWebSocket.js';
-import type { WebSocketConstructor } from './guardedSocket.js';
+import type { WebSocketConstructor } from './webSocketLike.js';
 import { openSocket, type SocketOptions } from './socket.js';
 
 export interface WebSocketOptions extends SocketOptions {
