@@ -1,6 +1,6 @@
-import type { Server } from 'node:http';
-import { defer, EMPTY, map, merge, NEVER, tap, type Observable } from 'rxjs';
-import { WebSocketServer } from 'ws';
+import type { IncomingMessage, Server } from 'node:http';
+import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
+import { WebSocketServer, type WebSocket } from 'ws';
 import { assertPositive } from '../internal/assert.js';
 import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnown.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
@@ -16,7 +16,7 @@ import type { AnyWire, Principal, ServerWire } from './principal.js';
 import { guardWires, servedWires } from './serve.js';
 import { checkServeOptions, SERVE_DEFAULTS, SERVE_OPTIONS, type ServedSocket, type ServeOptions } from './serverOptions.js';
 import { maxFragments } from './limits/fragmentLimit.js';
-import { acceptUpgrades, type Accepted } from './accept/acceptUpgrades.js';
+import { acceptUpgrades } from './accept/acceptUpgrades.js';
 
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
   /** The path of the requests of clients. @default '/wire' */
@@ -124,16 +124,16 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const admission = createAdmission(options, scheduler);
     const onFlood = (address: string): void => admission.charge(address);
     const socketOptions = { ...options, scheduler };
-    const servedSocket = ({ socket, request }: Accepted): ServedSocket => ({
+    const servedSocket = (socket: WebSocket, request: IncomingMessage, address: string): ServedSocket => ({
       connection: new AcceptedSocket(socket, socketOptions),
       protocol: 'websocket',
-      address: admission.addressOf(request),
+      address,
       onFlood,
       // Only `authenticate` needs the request, which takes as much memory as the rest of an idle
       // connection.
       ...(options.authenticate && { request }),
     });
-    const sockets$ = acceptUpgrades(server, path, sockets, admission).pipe(map(servedSocket));
+    const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket);
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
     const requests$ = httpLinks(server, {
       ...options,

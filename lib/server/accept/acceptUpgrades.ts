@@ -7,17 +7,17 @@ import type { Admission, Refusal } from './admission.js';
 /** How many listeners have declined a request. */
 const declined = /* @__PURE__ */ new WeakMap<IncomingMessage, number>();
 
-/** An open socket, and its request. */
-export interface Accepted {
-  readonly socket: WebSocket;
-  readonly request: IncomingMessage;
-}
-
 /**
- * Accepts the requests for `path` that `admission` allows, and emits their open sockets. The last
- * listener that declines a request refuses it with 404.
+ * Accepts the requests for `path` that `admission` allows, and emits what `served` returns for each
+ * open socket. The last listener that declines a request refuses it with 404.
  */
-export function acceptUpgrades(server: Server, path: string, sockets: WebSocketServer, admission: Admission): Observable<Accepted> {
+export function acceptUpgrades<T>(
+  server: Server,
+  path: string,
+  sockets: WebSocketServer,
+  admission: Admission,
+  served: (socket: WebSocket, request: IncomingMessage, address: string) => T,
+): Observable<T> {
   return new Observable((to) => {
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       if (request.url?.split('?', 1)[0] !== path) {
@@ -26,7 +26,8 @@ export function acceptUpgrades(server: Server, path: string, sockets: WebSocketS
         if (times === server.listenerCount('upgrade')) refuse(socket, { status: 404, headers: {} });
         return;
       }
-      const entered = admission.throttle(request) ?? admission.inspect(request) ?? admission.enter(request);
+      const address = admission.addressOf(request);
+      const entered = admission.throttle(address) ?? admission.inspect(request) ?? admission.enter(address);
       if (typeof entered !== 'function') {
         refuse(socket, entered);
         return;
@@ -34,7 +35,7 @@ export function acceptUpgrades(server: Server, path: string, sockets: WebSocketS
       // Also when the handshake fails.
       socket.on('close', entered);
       // `ws` itself responds to an invalid handshake, and does not call back.
-      sockets.handleUpgrade(request, socket, head, (accepted) => to.next({ socket: accepted, request }));
+      sockets.handleUpgrade(request, socket, head, (accepted) => to.next(served(accepted, request, address)));
     };
     server.on('upgrade', onUpgrade);
     return () => server.off('upgrade', onUpgrade);

@@ -75,17 +75,17 @@ export interface Admission {
    * Takes a token of the address that opens a connection. Returns a refusal when there is none. To
    * be called once for each connection, before all else.
    */
-  throttle(request: IncomingMessage): Refusal | undefined;
+  throttle(address: string): Refusal | undefined;
   /**
    * Returns a refusal when the request comes from a page that is not allowed, or was sent to a host
    * name that is not allowed.
    */
   inspect(request: IncomingMessage): Refusal | undefined;
   /**
-   * Counts the connection of a request. Returns a function that must be called once, at its end; or
+   * Counts a connection of an address. Returns a function that must be called once, at its end; or
    * a refusal when there are too many connections.
    */
-  enter(request: IncomingMessage): Refusal | (() => void);
+  enter(address: string): Refusal | (() => void);
   /** Refuses all requests from now on; clients may try again after `retryAfter` ms. */
   close(retryAfter: number): void;
 }
@@ -119,7 +119,6 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
   const { origins = [], hosts, connectionRate = {}, trustProxy = ADMISSION_DEFAULTS.trustProxy } = options;
   const { maxConnections = ADMISSION_DEFAULTS.maxConnections, maxPerAddress = ADMISSION_DEFAULTS.maxPerAddress } = options;
   const limiter = connectionRate && createConnectionLimiter(connectionRate, scheduler);
-  const addressOf = (request: IncomingMessage): string => clientAddress(request, trustProxy);
   const reportRefusal = createRefusalReporter(options.onRefused);
   const perAddress = createKeyedCounts();
   let count = 0;
@@ -129,12 +128,11 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
   };
 
   return {
-    addressOf,
+    addressOf: (request) => clientAddress(request, trustProxy),
     // Behind a proxy, only the headers tell who it is.
     isBlocked: ({ remoteAddress }) => trustProxy === 0 && limiter && limiter.isBlocked(addressGroup(remoteAddress)),
     charge: (address) => limiter && limiter.charge(address),
-    throttle(request) {
-      const from = limiter ? addressOf(request) : '';
+    throttle(from) {
       // A socket of the file system has no address.
       const wait = limiter && from !== '' ? limiter.take(from) : 0;
       if (!limiter || wait === 0) return undefined;
@@ -147,10 +145,9 @@ export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, '
       reportRefusal(new UnauthorizedError(CloseCode.FORBIDDEN, reasonOf(wrong, request)));
       return FORBIDDEN;
     },
-    enter(request) {
+    enter(from) {
       if (closedFor !== undefined) return unavailable(closedFor);
-      const from = maxPerAddress === Infinity ? '' : addressOf(request);
-      if (count >= maxConnections || perAddress.of(from) >= maxPerAddress) return unavailable(RETRY_AFTER);
+      if (count >= maxConnections || (maxPerAddress < Infinity && perAddress.of(from) >= maxPerAddress)) return unavailable(RETRY_AFTER);
       count++;
       // One function for all connections saves memory.
       if (maxPerAddress === Infinity) return leave;

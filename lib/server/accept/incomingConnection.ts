@@ -206,7 +206,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
   }
 
   close(code: CloseCode, reason: string): void {
-    this.fail(new ConnectionLostError(code, reason));
+    // The stack of an error takes as long as the rest of a connection's end.
+    if (!this.#end) this.fail(new ConnectionLostError(code, reason));
   }
 
   /**

@@ -16,7 +16,7 @@ export interface ForwardOptions {
   readonly node: string;
   readonly requests: ClusterRequests;
   readonly registry: Pick<HttpLinkRegistry, 'has'>;
-  readonly admission: Pick<Admission, 'throttle'>;
+  readonly admission: Pick<Admission, 'addressOf' | 'throttle'>;
   /** The maximum number of requests that are forwarded at once. */
   readonly maxRequests: number;
 }
@@ -75,7 +75,7 @@ export function createForwarder({ node, requests, registry, admission, maxReques
    * invent nodes and links as fast as it can send.
    */
   const charge = (request: IncomingMessage, error: unknown): never => {
-    const refusal = error instanceof StatusError && error.status === 404 ? admission.throttle(request) : undefined;
+    const refusal = error instanceof StatusError && error.status === 404 ? admission.throttle(admission.addressOf(request)) : undefined;
     throw refusal ? new StatusError(refusal.status, { ...refusal.headers, connection: 'close' }) : error;
   };
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { concat, defer, EMPTY, map, of, type Observable } from 'rxjs';
 import { createRecentKeys } from '../../internal/recentKeys.js';
 import type { Frame } from '../../link/link.js';
-import type { Admission } from '../accept/admission.js';
+import type { Admission, Refusal } from '../accept/admission.js';
 import {
   createServedHttpLink,
   negotiateDownlink,
@@ -48,7 +48,7 @@ export interface HttpLinkRegistry {
   /** Emits the link of a request if the client may use it. */
   readonly authorized: (request: IncomingMessage) => Observable<ServedHttpLink>;
   /** Takes a token for a request that opens a link. Returns a refusal when there is none. */
-  readonly throttle: Admission['throttle'];
+  readonly throttle: (request: IncomingMessage) => Refusal | undefined;
   /** Closes all links. */
   readonly closeAll: () => void;
   /** @throws {StatusError} If the link may not be opened. */
@@ -79,19 +79,15 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
     // May throw, so it runs before the link counts against the limits.
     const createDownlink = negotiateDownlink(exchange.request, options.transports);
     if (opened.seen(name)) throw new StatusError(409);
-    const leave = admission.enter(exchange.request);
+    const address = admission.addressOf(exchange.request);
+    const leave = admission.enter(address);
     if (typeof leave !== 'function') throw new StatusError(leave.status, leave.headers);
-    const entry = createServedHttpLink(
-      exchange,
-      createDownlink,
-      { ...options, address: admission.addressOf(exchange.request), onFlood: admission.charge },
-      () => {
-        if (entry.isEnded()) ended.seen(name);
-        if (!entries.delete(name)) return;
-        onClosed();
-        leave();
-      },
-    );
+    const entry = createServedHttpLink(exchange, createDownlink, { ...options, address, onFlood: admission.charge }, () => {
+      if (entry.isEnded()) ended.seen(name);
+      if (!entries.delete(name)) return;
+      onClosed();
+      leave();
+    });
     entries.set(name, entry);
     if (node !== undefined) exchange.response.setHeader(HttpHeader.NODE, node);
     entry.respondToOpening();
@@ -111,7 +107,7 @@ export function createHttpLinkRegistry(options: HttpLinkRegistryOptions): HttpLi
     has: (name) => entries.has(name) || ended.has(name),
     find,
     authorized: owned,
-    throttle: admission.throttle,
+    throttle: (request) => admission.throttle(admission.addressOf(request)),
     open,
     closeAll: () => [...entries.values()].forEach((entry) => entry.close()),
   };

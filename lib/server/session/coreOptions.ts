@@ -38,7 +38,7 @@ export function coreOptions(options: WiresOptions): (pid: string) => SessionOpti
   return codecs.every(isContextFree) ? () => shared : optionsOf;
 }
 
-/** Returns a secret of so many characters, 6 random bits each. */
-const secretOf = (length: number): string => randomName(Math.ceil((length * 3) / 4)).slice(0, length);
+/** Returns a secret of so many characters, which hold all whole bytes that fit. */
+const secretOf = (length: number): string => randomName(Math.floor((length * 3) / 4));
 
 const isOfChannel = ({ type }: Message): boolean => type === 'channel.message';

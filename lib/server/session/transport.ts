@@ -204,7 +204,8 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   }
 
   #isHere(): void {
-    this.#gone?.clear();
+    if (!this.#gone) return;
+    this.#gone.clear();
     this.#gone = undefined;
     this.#options.quota.onAttached(this);
   }
