@@ -91,7 +91,7 @@ export class ClientIdentity {
     this.isFresh = epoch === 1;
   }
   /** The client continues with an outbox that it has opened. */
-  own({ pid, epoch, ticket }: { readonly pid: string; readonly epoch: number; readonly ticket?: SessionTicket | undefined }): void {
+  own({ pid, epoch, ticket }: { readonly pid: string; readonly epoch: number; readonly ticket?: SessionTicket | undefined }): undefined {
     this.pid = pid;
     this.epoch = epoch;
     this.ticket = ticket;

@@ -10,8 +10,8 @@ import { SendWindow } from './sendWindow.js';
 import { NONE, pushed, type Outcome, type Outputs, type SessionCodec, type SessionEvent, type SessionOptions } from './sessionTypes.js';
 import type { Body, OutboxHead, RejectionFields } from './storedTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
+import type { Watcher } from './watcher.js';
 
-const never = (): boolean => false;
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 
 /** The calls of {@link Outgoing} to its outbox. */
@@ -56,9 +56,7 @@ export class Outgoing {
   tail = 0;
   /** The highest number that the other side had accepted when this connection began. */
   accepted = 0;
-  /** Return whether the application waits for acks; and for earlier steps of its messages, too. */
-  isWatched: () => boolean = never;
-  followsSteps: () => boolean = never;
+  watcher: Watcher | undefined;
   /** Whether the session ends when all messages have their outcomes. */
   isDraining = false;
   /**
@@ -339,7 +337,7 @@ export class Outgoing {
   }
   markSent(batch: OutgoingBatch, now: number): void {
     batch.sentAt = now;
-    const messages = this.followsSteps() ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
+    const messages = this.watcher?.followsSteps() ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.window.took(sizeOf(batch));
@@ -418,7 +416,7 @@ export class Outgoing {
    * 1).
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
-    if (this.isDraining || body.length >= LARGE || this.isWatched() || this.window.isLoaded(this.tail)) return 0;
+    if (this.isDraining || body.length >= LARGE || this.watcher?.isWatched() || this.window.isLoaded(this.tail)) return 0;
     return unitsOf(this.#options.ackDelayOf(messages));
   }
 
@@ -547,7 +545,7 @@ export class Outgoing {
   end(message: Message, outcome: Outcome, rejection?: RejectionFields, latency?: number): void {
     if (!this.#pending?.delete(message.id)) return;
     const isSuccess = outcome === 'acked' || outcome === 'sent';
-    const isTold = !isSuccess || this.isDraining || this.isWatched();
+    const isTold = !isSuccess || this.isDraining || this.watcher?.isWatched();
     const event: SessionEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;
     if (this.outbox?.ended(message.id, event)) return;
     if (event) this.#outputs.add(event);

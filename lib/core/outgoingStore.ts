@@ -321,7 +321,7 @@ export class OutgoingStore implements OutgoingKeeper {
         this.#kept.add(message.id);
         stored.push(message);
       }
-    if (stored.length > 0 && this.#outgoing.followsSteps()) this.#outputs.add({ kind: 'stored', messages: stored });
+    if (stored.length > 0 && this.#outgoing.watcher?.followsSteps()) this.#outputs.add({ kind: 'stored', messages: stored });
   }
   /**
    * The next owner decides about the messages that the outbox held before. It may find those of a

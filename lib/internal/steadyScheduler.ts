@@ -41,3 +41,12 @@ export function steadyScheduler(): SchedulerLike {
 export function wallTime(scheduler: SchedulerLike): number {
   return (scheduler as Partial<SteadyScheduler>).wallTime?.() ?? scheduler.now();
 }
+
+const resolved = /* @__PURE__ */ Promise.resolve();
+
+/** Runs a function, which must not throw, at the end of the microtask: by `microtask`, if given. */
+export function afterMicrotask(run: () => void, microtask: SchedulerLike | undefined): void {
+  // Not `queueMicrotask`, which fake timers may replace.
+  if (microtask) microtask.schedule(run);
+  else void resolved.then(run);
+}

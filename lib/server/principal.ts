@@ -83,34 +83,6 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
     return this.#outbox === undefined ? undefined : digestOf(`publisher ${this.#outbox}`).slice(0, PUBLISHER_LENGTH);
   }
 
-  override get state$(): Wire['state$'] {
-    return this.#guarded(super.state$);
-  }
-
-  override get receipts$(): Wire['receipts$'] {
-    return this.#guarded(super.receipts$);
-  }
-
-  override get failures$(): Wire['failures$'] {
-    return this.#guarded(super.failures$);
-  }
-
-  override get errors$(): Wire['errors$'] {
-    return this.#guarded(super.errors$);
-  }
-
-  override get latency$(): Wire['latency$'] {
-    return this.#guarded(super.latency$);
-  }
-
-  override get subscriptions$(): Wire['subscriptions$'] {
-    return this.#guarded(super.subscriptions$);
-  }
-
-  override messageState(id: string): ReturnType<Wire['messageState']> {
-    return this.#guarded(super.messageState(id));
-  }
-
   override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
   override subscribe(...args: readonly unknown[]): Subscription {
     return super.subscribe(guardObserver<Message>(args, this));
@@ -143,7 +115,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
    * Guards the subscribers of the other streams of a wire. Their errors do not affect the message
    * that is being delivered.
    */
-  #guarded<T>(source: Observable<T>): Observable<T> {
+  protected override shown<T>(stream: Observable<T>): Observable<T> {
     const onThrow = (cause: unknown): void => {
       const message = deliveredMessage();
       const end = (): void => this.#fail(new CallbackError('subscriber', cause));
@@ -153,7 +125,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
         held.end({ onDone: end, onAbandoned: end });
       } else end();
     };
-    return new GuardedObservable(source, guardOf({ onThrow, onError: onThrow }));
+    return new GuardedObservable(stream, guardOf({ onThrow, onError: onThrow }));
   }
 
   #fail(error: CallbackError): void {

@@ -10,7 +10,8 @@ export interface ByteCounts {
 }
 
 /** Counts the bytes of a frame, and records the time. @param now That of the scheduler. */
-export function countFrame(counts: ByteCounts, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
+export function countFrame(counts: ByteCounts | undefined, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
+  if (!counts) return;
   counts[direction] += typeof frame === 'string' ? byteLength(frame) : frame.length;
   counts.activeAt = now;
 }

@@ -1,6 +1,5 @@
 import { nanoid } from 'nanoid';
 import { noop, Observable, Subscription, type Observer, type Subscriber, type Unsubscribable } from 'rxjs';
-import type { Codec } from '../codec/codec.js';
 import { ClientCore } from '../core/clientCore.js';
 import { ClientIdentity } from '../core/clientHandshake.js';
 import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../errors.js';
@@ -8,11 +7,8 @@ import type { Frame, Link } from '../link/link.js';
 import { guard } from '../internal/guard.js';
 import { chain } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
-import { inMemory } from './store/memoryOutbox.js';
-import type { ByteCounts } from './byteCounts.js';
 import { Credentials } from './credentials.js';
 import { waitIn } from './waitIn.js';
-import { DEFAULTS } from './endpointOptions.js';
 import type { NetworkSignal } from './networkSignals.js';
 import { Reconnection, type ConnectionOwner, type ReconnectPolicy } from './reconnect.js';
 import type { SessionOptions } from './sessionOptions.js';
@@ -22,17 +18,14 @@ import type { RestoredState } from '../core/storedTypes.js';
 import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../link/closeCode.js';
 import type { ClientStores } from './clientStores.js';
 import { HostCodec } from './hostCodec.js';
+import type { HostOptions, HostUser } from './hostOptions.js';
 import { sessionDefaults } from './sessionDefaults.js';
 import { SessionHost } from './sessionHost.js';
 
-/** The parts of a client's session, besides its options. */
-export interface ClientParts {
-  readonly link: Link<Frame>;
-  /** The codecs of the client, the best first. */
-  readonly codecs: readonly Codec[];
-  readonly policy: ReconnectPolicy;
-  readonly traffic: ByteCounts | undefined;
-  readonly stores: ClientStores | undefined;
+/** The user of a client's session. */
+export interface ClientUser extends HostUser {
+  /** Calls back once, when the application has subscribed: until then messages wait, unacked. */
+  whenSubscribed(callback: () => void): void;
 }
 
 /**
@@ -48,10 +41,9 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
   readonly #host: SessionHost<ClientCore>;
   readonly #stores: ClientStores | undefined;
   readonly #life = new Subscription();
-  readonly #wait = waitIn(this.#life);
   readonly #credentials: Credentials | undefined;
   readonly #reconnection: Reconnection;
-  readonly #signals$: Observable<NetworkSignal>;
+  readonly #signals$: Observable<NetworkSignal> | undefined;
   /** The observer of the frames that arrive. */
   readonly #received: Observer<Frame> = {
     next: (frame) => this.#receive(frame),
@@ -77,49 +69,45 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
    * @param to Takes the messages of the server, and the end: `complete` if no message is left. It
    *   unsubscribes the session then.
    */
-  constructor(to: Observer<Message>, options: SessionOptions, { link, codecs, policy, traffic, stores }: ClientParts) {
+  constructor(
+    to: Observer<Message>,
+    options: SessionOptions & HostOptions,
+    user: ClientUser,
+    link: Link<Frame>,
+    policy: ReconnectPolicy,
+    stores: ClientStores | undefined,
+  ) {
     this.#to = to;
     this.#options = options;
     this.#link = link;
     this.#stores = stores;
     this.#reconnection = new Reconnection(policy, this);
     this.#signals$ = policy.signals$;
-    if (options.token) this.#credentials = new Credentials(options.token, options, this.#life);
+    if (options.token) this.#credentials = new Credentials(options.token, policy, this.#life);
     const identity = this.#identity;
     const core = new ClientCore(
       {
         ...sessionDefaults(options),
         id: options.id ?? nanoid(),
-        codecs: codecs.map((codec) => new HostCodec(codec, 'to-server', identity)),
+        codecs: options.codecs.map((codec) => new HostCodec(codec, 'to-server', identity)),
         secret: nanoid,
       },
       identity,
       stores?.writes?.core,
     );
     if (options.outbox) core.outgoing.window.keepAtMost(options.outbox);
-    this.#host = new SessionHost(this, core, { ...options, codecs }, { ...options, traffic, stores: stores?.writes });
+    this.#host = new SessionHost(this, core, options, user, stores?.writes);
+    user.whenSubscribed(() => this.#isOver || this.#host.messages.open());
   }
 
   // ---- The application
 
   /** Continues where the former owner of the outbox has stopped, and connects. */
   start(): void {
-    const { outbox = inMemory, whenSubscribed = DEFAULTS.whenSubscribed } = this.#options;
-    whenSubscribed(() => this.#isOver || this.#host.messages.open());
-    const stores = this.#stores;
+    const { outbox } = this.#options;
     const identity = this.#identity;
-    if (!stores && outbox === inMemory) {
-      this.#reconnection.start();
-      return;
-    }
-    this.#wait<RestoredState | undefined>(
-      () =>
-        stores
-          ? stores.open(identity)
-          : chain(outbox.open(), (contents) => {
-              identity.own(contents);
-              return undefined;
-            }),
+    waitIn(this.#life)<RestoredState | undefined>(
+      () => this.#stores?.open(identity) ?? (outbox && chain(outbox.open(), (contents) => identity.own(contents))),
       (state) => {
         if (state) this.#host.answer((core) => core.restore(state));
         this.#reconnection.start();
@@ -164,11 +152,11 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
     else if (event.kind === 'agreed') {
       this.#mayBlame = true;
       this.#credentials?.expire(noop, undefined);
-    } else if (event.kind === 'expires') this.#credentials?.expire((token) => this.#authenticate(token), event.after);
-  }
-  #authenticate(token: string): void {
-    this.#host.core.authenticate(token);
-    this.#host.schedule();
+    } else if (event.kind === 'expires')
+      this.#credentials?.expire((token) => {
+        this.#host.core.authenticate(token);
+        this.#host.schedule();
+      }, event.after);
   }
 
   // ---- Connections
@@ -248,7 +236,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
       core.keepalive.ask();
       host.schedule();
     };
-    to.add(this.#signals$.subscribe(wake));
+    to.add(this.#signals$?.subscribe(wake));
     to.add(() => host.detach(connection));
     core.opened(host.now);
     host.attach(connection);

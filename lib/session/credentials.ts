@@ -1,6 +1,7 @@
 import { first, from, noop, type Observable, type Subscription } from 'rxjs';
 import { createCoalescedTimer, type CoalescedTimer } from '../internal/coalescedTimer.js';
-import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import type { ReconnectPolicy } from './reconnect.js';
+import type { Report } from './sessionEvents.js';
 
 /**
  * The token of a client: a constant text, or a function that returns the current token, a promise
@@ -11,13 +12,13 @@ export type TokenSource = string | (() => string | PromiseLike<string> | Observa
 /** Requests the tokens of a client. */
 export class Credentials {
   readonly #source: TokenSource;
-  readonly #report: NonNullable<EndpointOptions['report']>;
+  readonly #report: Report;
   /** Ends with the session. */
   readonly #life: Subscription;
   readonly #renewal: CoalescedTimer;
   #send: (fresh: string) => void = noop;
 
-  constructor(source: TokenSource, { scheduler = DEFAULTS.scheduler, report = noop }: EndpointOptions, life: Subscription) {
+  constructor(source: TokenSource, { scheduler, report }: Pick<ReconnectPolicy, 'scheduler' | 'report'>, life: Subscription) {
     this.#source = source;
     this.#report = report;
     this.#life = life;

@@ -1,4 +1,5 @@
 import { asapScheduler, type SchedulerLike } from 'rxjs';
+import type { Watcher } from '../core/watcher.js';
 import type { OverflowPolicy } from '../internal/priorityQueue.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { RxwireError } from '../errors.js';
@@ -9,8 +10,8 @@ import type { SessionTerms } from './receive/delivery.js';
 import type { DeadLetterStore } from './store/deadLetterStore.js';
 import type { Inbox } from './store/inbox.js';
 
-/** The options of both sides of a session. */
-export interface EndpointOptions {
+/** The options of both sides of a session. By default, the application waits for all receipts. */
+export interface EndpointOptions extends Partial<Watcher> {
   /**
    * The id of this side, and the default `source` of its messages.
    * @default 21 random characters
@@ -92,14 +93,6 @@ export interface EndpointOptions {
    * @default calls back at once
    */
   readonly whenSubscribed?: (callback: () => void) => void;
-  /** Returns whether receipts have a subscriber. @default always true */
-  readonly isWatched?: () => boolean;
-  /**
-   * Returns whether the application waits for receipts of earlier steps, too, while it waits for
-   * acks.
-   * @default always true
-   */
-  readonly followsSteps?: () => boolean;
   /** Called with events of connections, receipts and failures. */
   readonly report?: Report;
 }

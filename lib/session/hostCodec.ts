@@ -49,6 +49,7 @@ function sizeErrorOf(message: Message, { codec, maxFrame }: Outgoing): unknown {
  */
 export class HostCodec implements SessionCodec {
   readonly codec: Codec;
+  readonly name: string;
   isAsync = false;
   readonly #encodes: Direction;
   readonly #client: ClientName;
@@ -56,13 +57,11 @@ export class HostCodec implements SessionCodec {
   /** @param encodes The direction of what this side sends. */
   constructor(codec: Codec, encodes: Direction, client: ClientName) {
     this.codec = codec;
+    this.name = codec.name;
     this.#encodes = encodes;
     this.#client = client;
   }
 
-  get name(): string {
-    return this.codec.name;
-  }
   get isSealed(): boolean {
     return this.codec.isSealed === true;
   }

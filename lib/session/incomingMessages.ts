@@ -8,7 +8,8 @@ import type { Message } from '../message/types.js';
 import { backoffDelays } from '../operators/retryBackoff.js';
 import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
 import { createDeadLetter } from './consume/createDeadLetter.js';
-import { deliver, type DeliverySession, type Outcome } from './receive/delivery.js';
+import { deliver, type DeliverySession, type Outcome, type SessionTerms } from './receive/delivery.js';
+import type { HostUser } from './hostOptions.js';
 import type { DeadLetter } from './store/deadLetterStore.js';
 import type { Wait } from './waitIn.js';
 import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
@@ -41,22 +42,19 @@ export interface IncomingHost {
 export class IncomingMessages implements DeliverySession {
   /** Whether the session has an inbox, to write the effect of a message. */
   readonly canWrite: boolean;
-  readonly keep: DeliverySession['keep'];
   /** The number of messages without a number that are not processed. */
   unnumbered = 0;
   readonly #host: IncomingHost;
+  readonly #user: HostUser;
   readonly #options: EndpointOptions;
   readonly #emit: (message: Message) => void;
   /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
   #held: (readonly [message: Message, number: number, progress: Progress | undefined])[] | undefined = [];
 
-  /** @param keep Stores a dead letter in the store of the wire. */
-  constructor(host: IncomingHost, options: EndpointOptions, keep: DeliverySession['keep'], emit: (message: Message) => void) {
-    const { inbox, deadLetters } = options;
-    this.canWrite = inbox !== undefined;
-    // An inbox may store dead letters together with its progress.
-    this.keep = inbox && (!deadLetters || deadLetters === inbox.deadLetters) ? undefined : keep;
+  constructor(host: IncomingHost, options: EndpointOptions, user: HostUser, emit: (message: Message) => void) {
+    this.canWrite = options.inbox !== undefined;
     this.#host = host;
+    this.#user = user;
     this.#options = options;
     this.#emit = emit;
   }
@@ -70,7 +68,16 @@ export class IncomingMessages implements DeliverySession {
   isOver(): boolean {
     return this.#host.isOver;
   }
-  readonly complain = (error: RxwireError): void => this.#host.complain(error);
+  // Created when a message fails: a session without failures has no closures for them.
+  get complain(): SessionTerms['complain'] {
+    return (error) => this.#host.complain(error);
+  }
+  get keep(): SessionTerms['keep'] {
+    const { inbox, deadLetters } = this.#options;
+    // An inbox may store dead letters together with its progress.
+    if (inbox && (!deadLetters || deadLetters === inbox.deadLetters)) return undefined;
+    return this.#user.keep?.bind(this.#user);
+  }
 
   /**
    * Delivers a message that has arrived, or holds it. The window limits the messages with a number
@@ -84,7 +91,7 @@ export class IncomingMessages implements DeliverySession {
     if (!this.#held) deliver(message, this.#emit, this, number, progress);
     else if (progress || this.unnumbered <= window) this.#held.push([message, number, progress]);
     else {
-      this.complain(new OverflowError('messages before the first subscriber', window));
+      this.#host.complain(new OverflowError('messages before the first subscriber', window));
       this.settle(0, [], undefined);
     }
   }

@@ -15,11 +15,8 @@ type Target = Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
  * cache emits `awake` when it is active again.
  */
 export const networkSignals = /* @__PURE__ */ new Observable<NetworkSignal>((to) => {
-  const { addEventListener, document } = globalThis as {
-    addEventListener?: unknown;
-    document?: Target & { readonly visibilityState: string };
-  };
-  if (typeof addEventListener !== 'function') {
+  const { document } = globalThis as { readonly document?: Target & { readonly visibilityState: string } };
+  if (!platformSignals()) {
     to.complete();
     return;
   }
@@ -38,6 +35,11 @@ export const networkSignals = /* @__PURE__ */ new Observable<NetworkSignal>((to)
   on(page, 'pageshow', 'awake');
   on(document, 'resume', 'awake');
 });
+
+/** Returns the signals of a page or worker; undefined if the platform has none, as Node. */
+export function platformSignals(): Observable<NetworkSignal> | undefined {
+  return 'addEventListener' in globalThis ? networkSignals : undefined;
+}
 
 /**
  * Returns whether the platform reports that there is no network. `false` does not mean that there

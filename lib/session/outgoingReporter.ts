@@ -81,7 +81,7 @@ export class OutgoingReporter implements OutgoingMessages {
     const outgoing = this.#outgoing;
     const error = this.#errorOf(event, codec);
     if (error) this.#giveUp(message, error, outcome === 'refused' || outcome === 'expired' ? outcome : 'dead');
-    else if (!outgoing.isWatched()) return;
+    else if (!outgoing.watcher?.isWatched()) return;
     else if (outcome === 'sent') this.#report({ id, status: outcome });
     else if (outcome === 'dead-lettered') this.#report({ id, status: 'acked', latency, outcome });
     else this.#report({ id, status: 'acked', latency, ...(outgoing.reportsOutcomes && { outcome: 'processed' }) });

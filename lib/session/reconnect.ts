@@ -4,7 +4,7 @@ import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../link/closeCode.js';
 import { backoffDelays, type RetryBackoffConfig } from '../operators/retryBackoff.js';
 import type { Report } from './sessionEvents.js';
-import { networkSignals, type NetworkSignal } from './networkSignals.js';
+import { platformSignals, type NetworkSignal } from './networkSignals.js';
 
 /**
  * How to reconnect: the options of `retryBackoff`, by default from 0.5 to 30 s with full jitter;
@@ -41,7 +41,7 @@ export interface ReconnectPolicy {
   /** Returns the delay before retry number `iteration` (from 0), in ms. */
   readonly delayOf: (iteration: number) => number;
   /** They end a delay, unless the options have a `wake$`. */
-  readonly signals$: Observable<NetworkSignal>;
+  readonly signals$: Observable<NetworkSignal> | undefined;
   readonly scheduler: SchedulerLike;
   readonly report: Report;
   /** Whether a lost connection is opened again at all. */
@@ -53,7 +53,7 @@ export function reconnectPolicy(
   options: ReconnectOptions,
   report: Report,
   ownScheduler: SchedulerLike,
-  signals$: Observable<NetworkSignal> = networkSignals,
+  signals$: Observable<NetworkSignal> | undefined = platformSignals(),
 ): ReconnectPolicy {
   const config: RetryBackoffConfig = {
     initialInterval: 500,
@@ -158,7 +158,7 @@ export class Reconnection implements Unsubscribable {
     const next = (signal: unknown): void => {
       if (wake$ || signal !== 'offline') end();
     };
-    delay.add((wake$ ?? signals$).subscribe({ next, error: (error) => this.#giveUp(error) }));
+    delay.add((wake$ ?? signals$)?.subscribe({ next, error: (error) => this.#giveUp(error) }));
   }
   /** Opens connections until one does not fail at once, or waits for the next one. */
   #open(): void {

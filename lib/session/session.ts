@@ -1,14 +1,12 @@
-import { noop, Observable, type Observer } from 'rxjs';
+import { Observable, type Observer } from 'rxjs';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { ClientSession } from './clientSession.js';
+import { ClientSession, type ClientUser } from './clientSession.js';
 import type { Durable } from './durability.js';
 import { checkCodecs } from './codecNegotiation.js';
-import { checkOptions } from './endpointOptions.js';
-import type { ByteCounts } from './byteCounts.js';
-import { networkSignals } from './networkSignals.js';
+import { checkOptions, DEFAULTS } from './endpointOptions.js';
 import { reconnectPolicy } from './reconnect.js';
 import type { SessionOptions } from './sessionOptions.js';
 import type { Inbox } from './store/inbox.js';
@@ -32,7 +30,9 @@ export type { SessionOptions } from './sessionOptions.js';
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
-  const begin = clientSessions(codec, options, undefined);
+  const always = (): boolean => true;
+  const { whenSubscribed } = DEFAULTS;
+  const begin = clientSessions(codec, options, { isWatched: always, followsSteps: always, whenSubscribed, ...options });
   return (link) => (outgoing) =>
     // eslint-disable-next-line no-restricted-syntax -- the session passes on the errors of `outgoing`, and ends with its subscriber
     new Observable((to) => {
@@ -47,24 +47,22 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
  * Returns a function that creates a session over a link, for messages of the server. The session is
  * to be started.
  *
- * @param traffic Counts the bytes that are sent and received.
+ * @param user Uses the session.
  */
 export function clientSessions(
   codec: Codec | readonly Codec[],
   options: SessionOptions,
-  traffic: ByteCounts | undefined,
+  user: ClientUser,
 ): (link: Link<Frame>, to: Observer<Message>) => ClientSession {
-  const { reconnect = {}, scheduler = steadyScheduler(), report = noop, outbox = inMemory, signals$ = networkSignals } = options;
+  const { reconnect = {}, scheduler = steadyScheduler(), outbox = inMemory, signals$ } = options;
   checkOptions('session', options);
   const durability = durabilityOf(outbox, options.inbox);
   const codecs = [codec].flat();
   checkCodecs('session', codecs);
-  const policy = reconnectPolicy(reconnect, report, scheduler, signals$);
+  const policy = reconnectPolicy(reconnect, (event) => user.report?.(event), scheduler, signals$);
+  const hostOptions = { ...options, codecs };
 
-  return (link, to) => {
-    const stores = durability?.clientStores(outbox, options);
-    return new ClientSession(to, options, { link, codecs, policy, traffic, stores });
-  };
+  return (link, to) => new ClientSession(to, hostOptions, user, link, policy, durability?.clientStores(outbox, options));
 }
 
 /** Returns the `durability` of the stores. @throws {TypeError} When they need one and have none. */

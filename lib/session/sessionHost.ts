@@ -1,4 +1,4 @@
-import { noop, Subscription, type SchedulerLike } from 'rxjs';
+import { Subscription, type SchedulerLike } from 'rxjs';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
 import type { Progress, ReceivedRejection } from '../core/progress.js';
 import type { SessionCore } from '../core/sessionCore.js';
@@ -8,15 +8,15 @@ import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { countFrame, type ByteCounts } from './byteCounts.js';
+import { countFrame } from './byteCounts.js';
 import { sizeError } from './encoding.js';
 import { DEFAULTS } from './endpointOptions.js';
 import { waitIn } from './waitIn.js';
 import { tellFailed, type Outcome } from './receive/delivery.js';
 import type { Wait } from './waitIn.js';
-import type { Report, SessionEvent as ReportedEvent } from './sessionEvents.js';
+import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
 import { callCodec } from './hostCodec.js';
-import type { HostOptions, HostSide } from './hostOptions.js';
+import type { HostOptions, HostUser } from './hostOptions.js';
 import type { HostConnection, HostOwner } from './hostOwner.js';
 import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
@@ -36,8 +36,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   onEmpty: (() => void) | undefined;
   readonly #owner: HostOwner;
   readonly #options: HostOptions;
-  readonly #report: Report;
-  readonly #traffic: ByteCounts | undefined;
+  readonly #user: HostUser;
   readonly #scheduler: SchedulerLike;
   readonly #maxFrame: number;
   readonly #reporter: OutgoingReporter;
@@ -55,21 +54,21 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
-  constructor(owner: HostOwner, core: Core, options: HostOptions, side: HostSide) {
-    const { scheduler = DEFAULTS.scheduler, microtask } = options;
-    const { loop = new SessionLoop(scheduler, microtask), stores, report = noop } = side;
-    const { isWatched = always, followsSteps = always } = side;
+  /**
+   * @param stores Runs the writes of the session; undefined if it has no stores.
+   * @param loop Runs the host. @default a loop of its own
+   */
+  constructor(owner: HostOwner, core: Core, options: HostOptions, user: HostUser, stores?: StoreWrites, loop?: SessionLoop) {
+    const { scheduler = DEFAULTS.scheduler, microtask, maxFrame = DEFAULTS.maxFrame } = options;
     this.core = core;
     this.#owner = owner;
     this.#options = options;
     this.#scheduler = scheduler;
-    this.#loop = loop;
-    core.outgoing.isWatched = isWatched;
-    core.outgoing.followsSteps = followsSteps;
-    this.#maxFrame = options.maxFrame ?? DEFAULTS.maxFrame;
-    this.#report = report;
-    this.#traffic = side.traffic;
-    this.messages = new IncomingMessages(this, options, side.keep, (message) => owner.emit(message));
+    this.#loop = loop ?? new SessionLoop(scheduler, microtask);
+    core.outgoing.watcher = user;
+    this.#maxFrame = maxFrame;
+    this.#user = user;
+    this.messages = new IncomingMessages(this, options, user, (message) => owner.emit(message));
     this.#stores = stores;
     if (stores) stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
     this.#reporter = new OutgoingReporter(core.outgoing, options, this);
@@ -96,7 +95,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     return this.#connection !== undefined;
   }
   report(event: ReportedEvent): void {
-    this.#report(event);
+    this.#user.report?.(event);
   }
 
   complain(error: RxwireError): void {
@@ -113,7 +112,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       return;
     }
     if (!core.outgoing.send(message)) return;
-    if (core.outgoing.followsSteps()) this.#reporter.reportStep([message], 'queued');
+    if (this.#user.followsSteps()) this.#reporter.reportStep([message], 'queued');
     if (core.outputs.events !== NONE) this.#handleOutputs();
     if (!this.isScheduled) this.schedule();
   }
@@ -160,7 +159,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     if (!this.#connection) return;
     const { core } = this;
     const now = this.#scheduler.now();
-    if (this.#traffic) countFrame(this.#traffic, 'bytesReceived', frame, now);
+    countFrame(this.#user.traffic, 'bytesReceived', frame, now);
     const tooLarge = frame.length * 3 > this.#maxFrame ? sizeError(frame, this.#maxFrame) : undefined;
     if (tooLarge) {
       this.closeWith(tooLarge);
@@ -196,7 +195,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now), this.now);
   }
   #send(connection: HostConnection, frame: Frame, now: number): void {
-    if (this.#traffic) countFrame(this.#traffic, 'bytesSent', frame, now);
+    countFrame(this.#user.traffic, 'bytesSent', frame, now);
     connection.send(frame);
   }
 
@@ -298,7 +297,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#reporter.reportOutcome(event, this.codecName);
         break;
       case 'restored':
-        if (this.core.outgoing.followsSteps()) this.#reporter.reportStep(event.messages, 'queued');
+        if (this.#user.followsSteps()) this.#reporter.reportStep(event.messages, 'queued');
         break;
       case 'unreadable':
         for (let count = event.count; count > 0; count--) this.complain(new StoreError('outbox', 'corrupt'));
@@ -376,5 +375,3 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     if (!this.isScheduled) this.schedule();
   }
 }
-
-const always = (): boolean => true;

@@ -1,7 +1,7 @@
-import type { SchedulerLike } from 'rxjs';
-import { createCoalescedTimer, type CoalescedTimer } from '../internal/coalescedTimer.js';
+import type { SchedulerLike, Unsubscribable } from 'rxjs';
+import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
-import { wallTime } from '../internal/steadyScheduler.js';
+import { afterMicrotask, wallTime } from '../internal/steadyScheduler.js';
 
 /** A session that a {@link SessionLoop} runs. Only the loop writes the fields. */
 export interface LoopTask {
@@ -16,8 +16,6 @@ export interface LoopTask {
   run(now: number, date: number): void;
 }
 
-const resolved = /* @__PURE__ */ Promise.resolve();
-
 /**
  * Longer delays are rounded up to a multiple of this time, so that many sessions share a moment.
  */
@@ -28,7 +26,7 @@ const STEP = 125;
 export class SessionLoop {
   readonly #scheduler: SchedulerLike;
   readonly #microtask: SchedulerLike | undefined;
-  readonly #timer: CoalescedTimer;
+  #timer: Unsubscribable | undefined;
   #scheduled: LoopTask[] = [];
   /** The tasks that a timer runs at each time. A task may have several: see {@link wake}. */
   readonly #waiting = new Map<number, Set<LoopTask>>();
@@ -39,7 +37,6 @@ export class SessionLoop {
   constructor(scheduler: SchedulerLike, microtask: SchedulerLike | undefined) {
     this.#scheduler = scheduler;
     this.#microtask = microtask;
-    this.#timer = createCoalescedTimer(scheduler, () => this.#runDue());
   }
 
   /** Runs a task at the end of the microtask. */
@@ -47,9 +44,7 @@ export class SessionLoop {
     if (task.isScheduled) return;
     task.isScheduled = true;
     if (this.#scheduled.push(task) > 1) return;
-    // Not `queueMicrotask`, which fake timers may replace.
-    if (this.#microtask) this.#microtask.schedule(this.#runScheduled);
-    else void resolved.then(this.#runScheduled);
+    afterMicrotask(this.#runScheduled, this.#microtask);
   }
 
   /**
@@ -71,14 +66,14 @@ export class SessionLoop {
     task.wakesAt = Infinity;
     for (const [at, tasks] of this.#waiting) if (tasks.delete(task) && tasks.size === 0) this.#waiting.delete(at);
     if (this.#waiting.size > 0) return;
-    this.#timer.clear();
+    this.#timer?.unsubscribe();
     this.#nextAt = Infinity;
   }
 
   #set(at: number, now: number): void {
-    this.#timer.clear();
+    this.#timer?.unsubscribe();
     this.#nextAt = at;
-    this.#timer.set(Math.max(0, at - now));
+    this.#timer = this.#scheduler.schedule(this.#runDue, Math.min(Math.max(0, at - now), MAX_DELAY));
   }
   readonly #runScheduled = (): void => {
     const tasks = this.#scheduled;
@@ -90,7 +85,7 @@ export class SessionLoop {
       run(task, now, date);
     }
   };
-  #runDue(): void {
+  readonly #runDue = (): void => {
     const now = this.#scheduler.now();
     const date = wallTime(this.#scheduler);
     this.#nextAt = Infinity;
@@ -105,7 +100,7 @@ export class SessionLoop {
     }
     const next = Math.min(...this.#waiting.keys());
     if (next < this.#nextAt) this.#set(next, now);
-  }
+  };
 }
 
 /** Runs a task. An exception must not keep the others from running. */

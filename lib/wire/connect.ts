@@ -6,7 +6,7 @@ import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { AnyTypes, MessageIn } from '../message/types.js';
 import { ReliabilityLevel } from '../message/reliabilityLevel.js';
 import { DEFAULTS } from '../session/endpointOptions.js';
-import { isOffline, networkSignals } from '../session/networkSignals.js';
+import { isOffline, platformSignals } from '../session/networkSignals.js';
 import { clientSessions } from '../session/session.js';
 import type { ConnectOptions, Protocol } from './connectOptions.js';
 import { overflowTest } from './overflowLosses.js';
@@ -55,7 +55,6 @@ export type { ConnectOptions } from './connectOptions.js';
  */
 export function connect<Types extends object = AnyTypes>(options: ConnectOptions): Wire<MessageIn<Types>> {
   const { link, delivery = DEFAULTS.delivery, id = nanoid(), scheduler = steadyScheduler(), protocol = sessionProtocol } = options;
-  const { signals$ = networkSignals } = options;
   const isLink: boolean = typeof (link as unknown) === 'function';
   if (!isLink) throw new TypeError('connect: "link" must be a link, such as webSocket(url)');
   if (!Object.values<unknown>(ReliabilityLevel).includes(delivery))
@@ -68,9 +67,9 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
     scheduler,
     microtask: options.microtask,
     deadLetters: options.deadLetters ?? options.inbox?.deadLetters,
-    signals$,
+    signals$: options.signals$ ?? platformSignals(),
     isLoss: overflowTest(options.overflow),
-    open: protocol({ ...options, id, scheduler, signals$ }),
+    open: protocol({ ...options, id, scheduler }),
     protocol: () => link.protocol ?? 'custom',
     get isOffline() {
       return isOffline();
@@ -87,9 +86,8 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
  */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
-  return ({ traffic, listening, ...parts }, to) => {
-    const whenSubscribed = (callback: () => void): void => listening.whenSubscribed(callback);
-    const client = clientSessions(codec, { ...options, ...parts, whenSubscribed }, traffic)(link, to);
+  return (parts, to) => {
+    const client = clientSessions(codec, options, parts)(link, to);
     client.start();
     return client;
   };

@@ -87,21 +87,24 @@ export interface Traffic {
   messagesReceived: number;
   errors: number;
   latency: number;
-  /** The time of the last frame, in ms of the clock of the scheduler. */
-  activeAt?: number;
+  /** The time of the last frame, in ms of the clock of the scheduler; -Infinity until then. */
+  activeAt: number;
 }
 
 export function createTraffic(): Traffic {
-  return { bytesSent: 0, bytesReceived: 0, messagesSent: 0, messagesReceived: 0, errors: 0, latency: 0 };
+  return { bytesSent: 0, bytesReceived: 0, messagesSent: 0, messagesReceived: 0, errors: 0, latency: 0, activeAt: -Infinity };
 }
 
-interface Identity {
+/** The parts of a wire that its state shows. */
+export interface Identity {
   readonly id: string;
+  /** Returns the name of the transport in use: each connection may have another one. */
   protocol(): string;
   readonly endpoint: string;
+  /** Whether the platform reports that there is no network. @default not known */
   readonly isOffline?: boolean;
   /** Emits when `isOffline` may have changed. */
-  readonly signals$?: Observable<unknown>;
+  readonly signals$?: Observable<unknown> | undefined;
 }
 
 type Close = Pick<ConnectionState, 'closeCode' | 'closeReason'>;
@@ -161,7 +164,7 @@ export class StateTracker {
 
   snapshot(): ConnectionState {
     const { id, endpoint, isOffline } = this.#identity;
-    const { activeAt = -Infinity, ...counts } = this.#traffic;
+    const { activeAt, ...counts } = this.#traffic;
     const now = this.#scheduler.now();
     // A wire that is not connected counts as connected in the future.
     const uptime = Math.max(0, now - this.#connectedAt);

@@ -1,17 +1,5 @@
-import {
-  defer,
-  EMPTY,
-  map,
-  merge,
-  of,
-  skip,
-  Subject,
-  switchMap,
-  type Observable,
-  type SchedulerLike,
-  type Subscription,
-  type Unsubscribable,
-} from 'rxjs';
+import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import { afterMicrotask } from '../internal/steadyScheduler.js';
 import { subscribeContext, type SubscribedPatterns } from '../internal/subscribeContext.js';
 
 /** The subscriptions to a wire. */
@@ -23,48 +11,52 @@ export interface WireSubscriptions {
   readonly patterns: readonly (string | RegExp)[];
 }
 
-/** One subscription. */
-interface Present extends Unsubscribable {
-  /** Undefined if it takes all messages. */
-  readonly patterns$: SubscribedPatterns | undefined;
-}
-const NO_ONE: readonly Present[] = [];
-
 /**
- * Keeps the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
+ * Knows the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
  */
 export class Subscribers {
-  /** An array takes less memory than a Map, and most wires have few subscribers. */
-  #present: readonly Present[] = NO_ONE;
-  readonly #microtask: SchedulerLike;
-  /** Created when it is first used, as the next one. */
-  #changes$: Subject<unknown> | undefined;
+  readonly #wire: { readonly observers: readonly object[] };
+  readonly #microtask: SchedulerLike | undefined;
+  /** The patterns of the subscriptions that select types. Created when it is first used. */
+  #patterns: Map<Subscription, SubscribedPatterns> | undefined;
+  /** Created when it is first used. */
+  #changes$: Subject<void> | undefined;
   #onBegun: (() => void) | undefined;
   #hasBegun = false;
   #isOver = false;
 
-  constructor(microtask: SchedulerLike) {
+  /** @param microtask Calls back. @default the end of the microtask */
+  constructor(wire: { readonly observers: readonly object[] }, microtask: SchedulerLike | undefined) {
+    this.#wire = wire;
     this.#microtask = microtask;
   }
 
   /** Emits the subscriptions now, and at each change. */
   subscriptions(): Observable<WireSubscriptions> {
     return defer(() => {
-      const changes$: Observable<unknown> = this.#isOver ? EMPTY : (this.#changes$ ??= new Subject());
+      if (!this.#isOver && !this.#changes$) {
+        this.#changes$ = new Subject();
+        // RxJS keeps a Subscriber for each subscription.
+        for (const observer of this.#wire.observers as readonly Subscription[]) this.#watchEnd(observer);
+      }
+      const changes$: Observable<unknown> = this.#changes$ ?? EMPTY;
       return merge(of(0), changes$).pipe(switchMap(() => (this.#isOver ? EMPTY : this.#now())));
     });
   }
 
   /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
-    const patterns: SubscribedPatterns[] = this.#present.flatMap(({ patterns$ }) => patterns$ ?? []);
     const latest: (readonly (string | RegExp)[])[] = [];
-    const changes = patterns.map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
+    const changes = [...(this.#patterns?.values() ?? [])].map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
     // Each emits its patterns at once.
     return merge(of(0), ...changes).pipe(
       skip(changes.length),
-      map(() => ({ count: this.#present.length, patterns: [...new Set(latest.flat())] })),
+      map(() => ({ count: this.#wire.observers.length, patterns: [...new Set(latest.flat())] })),
     );
+  }
+
+  #watchEnd(subscription: Subscription): void {
+    subscription.add(() => this.#changes$?.next());
   }
 
   /**
@@ -73,31 +65,27 @@ export class Subscribers {
    * replaces an earlier one.
    */
   whenSubscribed(callback: () => void): void {
-    if (this.#hasBegun) this.#microtask.schedule(callback);
+    if (this.#hasBegun) afterMicrotask(callback, this.#microtask);
     else this.#onBegun = callback;
   }
 
   add(subscription: Subscription): void {
-    const one: Present = {
-      patterns$: subscribeContext(),
-      unsubscribe: () => this.#change(this.#present.filter((other) => other !== one)),
-    };
-    this.#change([...this.#present, one]);
-    subscription.add(one);
+    const patterns$ = subscribeContext();
+    if (patterns$) {
+      (this.#patterns ??= new Map()).set(subscription, patterns$);
+      subscription.add(() => this.#patterns?.delete(subscription));
+    }
+    this.#changes$?.next();
+    if (this.#changes$) this.#watchEnd(subscription);
     if (this.#hasBegun) return;
     this.#hasBegun = true;
-    if (this.#onBegun) this.#microtask.schedule(this.#onBegun);
+    if (this.#onBegun) this.whenSubscribed(this.#onBegun);
     this.#onBegun = undefined;
   }
 
   close(): void {
     this.#isOver = true;
-    this.#changes$?.next(0);
+    this.#changes$?.next();
     this.#changes$?.complete();
-  }
-
-  #change(present: readonly Present[]): void {
-    this.#present = present;
-    this.#changes$?.next(present);
   }
 }

@@ -9,12 +9,8 @@ export type UnseenFailures = ReturnType<typeof createUnseenFailures>;
 /**
  * Reports the failures as an uncaught error, with the number of lost messages: once while the wire
  * lives, and once at its end.
- *
- * @param isShown Returns whether a stream of the wire shows the failure of a message to the
- *   program; without an id, that of the wire.
- * @param isEnding Returns whether the wire drains or has ended: then its end reports the losses.
  */
-export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: string) => boolean, isEnding: () => boolean) {
+export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly isEnding: boolean; isShown(id?: string): boolean }) {
   let losses: Losses | undefined;
   let cause: unknown;
   let isFailed = false;
@@ -22,12 +18,12 @@ export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: st
   let receivers = 0;
   let isScheduled = false;
   /** Set at the end of the wire: its streams have no subscribers afterwards. */
-  let wasShown: ((id?: string) => boolean) | undefined;
+  let wasShown: boolean | undefined;
 
   const isUnseen = (): boolean => receivers <= 0 && (losses !== undefined || isFailed);
   const report = (): void => {
     // While the wire drains, its end follows.
-    if (!isUnseen() || (isEnding() && !wasShown)) return;
+    if (!isUnseen() || (wire.isEnding && wasShown === undefined)) return;
     reportUncaught(!losses || cause instanceof UndeliveredError ? cause : Object.assign(new UndeliveredError(losses), { cause }), true);
     losses = undefined;
     isFailed = false;
@@ -39,7 +35,7 @@ export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: st
     scheduler.schedule(report);
   };
   const add = (id: string, error: unknown): void => {
-    if ((wasShown ?? isShown)(id)) return;
+    if (wasShown ?? wire.isShown(id)) return;
     cause ??= error;
     losses = addLoss(id, losses);
     schedule();
@@ -56,7 +52,7 @@ export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: st
     },
     /** A subscriber does not handle an error that `errors$` reports. */
     unhandled(error: unknown): void {
-      if (!(wasShown ?? isShown)()) reportUncaught(error);
+      if (!(wasShown ?? wire.isShown())) reportUncaught(error);
     },
     /**
      * Counts a subscriber that receives the failure after the end of the wire; -1: that passes the
@@ -74,10 +70,9 @@ export function createUnseenFailures(scheduler: SchedulerLike, isShown: (id?: st
      * @param isWanted Whether the program gives up the remaining messages.
      */
     end(failure: { readonly error: unknown } | undefined, receiving: number, isWanted: boolean): void {
-      const isKnown = isWanted || isShown();
-      wasShown = () => isKnown;
+      wasShown = isWanted || wire.isShown();
       isScheduled = false;
-      if (failure && !isKnown) {
+      if (failure && !wasShown) {
         isFailed = true;
         cause = failure.error;
         receivers = receiving;

@@ -1,4 +1,5 @@
-import { asapScheduler, Observable, Subject, using, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
+import { Observable, Subject, using, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
+import type { Watcher } from '../core/watcher.js';
 import {
   ConnectionLostError,
   InvalidMessageError,
@@ -15,31 +16,22 @@ import type { Link } from '../link/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
 import { claim } from '../session/receive/delivery.js';
-import type { OutgoingMessages, Report, SessionEvent } from '../session/sessionEvents.js';
+import type { OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
 import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterStore.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
-import { createTraffic, StateTracker, type ConnectionState, type ConnectionStatus, type Traffic } from './connectionState.js';
+import {
+  createTraffic,
+  StateTracker,
+  type ConnectionState,
+  type ConnectionStatus,
+  type Identity,
+  type Traffic,
+} from './connectionState.js';
 import { addLoss, isOverflow, withLosses, type Losses } from './overflowLosses.js';
-import { createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
-import { rejectUnreceived } from './unreceived.js';
 import { ReceiptTracker } from './receiptTracker.js';
 import { Subscribers, type WireSubscriptions } from './subscribers.js';
-
-/** The parts of a wire that its link uses. */
-export interface WireParts {
-  readonly listening: {
-    /** Calls back once, a microtask after the wire has had a subscriber. */
-    whenSubscribed(callback: () => void): void;
-  };
-  /** Returns whether receipts are of use. */
-  readonly isWatched: () => boolean;
-  /** Returns whether receipts of the steps before the last one are of use. */
-  readonly followsSteps: () => boolean;
-  readonly traffic: Traffic;
-  readonly report: Report;
-  /** Stores a message that could not be processed in `deadLetters` of the wire. */
-  readonly keep: (letter: DeadLetter) => Observable<void>;
-}
+import { rejectUnreceived } from './unreceived.js';
+import { createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 
 export interface WaitOptions {
   /**
@@ -50,16 +42,19 @@ export interface WaitOptions {
   readonly until?: 'stored' | 'acked';
 }
 
+/** The parts of a wire that its link uses. */
+export interface WireParts extends Watcher {
+  readonly traffic: Traffic;
+  /** Calls back once, a microtask after the wire has had a subscriber. */
+  whenSubscribed(callback: () => void): void;
+  /** Takes an event of the session. */
+  report(event: SessionEvent): void;
+  /** Stores a message that could not be processed in `deadLetters` of the wire. */
+  keep(letter: DeadLetter): Observable<void>;
+}
+
 /** The parts of a wire. */
-export interface WireSetup {
-  readonly id: string;
-  /** Returns the name of the transport in use: each connection may have another one. */
-  protocol(): string;
-  readonly endpoint: string;
-  /** Whether the platform reports that there is no network. @default not known */
-  readonly isOffline?: boolean;
-  /** Emits when `isOffline` may have changed. */
-  readonly signals$?: Observable<unknown>;
+export interface WireSetup extends Identity {
   readonly delivery: Delivery;
   /** The store of the messages that could not be processed. @default memoryDeadLetters() */
   readonly deadLetters?: DeadLetterStore | undefined;
@@ -104,31 +99,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
 
   /** Takes the messages to be sent. */
   #outgoing: Observer<Message> | undefined;
-  readonly #traffic = createTraffic();
-  readonly #subscribers: Subscribers;
-  #connection: Unsubscribable | undefined;
-  #isOver = false;
-  readonly #stateTracker: StateTracker;
-  /** Each of these is created when it is first used. */
-  #receipts$: Subject<Receipt> | undefined;
-  #failures$: Subject<Receipt> | undefined;
-  #errors$: Subject<RxwireError> | undefined;
-  #latency$: Subject<number> | undefined;
-  #receiptTracker: ReceiptTracker | undefined;
-  #deadLetters: DeadLetterStore | undefined;
-  /**
-   * The messages of the session, once there is one. For functions that are imported separately.
-   *
-   * @internal
-   */
-  session: OutgoingMessages | undefined;
-  #isEnding = false;
-  #leavesUnacked = false;
-  /** The error that has ended the wire. */
-  #endCause: unknown;
-  readonly #isLoss: WireSetup['isLoss'];
-  /** Created at the first loss. */
-  #losses: Losses | undefined;
+  readonly #receiver: WireReceiver;
   /**
    * The failures that the program does not see; `undefined` for the wire of a server. For functions
    * that are imported separately.
@@ -138,52 +109,25 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   readonly unseen: UnseenFailures | undefined;
 
   constructor(setup: WireSetup) {
-    const { id, delivery, scheduler = steadyScheduler(), microtask = asapScheduler, isLoss } = setup;
     super();
-    this.id = id;
-    this.delivery = delivery;
-    this.#isLoss = isLoss;
-    const isShown = (id?: string): boolean =>
-      countViews(this.#errors$, id) + countViews(this.#failures$, id) + countViews(this.#receipts$, id) > 0;
-    this.unseen = isLoss && createUnseenFailures(scheduler, isShown, () => this.#isEnding);
-    this.#deadLetters = setup.deadLetters;
-    this.#subscribers = new Subscribers(microtask);
-    this.#stateTracker = new StateTracker(setup, this.#traffic, scheduler);
-
-    const parts: WireParts = {
-      listening: this.#subscribers,
-      isWatched: () => this.#receipts$?.observed || !!this.#receiptTracker?.ends || !!this.#receiptTracker?.followers.size,
-      followsSteps: () => this.#receipts$?.observed || (!!this.#receiptTracker?.followsSteps && this.#receiptTracker.followers.size > 0),
-      traffic: this.#traffic,
-      report: this.#report,
-      keep: this.#keep,
-    };
-    const to: Observer<Message> = {
-      next: (message) => {
-        this.#traffic.messagesReceived++;
-        if (this.#leavesUnacked) claim(message)?.abandon();
-        else if (!this.observed) {
-          rejectUnreceived(message, this, scheduler);
-          return;
-        }
-        // eslint-disable-next-line @typescript-eslint/no-deprecated -- as `super.next`, which creates a closure and an iterator
-        for (const observer of [...this.observers]) observer.next(message);
-      },
-      error: (error: unknown) => this.error(withLosses(error, this.#losses)),
-      complete: () => {
-        if (this.#losses) {
-          this.error(new UndeliveredError(this.#losses));
-          return;
-        }
-        this.#end('disconnected', NORMAL);
-        super.complete();
-      },
-    };
-    const opened = setup.open(parts, to);
+    this.id = setup.id;
+    this.delivery = setup.delivery;
+    const receiver = (this.#receiver = new WireReceiver(this, setup));
+    this.unseen = receiver.unseen;
+    const opened = setup.open(receiver, receiver);
     if (typeof opened === 'function')
-      this.#connection = opened(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe(to);
-    else this.#connection = this.#outgoing = opened;
-    if (this.#isOver) this.#connection.unsubscribe();
+      receiver.connection = opened(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe(receiver);
+    else receiver.connection = this.#outgoing = opened;
+    if (receiver.isOver) receiver.connection.unsubscribe();
+  }
+
+  /**
+   * The messages of the session, once there is one. For functions that are imported separately.
+   *
+   * @internal
+   */
+  get session(): OutgoingMessages | undefined {
+    return this.#receiver.session;
   }
 
   /**
@@ -191,12 +135,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * the end of the wire.
    */
   get state$(): Observable<ConnectionState> {
-    return this.#stateTracker.states();
+    return this.shown(this.#receiver.state.states());
   }
 
   /** Emits a receipt for each step of each message that is sent. Completes with the wire. */
   get receipts$(): Observable<Receipt> {
-    return (this.#receipts$ ??= this.#createSubject()).asObservable();
+    return this.#stream('receipts$');
   }
 
   /**
@@ -206,7 +150,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * may still be sent together with other messages.
    */
   get failures$(): Observable<Receipt> {
-    return (this.#failures$ ??= this.#createSubject()).asObservable();
+    return this.#stream('failures$');
   }
 
   /**
@@ -235,7 +179,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * Completes with the wire.
    */
   get errors$(): Observable<RxwireError> {
-    return (this.#errors$ ??= this.#createSubject()).asObservable();
+    return this.#stream('errors$');
   }
 
   /**
@@ -244,7 +188,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * does not change what is sent, nor when. Completes with the wire.
    */
   get latency$(): Observable<number> {
-    return (this.#latency$ ??= this.#createSubject()).asObservable();
+    return this.#stream('latency$');
   }
 
   /**
@@ -260,7 +204,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * replayDeadLetters(wire.deadLetters, ({ payload }) => console.log(payload)).subscribe();
    */
   get deadLetters(): DeadLetterStore {
-    return (this.#deadLetters ??= memoryDeadLetters());
+    return this.#receiver.deadLetters;
   }
 
   /**
@@ -268,12 +212,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * Completes with the wire.
    */
   get subscriptions$(): Observable<WireSubscriptions> {
-    return this.#subscribers.subscriptions();
+    return this.shown(this.#receiver.subscribers.subscriptions());
   }
 
   /** The state of the wire now. */
   get state(): ConnectionState {
-    return this.#stateTracker.snapshot();
+    return this.#receiver.state.snapshot();
   }
 
   /**
@@ -286,7 +230,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const given: unknown = message;
     const id: unknown = (given as Partial<M> | null | undefined)?.id;
     if (typeof id !== 'string') {
-      this.#refuse(
+      this.#receiver.refuse(
         String(id),
         new InvalidMessageError(
           'message',
@@ -295,12 +239,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       );
       return;
     }
-    if (this.#isEnding) {
+    if (this.#receiver.isEnding) {
       // The pending message still gets its own last receipt.
-      if (!this.isPending(id)) this.#refuse(id, new WireClosedError(id, this.#endCause));
+      if (!this.isPending(id)) this.#receiver.refuse(id, new WireClosedError(id, this.#receiver.endCause));
       return;
     }
-    this.#traffic.messagesSent++;
+    this.#receiver.traffic.messagesSent++;
     this.#outgoing?.next(message);
   }
 
@@ -321,7 +265,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * await wire.send(createMessage('chat.said', { room: 'lobby', text: 'hello' }));
    */
   send(message: M, { until = 'acked' }: WaitOptions = {}): Promise<Receipt> {
-    const receipt = this.#tracker().end(String((message as Partial<M> | null | undefined)?.id), until);
+    const receipt = this.#receiver.tracker().end(String((message as Partial<M> | null | undefined)?.id), until);
     this.next(message);
     return receipt;
   }
@@ -345,7 +289,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * // prints: acked
    */
   messageState(id: string): Observable<Receipt> {
-    return this.#tracker().state(id);
+    return this.shown(this.#receiver.tracker().state(id));
   }
 
   /**
@@ -363,37 +307,42 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * A wire of a server completes in any case, and reports the error in `errors$`.
    */
   override complete(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    this.#stateTracker.change('disconnecting');
+    if (this.#receiver.isEnding) return;
+    this.#receiver.isEnding = true;
+    this.#receiver.state.change('disconnecting');
     this.#outgoing?.complete();
   }
 
   /** Reports an error in `errors$`, for code around the wire, as a middleware. */
   report(error: RxwireError): void {
-    this.#report({ kind: 'error', error });
+    this.#receiver.report({ kind: 'error', error });
   }
 
   /** Closes the wire at once; subscribers receive the error. */
   override error(error: unknown): void {
     // A subscriber that passes the error back, as a `reply` whose subscriber is the wire.
-    if (this.#isOver) this.unseen?.received(-1);
-    this.#end('error', ABANDONED, { error });
+    if (this.#receiver.isOver) this.unseen?.received(-1);
+    this.#receiver.end('error', ABANDONED, { error });
     super.error(error);
   }
 
   /** Closes the wire at once; subscribers receive nothing more. */
   override unsubscribe(): void {
-    this.#end('disconnected', ABANDONED);
+    this.#receiver.end('disconnected', ABANDONED);
     super.unsubscribe();
   }
 
   override subscribe(observer?: Partial<Observer<M>> | ((message: M) => void) | null): Subscription;
   override subscribe(...args: [Partial<Observer<M>>?]): Subscription {
     const subscription = super.subscribe(...args);
-    this.#subscribers.add(subscription);
-    if (this.#isOver) this.unseen?.received(1);
+    this.#receiver.subscribers.add(subscription);
+    if (this.#receiver.isOver) this.unseen?.received(1);
     return subscription;
+  }
+
+  /** Returns a stream of the wire for its subscribers. A wire of a server guards them. */
+  protected shown<T>(stream: Observable<T>): Observable<T> {
+    return stream;
   }
 
   /**
@@ -401,86 +350,176 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * not receive them. The next session delivers them again.
    */
   protected leaveUnacked(): void {
-    this.#leavesUnacked = true;
+    this.#receiver.leavesUnacked = true;
   }
 
-  /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
-  readonly #keep = (letter: DeadLetter): Observable<void> =>
-    using(
-      () => this.deadLetters.dropped$.subscribe(({ message }) => this.report(new MessageDroppedError(message.id, 'evicted'))),
-      () => asObservable(() => this.deadLetters.add(letter)),
-    );
+  #stream<T>(name: StreamName): Observable<T> {
+    return this.shown(this.#receiver.stream<T>(name));
+  }
+}
 
-  #createSubject<T>(): Subject<T> {
-    const created$ = new Subject<T>();
-    if (this.#isOver) created$.complete();
-    return created$;
+type StreamName = 'receipts$' | 'failures$' | 'errors$' | 'latency$';
+
+/** Receives for a wire: the messages of the other side, the events of the session, and its end. */
+class WireReceiver implements WireParts, Observer<Message> {
+  readonly traffic = createTraffic();
+  readonly subscribers: Subscribers;
+  readonly state: StateTracker;
+  /** The failures that the program does not see; `undefined` for the wire of a server. */
+  readonly unseen: UnseenFailures | undefined;
+  /** The messages of the session, once there is one. */
+  session: OutgoingMessages | undefined;
+  /** Whether the wire drains, or has ended: then its end reports the losses. */
+  isEnding = false;
+  isOver = false;
+  /** Whether messages are left unacked: a subscriber has failed, and would not receive them. */
+  leavesUnacked = false;
+  /** The error that has ended the wire. */
+  endCause: unknown;
+  /** The streams of the wire, each created when it is first used. */
+  receipts$: Subject<Receipt> | undefined;
+  failures$: Subject<Receipt> | undefined;
+  errors$: Subject<RxwireError> | undefined;
+  latency$: Subject<number> | undefined;
+  /** Ends with the wire. */
+  connection: Unsubscribable | undefined;
+  readonly #wire: Wire;
+  readonly #setup: WireSetup;
+  /** Each of these is created when it is first used. */
+  #tracker: ReceiptTracker | undefined;
+  #deadLetters: DeadLetterStore | undefined;
+  #losses: Losses | undefined;
+
+  constructor(wire: Wire, setup: WireSetup) {
+    const { scheduler = steadyScheduler(), isLoss } = setup;
+    this.#wire = wire;
+    this.#setup = setup;
+    this.unseen = isLoss && createUnseenFailures(scheduler, this);
+    this.subscribers = new Subscribers(wire, setup.microtask);
+    this.state = new StateTracker(setup, this.traffic, scheduler);
   }
 
-  #tracker(): ReceiptTracker {
-    const tracker = (this.#receiptTracker ??= new ReceiptTracker(this));
-    if (this.#isOver) tracker.close(this.#endCause);
+  // ---- The streams of the wire
+
+  stream<T>(name: StreamName): Observable<T> {
+    const streams = this as unknown as Record<StreamName, Subject<T> | undefined>;
+    const stream = (streams[name] ??= new Subject());
+    if (this.isOver) stream.complete();
+    return stream.asObservable();
+  }
+  get deadLetters(): DeadLetterStore {
+    return this.#setup.deadLetters ?? (this.#deadLetters ??= memoryDeadLetters());
+  }
+  tracker(): ReceiptTracker {
+    const tracker = (this.#tracker ??= new ReceiptTracker(this));
+    if (this.isOver) tracker.close(this.endCause);
     return tracker;
   }
-
-  /** Reports a message that cannot be sent. */
-  #refuse(id: string, error: RxwireError): void {
-    this.#report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
-    this.#report({ kind: 'error', error });
+  /**
+   * Returns whether a stream of the wire shows the failure of a message to the program; without an
+   * id, that of the wire.
+   */
+  isShown(id?: string): boolean {
+    return countViews(this.errors$, id) + countViews(this.failures$, id) + countViews(this.receipts$, id) > 0;
   }
 
+  // ---- The messages of the other side, and the end
+
+  next(message: Message): void {
+    this.traffic.messagesReceived++;
+    if (this.leavesUnacked) claim(message)?.abandon();
+    else if (!this.#wire.observed) {
+      rejectUnreceived(message, this.#wire, this.#setup.scheduler ?? steadyScheduler());
+      return;
+    }
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- `next` of a Subject would take a closure and an iterator
+    for (const observer of this.#wire.observers.slice()) observer.next(message);
+  }
+  error(error: unknown): void {
+    this.#wire.error(withLosses(error, this.#losses));
+  }
+  complete(): void {
+    if (this.#losses) {
+      this.#wire.error(new UndeliveredError(this.#losses));
+      return;
+    }
+    this.end('disconnected', NORMAL);
+    Subject.prototype.complete.call(this.#wire);
+  }
   /**
+   * Ends all but the messages of the wire.
+   *
    * @param closeCode The code that closes the connection, if there is one, and the failure has
    *   none.
    */
-  #end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
-    if (this.#isOver) return;
-    this.unseen?.end(failure, countViews(this) + (this.#receiptTracker?.followers.size ?? 0), closeCode === ABANDONED && !failure);
-    this.#isOver = this.#isEnding = true;
-    this.#endCause = failure?.error;
-    this.#connection?.unsubscribe();
-    if (failure) this.#report({ kind: 'error', ...failure });
-    this.#stateTracker.end(status, closeCode, failure);
-    this.#receiptTracker?.close(this.#endCause);
-    this.#subscribers.close();
-    this.#receipts$?.complete();
-    this.#failures$?.complete();
-    this.#latency$?.complete();
-    this.#errors$?.complete();
+  end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
+    if (this.isOver) return;
+    this.unseen?.end(failure, countViews(this.#wire) + (this.#tracker?.followers.size ?? 0), closeCode === ABANDONED && !failure);
+    this.isOver = this.isEnding = true;
+    this.endCause = failure?.error;
+    this.connection?.unsubscribe();
+    if (failure) this.report({ kind: 'error', ...failure });
+    this.state.end(status, closeCode, failure);
+    this.#tracker?.close(this.endCause);
+    this.subscribers.close();
+    for (const stream of [this.receipts$, this.failures$, this.latency$, this.errors$]) stream?.complete();
   }
 
+  // ---- The session
+
+  whenSubscribed(callback: () => void): void {
+    this.subscribers.whenSubscribed(callback);
+  }
+  isWatched(): boolean {
+    return this.receipts$?.observed || !!this.#tracker?.ends || !!this.#tracker?.followers.size;
+  }
+  followsSteps(): boolean {
+    return this.receipts$?.observed || (!!this.#tracker?.followsSteps && this.#tracker.followers.size > 0);
+  }
+  /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
+  keep(letter: DeadLetter): Observable<void> {
+    const evicted = ({ message }: DeadLetter): void => this.#wire.report(new MessageDroppedError(message.id, 'evicted'));
+    return using(
+      () => this.deadLetters.dropped$.subscribe(evicted),
+      () => asObservable(() => this.deadLetters.add(letter)),
+    );
+  }
+  report(event: SessionEvent): void {
+    if (event.kind === 'receipt') {
+      const { error } = event.receipt;
+      if (error instanceof MessageDroppedError) error.explain(this.endCause);
+      if (error) this.#noteLoss(event.receipt);
+      this.#tracker?.next(event.receipt);
+      this.receipts$?.next(event.receipt);
+      if (error) this.failures$?.next(event.receipt);
+      return;
+    }
+    if (event.kind === 'latency') {
+      this.traffic.latency = event.latency;
+      this.latency$?.next(event.latency);
+      return;
+    }
+    if (event.kind === 'begun') this.session = event;
+    if ('error' in event) this.traffic.errors++;
+    this.state.watch(event);
+    if ('error' in event) this.errors$?.next(asRxwireError(event.error));
+  }
+  /** Reports a message that cannot be sent. */
+  refuse(id: string, error: RxwireError): void {
+    this.report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
+    this.report({ kind: 'error', error });
+  }
   /**
    * Counts a message that was lost, unless the application follows its receipts, which report the
    * loss.
    */
   #noteLoss({ id, status, error }: Receipt): void {
-    if (!error || this.#receiptTracker?.followers.has(id)) return;
-    const isLoss = this.#isLoss?.(error) === true;
+    if (!error || this.#tracker?.followers.has(id)) return;
+    const isLoss = this.#setup.isLoss?.(error) === true;
     if (isLoss) this.#losses = addLoss(id, this.#losses);
     // The error at the end of the wire reports an overflow. A policy may drop messages.
-    if (status === 'dead' && (isLoss ? countViews(this) === 0 : !isOverflow(error))) this.unseen?.add(id, error);
+    if (status === 'dead' && (isLoss ? countViews(this.#wire) === 0 : !isOverflow(error))) this.unseen?.add(id, error);
   }
-
-  readonly #report = (event: SessionEvent): void => {
-    if (event.kind === 'receipt') {
-      const { error } = event.receipt;
-      if (error instanceof MessageDroppedError) error.explain(this.#endCause);
-      if (error) this.#noteLoss(event.receipt);
-      this.#receiptTracker?.next(event.receipt);
-      this.#receipts$?.next(event.receipt);
-      if (error) this.#failures$?.next(event.receipt);
-      return;
-    }
-    if (event.kind === 'latency') {
-      this.#traffic.latency = event.latency;
-      this.#latency$?.next(event.latency);
-      return;
-    }
-    if (event.kind === 'begun') this.session = event;
-    if ('error' in event) this.#traffic.errors++;
-    this.#stateTracker.watch(event);
-    if ('error' in event) this.#errors$?.next(asRxwireError(event.error));
-  };
 }
 
 /** Wraps an error of other code, as of a custom link. */

@@ -45,7 +45,7 @@ export class Side<Core extends SessionCore = SessionCore> {
 
   constructor(core: Core) {
     this.core = core;
-    core.outgoing.isWatched = core.outgoing.followsSteps = () => true;
+    core.outgoing.watcher = { isWatched: () => true, followsSteps: () => true };
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */
   frames(holds = false): Body[] {

@@ -44,7 +44,7 @@ describe('what a host learns from a core', () => {
   it('nothing of sent messages that no application waits for', () => {
     const [client, server] = [clientSide(), serverSide()];
     open(client, server);
-    client.core.outgoing.isWatched = client.core.outgoing.followsSteps = () => false;
+    client.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => false };
     client.send('a');
     exchange(client, server);
     expect(kindsOf(client)).toEqual(['agreed', 'latency']);

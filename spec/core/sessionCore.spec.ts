@@ -76,7 +76,7 @@ describe('SessionCore', () => {
 
   it('carries an ack with a batch that goes the same way', () => {
     const [client, server] = [clientSide({ ackDelayOf: () => 100 }), serverSide({ ackDelayOf: () => 100 })];
-    client.core.outgoing.isWatched = server.core.outgoing.isWatched = () => false;
+    client.core.outgoing.watcher = server.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => true };
     open(client, server);
     server.receive(...client.send('a').frames());
     // The client allows the ack to wait.
@@ -87,7 +87,7 @@ describe('SessionCore', () => {
 
   it('sends a waiting ack alone when its time has come, and says how long it has waited', () => {
     const [client, server] = [clientSide({ ackDelayOf: () => 100 }), serverSide()];
-    client.core.outgoing.isWatched = () => false;
+    client.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => true };
     open(client, server);
     server.receive(...client.send('a').frames()).frames();
     server.now = 100;
@@ -347,7 +347,7 @@ describe('SessionCore', () => {
   it('lets the other side delay an ack no longer than the application allows', () => {
     const [client, server] = [clientSide(), serverSide({ ackDelayOf: () => 39 })];
     open(client, server);
-    server.core.outgoing.isWatched = () => false;
+    server.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => true };
     expect(server.send('a').frames()).toEqual([expect.stringMatching(/^\["ackmsg",0,8,1,0,1,1,/)]);
   });
 

@@ -10,7 +10,7 @@ import type { SessionOptions } from '../../lib/core/sessionTypes.js';
 import { HostCodec } from '../../lib/session/hostCodec.js';
 import { sessionDefaults } from '../../lib/session/sessionDefaults.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../../lib/session/hostOwner.js';
-import type { HostOptions, HostSide } from '../../lib/session/hostOptions.js';
+import type { HostOptions, HostUser } from '../../lib/session/hostOptions.js';
 import { SessionHost } from '../../lib/session/sessionHost.js';
 import type { Frame } from '../../lib/link/link.js';
 import { createMessage } from '../../lib/message/createMessage.js';
@@ -41,9 +41,14 @@ class Side<Core extends SessionCore> implements HostOwner, HostConnection {
   closedWith: readonly [code: number | undefined, reason: string | undefined] | undefined;
   onMessage: (message: Message) => void = () => undefined;
 
-  constructor(core: Core, scheduler: VirtualTimeScheduler, options: Partial<HostOptions & HostSide> = {}) {
+  constructor(core: Core, scheduler: VirtualTimeScheduler, options: Partial<HostOptions & HostUser> = {}) {
     const report = (event: SessionEvent): void => void this.events.push(event);
-    this.host = new SessionHost(this, core, { codecs: [json()], scheduler, microtask: scheduler, ...options }, { report, ...options });
+    this.host = new SessionHost(
+      this,
+      core,
+      { codecs: [json()], scheduler, microtask: scheduler, ...options },
+      { report, isWatched: () => true, followsSteps: () => true, ...options },
+    );
     this.host.messages.open();
   }
   emit(message: Message): void {
@@ -65,7 +70,7 @@ class Side<Core extends SessionCore> implements HostOwner, HostConnection {
   }
 }
 
-function pair(options: Partial<HostOptions & HostSide> = {}) {
+function pair(options: Partial<HostOptions & HostUser> = {}) {
   const scheduler = new VirtualTimeScheduler(undefined, 100);
   const clientCore = new ClientCore(coreOptions('to-server', options), new ClientIdentity(CLIENT.pid));
   const client = new Side(clientCore, scheduler, options);

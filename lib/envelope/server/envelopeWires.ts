@@ -3,6 +3,7 @@ import type { Codec } from '../../codec/codec.js';
 import { ConnectionLostError, UnsupportedError } from '../../errors.js';
 import { guard } from '../../internal/guard.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { afterMicrotask } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
@@ -44,9 +45,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
       const pong = pongFor(message, scheduler);
       // Later, as the first frame arrives while the wire is being made.
       if (!pong) return;
-      void resolved.then(() => {
-        if (wire.state.status === 'connected') wire.next(pong);
-      });
+      afterMicrotask(() => wire.state.status === 'connected' && wire.next(pong), undefined);
     };
     const settings = {
       ...options,
@@ -71,7 +70,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
         const link = transportLink(transport, report, moved);
         const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
         const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
-        return completeOnError(envelopeLink(link, reader, settings, { ...parts, report }), parts, transport, leave);
+        return completeOnError(envelopeLink(link, reader, settings, parts, report), parts, transport, leave);
       },
     };
     const wire = new PrincipalWire(setup, transport, hello?.session);
@@ -117,8 +116,6 @@ export function createEnvelopeWires(options: AcceptedWires) {
   };
 }
 
-const resolved = /* @__PURE__ */ Promise.resolve();
-
 /** A client that has a wire. */
 interface EnvelopeClient {
   readonly transport: SessionTransport;
@@ -141,14 +138,14 @@ function welcome(source: string, scheduler: SchedulerLike): () => Message {
 }
 
 /** Counts the progress of a session by its events, for the flood guard. */
-function progressOf({ report, traffic }: WireParts, window: number) {
+function progressOf(parts: WireParts, window: number) {
   let acked = 0;
   return {
     report: (event: SessionEvent): void => {
       if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
-      report(event);
+      parts.report(event);
     },
-    moved: (): Progress => ({ steps: 2 * (traffic.messagesReceived + acked) + traffic.errors, open: window }),
+    moved: (): Progress => ({ steps: 2 * (parts.traffic.messagesReceived + acked) + parts.traffic.errors, open: window }),
   };
 }
 
@@ -156,13 +153,13 @@ function progressOf({ report, traffic }: WireParts, window: number) {
  * Completes the link instead of failing it, and reports the error: a client that leaves is no
  * failure of the server.
  */
-function completeOnError(link: Link<Message>, { report }: WireParts, transport: SessionTransport, onEnded: () => void): Link<Message> {
+function completeOnError(link: Link<Message>, parts: WireParts, transport: SessionTransport, onEnded: () => void): Link<Message> {
   return (outgoing) =>
     link(outgoing).pipe(
       catchError((error: unknown) => {
         const [closeCode, reason] = transport.endWith(error);
-        report({ kind: 'closed', closeCode, reason });
-        report({ kind: 'error', error });
+        parts.report({ kind: 'closed', closeCode, reason });
+        parts.report({ kind: 'error', error });
         return EMPTY;
       }),
       finalize(onEnded),

@@ -13,6 +13,7 @@ import { countFrame, type ByteCounts } from '../../session/byteCounts.js';
 import { DEFAULTS } from '../../session/endpointOptions.js';
 import { framed } from '../framed.js';
 import type { Protocol } from '../../wire/connectOptions.js';
+import type { Report } from '../../session/sessionEvents.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopes, type EnvelopeOptions } from '../envelopes.js';
 
@@ -63,17 +64,24 @@ export function envelopeLink(
   link: Link<Frame>,
   codec: Codec,
   { id, ...options }: EnvelopeOptions & { readonly id: string; readonly maxFrame?: number },
-  { listening, traffic, report, keep }: WireParts,
+  parts: WireParts,
+  report: Report = (event) => parts.report(event),
 ): Link<Message> {
   const unsendable$ = new Subject<Receipt>();
   const messages = pipe(
-    counted(traffic, options.scheduler),
+    counted(parts.traffic, options.scheduler),
     framed(codec, {
       ...options,
       onBadFrame: (error) => report({ kind: 'error', error }),
       onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
     }),
-    envelopes({ ...options, whenSubscribed: (callback) => listening.whenSubscribed(callback), unsendable$, report, keep }),
+    envelopes({
+      ...options,
+      unsendable$,
+      whenSubscribed: (callback) => parts.whenSubscribed(callback),
+      report,
+      keep: (letter) => parts.keep(letter),
+    }),
   )(link);
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }

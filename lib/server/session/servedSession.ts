@@ -104,23 +104,16 @@ export class ServedSession
   open(parts: WireParts, to: Observer<Message>): this {
     const { handshake, welcome, stores } = this.#client as NewClient;
     const { rates, scheduler } = this.#options;
-    const { isWatched, followsSteps, report, keep, traffic } = parts;
+    const { traffic } = parts;
     this.#traffic = traffic;
     this.#to = to;
     if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
     if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
-    this.#host = new SessionHost(this, new ServerCore(handshake, stores?.writes.core), this.#options, {
-      stores: stores?.writes,
-      loop: this.#loop,
-      isWatched,
-      followsSteps,
-      report,
-      keep,
-      traffic,
-    });
+    const writes = stores?.writes;
+    this.#host = new SessionHost(this, new ServerCore(handshake, writes?.core), this.#options, parts, writes, this.#loop);
     if (stores && welcome === undefined) stores.restore(this.#host);
     this.transport.use(this);
-    parts.listening.whenSubscribed(() => this.#isOver || this.#host.messages.open());
+    parts.whenSubscribed(() => this.#isOver || this.#host.messages.open());
     return this;
   }
 

@@ -52,7 +52,7 @@ export class CoreHost {
   ) {
     this.server = identity ? undefined : new ServerCore(new ServerHandshake(options), stores);
     this.core = this.server ?? new ClientCore(options, identity!, stores);
-    this.core.outgoing.isWatched = () => isWatched;
+    this.core.outgoing.watcher = { isWatched: () => isWatched, followsSteps: () => false };
   }
 
   /** Runs an input, and then the loop. */
