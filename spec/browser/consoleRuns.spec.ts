@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { samples } from '../../docs/examples/console/page/samples.js';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
 import { describeWith } from '../support/debian.js';
+import { tcpProxy } from '../support/tcpProxy.js';
 import { consoleVisitors } from './consoleVisitors.js';
 
 // A browser, two or three pages, and a program that runs for eight seconds.
@@ -115,6 +116,20 @@ describeWith('chromium', 'a run that pages come to and leave', (executablePath) 
     await button(bob, 'Stop').click();
     await shows(bob, '#outcome', 'stopped');
     expect(await listed(bob)).toEqual(['stopped']);
+  });
+
+  it('is left by a page at once, though the messages that the page has sent have no acks', async () => {
+    const proxy = await tcpProxy(0);
+    await server.close();
+    server = await startConsole({ port: 0, folder, hosts: [`127.0.0.1:${proxy.port}`] });
+    proxy.aim(Number(new URL(server.url).port));
+    const [ann, bob] = [await openAt(`http://127.0.0.1:${proxy.port}`), await open()];
+    await bob.locator('#people li').nth(1).waitFor();
+    proxy.weather({ down: { swallow: true } });
+    await ann.getByLabel('JavaScript to run').press('x');
+    await ann.goto('about:blank');
+    await bob.locator('#people li').nth(1).waitFor({ state: 'detached' });
+    await proxy.close();
   });
 
   it('can be opened again, beside later runs', async () => {

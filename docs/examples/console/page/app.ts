@@ -76,8 +76,12 @@ const panel = createFaultPanel(wire, faults, faultEvents$);
 panel.changes$.subscribe();
 showRuns(wire, editor, workspace.id, recovery).subscribe(panel.showDelivery);
 
-// Who closes the page has left; without a word, it might be back at any moment.
-fromEvent(window, 'pagehide').subscribe(() => wire.complete());
+// A user who closes the page has left. Without a word, the page might be back at any moment, and
+// the wire may have no time to drain: so it leaves the workspace first.
+fromEvent(window, 'pagehide').subscribe(() => {
+  workspace.channel.complete();
+  wire.complete();
+});
 // The address says which workspace this is: another is another page. One that a browser has kept has said goodbye.
 const kept$ = fromEvent<PageTransitionEvent>(window, 'pageshow').pipe(filter(({ persisted }) => persisted));
 merge(fromEvent(window, 'hashchange'), kept$).subscribe(() => location.reload());
