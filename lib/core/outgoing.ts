@@ -12,6 +12,11 @@ import type { Body, OutboxHead, RejectionFields } from './storedTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
 import type { Watcher } from './watcher.js';
 
+/**
+ * The number of messages in a batch while more wait: the receiver decodes one batch while the
+ * sender encodes the next. With larger batches, both sides would wait for each other.
+ */
+const USUAL_BATCH = 64;
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 
 /** The calls of {@link Outgoing} to its outbox. */
@@ -366,7 +371,7 @@ export class Outgoing {
   #dequeue(most: number, date: number): readonly Message[] {
     const isAlike = (message: Message, first: Message): boolean => this.#levelOf(message) === this.#levelOf(first);
     const isGone = (message: Message): boolean => this.expire(message, date) && ++this.#gone > 0;
-    return this.#queue?.take(most, isAlike, isGone) ?? NONE;
+    return this.#queue?.take(Math.min(most, USUAL_BATCH), isAlike, isGone) ?? NONE;
   }
 
   /** Takes the numbers above `last` back: nothing of them was sent. */

@@ -72,6 +72,7 @@ class Player {
     sendHex: (hex) => this.#line.carrier.send(new Uint8Array(Buffer.from(String(this.variables.fill(hex)), 'hex'))),
     expect: async (frame, step) => this.#same(await this.#next(frame), step),
     expectMessages: (wanted) => this.#messages(wanted as { first: number; ids: readonly string[] }),
+    expectMany: (count) => this.#messages({ first: 1, ids: manyIds(count as number) }),
     expectEach: (wanted) => this.#each(wanted as readonly unknown[]),
     expectAck: (done) => this.#line.acked(done as number),
     expectClose: async (codes) => {
@@ -99,11 +100,7 @@ class Player {
       await pause(1);
     },
     appSendsMany: async (count) => {
-      this.stage.app().send(
-        Array.from({ length: count as number }, (_, index) => `m${index + 1}`),
-        {},
-        null,
-      );
+      this.stage.app().send(manyIds(count as number), {}, null);
       await pause(1);
     },
     appGets: (ids) => eventually(() => expect(this.stage.app().got).toEqual(ids), patience.ms),
@@ -145,10 +142,16 @@ class Player {
     for (let index = 0; index < ids.length;) {
       const number = first === 0 ? 0 : first + index;
       const { fields } = await this.#next(['msg', number, '*', '*']);
+      if ((fields[2] as number) > 256) throw new Error(`expected at most 256 messages in a batch, got ${String(fields[2])}`);
       for (const { id } of [fields[3]].flat() as readonly { readonly id: string }[]) {
         if (id !== ids[index]) throw new Error(`expected the message ${ids[index]}, got ${id}`);
         index++;
       }
     }
   }
+}
+
+/** The ids of so many messages that the application sends. */
+function manyIds(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `m${index + 1}`);
 }
