@@ -26,6 +26,8 @@ export const SILENT = 4411;
 export const EXPIRED = 4419;
 /** The maximum number of messages in a batch, and of numbers in a skip. */
 export const MAX_BATCH = 256;
+/** The bytes that a body leaves for the header of its frame. */
+export const HEADER_ROOM = 80;
 /** The maximum number of rejections in a frame. */
 export const MAX_REJECTIONS = 32;
 /**

@@ -39,6 +39,8 @@ export class Incoming {
   /** How long the ack may wait, in ms: the minimum of the waits of the batches without an ack. */
   #wait = 0;
   #unackedBatches = 0;
+  /** The highest number of a batch that arrived: an asynchronous codec accepts it later. */
+  #arrived = 0;
   /** The time at which the last message was processed whose ack waits. */
   #processedAt = Infinity;
   // Rejections.
@@ -80,7 +82,7 @@ export class Incoming {
    */
   begin(cursor?: Cursor, key?: string): void {
     this.progress = new Progress(cursor, key);
-    this.#rx = this.#ackedDone = this.progress.done;
+    this.#rx = this.#ackedDone = this.#arrived = this.progress.done;
     this.#promptUpTo = this.#acceptedSize = 0;
     this.#accepted = NONE;
     this.#skipped = undefined;
@@ -95,6 +97,7 @@ export class Incoming {
     this.#countsRejections = counts;
     this.#told = this.#rejected = this.#lastRejected = 0;
     this.#skipped = undefined;
+    this.#arrived = this.#rx;
     this.#processedAt = this.ackAt = Infinity;
     this.demandAck();
   }
@@ -106,6 +109,7 @@ export class Incoming {
     const last = first + count - 1;
     const isRepeat = last <= this.#rx;
     if (!isRepeat && first > this.#rx + 1) throw new Violation(MISSING, 'messages are missing');
+    this.#arrived = Math.max(this.#arrived, last);
     if (isRepeat || wait === 0) {
       this.#promptUpTo = Math.max(this.#promptUpTo, last);
       this.demandAck();
@@ -277,7 +281,7 @@ export class Incoming {
     this.isAckOwed = this.isAckDue = false;
     this.ackAt = this.#processedAt = Infinity;
     // The wait of a batch that is not processed yet still counts.
-    this.#unackedBatches = this.progress.done < this.#rx ? Math.min(1, this.#unackedBatches) : 0;
+    this.#unackedBatches = this.progress.done < this.#arrived ? Math.min(1, this.#unackedBatches) : 0;
     return (this.#ackedDone = this.progress.done);
   }
 }

@@ -2,9 +2,10 @@ import { deliveryOf } from '../message/deliveryOf.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Agreement } from './clientHandshake.js';
-import { invalid, isAbove, skipFrames, MAX_BATCH, unitsOf, type ArrivedAck } from './frameFormat.js';
+import { HEADER_ROOM, invalid, isAbove, skipFrames, MAX_BATCH, unitsOf, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
-import { HEADER_ROOM, LARGE, lastOf, numbersFrom, sizeOf, skippedBatch, smallerBatches, type OutgoingBatch } from './outgoingBatch.js';
+import { LARGE, lastOf, newBatch, numbersFrom, sizeOf, skippedBatch, smallerBatches, USUAL_BATCH } from './outgoingBatch.js';
+import type { OutgoingBatch } from './outgoingBatch.js';
 import { ReceivedRejections } from './receivedRejections.js';
 import { SendWindow } from './sendWindow.js';
 import { NONE, pushed, type Outcome, type Outputs, type SessionCodec, type SessionEvent, type SessionOptions } from './sessionTypes.js';
@@ -12,11 +13,6 @@ import type { Body, OutboxHead, RejectionFields } from './storedTypes.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
 import type { Watcher } from './watcher.js';
 
-/**
- * The number of messages in a batch while more wait: the receiver decodes one batch while the
- * sender encodes the next. With larger batches, both sides would wait for each other.
- */
-const USUAL_BATCH = 64;
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 
 /** The calls of {@link Outgoing} to its outbox. */
@@ -239,8 +235,7 @@ export class Outgoing {
    */
   #renumber(rx: number, top: number, isFresh: boolean): void {
     // Those of the former numbering.
-    const { sent } = this;
-    const batches = this.batches;
+    const { sent, batches } = this;
     const restoredTop = Math.min(top, this.#restoredLast);
     this.#restoredLast = 0;
     this.batches = NONE;
@@ -277,16 +272,16 @@ export class Outgoing {
   }
   #isWithinLimits(batch: OutgoingBatch, hasOtherLimits: boolean): boolean {
     const { first, count, messages, body } = batch;
-    if (messages.length === 0 || body === undefined) return true;
-    if (count > this.maxBatch || !this.fits(body) || this.outbox?.mustSplit(batch)) return false;
+    if (messages.length === 0) return true;
+    if (count > this.maxBatch || this.outbox?.mustSplit(batch)) return false;
+    if (body === undefined || !this.fits(body)) return body === undefined;
     return !hasOtherLimits || (this.codec?.isAsync !== true && this.encodeNow(messages, first) !== undefined);
   }
 
   /** Adds messages in batches of at most so many. */
   #appendAll(all: readonly Message[], level: Delivery, most: number): void {
     for (let from = 0; from < all.length; from += most) {
-      const messages = all.slice(from, from + most);
-      this.#append({ first: this.last + 1, count: messages.length, messages, level, body: undefined, sentAt: 0 });
+      this.#append(newBatch(this.last + 1, all.slice(from, from + most), level));
     }
   }
   #append(batch: OutgoingBatch): OutgoingBatch {
@@ -342,6 +337,8 @@ export class Outgoing {
   }
   markSent(batch: OutgoingBatch, now: number): void {
     batch.sentAt = now;
+    // Nothing of a batch that is skipped has to be encoded.
+    batch.body ??= '';
     const messages = this.watcher?.followsSteps() ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
@@ -363,8 +360,7 @@ export class Outgoing {
         return this.#append(skippedBatch(first, count));
       }
       const messages = this.#dequeue(free, date);
-      if (messages[0])
-        return this.#append({ first, count: messages.length, messages, level: this.#levelOf(messages[0]), body: undefined, sentAt: 0 });
+      if (messages[0]) return this.#append(newBatch(first, messages, this.#levelOf(messages[0])));
     }
     return undefined;
   }
@@ -468,8 +464,8 @@ export class Outgoing {
 
   #encodedBatch(batch: OutgoingBatch, body: Body | undefined): void {
     const index = this.batches.indexOf(batch);
-    // The other side has acked it meanwhile: it had processed it before a restart.
-    if (index < 0) return;
+    // The other side had processed it before a restart, and has acked it; or it is skipped.
+    if (index < 0 || batch.body !== undefined) return;
     const { first, count, messages, level } = batch;
     // A batch that the other side has accepted is not sent again.
     if (lastOf(batch) <= this.accepted) this.#setBody(batch, body ?? '');
@@ -493,7 +489,7 @@ export class Outgoing {
     this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
     const half = messages.length >> 1;
     if (half === 0) this.end(messages[0] as Message, 'unsendable');
-    else this.#append({ first, count: half, messages: messages.slice(0, half), level, body: undefined, sentAt: 0 });
+    else this.#append(newBatch(first, messages.slice(0, half), level));
     this.#putBack(messages.slice(half));
   }
 
@@ -513,7 +509,7 @@ export class Outgoing {
     let latency: number | undefined;
     for (const batch of this.batches) {
       if (batch.first > done) break;
-      latency = Math.max(0, now - batch.sentAt - delay);
+      latency = batch.sentAt === undefined ? undefined : Math.max(0, now - batch.sentAt - delay);
       this.#settle(batch, done, latency);
       if (batch.first + batch.count > done + 1) break;
       if (settled++ < this.#next) this.window.settled(sizeOf(batch));
@@ -528,7 +524,7 @@ export class Outgoing {
     if (latency !== undefined) this.#outputs.add({ kind: 'latency', latency });
     this.outbox?.acknowledged();
   }
-  #settle({ first, messages }: OutgoingBatch, done: number, latency: number): void {
+  #settle({ first, messages }: OutgoingBatch, done: number, latency: number | undefined): void {
     const end = Math.min(messages.length, done + 1 - first);
     for (let index = Math.max(0, this.acked + 1 - first); index < end; index++) {
       const rejection = this.#rejections.byNumber && this.#rejections.of(first + index);

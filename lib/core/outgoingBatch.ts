@@ -13,12 +13,15 @@ export interface OutgoingBatch {
   readonly level: Delivery;
   /** Undefined until the batch is encoded. */
   body: Body | undefined;
-  /** The time at which the batch was sent last. */
-  sentAt: number;
+  /** The time at which this owner has sent the batch last; undefined if it has not. */
+  sentAt: number | undefined;
 }
 
-/** The bytes that a body leaves for the header of its frame. */
-export const HEADER_ROOM = 80;
+/**
+ * The number of messages in a batch while more wait: the receiver decodes one batch while the
+ * sender encodes the next. With larger batches, both sides would wait for each other.
+ */
+export const USUAL_BATCH = 64;
 /** A frame of this size asks for its ack at once, in bytes. */
 export const LARGE = 16_384;
 /** The size that the header of a frame counts in the window. */
@@ -27,6 +30,16 @@ const HEADER_SIZE = 32;
 export const lastOf = ({ first, count }: OutgoingBatch): number => first + count - 1;
 export const sizeOf = ({ body }: OutgoingBatch): number => (body?.length ?? 0) + HEADER_SIZE;
 
+/** Returns a batch that is still to be encoded. */
+export const newBatch = (first: number, messages: readonly Message[], level: Delivery): OutgoingBatch => ({
+  first,
+  count: messages.length,
+  messages,
+  level,
+  body: undefined,
+  sentAt: undefined,
+});
+
 /** Returns a batch of numbers that are skipped. */
 export const skippedBatch = (first: number, count: number): OutgoingBatch => ({
   first,
@@ -34,7 +47,7 @@ export const skippedBatch = (first: number, count: number): OutgoingBatch => ({
   messages: NONE,
   level: 'at-least-once',
   body: '',
-  sentAt: 0,
+  sentAt: undefined,
 });
 
 /**

@@ -63,8 +63,8 @@ export class OutgoingStore implements OutgoingKeeper {
   /** The messages of a write that may be stored or not. */
   #doubtful: ReadonlySet<string> | undefined;
   #failures: RefusedHeads | undefined;
-  /** How many stored messages have ended, without those that were given up as refused. */
-  #ended = 0;
+  /** How many stored messages the other side has acked. */
+  #acked = 0;
 
   /**
    * @param head What the outbox holds, with the messages of its batches.
@@ -110,7 +110,7 @@ export class OutgoingStore implements OutgoingKeeper {
   /** A message has its outcome. Returns whether its event waits for a write. */
   ended(id: string, event: SessionEvent | undefined): boolean {
     if (!this.#kept.delete(id) && !this.#isBeingStored(id)) return false;
-    this.#ended++;
+    if (isAcked(event)) this.#acked++;
     if (event) this.#ends = pushed(this.#ends, event);
     return true;
   }
@@ -179,13 +179,12 @@ export class OutgoingStore implements OutgoingKeeper {
     const blamed = (this.#failures ??= new RefusedHeads()).blame(
       left.map(({ id }) => id),
       last,
-      this.#ended,
+      this.#acked,
     );
     const [message] = left;
     if (typeof blamed !== 'string' || !message) return blamed !== false;
     const number = first + messages.indexOf(message);
     this.skip(number);
-    this.#ended--;
     this.#outgoing.end(message, 'unsendable', [number, 'refused', code, reason]);
     return true;
   }
@@ -338,18 +337,25 @@ export class OutgoingStore implements OutgoingKeeper {
    * The outbox has nothing of the write. Fewer messages may have room, down to the one that has
    * none. Returns false if the session cannot go on.
    */
-  #hasNoRoom({ batches, added, replaces, ends, isRenumbered }: Writing): boolean {
-    const messages = batches.flatMap((batch) => batch.messages);
-    if (replaces || messages.length === 0) return false;
+  #hasNoRoom({ added, ends }: Writing): boolean {
+    if (added.size === 0) return false;
     // The outbox does not hold these messages: their outcomes need no write.
     const isAdded = (event: SessionEvent): boolean => event.kind === 'outcome' && added.has(event.message.id);
     for (const event of this.#ends) if (isAdded(event)) this.#outputs.add(event);
     this.#ends = [...ends, ...this.#ends.filter((event) => !isAdded(event))];
     if (this.#skipState === 'writing') this.#skipState = 'new';
-    this.#most = Math.max(1, messages.length >> 1);
-    if (isRenumbered) return true;
-    if (messages.length === 1) this.#outgoing.end(messages[0] as Message, 'quota');
-    this.#outgoing.takeBack(this.#storedLast);
+    this.#most = Math.max(1, added.size >> 1);
+    // They may have other numbers than in the write. Nothing of them was sent.
+    const isOfWrite = ({ id }: Message): boolean => added.has(id);
+    const batch = this.#outgoing.batches.find(({ messages }) => messages.some(isOfWrite));
+    const [message] = batch?.messages.filter(isOfWrite) ?? [];
+    if (message && added.size === 1) this.#outgoing.end(message, 'quota');
+    if (batch) this.#outgoing.takeBack(batch.first - 1);
     return true;
   }
+}
+
+/** Returns whether the other side has acked a message. The outcome `acked` may have no event. */
+function isAcked(event: SessionEvent | undefined): boolean {
+  return event?.kind !== 'outcome' || event.outcome === 'acked' || (event.rejection !== undefined && event.outcome !== 'unsendable');
 }

@@ -18,28 +18,28 @@ export class RefusedHeads {
   #suspect: string | undefined;
   #failures = 0;
   #givenUp = 0;
-  /** How many other messages had ended when the last message was given up. */
-  #ended = 0;
+  /** How many messages had been acked when the last message was given up. */
+  #acked = 0;
 
   /**
    * Takes the end of a connection.
    *
    * @param ids The messages of the first batch that was sent and not accepted.
    * @param last The highest number that is assigned.
-   * @param ended How many messages have ended, without those that were given up here.
+   * @param acked How many messages the other side has acked.
    * @returns The message to be given up; otherwise, whether the client connects again.
    */
-  blame(ids: readonly string[], last: number, ended: number): string | boolean {
+  blame(ids: readonly string[], last: number, acked: number): string | boolean {
     const [id] = ids;
     this.#failures = id === this.#suspect ? this.#failures + 1 : 1;
     this.#suspect = id;
     this.aloneUpTo = last;
     if (this.#failures < MAX_FAILURES || ids.length > 1) return true;
     this.#failures = 0;
-    if (ended !== this.#ended) this.#givenUp = 0;
+    if (acked !== this.#acked) this.#givenUp = 0;
     if (id === undefined || this.#givenUp === MAX_GIVEN_UP) return false;
     this.#givenUp++;
-    this.#ended = ended;
+    this.#acked = acked;
     return id;
   }
   /** Whether each message of a batch must have a frame of its own. */

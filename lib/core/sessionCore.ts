@@ -359,7 +359,7 @@ export abstract class SessionCore {
    * decoded, because of this error.
    */
   decoded(id: number, messages: readonly Message[] | undefined, now: number, error?: unknown): void {
-    if (this.stores?.decoded(id, messages)) return;
+    if (this.phase === 'over' || this.stores?.decoded(id, messages)) return;
     try {
       const decoded = this.#decoder.take(id, messages, error);
       if (!decoded) return;

@@ -132,8 +132,7 @@ export class SessionStores {
       if (batch.body.length > 0 && found?.length !== batch.count) unreadable++;
       if (found?.length !== batch.count || batch.first + batch.count <= next) return;
       skipTo(batch.first);
-      // Another owner has sent it: the latency of an ack is not known.
-      batches.push({ ...batch, messages: found, sentAt: Infinity });
+      batches.push({ ...batch, messages: found, sentAt: undefined });
       next = batch.first + batch.count;
     });
     skipTo(contents.last + 1);

@@ -27,7 +27,8 @@ export class UnnumberedMessages {
   #alone = 0;
   /** The messages that an asynchronous codec encodes. */
   #encoding: { readonly id: number; readonly messages: readonly Message[] } | undefined;
-  #frames: Body[] = NONE;
+  /** The frames that wait, with their messages. */
+  #frames: { readonly frame: Body; readonly messages: readonly Message[] }[] = NONE;
 
   constructor(context: UnnumberedContext, outputs: Outputs) {
     this.#context = context;
@@ -40,7 +41,8 @@ export class UnnumberedMessages {
   }
   /** The connection has ended: what was on its way is gone. */
   detach(): void {
-    for (const message of this.#encoding?.messages ?? NONE) this.#context.end(message, 'closed');
+    for (const { messages } of this.#frames) this.#endAll(messages, 'closed');
+    this.#endAll(this.#encoding?.messages ?? NONE, 'closed');
     this.#encoding = undefined;
     this.#frames = NONE;
     this.#alone = 0;
@@ -62,7 +64,9 @@ export class UnnumberedMessages {
       if (codec?.isAsync) this.#encoding = { id: this.#outputs.encode(codec, messages, 0), messages };
       else this.#encoded(messages, body);
     }
-    return this.#frames.length > 0 ? this.#frames.shift() : undefined;
+    const next = this.#frames.length > 0 ? this.#frames.shift() : undefined;
+    if (next) this.#endAll(next.messages, 'sent');
+    return next?.frame;
   }
 
   /** Answers an asynchronous `encode`, if it is one of these messages. */
@@ -79,7 +83,10 @@ export class UnnumberedMessages {
       this.#alone += messages.length;
       return;
     }
-    for (const message of messages) this.#context.end(message, frame === undefined ? 'unsendable' : 'sent');
-    if (frame !== undefined) this.#frames = pushed(this.#frames, frame);
+    if (frame === undefined) this.#endAll(messages, 'unsendable');
+    else this.#frames = pushed(this.#frames, { frame, messages });
+  }
+  #endAll(messages: readonly Message[], outcome: Outcome): void {
+    for (const message of messages) this.#context.end(message, outcome);
   }
 }

@@ -1,7 +1,7 @@
 import { isObservable } from 'rxjs';
 import type { Codec, CodecLimits, Direction } from '../codec/codec.js';
+import { HEADER_ROOM } from '../core/frameFormat.js';
 import type { Outgoing } from '../core/outgoing.js';
-import { HEADER_ROOM } from '../core/outgoingBatch.js';
 import type { SessionCore } from '../core/sessionCore.js';
 import type { SessionCodec, SessionEffect } from '../core/sessionTypes.js';
 import { DecodeError, FrameTooLargeError, type RxwireError } from '../errors.js';

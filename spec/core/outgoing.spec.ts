@@ -1,6 +1,7 @@
 import { Outgoing } from '../../lib/core/outgoing.js';
+import { readHello } from '../../lib/core/serverHandshake.js';
 import { Outputs } from '../../lib/core/sessionTypes.js';
-import { clientSide, OPTIONS, open, serverSide, type Side } from './coreHarness.js';
+import { clientSide, exchange, message, OPTIONS, open, serverSide, type Side } from './coreHarness.js';
 
 /** Answers the last call of the codec. */
 function encoded(side: Side, body: string | undefined): void {
@@ -23,8 +24,7 @@ describe('Outgoing', () => {
   it('counts an accepted batch that is encoded after the handshake in the window until its ack', () => {
     const outgoing = new Outgoing(OPTIONS, new Outputs());
     const codec = OPTIONS.codecs[0]!;
-    const message = { id: 'a', type: 't', timestamp: 0, version: '1.0', source: '', payload: 'a' };
-    const batch = { first: 1, count: 1, messages: [message], level: 'exactly-once' as const, body: undefined, sentAt: 0 };
+    const batch = { first: 1, count: 1, messages: [message('a')], level: 'exactly-once' as const, body: undefined, sentAt: undefined };
     outgoing.restore({ acked: 0, last: 1, mark: 1, skips: [], isPaused: false, codec: codec.name }, [batch]);
     const agreement = { rx: 1, top: 1, isKnown: true, isFresh: false, window: 8, bytes: 100, codec, limits: {} };
     outgoing.attach({ ...agreement, id: '', pingInterval: 0, lazyAcks: false, rejections: false, counts: false });
@@ -32,5 +32,69 @@ describe('Outgoing', () => {
     outgoing.acknowledge({ done: 1, credit: 8, delay: 0, rejections: 0 }, 0);
     expect(outgoing.window.hasRoom(2, 100)).toBe(true);
     expect(outgoing.window.hasRoom(2, 101)).toBe(false);
+  });
+
+  it('counts a batch in the window once that expires while it is being encoded', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide({ codecs }), serverSide()];
+    open(client, server);
+    client.core.send(message('a', { ttl: 5, timestamp: 0 }));
+    client.frames();
+    client.core.closed();
+    client.now = 10;
+    client.core.opened(client.now);
+    server.core.accept(readHello(client.frames()[0]), server.now);
+    const frames = client.receive(...server.frames()).frames();
+    expect(client.outcomes).toEqual(['a expired']);
+    encoded(client, `["${'a'.repeat(5_000)}"]`);
+    server.receive(...frames);
+    exchange(server, client);
+    expect(client.core.outgoing.acked).toBe(1);
+    const { window } = client.core.outgoing;
+    expect([window.hasRoom(2, OPTIONS.bytes), window.hasRoom(2, OPTIONS.bytes + 1)]).toEqual([true, false]);
+  });
+
+  it('splits a batch that has no body yet for a server with lower limits', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide({ codecs }), serverSide()];
+    open(client, server);
+    client.send('a', 'b', 'c').frames();
+    client.core.closed();
+    client.core.opened(0);
+    const { n } = (JSON.parse(client.frames()[0] as string) as [string, { n: number }])[1];
+    const fields = { n, sid: server.core.record?.sid, rt: 'r'.repeat(43), rx: 0, known: true, resumed: true, window: 8, bytes: 1_000 };
+    client.receive(JSON.stringify(['welcome', { ...fields, ping: 1_000, codec: 'test', id: 'server', limits: { maxBatch: 2 } }]));
+    client.frames();
+    encoded(client, '["a","b"]');
+    expect(client.frames().filter((frame) => (frame as string).startsWith('["msg"'))).toEqual(['["msg",1,2,["a","b"]]']);
+  });
+
+  it('has sent a message without a number when its frame goes out, and not when it is encoded', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide({ codecs }), serverSide()];
+    open(client, server);
+    client.core.send(message('a', { delivery: 'at-most-once' }));
+    client.frames();
+    encoded(client, '["a"]');
+    client.core.closed();
+    client.frames();
+    expect(client.outcomes).toEqual(['a closed']);
+  });
+
+  it('tells the latency of a message that it has sent itself', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide({ codecs }), serverSide()];
+    const latencies = (): readonly number[] => client.seen.flatMap((event) => (event.kind === 'latency' ? [event.latency] : []));
+    client.now = server.now = 1_000;
+    open(client, server);
+    client.core.send(message('a', { ttl: 5, timestamp: 1_000 }));
+    client.send('b').frames();
+    client.now = 1_010;
+    client.core.closed();
+    open(client, server);
+    exchange(client, server);
+    // The number of the first one is skipped, while the batch has no body yet.
+    expect([client.outcomes, server.core.incoming.progress.done]).toEqual([['a expired'], 1]);
+    expect(latencies().filter((latency) => latency > 10)).toEqual([]);
   });
 });

@@ -316,6 +316,25 @@ describe('SessionCore', () => {
     expect(server.core.incoming.ackAt).toBe(1_020);
   });
 
+  it('obeys the wait of a batch that was not decoded at the last ack', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide(), serverSide({ codecs })];
+    open(client, server);
+    const arrive = (number: number, wait: number): unknown =>
+      server.receive(`["ackmsg",0,8,${wait},0,${number},1,[{"id":"${number}"}]]`).frames(true);
+    const decode = (id: string): unknown => {
+      server.core.decoded(server.effects.pop()!.id, [message(id)], server.now);
+      return server.frames(true);
+    };
+    server.receive('["ping",0]');
+    arrive(1, 1);
+    decode('1');
+    arrive(2, 250);
+    decode('2');
+    server.core.processed(1, server.core.incoming.progress, 1_000);
+    expect(server.core.incoming.ackAt).toBe(1_020);
+  });
+
   it('skips a message that has expired while the other side had no room for its bytes', () => {
     const [client, server] = [clientSide(), serverSide({ bytes: 500 })];
     open(client, server);

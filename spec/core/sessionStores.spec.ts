@@ -10,9 +10,13 @@ class StoringClient extends Side {
   /** The frames that were sent while the test answered writes. */
   readonly #sent: Body[] = [];
 
-  constructor(outbox?: OutboxContents, { hasInbox = false, isAsync = false } = {}) {
+  constructor(
+    outbox?: OutboxContents,
+    { hasInbox = false, isAsync = false } = {},
+    readonly stores = new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 }),
+  ) {
     const codecs = isAsync ? [{ ...OPTIONS.codecs[0]!, isAsync }] : OPTIONS.codecs;
-    super(clientCore({ codecs }, new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 })));
+    super(clientCore({ codecs }, stores));
     this.core.restore({ key: '', outbox });
   }
   override frames(): Body[] {
@@ -67,8 +71,9 @@ function connected(client: StoringClient, server = serverSide()): Side<ServerCor
 /** Connects to a server that knows the numbers of the client, and has begun another session. */
 function welcome(client: StoringClient, fields: { readonly rx: number }): void {
   client.core.opened(client.now);
-  client.frames();
-  const ticket = { n: 1, sid: 's'.repeat(22), rt: 'r'.repeat(43), known: true, resumed: false };
+  const hello = client.frames().find((frame) => (frame as string).startsWith('["hello"')) as string;
+  const { n } = (JSON.parse(hello) as [string, { readonly n: number }])[1];
+  const ticket = { n, sid: 's'.repeat(22), rt: 'r'.repeat(43), known: true, resumed: false };
   client.receive(JSON.stringify(['welcome', { ...ticket, ...fields, window: 8, bytes: 1_000, ping: 1_000, codec: 'test', id: 'server' }]));
 }
 
@@ -121,6 +126,55 @@ describe('A session with an outbox', () => {
     client.frames();
     expect(client.outcomes).toEqual(['a quota']);
     expect([client.answer(), client.answer()]).toEqual([['b acked 0 last 1 mark 0'], ['c d acked 0 last 3 mark 0']]);
+  });
+
+  it('gives up what has no room also if all messages have got other numbers meanwhile', () => {
+    const client = new StoringClient();
+    client.send('a').settle().send('b').frames();
+    // The server has processed more than this client has sent.
+    welcome(client, { rx: 5 });
+    expect(client.answer('quota')).toEqual(['b acked 0 last 2 mark 0']);
+    expect(client.answer()[0]).toMatch(/^all: a acked 5 last 6 /);
+    client.frames();
+    expect(client.outcomes).toEqual(['b quota']);
+    expect(client.seen.filter(({ kind }) => kind === 'store-failed')).toEqual([]);
+  });
+
+  it('gives up three messages that a server refuses, and no more until one is acked', () => {
+    const client = new StoringClient();
+    const old = message('old', { ttl: 5, timestamp: 0 });
+    client.send('a', 'b', 'c').core.send(old);
+    client.send('d');
+    client.settle();
+    const refuse = (): boolean => {
+      // The server takes the numbers that are skipped.
+      const rx = client.outcomes.length;
+      welcome(client, { rx });
+      client.settle().receive(`["ack",${rx},8]`).settle().frames();
+      const isTriedAgain = client.stores.outbox!.blame('E_REFUSED', 'no');
+      client.core.closed();
+      client.settle().frames();
+      return isTriedAgain;
+    };
+    const refuseAll = (): boolean => Array.from({ length: 15 }, refuse).at(-1)!;
+    expect(refuseAll()).toBe(false);
+    // That a message has expired does not say that the server takes any.
+    client.core.outgoing.expire(old, 10);
+    client.settle();
+    expect(refuseAll()).toBe(false);
+    client.frames();
+    expect(client.outcomes).toEqual(['a unsendable', 'b unsendable', 'c unsendable', 'old expired']);
+  });
+
+  it('restores nothing after its end', () => {
+    const first = new StoringClient();
+    first.send('a').settle();
+    const client = new StoringClient(contentsOf(first), { isAsync: true });
+    const [decode] = client.core.outputs.takeEffects();
+    client.core.end();
+    client.core.decoded(decode!.id, [message('a')], 0);
+    client.frames();
+    expect(client.seen).toEqual([]);
   });
 
   it('skips no number that has come back from a write without room', () => {

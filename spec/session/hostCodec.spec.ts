@@ -1,7 +1,7 @@
 import { isObservable, of, Subscription } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import type { Outgoing } from '../../lib/core/outgoing.js';
-import { HEADER_ROOM } from '../../lib/core/outgoingBatch.js';
+import { HEADER_ROOM } from '../../lib/core/frameFormat.js';
 import type { SessionCore } from '../../lib/core/sessionCore.js';
 import { callCodec, encodeErrorOf, HostCodec } from '../../lib/session/hostCodec.js';
 import { createMessage } from '../../lib/message/createMessage.js';
