@@ -1,6 +1,9 @@
-import type { Observable, SchedulerLike } from 'rxjs';
+import { noop, type Observable, type SchedulerLike } from 'rxjs';
+import { notNegative, positive, readOptions } from '../internal/readOptions.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
+import { ENDPOINT_OPTIONS } from '../session/endpointOptions.js';
 import type { NetworkSignal } from '../session/networkSignals.js';
 import type { ReconnectOptions } from '../session/reconnect.js';
 import type { SessionTerms } from '../session/receive/delivery.js';
@@ -67,8 +70,22 @@ export interface EnvelopeOptions {
   readonly keep?: SessionTerms['keep'];
 }
 
-/**
- * The default values of the options above. Those that sessions have as well are in `DEFAULTS` of
- * lib/session/endpointOptions.ts.
- */
-export const ENVELOPE_DEFAULTS = { ackTimeout: 5_000, maxRetries: 5, maxHeld: 1_024, dedupeTtl: 300_000, dedupeSize: 10_000 } as const;
+/** The rules and defaults of the options above that sessions have not. */
+export const ENVELOPE_OPTIONS = {
+  ackTimeout: [positive, 5_000],
+  maxRetries: [notNegative, 5],
+  maxHeld: [positive, 1_024],
+  dedupeTtl: [positive, 300_000],
+  dedupeSize: [positive, 10_000],
+} as const;
+
+/** Returns the options with their defaults. @throws {RangeError} When a number is out of range. */
+export function readEnvelopeOptions(options: EnvelopeOptions) {
+  const { scheduler = steadyScheduler(), report = noop } = options;
+  const { window, maxQueued, drainTimeout } = ENDPOINT_OPTIONS;
+  const table = { ...ENVELOPE_OPTIONS, window: [positive, window[1]], maxQueued, drainTimeout } as const;
+  return { ...options, ...readOptions('envelopes', options, table), scheduler, report };
+}
+
+/** All options, with their defaults. */
+export type FullEnvelopeOptions = ReturnType<typeof readEnvelopeOptions>;

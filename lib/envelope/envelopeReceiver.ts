@@ -1,30 +1,16 @@
 import { defer, EMPTY, endWith, ignoreElements, merge, noop, Subject, tap, type Observable } from 'rxjs';
 import { OverflowError, SessionLostError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
 import { createRecentKeys } from '../internal/recentKeys.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Message } from '../message/types.js';
-import { DEFAULTS } from '../session/endpointOptions.js';
 import { deliver, type DeliverySession } from '../session/receive/delivery.js';
-import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
+import type { FullEnvelopeOptions } from './envelopeOptions.js';
 
 /**
  * Returns a function that creates the receiver of one session. It emits each message once, in
  * order, and acks the message afterwards. It acks a repeat again, and drops it.
- *
- * @throws {RangeError} At call time, if a number is out of range.
  */
-export function envelopeReceiver(options: EnvelopeOptions) {
-  const {
-    maxHeld = ENVELOPE_DEFAULTS.maxHeld,
-    whenSubscribed = DEFAULTS.whenSubscribed,
-    onArrival = noop,
-    scheduler = steadyScheduler(),
-    report = noop,
-    keep,
-  } = options;
-  const { dedupeTtl = ENVELOPE_DEFAULTS.dedupeTtl, dedupeSize = ENVELOPE_DEFAULTS.dedupeSize } = options;
-  assertPositive('envelopes', { maxHeld, dedupeTtl, dedupeSize });
+export function envelopeReceiver(options: FullEnvelopeOptions) {
+  const { maxHeld, dedupeTtl, dedupeSize, whenSubscribed, onArrival = noop, scheduler, report, keep } = options;
   const session: DeliverySession = {
     canWrite: false,
     isOver: () => false,
@@ -83,7 +69,8 @@ export function envelopeReceiver(options: EnvelopeOptions) {
       emitted$,
       batches$.pipe(tap(receive), ignoreElements(), endWith(undefined)),
       defer(() => {
-        whenSubscribed(listen);
+        if (whenSubscribed) whenSubscribed(listen);
+        else listen();
         return EMPTY;
       }),
     );

@@ -7,7 +7,6 @@ import {
   ignoreElements,
   merge,
   NEVER,
-  noop,
   of,
   startWith,
   Subject,
@@ -20,15 +19,12 @@ import {
 } from 'rxjs';
 import { DrainTimeoutError, UndeliveredError } from '../errors.js';
 import { after } from '../internal/after.js';
-import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { completionOf } from '../internal/completionOf.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import { ackWithin } from '../operators/ackWithin.js';
-import { DEFAULTS } from '../session/endpointOptions.js';
 import { createEnvelopeOutbox } from './envelopeOutbox.js';
-import { ENVELOPE_DEFAULTS, type EnvelopeOptions } from './envelopeOptions.js';
+import type { FullEnvelopeOptions } from './envelopeOptions.js';
 
 /** Messages in one batch at most: a quarter of the window. */
 const MAX_BATCH = 256;
@@ -38,15 +34,9 @@ const CLOSE_TIMEOUT = 5_000;
 /**
  * Returns a function that creates the sender of one session. A message waits until there is a link
  * and room in the window; then it is in flight until it is acked or dead.
- *
- * @throws {RangeError} At call time, if a number is out of range.
  */
-export function envelopeSender(options: EnvelopeOptions) {
-  const { delivery, ackTimeout = ENVELOPE_DEFAULTS.ackTimeout, maxRetries = ENVELOPE_DEFAULTS.maxRetries } = options;
-  const { window = DEFAULTS.window, maxQueued = DEFAULTS.maxQueued, drainTimeout = DEFAULTS.drainTimeout } = options;
-  const { unsendable$ = NEVER, scheduler = steadyScheduler(), report = noop } = options;
-  assertPositive('envelopes', { ackTimeout, window, maxQueued });
-  assertNotNegative('envelopes', { maxRetries, drainTimeout });
+export function envelopeSender(options: FullEnvelopeOptions) {
+  const { delivery, ackTimeout, maxRetries, window, maxQueued, drainTimeout, unsendable$ = NEVER, scheduler, report } = options;
   const isAcked = delivery !== 'at-most-once';
 
   return (acks$: Observable<Message>) => {
@@ -133,7 +123,7 @@ export function envelopeSender(options: EnvelopeOptions) {
  * Creates the writer of batches: each connection begins with the greeting; the messages of one
  * microtask become one batch.
  */
-function createBatchWriter({ greeting, scheduler = steadyScheduler() }: EnvelopeOptions) {
+function createBatchWriter({ greeting, scheduler }: FullEnvelopeOptions) {
   const batches$ = new Subject<readonly Message[]>();
   let batch: Message[] = [];
 

@@ -1,10 +1,9 @@
 import { concat, defer, endWith, merge, noop, Observable, Subject, takeUntil, takeWhile, type Observer } from 'rxjs';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Layer } from '../link/link.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { Reconnection, reconnectPolicy, type ReconnectPolicy } from '../session/reconnect.js';
-import type { EnvelopeOptions } from './envelopeOptions.js';
+import { readEnvelopeOptions, type EnvelopeOptions } from './envelopeOptions.js';
 import { envelopeReceiver } from './envelopeReceiver.js';
 import { envelopeSender } from './envelopeSender.js';
 
@@ -29,10 +28,11 @@ export type { EnvelopeOptions } from './envelopeOptions.js';
  * );
  */
 export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonly Message[]> {
-  const { delivery, reconnect = {}, scheduler = steadyScheduler(), report = noop, signals$ } = options;
+  const read = readEnvelopeOptions(options);
+  const { delivery, reconnect = {}, scheduler, report, signals$ } = read;
   const policy = reconnectPolicy(reconnect, report, scheduler, signals$);
-  const createSender = envelopeSender(options);
-  const createReceiver = envelopeReceiver(options);
+  const createSender = envelopeSender(read);
+  const createReceiver = envelopeReceiver(read);
 
   return (link) => (outgoing) =>
     defer(() => {

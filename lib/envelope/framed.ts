@@ -2,13 +2,13 @@ import { concatMap, defer, filter, identity, map, merge, mergeMap, noop, Subject
 import type { Codec } from '../codec/codec.js';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
 import { ConnectionLostError, NotEncryptedError, type RxwireError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
 import { asInput, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
+import { readOptions } from '../internal/readOptions.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { checkSize, decodeBody } from '../session/encoding.js';
-import { DEFAULTS } from '../session/endpointOptions.js';
+import { ENDPOINT_OPTIONS } from '../session/endpointOptions.js';
 import { createEncoder, type OnUnsendable } from './createEncoder.js';
 import { readInOrder } from './readInOrder.js';
 
@@ -44,8 +44,9 @@ export interface FramedOptions {
  * const batches = framed(json(), { maxFrame: 65_536 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonly Message[], Frame> {
-  const { maxFrame = DEFAULTS.maxFrame, maxBadFrames = DEFAULTS.maxBadFrames, onBadFrame, onUnsendable = noop } = options;
-  assertPositive('framed', { maxFrame, maxBadFrames });
+  const { onBadFrame, onUnsendable = noop } = options;
+  const table = { maxFrame: ENDPOINT_OPTIONS.maxFrame, maxBadFrames: ENDPOINT_OPTIONS.maxBadFrames };
+  const { maxFrame, maxBadFrames } = readOptions('framed', options, table);
 
   const encode = createEncoder(codec, maxFrame, onUnsendable);
   const isSendable = (message: Message): boolean => {

@@ -6,7 +6,7 @@ export type OptionNames<T> = Readonly<Record<keyof T, true>>;
  *
  * @throws {TypeError} Names the unknown option, and the known one that is most similar.
  */
-export function assertKnown(owner: string, options: object, names: Readonly<Record<string, true>>): void {
+export function assertKnown(owner: string, options: object, names: object): void {
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
     const nearest = nearestOf(name, Object.keys(names));

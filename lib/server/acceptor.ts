@@ -4,8 +4,6 @@ import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
 import { CallbackError } from '../errors.js';
 import { guard } from '../internal/guard.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
-import { DEFAULTS } from '../session/endpointOptions.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
 import { goodbyeOf } from './accept/authentication.js';
 import { isSessionFrame, type IncomingConnection } from './accept/incomingConnection.js';
@@ -13,7 +11,7 @@ import { IncomingConnections } from './accept/incomingConnections.js';
 import { encodingOnce } from './encodingOnce.js';
 import { createRates } from './limits/rateLimit.js';
 import type { AnyWire } from './principal.js';
-import { SERVE_DEFAULTS, type AnyServeOptions, type ServedLink, type ServedSocket } from './serverOptions.js';
+import type { FullServeOptions, ServedLink, ServedSocket } from './serverOptions.js';
 import { drain } from './session/drain.js';
 import { createQuota } from './session/quota.js';
 import { ServedSessions } from './session/servedSessions.js';
@@ -25,36 +23,17 @@ import { shutdownMessage } from './session/systemMessages.js';
  *
  * @param emit Takes the wire of each new client.
  */
-export function createAcceptor(options: AnyServeOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
-  const {
-    detachedTimeout = SERVE_DEFAULTS.detachedTimeout,
-    maxDetached = SERVE_DEFAULTS.maxDetached,
-    maxAuthenticating = SERVE_DEFAULTS.maxAuthenticating,
-    maxPerPrincipal = SERVE_DEFAULTS.maxPerPrincipal,
-    maxDetachedPerPrincipal = SERVE_DEFAULTS.maxDetachedPerPrincipal,
-    maxIdleFrames = SERVE_DEFAULTS.maxIdleFrames,
-    pingInterval = SERVE_DEFAULTS.pingInterval,
-    cluster,
-    retryAfter = cluster ? 0 : SERVE_DEFAULTS.retryAfter,
-    inbox = cluster?.inbox,
-    outbox = cluster?.outbox,
-  } = options;
-  const { codecs = [json(), msgpack()], endpoint = '', scheduler = steadyScheduler(), authenticate, rateLimit } = options;
-  const { helloTimeout = SERVE_DEFAULTS.helloTimeout, drainTimeout = SERVE_DEFAULTS.drainTimeout, random = Math.random } = options;
+export function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
+  const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, authenticate, rateLimit, helloTimeout } = options;
+  const { codecs = [json(), msgpack()], retryAfter, maxAuthenticating, random = Math.random } = options;
   const chance = (): number => guard(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
-  const rates = rateLimit && createRates(rateLimit, options.window ?? DEFAULTS.window, scheduler);
+  const rates = rateLimit && createRates(rateLimit, options.window, scheduler);
   const settings = {
     ...options,
     ...(inbox && { inbox }),
     ...(outbox && { outbox }),
-    detachedTimeout,
-    maxIdleFrames,
-    pingInterval,
-    system: { ...SERVE_DEFAULTS.system, ...options.system },
-    scheduler,
-    endpoint,
     letters: options.deadLetters ?? inbox?.deadLetters ?? memoryDeadLetters(),
-    quota: createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }),
+    quota: createQuota(options),
     codecs: codecs.map(encodingOnce),
     ...(rates && { rates, window: rates.window }),
   };
@@ -80,7 +59,7 @@ export function createAcceptor(options: AnyServeOptions, onRefused: (error: unkn
       connections.stop();
       const message = settings.system.shutdown && shutdownMessage(retryAfter, scheduler);
       if (message) for (const wires of [sessions, envelopeWires]) wires.announce(message);
-      return drain(sessions.sessions(), { retryAfter, drainTimeout, random: chance, scheduler, isPaced: cluster !== undefined });
+      return drain(sessions.sessions(), { ...options, random: chance, isPaced: cluster !== undefined });
     },
     /** Ends all wires, and then all connections: the wires still send their close codes. */
     close(): void {

@@ -1,20 +1,17 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { assertPositive } from '../internal/assert.js';
-import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnown.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { anything, positive, readOptions, type OptionTable } from '../internal/readOptions.js';
 import { AcceptedSocket } from '../link/acceptedSocket.js';
 import { NODE_PATTERN } from '../link/http/httpHeaders.js';
 import type { MessageIn } from '../message/types.js';
-import { DEFAULTS } from '../session/endpointOptions.js';
-import { ADMISSION_DEFAULTS, checkAdmission, createAdmission, type AdmissionOptions } from './accept/admission.js';
+import { ADMISSION_OPTIONS, createAdmission, readAdmission, type AdmissionOptions } from './accept/admission.js';
 import { blockFloods } from './accept/blockFloods.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { AnyWire, Principal, ServerWire } from './principal.js';
 import { guardWires, servedWires } from './serve.js';
-import { checkServeOptions, SERVE_DEFAULTS, SERVE_OPTIONS, type ServedSocket, type ServeOptions } from './serverOptions.js';
+import { readServeOptions, SERVE_OPTIONS, type ServedSocket, type ServeOptions } from './serverOptions.js';
 import { maxFragments } from './limits/fragmentLimit.js';
 import { acceptUpgrades } from './accept/acceptUpgrades.js';
 
@@ -38,31 +35,16 @@ export interface ListenOptions<P extends Principal | undefined = undefined> exte
   readonly stallTimeout?: number;
 }
 
-/** The names of the options of `listen`. */
-const LISTEN_OPTIONS: OptionNames<ListenOptions & { readonly endpoint?: string }> = {
+/** The rules and defaults of the options of `listen`. */
+const LISTEN_OPTIONS = {
   ...SERVE_OPTIONS,
-  path: true,
-  transports: true,
-  pollHold: true,
-  maxBuffered: true,
-  stallTimeout: true,
-  maxConnections: true,
-  maxPerAddress: true,
-  origins: true,
-  hosts: true,
-  trustProxy: true,
-  connectionRate: true,
-};
-
-/**
- * The default values of the options above. Those of `maxBuffered` and `stallTimeout` are in
- * lib/link/stallCheck.ts.
- */
-export const LISTEN_DEFAULTS = {
-  path: '/wire',
-  transports: ['websocket', 'sse', 'long-polling'],
-  pollHold: 25_000,
-} as const;
+  ...ADMISSION_OPTIONS,
+  path: [anything, '/wire'],
+  transports: [anything, ['websocket', 'sse', 'long-polling']],
+  pollHold: [positive, 25_000],
+  maxBuffered: [positive],
+  stallTimeout: [positive],
+} as const satisfies OptionTable<ListenOptions<Principal | undefined> & { readonly endpoint?: string }>;
 
 /**
  * Serves wires on an HTTP server, and emits one for each client. A client that loses its connection
@@ -96,21 +78,18 @@ export function listen<Types extends object, P extends Principal | undefined = P
   options?: ListenOptions<P>,
 ): Observable<ServerWire<P, MessageIn<Types>>>;
 export function listen(server: Server, options: ListenOptions<Principal | undefined> = {}): Observable<AnyWire> {
-  const { path = LISTEN_DEFAULTS.path, pollHold = LISTEN_DEFAULTS.pollHold, maxBuffered, stallTimeout, cluster } = options;
-  const transports: readonly Transport[] = options.transports ?? LISTEN_DEFAULTS.transports;
-  const { maxFrame = DEFAULTS.maxFrame, helloTimeout = SERVE_DEFAULTS.helloTimeout, retryAfter = SERVE_DEFAULTS.retryAfter } = options;
-  const { shutdown$: stopping$ = NEVER, scheduler = steadyScheduler() } = options;
   // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
     throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
-  assertKnown('listen', options, LISTEN_OPTIONS);
+  const served = readServeOptions('listen', options, LISTEN_OPTIONS);
+  const read = readOptions('listen', options, LISTEN_OPTIONS);
+  const { path, pollHold, transports, cluster, maxFrame } = read;
+  const { shutdown$: stopping$ = NEVER, scheduler, retryAfter } = served;
   if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
-  assertPositive('listen', { maxBuffered, stallTimeout, pollHold });
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
   if (cluster && !NODE_PATTERN.test(cluster.node))
     throw new TypeError(`listen: "cluster.node" must match ${NODE_PATTERN.source}, got ${cluster.node}`);
-  checkAdmission('listen', options);
-  checkServeOptions('listen', options);
+  const admitted = readAdmission('listen', options);
 
   const served$ = defer(() => {
     const fragments = maxFragments(maxFrame);
@@ -121,7 +100,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       maxFragments: fragments,
       maxBufferedChunks: fragments,
     });
-    const admission = createAdmission(options, scheduler);
+    const admission = createAdmission({ ...served, ...admitted }, scheduler);
     const onFlood = (address: string): void => admission.charge(address);
     const socketOptions = { ...options, scheduler };
     const servedSocket = (socket: WebSocket, request: IncomingMessage, address: string): ServedSocket => ({
@@ -136,24 +115,14 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket);
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
     const requests$ = httpLinks(server, {
-      ...options,
-      path,
+      ...read,
+      ...served,
       endpoint: path,
       admission,
-      maxFrame,
-      scheduler,
-      pollHold,
-      transports,
-      helloTimeout,
-      maxConnections: options.maxConnections ?? ADMISSION_DEFAULTS.maxConnections,
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
-    return servedWires(links$, {
-      ...onlyKnown<ServeOptions<Principal | undefined>>(options, SERVE_OPTIONS),
-      endpoint: path,
-      shutdown$,
-    });
+    return servedWires(links$, { ...served, endpoint: path, shutdown$ });
   });
   return guardWires(served$);
 }

@@ -1,6 +1,5 @@
 import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { CallbackError } from '../errors.js';
-import { assertKnown } from '../internal/assertKnown.js';
 import { completionOf } from '../internal/completionOf.js';
 import { GuardedObservable } from '../internal/guardedObservable.js';
 import { createRefusalReporter } from './accept/refusalReporter.js';
@@ -8,7 +7,14 @@ import { createAcceptor } from './acceptor.js';
 import { PrincipalWire, type Principal, type ServerWire } from './principal.js';
 import { guardOf } from './subscriberGuard.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
-import { SERVE_OPTIONS, checkServeOptions, type ServedLink, type ServedSocket, type ServeOptions } from './serverOptions.js';
+import {
+  readServeOptions,
+  type AnyServeOptions,
+  type FullServeOptions,
+  type ServedLink,
+  type ServedSocket,
+  type ServeOptions,
+} from './serverOptions.js';
 
 export type { ServedLink, ServeOptions } from './serverOptions.js';
 
@@ -32,15 +38,13 @@ export function serve<P extends Principal | undefined = undefined>(
   links$: Observable<ServedLink>,
   options: ServeOptions<P> & { readonly endpoint?: string } = {},
 ): Observable<ServerWire<P>> {
-  assertKnown('serve', options, SERVE_OPTIONS);
-  checkServeOptions('serve', options);
-  return guardWires(servedWires<P>(links$, options));
+  return guardWires(servedWires<P>(links$, readServeOptions('serve', options as AnyServeOptions)));
 }
 
 /** Returns the wires of a server, with options that are valid, for subscribers that do not fail. */
 export function servedWires<P extends Principal | undefined>(
   links$: Observable<ServedLink | ServedSocket>,
-  options: ServeOptions<P> & { readonly endpoint?: string },
+  options: FullServeOptions,
 ): Observable<ServerWire<P>> {
   const { onRefused, shutdown$ = NEVER } = options;
   // eslint-disable-next-line no-restricted-syntax -- the acceptor of this subscription ends before its links do

@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http';
-import type { Observable, SchedulerLike } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../errors.js';
-import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
-import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import { assertKnown } from '../internal/assertKnown.js';
+import { anything, notNegative, positive, readOptions, whole, type OptionTable } from '../internal/readOptions.js';
+import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import type { LinkConnection } from '../link/linkConnection.js';
-import { checkOptions, DEFAULTS } from '../session/endpointOptions.js';
-import { PING_INTERVAL } from '../session/endpointOptions.js';
-import { envelopes } from '../envelope/envelopes.js';
+import { ENVELOPE_OPTIONS } from '../envelope/envelopeOptions.js';
+import { checkDeadLetters, ENDPOINT_OPTIONS, PING_INTERVAL } from '../session/endpointOptions.js';
 import { checkCodecs } from '../session/codecNegotiation.js';
 import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Authenticate, Principal } from './principal.js';
 import type { ServerCluster } from '../session/serverCluster.js';
-import { checkRateLimit, RATE_LIMIT_DEFAULTS, type RateLimit, type Rates } from './limits/rateLimit.js';
+import { readRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';
-import { checkSystemMessages, type SystemMessagesOptions } from './session/systemMessages.js';
+import { checkSystemMessages, SYSTEM_OPTIONS, type SystemMessagesOptions } from './session/systemMessages.js';
 
 export interface ServeOptions<P extends Principal | undefined = undefined> extends Omit<WireOptions, 'reconnect'> {
   /**
@@ -119,70 +119,29 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly onRefused?: (error: RxwireError) => void;
 }
 
-/**
- * The default values of the options above. Those that a client has as well are in `DEFAULTS` of
- * lib/session/endpointOptions.ts.
- */
-export const SERVE_DEFAULTS = {
-  helloTimeout: DEFAULTS.helloTimeout,
-  drainTimeout: DEFAULTS.drainTimeout,
-  detachedTimeout: 120_000,
-  maxDetached: 1_000,
-  maxAuthenticating: 100,
-  maxPerPrincipal: 100,
-  maxDetachedPerPrincipal: 10,
-  maxIdleFrames: 1_000,
-  pingInterval: PING_INTERVAL,
-  /** Where `rateLimit` is given. */
-  rateLimit: RATE_LIMIT_DEFAULTS,
-  retryAfter: 1_000,
-  system: { pong: true, shutdown: true },
-} as const;
-
-/** The names of the options of `serve`. The compiler reports one that is missing. */
-export const SERVE_OPTIONS: OptionNames<ServeOptions & { readonly endpoint?: string }> = {
-  codecs: true,
-  detachedTimeout: true,
-  maxDetached: true,
-  authenticate: true,
-  maxAuthenticating: true,
-  maxPerPrincipal: true,
-  maxDetachedPerPrincipal: true,
-  rateLimit: true,
-  maxIdleFrames: true,
-  pingInterval: true,
-  outbox: true,
-  cluster: true,
-  shutdown$: true,
-  retryAfter: true,
-  system: true,
-  random: true,
-  onRefused: true,
-  maxFrame: true,
-  window: true,
-  windowBytes: true,
-  maxQueued: true,
-  overflow: true,
-  maxBadFrames: true,
-  helloTimeout: true,
-  drainTimeout: true,
-  ackDelay: true,
-  inbox: true,
-  deadLetters: true,
-  onDead: true,
-  scheduler: true,
-  microtask: true,
-  ackTimeout: true,
-  maxRetries: true,
-  maxHeld: true,
-  dedupeTtl: true,
-  dedupeSize: true,
-  endpoint: true,
-};
-
-const RATE_LIMIT_OPTIONS: OptionNames<RateLimit> = { perSecond: true, burst: true };
-
-const SYSTEM_OPTIONS: OptionNames<SystemMessagesOptions> = { pong: true, shutdown: true };
+/** The rules and defaults of the options of `serve`. */
+export const SERVE_OPTIONS = {
+  ...ENDPOINT_OPTIONS,
+  ...ENVELOPE_OPTIONS,
+  codecs: [anything],
+  detachedTimeout: [positive, 120_000],
+  maxDetached: [notNegative, 1_000],
+  authenticate: [anything],
+  maxAuthenticating: [positive, 100],
+  maxPerPrincipal: [positive, 100],
+  maxDetachedPerPrincipal: [notNegative, 10],
+  rateLimit: [anything],
+  maxIdleFrames: [positive, 1_000],
+  pingInterval: [whole, PING_INTERVAL],
+  outbox: [anything],
+  cluster: [anything],
+  shutdown$: [anything],
+  retryAfter: [notNegative],
+  system: [anything],
+  random: [anything],
+  onRefused: [anything],
+  endpoint: [anything, ''],
+} as const satisfies OptionTable<AnyServeOptions>;
 
 /** The options of `serve`, for any type of principal. */
 export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
@@ -190,20 +149,15 @@ export type AnyServeOptions = Omit<ServeOptions, 'authenticate'> & {
   readonly endpoint?: string;
 };
 
-/**
- * The options of the wires of a server, for both protocols. The acceptor has filled in the default
- * values.
- */
-export interface WiresOptions
-  extends WireOptions, Required<Pick<ServeOptions, 'codecs' | 'detachedTimeout' | 'maxIdleFrames' | 'pingInterval'>> {
-  readonly endpoint: string;
-  readonly system: Required<SystemMessagesOptions>;
+/** The options of the wires of a server, for both protocols. */
+export interface WiresOptions extends Omit<FullServeOptions, 'rateLimit' | 'system' | 'codecs'> {
+  readonly codecs: readonly Codec[];
   readonly quota: Quota;
+  readonly system: Required<SystemMessagesOptions>;
   /** The dead letters of all wires. */
   readonly letters: DeadLetterStore;
   /** The rate limits of the clients; `undefined` without `rateLimit`. */
   readonly rates?: Rates | undefined;
-  readonly scheduler: SchedulerLike;
 }
 
 /** A link to one client. */
@@ -234,34 +188,30 @@ export interface ServedSocket extends Pick<ServedLink, 'protocol' | 'address' | 
   readonly connection: LinkConnection;
 }
 
+/** The options of a server, with their defaults. */
+export type FullServeOptions = ReturnType<typeof readServeOptions>;
+
 /**
+ * Returns the options of `serve` among those of a server, with their defaults.
+ *
+ * @param table The options of the server.
  * @throws {RangeError} When a number is out of range.
- * @throws {TypeError} When an option of
- *   `rateLimit` or `system` is unknown, some codecs seal and others do not, or an option of
- *   `system` is no boolean.
+ * @throws {TypeError} When an option is unknown, some codecs seal and others do not, or an option
+ *   of `system` is no boolean.
  */
-export function checkServeOptions(owner: string, options: AnyServeOptions): void {
-  const {
-    helloTimeout,
-    detachedTimeout,
-    pingInterval,
-    maxDetached,
-    maxAuthenticating,
-    maxPerPrincipal,
-    maxDetachedPerPrincipal,
-    maxIdleFrames,
+export function readServeOptions(owner: string, options: AnyServeOptions, table: object = SERVE_OPTIONS) {
+  assertKnown(owner, options, table);
+  const { scheduler = steadyScheduler(), ...read } = readOptions(owner, options, SERVE_OPTIONS);
+  const { cluster, codecs, rateLimit, system = {}, retryAfter = cluster ? 0 : 1_000 } = read;
+  assertKnown(`${owner}: "system"`, system, SYSTEM_OPTIONS);
+  checkSystemMessages(owner, system);
+  checkDeadLetters(owner, read);
+  if (codecs) checkCodecs(owner, codecs);
+  return {
+    ...read,
+    scheduler,
     retryAfter,
-    rateLimit = {},
-  } = options;
-  assertPositive(owner, { helloTimeout, detachedTimeout, maxAuthenticating, maxPerPrincipal, maxIdleFrames });
-  assertWhole(owner, { pingInterval });
-  assertNotNegative(owner, { maxDetached, maxDetachedPerPrincipal, retryAfter });
-  assertKnown(`${owner}: "rateLimit"`, rateLimit, RATE_LIMIT_OPTIONS);
-  checkRateLimit(owner, rateLimit);
-  assertKnown(`${owner}: "system"`, options.system ?? {}, SYSTEM_OPTIONS);
-  checkSystemMessages(owner, options.system ?? {});
-  checkOptions(owner, options);
-  if (options.codecs) checkCodecs(owner, options.codecs);
-  // Validates the options of envelopes now: each wire does so only when its client connects.
-  envelopes(options);
+    rateLimit: rateLimit && readRateLimit(owner, rateLimit),
+    system: readOptions(owner, system, SYSTEM_OPTIONS),
+  };
 }

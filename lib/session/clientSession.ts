@@ -35,7 +35,7 @@ export interface ClientUser extends HostUser {
  */
 export class ClientSession implements HostOwner, ConnectionOwner, Observer<Message>, Unsubscribable {
   readonly #to: Observer<Message>;
-  readonly #options: SessionOptions;
+  readonly #options: SessionOptions & HostOptions;
   readonly #link: Link<Frame>;
   readonly #identity = new ClientIdentity(nanoid(22));
   readonly #host: SessionHost<ClientCore>;

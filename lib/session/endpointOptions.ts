@@ -1,11 +1,10 @@
-import { asapScheduler, type SchedulerLike } from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
 import type { Watcher } from '../core/watcher.js';
 import type { OverflowPolicy } from '../internal/priorityQueue.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { RxwireError } from '../errors.js';
 import type { Report } from './sessionEvents.js';
-import { assertNotNegative, assertPositive, assertWhole } from '../internal/assert.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { anything, notNegative, positive, whole, type OptionTable, type ReadOptions } from '../internal/readOptions.js';
 import type { SessionTerms } from './receive/delivery.js';
 import type { DeadLetterStore } from './store/deadLetterStore.js';
 import type { Inbox } from './store/inbox.js';
@@ -103,35 +102,32 @@ export interface EndpointOptions extends Partial<Watcher> {
  */
 export const PING_INTERVAL = 15_000;
 
-/** The default values of the options above, for both sides. */
-export const DEFAULTS = {
-  delivery: 'at-least-once',
-  maxFrame: 1024 * 1024,
-  window: 1_024,
-  windowBytes: 1024 * 1024,
-  maxQueued: 10_000,
-  overflow: 'drop-lowest',
-  maxBadFrames: 3,
-  helloTimeout: 5_000,
-  drainTimeout: 10_000,
-  ackDelay: 25,
-  microtask: asapScheduler,
-  whenSubscribed: (callback: () => void): void => callback(),
-  get scheduler() {
-    return steadyScheduler();
-  },
-} as const;
+/** The rules and defaults of the options above that both sides have. */
+export const ENDPOINT_OPTIONS = {
+  maxFrame: [positive, 1024 * 1024],
+  window: [whole, 1_024],
+  windowBytes: [whole, 1024 * 1024],
+  maxQueued: [positive, 10_000],
+  overflow: [anything, 'drop-lowest'],
+  maxBadFrames: [positive, 3],
+  helloTimeout: [positive, 5_000],
+  drainTimeout: [notNegative, 10_000],
+  ackDelay: [notNegative, 25],
+  inbox: [anything],
+  deadLetters: [anything],
+  onDead: [anything],
+  scheduler: [anything],
+  microtask: [anything],
+} as const satisfies OptionTable<
+  Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'isWatched' | 'followsSteps' | 'report' | 'keep'>
+>;
 
-/**
- * @throws {RangeError} When a number is out of range.
- * @throws {TypeError} When `deadLetters` is no
- *   store.
- */
-export function checkOptions(owner: string, options: EndpointOptions): void {
-  const { maxFrame, window, windowBytes, maxQueued, maxBadFrames, helloTimeout, drainTimeout, ackDelay, deadLetters } = options;
-  assertPositive(owner, { maxFrame, maxQueued, maxBadFrames, helloTimeout });
-  assertWhole(owner, { window, windowBytes });
-  assertNotNegative(owner, { drainTimeout, ackDelay });
+/** The options of a side, with the defaults of {@link ENDPOINT_OPTIONS}. */
+export type FullEndpointOptions = EndpointOptions &
+  ReadOptions<EndpointOptions, typeof ENDPOINT_OPTIONS> & { readonly scheduler: SchedulerLike };
+
+/** @throws {TypeError} When `deadLetters` is no store. */
+export function checkDeadLetters(owner: string, { deadLetters }: Pick<EndpointOptions, 'deadLetters'>): void {
   if (deadLetters && typeof (deadLetters as Partial<DeadLetterStore>).add !== 'function')
     throw new TypeError(`${owner}: "deadLetters" must be a store, as memoryDeadLetters() returns it`);
 }

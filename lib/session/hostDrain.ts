@@ -1,8 +1,8 @@
-import { Subscription } from 'rxjs';
+import { asapScheduler, Subscription } from 'rxjs';
 import { DrainTimeoutError, type UndeliveredMessages } from '../errors.js';
 import { MAX_IDS } from '../errors/deliveryErrors.js';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import type { FullEndpointOptions } from './endpointOptions.js';
 import type { SessionHost } from './sessionHost.js';
 
 /** How long the other side may take to close the connection, in ms. */
@@ -29,7 +29,7 @@ export function giveUpRest(host: SessionHost): UndeliveredMessages | undefined {
  */
 export function drainHost(
   host: SessionHost,
-  { drainTimeout = DEFAULTS.drainTimeout, scheduler = DEFAULTS.scheduler, microtask = DEFAULTS.microtask }: EndpointOptions,
+  { drainTimeout, scheduler, microtask = asapScheduler }: FullEndpointOptions,
   onTimeout: (error: DrainTimeoutError) => void,
   done: () => void,
 ): Subscription {

@@ -1,10 +1,10 @@
 import type { Watcher } from '../core/watcher.js';
 import type { Codec } from '../codec/codec.js';
 import type { ByteCounts } from './byteCounts.js';
-import type { EndpointOptions } from './endpointOptions.js';
+import type { EndpointOptions, FullEndpointOptions } from './endpointOptions.js';
 
 /** The options that hosts may share. */
-export interface HostOptions extends EndpointOptions {
+export interface HostOptions extends FullEndpointOptions {
   /** The codecs of this side, the best first. */
   readonly codecs: readonly Codec[];
 }

@@ -6,7 +6,7 @@ import { after } from '../internal/after.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import { backoffDelays } from '../operators/retryBackoff.js';
-import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import type { FullEndpointOptions } from './endpointOptions.js';
 import { createDeadLetter } from './consume/createDeadLetter.js';
 import { deliver, type DeliverySession, type Outcome, type SessionTerms } from './receive/delivery.js';
 import type { HostUser } from './hostOptions.js';
@@ -46,12 +46,12 @@ export class IncomingMessages implements DeliverySession {
   unnumbered = 0;
   readonly #host: IncomingHost;
   readonly #user: HostUser;
-  readonly #options: EndpointOptions;
+  readonly #options: FullEndpointOptions;
   readonly #emit: (message: Message) => void;
   /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
   #held: (readonly [message: Message, number: number, progress: Progress | undefined])[] | undefined = [];
 
-  constructor(host: IncomingHost, options: EndpointOptions, user: HostUser, emit: (message: Message) => void) {
+  constructor(host: IncomingHost, options: FullEndpointOptions, user: HostUser, emit: (message: Message) => void) {
     this.canWrite = options.inbox !== undefined;
     this.#host = host;
     this.#user = user;
@@ -84,7 +84,7 @@ export class IncomingMessages implements DeliverySession {
    * that are held; more of those without one are dropped.
    */
   deliver(message: Message, number: number, current: Progress): void {
-    const { window = DEFAULTS.window } = this.#options;
+    const { window } = this.#options;
     if (this.#host.isOver) return;
     if (number === 0) this.unnumbered++;
     const progress = number > 0 ? current : undefined;
@@ -124,7 +124,7 @@ export class IncomingMessages implements DeliverySession {
   reject({ first, count, body, numbers, attempts, progress, error }: UndecodableEvent, wait: Wait): void {
     const { codecName: codec, core } = this.#host;
     const { keep } = this;
-    const { scheduler = DEFAULTS.scheduler } = this.#options;
+    const { scheduler } = this.#options;
     const report = (reason: unknown): void => this.#host.report({ kind: 'error', error: reason });
     const payload = { number: first, count, codec, size: body.length, body: body.slice(0, MAX_BODY) };
     const message = createMessage('system.undecodable', payload, { source: core.peer, scheduler });

@@ -15,7 +15,7 @@ import {
 import { guard } from '../internal/guard.js';
 import type { PendingStatus, Receipt, ReceiptStatus } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
-import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
+import type { FullEndpointOptions } from './endpointOptions.js';
 import type { MessageStep, OutgoingMessages, SessionEvent as ReportedEvent } from './sessionEvents.js';
 import { encodeErrorOf } from './hostCodec.js';
 
@@ -32,10 +32,10 @@ interface Reporting {
 export class OutgoingReporter implements OutgoingMessages {
   readonly kind = 'begun';
   readonly #outgoing: Outgoing;
-  readonly #options: EndpointOptions;
+  readonly #options: FullEndpointOptions;
   readonly #host: Reporting;
 
-  constructor(outgoing: Outgoing, options: EndpointOptions, host: Reporting) {
+  constructor(outgoing: Outgoing, options: FullEndpointOptions, host: Reporting) {
     this.#outgoing = outgoing;
     this.#options = options;
     this.#host = host;
@@ -59,7 +59,7 @@ export class OutgoingReporter implements OutgoingMessages {
     return this.#outgoing.unsent;
   }
   room(): number {
-    return (this.#options.maxQueued ?? DEFAULTS.maxQueued) - this.#outgoing.queued;
+    return this.#options.maxQueued - this.#outgoing.queued;
   }
 
   /**
@@ -104,7 +104,7 @@ export class OutgoingReporter implements OutgoingMessages {
       case 'undecodable':
         return new DecodeError(codec, `the receiver cannot decode the message: ${reason}`);
       case 'overflow':
-        return new OverflowError('the outbox', this.#options.maxQueued ?? DEFAULTS.maxQueued);
+        return new OverflowError('the outbox', this.#options.maxQueued);
       case 'in-doubt':
         return new InDoubtError(id);
       case 'quota':

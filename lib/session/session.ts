@@ -1,4 +1,5 @@
 import { Observable, type Observer } from 'rxjs';
+import { readOptions } from '../internal/readOptions.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer, Link } from '../link/link.js';
@@ -6,7 +7,7 @@ import type { Message } from '../message/types.js';
 import { ClientSession, type ClientUser } from './clientSession.js';
 import type { Durable } from './durability.js';
 import { checkCodecs } from './codecNegotiation.js';
-import { checkOptions, DEFAULTS } from './endpointOptions.js';
+import { checkDeadLetters, ENDPOINT_OPTIONS } from './endpointOptions.js';
 import { reconnectPolicy } from './reconnect.js';
 import type { SessionOptions } from './sessionOptions.js';
 import type { Inbox } from './store/inbox.js';
@@ -31,7 +32,7 @@ export type { SessionOptions } from './sessionOptions.js';
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
   const always = (): boolean => true;
-  const { whenSubscribed } = DEFAULTS;
+  const whenSubscribed = (callback: () => void): void => callback();
   const begin = clientSessions(codec, options, { isWatched: always, followsSteps: always, whenSubscribed, ...options });
   return (link) => (outgoing) =>
     // eslint-disable-next-line no-restricted-syntax -- the session passes on the errors of `outgoing`, and ends with its subscriber
@@ -55,12 +56,13 @@ export function clientSessions(
   user: ClientUser,
 ): (link: Link<Frame>, to: Observer<Message>) => ClientSession {
   const { reconnect = {}, scheduler = steadyScheduler(), outbox = inMemory, signals$ } = options;
-  checkOptions('session', options);
+  const read = readOptions('session', options, ENDPOINT_OPTIONS);
+  checkDeadLetters('session', options);
   const durability = durabilityOf(outbox, options.inbox);
   const codecs = [codec].flat();
   checkCodecs('session', codecs);
   const policy = reconnectPolicy(reconnect, (event) => user.report?.(event), scheduler, signals$);
-  const hostOptions = { ...options, codecs };
+  const hostOptions = { ...options, ...read, scheduler, codecs };
 
   return (link, to) => new ClientSession(to, hostOptions, user, link, policy, durability?.clientStores(outbox, options));
 }

@@ -1,19 +1,18 @@
 import type { SessionOptions } from '../core/sessionTypes.js';
-import { DEFAULTS, type EndpointOptions } from './endpointOptions.js';
-import { PING_INTERVAL } from './endpointOptions.js';
+import { PING_INTERVAL, type FullEndpointOptions } from './endpointOptions.js';
 
-/** Returns the options of a core that are those of an endpoint, or their defaults. */
-export function sessionDefaults(options: EndpointOptions): Omit<SessionOptions, 'id' | 'codecs' | 'secret'> {
-  const { ackDelay = DEFAULTS.ackDelay } = options;
+/** Returns the options of a core that are those of an endpoint. */
+export function sessionDefaults(options: FullEndpointOptions): Omit<SessionOptions, 'id' | 'codecs' | 'secret'> {
+  const { delivery = 'at-least-once', window, maxFrame, maxQueued, overflow, maxBadFrames, ackDelay } = options;
   return {
-    delivery: options.delivery ?? DEFAULTS.delivery,
-    window: options.window ?? DEFAULTS.window,
-    bytes: options.windowBytes ?? DEFAULTS.windowBytes,
-    maxFrame: options.maxFrame ?? DEFAULTS.maxFrame,
-    maxQueued: options.maxQueued ?? DEFAULTS.maxQueued,
-    overflow: options.overflow ?? DEFAULTS.overflow,
-    maxBadFrames: options.maxBadFrames ?? DEFAULTS.maxBadFrames,
-    handshakeTimeout: options.helloTimeout ?? DEFAULTS.helloTimeout,
+    delivery,
+    window,
+    bytes: options.windowBytes,
+    maxFrame,
+    maxQueued,
+    overflow,
+    maxBadFrames,
+    handshakeTimeout: options.helloTimeout,
     pingInterval: PING_INTERVAL,
     ackDelayOf: () => ackDelay,
   };

@@ -10,7 +10,6 @@ import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { countFrame } from './byteCounts.js';
 import { sizeError } from './encoding.js';
-import { DEFAULTS } from './endpointOptions.js';
 import { waitIn } from './waitIn.js';
 import { tellFailed, type Outcome } from './receive/delivery.js';
 import type { Wait } from './waitIn.js';
@@ -59,7 +58,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
    * @param loop Runs the host. @default a loop of its own
    */
   constructor(owner: HostOwner, core: Core, options: HostOptions, user: HostUser, stores?: StoreWrites, loop?: SessionLoop) {
-    const { scheduler = DEFAULTS.scheduler, microtask, maxFrame = DEFAULTS.maxFrame } = options;
+    const { scheduler, microtask, maxFrame } = options;
     this.core = core;
     this.#owner = owner;
     this.#options = options;

@@ -5,7 +5,6 @@ import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { AnyTypes, MessageIn } from '../message/types.js';
 import { ReliabilityLevel } from '../message/reliabilityLevel.js';
-import { DEFAULTS } from '../session/endpointOptions.js';
 import { isOffline, platformSignals } from '../session/networkSignals.js';
 import { clientSessions } from '../session/session.js';
 import type { ConnectOptions, Protocol } from './connectOptions.js';
@@ -54,7 +53,7 @@ export type { ConnectOptions } from './connectOptions.js';
  * wire.pipe(ofType('execution.output')).subscribe(({ payload }) => console.log(payload.data));
  */
 export function connect<Types extends object = AnyTypes>(options: ConnectOptions): Wire<MessageIn<Types>> {
-  const { link, delivery = DEFAULTS.delivery, id = nanoid(), scheduler = steadyScheduler(), protocol = sessionProtocol } = options;
+  const { link, delivery = 'at-least-once', id = nanoid(), scheduler = steadyScheduler(), protocol = sessionProtocol } = options;
   const isLink: boolean = typeof (link as unknown) === 'function';
   if (!isLink) throw new TypeError('connect: "link" must be a link, such as webSocket(url)');
   if (!Object.values<unknown>(ReliabilityLevel).includes(delivery))

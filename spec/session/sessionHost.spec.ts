@@ -1,4 +1,4 @@
-import { of, VirtualTimeScheduler } from 'rxjs';
+import { asyncScheduler, of, VirtualTimeScheduler } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import type { Direction } from '../../lib/codec/codec.js';
 import { ClientCore } from '../../lib/core/clientCore.js';
@@ -7,6 +7,8 @@ import { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import type { SessionCore } from '../../lib/core/sessionCore.js';
 import type { SessionOptions } from '../../lib/core/sessionTypes.js';
+import { readOptions } from '../../lib/internal/readOptions.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions } from '../../lib/session/endpointOptions.js';
 import { HostCodec } from '../../lib/session/hostCodec.js';
 import { sessionDefaults } from '../../lib/session/sessionDefaults.js';
 import type { ConnectionEvent, HostConnection, HostOwner } from '../../lib/session/hostOwner.js';
@@ -18,12 +20,13 @@ import type { Message } from '../../lib/message/types.js';
 import { claim } from '../../lib/session/receive/delivery.js';
 import type { SessionEvent } from '../../lib/session/sessionEvents.js';
 
+const DEFAULTS = { ...readOptions<EndpointOptions, typeof ENDPOINT_OPTIONS>('session', {}, ENDPOINT_OPTIONS), scheduler: asyncScheduler };
 const CLIENT = new ClientIdentity('p'.repeat(22));
 
 function coreOptions(encodes: Direction, options: Partial<HostOptions>): SessionOptions {
   const { codecs = [json()] } = options;
   return {
-    ...sessionDefaults(options),
+    ...sessionDefaults({ ...DEFAULTS, ...options }),
     id: encodes,
     codecs: codecs.map((codec) => new HostCodec(codec, encodes, CLIENT)),
     secret: (length) => 's'.repeat(length),
@@ -46,7 +49,7 @@ class Side<Core extends SessionCore> implements HostOwner, HostConnection {
     this.host = new SessionHost(
       this,
       core,
-      { codecs: [json()], scheduler, microtask: scheduler, ...options },
+      { ...DEFAULTS, codecs: [json()], scheduler, microtask: scheduler, ...options },
       { report, isWatched: () => true, followsSteps: () => true, ...options },
     );
     this.host.messages.open();

@@ -17,7 +17,6 @@ import { SessionTransport } from '../../server/session/transport.js';
 import { pongFor } from '../../server/session/systemMessages.js';
 import { transportLink } from './transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';
-import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import { waitIn } from '../../session/waitIn.js';
 import type { WireParts } from '../../wire/wire.js';
@@ -28,7 +27,7 @@ import { envelopeLink } from '../wire/envelopeProtocol.js';
  * client.
  */
 export function createEnvelopeWires(options: AcceptedWires) {
-  const { emit, refuse, codecs, endpoint, system, scheduler, quota, rates, window = DEFAULTS.window } = options;
+  const { emit, refuse, codecs, endpoint, system, scheduler, quota, rates, window } = options;
   const clients = new Map<string | symbol, EnvelopeClient>();
   const life = new Subscription();
   const wait = waitIn(life);

@@ -10,7 +10,6 @@ import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { countFrame, type ByteCounts } from '../../session/byteCounts.js';
-import { DEFAULTS } from '../../session/endpointOptions.js';
 import { framed } from '../framed.js';
 import type { Protocol } from '../../wire/connectOptions.js';
 import type { Report } from '../../session/sessionEvents.js';
@@ -36,7 +35,7 @@ const SECRET_LENGTH = 43;
  *   protocol: envelopeProtocol,
  * });
  */
-export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), delivery = DEFAULTS.delivery, ...options }) => {
+export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), delivery = 'at-least-once', ...options }) => {
   if (options.token) throw new UnsupportedError('connect: "token" needs a session, which envelopeProtocol does not have');
   if (delivery === 'exactly-once')
     throw new UnsupportedError('connect: "delivery" must not be exactly-once with envelopeProtocol, which has no session');

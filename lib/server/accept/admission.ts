@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SchedulerLike } from 'rxjs';
 import { OverflowError, UnauthorizedError } from '../../errors.js';
-import { assertNotNegative, assertPositive } from '../../internal/assert.js';
+import { anything, notNegative, positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
 import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
-import { checkConnectionRate, CONNECTION_RATE_DEFAULTS, createConnectionLimiter, type ConnectionRate } from '../limits/connectionRate.js';
+import { createConnectionLimiter, readConnectionRate, type ConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
 import { addressGroup, clientAddress } from './clientAddress.js';
 import { createRefusalReporter } from './refusalReporter.js';
@@ -49,13 +49,17 @@ export interface AdmissionOptions {
   readonly trustProxy?: number;
 }
 
-/** The default values of the options above. */
-export const ADMISSION_DEFAULTS = {
-  maxConnections: 10_000,
-  maxPerAddress: Infinity,
-  connectionRate: CONNECTION_RATE_DEFAULTS,
-  trustProxy: 0,
-} as const;
+/** The rules and defaults of the options above. */
+export const ADMISSION_OPTIONS = {
+  origins: [anything, []],
+  hosts: [anything],
+  maxConnections: [notNegative, 10_000],
+  maxPerAddress: [positive, Infinity],
+  connectionRate: [anything, {}],
+  trustProxy: [(value) => (Number.isInteger(value) && (value as number) >= 0) || 'a whole number >= 0', 0],
+} as const satisfies OptionTable<AdmissionOptions>;
+
+export type FullAdmissionOptions = ReturnType<typeof readAdmission>;
 
 /** The response to a request that is refused. It does not reveal the reason. */
 export interface Refusal {
@@ -103,23 +107,28 @@ const ORIGIN = /^(null|[a-z][a-z0-9+.-]*:\/\/[^/*]+)$/i;
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if an origin is invalid.
  */
-export function checkAdmission(owner: string, options: AdmissionOptions): void {
-  const { maxConnections, maxPerAddress, origins = [], connectionRate = {}, trustProxy = 0 } = options;
-  for (const origin of origins)
+export function readAdmission(owner: string, options: AdmissionOptions) {
+  const { connectionRate, ...read } = readOptions(owner, options, ADMISSION_OPTIONS);
+  for (const origin of read.origins)
     if (!ORIGIN.test(origin))
       throw new TypeError(`${owner}: "origins" must each be like https://app.example, without a path or *, got ${origin}`);
-  assertNotNegative(owner, { maxConnections });
-  assertPositive(owner, { maxPerAddress });
-  checkConnectionRate(owner, connectionRate);
-  if (!Number.isInteger(trustProxy) || trustProxy < 0)
-    throw new RangeError(`${owner}: "trustProxy" must be a whole number >= 0, got ${trustProxy}`);
+  return { ...read, connectionRate: connectionRate && readConnectionRate(owner, connectionRate) };
 }
 
-export function createAdmission(options: AdmissionOptions & Pick<ServeOptions, 'onRefused'>, scheduler: SchedulerLike): Admission {
-  const { origins = [], hosts, connectionRate = {}, trustProxy = ADMISSION_DEFAULTS.trustProxy } = options;
-  const { maxConnections = ADMISSION_DEFAULTS.maxConnections, maxPerAddress = ADMISSION_DEFAULTS.maxPerAddress } = options;
+export function createAdmission(
+  {
+    origins,
+    hosts,
+    connectionRate,
+    trustProxy,
+    maxConnections,
+    maxPerAddress,
+    onRefused,
+  }: FullAdmissionOptions & Pick<ServeOptions, 'onRefused'>,
+  scheduler: SchedulerLike,
+): Admission {
   const limiter = connectionRate && createConnectionLimiter(connectionRate, scheduler);
-  const reportRefusal = createRefusalReporter(options.onRefused);
+  const reportRefusal = createRefusalReporter(onRefused);
   const perAddress = createKeyedCounts();
   let count = 0;
   let closedFor: number | undefined;

@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { assertPositive } from '../../internal/assert.js';
+import { positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
 
 /**
  * How many connections one address may open. An IPv6 address counts with all addresses of its /64.
@@ -11,8 +11,10 @@ export interface ConnectionRate {
   readonly burst?: number;
 }
 
-/** The default values of the options above. */
-export const CONNECTION_RATE_DEFAULTS = { perSecond: 20, burst: 100 } as const;
+const CONNECTION_RATE_OPTIONS = {
+  perSecond: [positive, 20],
+  burst: [(burst) => (burst as number) >= 1 || '>= 1', 100],
+} as const satisfies OptionTable<ConnectionRate>;
 
 /** Limits the rate at which each address opens connections. */
 export interface ConnectionLimiter {
@@ -83,15 +85,11 @@ interface AddressBucket {
 }
 
 /** @throws {RangeError} When a number is out of range. */
-export function checkConnectionRate(owner: string, rate: ConnectionRate | false): void {
-  if (rate === false) return;
-  const { perSecond, burst = 1 } = rate;
-  assertPositive(owner, { perSecond });
-  if (!(burst >= 1)) throw new RangeError(`${owner}: "burst" must be >= 1, got ${burst}`);
+export function readConnectionRate(owner: string, rate: ConnectionRate): Required<ConnectionRate> {
+  return readOptions(owner, rate, CONNECTION_RATE_OPTIONS);
 }
 
-export function createConnectionLimiter(rate: ConnectionRate, scheduler: SchedulerLike): ConnectionLimiter {
-  const { perSecond = CONNECTION_RATE_DEFAULTS.perSecond, burst = CONNECTION_RATE_DEFAULTS.burst } = rate;
+export function createConnectionLimiter({ perSecond, burst }: Required<ConnectionRate>, scheduler: SchedulerLike): ConnectionLimiter {
   const buckets = new Map<string, AddressBucket>();
 
   /** Adds the tokens of the time since the last change. */

@@ -1,6 +1,7 @@
 import { noop, type SchedulerLike } from 'rxjs';
-import { assertPositive } from '../../internal/assert.js';
+import { assertKnown } from '../../internal/assertKnown.js';
 import { once } from '../../internal/once.js';
+import { positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
 
 /**
  * How many messages a principal may send. Without `authenticate`, the limit applies to each client.
@@ -12,8 +13,10 @@ export interface RateLimit {
   readonly burst?: number;
 }
 
-/** The default values of the options above. */
-export const RATE_LIMIT_DEFAULTS = { perSecond: 100, burst: 200 } as const;
+const RATE_LIMIT_OPTIONS = {
+  perSecond: [positive, 100],
+  burst: [(burst) => (burst as number) >= 2 || '>= 2', 200],
+} as const satisfies OptionTable<RateLimit>;
 
 /** A token bucket. */
 export interface Bucket {
@@ -45,18 +48,20 @@ export interface SharedBucket extends Bucket {
 /** Buckets that are checked whenever a wire is added: those that are full are removed. */
 const SWEEP = 2;
 
-/** @throws {RangeError} When a number is out of range. */
-export function checkRateLimit(owner: string, { perSecond, burst = 2 }: RateLimit): void {
-  assertPositive(owner, { perSecond });
-  if (!(burst >= 2)) throw new RangeError(`${owner}: "burst" must be >= 2, got ${burst}`);
+/**
+ * @throws {RangeError} When a number is out of range.
+ * @throws {TypeError} When an option is unknown.
+ */
+export function readRateLimit(owner: string, limit: RateLimit): Required<RateLimit> {
+  assertKnown(`${owner}: "rateLimit"`, limit, RATE_LIMIT_OPTIONS);
+  return readOptions(owner, limit, RATE_LIMIT_OPTIONS);
 }
 
 /**
  * Half of the burst becomes the receive window: a client may send that much before it receives an
  * ack. The other half becomes the size of the bucket.
  */
-export function createRates(limit: RateLimit, window: number, scheduler: SchedulerLike): Rates {
-  const { perSecond = RATE_LIMIT_DEFAULTS.perSecond, burst = RATE_LIMIT_DEFAULTS.burst } = limit;
+export function createRates({ perSecond, burst }: Required<RateLimit>, window: number, scheduler: SchedulerLike): Rates {
   const unacked = Math.min(window, Math.floor(burst / 2));
   const make = (): Bucket => createBucket(perSecond, burst - unacked, scheduler);
   const all = new Map<string, { readonly bucket: Bucket; users: number }>();

@@ -3,7 +3,6 @@ import type { Message } from '../../message/types.js';
 import { isContextFree } from '../encodingOnce.js';
 import { digestOf, randomName } from '../nodePlatform.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { DEFAULTS } from '../../session/endpointOptions.js';
 import { HostCodec } from '../../session/hostCodec.js';
 import { sessionDefaults } from '../../session/sessionDefaults.js';
 
@@ -18,13 +17,11 @@ const CHANNEL_ACK_DELAY = 5_000;
  * sessions share them, unless a codec depends on the client.
  */
 export function coreOptions(options: WiresOptions): (pid: string) => SessionOptions {
-  const { codecs, pingInterval, ackDelay = DEFAULTS.ackDelay } = options;
+  const { codecs, pingInterval, ackDelay } = options;
   const defaults = sessionDefaults(options);
   const optionsOf = (pid: string): SessionOptions => ({
     ...defaults,
     id: '',
-    // The hello of a client chooses it.
-    delivery: DEFAULTS.delivery,
     codecs: codecs.map((codec) => new HostCodec(codec, 'to-client', { pid })),
     // A server has many idle sessions: their clients ping.
     measuresLatency: false,

@@ -14,7 +14,6 @@ import type { Drained } from './drain.js';
 import { pongFor } from './systemMessages.js';
 import type { SessionTransport, TransportUser } from './transport.js';
 import { countFrame } from '../../session/byteCounts.js';
-import { DEFAULTS } from '../../session/endpointOptions.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxLease } from '../../session/store/inbox.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
@@ -246,7 +245,7 @@ export class ServedSession
   }
   /** Returns the progress of the session, for the guard against floods. */
   moved(): Progressed {
-    const { window = DEFAULTS.window } = this.#options;
+    const { window } = this.#options;
     const { messagesReceived, errors } = this.#traffic;
     const { outgoing, incoming, unread } = this.#host.core;
     // A throttled client makes progress only by the numbers that the server acks, also when it

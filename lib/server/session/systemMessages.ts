@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { anything, type OptionTable } from '../../internal/readOptions.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
@@ -18,6 +19,8 @@ export interface SystemMessagesOptions {
    */
   readonly shutdown?: boolean;
 }
+
+export const SYSTEM_OPTIONS = { pong: [anything, true], shutdown: [anything, true] } as const satisfies OptionTable<SystemMessagesOptions>;
 
 /** @throws {TypeError} When an option is not a boolean. */
 export function checkSystemMessages(owner: string, options: SystemMessagesOptions): void {
