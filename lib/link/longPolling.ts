@@ -1,8 +1,7 @@
-import { asyncScheduler, defer, of, repeat, tap, timer, type Observable } from 'rxjs';
-import { validateAddress } from './http/validateAddress.js';
+import { defer, of, repeat, tap, timer, type Observable } from 'rxjs';
 import { RECORDS_TYPE } from './http/httpHeaders.js';
 import { httpLink } from './http/httpLink.js';
-import { HTTP_LINK_DEFAULTS, type HttpLinkOptions } from './http/httpLinkOptions.js';
+import { readHttpLinkOptions, type HttpLinkOptions } from './http/httpLinkOptions.js';
 import type { Item } from './http/recordFormat.js';
 import { readRecords } from './http/readResponse.js';
 import type { DescribedLink, Frame, Link } from './link.js';
@@ -28,14 +27,14 @@ const PAUSE = 50;
  * });
  */
 export function longPolling(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
-  const { maxFrame = HTTP_LINK_DEFAULTS.maxFrame, scheduler = asyncScheduler } = options;
-  const endpoint = validateAddress('longPolling', url, options);
+  const read = readHttpLinkOptions('longPolling', url, options);
+  const { endpoint, maxFrame, scheduler } = read;
   const again = (ask$: Observable<Item>): Observable<Item> =>
     defer(() => {
       let isEmpty = false;
       const asked$ = ask$.pipe(tap({ subscribe: () => (isEmpty = true), next: () => (isEmpty = false) }));
       return asked$.pipe(repeat({ delay: () => (isEmpty ? timer(PAUSE, scheduler) : of(true)) }));
     });
-  const link = httpLink(endpoint, { accept: RECORDS_TYPE, read: readRecords(maxFrame), more: again }, options);
+  const link = httpLink({ accept: RECORDS_TYPE, read: readRecords(maxFrame), more: again }, read);
   return Object.assign(link, { protocol: 'long-polling', endpoint });
 }

@@ -1,10 +1,9 @@
 import { throwError } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
 import { ABNORMAL } from './closeCode.js';
-import { validateAddress } from './http/validateAddress.js';
 import { EVENTS_TYPE } from './http/httpHeaders.js';
 import { httpLink } from './http/httpLink.js';
-import { HTTP_LINK_DEFAULTS, type HttpLinkOptions } from './http/httpLinkOptions.js';
+import { readHttpLinkOptions, type HttpLinkOptions } from './http/httpLinkOptions.js';
 import { readEvents } from './http/readResponse.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 
@@ -27,9 +26,9 @@ import type { DescribedLink, Frame, Link } from './link.js';
  * });
  */
 export function serverSentEvents(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
-  const { maxFrame = HTTP_LINK_DEFAULTS.maxFrame } = options;
-  const endpoint = validateAddress('serverSentEvents', url, options);
+  const read = readHttpLinkOptions('serverSentEvents', url, options);
+  const { endpoint, maxFrame } = read;
   const ended$ = throwError(() => new ConnectionLostError(ABNORMAL, 'the stream has ended'));
-  const link = httpLink(endpoint, { accept: EVENTS_TYPE, read: readEvents(maxFrame), more: () => ended$ }, options);
+  const link = httpLink({ accept: EVENTS_TYPE, read: readEvents(maxFrame), more: () => ended$ }, read);
   return Object.assign(link, { protocol: 'sse', endpoint });
 }

@@ -1,6 +1,6 @@
 import { Writable, type WritableOptions } from 'node:stream';
 import type { Observer } from 'rxjs';
-import { SEND_DEFAULTS, type SendingWire } from '../app/sending/sendOptions.js';
+import { SEND_OPTIONS, type SendingWire } from '../app/sending/sendOptions.js';
 import { InvalidMessageError, StreamClosedError } from '../errors.js';
 import { assertWhole } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
@@ -94,7 +94,7 @@ export function isWire(target: unknown): target is SendingWire {
 
 function writableOfWire(wire: SendingWire, options: ToWritableOptions<never>): Writable {
   const { type, map = (chunk: unknown) => chunk as Message, chunkSize = WRITABLE_DEFAULTS.chunkSize } = options;
-  const { ahead = type === undefined ? SEND_DEFAULTS.ahead : WRITABLE_DEFAULTS.ahead } = options;
+  const { ahead = type === undefined ? SEND_OPTIONS.ahead[1] : WRITABLE_DEFAULTS.ahead } = options;
   assertKnown('toWritable', options, TO_WRITABLE_OPTIONS);
   assertWhole('toWritable', { ahead, chunkSize });
   if (type !== undefined && options.map) throw new TypeError('toWritable: "type" and "map" exclude each other');

@@ -31,9 +31,6 @@ export interface TraceWireOptions extends TracingOptions {
   readonly filter?: (message: Message) => boolean;
 }
 
-/** The default values of the options above. */
-const TRACE_WIRE_DEFAULTS = { receipts: true, maxOpen: 10_000 } as const;
-
 /**
  * Traces the messages that a wire sends from now on, by `next`, `send`, `sendAll`, `channel` or
  * otherwise: each is a span `send <type>` of the kind PRODUCER, and carries the context of that
@@ -62,7 +59,7 @@ const TRACE_WIRE_DEFAULTS = { receipts: true, maxOpen: 10_000 } as const;
  * wire.next(createMessage('order.placed', 'tea'));
  */
 export function traceWire(wire: Wire, options: TraceWireOptions = {}): Subscription {
-  const { receipts = TRACE_WIRE_DEFAULTS.receipts, maxOpen = TRACE_WIRE_DEFAULTS.maxOpen, filter = () => true } = options;
+  const { receipts = true, maxOpen = 10_000, filter = () => true } = options;
   assertPositive('traceWire', { maxOpen });
   const spans = openSpans(wire, maxOpen);
 

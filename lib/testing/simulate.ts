@@ -1,5 +1,5 @@
 import { asyncScheduler, config, interval } from 'rxjs';
-import { assertNotNegative, assertWhole } from '../internal/assert.js';
+import { anything, notNegative, readOptions, whole, type OptionTable, type ReadOptions } from '../internal/readOptions.js';
 import { guard } from '../internal/guard.js';
 import { withMarbleEnd } from './marbleEnd.js';
 import { planFaults, type SimulationFaults } from './simulationFaults.js';
@@ -47,8 +47,17 @@ export interface SimulationReport {
   readonly faults: number;
 }
 
-/** The default values of the options above. */
-const DEFAULTS = { seeds: 100, firstSeed: 1, duration: 10_000, settle: 60_000 } as const;
+/** The rules and defaults of the options above. */
+const SIMULATION_OPTIONS = {
+  seeds: [whole, 100],
+  firstSeed: [notNegative, 1],
+  duration: [whole, 10_000],
+  settle: [notNegative, 60_000],
+  faults: [anything, {}],
+  replay: [anything],
+} as const satisfies OptionTable<SimulationOptions>;
+type FullSimulationOptions = ReadOptions<SimulationOptions, typeof SIMULATION_OPTIONS>;
+
 /** How often `always` is called, in ms. */
 const CHECKED_EVERY = 100;
 
@@ -87,12 +96,11 @@ const CHECKED_EVERY = 100;
  * console.log(seeds); // prints: 20
  */
 export function simulate(story: SimulationStory, options: SimulationOptions = {}): SimulationReport {
-  const { seeds = DEFAULTS.seeds, firstSeed = DEFAULTS.firstSeed, duration, settle, replay } = options;
-  assertWhole('simulate', { seeds, duration });
-  assertNotNegative('simulate', { firstSeed, settle });
+  const read = readOptions('simulate', options, SIMULATION_OPTIONS);
+  const { seeds, firstSeed, replay } = read;
   if (replay !== undefined) {
     const { seed, kept } = parseReplay(replay);
-    const { events, failure } = runSeed(story, seed, options, (id) => kept !== undefined && !kept.has(id));
+    const { events, failure } = runSeed(story, seed, read, (id) => kept !== undefined && !kept.has(id));
     if (failure) throw new SimulationError(seed, events, events, failure.cause);
     const missing = [...(kept ?? [])].find((id) => !events.some((event) => event.id === id));
     if (missing !== undefined) throw new RangeError(`simulate: "replay" names ${missing}, which is no event of seed ${seed}`);
@@ -100,9 +108,9 @@ export function simulate(story: SimulationStory, options: SimulationOptions = {}
   }
   const all: (readonly SimulationEvent[])[] = [];
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-    const run = runSeed(story, seed, options, () => false);
+    const run = runSeed(story, seed, read, () => false);
     if (run.failure) {
-      const { events, failure } = shrink(run, (isLeftOut) => runSeed(story, seed, options, isLeftOut));
+      const { events, failure } = shrink(run, (isLeftOut) => runSeed(story, seed, read, isLeftOut));
       throw new SimulationError(seed, events, run.events, failure?.cause);
     }
     all.push(run.events);
@@ -110,8 +118,8 @@ export function simulate(story: SimulationStory, options: SimulationOptions = {}
   return reportOf(all);
 }
 
-function runSeed(story: SimulationStory, seed: number, options: SimulationOptions, isLeftOut: (id: string) => boolean): SimulationRun {
-  const { faults = {}, duration = DEFAULTS.duration, settle = DEFAULTS.settle } = options;
+function runSeed(story: SimulationStory, seed: number, options: FullSimulationOptions, isLeftOut: (id: string) => boolean): SimulationRun {
+  const { faults, duration, settle } = options;
   const events: SimulationEvent[] = [];
   let failure: SimulationRun['failure'];
   const fail = (cause: unknown): void => void (failure ??= { cause });

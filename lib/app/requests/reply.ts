@@ -6,7 +6,7 @@ import type { Message } from '../../message/types.js';
 import type { Handler } from './handlerRun.js';
 import { createResponder } from './responder.js';
 import { describeError } from './replyMessage.js';
-import { REPLY_DEFAULTS, type ReplyHandler, type ReplyOptions, type ReplyWire } from './replyOptions.js';
+import type { ReplyHandler, ReplyOptions, ReplyWire } from './replyOptions.js';
 
 /**
  * Answers requests of {@link request}: calls the handler for the message type, and emits the
@@ -41,8 +41,7 @@ export function reply<const T extends string, M extends Message = Message>(
   handlers: { readonly [K in T]: ReplyHandler<K> },
   options: ReplyOptions = {},
 ): OperatorFunction<M, M> {
-  const { concurrency = REPLY_DEFAULTS.concurrency, maxWaiting = REPLY_DEFAULTS.maxWaiting } = options;
-  const { progressInterval = REPLY_DEFAULTS.progressInterval, scheduler = steadyScheduler() } = options;
+  const { concurrency = 1_000, maxWaiting = 1_000, progressInterval = 100, scheduler = steadyScheduler() } = options;
   const { describe = describeError, onError, wire } = options;
   assertPositive('reply', { concurrency, progressInterval });
   assertNotNegative('reply', { maxWaiting });

@@ -55,9 +55,6 @@ export interface ReplyOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** The default values of the options above. */
-export const REPLY_DEFAULTS = { concurrency: 1_000, maxWaiting: 1_000, progressInterval: 100 } as const;
-
 /** The part of a wire that reports the fate of replies. */
 export interface ReplyWire {
   /** Reports replies that could not be sent. Without it, the caller gets no error for them. */

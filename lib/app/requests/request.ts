@@ -6,7 +6,7 @@ import { steadyScheduler, wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { OpenRequest } from './openRequest.js';
 import { createOpenRequests, type OpenRequests } from './openRequests.js';
-import { REQUEST_DEFAULTS, type RequestOptions, type RequestWire } from './requestOptions.js';
+import type { RequestOptions, RequestWire } from './requestOptions.js';
 import type { ReplyOf } from './requestTypes.js';
 
 /**
@@ -49,8 +49,7 @@ export function request<T extends string>(
   message: Message<T, unknown>,
   options: RequestOptions<T> = {},
 ): Observable<ReplyOf<T>> {
-  const { timeout = REQUEST_DEFAULTS.timeout, each = timeout, maxOpen = REQUEST_DEFAULTS.maxOpen } = options;
-  const { onProgress = noop, scheduler = steadyScheduler() } = options;
+  const { timeout = 30_000, each = timeout, maxOpen = 1_000, onProgress = noop, scheduler = steadyScheduler() } = options;
   assertPositive('request', { timeout, each, maxOpen });
   let isFirst = true;
 

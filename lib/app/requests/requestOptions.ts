@@ -43,6 +43,3 @@ export interface RequestOptions<T extends string> {
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
-
-/** The default values of the options above. */
-export const REQUEST_DEFAULTS = { timeout: 30_000, maxOpen: 1_000 } as const;

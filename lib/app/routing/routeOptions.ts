@@ -19,9 +19,6 @@ export interface RouterOptions extends Pick<ConsumeOptions<Message, unknown, unk
 /** The text of a message that patterns are matched against. */
 export type RouteBy = 'type' | 'routingKey';
 
-/** The default values of the options above. That of `retry` is `RETRY_DEFAULTS`. */
-export const ROUTE_DEFAULTS = { maxRunning: 10_000, by: 'type' } as const;
-
 /** A handler that has finally failed, with its pattern. */
 export interface DeadRoute {
   readonly message: Message;

@@ -22,7 +22,7 @@ import { claim, noteUnhandled } from '../../session/receive/delivery.js';
 import { abandonOnError, buried, handled } from '../../session/consume/consumeOne.js';
 import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
 import { createRetries } from '../../session/consume/messageRetries.js';
-import { ROUTE_DEFAULTS, type RouterOptions, type DeadRoute } from './routeOptions.js';
+import type { RouterOptions, DeadRoute } from './routeOptions.js';
 import { isReplyOrCancel } from '../requests/replyTypes.js';
 import { createRouteTable } from './routeTable.js';
 import type { RouteHandler } from './routeTypes.js';
@@ -97,7 +97,7 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
   };
 }
 
-function isByRoutingKey({ by = ROUTE_DEFAULTS.by }: RouterOptions): boolean {
+function isByRoutingKey({ by = 'type' }: RouterOptions): boolean {
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a program in JavaScript may pass any text
   if (by !== 'type' && by !== 'routingKey') throw new RangeError(`route: "by" must be "type" or "routingKey", got ${JSON.stringify(by)}`);
   return by === 'routingKey';
@@ -108,7 +108,7 @@ function isByRoutingKey({ by = ROUTE_DEFAULTS.by }: RouterOptions): boolean {
  * running.
  */
 function createStarter(options: RouterOptions, { onDead, isWatched }: RouteListeners) {
-  const { maxRunning = ROUTE_DEFAULTS.maxRunning, retry, scheduler = steadyScheduler(), onError, deadLetter } = options;
+  const { maxRunning = 10_000, retry, scheduler = steadyScheduler(), onError, deadLetter } = options;
   assertPositive('route', { maxRunning });
   const retries = createRetries(retry, scheduler);
   const parts = { retries, scheduler, ...(onError && { onError }), ...(deadLetter && { deadLetter }), ...(isWatched && { isWatched }) };

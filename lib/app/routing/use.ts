@@ -8,7 +8,7 @@ import { reportFailure } from '../../session/consume/reportFailure.js';
 import { rejectDelivery, forwardDelivery } from './forwardDelivery.js';
 import { keepMetadata } from './middlewareContext.js';
 import { runInOrder } from './runInOrder.js';
-import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js';
+import type { Middleware, UseOptions } from './useOptions.js';
 
 /**
  * Calls a middleware for each message, which may inspect, replace or stop it. It works in both
@@ -62,7 +62,7 @@ import { USE_DEFAULTS, type Middleware, type UseOptions } from './useOptions.js'
  *   .subscribe();
  */
 export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
-  const { onError, maxWaiting = USE_DEFAULTS.maxWaiting, scheduler = asyncScheduler } = options;
+  const { onError, maxWaiting = 10_000, scheduler = asyncScheduler } = options;
   assertPositive('use', { maxWaiting });
 
   return operate<Message, Message>((subscriber) => {

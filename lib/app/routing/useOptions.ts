@@ -38,6 +38,3 @@ export interface UseOptions {
    */
   readonly scheduler?: SchedulerLike;
 }
-
-/** The default values of the options above. */
-export const USE_DEFAULTS = { maxWaiting: 10_000 } as const;

@@ -1,6 +1,6 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import { textOf } from '../../errors/rxwireError.js';
-import { assertWhole } from '../../internal/assert.js';
+import { readOptions, whole, type OptionTable } from '../../internal/readOptions.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { MAX_REASON_LENGTH } from '../channels/channelPayloads.js';
@@ -10,8 +10,7 @@ import type { MessageSource, SendOptions } from './sendOptions.js';
 
 export type PublishOptions = Omit<SendOptions, 'emitFailed'>;
 
-/** The default values of the options. */
-const PUBLISH_DEFAULTS = { ahead: 256, maxBuffered: 10_000 } as const;
+const PUBLISH_OPTIONS = { ahead: [whole, 256], maxBuffered: [whole, 10_000] } as const satisfies OptionTable<PublishOptions>;
 
 /**
  * Publishes the messages of a source to a channel. At most `ahead` messages have no answer of the
@@ -45,8 +44,7 @@ export function publishAll(
   source: MessageSource,
   options: PublishOptions = {},
 ): Observable<ChannelPosition | undefined> {
-  const { ahead = PUBLISH_DEFAULTS.ahead, maxBuffered = PUBLISH_DEFAULTS.maxBuffered } = options;
-  assertWhole('publishAll', { ahead, maxBuffered });
+  const { ahead, maxBuffered } = readOptions('publishAll', options, PUBLISH_OPTIONS);
   const start = pullFrom(source, maxBuffered);
 
   return new Observable((to) => {
@@ -123,7 +121,7 @@ export function publishAll(
  *   .subscribe((position) => console.log(position?.offset)); // prints: 1
  */
 export function publishTo(channel: ChannelSubject, options: PublishOptions = {}): OperatorFunction<Message, ChannelPosition | undefined> {
-  assertWhole('publishTo', { ahead: options.ahead, maxBuffered: options.maxBuffered });
+  readOptions('publishTo', options, PUBLISH_OPTIONS);
   return (source) => publishAll(channel, source, options);
 }
 

@@ -1,16 +1,10 @@
 import { Observable, type Observer } from 'rxjs';
+import { readOptions } from '../../internal/readOptions.js';
 import { createRing } from '../../internal/ring.js';
 import type { Receipt } from '../../message/receipt.js';
 import { createSending, type Sending } from './createSending.js';
 import { pullFrom } from './pullFrom.js';
-import {
-  checkSendOptions,
-  SEND_DEFAULTS,
-  type MessageSource,
-  type SendingWire,
-  type SendOptions,
-  type SentReceipts,
-} from './sendOptions.js';
+import { SEND_OPTIONS, type MessageSource, type SendingWire, type SendOptions, type SentReceipts } from './sendOptions.js';
 
 /**
  * Sends the messages of a source, and returns their last receipts in the order of the source. At
@@ -47,8 +41,7 @@ import {
  * // prints: acked
  */
 export function sendAll(wire: SendingWire, source: MessageSource, options: SendOptions = {}): SentReceipts {
-  const { ahead = SEND_DEFAULTS.ahead, maxBuffered = SEND_DEFAULTS.maxBuffered, emitFailed = SEND_DEFAULTS.emitFailed } = options;
-  checkSendOptions('sendAll', options);
+  const { ahead, maxBuffered, emitFailed } = readOptions('sendAll', options, SEND_OPTIONS);
   const start = pullFrom(source, maxBuffered);
 
   const receipts$ = new Observable<Receipt>((to) => {

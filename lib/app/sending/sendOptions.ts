@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { assertWhole } from '../../internal/assert.js';
+import { anything, whole, type OptionTable } from '../../internal/readOptions.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 
@@ -24,8 +24,12 @@ export interface SendOptions {
   readonly emitFailed?: boolean;
 }
 
-/** The default values of the options above. */
-export const SEND_DEFAULTS = { ahead: 1_000, maxBuffered: 10_000, emitFailed: false } as const;
+/** The rules and defaults of the options above. */
+export const SEND_OPTIONS = {
+  ahead: [whole, 1_000],
+  maxBuffered: [whole, 10_000],
+  emitFailed: [anything, false],
+} as const satisfies OptionTable<SendOptions>;
 
 /** A Web `ReadableStream`. */
 export interface ReadableStreamOf<T> {
@@ -57,8 +61,3 @@ export interface SendingWire {
  * each loop sends the source anew.
  */
 export type SentReceipts = Observable<Receipt> & AsyncIterable<Receipt>;
-
-/** @throws {RangeError} When a number is out of range. */
-export function checkSendOptions(owner: string, { ahead, maxBuffered }: SendOptions): void {
-  assertWhole(owner, { ahead, maxBuffered });
-}

@@ -1,8 +1,9 @@
 import type { OperatorFunction } from 'rxjs';
+import { readOptions } from '../../internal/readOptions.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { sendAll } from './sendAll.js';
-import { checkSendOptions, type SendingWire, type SendOptions } from './sendOptions.js';
+import { SEND_OPTIONS, type SendingWire, type SendOptions } from './sendOptions.js';
 
 /**
  * Sends each message of the source over a wire, and emits its last receipt, in the order of the
@@ -27,6 +28,6 @@ import { checkSendOptions, type SendingWire, type SendOptions } from './sendOpti
  * });
  */
 export function sendThrough(wire: SendingWire, options: SendOptions = {}): OperatorFunction<Message, Receipt> {
-  checkSendOptions('sendThrough', options);
+  readOptions('sendThrough', options, SEND_OPTIONS);
   return (source) => sendAll(wire, source, options);
 }

@@ -19,7 +19,7 @@ import { ABANDONED, NORMAL } from '../closeCode.js';
 import type { Frame, Link } from '../link.js';
 import { createRequestSender } from './requestSender.js';
 import { createHttpSession, type DownstreamFormat } from './httpSession.js';
-import type { HttpLinkOptions } from './httpLinkOptions.js';
+import type { FullHttpLinkOptions } from './httpLinkOptions.js';
 import { isEnding, type Ending, type Item } from './recordFormat.js';
 import { createUplink } from './httpUplink.js';
 
@@ -28,8 +28,8 @@ import { createUplink } from './httpUplink.js';
  * request that opens the connection. Further frames are sent in one request at a time, and received
  * in the given format. A failed request ends the link.
  */
-export function httpLink(address: string, format: DownstreamFormat, options: HttpLinkOptions): Link<Frame> {
-  const call = createRequestSender(address, options);
+export function httpLink(format: DownstreamFormat, options: FullHttpLinkOptions): Link<Frame> {
+  const call = createRequestSender(options);
   return (outgoing) =>
     defer(() => {
       const ended$ = new Subject<void>();

@@ -1,4 +1,6 @@
 import type { ReadableStreamLike, SchedulerLike } from 'rxjs';
+import { anything, positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { StallOptions } from '../stallCheck.js';
 
 /** The part of a `fetch` response that a link uses. */
@@ -52,5 +54,41 @@ export interface HttpLinkOptions extends StallOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** The default values of the options above. */
-export const HTTP_LINK_DEFAULTS = { credentials: 'same-origin', maxFrame: 1024 * 1024, openTimeout: 10_000 } as const;
+/** The rules and defaults of the options above. */
+const HTTP_LINK_OPTIONS = {
+  headers: [anything, {}],
+  credentials: [anything, 'same-origin'],
+  fetch: [anything],
+  maxFrame: [positive, 1024 * 1024],
+  openTimeout: [positive, 10_000],
+  maxBuffered: [positive],
+  stallTimeout: [positive],
+  scheduler: [anything],
+} as const satisfies OptionTable<HttpLinkOptions>;
+
+/** The options of a link, with their defaults and the address for its requests. */
+export type FullHttpLinkOptions = ReturnType<typeof readHttpLinkOptions>;
+
+/**
+ * Returns the options of a link, with their defaults and the address for its requests.
+ *
+ * @throws {TypeError} If `url` is not an HTTP address, or a header is invalid.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function readHttpLinkOptions(owner: string, url: string | URL, options: HttpLinkOptions) {
+  const read = readOptions(owner, options, HTTP_LINK_OPTIONS);
+  const { headers, scheduler = steadyScheduler() } = read;
+  const endpoint = String(url).replace(/^ws(?=s?:)/i, 'http');
+  if (!/^https?:\/\/[^@/?#]+([/?#]|$)/i.test(endpoint))
+    throw new TypeError(`${owner}: "url" must start with https:// or wss://, got ${String(url)}`);
+  const bad = typeof headers === 'object' && invalidField(headers);
+  if (bad) throw new TypeError(`${owner}: "headers" contains an invalid field: ${bad}`);
+  return { ...read, endpoint, scheduler };
+}
+
+/** Returns the name of an invalid header field: RFC 9110, section 5. */
+export function invalidField(fields: HeaderFields): string | undefined {
+  const isBad = ([name, value]: readonly [string, string]): boolean =>
+    !/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+  return Object.entries(fields).find(isBad)?.[0];
+}

@@ -1,10 +1,9 @@
 import { concat, defer, EMPTY, exhaustMap, of, repeat, Subject, tap, type Observable } from 'rxjs';
-import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import { NORMAL } from '../closeCode.js';
 import type { Frame } from '../link.js';
 import { createStallCheck } from '../stallCheck.js';
 import type { HttpSession } from './httpSession.js';
-import type { HttpLinkOptions } from './httpLinkOptions.js';
+import type { FullHttpLinkOptions } from './httpLinkOptions.js';
 import { createRecordQueue } from './recordQueue.js';
 
 /** Sends frames: one request at a time, with all frames that wait. */
@@ -26,8 +25,8 @@ interface UplinkEnd {
   readonly onClosed: () => void;
 }
 
-export function createUplink({ post, close }: HttpSession, options: HttpLinkOptions, { onClosing, onClosed }: UplinkEnd): Uplink {
-  const { scheduler = steadyScheduler() } = options;
+export function createUplink({ post, close }: HttpSession, options: FullHttpLinkOptions, { onClosing, onClosed }: UplinkEnd): Uplink {
+  const { scheduler } = options;
   const queue = createRecordQueue();
   const checkStall = createStallCheck(options, scheduler, () => queue.bytes);
   const wake$ = new Subject<void>();

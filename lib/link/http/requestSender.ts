@@ -1,9 +1,9 @@
-import { asyncScheduler, catchError, defer, from, mergeMap, of, tap, throwError, timeout, type Observable } from 'rxjs';
+import { catchError, defer, from, mergeMap, of, tap, throwError, timeout, type Observable } from 'rxjs';
 import { ConnectionLostError, RxwireError, UnsupportedError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { ABNORMAL } from '../closeCode.js';
 import { statusError, requestError } from './fetchErrors.js';
-import { HTTP_LINK_DEFAULTS, type FetchLike, type FetchResponse, type HeaderFields, type HttpLinkOptions } from './httpLinkOptions.js';
+import { invalidField, type FetchLike, type FetchResponse, type FullHttpLinkOptions, type HeaderFields } from './httpLinkOptions.js';
 
 /** One request. */
 export interface HttpRequest {
@@ -18,16 +18,15 @@ export interface HttpRequest {
 /** Sends a request. `read` receives the response when it has started. */
 export type SendRequest = <T>(call: HttpRequest, read: (response: FetchResponse) => Observable<T>) => Observable<T>;
 
-export function createRequestSender(address: string, options: HttpLinkOptions): SendRequest {
-  const { credentials = HTTP_LINK_DEFAULTS.credentials, openTimeout = HTTP_LINK_DEFAULTS.openTimeout } = options;
-  const { headers = {}, scheduler = asyncScheduler, fetch = platformFetch } = options;
+export function createRequestSender(options: FullHttpLinkOptions): SendRequest {
+  const { endpoint, credentials, openTimeout, headers, scheduler, fetch = platformFetch } = options;
 
   const fetchResponse = (
     { method, headers: own, body, signal, extraTimeout = 0 }: HttpRequest,
     userHeaders: HeaderFields,
   ): Observable<FetchResponse> =>
     defer(() =>
-      fetch(address, {
+      fetch(endpoint, {
         method,
         credentials,
         signal,
@@ -54,13 +53,6 @@ export function createRequestSender(address: string, options: HttpLinkOptions): 
         mergeMap((response) => (isOk(response) ? read(response) : throwError(() => statusError(response)))),
       );
     });
-}
-
-/** Returns the name of an invalid header field: RFC 9110, section 5. */
-export function invalidField(fields: HeaderFields): string | undefined {
-  const isBad = ([name, value]: readonly [string, string]): boolean =>
-    !/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value);
-  return Object.entries(fields).find(isBad)?.[0];
 }
 
 function assertFields(fields: HeaderFields): void {

@@ -5,7 +5,7 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../receive/delivery.js';
 import { abandonOnError, buried, handled, type Job } from './consumeOne.js';
-import { CONSUME_DEFAULTS, type Consumed, type ConsumeOptions, type HandlerWork } from './consumeOptions.js';
+import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
 import { createRetries } from './messageRetries.js';
 
 export type { Consumed, ConsumeOptions, HandlerWork };
@@ -64,8 +64,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
   handler: (message: T) => HandlerWork<R>,
   options: ConsumeOptions<T, R, Tx> = {},
 ): OperatorFunction<T, Consumed<T, R>> {
-  const { concurrency = CONSUME_DEFAULTS.concurrency, maxWaiting = CONSUME_DEFAULTS.maxWaiting } = options;
-  const { retry, scheduler = steadyScheduler() } = options;
+  const { concurrency = 1, maxWaiting = 10_000, retry, scheduler = steadyScheduler() } = options;
   assertPositive('consume', { concurrency });
   assertNotNegative('consume', { maxWaiting });
   const parts = { ...options, handler, retries: createRetries(retry, scheduler), scheduler };

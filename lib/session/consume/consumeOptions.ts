@@ -56,9 +56,6 @@ export interface ConsumeOptions<T, R, Tx> {
   readonly scheduler?: SchedulerLike;
 }
 
-/** The default values of the options above. That of `retry` is {@link RETRY_DEFAULTS}. */
-export const CONSUME_DEFAULTS = { concurrency: 1, maxWaiting: 10_000 } as const;
-
 /** The default of `retry`, also for `route` and queues. */
 export const RETRY_DEFAULTS = { initialInterval: 100, maxRetries: 3 } as const;
 

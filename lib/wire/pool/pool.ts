@@ -18,14 +18,14 @@ import {
 } from 'rxjs';
 import { DrainTimeoutError, OverflowError, PoolClosedError, PoolTimeoutError, UndeliveredError } from '../../errors.js';
 import { after } from '../../internal/after.js';
-import { assertNotNegative, assertPositive, assertWhole } from '../../internal/assert.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { completionOf } from '../../internal/completionOf.js';
+import { readOptions } from '../../internal/readOptions.js';
 import { exponentialDelay } from '../../internal/retryDelays.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ConnectionStatus } from '../connectionState.js';
 import type { Wire } from '../wire.js';
-import { POOL_DEFAULTS, type Lease, type PoolOptions, type PoolState } from './poolOptions.js';
+import { POOL_OPTIONS, type Lease, type PoolOptions, type PoolState } from './poolOptions.js';
 import { createWaitQueue } from './waitQueue.js';
 
 /** A pool of wires, each of which is used by one caller at a time. */
@@ -86,25 +86,13 @@ export interface Pool<W extends Wire = Wire> {
  */
 export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
   const { open, scheduler = steadyScheduler(), random = Math.random } = options;
-  const {
-    min = POOL_DEFAULTS.min,
-    max = POOL_DEFAULTS.max,
-    acquireTimeout = POOL_DEFAULTS.acquireTimeout,
-    maxWaiting = POOL_DEFAULTS.maxWaiting,
-    idleTimeout = POOL_DEFAULTS.idleTimeout,
-    drainTimeout = POOL_DEFAULTS.drainTimeout,
-    initialInterval = POOL_DEFAULTS.initialInterval,
-    maxInterval = POOL_DEFAULTS.maxInterval,
-  } = options;
-  assertWhole('pool', { max, maxWaiting });
-  assertPositive('pool', { acquireTimeout, idleTimeout, initialInterval, maxInterval });
-  assertNotNegative('pool', { drainTimeout });
+  const limits = readOptions('pool', options, POOL_OPTIONS);
+  const { min, max } = limits;
   if (!(Number.isInteger(min) && min >= 0 && min <= max)) {
     throw new RangeError(`pool: "min" must be a whole number from 0 to ${max}, which is "max", got ${min}`);
   }
 
-  const limits = { min, max, maxWaiting, acquireTimeout, idleTimeout, drainTimeout, initialInterval, maxInterval };
-  const wires = new WirePool<W>({ open, scheduler, random, ...limits });
+  const wires = new WirePool<W>({ ...limits, open, scheduler, random });
   wires.fill();
   const acquire = (): Observable<Lease<W>> => defer(() => wires.acquire());
   return {

@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { anything, notNegative, positive, whole, type OptionTable } from '../../internal/readOptions.js';
 import type { Wire } from '../wire.js';
 
 export interface PoolOptions<W extends Wire = Wire> {
@@ -38,17 +39,20 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly random?: () => number;
 }
 
-/** The default values of the options above. */
-export const POOL_DEFAULTS = {
-  min: 1,
-  max: 10,
-  acquireTimeout: 30_000,
-  maxWaiting: 1_000,
-  idleTimeout: 60_000,
-  drainTimeout: 10_000,
-  initialInterval: 500,
-  maxInterval: 30_000,
-} as const;
+/** The rules and defaults of the options above. */
+export const POOL_OPTIONS = {
+  open: [anything],
+  min: [anything, 1],
+  max: [whole, 10],
+  acquireTimeout: [positive, 30_000],
+  maxWaiting: [whole, 1_000],
+  idleTimeout: [positive, 60_000],
+  drainTimeout: [notNegative, 10_000],
+  initialInterval: [positive, 500],
+  maxInterval: [positive, 30_000],
+  scheduler: [anything],
+  random: [anything],
+} as const satisfies OptionTable<PoolOptions>;
 
 /** A wire that belongs to the caller until the caller releases it. */
 export interface Lease<W extends Wire = Wire> {
