@@ -45,7 +45,7 @@ export { publishAll, publishTo, type PublishOptions } from './app/sending/publis
 export { sendAll } from './app/sending/sendAll.js';
 export type { MessageSource, ReadableStreamOf, SendingWire, SendOptions, SentReceipts } from './app/sending/sendOptions.js';
 export { pendingOf, type PendingMessage, type PendingOptions } from './app/sending/pendingOf.js';
-export { sendThrough } from './app/sending/sendThrough.js';
+export { sendThrough } from './app/sending/sendAll.js';
 export type { MiddlewareContext } from './app/routing/middlewareContext.js';
 export { route, type RouteOptions } from './app/routing/route.js';
 export type { DeadRoute, RouteBy, RouterOptions } from './app/routing/routeOptions.js';

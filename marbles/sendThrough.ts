@@ -1,5 +1,5 @@
 import { map, type Observable } from 'rxjs';
-import { sendThrough } from '../lib/app/sending/sendThrough.js';
+import { sendThrough } from '../lib/app/sending/sendAll.js';
 import type { SendOptions } from '../lib/app/sending/sendOptions.js';
 import { MessageDroppedError, OverflowError } from '../lib/errors.js';
 import { createMessage } from '../lib/message/createMessage.js';

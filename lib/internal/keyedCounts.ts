@@ -1,13 +1,7 @@
 import { once } from './once.js';
 
-/** A counter for each key. Keys with a count of zero use no memory. */
-export interface KeyedCounts {
-  readonly of: (key: string) => number;
-  /** Increments the counter of a key. Returns a function that decrements it, once. */
-  readonly add: (key: string) => () => void;
-}
-
-export function createKeyedCounts(): KeyedCounts {
+/** Creates a counter for each key. Keys with a count of zero use no memory. */
+export function createKeyedCounts() {
   const counts = new Map<string, number>();
   const of = (key: string): number => counts.get(key) ?? 0;
   const remove = (key: string): void => {
@@ -16,7 +10,8 @@ export function createKeyedCounts(): KeyedCounts {
   };
   return {
     of,
-    add(key) {
+    /** Increments the counter of a key. Returns a function that decrements it, once. */
+    add(key: string): () => void {
       counts.set(key, of(key) + 1);
       return once(() => remove(key));
     },

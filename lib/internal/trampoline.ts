@@ -1,24 +1,18 @@
-/** A queue of tasks that run one after the other. They must not throw. */
-export interface Trampoline {
-  add(task: () => void): void;
-  /**
-   * Runs all tasks, and then this one. Tasks that are added meanwhile run after the others, never
-   * inside another one.
-   */
-  run(task?: () => void): void;
-}
-
 /**
- * Creates a trampoline, which keeps notifications in order when a subscriber causes the next
- * notification.
+ * Creates a queue of tasks that run one after the other, which keeps notifications in order when a
+ * subscriber causes the next notification. The tasks must not throw.
  */
-export function createTrampoline(): Trampoline {
+export function createTrampoline() {
   const tasks: (() => void)[] = [];
   let isRunning = false;
 
   return {
-    add: (task) => void tasks.push(task),
-    run(task) {
+    add: (task: () => void): void => void tasks.push(task),
+    /**
+     * Runs all tasks, and then this one. Tasks that are added meanwhile run after the others, never
+     * inside another one.
+     */
+    run(task?: () => void): void {
       if (task) tasks.push(task);
       if (isRunning) return;
       isRunning = true;

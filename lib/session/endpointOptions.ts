@@ -4,10 +4,12 @@ import type { OverflowPolicy } from '../internal/priorityQueue.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { RxwireError } from '../errors.js';
 import type { Report } from './sessionEvents.js';
-import { anything, notNegative, positive, whole, type OptionTable, type ReadOptions } from '../internal/readOptions.js';
+import { anything, notNegative, type OptionTable, positive, type ReadOptions, whole } from '../internal/readOptions.js';
 import type { SessionTerms } from './receive/delivery.js';
 import type { DeadLetterStore } from './store/deadLetterStore.js';
 import type { Inbox } from './store/inbox.js';
+import type { SessionOptions } from '../core/sessionTypes.js';
+import type { Codec } from '../codec/codec.js';
 
 /** The options of both sides of a session. By default, the application waits for all receipts. */
 export interface EndpointOptions extends Partial<Watcher> {
@@ -130,4 +132,35 @@ export type FullEndpointOptions = EndpointOptions &
 export function checkDeadLetters(owner: string, { deadLetters }: Pick<EndpointOptions, 'deadLetters'>): void {
   if (deadLetters && typeof (deadLetters as Partial<DeadLetterStore>).add !== 'function')
     throw new TypeError(`${owner}: "deadLetters" must be a store, as memoryDeadLetters() returns it`);
+}
+
+/** Returns the options of a core that are those of an endpoint. */
+export function sessionDefaults(options: FullEndpointOptions): Omit<SessionOptions, 'id' | 'codecs' | 'secret'> {
+  const { delivery = 'at-least-once', window, maxFrame, maxQueued, overflow, maxBadFrames, ackDelay } = options;
+  return {
+    delivery,
+    window,
+    bytes: options.windowBytes,
+    maxFrame,
+    maxQueued,
+    overflow,
+    maxBadFrames,
+    handshakeTimeout: options.helloTimeout,
+    pingInterval: PING_INTERVAL,
+    ackDelayOf: () => ackDelay,
+  };
+}
+
+/** The maximum number of codecs in a hello. */
+const MAX_CODECS = 16;
+
+/**
+ * @throws {TypeError} When the codecs cannot be negotiated. An attacker that changes the hello must
+ *   not be able to select an unsealed codec.
+ */
+export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
+  const { length } = codecs;
+  const sealed = codecs.filter(({ isSealed }) => isSealed).length;
+  if (!length || length > MAX_CODECS || new Set(codecs.map(({ name }) => name)).size < length || (sealed && sealed < length))
+    throw new TypeError(`${owner}: expected 1 to ${MAX_CODECS} codecs with different names, all sealed or none`);
 }

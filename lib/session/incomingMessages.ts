@@ -9,7 +9,7 @@ import { backoffDelays } from '../operators/retryBackoff.js';
 import type { FullEndpointOptions } from './endpointOptions.js';
 import { createDeadLetter } from './consume/createDeadLetter.js';
 import { deliver, type DeliverySession, type Outcome, type SessionTerms } from './receive/delivery.js';
-import type { HostUser } from './hostOptions.js';
+import type { HostUser } from './hostOwner.js';
 import type { DeadLetter } from './store/deadLetterStore.js';
 import type { Wait } from './waitIn.js';
 import type { SessionEvent as ReportedEvent } from './sessionEvents.js';

@@ -5,7 +5,7 @@ import { json } from '../../lib/codec/json.js';
 import { keyring, type Keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { nativeCipher } from '../../lib/codec/seal/nativeCipher.js';
-import { createGenerationCache } from '../../lib/codec/seal/generationCache.js';
+import { createGenerationCache } from '../../lib/codec/seal/derivedKeys.js';
 import { webCipher } from '../../lib/codec/seal/webCipher.js';
 import { sealed, sealedWith } from '../../lib/codec/sealed.js';
 import { DecodeError, EncodeError } from '../../lib/errors.js';

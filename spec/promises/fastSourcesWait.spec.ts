@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { firstValueFrom, from, lastValueFrom, map, range, Subject, take, toArray } from 'rxjs';
-import { sendAll } from '../../lib/app/sending/sendAll.js';
-import { sendThrough } from '../../lib/app/sending/sendThrough.js';
+import { sendAll, sendThrough } from '../../lib/app/sending/sendAll.js';
 import type { MessageSource } from '../../lib/app/sending/sendOptions.js';
 import { OverflowError, UndeliveredError, type RxwireError } from '../../lib/errors.js';
 import { webSocket } from '../../lib/link/webSocket.js';

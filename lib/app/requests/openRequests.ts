@@ -1,11 +1,11 @@
-import { Subscription, type SchedulerLike } from 'rxjs';
-import { RequestTimeoutError, WireClosedError, type RxwireError } from '../../errors.js';
+import { type SchedulerLike, Subscription } from 'rxjs';
+import { RequestTimeoutError, type RxwireError, WireClosedError } from '../../errors.js';
 import { markInternal } from '../../internal/internalSubscriptions.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { cancelMessage, handleReply, type OpenRequest } from './openRequest.js';
-import { createDeadlines } from './deadlines.js';
 import type { RequestWire } from './requestOptions.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 /**
  * The open requests of a wire. They share one subscription to each of its streams, from the first
@@ -121,4 +121,41 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
   watch(wire.failures$?.subscribe({ next: onFailure, complete }));
   watch(wire.errors$?.subscribe(onError));
   if (!watching.closed) watch(wire.subscribe({ next: onMessage, error: (error: unknown) => end(() => error), complete }));
+}
+
+/**
+ * Deadlines of many entries with one timer. A deadline that was moved back is detected when the
+ * timer fires.
+ *
+ * @param onDue Called with each entry whose deadline has passed. It may remove other entries.
+ */
+function createDeadlines<T extends { readonly deadline: number }>(
+  waiting: ReadonlyMap<string, T>,
+  scheduler: SchedulerLike,
+  onDue: (one: T) => void,
+) {
+  let nearest = Infinity;
+  const timer = createCoalescedTimer(scheduler, () => {
+    nearest = Infinity;
+    const now = scheduler.now();
+    for (const one of [...waiting.values()]) if (one.deadline <= now) onDue(one);
+    let next = Infinity;
+    for (const { deadline } of waiting.values()) next = Math.min(next, deadline);
+    deadlines.note(next);
+  });
+
+  const deadlines = {
+    /** Announces a deadline that is new or earlier than before. */
+    note(deadline: number): void {
+      if (deadline >= nearest) return;
+      nearest = deadline;
+      timer.clear();
+      timer.set(Math.max(0, deadline - scheduler.now()));
+    },
+    clear(): void {
+      nearest = Infinity;
+      timer.clear();
+    },
+  };
+  return deadlines;
 }

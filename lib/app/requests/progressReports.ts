@@ -6,20 +6,7 @@ import type { HandlerRun } from './handlerRun.js';
  * Sends progress of all requests: the first report at once, then the latest of each request per
  * interval.
  */
-export interface ProgressReports {
-  readonly add: (run: HandlerRun, progress: unknown) => void;
-  /** Sends the pending report of a request before another reply. */
-  flush(run: HandlerRun): void;
-  /** Discards the pending report of a request. */
-  readonly forget: (run: HandlerRun) => void;
-  readonly clear: () => void;
-}
-
-export function createProgressReports(
-  interval: number,
-  scheduler: SchedulerLike,
-  send: (run: HandlerRun, progress: unknown) => void,
-): ProgressReports {
+export function createProgressReports(interval: number, scheduler: SchedulerLike, send: (run: HandlerRun, progress: unknown) => void) {
   const latest = new Map<HandlerRun, unknown>();
   let isQuiet = true;
   const timer = createCoalescedTimer(scheduler, () => {
@@ -28,22 +15,24 @@ export function createProgressReports(
     for (const run of [...latest.keys()]) reports.flush(run);
   });
 
-  const reports: ProgressReports = {
-    add(run, progress) {
+  const reports = {
+    add(run: HandlerRun, progress: unknown): void {
       latest.set(run, progress);
       if (!isQuiet) return;
       isQuiet = false;
       timer.set(interval);
       reports.flush(run);
     },
-    flush(run) {
+    /** Sends the pending report of a request before another reply. */
+    flush(run: HandlerRun): void {
       if (!latest.has(run)) return;
       const progress = latest.get(run);
       latest.delete(run);
       send(run, progress);
     },
-    forget: (run) => void latest.delete(run),
-    clear() {
+    /** Discards the pending report of a request. */
+    forget: (run: HandlerRun): void => void latest.delete(run),
+    clear(): void {
       latest.clear();
       timer.clear();
     },

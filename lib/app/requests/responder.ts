@@ -17,18 +17,7 @@ export interface ResponderOptions extends ReplySenderOptions {
 }
 
 /** Runs the handlers of requests with limited concurrency; the other requests wait. */
-export interface Responder {
-  readonly receive: (message: Message) => void;
-  /**
-   * Completes the replies when all requests are answered, except those of wires that have ended:
-   * their handlers stop.
-   */
-  readonly complete: () => void;
-  /** Stops all handlers without a reply. */
-  readonly close: () => void;
-}
-
-export function createResponder(options: ResponderOptions): Responder {
+export function createResponder(options: ResponderOptions) {
   const { handlers, concurrency, maxWaiting, subscriber, wire, isWireSource } = options;
   /** By the id of the request. */
   const running = new Map<string, HandlerRun>();
@@ -90,13 +79,17 @@ export function createResponder(options: ResponderOptions): Responder {
     else sender.fail(run, new OverflowError('reply', maxWaiting));
   };
   return {
-    receive(message) {
+    receive(message: Message): void {
       const { type, correlationId = '' } = message;
       const handler = handlers.get(type);
       if (handler) admit(message, handler);
       else if (type === 'request.cancel') cancel(correlationId);
     },
-    complete() {
+    /**
+     * Completes the replies when all requests are answered, except those of wires that have ended:
+     * their handlers stop.
+     */
+    complete(): void {
       isEnding = true;
       const open = [...waiting.values(), ...running.values()];
       const ended = open.filter(({ terms }) => isWireSource || terms?.isOver() === true);
@@ -104,7 +97,8 @@ export function createResponder(options: ResponderOptions): Responder {
       if (ended.length === open.length) subscriber.complete();
       else for (const { key } of ended) cancel(key);
     },
-    close() {
+    /** Stops all handlers without a reply. */
+    close(): void {
       waiting.clear();
       sender.close();
       // A Subscription runs all of its teardowns, also when one throws.

@@ -16,7 +16,7 @@ import { assertPositive } from '../../internal/assert.js';
 import { noteHandled } from '../../internal/deliveryContext.js';
 import { operate } from '../../internal/operate.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
-import { withSubscribeContext, type SubscribedPatterns } from '../../internal/subscribeContext.js';
+import { withSubscribeContext } from '../../internal/subscribeContext.js';
 import type { Message } from '../../message/types.js';
 import { claim, noteUnhandled } from '../../session/receive/delivery.js';
 import { abandonOnError, buried, handled } from '../../session/consume/consumeOne.js';
@@ -82,13 +82,13 @@ export function createRouting(options: RouterOptions, { onUnhandled = noteUnhand
     };
   });
 
-  const { patterns$, add } = createPatterns();
+  const patterns = createPatterns();
   return {
     // `subscribers$` of a wire shows types: routing keys are none.
-    route: isByKey ? route : pipe(withSubscribeContext(patterns$), route),
+    route: isByKey ? route : pipe(withSubscribeContext(patterns.patterns$), route),
     add(pattern, handler) {
       const remove = table.add(pattern, { pattern, handler: handler as Route['handler'] });
-      const forget = add(pattern);
+      const forget = patterns.add(pattern);
       return () => {
         remove();
         forget();
@@ -171,24 +171,19 @@ function withFirstResult(first: () => HandlerWork<unknown>, handler: Route['hand
 }
 
 /** The patterns of a router, which `subscribers$` of a wire shows. */
-interface RoutePatterns {
-  /** Emits all patterns: now, and at each change. */
-  readonly patterns$: SubscribedPatterns;
-  /** Adds a pattern. Returns a function that removes it. */
-  readonly add: (pattern: string | RegExp) => () => void;
-}
-
-function createPatterns(): RoutePatterns {
+function createPatterns() {
   const patterns = new Map<symbol, string | RegExp>();
   const changes$ = new Subject<void>();
   return {
+    /** Emits all patterns: now, and at each change. */
     patterns$: defer(() =>
       changes$.pipe(
         startWith(undefined),
         map(() => [...patterns.values()]),
       ),
     ),
-    add(pattern) {
+    /** Adds a pattern. Returns a function that removes it. */
+    add(pattern: string | RegExp): () => void {
       const key = Symbol();
       patterns.set(key, pattern);
       changes$.next();

@@ -1,9 +1,9 @@
-import { asapScheduler, Subscription, type Observer } from 'rxjs';
+import { asapScheduler, type Observer, Subscription } from 'rxjs';
 import { InvalidMessageError, MessageDroppedError, WireClosedError } from '../../errors.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { MessageSink, StartPull } from './pullFrom.js';
-import { createReceiptOrder } from './receiptOrder.js';
 import type { SendingWire, SendOptions } from './sendOptions.js';
+import { createRing } from '../../internal/ring.js';
 
 /** A source that is being sent. */
 export interface Sending {
@@ -120,4 +120,39 @@ function isEnd(error: Error): boolean {
 /** Returns the reason why the wire has ended. */
 function reasonOf({ state }: SendingWire, reason: Error | undefined): unknown {
   return state.status === 'error' ? state.error : (reason ?? new WireClosedError());
+}
+
+/** A message that was sent. */
+interface Sent {
+  receipt: Receipt | undefined;
+  /** An earlier message with the same id, which is the same message for the wire. */
+  readonly twin: Sent | undefined;
+}
+
+/** Puts the last receipts of messages into the order in which the messages were sent. */
+function createReceiptOrder() {
+  const sent = createRing<Sent>();
+  /** The messages without a last receipt, by id. */
+  const open = new Map<string, Sent>();
+
+  return {
+    isEmpty: (): boolean => sent.size === 0,
+    /** Adds a message. */
+    add(id: string): void {
+      const one: Sent = { receipt: undefined, twin: open.get(id) };
+      open.set(id, one);
+      sent.push(one);
+    },
+    /** Whether a message has no last receipt yet. */
+    isOpen: (id: string): boolean => open.has(id),
+    /** Takes the last receipt of a message. */
+    settle(receipt: Receipt): void {
+      for (let one = open.get(receipt.id); one; one = one.twin) one.receipt = receipt;
+      open.delete(receipt.id);
+    },
+    /** Returns the last receipt of the oldest message, if there is one. */
+    peek: (): Receipt | undefined => sent.peek()?.receipt,
+    /** Removes the oldest message. */
+    shift: (): void => void sent.shift(),
+  };
 }

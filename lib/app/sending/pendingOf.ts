@@ -54,20 +54,19 @@ export interface PendingOptions {
  */
 export function pendingOf(wire: Wire, { microtask = asapScheduler }: PendingOptions = {}): Observable<readonly PendingMessage[]> {
   return defer(() => {
-    const { note, read } = createPendingList(wire);
-    return wire.receipts$.pipe(tap(note), auditTime(0, microtask), startWith(undefined), map(read), distinctUntilChanged());
+    const list = createPendingList(wire);
+    return wire.receipts$.pipe(
+      tap((receipt) => list.note(receipt)),
+      auditTime(0, microtask),
+      startWith(undefined),
+      map(() => list.read()),
+      distinctUntilChanged(),
+    );
   });
 }
 
 /** The list of one subscriber. */
-interface PendingList {
-  /** Counts how often messages are sent. */
-  readonly note: (receipt: Receipt) => void;
-  /** Returns the list; the former one if nothing has changed. */
-  readonly read: () => readonly PendingMessage[];
-}
-
-function createPendingList(wire: Wire): PendingList {
+function createPendingList(wire: Wire) {
   let known: ReadonlyMap<string, PendingMessage> = new Map();
   let list: readonly PendingMessage[] = Object.freeze([]);
   const sent = new Map<string, number>();
@@ -81,10 +80,12 @@ function createPendingList(wire: Wire): PendingList {
     return isSame ? former : { message, status, attempts };
   };
   return {
-    note({ id, status }) {
+    /** Counts how often messages are sent. */
+    note({ id, status }: Receipt): void {
       if (status === 'sent') sent.set(id, (sent.get(id) ?? 0) + 1);
     },
-    read() {
+    /** Returns the list; the former one if nothing has changed. */
+    read(): readonly PendingMessage[] {
       const entries = new Map<string, PendingMessage>();
       const { pending, inFlight } = wire.session ?? {};
       for (const [status, messages] of inFlight?.steps() ?? [])

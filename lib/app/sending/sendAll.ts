@@ -1,10 +1,11 @@
-import { Observable, type Observer } from 'rxjs';
+import { Observable, type Observer, type OperatorFunction } from 'rxjs';
 import { readOptions } from '../../internal/readOptions.js';
 import { createRing } from '../../internal/ring.js';
 import type { Receipt } from '../../message/receipt.js';
 import { createSending, type Sending } from './createSending.js';
 import { pullFrom } from './pullFrom.js';
-import { SEND_OPTIONS, type MessageSource, type SendingWire, type SendOptions, type SentReceipts } from './sendOptions.js';
+import { type MessageSource, SEND_OPTIONS, type SendingWire, type SendOptions, type SentReceipts } from './sendOptions.js';
+import type { Message } from '../../message/types.js';
 
 /**
  * Sends the messages of a source, and returns their last receipts in the order of the source. At
@@ -83,4 +84,31 @@ async function* receiptsOf(create: (to: Observer<Receipt>) => Sending): AsyncGen
   } finally {
     sending.stop();
   }
+}
+
+/**
+ * Sends each message of the source over a wire, and emits its last receipt, in the order of the
+ * source. This is {@link sendAll} as an operator: `ahead` messages are sent and have no outcome
+ * yet, at most; the next `maxBuffered` messages wait; one more fails the stream.
+ *
+ *     source                           -a-b-c----|
+ *     acks                             -----a-b--c
+ *     sendThrough(wire, ahead: 2)      -----a-b--(c|)
+ *
+ * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
+ * @throws {RxwireError} Delivered, as by {@link sendAll}.
+ * @throws {OverflowError} Delivered, when more than `maxBuffered` messages wait.
+ * @example
+ * import { of } from 'rxjs';
+ * import { connect, createMessage, sendThrough, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * of(createMessage('chat.said', 'hello')).pipe(sendThrough(wire)).subscribe({
+ *   next: ({ status }) => console.log(status), // prints: acked
+ *   error: (error) => console.error(error),
+ * });
+ */
+export function sendThrough(wire: SendingWire, options: SendOptions = {}): OperatorFunction<Message, Receipt> {
+  readOptions('sendThrough', options, SEND_OPTIONS);
+  return (source) => sendAll(wire, source, options);
 }

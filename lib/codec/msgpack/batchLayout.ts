@@ -1,10 +1,9 @@
-import { DecodeError, EncodeError } from '../../errors.js';
+import { DecodeError, EncodeError, InvalidMessageError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
 import { parseMessage } from '../../message/parseMessage.js';
 import { assertEncodable } from '../assertEncodable.js';
-import { fromColumns, extensionsOf, toColumns } from './messageColumns.js';
-import { encodeExtensions, needsExtension, decodeExtensions, type ExtensionTypes } from './extensionTypes.js';
-import { fromTuple, EXTENSION_TYPES, toTuple } from './messageTuple.js';
+import { extensionsOf, fromColumns, toColumns } from './messageColumns.js';
+import { decodeExtensions, encodeExtensions, type ExtensionTypes, needsExtension } from './extensionTypes.js';
 
 export interface BatchLayoutOptions {
   readonly maxBatch: number;
@@ -89,4 +88,42 @@ function isSupported(value: unknown): boolean {
   if (typeof value === 'bigint')
     return !needsExtension(value) && (BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value);
   return typeof value === 'number' || value instanceof Uint8Array;
+}
+
+/**
+ * Encodes a message as an array of fields in a fixed order, without names. Optional fields come
+ * last; missing ones at the end are omitted, the others are `null`.
+ */
+export function toTuple(message: Message, extensions: ExtensionTypes | null = null): readonly unknown[] {
+  const { id, type, timestamp, version, source, payload } = message;
+  const { correlationId = null, target = null, priority = null, ttl = null, replyTo = null, headers = null, metadata = null } = message;
+  const tuple = [
+    id,
+    type,
+    timestamp,
+    version,
+    source,
+    payload,
+    correlationId,
+    target,
+    priority,
+    ttl,
+    replyTo,
+    headers,
+    metadata,
+    extensions,
+  ];
+  while (tuple[tuple.length - 1] === null) tuple.pop();
+  return tuple;
+}
+
+/** The index of the extension types in a tuple. */
+export const EXTENSION_TYPES = 13;
+
+/** Returns the fields of a tuple, unchecked. Fields of a later version are ignored. */
+export function fromTuple(tuple: unknown, index: number): Readonly<Record<Exclude<keyof Message, 'delivery'>, unknown>> {
+  if (!Array.isArray(tuple)) throw new InvalidMessageError(`[${index}]`, 'must be an array of fields');
+  const fields: readonly unknown[] = tuple;
+  const [id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata] = fields;
+  return { id, type, timestamp, version, source, payload, correlationId, target, priority, ttl, replyTo, headers, metadata };
 }

@@ -1,4 +1,4 @@
-import { catchError, EMPTY, finalize, isObservable, noop, Subscription, type SchedulerLike } from 'rxjs';
+import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { ConnectionLostError, UnsupportedError } from '../../errors.js';
 import { guard } from '../../internal/guard.js';
@@ -11,13 +11,12 @@ import type { HelloPayload, Message } from '../../message/types.js';
 import type { AcceptedWires } from '../../server/accept/acceptedWires.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import type { Progress } from '../../server/limits/floodGuard.js';
-import { PrincipalWire, type AnyWire } from '../../server/principal.js';
+import { type AnyWire, PrincipalWire } from '../../server/principal.js';
 import { randomName } from '../../server/nodePlatform.js';
-import { SessionTransport } from '../../server/session/transport.js';
+import { SessionTransport, type TransportUser } from '../../server/session/transport.js';
 import { pongFor } from '../../server/session/systemMessages.js';
-import { transportLink } from './transportLink.js';
 import { throttledCodec } from '../../server/limits/throttledCodec.js';
-import type { SessionEvent } from '../../session/sessionEvents.js';
+import type { Report, SessionEvent } from '../../session/sessionEvents.js';
 import { waitIn } from '../../session/waitIn.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
@@ -201,4 +200,36 @@ function parseHello(payload: unknown): HelloPayload {
   if (delivery !== 'at-most-once' && delivery !== 'at-least-once')
     throw new UnsupportedError('system.hello: "delivery" must be at-most-once or at-least-once');
   return { session, resume: resume === true, delivery };
+}
+
+/** Returns the transport of a session as a link that outlives its connections. */
+function transportLink(transport: SessionTransport, report: Report, moved: TransportUser['moved']): Link<Frame> {
+  return (outgoing) =>
+    // eslint-disable-next-line no-restricted-syntax -- each connection subscribes to `outgoing`, and the transport reports each connection
+    new Observable((to) => {
+      let sending = Subscription.EMPTY;
+      const user: TransportUser = {
+        report,
+        moved,
+        connected() {
+          sending = new Subscription();
+          sending.add(
+            outgoing.subscribe({
+              next: (frame) => transport.send(frame),
+              error: (error: unknown) => transport.fail(error),
+              complete: () => transport.finish(),
+            }),
+          );
+        },
+        disconnected: () => sending.unsubscribe(),
+        receive: (frame) => to.next(frame),
+        failed: (error) => to.error(error),
+        ended: () => to.complete(),
+      };
+      to.add(() => {
+        sending.unsubscribe();
+        transport.leave();
+      });
+      transport.use(user);
+    });
 }

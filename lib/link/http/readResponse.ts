@@ -4,10 +4,9 @@ import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
 import { ABNORMAL, MESSAGE_TOO_BIG } from '../closeCode.js';
 import { requestError } from './fetchErrors.js';
 import { createEventDecoder } from './eventFormat.js';
-import { bodyLimit } from './bodyLimit.js';
+import { bodyLimit, decodeRecords, type Item } from './recordFormat.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from './httpHeaders.js';
 import type { FetchResponse } from './httpLinkOptions.js';
-import { decodeRecords, type Item } from './recordFormat.js';
 
 /** Emits the frames of a response. */
 export type ReadResponse = (response: FetchResponse) => Observable<Item>;

@@ -1,30 +1,23 @@
 import { concatBytes } from '../../internal/concatBytes.js';
 import { createRing } from '../../internal/ring.js';
-import { MAX_BODY } from './bodyLimit.js';
-import { encodeRecord, type Item } from './recordFormat.js';
+import { encodeRecord, type Item, MAX_BODY } from './recordFormat.js';
 
-/** The records that wait for the next body. */
-export interface RecordQueue {
-  /** The size of all waiting records. */
-  readonly bytes: number;
-  readonly push: (item: Item) => void;
-  /** Removes the records of one body and returns the body. */
-  readonly take: () => Uint8Array;
-}
-
-export function createRecordQueue(): RecordQueue {
+/** Creates a queue of the records that wait for the next body. */
+export function createRecordQueue() {
   const records = createRing<Uint8Array>();
   let bytes = 0;
   return {
-    get bytes() {
+    /** The size of all waiting records. */
+    get bytes(): number {
       return bytes;
     },
-    push(item) {
+    push(item: Item): void {
       const record = encodeRecord(item);
       records.push(record);
       bytes += record.length;
     },
-    take() {
+    /** Removes the records of one body and returns the body. */
+    take(): Uint8Array {
       const taken: Uint8Array[] = [];
       let size = 0;
       for (let next = records.peek(); next && (size === 0 || size + next.length <= MAX_BODY); next = records.peek()) {

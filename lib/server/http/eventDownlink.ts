@@ -5,7 +5,7 @@ import { SLOW_READER } from '../../link/closeCode.js';
 import { KEEPALIVE_COMMENT, encodeEvent } from '../../link/http/eventFormat.js';
 import { EVENTS_TYPE } from '../../link/http/httpHeaders.js';
 import { CLIENT_TIMEOUT, type Downlink, type DownlinkOptions } from './downlink.js';
-import { COMMON_HEADERS } from './respond.js';
+import { COMMON_HEADERS } from './exchange.js';
 
 /** The interval of comments, in ms, which keep intermediaries from closing the connection. */
 const COMMENT_INTERVAL = 15_000;

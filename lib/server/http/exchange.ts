@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { fromEvent, map, merge, takeUntil, type Observable } from 'rxjs';
+import { fromEvent, map, merge, type Observable, takeUntil } from 'rxjs';
 import { ConnectionLostError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 
@@ -35,4 +35,20 @@ export function createExchange(request: IncomingMessage, response: ServerRespons
 /** @throws {ConnectionLostError} Always. */
 export function failOnDisconnect(): never {
   throw new ConnectionLostError(CloseCode.ABNORMAL, 'the client disconnected before the end of the request');
+}
+
+/** The headers of all responses, which must not be cached or buffered. */
+export const COMMON_HEADERS: OutgoingHttpHeaders = {
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+  'x-content-type-options': 'nosniff',
+};
+
+/** Sends a complete response. */
+export function respond(response: HttpResponse, status: number, headers: OutgoingHttpHeaders = {}, body?: Uint8Array): void {
+  // A disconnected client gets no response: without a listener, a failed write would end the
+  // process.
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { ...COMMON_HEADERS, ...(status !== 204 && { 'content-length': body?.length ?? 0 }), ...headers });
+  response.end(body);
 }

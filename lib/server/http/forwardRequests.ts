@@ -3,10 +3,9 @@ import { catchError, defer, finalize, fromEvent, ignoreElements, take, takeUntil
 import type { ClusterRequests } from '../../link/http/clusterRequests.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
-import type { ReceivedExchange } from './exchange.js';
+import { type ReceivedExchange, respond } from './exchange.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';
 import { linkIdOf, nodeOf } from './requestFields.js';
-import { respond } from './respond.js';
 import { StatusError } from './statusError.js';
 
 const RETRY = { 'retry-after': '1' };

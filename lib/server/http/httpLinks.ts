@@ -1,20 +1,19 @@
-import type { IncomingMessage, Server } from 'node:http';
-import { catchError, defer, EMPTY, finalize, mergeMap, noop, Subject, type Observable } from 'rxjs';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { catchError, defer, EMPTY, finalize, map, mergeMap, noop, type Observable, Subject } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.js';
 import type { ForwardedRequestHandler } from '../../link/http/clusterRequests.js';
 import type { ServerCluster } from '../../session/serverCluster.js';
-import type { HttpResponse, ReceivedExchange } from './exchange.js';
+import { createExchange, type HttpResponse, type ReceivedExchange, respond } from './exchange.js';
 import { respondToForwarded } from './forwardedExchange.js';
 import { createForwarder } from './forwardRequests.js';
-import { interceptRequests } from './interceptRequests.js';
 import { statusErrorOf } from './statusError.js';
-import { respond } from './respond.js';
 import type { OpenedHttpLink } from './servedHttpLink.js';
 import { handleRequest, type OpenLink, type RequestLimits } from './handleRequest.js';
-import { createHttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';
+import { HttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';
+import { interceptEvents } from '../accept/interceptEvents.js';
 
 export interface HttpLinksOptions extends Omit<HttpLinkRegistryOptions, 'isStopped' | 'onClosed' | 'node'>, RequestLimits {
   readonly admission: Admission;
@@ -38,7 +37,7 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
       handling.unsubscribe();
       server.off('close', registry.closeAll);
     };
-    const registry = createHttpLinkRegistry({ ...options, node: requests && node, isStopped: () => isStopped, onClosed: leave });
+    const registry = new HttpLinkRegistry({ ...options, node: requests && node, isStopped: () => isStopped, onClosed: leave });
     const forward = node !== undefined && requests && createForwarder({ node, requests, registry, admission, maxRequests: maxConnections });
     const handle = (exchange: ReceivedExchange): Observable<OpenedHttpLink> => {
       const { request, response } = exchange;
@@ -84,4 +83,14 @@ function answer(response: HttpResponse, route: () => Observable<OpenedHttpLink>)
 
 function refuseOpening(): never {
   throw new ProtocolError('a forwarded request opens a link');
+}
+
+/**
+ * Emits the matching requests, and hides them from all other listeners of the server: Express would
+ * respond to unknown requests.
+ */
+function interceptRequests(server: Server, isOurs: (request: IncomingMessage) => boolean): Observable<ReceivedExchange> {
+  return interceptEvents<[IncomingMessage, ServerResponse]>(server, 'request', isOurs).pipe(
+    map(([request, response]) => createExchange(request, response)),
+  );
 }

@@ -3,8 +3,7 @@ import { after } from '../../internal/after.js';
 import { RECORDS_TYPE } from '../../link/http/httpHeaders.js';
 import { createRecordQueue } from '../../link/http/recordQueue.js';
 import { CLIENT_TIMEOUT, type Downlink, type DownlinkOptions } from './downlink.js';
-import type { HttpResponse } from './exchange.js';
-import { respond } from './respond.js';
+import { type HttpResponse, respond } from './exchange.js';
 
 /** Sends frames in responses to polls, each held until there are frames. */
 export function pollDownlink(options: DownlinkOptions): Downlink {

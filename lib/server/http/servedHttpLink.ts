@@ -1,20 +1,19 @@
-import type { IncomingMessage } from 'node:http';
-import { defer, finalize, type Observable } from 'rxjs';
-import { ProtocolError } from '../../errors.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { catchError, defer, finalize, ignoreElements, map, merge, of, Subject, takeUntil, tap, throwError, type Observable } from 'rxjs';
+import { ConnectionLostError, ProtocolError } from '../../errors.js';
+import { completionOf } from '../../internal/completionOf.js';
 import { createRateDetector } from '../../internal/rateDetector.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/httpHeaders.js';
-import type { Frame } from '../../link/link.js';
-import type { StallOptions } from '../../link/stallCheck.js';
+import type { Ending } from '../../link/http/recordFormat.js';
+import type { DescribedLink, Frame, Link } from '../../link/link.js';
+import { createStallCheck, type StallOptions } from '../../link/stallCheck.js';
 import type { ServedLink } from '../serverOptions.js';
 import type { Downlink, DownlinkOptions } from './downlink.js';
 import { eventDownlink } from './eventDownlink.js';
-import type { Exchange, ReceivedExchange } from './exchange.js';
-import { createLinkOwnership, type LinkOwnership } from './linkOwnership.js';
+import { respond, type Exchange, type ReceivedExchange } from './exchange.js';
 import { pollDownlink } from './pollDownlink.js';
 import { StatusError } from './statusError.js';
-import { respond } from './respond.js';
-import { createServerHttpLink, type ServerHttpLink } from './serverHttpLink.js';
 
 /** The transports that a server can offer. */
 export type Transport = 'websocket' | 'sse' | 'long-polling';
@@ -24,91 +23,10 @@ export interface ServedHttpLinkOptions extends StallOptions, Omit<DownlinkOption
   readonly endpoint: string;
 }
 
-/** An opened link, with its request. */
-export type OpenedHttpLink = ServerHttpLink['link'] & Pick<ServedLink, 'request' | 'onIdentified' | 'address' | 'onFlood'>;
+/** An opened link, to be subscribed to once, before the first frame; with its request. */
+export type OpenedHttpLink = Link<Frame> & DescribedLink & Pick<ServedLink, 'request' | 'onIdentified' | 'address' | 'onFlood'>;
 
-/** The server's state of one link over requests. */
-export interface ServedHttpLink {
-  readonly opened: OpenedHttpLink;
-  readonly check: LinkOwnership['check'];
-  readonly isEnded: ServerHttpLink['isEnded'];
-  readonly onClientClosed: ServerHttpLink['onClientClosed'];
-  readonly receive: ServerHttpLink['receive'];
-  /** Starts the response to the opening request. */
-  readonly respondToOpening: () => void;
-  /** Reads a body. @throws {StatusError} Delivered, if too many bodies are being read. */
-  readonly readLimited: <T>(body$: Observable<T>) => Observable<T>;
-  /**
-   * @throws {ProtocolError} If earlier requests are missing.
-   * @throws {StatusError} If too many
-   *   requests have no effect.
-   */
-  readonly push: (exchange: Exchange, number: number, frames: readonly Frame[]) => void;
-  /** @throws {StatusError} If the poll cannot be held. */
-  readonly poll: (exchange: Exchange, number: number) => void;
-  /** Handles the close of the client. */
-  readonly close: () => void;
-}
-
-/** @param make Creates the downlink; see {@link negotiateDownlink}. */
-export function createServedHttpLink(
-  { request, response }: ReceivedExchange,
-  make: MakeDownlink,
-  options: ServedHttpLinkOptions & Required<Pick<ServedLink, 'address' | 'onFlood'>>,
-  onClosed: () => void,
-): ServedHttpLink {
-  const close = (): void => {
-    onClosed();
-    onClientClosed({ code: CloseCode.ABNORMAL, reason: 'the client ended the request' });
-  };
-  const downlink = make({ ...options, onClosed: close });
-  const { link, receive, onClientClosed, isEnded } = createServerHttpLink(downlink, options);
-  const { check, onIdentified } = createLinkOwnership(request);
-  const { address, onFlood } = options;
-  const isFlooding = createRateDetector(MAX_IDLE_REQUESTS, IDLE_WINDOW, options.scheduler);
-  let posts = 1;
-  let polls = 0;
-  let bodies = 0;
-  /** Counts a request without effect. */
-  const countIdle = (): void => {
-    if (!isFlooding()) return;
-    onClientClosed({ code: CloseCode.FLOOD, reason: 'the client sent too many requests without effect' });
-    throw tooMany();
-  };
-
-  return {
-    check,
-    isEnded,
-    onClientClosed,
-    receive,
-    opened: Object.assign(link, { request, onIdentified, address, onFlood }),
-    respondToOpening: () => downlink.open(response),
-    readLimited: (body$) =>
-      defer(() => {
-        if (bodies === MAX_CONCURRENT_BODIES) throw tooMany();
-        bodies++;
-        return body$.pipe(finalize(() => bodies--));
-      }),
-    push(exchange, number, frames) {
-      if (number > posts + 1) throw new ProtocolError('an earlier request is missing');
-      if (number <= posts || frames.length === 0) countIdle();
-      // A repeated request gets a response and has no effect.
-      if (number === posts + 1) {
-        posts = number;
-        frames.forEach(receive);
-      }
-      respond(exchange.response, 204);
-    },
-    poll(exchange, number) {
-      if (!downlink.attach) throw new StatusError(406);
-      if (number <= polls) throw new StatusError(409);
-      if (downlink.isHeld()) countIdle();
-      polls = number;
-      downlink.attach(exchange.response);
-    },
-    close: downlink.close,
-  };
-}
+type OnIdentified = NonNullable<ServedLink['onIdentified']>;
 
 /**
  * The maximum number of bodies of one link that are read at once: a client sends one, and an
@@ -120,8 +38,169 @@ const MAX_CONCURRENT_BODIES = 4;
 const MAX_IDLE_REQUESTS = 100;
 const IDLE_WINDOW = 10_000;
 
+/** The server's state of one link over requests. */
+export class ServedHttpLink {
+  readonly opened: OpenedHttpLink;
+  /** Whether the server, not the client, has ended the link. */
+  isEnded = false;
+  readonly #downlink: Downlink;
+  readonly #response: ServerResponse;
+  readonly #received$ = new Subject<Frame>();
+  readonly #checkStall: () => void;
+  readonly #isFlooding: () => boolean;
+  #closeReason: Ending = { code: CloseCode.ABANDONED, reason: '' };
+  #isLost = false;
+  #posts = 1;
+  #polls = 0;
+  #bodies = 0;
+  /** The credentials that are known to be those of the client: the id alone gives no access. */
+  #credentials: string;
+  #identified: Parameters<OnIdentified> | undefined;
+
+  /** @param make Creates the downlink; see {@link negotiateDownlink}. */
+  constructor(
+    { request, response }: ReceivedExchange,
+    make: MakeDownlink,
+    options: ServedHttpLinkOptions & Required<Pick<ServedLink, 'address' | 'onFlood'>>,
+    onClosed: () => void,
+  ) {
+    const { endpoint, scheduler, address, onFlood } = options;
+    const onDisconnected = (): void => {
+      onClosed();
+      this.onClientClosed({ code: CloseCode.ABNORMAL, reason: 'the client ended the request' });
+    };
+    const downlink = make({ ...options, onClosed: onDisconnected });
+    const onIdentified: OnIdentified = (...all) => void (this.#identified = all);
+    this.#response = response;
+    this.#downlink = downlink;
+    this.#checkStall = createStallCheck(options, scheduler, downlink.buffered);
+    this.#isFlooding = createRateDetector(MAX_IDLE_REQUESTS, IDLE_WINDOW, scheduler);
+    this.#credentials = credentialsOf(request);
+    this.opened = Object.assign(((outgoing) => this.#run(outgoing)) as Link<Frame>, {
+      protocol: downlink.protocol,
+      endpoint,
+      request,
+      onIdentified,
+      address,
+      onFlood,
+    });
+  }
+
+  #run(outgoing: Observable<Frame>): Observable<Frame> {
+    return defer(() => {
+      const sent$ = outgoing.pipe(
+        tap({ next: (frame) => this.#send(frame), complete: () => this.#finish() }),
+        catchError((error: unknown) => this.#failWith(error)),
+        takeUntil(completionOf(this.#received$)),
+        ignoreElements(),
+      );
+      return merge(this.#received$, sent$).pipe(finalize(() => this.#end()));
+    });
+  }
+  #send(frame: Frame): void {
+    this.#checkStall();
+    this.#downlink.send(frame);
+  }
+  #finish(): void {
+    this.#closeReason = { code: CloseCode.NORMAL, reason: '' };
+    this.#received$.complete();
+  }
+  #failWith(error: unknown): Observable<never> {
+    // If the client has ended the link, its reason is kept.
+    if (error instanceof ConnectionLostError && !this.#isLost) this.#closeReason = { code: error.closeCode, reason: error.reason };
+    return throwError(() => error);
+  }
+  #end(): void {
+    this.isEnded = !this.#isLost;
+    this.#downlink.end(this.#closeReason);
+  }
+
+  /**
+   * Emits if a request may use the link.
+   *
+   * @throws {StatusError} Delivered, if it may not: 404, as for an unknown link.
+   */
+  check(request: IncomingMessage): Observable<void> {
+    const now = credentialsOf(request);
+    // The same credentials need no further authentication.
+    if (now === this.#credentials) return of(undefined);
+    if (!this.#identified) return throwError(() => new StatusError(404));
+    const [owner, identify] = this.#identified;
+    return identify(request).pipe(
+      map((principal) => {
+        if (principal?.id !== owner?.id) throw new StatusError(404);
+        this.#credentials = now;
+      }),
+    );
+  }
+  /** Starts the response to the opening request. */
+  respondToOpening(): void {
+    this.#downlink.open(this.#response);
+  }
+  /** Reads a body. @throws {StatusError} Delivered, if too many bodies are being read. */
+  readLimited<T>(body$: Observable<T>): Observable<T> {
+    return defer(() => {
+      if (this.#bodies === MAX_CONCURRENT_BODIES) throw tooMany();
+      this.#bodies++;
+      return body$.pipe(finalize(() => this.#bodies--));
+    });
+  }
+  receive(frame: Frame): void {
+    this.#received$.next(frame);
+  }
+  /**
+   * @throws {ProtocolError} If earlier requests are missing.
+   * @throws {StatusError} If too many requests have no effect.
+   */
+  push({ response }: Exchange, number: number, frames: readonly Frame[]): void {
+    if (number > this.#posts + 1) throw new ProtocolError('an earlier request is missing');
+    if (number <= this.#posts || frames.length === 0) this.#countIdle();
+    // A repeated request gets a response and has no effect.
+    if (number === this.#posts + 1) {
+      this.#posts = number;
+      for (const frame of frames) this.receive(frame);
+    }
+    respond(response, 204);
+  }
+  /** @throws {StatusError} If the poll cannot be held. */
+  poll({ response }: Exchange, number: number): void {
+    const { attach, isHeld } = this.#downlink;
+    if (!attach) throw new StatusError(406);
+    if (number <= this.#polls) throw new StatusError(409);
+    if (isHeld()) this.#countIdle();
+    this.#polls = number;
+    attach(response);
+  }
+  /** Counts a request without effect. */
+  #countIdle(): void {
+    if (!this.#isFlooding()) return;
+    this.onClientClosed({ code: CloseCode.FLOOD, reason: 'the client sent too many requests without effect' });
+    throw tooMany();
+  }
+  /** Handles the end of the client. */
+  onClientClosed(ending: Ending): void {
+    const { code, reason } = ending;
+    this.#closeReason = ending;
+    this.#isLost = true;
+    if (code === CloseCode.NORMAL) this.#received$.complete();
+    else this.#received$.error(new ConnectionLostError(code, reason, code !== CloseCode.ABNORMAL));
+  }
+  /** Handles the close of the client. */
+  close(): void {
+    this.#downlink.close();
+  }
+}
+
 function tooMany(): StatusError {
   return new StatusError(429, { 'retry-after': '1' });
+}
+
+/** Header fields that vary between the requests of one client and do not identify it. */
+const VOLATILE =
+  /^(accept|connection|content-.*|host|origin|pragma|cache-control|priority|rxwire-.*|sec-fetch-.*|transfer-encoding|via|x-forwarded-.*|x-real-ip|x-request-id)$/;
+
+function credentialsOf({ headers }: IncomingMessage): string {
+  return JSON.stringify(Object.entries(headers).filter(([name]) => !VOLATILE.test(name)));
 }
 
 type MakeDownlink = (options: DownlinkOptions) => Downlink;

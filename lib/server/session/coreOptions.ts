@@ -4,7 +4,7 @@ import { isContextFree } from '../encodingOnce.js';
 import { digestOf, randomName } from '../nodePlatform.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { HostCodec } from '../../session/hostCodec.js';
-import { sessionDefaults } from '../../session/sessionDefaults.js';
+import { sessionDefaults } from '../../session/endpointOptions.js';
 
 /**
  * How long the ack of a channel's message may wait, in ms: a member that has missed a message gets

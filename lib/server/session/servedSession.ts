@@ -1,7 +1,7 @@
 import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import { ServerCore } from '../../core/serverCore.js';
-import type { ReceivedHello } from '../../core/serverHandshake.js';
+import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
 import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
@@ -24,9 +24,25 @@ import type { ConnectionEvent, HostConnection, HostOwner } from '../../session/h
 import { SessionHost } from '../../session/sessionHost.js';
 import type { SessionLoop } from '../../session/sessionLoop.js';
 import { ClientThrottle, type ThrottledClient } from './clientThrottle.js';
-import type { NewClient } from './newClient.js';
 import type { ServedStores } from './servedStores.js';
 import { TokenRenewal, type TokenUser } from './tokenRenewal.js';
+import type { SessionCodec } from '../../core/sessionTypes.js';
+
+/** A client whose session begins. */
+export interface NewClient {
+  readonly handshake: ServerHandshake;
+  readonly hello: ReceivedHello;
+  readonly codec: SessionCodec;
+  /**
+   * The frame of the welcome that the client has answered; undefined for a known client, whose
+   * session sends the welcome.
+   */
+  readonly welcome: string | undefined;
+  /** Undefined if the server has no stores. */
+  readonly stores: ServedStores | undefined;
+  /** Ends the count of the quota, and the lease of the inbox. */
+  readonly giveUp: () => void;
+}
 
 /**
  * The session of one client, over one connection after the other: its core with its host, its wire,

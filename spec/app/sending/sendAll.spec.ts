@@ -1,7 +1,6 @@
 import { lastValueFrom, NEVER, of, Subject, throwError, toArray } from 'rxjs';
-import { sendAll } from '../../../lib/app/sending/sendAll.js';
+import { sendAll, sendThrough } from '../../../lib/app/sending/sendAll.js';
 import type { MessageSource } from '../../../lib/app/sending/sendOptions.js';
-import { sendThrough } from '../../../lib/app/sending/sendThrough.js';
 import { InvalidMessageError, MessageDroppedError, UnauthorizedError, WireClosedError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Receipt } from '../../../lib/message/receipt.js';

@@ -1,4 +1,4 @@
-import { COLOURS, STYLE } from '../../../lib/testing/svgTheme.js';
+import { COLOURS, STYLE } from '../../../lib/testing/svg.js';
 import { element, escape, shorten, textWidth } from '../../../lib/testing/svgText.js';
 import { show } from './cells.js';
 import { BASELINE } from './registry.js';

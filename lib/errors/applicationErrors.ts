@@ -1,0 +1,171 @@
+import { becauseOf, RxwireError } from './rxwireError.js';
+
+/**
+ * A request was answered with an error. A handler of `reply` throws it to choose the error that the
+ * caller receives.
+ */
+export class ReplyError extends RxwireError {
+  declare readonly remoteCode: string;
+  declare readonly reason: string;
+
+  /**
+   * @param remoteCode A code for the caller to branch on, as `ERR_NO_SUCH_FILE`.
+   * @param reason A text for people.
+   */
+  constructor(remoteCode: string, reason: string) {
+    super('ERR_REPLY', `the request failed at the other side with ${remoteCode}: ${reason}`, { remoteCode, reason });
+  }
+}
+
+/**
+ * The other side was silent about a request for too long. It may still have executed the request.
+ */
+export class RequestTimeoutError extends RxwireError {
+  declare readonly id: string;
+  declare readonly timeout: number;
+
+  /** @param timeout The duration of the silence, in ms. */
+  constructor(id: string, timeout: number) {
+    super('ERR_REQUEST_TIMEOUT', `the other side did not answer the request ${id} within ${timeout} ms`, { id, timeout });
+  }
+}
+
+/**
+ * A function of the application has failed. The failure affects one connection only. `cause` is the
+ * error of the function.
+ */
+export class CallbackError extends RxwireError {
+  /** The name of the option; `subscriber`, if a subscriber has failed. */
+  declare readonly callback: string;
+
+  constructor(callback: string, cause: unknown) {
+    super('ERR_CALLBACK', `the function "${callback}" of the application has failed`, { callback }, cause);
+  }
+}
+
+/**
+ * A stream over a wire has ended before its end: the other side has destroyed its stream, or has
+ * none.
+ */
+export class StreamClosedError extends RxwireError {
+  declare readonly stream: string;
+  declare readonly reason: string;
+
+  /** @param stream The type of the messages of the stream. */
+  constructor(stream: string, reason: string, cause?: unknown) {
+    super('ERR_STREAM_CLOSED', `the stream "${stream}" was closed before its end: ${reason}`, { stream, reason }, cause);
+  }
+}
+
+/**
+ * No wire of a pool became free in time; `cause` is the error of the wire that ended last, if any.
+ */
+export class PoolTimeoutError extends RxwireError {
+  declare readonly timeout: number;
+  declare readonly size: number;
+  declare readonly leased: number;
+
+  /**
+   * @param timeout The time of waiting, in ms. @param size The number of wires.
+   * @param leased The
+   *   number of wires in use.
+   */
+  constructor(timeout: number, size: number, leased: number, cause?: unknown) {
+    super(
+      'ERR_POOL_TIMEOUT',
+      `no wire became free within ${timeout} ms: ${leased} of ${size} are in use${becauseOf(cause)}`,
+      { timeout, size, leased },
+      cause,
+    );
+  }
+}
+
+/** The pool was destroyed: it has no wires any more. */
+export class PoolClosedError extends RxwireError {
+  constructor() {
+    super('ERR_POOL_CLOSED', 'the pool is destroyed and has no wires');
+  }
+}
+
+const VERBS = { join: 'join', publish: 'publish to', end: 'end', presence: 'update its presence in' } as const;
+
+/**
+ * The server refused a join, removed this client from the channel, or rejected a published message
+ * or the end of the channel; see `reason`.
+ */
+export class ChannelRefusedError extends RxwireError {
+  declare readonly channel: string;
+  declare readonly action: keyof typeof VERBS;
+  declare readonly reason: string;
+  /** The id of the rejected message. */
+  declare readonly id?: string;
+
+  constructor(channel: string, action: keyof typeof VERBS, reason: string, id?: string) {
+    super('ERR_CHANNEL_REFUSED', `the hub refused to let this client ${VERBS[action]} the channel ${channel}: ${reason}`, {
+      channel,
+      action,
+      reason,
+      ...(id !== undefined && { id }),
+    });
+  }
+}
+
+/**
+ * A channel has ended: with an error, by an interruption, or normally, and then a message was
+ * published to it.
+ */
+export class ChannelEndedError extends RxwireError {
+  declare readonly channel: string;
+  /** How it has ended. */
+  declare readonly status: 'completed' | 'failed' | 'interrupted';
+  /** The reason that was given. */
+  declare readonly reason?: string;
+
+  constructor(channel: string, { status, reason }: Pick<ChannelEndedError, 'status' | 'reason'>) {
+    super(
+      'ERR_CHANNEL_ENDED',
+      `the channel ${channel} has ended: it was ${status}${reason === undefined ? '' : `, because of: ${reason}`}`,
+      {
+        channel,
+        status,
+        ...(reason !== undefined && { reason }),
+      },
+    );
+  }
+}
+
+/**
+ * The log of a hub, its shared presence, or one of its callbacks, has failed. The request that
+ * needed it is refused.
+ */
+export class ChannelFailedError extends RxwireError {
+  declare readonly part: 'log' | 'presence' | 'authorize' | 'identify';
+  declare readonly channel: string;
+
+  /** @param channel Empty if the error concerns no single channel. */
+  constructor(part: 'log' | 'presence' | 'authorize' | 'identify', channel: string, cause: unknown) {
+    super(
+      'ERR_CHANNEL_FAILED',
+      `"${part}" of the hub failed${channel && ` for the channel ${channel}`}${becauseOf(cause)}`,
+      { part, channel },
+      cause,
+    );
+  }
+}
+
+/**
+ * The server did not answer the request to join a channel in time. The channel repeats the request.
+ */
+export class ChannelTimeoutError extends RxwireError {
+  declare readonly channel: string;
+  declare readonly timeout: number;
+
+  /** @param timeout The time that the channel has waited, in ms. */
+  constructor(channel: string, timeout: number) {
+    super(
+      'ERR_CHANNEL_TIMEOUT',
+      `the server did not answer the request to join the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
+      { channel, timeout },
+    );
+  }
+}
