@@ -76,7 +76,7 @@ export type { WebSocketConstructor, WebSocketLike } from './link/webSocketLike.j
 export { serverSentEvents } from './link/serverSentEvents.js';
 export type { SocketOptions } from './link/socket.js';
 export type { StallOptions } from './link/stallCheck.js';
-export { TransportProtocol } from './link/transportProtocol.js';
+export { TransportProtocol } from './link/link.js';
 export { webSocket, type WebSocketOptions } from './link/webSocket.js';
 export { contentKey, type MessageContent } from './message/contentKey.js';
 export { createMessage, type MessageOptions } from './message/createMessage.js';

@@ -1,6 +1,20 @@
-import { computed, inject, Injector, NgZone, untracked, type InjectionToken, type Signal } from '@angular/core';
+import { computed, inject, type InjectionToken, Injector, NgZone, type Signal, untracked } from '@angular/core';
 import { toSignal } from '@angular/core/rxjs-interop';
-import { catchError, EMPTY, map, switchMap, type Observable } from 'rxjs';
+import {
+  asapScheduler,
+  auditTime,
+  catchError,
+  defer,
+  EMPTY,
+  map,
+  type Observable,
+  ReplaySubject,
+  type SchedulerLike,
+  share,
+  startWith,
+  switchMap,
+  tap,
+} from 'rxjs';
 import { channel, type Channel } from '../app/channels/channel.js';
 import type { ChannelOptions } from '../app/channels/channelOptions.js';
 import type { ChannelState } from '../app/channels/channelState.js';
@@ -9,7 +23,6 @@ import { assertPositive } from '../internal/assert.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { AnyTypes, Message, MessageIn } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import { channelMessages } from './channelMessages.js';
 import { inZone } from './inZone.js';
 import { injectWire, WIRE } from './provideWire.js';
 import { reading, valuesOf } from './valuesOf.js';
@@ -137,3 +150,47 @@ export function injectChannel<Types extends object = AnyTypes>(
 
 const LEFT: ChannelState = { status: 'left' };
 const NOBODY: Presence = { members: [], others: [], entered: [], left: [], updated: [] };
+
+/**
+ * The latest messages of one channel, which all components of a page share: they join once, and
+ * each sees all of them.
+ */
+interface Collection {
+  /** The largest number that one of them requests. */
+  keep: number;
+  readonly messages$: Observable<readonly Message[]>;
+}
+
+const collections = /* @__PURE__ */ new WeakMap<Channel, Collection>();
+
+/**
+ * Emits the latest messages of a channel, oldest first: now, and at the end of each microtask in
+ * which some have arrived. Completes with the channel, also when it was refused or has failed,
+ * which its state reports.
+ *
+ * @param keep How many.
+ */
+function channelMessages<M extends Message>(channel: Channel<M>, keep: number, microtask?: SchedulerLike): Observable<readonly M[]> {
+  const found = collections.get(channel) ?? createCollection(channel, microtask);
+  collections.set(channel, found);
+  found.keep = Math.max(found.keep, keep);
+  return found.messages$.pipe(map((all) => (all.length > keep ? all.slice(-keep) : all) as readonly M[]));
+}
+
+function createCollection(channel: Channel, microtask: SchedulerLike = asapScheduler): Collection {
+  const messages$ = defer(() => {
+    const latest: Message[] = [];
+    const add = (message: Message): void => {
+      if (latest.push(message) > collection.keep) latest.shift();
+    };
+    return channel.pipe(
+      tap(add),
+      catchError(() => EMPTY),
+      auditTime(0, microtask),
+      startWith(undefined),
+      map((): readonly Message[] => Object.freeze([...latest])),
+    );
+  });
+  const collection: Collection = { keep: 1, messages$: messages$.pipe(share({ connector: () => new ReplaySubject(1) })) };
+  return collection;
+}

@@ -1,4 +1,4 @@
-import { concatMap, defer, Subject, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { concatMap, defer, type MonoTypeOperatorFunction, type SchedulerLike, Subject, tap } from 'rxjs';
 import type { Codec, Direction } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { ProtocolError } from '../errors.js';
@@ -9,7 +9,18 @@ import { describedBy } from '../link/describedBy.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { decodeBody } from './encoding.js';
-import { readFrame, type SessionFrame } from './sessionFrame.js';
+import {
+  type ArrivedBatch,
+  invalid,
+  readAck,
+  readBinaryBatch,
+  readControl,
+  readRejectFrame,
+  readSkip,
+  readTextBatch,
+  wholeNumber,
+} from '../core/frameFormat.js';
+import type { RejectionFields } from '../core/storedTypes.js';
 
 /** One frame of a session, as {@link inspected} has seen it. */
 export interface InspectedFrame {
@@ -212,4 +223,39 @@ function fieldsOf(read: Exclude<SessionFrame, BatchFrame>): Readonly<Record<stri
   if (!('value' in own)) return own;
   if (typeof value !== 'object' || value === null) return { value: kind === 'auth' && typeof value === 'string' ? '…' : value };
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, SECRETS.has(name) ? '…' : (field as unknown)]));
+}
+
+/** A frame between the two sides of a session. docs/protocol.md describes the protocol. */
+export type SessionFrame =
+  | { readonly kind: 'hello' | 'welcome' | 'auth' | 'bye'; readonly value: unknown }
+  | ({ readonly kind: 'msg' } & ArrivedBatch)
+  | { readonly kind: 'skip'; readonly numbers: readonly number[] }
+  | { readonly kind: 'reject'; readonly rejections: readonly RejectionFields[] }
+  | { readonly kind: 'ack'; readonly done: number; readonly credit: number; readonly delay: number }
+  | { readonly kind: 'ping'; readonly sent: number };
+
+/** Reads a frame for a person, or a tool. @throws {Violation} If the frame is invalid. */
+export function readFrame(frame: Frame): SessionFrame {
+  const batch = typeof frame === 'string' ? readTextBatch(frame) : readBinaryBatch(frame);
+  if (batch) return { kind: 'msg', ...batch };
+  const [kind, value, credit, delay, rejected] = readControl(frame as string);
+  switch (kind) {
+    case 'hello':
+    case 'welcome':
+    case 'auth':
+    case 'bye':
+      return { kind, value };
+    case 'skip':
+      return { kind, numbers: readSkip(value) };
+    case 'reject':
+      return { kind, rejections: readRejectFrame(value) };
+    case 'ack': {
+      const ack = readAck(value, credit, delay, rejected);
+      return { kind, done: ack.done, credit: ack.credit, delay: ack.delay };
+    }
+    case 'ping':
+      return { kind, sent: wholeNumber(value) };
+    default:
+      return invalid('the frame is unknown');
+  }
 }

@@ -3,7 +3,7 @@ import { ConnectionLostError, DrainTimeoutError, ReconnectGivenUpError, ReplyErr
 import { checked, exitCodeOf, signalCode, UsageError } from '../../lib/cli/exitCode.js';
 import { percentiles } from '../../lib/cli/percentiles.js';
 import { jsonLine, messageText, printable, timeOfDay } from '../../lib/cli/printable.js';
-import { readMessages } from '../../lib/cli/readMessages.js';
+import { readMessages } from '../../lib/cli/sendCommand.js';
 
 describe('printable', () => {
   it('escapes the control characters of a terminal, and nothing else', () => {

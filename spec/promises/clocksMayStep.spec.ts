@@ -13,7 +13,7 @@ import { dedupe } from '../../lib/operators/dedupe.js';
 import { retryBackoff } from '../../lib/operators/retryBackoff.js';
 import { createBucket } from '../../lib/server/limits/rateLimit.js';
 import { serve } from '../../lib/server/serve.js';
-import { readFrame } from '../../lib/session/sessionFrame.js';
+import { readFrame } from '../../lib/session/inspected.js';
 import { connect } from '../../lib/wire/connect.js';
 import { folder } from '../node/folder.js';
 import { fakeWire } from '../support/fakeWire.js';

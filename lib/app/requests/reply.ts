@@ -54,7 +54,11 @@ export function reply<const T extends string, M extends Message = Message>(
     operate<M, Message>((subscriber) => {
       const isWireSource = 'failures$' in source;
       const responder = createResponder({ ...settings, subscriber, wire: wire ?? (source as ReplyWire), isWireSource });
-      subscriber.add(responder.close);
-      return { next: responder.receive, error: (error) => subscriber.error(error), complete: responder.complete };
+      subscriber.add(() => responder.close());
+      return {
+        next: (message) => responder.receive(message),
+        error: (error) => subscriber.error(error),
+        complete: () => responder.complete(),
+      };
     })(source) as Observable<M>;
 }

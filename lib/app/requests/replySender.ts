@@ -6,11 +6,11 @@ import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { HandlerRun, HandlerRunCallbacks } from './handlerRun.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
-import { createProgressReports } from './progressReports.js';
 import type { ReplyType } from './replyTypes.js';
 import { replyMessage } from './replyMessage.js';
 import type { ReplyOptions, ReplyWire } from './replyOptions.js';
 import { trackUndeliverable } from './undeliverableReplies.js';
+import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 export interface ReplySenderOptions {
   readonly progressInterval: number;
@@ -52,9 +52,9 @@ export function createReplySender(options: ReplySenderOptions, onUndeliverable: 
   };
   return {
     send,
-    progress: reports.add,
+    progress: (run, progress) => reports.add(run, progress),
     discardProgress: reports.forget,
-    close: reports.clear,
+    close: () => reports.clear(),
     fail(run, error) {
       const { message, terms } = run;
       try {
@@ -68,4 +68,42 @@ export function createReplySender(options: ReplySenderOptions, onUndeliverable: 
       }
     },
   };
+}
+
+/**
+ * Sends progress of all requests: the first report at once, then the latest of each request per
+ * interval.
+ */
+function createProgressReports(interval: number, scheduler: SchedulerLike, send: (run: HandlerRun, progress: unknown) => void) {
+  const latest = new Map<HandlerRun, unknown>();
+  let isQuiet = true;
+  const timer = createCoalescedTimer(scheduler, () => {
+    isQuiet = latest.size === 0;
+    if (!isQuiet) timer.set(interval);
+    for (const run of [...latest.keys()]) reports.flush(run);
+  });
+
+  const reports = {
+    add(run: HandlerRun, progress: unknown): void {
+      latest.set(run, progress);
+      if (!isQuiet) return;
+      isQuiet = false;
+      timer.set(interval);
+      reports.flush(run);
+    },
+    /** Sends the pending report of a request before another reply. */
+    flush(run: HandlerRun): void {
+      if (!latest.has(run)) return;
+      const progress = latest.get(run);
+      latest.delete(run);
+      send(run, progress);
+    },
+    /** Discards the pending report of a request. */
+    forget: (run: HandlerRun): void => void latest.delete(run),
+    clear(): void {
+      latest.clear();
+      timer.clear();
+    },
+  };
+  return reports;
 }

@@ -1,27 +1,33 @@
 import {
   asapScheduler,
   catchError,
+  concat,
   concatMap,
   defer,
+  EMPTY,
+  exhaustMap,
   finalize,
   ignoreElements,
   merge,
   noop,
+  type Observable,
+  of,
+  repeat,
   Subject,
   subscribeOn,
   takeUntil,
   tap,
   throwError,
-  type Observable,
 } from 'rxjs';
 import { ConnectionLostError } from '../../errors.js';
 import { ABANDONED, NORMAL } from '../closeCode.js';
 import type { Frame, Link } from '../link.js';
 import { createRequestSender } from './requestSender.js';
-import { createHttpSession, type DownstreamFormat } from './httpSession.js';
+import { createHttpSession, type DownstreamFormat, type HttpSession } from './httpSession.js';
 import type { FullHttpLinkOptions } from './httpLinkOptions.js';
-import { isEnding, type Ending, type Item } from './recordFormat.js';
-import { createUplink } from './httpUplink.js';
+import { type Ending, isEnding, type Item } from './recordFormat.js';
+import { createStallCheck } from '../stallCheck.js';
+import { createRecordQueue } from './recordQueue.js';
 
 /**
  * A link over requests. It subscribes to `outgoing` at once: the first frames are sent with the
@@ -74,4 +80,51 @@ export function httpLink(format: DownstreamFormat, options: FullHttpLinkOptions)
         }),
       );
     });
+}
+
+/** Sends frames: one request at a time, with all frames that wait. */
+interface Uplink {
+  /** @throws {ConnectionLostError} If too many bytes have waited for too long. */
+  readonly push: (frame: Frame) => void;
+  /** Removes the waiting frames and returns them as a body. */
+  readonly take: () => Uint8Array;
+  /** Closes the link when the server has received all frames. */
+  readonly complete: () => void;
+  /** Runs the requests. */
+  readonly sent$: Observable<never>;
+}
+
+interface UplinkEnd {
+  /** Called when the server has received all frames, before the close is sent. */
+  readonly onClosing: () => void;
+  /** Called when the server has received the close. */
+  readonly onClosed: () => void;
+}
+
+function createUplink({ post, close }: HttpSession, options: FullHttpLinkOptions, { onClosing, onClosed }: UplinkEnd): Uplink {
+  const { scheduler } = options;
+  const queue = createRecordQueue();
+  const checkStall = createStallCheck(options, scheduler, () => queue.bytes);
+  const wake$ = new Subject<void>();
+  let isDone = false;
+
+  const posted$ = defer(() => (queue.bytes > 0 ? post(() => queue.take()) : EMPTY)).pipe(
+    repeat({ delay: () => (queue.bytes > 0 ? of(true) : EMPTY) }),
+  );
+  const closed$ = defer(() =>
+    isDone ? close({ code: NORMAL, reason: '' }).pipe(tap({ subscribe: onClosing, complete: onClosed })) : EMPTY,
+  );
+  return {
+    push(frame) {
+      checkStall();
+      queue.push(frame);
+      wake$.next();
+    },
+    take: () => queue.take(),
+    complete() {
+      isDone = true;
+      wake$.next();
+    },
+    sent$: wake$.pipe(exhaustMap(() => concat(posted$, closed$))),
+  };
 }

@@ -1,13 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { SchedulerLike } from 'rxjs';
 import { OverflowError, UnauthorizedError } from '../../errors.js';
-import { anything, notNegative, positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
+import { anything, notNegative, type OptionTable, positive, readOptions } from '../../internal/readOptions.js';
 import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
-import { createConnectionLimiter, readConnectionRate, type ConnectionRate } from '../limits/connectionRate.js';
+import { type ConnectionRate, createConnectionLimiter, readConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
-import { addressGroup, clientAddress } from './clientAddress.js';
 import { createRefusalReporter } from './refusalReporter.js';
 
 export interface AdmissionOptions {
@@ -213,4 +212,47 @@ function isAllowed(request: IncomingMessage, origins: readonly string[]): boolea
 function isWithoutOrigin({ headers }: IncomingMessage): boolean {
   const { upgrade, 'user-agent': agent = '', 'sec-fetch-site': site } = headers;
   return upgrade === undefined ? site === undefined || site === 'same-origin' : site === undefined && !agent.startsWith('Mozilla/');
+}
+
+/**
+ * Returns the address of the client of a request, behind `trustProxy` proxies: the last one
+ * connects to this server, and each reports the address that connects to it.
+ */
+export function clientAddress({ headers, socket }: IncomingMessage, trustProxy: number): string {
+  return addressGroup((trustProxy > 0 ? reportedAddress(headers['x-forwarded-for'], trustProxy) : undefined) ?? socket.remoteAddress);
+}
+
+/**
+ * Returns an address as its limits count it: an IPv4 address as it is, and an IPv6 address as its
+ * network, which has 64 bits, because one host may use all addresses of such a network. Returns ''
+ * for a socket that has no address.
+ */
+export function addressGroup(address = ''): string {
+  if (!address.includes(':')) return address;
+  // An IPv4 client of a server that listens on `::`.
+  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail] = address.toLowerCase().split('%', 1).join('').split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const last = tail ? tail.split(':') : [];
+  // A dotted ending stands for two groups.
+  const missing = tail === undefined ? 0 : 8 - groups.length - last.length - (address.includes('.') ? 1 : 0);
+  const all = [...groups, ...Array.from({ length: missing }, () => '0'), ...last];
+  return `${all
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::`;
+}
+
+/**
+ * Returns the entry that the outermost trusted proxy has added: clients can write all entries
+ * before it.
+ */
+function reportedAddress(header: string | readonly string[] | undefined, trustProxy: number): string | undefined {
+  const entries = String(header ?? '').split(',');
+  const entry = (entries.at(-trustProxy) ?? entries[0] ?? '').trim();
+  // Some proxies add the port.
+  const [, bracketed, plain] = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(entry) ?? [];
+  const address = bracketed ?? plain ?? entry;
+  return isIP(address) > 0 ? address : undefined;
 }

@@ -1,13 +1,11 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
 import { catchError, defer, EMPTY, finalize, map, mergeMap, noop, type Observable, Subject } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
-import { corsHeaders, isPreflight, preflightHeaders } from './cors.js';
 import type { ForwardedRequestHandler } from '../../link/http/clusterRequests.js';
 import type { ServerCluster } from '../../session/serverCluster.js';
-import { createExchange, type HttpResponse, type ReceivedExchange, respond } from './exchange.js';
-import { respondToForwarded } from './forwardedExchange.js';
+import { createExchange, type HttpResponse, type ReceivedExchange, respond, respondToForwarded } from './exchange.js';
 import { createForwarder } from './forwardRequests.js';
 import { statusErrorOf } from './statusError.js';
 import type { OpenedHttpLink } from './servedHttpLink.js';
@@ -93,4 +91,44 @@ function interceptRequests(server: Server, isOurs: (request: IncomingMessage) =>
   return interceptEvents<[IncomingMessage, ServerResponse]>(server, 'request', isOurs).pipe(
     map(([request, response]) => createExchange(request, response)),
   );
+}
+
+/**
+ * Returns whether a request is the preflight of a request with a link id:
+ * https://fetch.spec.whatwg.org/#cors-preflight-fetch
+ */
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && askedFields(headers['access-control-request-headers']).includes(HttpHeader.LINK);
+}
+
+/**
+ * Returns the headers that allow a page of this origin to read the response. The value is never a
+ * wildcard, because responses depend on credentials.
+ */
+function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingHttpHeaders {
+  if (origin === undefined) return {};
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    'access-control-expose-headers': `retry-after, ${HttpHeader.NODE}`,
+    vary: 'Origin',
+  };
+}
+
+/**
+ * Returns the headers that allow the request, with any header fields, because the origin is
+ * trusted.
+ */
+function preflightHeaders(request: IncomingMessage): OutgoingHttpHeaders {
+  return {
+    ...corsHeaders(request),
+    'access-control-allow-methods': 'GET, POST, DELETE',
+    'access-control-allow-headers': askedFields(request.headers['access-control-request-headers']).join(', '),
+    'access-control-max-age': '600',
+  };
+}
+
+function askedFields(list: unknown): readonly string[] {
+  const names = typeof list === 'string' ? list.split(',').map((name) => name.trim().toLowerCase()) : [];
+  return names.filter((name) => /^[\w-]{1,64}$/.test(name)).slice(0, 64);
 }

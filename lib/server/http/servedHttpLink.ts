@@ -9,10 +9,8 @@ import type { Ending } from '../../link/http/recordFormat.js';
 import type { DescribedLink, Frame, Link } from '../../link/link.js';
 import { createStallCheck, type StallOptions } from '../../link/stallCheck.js';
 import type { ServedLink } from '../serverOptions.js';
-import type { Downlink, DownlinkOptions } from './downlink.js';
-import { eventDownlink } from './eventDownlink.js';
+import { type Downlink, type DownlinkOptions, eventDownlink, pollDownlink } from './downlink.js';
 import { respond, type Exchange, type ReceivedExchange } from './exchange.js';
-import { pollDownlink } from './pollDownlink.js';
 import { StatusError } from './statusError.js';
 
 /** The transports that a server can offer. */
