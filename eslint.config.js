@@ -64,13 +64,16 @@ export default defineConfig(
     },
   },
   {
-    // A server has one of these for each of its clients, channels or requests, and closures would take several times the memory of a class.
+    // A server has one of these for each of its clients, channels or requests, and a client for each channel: closures would take several times the memory of a class.
     files: [
       'lib/core/**',
       'lib/session/**',
       'lib/server/**',
       'lib/wire/**',
       'lib/link/acceptedSocket.ts',
+      'lib/app/channels/channelReaders.ts',
+      'lib/app/channels/channelRequests.ts',
+      'lib/app/channels/membership.ts',
       'lib/app/hub/channelHistory.ts',
       'lib/app/hub/channelSubscription.ts',
       'lib/app/requests/handlerRun.ts',

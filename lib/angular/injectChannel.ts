@@ -18,7 +18,7 @@ import {
 import { channel, type Channel } from '../app/channels/channel.js';
 import type { ChannelOptions } from '../app/channels/channelOptions.js';
 import type { ChannelState } from '../app/channels/channelState.js';
-import type { Presence } from '../app/channels/presence.js';
+import type { Presence } from '../app/channels/memberList.js';
 import { assertPositive } from '../internal/assert.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { AnyTypes, Message, MessageIn } from '../message/types.js';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { concatMap, filter, map, take, takeUntil, tap, type Observable } from 'rxjs';
 import { channel } from '../app/channels/channel.js';
 import type { ChannelStart } from '../app/channels/channelOptions.js';
-import { parsePosition } from '../app/channels/positionText.js';
+import { parsePosition } from '../app/channels/channelPosition.js';
 import type { Message } from '../message/types.js';
 import { consume } from '../session/consume/consume.js';
 import type { Wire } from '../wire/wire.js';

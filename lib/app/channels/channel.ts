@@ -11,8 +11,9 @@ import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions, ChannelStart } from './channelOptions.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
-import { createMembership, type Followed, type Membership } from './membership.js';
-import type { HistoryRange, PastMessage } from './pendingReads.js';
+import type { HistoryRange, PastMessage } from './channelRequests.js';
+import { Membership } from './membership.js';
+import type { Followed } from './subscribersReader.js';
 import { createDemultiplexer } from './demultiplexer.js';
 import { reportOn } from './unhandledErrors.js';
 
@@ -198,7 +199,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
   };
   const enter = (name: string, channel: Channel | undefined, options: ChannelOptions): SharedMembership => {
     if (known.size >= limit) removeIdle();
-    const shared = { channel, membership: createMembership(name, wire, demultiplexer, options), users: refCounted(noop, noop) };
+    const shared = { channel, membership: new Membership(name, wire, demultiplexer, options), users: refCounted(noop, noop) };
     known.set(name, shared);
     return shared;
   };
@@ -220,7 +221,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
       errors$: use(({ errors$ }) => errors$),
       position: () => known.get(name)?.membership.position(),
       updatePresence: (state) => find().membership.updatePresence(state),
-      history: (range) => use(({ history }) => history(range)),
+      history: (range) => use((membership) => membership.history(range)),
       guard,
     });
     return created;

@@ -4,6 +4,7 @@ import type { Message } from '../../message/types.js';
 import type { Claim } from '../../session/receive/delivery.js';
 import { forwardDelivery } from '../routing/forwardDelivery.js';
 import type { ReceivedMessage } from './channelPayloads.js';
+import { step } from './channelPosition.js';
 import type { ChannelGap } from './channelState.js';
 
 /**
@@ -18,7 +19,7 @@ export interface ChannelReader {
   /** Whether the hub has confirmed that it has all messages after the position. */
   isConfirmed?: boolean;
   /** Where a reader without a position begins. */
-  readonly first: JoinStart;
+  readonly first: JoinPlace;
   /** @param position Undefined for an ephemeral message. */
   readonly next: (message: Message, position: ChannelPosition | undefined) => void;
   readonly onConfirmed?: (position: ChannelPosition) => void;
@@ -28,165 +29,133 @@ export interface ChannelReader {
   readonly onEnd: (error: unknown) => void;
 }
 
-/** The fields of a join request without a position. */
-export type JoinStart = Pick<ChannelJoin, 'start' | 'history'>;
-
 /** The part of a join request that says where to begin. */
 export type JoinPlace = Pick<ChannelJoin, 'start' | 'history' | 'after'>;
 
 /** The readers of a channel. */
-export interface ChannelReaders {
-  readonly size: () => number;
-  readonly add: (reader: ChannelReader) => void;
+export class ChannelReaders {
+  /** Replaced at each change. */
+  all: readonly ChannelReader[] = [];
+  // A subscriber may cause the next notification.
+  readonly #notifications = createTrampoline();
+  #requested: JoinPlace = {};
+  /** The reader without a position whose place was requested. */
+  #placing: ChannelReader | undefined;
+
+  add(reader: ChannelReader): void {
+    this.all = [...this.all, reader];
+  }
+
   /** Returns whether there was such a reader. */
-  readonly remove: (reader: ChannelReader) => boolean;
+  remove(reader: ChannelReader): boolean {
+    const { length } = this.all;
+    this.all = this.all.filter((one) => one !== reader);
+    return this.all.length < length;
+  }
+
   /**
    * Returns the place of the next join request: that of a reader without a position, or the lowest
    * position.
+   *
    * @param epoch The epoch of the channel, if it is known.
    */
-  readonly place: (epoch: string | undefined) => JoinPlace;
+  place(epoch: string | undefined): JoinPlace {
+    this.#placing = this.all.find(({ position }) => !position);
+    return (this.#requested = this.#placing ? this.#placing.first : { after: lowest(this.all, epoch) as ChannelPosition });
+  }
+
   /**
-   * Moves the readers to what the hub has confirmed. Returns the gaps, and whether a reader is
-   * behind it, so that another join is needed.
+   * Moves the readers to what the hub has confirmed. Returns the gaps, and whether the messages of
+   * a reader were not requested, so that another join is needed.
    */
-  readonly confirm: (joined: Pick<ChannelJoined, 'epoch' | 'offset' | 'complete'>) => ConfirmedReaders;
+  confirm({ epoch, offset, complete }: Pick<ChannelJoined, 'epoch' | 'offset' | 'complete'>) {
+    const gaps = new Map<ChannelReader, ChannelGap>();
+    const after = this.#requested.after?.epoch === epoch ? this.#requested.after.offset : Infinity;
+    let isBehind = false;
+    for (const reader of this.all) {
+      const { position } = reader;
+      const isPlaced = !position && reader === this.#placing;
+      // The hub does not know the requested position, or has removed the messages behind it.
+      const isUnknown = !complete && position?.epoch === epoch && position.offset === after;
+      let effect = step(position, { epoch, offset }, complete ? Math.min(after, offset) : offset);
+      if (isUnknown || (isPlaced && !complete)) effect = 'gap';
+      else if (isPlaced) effect = 'next';
+      if (effect === 'repeat') continue;
+      if (!isPlaced && (!position || (position.epoch === epoch && position.offset < after))) {
+        isBehind = true;
+        continue;
+      }
+      if (effect === 'gap') {
+        const from = position ?? { epoch, offset: 0 };
+        gaps.set(reader, { reason: from.epoch === epoch ? 'history' : 'epoch', after: from, next: { epoch, offset: offset + 1 } });
+      }
+      reader.position = { epoch, offset };
+    }
+    this.#placing = undefined;
+    return { gaps, isBehind };
+  }
+
   /**
-   * Moves the readers to a message. Returns the readers that receive it, and whether the position
-   * of a reader is inside of it: such a reader has already received a part of a compacted message.
+   * Moves the readers to a message that is the next one behind the position of the membership.
+   * Returns the readers that get it, and whether a reader is between the two: such a reader has
+   * already received a part of a compacted message.
    */
-  readonly accept: (position: ChannelPosition, after: number, previous: ChannelPosition | undefined) => AcceptedMessage;
+  accept(from: ChannelPosition, position: ChannelPosition) {
+    let isInside = false;
+    let count = 0;
+    for (const reader of this.all) {
+      const at = reader.position;
+      if (!at || step(at, position, from.offset) !== 'next') continue;
+      if (at.offset > from.offset) isInside = true;
+      else {
+        reader.position = position;
+        count++;
+      }
+    }
+    // Most often, all readers receive the message.
+    const receivers = count === this.all.length ? this.all : this.all.filter((reader) => reader.position === position);
+    return { receivers, isInside };
+  }
+
   /** Calls readers, behind the notifications under way. Skips those that were removed. */
-  readonly notify: (readers: readonly ChannelReader[], call: (reader: ChannelReader) => void) => void;
+  notify(readers: readonly ChannelReader[], call: (reader: ChannelReader) => void): void {
+    this.#notifications.run(() => {
+      for (const reader of readers) if (readers === this.all || this.all.includes(reader)) call(reader);
+    });
+  }
+
   /**
    * Notifies readers of a message, which is processed when all of them are done with it.
    *
    * @param held The claim of its carrier.
    */
-  readonly deliver: (readers: readonly ChannelReader[], received: ReceivedMessage, held: Claim | undefined) => void;
-  readonly all: () => readonly ChannelReader[];
+  deliver(readers: readonly ChannelReader[], { message, position }: ReceivedMessage, held: Claim | undefined): void {
+    const emit = (): void => {
+      for (const reader of readers) if (readers === this.all || this.all.includes(reader)) reader.next(message, position);
+    };
+    this.#notifications.run(() => (held ? forwardDelivery(held, message, emit) : emit()));
+  }
+
+  /** Tells the readers that the hub has all messages after their positions, once. */
+  confirmed(readers: readonly ChannelReader[]): void {
+    const isNew = readers.filter(({ isConfirmed }) => !isConfirmed);
+    for (const reader of isNew) reader.isConfirmed = true;
+    this.notify(isNew, ({ position, onConfirmed }) => position && onConfirmed?.(position));
+  }
+
   /** Removes all readers, and ends them. */
-  readonly end: (error: unknown) => void;
-}
-
-export interface ConfirmedReaders {
-  readonly gaps: ReadonlyMap<ChannelReader, ChannelGap>;
-  readonly isBehind: boolean;
-}
-
-export interface AcceptedMessage {
-  readonly receivers: readonly ChannelReader[];
-  readonly isInside: boolean;
-}
-
-export function createChannelReaders(): ChannelReaders {
-  /** Replaced at each change. */
-  let readers: readonly ChannelReader[] = [];
-  // A subscriber may cause the next notification.
-  const notifications = createTrampoline();
-  let latest: JoinPlace = {};
-  /** The reader without a position whose place was requested. */
-  let placing: ChannelReader | undefined;
-
-  const has = (reader: ChannelReader): boolean => readers.includes(reader);
-  const remove = (reader: ChannelReader): boolean => {
-    const { length } = readers;
-    readers = readers.filter((one) => one !== reader);
-    return readers.length < length;
-  };
-
-  return {
-    size: () => readers.length,
-    all: () => readers,
-    add: (reader) => void (readers = [...readers, reader]),
-    remove,
-    place(epoch) {
-      placing = readers.find(({ position }) => !position);
-      return (latest = placing ? placing.first : { after: lowest(readers, epoch) as ChannelPosition });
-    },
-    confirm(joined) {
-      const gaps = new Map<ChannelReader, ChannelGap>();
-      const { epoch, offset } = joined;
-      let isBehind = false;
-      for (const reader of readers) {
-        const outcome = outcomeOf(reader, reader === placing, latest.after, joined);
-        if (outcome === 'behind') isBehind = true;
-        if (outcome === 'gap') {
-          const after = reader.position ?? { epoch, offset: 0 };
-          gaps.set(reader, { reason: after.epoch === epoch ? 'history' : 'epoch', after, next: { epoch, offset: offset + 1 } });
-        }
-        if (outcome === 'moved' || outcome === 'gap') reader.position = { epoch, offset };
-      }
-      placing = undefined;
-      return { gaps, isBehind };
-    },
-    accept(position, after, previous) {
-      let isInside = false;
-      let count = 0;
-      for (const reader of readers) {
-        const at = reader.position?.offset ?? 0;
-        if (at >= position.offset) continue;
-        if (at !== previous?.offset && at !== after) isInside = true;
-        else {
-          reader.position = position;
-          count++;
-        }
-      }
-      // Most often, all readers receive the message.
-      const receivers = count === readers.length ? readers : readers.filter((reader) => reader.position === position);
-      return { receivers, isInside };
-    },
-    notify: (receivers, call) =>
-      notifications.run(() => {
-        for (const reader of receivers) if (has(reader)) call(reader);
-      }),
-    deliver(receivers, { message, position }, held) {
-      const emit = (): void => {
-        for (const reader of receivers) if (receivers === readers || has(reader)) reader.next(message, position);
-      };
-      notifications.run(() => (held ? forwardDelivery(held, message, emit) : emit()));
-    },
-    end(error) {
-      const ended = readers;
-      notifications.run(() => {
-        for (const reader of ended) if (remove(reader)) reader.onEnd(error);
-      });
-    },
-  };
-}
-
-/** Returns whether a position is at or behind a place, in the same epoch. */
-export function isReached(place: ChannelPosition | undefined, position: ChannelPosition | undefined): boolean {
-  return place !== undefined && position?.epoch === place.epoch && position.offset >= place.offset;
+  end(error: unknown): void {
+    const ended = this.all;
+    this.#notifications.run(() => {
+      for (const reader of ended) if (this.remove(reader)) reader.onEnd(error);
+    });
+  }
 }
 
 /** Returns the lowest position in an epoch, or else in the epoch of the first reader. */
 function lowest(readers: readonly ChannelReader[], epoch: string | undefined): ChannelPosition | undefined {
   const positions = readers.flatMap(({ position }) => position ?? []);
-  const own = positions.filter((position) => position.epoch === epoch);
-  const [first, ...others] = own.length > 0 ? own : positions.filter((position) => position.epoch === positions[0]?.epoch);
-  return others.reduce((least, position) => (position.offset < (least?.offset ?? 0) ? position : least), first);
-}
-
-/**
- * Returns the effect of a confirmed join on a reader: it stays, it moves to the confirmed position,
- * it has a gap, or its messages were not requested.
- *
- * @param isPlacing Whether the join was for this reader, which has no position.
- * @param after The
- *   requested position.
- */
-function outcomeOf(
-  { position }: ChannelReader,
-  isPlacing: boolean,
-  after: ChannelPosition | undefined,
-  { epoch, offset, complete }: Pick<ChannelJoined, 'epoch' | 'offset' | 'complete'>,
-): 'stays' | 'moved' | 'gap' | 'behind' {
-  if (!position) return isPlacing ? (complete ? 'moved' : 'gap') : 'behind';
-  if (position.epoch !== epoch) return 'gap';
-  if (after?.epoch !== epoch) return position.offset >= offset ? 'stays' : after ? 'gap' : 'behind';
-  if (position.offset < after.offset) return position.offset >= offset ? 'stays' : 'behind';
-  if (complete) return position.offset > offset ? 'stays' : 'moved';
-  // The hub does not know the requested position, or has removed the messages behind it.
-  return position.offset === after.offset || position.offset < offset ? 'gap' : 'stays';
+  const own = positions.find((position) => position.epoch === epoch)?.epoch ?? positions[0]?.epoch;
+  const candidates = positions.filter((position) => position.epoch === own);
+  return candidates.reduce<ChannelPosition | undefined>((least, next) => (least && least.offset <= next.offset ? least : next), undefined);
 }

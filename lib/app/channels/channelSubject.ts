@@ -5,7 +5,7 @@ import { ignorable } from '../../internal/ignorable.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
-import type { Presence } from './presence.js';
+import type { Presence } from './memberList.js';
 
 export interface ChannelParts {
   readonly name: string;

@@ -11,8 +11,8 @@ import { retryBackoff, type RetryBackoffConfig } from '../../operators/retryBack
 import type { Wire } from '../../wire/wire.js';
 import { assertChannelName, followChannel } from './channel.js';
 import type { ChannelOptions } from './channelOptions.js';
-import type { Followed } from './membership.js';
-import { parsePosition } from './positionText.js';
+import type { Followed } from './subscribersReader.js';
+import { parsePosition } from './channelPosition.js';
 import { reportOn } from './unhandledErrors.js';
 
 /** A state, and the position of the last message of the channel that is in it. */

@@ -1,7 +1,20 @@
 import { Subject } from 'rxjs';
 import type { ChannelMember, ChannelPresence } from '../../message/channelTypes.js';
 import type { Received } from './channelPayloads.js';
-import type { Presence } from './presence.js';
+
+/** The members of a channel, and the latest change. */
+export interface Presence {
+  /** All members. */
+  readonly members: readonly ChannelMember[];
+  /** All members but this client. On the server, all members. */
+  readonly others: readonly ChannelMember[];
+  /** The members that joined since the previous value. */
+  readonly entered: readonly ChannelMember[];
+  /** The members that left since the previous value. */
+  readonly left: readonly ChannelMember[];
+  /** The members whose state has changed since the previous value. */
+  readonly updated: readonly ChannelMember[];
+}
 
 /** The members of a channel as far as the client knows them. */
 export interface MemberList {

@@ -1,193 +1,346 @@
-import { asapScheduler, defer, EMPTY, firstValueFrom, merge, Observable, of, share, takeUntil, type Subscriber } from 'rxjs';
-import type { RxwireError } from '../../errors.js';
-import { ignorable } from '../../internal/ignorable.js';
+import {
+  asapScheduler,
+  BehaviorSubject,
+  defer,
+  EMPTY,
+  firstValueFrom,
+  merge,
+  Observable,
+  of,
+  repeat,
+  share,
+  Subject,
+  takeUntil,
+  type SchedulerLike,
+  type Subscription,
+} from 'rxjs';
+import { ChannelEndedError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../errors.js';
+import { after } from '../../internal/after.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { completionOf } from '../../internal/completionOf.js';
-import { refCounted } from '../../internal/refCounted.js';
+import { ignorable } from '../../internal/ignorable.js';
+import { refCounted, type RefCount } from '../../internal/refCounted.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
+import { createMessage } from '../../message/createMessage.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
-import type { Message } from '../../message/types.js';
+import type { Message, MessageType, PayloadOf } from '../../message/types.js';
+import { claim } from '../../session/receive/delivery.js';
 import type { Wire } from '../../wire/wire.js';
 import { CHANNEL_DEFAULTS, type ChannelOptions, type ChannelStart } from './channelOptions.js';
-import type { ChannelReader, JoinStart } from './channelReaders.js';
+import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
+import { positionText, step } from './channelPosition.js';
+import { ChannelReaders, type ChannelReader } from './channelReaders.js';
+import { ChannelRequests, type HistoryRange, type PastMessage } from './channelRequests.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
-import type { Presence } from './presence.js';
-import { createMemberList } from './memberList.js';
-import { createChannelProtocol } from './channelProtocol.js';
-import { createPendingPublishes } from './pendingPublishes.js';
-import { createPendingReads, type HistoryRange, type PastMessage } from './pendingReads.js';
-import { createPositionMemory } from './positionMemory.js';
-import { positionOf, positionText } from './positionText.js';
-import type { Demultiplexer } from './demultiplexer.js';
+import type { ChannelReceiver, Demultiplexer } from './demultiplexer.js';
+import { createMemberList, type Presence } from './memberList.js';
+import { createFollower, createSubscribersReader, type CreateReader, type Followed, type StartOptions } from './subscribersReader.js';
 
 /**
- * A follower of a channel receives these, each with the position behind it: first that the hub has
- * all messages from its place on, then each message.
+ * One channel on the client's side: its state, its readers, and its part of the protocol. The
+ * client is a member while there are readers.
  */
-export type Followed =
-  | { readonly kind: 'confirmed'; readonly position: ChannelPosition }
-  | { readonly kind: 'message'; readonly position: ChannelPosition; readonly message: Message }
-  /** Messages are lost. Nothing follows. */
-  | { readonly kind: 'gap'; readonly gap: ChannelGap };
-
-/** One channel on the client's side. The client is a member while there are subscribers. */
-export interface Membership {
-  /** Sets where the subscribers of the channel begin, before the first of them. */
-  readonly configure: (options: StartOptions) => void;
-  /** Emits what follows a place, also when the subscribers of the channel are elsewhere. */
-  readonly follow: (from: Exclude<ChannelStart, 'live'>) => Observable<Followed>;
+export class Membership implements ChannelReceiver {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
-  readonly state$: Observable<ChannelState>;
-  readonly gaps$: Observable<ChannelGap>;
+  readonly state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
+  readonly gaps$ = new Subject<ChannelGap>();
   readonly errors$: Observable<RxwireError>;
-  readonly position: () => string | undefined;
-  readonly updatePresence: (state: unknown) => void;
-  /** Emits older messages. */
-  readonly history: (range: HistoryRange) => Observable<PastMessage>;
-  /** Sends a `channel.publish` that requests an answer. */
-  readonly send: (publish: Message) => Promise<ChannelPosition | undefined>;
-}
 
-export function createMembership(channel: string, wire: Wire, demultiplexer: Demultiplexer, options: ChannelOptions): Membership {
-  const { answerTimeout = CHANNEL_DEFAULTS.answerTimeout, scheduler = steadyScheduler() } = options;
-  const memberList = createMemberList(() => protocol.member());
-  let hasWireEnded = false;
-
-  const presenceRefCount = refCounted(
-    () => protocol.updateWatch(),
+  readonly #channel: string;
+  readonly #wire: Wire;
+  readonly #answerTimeout: number;
+  readonly #scheduler: SchedulerLike;
+  readonly #errors$ = new Subject<RxwireError>();
+  readonly #readers = new ChannelReaders();
+  readonly #requests: ChannelRequests;
+  readonly #subscribers: ReturnType<typeof createSubscribersReader>;
+  readonly #memberList = createMemberList(() => this.state$.value.member);
+  /** The subscribers of `presence$`. */
+  readonly #watchers = refCounted(
+    () => this.#sendWatch(),
     () => {
-      memberList.reset();
-      protocol.updateWatch();
+      this.#memberList.reset();
+      this.#sendWatch();
     },
   );
-  const pendingPublishes = createPendingPublishes({ channel, wire, answerTimeout, scheduler });
-  const pendingReads = createPendingReads({ channel, wire, answerTimeout, scheduler });
-  const protocol = createChannelProtocol({
-    channel,
-    wire,
-    answerTimeout,
-    scheduler,
-    microtask: options.microtask ?? asapScheduler,
-    memberList,
-    pendingPublishes,
-    pendingReads,
-    wantsPresence: presenceRefCount.isActive,
-  });
-  const end = (error?: RxwireError): void => {
-    hasWireEnded = true;
-    protocol.end(error);
-    pendingPublishes.end(error);
-    pendingReads.end(error);
-  };
-  const wireRefCount = refCounted(
-    () => demultiplexer.add(channel, { ...protocol, end }),
-    () => demultiplexer.remove(channel),
-  );
-  const read = <T>(createReader: CreateReader<T>): Observable<T> =>
-    wireRefCount.by(
+  /** What needs messages of the wire. */
+  readonly #users: RefCount;
+  /** The position up to which the hub has sent the messages; undefined before the first join. */
+  #position: ChannelPosition | undefined;
+  /** The number of the latest join request; 0 before the first. */
+  #join = 0;
+  #retrying: Subscription | undefined;
+  #presence: { readonly state: unknown } | undefined;
+  readonly #presenceTimer: CoalescedTimer;
+  #hasWireEnded = false;
+
+  constructor(channel: string, wire: Wire, demultiplexer: Demultiplexer, options: ChannelOptions) {
+    const { answerTimeout = CHANNEL_DEFAULTS.answerTimeout, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
+    this.#channel = channel;
+    this.#wire = wire;
+    this.#answerTimeout = answerTimeout;
+    this.#scheduler = scheduler;
+    this.#presenceTimer = createCoalescedTimer(microtask, () => this.#sendPresence());
+    this.#requests = new ChannelRequests(channel, wire, answerTimeout, scheduler);
+    this.#users = refCounted(
+      () => demultiplexer.add(channel, this),
+      () => demultiplexer.remove(channel),
+    );
+    this.#subscribers = createSubscribersReader(
+      channel,
+      options,
+      (error) => wire.report(error),
+      (gap) => this.#reportGap(gap),
+    );
+    this.messages$ = this.#read(this.#subscribers.createReader).pipe(share());
+    this.errors$ = this.#users.by(this.#errors$);
+    const members$ = defer(() => {
+      const known = this.#memberList.snapshot();
+      return merge(known ? of(known) : EMPTY, this.#memberList.changes$).pipe(takeUntil(completionOf(this.messages$)));
+    });
+    this.presence$ = this.#watchers.by(members$);
+  }
+
+  /** Sets where the subscribers of the channel begin, before the first of them. */
+  configure(options: StartOptions): void {
+    this.#subscribers.configure(options);
+  }
+
+  /** Emits what follows a place, also when the subscribers of the channel are elsewhere. */
+  follow(from: Exclude<ChannelStart, 'live'>): Observable<Followed> {
+    return this.#read(createFollower(from));
+  }
+
+  position(): string | undefined {
+    const position = this.#subscribers.position();
+    return position && positionText(position);
+  }
+
+  /**
+   * Publishes a state of this member at the end of the microtask, and again after each join, until
+   * it leaves.
+   */
+  updatePresence(state: unknown): void {
+    this.#presence = { state };
+    this.#presenceTimer.set(0);
+  }
+
+  /** Emits older messages. */
+  history(range: HistoryRange): Observable<PastMessage> {
+    return this.#users.by(this.#requests.history(range));
+  }
+
+  /** Sends a `channel.publish` that requests an answer. */
+  send(publish: Message): Promise<ChannelPosition | undefined> {
+    return ignorable(firstValueFrom(this.#users.by(this.#requests.send(publish))), (error) => {
+      // A message that was refused, or not answered, has reached the server.
+      const { code } = error as RxwireError;
+      this.#wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_REQUEST_TIMEOUT');
+    });
+  }
+
+  receive(message: Message): void {
+    try {
+      this.#handle(message);
+    } catch (error) {
+      // Only read errors arrive here, and they are RxwireErrors. Errors of subscribers are
+      // reported by RxJS.
+      this.#errors$.next(error as RxwireError);
+    }
+  }
+
+  resync(cause: 'restarted' | 'lost' | 'missed'): void {
+    // A pending join is answered or repeated anyway.
+    if (cause === 'restarted' ? this.#isIn('joined') : cause === 'lost' && !this.#isOut()) this.#requestJoin();
+    if (cause === 'missed' && this.#watchers.isActive()) this.#sendWatch();
+  }
+
+  end(error?: RxwireError): void {
+    this.#hasWireEnded = true;
+    this.#stop({ status: 'left', ...(error && { error }) });
+    for (const subject of [this.state$, this.gaps$, this.#errors$]) subject.complete();
+    // The error of a wire belongs to the subscribers of the wire. Here it would end the process,
+    // unless each subscriber had an error callback.
+    this.#readers.end(undefined);
+    this.#requests.end(error);
+  }
+
+  /** Returns whether the client is in one of these states. */
+  #isIn(...statuses: readonly ChannelState['status'][]): boolean {
+    return statuses.includes(this.state$.value.status);
+  }
+
+  /** Returns whether the client has left, was refused, or has received the end of the channel. */
+  #isOut(): boolean {
+    return this.#isIn('left', 'refused', 'ended');
+  }
+
+  #change({ error, ...update }: ChannelState): void {
+    const { member, gap } = this.state$.value;
+    this.state$.next({ ...(member !== undefined && { member }), ...(gap && { gap }), ...update, ...(error && { error }) });
+  }
+
+  #reportGap(gap: ChannelGap): void {
+    const isJoined = this.#isIn('joined');
+    this.#change({ status: 'gap', gap });
+    this.gaps$.next(gap);
+    if (isJoined && this.#isIn('gap')) this.#change({ status: 'joined' });
+  }
+
+  #stop(end: ChannelState): void {
+    this.#retrying?.unsubscribe();
+    this.#position = undefined;
+    this.state$.next(end);
+  }
+
+  #read<T>(createReader: CreateReader<T>): Observable<T> {
+    return this.#users.by(
       new Observable<T>((subscriber) => {
-        if (hasWireEnded) {
+        if (this.#hasWireEnded) {
           subscriber.complete();
           return;
         }
         const reader = createReader(subscriber);
-        subscriber.add(() => protocol.remove(reader));
-        protocol.add(reader);
+        subscriber.add(() => this.#remove(reader));
+        this.#add(reader);
       }),
     );
-  const subscribers = createSubscribersReader(channel, options, (error) => wire.report(error), protocol.reportGap);
-  const messages$ = read(subscribers.createReader).pipe(share());
-  const memberList$ = defer(() => {
-    const known = memberList.snapshot();
-    return merge(known ? of(known) : EMPTY, memberList.changes$).pipe(takeUntil(completionOf(messages$)));
-  });
+  }
 
-  return {
-    configure: subscribers.configure,
-    follow: (from) => read(createFollower(from)),
-    messages$,
-    presence$: presenceRefCount.by(memberList$),
-    state$: protocol.state$,
-    gaps$: protocol.gaps$,
-    errors$: wireRefCount.by(protocol.errors$),
-    position() {
-      const position = subscribers.position();
-      return position && positionText(position);
-    },
-    updatePresence: protocol.updatePresence,
-    history: (range) => wireRefCount.by(pendingReads.read(range)),
-    send: (publish) =>
-      ignorable(firstValueFrom(wireRefCount.by(pendingPublishes.send(publish))), (error) => {
-        // A message that was refused, or not answered, has reached the server.
-        const { code } = error as RxwireError;
-        wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_REQUEST_TIMEOUT');
-      }),
-  };
-}
+  /**
+   * Adds a reader. Sends a join request, unless the messages of the reader arrive anyway, or the
+   * hub has not answered the previous request.
+   */
+  #add(reader: ChannelReader): void {
+    this.#readers.add(reader);
+    const at = this.#position;
+    if (at && this.#isIn('joined', 'gap') && step(reader.position, at) === 'repeat') this.#readers.confirmed([reader]);
+    else if (!this.#isIn('joining', 'recovering')) this.#requestJoin();
+  }
 
-/** Returns a reader that emits to the subscriber of an Observable. */
-type CreateReader<T> = (subscriber: Subscriber<T>) => ChannelReader;
+  /** Removes a reader. The last one leaves the channel. */
+  #remove(reader: ChannelReader): void {
+    if (!this.#readers.remove(reader) || this.#readers.all.length > 0) return;
+    this.#presence = undefined;
+    if (this.#isOut()) return;
+    this.#stop({ status: 'left' });
+    this.#send('channel.leave', { channel: this.#channel });
+  }
 
-/** The part of the options that says where the subscribers of a channel begin. */
-type StartOptions = Pick<ChannelOptions, 'from' | 'remember' | 'microtask'>;
+  /** The hub needs these messages, whatever the default of the wire is. */
+  #send<T extends MessageType>(type: T, payload: PayloadOf<T>): Message {
+    const message = createMessage(type, payload, { delivery: 'at-least-once', scheduler: this.#scheduler });
+    this.#wire.next(message);
+    return message;
+  }
 
-/** Creates the reader of the subscribers of a channel, which share one position. */
-function createSubscribersReader(
-  channel: string,
-  options: StartOptions,
-  report: (error: RxwireError) => void,
-  onGap: (gap: ChannelGap) => void,
-) {
-  let startOptions = options;
-  /** The present reader, or the latest. */
-  let latest: ChannelReader | undefined;
-  let reached: ChannelPosition | undefined;
+  #sendPresence(): void {
+    if (this.#presence && this.#isIn('joined')) this.#send('channel.update', { channel: this.#channel, ...this.#presence });
+  }
 
-  const position = (): ChannelPosition | undefined => (reached = latest?.position ?? reached);
-  const createReader: CreateReader<Message> = (subscriber) => {
-    const { from = CHANNEL_DEFAULTS.from } = startOptions;
-    const memory = createPositionMemory(channel, startOptions, report);
-    position();
-    const next = (message: Message, at: ChannelPosition | undefined): void => {
-      if (at) memory.write(at);
-      subscriber.next(message);
-    };
-    return (latest = { ...placeOf(from, memory.read()), next, onGap, onEnd: endOf(subscriber) });
-  };
-  return { position, createReader, configure: (start: StartOptions) => void (startOptions = start) };
-}
+  /** Tells the server whether `presence$` has subscribers. */
+  #sendWatch(): void {
+    if (!this.#isOut()) this.#send('channel.watch', { channel: this.#channel, watch: this.#watchers.isActive() });
+  }
 
-/** Returns what creates a reader of its own position. It ends with its first gap. */
-const createFollower =
-  (from: ChannelStart): CreateReader<Followed> =>
-  (subscriber) => ({
-    ...placeOf(from),
-    onConfirmed: (position) => subscriber.next({ kind: 'confirmed', position }),
-    next(message, position) {
-      if (position) subscriber.next({ kind: 'message', position, message });
-    },
-    onGap(gap) {
-      subscriber.next({ kind: 'gap', gap });
-      subscriber.complete();
-    },
-    onEnd: endOf(subscriber),
-  });
+  /**
+   * Requests the messages after the lowest position. Repeats the request every `answerTimeout`, and
+   * reports once that the server does not answer it although there is a connection.
+   */
+  #requestJoin(): void {
+    const place = this.#readers.place(this.#position?.epoch);
+    if (this.#position) this.#change({ status: 'recovering' });
+    else this.state$.next({ status: 'joining' });
+    this.#retrying?.unsubscribe();
+    const join = { channel: this.#channel, join: ++this.#join, ...place, watch: this.#watchers.isActive() };
+    const message = this.#send('channel.join', join);
+    let isReported = false;
+    // While the first copy is still queued, the wire recognizes the repeat by its id and sends one
+    // message.
+    this.#retrying = after(this.#answerTimeout, this.#scheduler)
+      .pipe(repeat())
+      .subscribe(() => {
+        // The join was sent when the connection was opened, at the latest.
+        if (!isReported && this.#wire.state.metrics.uptime >= this.#answerTimeout / 2) {
+          isReported = true;
+          const error = new ChannelTimeoutError(this.#channel, this.#answerTimeout);
+          this.#change({ status: this.state$.value.status, error });
+          this.#errors$.next(error);
+          this.#wire.report(error);
+        }
+        this.#wire.next(message);
+      });
+  }
 
-const endOf =
-  (subscriber: Subscriber<unknown>) =>
-  (error: unknown): void => {
-    if (error === undefined) subscriber.complete();
-    else subscriber.error(error);
-  };
+  /** Handles a message of the hub about this channel. */
+  #handle(message: Message): void {
+    const { type, payload, correlationId = '' } = message;
+    if (type === 'channel.message') this.#handleDelivery(message);
+    else if (type === 'channel.joined') this.#handleJoined(message);
+    else if (type === 'channel.refused') this.#handleRefused(message);
+    else if (type === 'channel.published') this.#requests.publishes.next(correlationId, readPublished(payload));
+    else if (type === 'channel.past') this.#requests.reads.next(correlationId, readPast(payload));
+    else if (type === 'channel.presence' && this.#watchers.isActive()) this.#memberList.apply(readPresence(payload));
+  }
 
-/** Returns where a reader begins. @param remembered The position that it has stored. */
-function placeOf(from: ChannelStart, remembered?: ChannelPosition): Pick<ChannelReader, 'position' | 'first'> {
-  const position = remembered ?? positionOf(from);
-  return { position, first: position ? {} : firstOf(from) };
-}
+  #handleJoined({ payload }: Message): void {
+    const { join, member, ...reached } = readJoined(payload);
+    // A repeated request may be answered twice.
+    if (join !== this.#join || !this.#isIn('joining', 'recovering')) return;
+    this.#retrying?.unsubscribe();
+    this.#position = { epoch: reached.epoch, offset: reached.offset };
+    const { gaps, isBehind } = this.#readers.confirm(reached);
+    if (gaps.size > 0) this.#readers.notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
+    // A reader that has received its gap may have unsubscribed, or may have requested another join.
+    if (!this.#isOut() && join === this.#join) {
+      if (isBehind) this.#requestJoin();
+      else {
+        this.#change({ status: 'joined', member });
+        this.#readers.confirmed(this.#readers.all);
+      }
+    }
+    this.#sendPresence();
+  }
 
-/** Returns the fields of a join request without a position. */
-function firstOf(from: ChannelStart): JoinStart {
-  if (from === 'start') return { start: true };
-  return typeof from === 'object' && 'last' in from && from.last > 0 ? { history: from.last } : {};
+  #handleRefused({ payload, correlationId = '' }: Message): void {
+    const { action, reason, join } = readRefused(payload);
+    if (this.#requests.reads.fail(correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
+    const isJoin = action === 'join';
+    if (isJoin && join !== undefined && join !== this.#join) return;
+    const error = new ChannelRefusedError(this.#channel, action, reason, isJoin || correlationId === '' ? undefined : correlationId);
+    this.#errors$.next(error);
+    this.#requests.publishes.fail(correlationId, error);
+    if (!isJoin || this.#isIn('left')) return;
+    this.#stop({ status: 'refused', error });
+    this.#readers.end(error);
+  }
+
+  #handleDelivery(carrier: Message): void {
+    const at = this.#position;
+    // Messages that were sent before the join are sent again after it.
+    if (!at || !this.#isIn('joined')) return;
+    const received = readDelivery(carrier);
+    const { message, position } = received;
+    // An ephemeral message is neither a repeat nor behind a gap.
+    const effect = position ? step(at, position, received.after) : 'next';
+    if (effect === 'gap') this.#requestJoin();
+    let receivers = effect === 'next' ? this.#readers.all : [];
+    if (position && effect === 'next') {
+      this.#position = position;
+      const accepted = this.#readers.accept(at, position);
+      if (accepted.isInside) this.#requestJoin();
+      receivers = accepted.receivers;
+    }
+    if (message.type !== 'channel.ended') {
+      if (receivers.length > 0) this.#readers.deliver(receivers, received, claim(carrier));
+    } else if (this.#isIn('joined')) this.#handleEnd(message);
+  }
+
+  #handleEnd({ payload }: Message): void {
+    const end = readEnd(payload);
+    this.#stop({ status: 'ended', end });
+    this.#send('channel.leave', { channel: this.#channel });
+    this.#readers.end(end.status === 'completed' ? undefined : new ChannelEndedError(this.#channel, end));
+  }
 }

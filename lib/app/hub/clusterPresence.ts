@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { Presence } from '../channels/presence.js';
+import type { Presence } from '../channels/memberList.js';
 
 /** The members that joined, left and changed their state. */
 export type PresenceChange = Pick<Presence, 'entered' | 'left' | 'updated'>;

@@ -6,7 +6,7 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import type { Presence } from '../channels/presence.js';
+import type { Presence } from '../channels/memberList.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { followLog, type LogCursor } from './followLog.js';

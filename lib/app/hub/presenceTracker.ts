@@ -1,7 +1,7 @@
 import { defer, map, merge, noop, of, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
-import type { Presence } from '../channels/presence.js';
+import type { Presence } from '../channels/memberList.js';
 import type { PresenceChange } from './clusterPresence.js';
 
 /** The members of a channel. A member may be connected by several wires, and at several nodes. */

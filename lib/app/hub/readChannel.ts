@@ -3,7 +3,7 @@ import { asObservable } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { endedError, readEnd } from '../channels/channelPayloads.js';
 import type { ChannelStart } from '../channels/channelOptions.js';
-import { positionOf } from '../channels/positionText.js';
+import { positionOf } from '../channels/channelPosition.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 import { followLog, reachedBy, type FollowLogOptions, type LogCursor } from './followLog.js';
 

@@ -1,7 +1,7 @@
 import { filter, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/app/channels/channel.js';
 import { createMemberList } from '../../../lib/app/channels/memberList.js';
-import type { Presence } from '../../../lib/app/channels/presence.js';
+import type { Presence } from '../../../lib/app/channels/memberList.js';
 import type { HubOptions } from '../../../lib/app/hub/hubOptions.js';
 import type { PresenceChange } from '../../../lib/app/hub/clusterPresence.js';
 import { createPresenceTracker } from '../../../lib/app/hub/presenceTracker.js';

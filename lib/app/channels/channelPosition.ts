@@ -1,6 +1,24 @@
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelStart } from './channelOptions.js';
 
+/**
+ * Returns the effect of an entry on a reader. `next`: the reader gets the entry. `repeat`: the
+ * reader has the entry already. `gap`: messages between the reader and the entry are missing. This
+ * is the only rule for gaps, of clients and of servers.
+ *
+ * @param at The position of the reader.
+ * @param after The offset that the reader of the entry must have reached.
+ */
+export function step(
+  at: ChannelPosition | undefined,
+  { epoch, offset }: ChannelPosition,
+  after: number = offset - 1,
+): 'next' | 'repeat' | 'gap' {
+  if (at?.epoch !== epoch) return 'gap';
+  if (offset <= at.offset) return 'repeat';
+  return after <= at.offset ? 'next' : 'gap';
+}
+
 /** Returns a position as a text that can be stored anywhere. */
 export function positionText({ epoch, offset }: ChannelPosition): string {
   return `${offset}.${epoch}`;
