@@ -75,7 +75,7 @@ export default defineConfig(
       'lib/app/channels/channelRequests.ts',
       'lib/app/channels/membership.ts',
       'lib/app/hub/channelHistory.ts',
-      'lib/app/hub/channelSubscription.ts',
+      'lib/app/hub/cursor.ts',
       'lib/app/requests/handlerRun.ts',
       'lib/app/routing/middlewareContext.ts',
       'lib/internal/linkedList.ts',

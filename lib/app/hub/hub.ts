@@ -36,9 +36,7 @@ import { createAuthorizer, reasonText } from './authorizer.js';
 import type { ChannelInfo } from './channelLog.js';
 import { createHubSubject } from './hubSubject.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
-import { PAGE_SIZE } from './channelSubscription.js';
 import { resetMessage } from './hubMessages.js';
-import { readChannel } from './readChannel.js';
 
 /** The server's side of channels. */
 export interface Hub<W extends Wire = Wire> {
@@ -197,13 +195,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
         id,
         store: channels.store,
         report,
-        messages$: readChannel(channels.source, name, {
-          start: from ?? (channels.isKeyed(name) ? 'start' : 'live'),
-          live$: channels.observe(name, ({ messages$ }) => messages$),
-          limit: channels.isKeyed(name) ? Infinity : PAGE_SIZE,
-          scheduler,
-          onFailed: (error) => reportFailed(name, error),
-        }),
+        messages$: channels.observe(name, (hubChannel) => hubChannel.messages(from ?? (channels.isKeyed(name) ? 'start' : 'live'))),
         presence$: channels.observe(name, ({ presence$ }) => presence$),
       });
     },

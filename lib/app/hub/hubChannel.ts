@@ -1,26 +1,27 @@
-import { asapScheduler, defer, EMPTY, noop, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { asapScheduler, defer, EMPTY, noop, type Observable, type SchedulerLike } from 'rxjs';
 import { estimateSize } from '../../internal/estimateSize.js';
 import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { refCounted } from '../../internal/refCounted.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { Wire } from '../../wire/wire.js';
+import type { ChannelStart } from '../channels/channelOptions.js';
 import type { Presence } from '../channels/memberList.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
+import type { ChannelBroadcast, ChannelLog, ChannelSlice } from './channelLog.js';
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
-import { followLog, type LogCursor } from './followLog.js';
+import { followLog, type FollowLogOptions, type SteppedEntry } from './followLog.js';
 import { createPresenceTracker } from './presenceTracker.js';
-import type { PageFlow } from './pageFlow.js';
-import { ChannelSubscription, PAGE_SIZE, queryOf } from './channelSubscription.js';
+import type { PageFlow, Receiver } from './pageFlow.js';
+import { Cursor, PAGE_SIZE, queryOf } from './cursor.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
+import { readChannel } from './readChannel.js';
 
 /** A channel on the server, while it has members or subscribers. */
 export interface HubChannel {
   /** The number of clients in the channel. */
   readonly size: number;
-  /** Messages that are published from now on, for the server itself. */
-  readonly messages$: Observable<Message>;
+  /** Emits the messages from a place on, for the server itself. */
+  messages(start: ChannelStart): Observable<Message>;
   readonly presence$: Observable<Presence>;
   /** Adds a client, or confirms its membership, and sends the messages that it missed. */
   join(flow: PageFlow, member: ChannelMember, join: ChannelJoin): MaybeAsync<void>;
@@ -28,10 +29,10 @@ export interface HubChannel {
   admit(flow: PageFlow, member: ChannelMember): void;
   /** Delivers a message that is not in the history to the present members. */
   broadcast(message: Message): void;
-  leave(wire: Wire): void;
-  watch(wire: Wire, isWatching: boolean): void;
+  leave(wire: Receiver): void;
+  watch(wire: Receiver, isWatching: boolean): void;
   /** Sets the state of a member. */
-  update(wire: Wire, state: unknown): void;
+  update(wire: Receiver, state: unknown): void;
 }
 
 export interface HubChannelOptions {
@@ -51,22 +52,23 @@ export interface HubChannelOptions {
 
 export function createHubChannel(name: string, options: HubChannelOptions): HubChannel {
   const { log, isKeyed, maxReplay, onEmpty, onFailed, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
-  const subscriptions = new Map<Wire, ChannelSubscription>();
+  const subscriptions = new Map<Receiver, Cursor>();
   const announce = (change: PresenceChange): void => {
     const messages = presenceMessages(name, change);
     for (const { wire, isWatching } of subscriptions.values()) if (isWatching) messages.forEach((message) => wire.next(message));
   };
   const { tracker: presence, end: endPresence } = createSharedPresence(name, { ...options, microtask }, announce);
   const serverRefCount = refCounted(noop, () => closeIfEmpty());
-  const live = new Set<ChannelSubscription>();
-  const deliveries = createDeliveries(name, subscriptions, live, { log, scheduler, onFailed });
+  const live = new Set<Cursor>();
+  const own = new Set<Cursor>();
+  const deliveries = createDeliveries(name, { subscriptions, own, live }, { log, scheduler, onFailed });
   const closeIfEmpty = (): void => {
     if (subscriptions.size > 0 || serverRefCount.isActive()) return;
     deliveries.end();
     endPresence();
     onEmpty();
   };
-  const sendMembersIfWatching = (subscription: ChannelSubscription): void => {
+  const sendMembersIfWatching = (subscription: Cursor): void => {
     if (subscription.isWatching && subscription.isJoined) subscription.sendMembers(presence.members);
   };
   const readFirst = (join: ChannelJoin, maxBytes: number | undefined): MaybeAsync<ChannelSlice> =>
@@ -81,11 +83,12 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
     get size() {
       return subscriptions.size;
     },
-    messages$: serverRefCount.by(deliveries.messages$),
+    messages: (start) =>
+      serverRefCount.by(readChannel(parts, own, { start, limit: isKeyed() ? Infinity : PAGE_SIZE, begin: deliveries.begin })),
     presence$: serverRefCount.by(presence.presence$),
     join(flow, member, join) {
       const { wire } = flow;
-      const subscription = new ChannelSubscription(flow, member, join.watch === true, parts);
+      const subscription = new Cursor(flow, member, join.watch === true, parts);
       const former = subscriptions.get(wire);
       if (former) former.end();
       else presence.add(member);
@@ -100,7 +103,7 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
     },
     admit(flow, member) {
       if (subscriptions.has(flow.wire)) return;
-      subscriptions.set(flow.wire, new ChannelSubscription(flow, member, false, parts));
+      subscriptions.set(flow.wire, new Cursor(flow, member, false, parts));
       presence.add(member);
     },
     broadcast: (message) => deliveries.deliver({ message }),
@@ -142,34 +145,36 @@ function createSharedPresence(
   return { tracker, end: (): void => subscription.unsubscribe() };
 }
 
-/** Delivers the entries of the log to the live subscriptions, in order. */
+interface Readers {
+  readonly subscriptions: ReadonlyMap<Receiver, Cursor>;
+  /** The readers of the server itself. */
+  readonly own: ReadonlySet<Cursor>;
+  /** Those that are at the end of the log. */
+  readonly live: ReadonlySet<Cursor>;
+}
+
+/** Delivers the entries of the log to the live readers, in order. */
 function createDeliveries(
   name: string,
-  subscriptions: ReadonlyMap<Wire, ChannelSubscription>,
-  live: ReadonlySet<ChannelSubscription>,
-  { log, scheduler, onFailed }: Pick<HubChannelOptions, 'log' | 'onFailed'> & { readonly scheduler: SchedulerLike },
+  { subscriptions, own, live }: Readers,
+  { log, ...options }: Pick<HubChannelOptions, 'log' | 'onFailed'> & { readonly scheduler: SchedulerLike },
 ) {
-  const messages$ = new Subject<Message>();
-  const cursor: LogCursor = { position: undefined };
+  const cursor: FollowLogOptions['cursor'] = { position: undefined };
 
-  const deliver = (entry: ChannelEntry | ChannelBroadcast): void => {
-    if (entry.offset === undefined) {
-      const message = ephemeralMessage(name, entry.message);
-      // A client that is joining is not present yet.
-      for (const { wire, isJoined } of subscriptions.values()) if (isJoined) wire.next(message);
-      messages$.next(entry.message);
+  const deliver = (entry: SteppedEntry | ChannelBroadcast): void => {
+    if (entry.offset !== undefined) {
+      const message = deliveryMessage(name, entry, entry.after);
+      const size = estimateSize(entry.message);
+      for (const reader of live) reader.next(message, entry, size);
       return;
     }
-    const { position } = cursor;
-    const message = deliveryMessage(name, entry, entry.epoch === position?.epoch ? position.offset : entry.offset - 1);
-    const size = estimateSize(entry.message);
-    cursor.position = entry;
-    for (const subscription of live) subscription.next(message, entry, size);
-    messages$.next(entry.message);
+    const message = ephemeralMessage(name, entry.message);
+    // A client that is joining is not present yet.
+    for (const { wire, isJoined } of subscriptions.values()) if (isJoined) wire.next(message);
+    for (const { wire } of own) wire.next(message);
   };
-  const following = followLog(log, name, { cursor, limit: PAGE_SIZE, scheduler, onFailed }).subscribe(deliver);
+  const following = followLog(log, name, { ...options, cursor, limit: PAGE_SIZE }).subscribe(deliver);
   return {
-    messages$,
     deliver,
     reached: (): ChannelPosition | undefined => cursor.position,
     /** Sets the position to continue from, if there is none yet. */

@@ -6,7 +6,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelRetention } from './channelLog.js';
 import { appendOnce } from './appendOnce.js';
 import { createCompactor, type Compact, type Compactor } from './compactor.js';
-import { PAGE_SIZE } from './channelSubscription.js';
+import { PAGE_SIZE } from './cursor.js';
 import { createHubChannel, type HubChannel, type HubChannelOptions } from './hubChannel.js';
 import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
 import { markPublisher, withoutMarks } from './publisherMark.js';

@@ -6,7 +6,8 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
-import { followLog, type LogCursor } from './followLog.js';
+import { step } from '../channels/channelPosition.js';
+import { followLog } from './followLog.js';
 import { createKeyedEntries, type KeyedEntries, type KeyedEntry } from './keyedEntries.js';
 
 /** How the newest message of each key is kept. */
@@ -63,7 +64,6 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
   const { ttl = Infinity, retain: { messages = 10_000, bytes: maxBytes = 16_777_216 } = {} } = settings;
   const limits = { ttl, messages, bytes: maxBytes };
   const judge = createJudge(settings);
-  const cursor: LogCursor = { position: UNKNOWN };
   let content = createContent('');
   let tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
   /** Emits when the log is read; `undefined` after that. */
@@ -93,7 +93,7 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
   };
 
   followLog(log, channel, {
-    cursor,
+    cursor: { position: UNKNOWN },
     limit,
     scheduler,
     onFailed(error) {
@@ -111,9 +111,9 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
     },
   }).subscribe((entry) => {
     if (entry.offset !== undefined) {
-      const { position } = cursor;
-      if (!ready$ && position?.epoch === content.epoch && position.offset > content.last) reportMissed(position.offset);
-      cursor.position = { epoch: entry.epoch, offset: entry.offset };
+      const { epoch, last } = content;
+      const isGap = entry.epoch === epoch && step({ epoch, offset: last }, entry, entry.after) === 'gap';
+      if (!ready$ && isGap) reportMissed(entry.after);
       keep(entry);
     }
     tail$.next(entry);

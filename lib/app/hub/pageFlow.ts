@@ -6,13 +6,16 @@ import type { Wire } from '../../wire/wire.js';
 import { PAGE_BYTES } from './channelRange.js';
 import type { ClientTurn } from './clientTurns.js';
 
+/** The part of a wire that a reader of a channel needs. */
+export type Receiver = Pick<Wire, 'next' | 'send' | 'queued' | 'room'>;
+
 /**
  * The flow control of one client: of the pages of history and the lists of members that it
  * receives. The next page is read when the client has acked enough of the previous ones. So a
  * client that requests much takes the memory of a few pages, however many channels it reads.
  */
 export interface PageFlow {
-  readonly wire: Wire;
+  readonly wire: Receiver;
   /** Returns whether the client has too much to ack to receive another page now. */
   readonly isFull: () => boolean;
   /**

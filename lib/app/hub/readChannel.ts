@@ -1,62 +1,49 @@
-import { concat, defer, from, map, merge, mergeMap, NEVER, of, takeWhile, type Observable } from 'rxjs';
+import { map, Observable, takeWhile } from 'rxjs';
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
+import type { ChannelOptions } from '../channels/channelOptions.js';
 import { endedError, readEnd } from '../channels/channelPayloads.js';
-import type { ChannelStart } from '../channels/channelOptions.js';
 import { positionOf } from '../channels/channelPosition.js';
-import type { ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
-import { followLog, reachedBy, type FollowLogOptions, type LogCursor } from './followLog.js';
+import type { ChannelQuery, ChannelSlice } from './channelLog.js';
+import { Cursor, type CursorParts } from './cursor.js';
+import { retryReads } from './followLog.js';
+import type { PageFlow } from './pageFlow.js';
 
-export interface ReadChannelOptions extends Omit<FollowLogOptions, 'cursor'> {
-  /** The messages that are published from now on. */
-  readonly live$: Observable<Message>;
+export interface ReadChannelOptions {
   /** The place to begin at. */
-  readonly start: ChannelStart;
+  readonly start: NonNullable<ChannelOptions['from']>;
+  /** The maximum number of messages to read at once. */
+  readonly limit: number;
+  /** Called with the first slice. */
+  readonly begin: (slice: ChannelSlice) => void;
 }
 
 /**
  * Emits the messages of a channel for the server itself, from a place on, and ends when the channel
- * has ended.
+ * has ended: completes, or fails with a `ChannelEndedError`.
+ *
+ * @param own The readers of the server, which also get what the log does not store.
  */
-export function readChannel(
-  log: Pick<ChannelLog, 'read' | 'tail'>,
-  channel: string,
-  { live$, start, ...options }: ReadChannelOptions,
-): Observable<Message> {
-  const query = queryOf(start, options.limit);
-  const first$ = asObservable(() => log.read(channel, query));
-  if (query.limit === 0) {
+export function readChannel(parts: CursorParts, own: Set<Cursor>, { start, limit, begin }: ReadChannelOptions): Observable<Message> {
+  const { channel, log, scheduler, onFailed } = parts;
+  const messages$ = new Observable<Message>((subscriber) => {
+    const reader = new Cursor(flowTo(({ payload }) => subscriber.next((payload as { readonly message: Message }).message)), SERVER, false, parts);
+    own.add(reader);
+    subscriber.add(() => {
+      own.delete(reader);
+      reader.end();
+    });
+    const query = queryOf(start, limit);
     // The messages that are published while the log is read are among those that are emitted.
-    const ended$ = first$.pipe(mergeMap(({ end }) => (end ? of(end.message) : NEVER)));
-    return untilEnd(channel, merge(live$, ended$));
-  }
-  return defer(() => {
-    const cursor: LogCursor = { position: undefined };
-    const rest$ = (slice: ChannelSlice): Observable<Message> => {
-      cursor.position = reachedBy(slice);
-      const { end } = slice;
-      if (end && cursor.position.offset >= end.offset) return of(end.message);
-      return followLog(log, channel, { ...options, cursor }).pipe(
-        map((entry) => {
-          if (entry.offset !== undefined) cursor.position = entry;
-          return entry.message;
-        }),
-      );
-    };
-    const messages$ = first$.pipe(
-      mergeMap((slice) =>
-        concat(
-          from(slice.entries.map(({ message }) => message)),
-          defer(() => rest$(slice)),
-        ),
-      ),
-    );
-    return untilEnd(channel, messages$);
+    if (query.limit === 0) reader.follow();
+    const first$ = asObservable(() => log.read(channel, query)).pipe(retryReads(scheduler, onFailed));
+    const reading = first$.subscribe((slice) => {
+      begin(slice);
+      if (query.limit > 0) reader.start(slice);
+      else if (slice.end) subscriber.next(slice.end.message);
+    });
+    subscriber.add(reading);
   });
-}
-
-/** Ends as the end message says: completes, or fails with a `ChannelEndedError`. */
-function untilEnd(channel: string, messages$: Observable<Message>): Observable<Message> {
   return messages$.pipe(
     takeWhile(({ type, payload }) => type !== 'channel.ended' || readEnd(payload).status !== 'completed'),
     map((message) => {
@@ -66,7 +53,21 @@ function untilEnd(channel: string, messages$: Observable<Message>): Observable<M
   );
 }
 
-function queryOf(start: ChannelStart, limit: number): ChannelQuery {
+/** The server itself, which is in no list of members. */
+const SERVER = { id: 'hub' };
+
+/** Returns the flow of a reader that takes each message at once. */
+function flowTo(next: (message: Message) => void): PageFlow {
+  const send = (message: Message): Promise<never> => Promise.resolve(next(message) as never);
+  return {
+    wire: { next, send, queued: 0, room: Infinity },
+    isFull: () => false,
+    read: (source$) => source$,
+    send: (messages) => Promise.all(messages.map(send)),
+  };
+}
+
+function queryOf(start: ReadChannelOptions['start'], limit: number): ChannelQuery {
   if (start === 'start') return { after: start, limit };
   if (typeof start === 'object' && 'last' in start) return { limit: start.last };
   const after = positionOf(start);

@@ -3,14 +3,14 @@ import { after as delay } from '../../internal/after.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { Wire } from '../../wire/wire.js';
-import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
+import { step } from '../channels/channelPosition.js';
+import type { ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
-import { isAfter, reachedBy, retryReads } from './followLog.js';
-import { deliveryMessage, joinedMessage, memberListMessages, type LoggedMessage } from './hubMessages.js';
-import { weightOf, type PageFlow } from './pageFlow.js';
+import { reachedBy, retryReads, type SteppedEntry } from './followLog.js';
+import { deliveryMessage, joinedMessage, memberListMessages } from './hubMessages.js';
+import { weightOf, type PageFlow, type Receiver } from './pageFlow.js';
 
-export interface SubscriptionParts {
+export interface CursorParts {
   readonly channel: string;
   readonly log: Pick<ChannelLog, 'read'>;
   readonly scheduler: SchedulerLike;
@@ -22,7 +22,7 @@ export interface SubscriptionParts {
    */
   readonly reached: () => ChannelPosition | undefined;
   /** The subscriptions that get messages from the tail. Each adds and removes itself. */
-  readonly live: Set<ChannelSubscription>;
+  readonly live: Set<Cursor>;
 }
 
 /** The position of a reader. */
@@ -44,19 +44,19 @@ const RESERVED = 2;
 const PAUSE = 500;
 
 /**
- * The subscription of a client to a channel: a position in the log. A *live* subscription receives
- * each message from the tail. A client that begins further back, or that is slower than the
- * channel, reads pages of the log: the next page follows when the client has acked the previous
+ * A reader of a channel, a client or the server itself: a position in the log. A *live* reader
+ * receives each message from the tail. A reader that begins further back, or that is slower than
+ * the channel, reads pages of the log: the next page follows when the reader has acked the previous
  * one. So a slow client does not delay other clients, and only one page waits for it in memory.
  */
-export class ChannelSubscription {
-  readonly wire: Wire;
+export class Cursor {
+  readonly wire: Receiver;
   readonly member: ChannelMember;
   readonly #flow: PageFlow;
   isWatching: boolean;
   /** Whether the join is confirmed. */
   isJoined = false;
-  readonly #parts: SubscriptionParts;
+  readonly #parts: CursorParts;
   #position: ReaderPosition | undefined;
   /** The client knows which keys are removed up to this offset. Only keyed channels have it. */
   #since = 0;
@@ -69,7 +69,7 @@ export class ChannelSubscription {
   #listing: Subscription | undefined;
   #isOver = false;
 
-  constructor(flow: PageFlow, member: ChannelMember, isWatching: boolean, parts: SubscriptionParts) {
+  constructor(flow: PageFlow, member: ChannelMember, isWatching: boolean, parts: CursorParts) {
     this.wire = flow.wire;
     this.#flow = flow;
     this.member = member;
@@ -80,19 +80,29 @@ export class ChannelSubscription {
   /** Confirms the join, and sends the first messages. */
   begin({ join, after, start }: ChannelJoin, slice: ChannelSlice): void {
     const { entries, epoch, last, isComplete } = slice;
-    const first = firstOf(slice) - 1;
     // If the log has nothing behind the client's position, the client is up to date: the next
     // message follows the end of the log.
     const known = after && (entries[0] ? after.offset : Math.max(last, after.offset));
-    const offset = isComplete && known !== undefined ? known : first;
+    const offset = isComplete && known !== undefined ? known : firstOf(slice) - 1;
     const complete = isComplete || (!after && !start);
     this.wire.next(joinedMessage({ channel: this.#parts.channel, join, member: this.member.id, epoch, offset, complete }));
+    this.start(slice, offset, after && isComplete ? after.offset : last);
+  }
+
+  /** Sends the first messages. @param since The reader knows which keys are removed up to it. */
+  start(slice: ChannelSlice, offset = firstOf(slice) - 1, since = slice.last): void {
     this.isJoined = true;
-    this.#position = { epoch, offset };
-    this.#since = after && isComplete ? after.offset : last;
+    this.#position = { epoch: slice.epoch, offset };
+    this.#since = since;
     // The join does not wait for acks, but the messages do.
-    if (entries.length > 0 && this.#flow.isFull()) this.#read();
+    if (slice.entries.length > 0 && this.#flow.isFull()) this.#read();
     else this.#deliver({ ...slice, isComplete: true });
+  }
+
+  /** Gets each message of the tail from now on. */
+  follow(): void {
+    this.isJoined = true;
+    this.#parts.live.add(this);
   }
 
   /** Sends all members when the client has acked enough, in place of a list that waits. */
@@ -103,15 +113,18 @@ export class ChannelSubscription {
   }
 
   /** Sends a message of the tail. @param size The estimated size of the message, in bytes. */
-  next(message: LoggedMessage, entry: ChannelEntry, size: number): void {
-    // A read may be ahead of the tail.
-    if (!isAfter(entry, this.#position)) return;
-    const { wire } = this;
+  next(message: Message, entry: SteppedEntry, size: number): void {
     const previous = this.#position;
+    const effect = step(previous, entry, entry.after);
+    // A read may be ahead of the tail.
+    if (effect === 'repeat') return;
+    const { wire } = this;
     this.#position = entry;
     if (wire.queued === 0) this.#ahead = 0;
     this.#ahead += size;
-    const own = isBehindSkipped(message, previous) ? deliveryMessage(this.#parts.channel, entry, previous.sent) : message;
+    // The messages in front of this one were skipped for this reader: it has no gap.
+    const isBehindSkipped = effect === 'next' && previous?.sent !== undefined;
+    const own = isBehindSkipped ? deliveryMessage(this.#parts.channel, entry, previous.sent) : message;
     if (this.#ahead <= MAX_AHEAD && wire.room > RESERVED) wire.next(own);
     else {
       this.#parts.live.delete(this);
@@ -184,17 +197,6 @@ export class ChannelSubscription {
     if (live && live.epoch === epoch && live.offset > goal.offset) this.#read();
     else if (!this.#isOver) this.#parts.live.add(this);
   }
-}
-
-/**
- * Returns whether a message follows the ones that were skipped for this reader, so that it is none
- * behind a gap.
- */
-function isBehindSkipped(
-  { payload: { epoch, offset, after = offset - 1 } }: LoggedMessage,
-  previous: ReaderPosition | undefined,
-): previous is Required<ReaderPosition> {
-  return previous?.sent !== undefined && epoch === previous.epoch && after <= previous.offset;
 }
 
 /** Returns the first offset of a slice; that of the next message, if the slice is empty. */
