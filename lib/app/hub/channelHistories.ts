@@ -14,32 +14,11 @@ export interface HistoriesLimits extends ChannelLimits {
 }
 
 /**
- * The histories of all channels, within the limits. Channels with subscribers are never removed. A
- * channel that was forgotten continues behind its last offset, so that its readers find a gap.
+ * Creates the histories of all channels, within the limits. Channels with subscribers are never
+ * removed. A channel that was forgotten continues behind its last offset, so that its readers find
+ * a gap. Old messages are removed on access: a timer would keep an idle process alive.
  */
-export interface ChannelHistories {
-  /** The estimated size of the messages of all channels, in bytes. */
-  bytes(): number;
-  /** All histories, for tests. */
-  all(): Iterable<ChannelHistory>;
-  find(name: string): ChannelHistory | undefined;
-  /** Returns the history of a channel for a reader. If there is none, it is not kept. */
-  peek(name: string): ChannelHistory;
-  /** Returns the history of a channel for a change. It is created if there is none. */
-  get(name: string): ChannelHistory;
-  /** Returns the history of a channel that gets a subscriber. It is created if there is none. */
-  enter(name: string): ChannelHistory;
-  /** Must be called when a subscriber has unsubscribed. */
-  leave(history: ChannelHistory): void;
-  /** Applies a change to one history, and then the limits. */
-  around<T>(history: ChannelHistory, change: (now: number) => T): T;
-}
-
-/**
- * Creates the histories. They remove old messages on access: a timer would keep an idle process
- * alive.
- */
-export function createChannelHistories(limits: HistoriesLimits, scheduler: SchedulerLike): ChannelHistories {
+export function createChannelHistories(limits: HistoriesLimits, scheduler: SchedulerLike) {
   const { maxAge, maxTotalBytes, maxIdle, maxForgotten } = limits;
   const instance = nanoid(10);
   const all = new Map<string, ChannelHistory>();
@@ -91,30 +70,36 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
   };
 
   return {
+    /** The estimated size of the messages of all channels, in bytes. */
     bytes: () => total,
     all: () => all.values(),
-    find: (name) => all.get(name),
+    find: (name: string) => all.get(name),
+    /** Returns the history of a channel for a reader. If there is none, it is not kept. */
     peek,
-    get(name) {
+    /** Returns the history of a channel for a change. It is created if there is none. */
+    get(name: string): ChannelHistory {
       const history = peek(name);
       if (all.has(name)) return history;
       retire(history);
       all.set(name, history);
       return history;
     },
-    enter(name) {
+    /** Returns the history of a channel that gets a subscriber. It is created if there is none. */
+    enter(name: string): ChannelHistory {
       const history = peek(name);
       all.set(name, history);
       idle.remove(history.idle);
       return history;
     },
-    leave(history) {
+    /** Must be called when a subscriber has unsubscribed. */
+    leave(history: ChannelHistory): void {
       if (history.isObserved) return;
       history.releaseTail();
       if (history.isUsed) retire(history);
       else forget(history);
     },
-    around(history, change) {
+    /** Applies a change to one history, and then the limits. */
+    around<T>(history: ChannelHistory, change: (now: number) => T): T {
       const now = scheduler.now();
       const result = account(history, change, now);
       trim(now);

@@ -19,7 +19,8 @@ interface Kept {
   readonly at: number;
 }
 
-interface KeptEntry extends Omit<Kept, 'at'> {
+interface KeptEntry {
+  readonly bytes: number;
   readonly entry: ChannelEntry;
 }
 
@@ -196,11 +197,11 @@ export class ChannelHistory {
    * Adds an entry that stands for several. It is dropped if the first of them is removed already.
    */
   compact(entry: Required<ChannelEntry>, bytes: number): void {
-    const { epoch, first, message } = entry;
+    const { epoch, first } = entry;
     if (epoch !== this.epoch || first <= this.removed || entry.offset > this.last) return;
     this.#compacted ??= new Map();
     this.bytes += bytes - (this.#compacted.get(first)?.bytes ?? 0);
-    this.#compacted.set(first, { entry, message, bytes });
+    this.#compacted.set(first, { entry, bytes });
     while (this.bytes > this.#limits.maxBytes && this.size > 0) this.shift();
   }
 
@@ -213,36 +214,32 @@ export class ChannelHistory {
 
   #readForwards(after: ChannelPosition | 'start', limit: number, before?: ChannelPosition): Pick<ChannelSlice, 'entries' | 'isComplete'> {
     const { first, isComplete } = forwardRange(after, this);
-    const entries: ChannelEntry[] = [];
-    let bytes = 0;
-    const end = before?.offset ?? this.last + 1;
-    for (let next = first; next < end && next <= this.last && entries.length < limit && bytes < PAGE_BYTES;) {
-      const { entry, ...kept } = (before ? undefined : this.#compacted?.get(next)) ?? this.#at(next);
-      entries.push(entry);
-      bytes += kept.bytes;
-      next = entry.offset + 1;
-    }
-    return { entries, isComplete };
-  }
-
-  #at(offset: number): KeptEntry {
-    const index = offset - 1 - this.removed;
-    const { message, bytes } = this.#kept.values(index, index + 1)[0] as Kept;
-    return { message, bytes, entry: { epoch: this.epoch, offset, message } };
+    return { entries: this.#page(first, before?.offset ?? this.last + 1, limit, before ? undefined : this.#compacted), isComplete };
   }
 
   #readBackwards(before: ChannelPosition | undefined, limit: number): Pick<ChannelSlice, 'entries' | 'isComplete'> {
     const { end, isKnown } = backwardRange(before, this);
     const first = Math.max(end - limit, this.removed + 1);
-    const isComplete = isKnown && (end - first === limit || this.removed === 0);
+    return { entries: this.#page(first, end, limit), isComplete: isKnown && (end - first === limit || this.removed === 0) };
+  }
+
+  /** Returns the first entries of a range, up to the size of a page. */
+  #page(first: number, end: number, limit: number, compacted?: Map<number, KeptEntry>): readonly ChannelEntry[] {
     const entries: ChannelEntry[] = [];
     let bytes = 0;
-    for (let next = first; next < end && bytes < PAGE_BYTES; next++) {
-      const { entry, ...kept } = this.#at(next);
+    for (let next = first; next < end && next <= this.last && entries.length < limit && bytes < PAGE_BYTES;) {
+      const { entry, ...kept } = compacted?.get(next) ?? this.#at(next);
       entries.push(entry);
       bytes += kept.bytes;
+      next = entry.offset + 1;
     }
-    return { entries, isComplete };
+    return entries;
+  }
+
+  #at(offset: number): KeptEntry {
+    const index = offset - 1 - this.removed;
+    const { message, bytes } = this.#kept.values(index, index + 1)[0] as Kept;
+    return { bytes, entry: { epoch: this.epoch, offset, message } };
   }
 
   /** Removes the oldest message. */

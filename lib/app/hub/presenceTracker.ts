@@ -24,8 +24,6 @@ interface TrackedMember {
   isRemote: boolean;
 }
 
-type TrackedMembers = ReadonlyMap<string, TrackedMember>;
-
 /**
  * Counts members. Changes of one run are announced together; a member that leaves and joins again
  * in one run is not announced.
@@ -38,38 +36,35 @@ export function createPresenceTracker(
   publish: (own: PresenceChange) => void = noop,
 ): PresenceTracker {
   const tracked = new Map<string, TrackedMember>();
-  const [changes, own] = [createChanges(tracked), createOwnChanges(tracked)];
+  const all = createChanges((id) => tracked.get(id)?.member);
+  const own = createChanges((id) => (tracked.get(id)?.wires ? tracked.get(id)?.member : undefined));
   const changes$ = new Subject<PresenceChange>();
 
   const members = (): readonly ChannelMember[] => [...tracked.values()].map(({ member }) => member);
   const timer = createCoalescedTimer(microtask, () => {
-    const [change, ownChange] = [changes.take(), own.take()];
+    const { entered, left, updated } = own.take();
+    const ownChange = { entered, left: left.map(({ id }) => ({ id })), updated };
+    const taken = all.take();
+    const change = { ...taken, updated: taken.updated.filter((member) => !taken.entered.includes(member)) };
     if (!isEmpty(ownChange)) publish(ownChange);
     if (isEmpty(change)) return;
     announce(change);
     changes$.next(change);
   });
-  const enter = (member: ChannelMember, at: Pick<TrackedMember, 'wires' | 'isRemote'>): void => {
-    tracked.set(member.id, { member, ...at });
-    // A member of this node that has left and joined again reports to the other nodes that its
-    // state is lost.
-    if (changes.toggle(member) && at.wires > 0) own.updated.add(member.id);
+  /** To be called before each change of a member. */
+  const note = (id: string): TrackedMember | undefined => {
+    all.note(id);
+    own.note(id);
+    timer.set(0);
+    return tracked.get(id);
   };
   const removeIfGone = ({ member, wires, isRemote }: TrackedMember): void => {
-    if (wires > 0 || isRemote) return;
-    tracked.delete(member.id);
-    changes.toggle(member);
+    if (wires === 0 && !isRemote) tracked.delete(member.id);
   };
   const setState = (entry: TrackedMember, state: unknown): void => {
     const { id, info } = entry.member;
     entry.member = { id, ...(info !== undefined && { info }), ...(state != null && { state }) };
-    changes.updated.add(id);
-  };
-  const enterRemote = (member: ChannelMember): void => {
-    const known = tracked.get(member.id);
-    if (!known) return enter(member, { wires: 0, isRemote: true });
-    known.isRemote = true;
-    if (known.member.state !== member.state) setState(known, member.state);
+    all.updated.add(id);
   };
 
   return {
@@ -80,99 +75,81 @@ export function createPresenceTracker(
       ),
     ),
     add(member) {
-      const known = tracked.get(member.id);
-      if (known && known.wires++ > 0) return;
-      if (!known) enter(member, { wires: 1, isRemote: false });
-      own.moved.add(member.id);
-      timer.set(0);
+      const { id } = member;
+      const known = note(id);
+      if (known) known.wires++;
+      else {
+        tracked.set(id, { member, wires: 1, isRemote: false });
+        // A member that has left and joined again in this run has lost its state.
+        if (all.hasOther(member)) [all, own].forEach(({ updated }) => updated.add(id));
+      }
     },
     remove({ id }) {
-      const known = tracked.get(id);
-      if (!known || --known.wires > 0) return;
-      own.moved.add(id);
-      removeIfGone(known);
-      timer.set(0);
+      const known = note(id);
+      if (known && known.wires > 0) removeIfGone(Object.assign(known, { wires: known.wires - 1 }));
     },
     update(id, state) {
-      const known = tracked.get(id);
+      const known = note(id);
       if (!known?.wires) return;
       setState(known, state);
       own.updated.add(id);
-      timer.set(0);
     },
     apply({ entered, left, updated }) {
       for (const { id } of left) {
-        const known = tracked.get(id);
-        if (known?.isRemote) removeIfGone(Object.assign(known, { isRemote: false }));
+        const known = note(id);
+        if (known) removeIfGone(Object.assign(known, { isRemote: false }));
       }
-      entered.forEach(enterRemote);
+      for (const member of entered) {
+        const known = note(member.id);
+        if (!known) {
+          tracked.set(member.id, { member, wires: 0, isRemote: true });
+          if (all.hasOther(member)) all.updated.add(member.id);
+        } else if (known.member.state !== member.state) setState(Object.assign(known, { isRemote: true }), member.state);
+        else known.isRemote = true;
+      }
       for (const { id, state } of updated) {
-        const known = tracked.get(id);
+        const known = note(id);
         if (known) setState(known, state);
       }
-      timer.set(0);
-    },
-  };
-}
-
-/** The changes of all members since the last `take`. */
-function createChanges(tracked: TrackedMembers) {
-  const changed = new Map<string, ChannelMember>();
-  const updated = new Set<string>();
-  return {
-    updated,
-    /**
-     * A second change in the same run cancels the first. Returns whether the member has lost its
-     * state in between.
-     */
-    toggle(member: ChannelMember): boolean {
-      const cancelled = changed.get(member.id);
-      if (!changed.delete(member.id)) changed.set(member.id, member);
-      else if (cancelled?.state !== member.state) return updated.add(member.id).has(member.id);
-      return false;
-    },
-    take(): PresenceChange {
-      const change = {
-        entered: membersOf(tracked, changed.keys()),
-        left: [...changed.values()].filter(({ id }) => !tracked.has(id)),
-        updated: membersOf(
-          tracked,
-          [...updated].filter((id) => !changed.has(id)),
-        ),
-      };
-      changed.clear();
-      updated.clear();
-      return change;
     },
   };
 }
 
 /**
- * The changes of this node's own members since the last `take`: those that have entered or left,
- * and those whose state was set.
+ * The changes of members since the last `take`.
+ *
+ * @param present Returns a member that is present now.
  */
-function createOwnChanges(tracked: TrackedMembers) {
-  const [moved, updated] = [new Set<string>(), new Set<string>()];
-  const isOwn = (id: string): boolean => (tracked.get(id)?.wires ?? 0) > 0;
+function createChanges(present: (id: string) => ChannelMember | undefined) {
+  /** The members as they were before the first change, and as they were last present. */
+  const noted = new Map<string, { readonly was: ChannelMember | undefined; last: ChannelMember | undefined }>();
+  const updated = new Set<string>();
   return {
-    moved,
+    /** The members whose state was set. */
     updated,
+    note(id: string): void {
+      const is = present(id);
+      const entry = noted.get(id);
+      if (!entry) noted.set(id, { was: is, last: is });
+      else entry.last = is ?? entry.last;
+    },
+    /** Returns whether a member was present before, with another state. */
+    hasOther({ id, state }: ChannelMember): boolean {
+      const { was, last } = noted.get(id) ?? {};
+      return was !== undefined && last?.state !== state;
+    },
     take(): PresenceChange {
-      const left = [...moved].filter((id) => !isOwn(id)).map((id) => ({ id }));
+      const ids = [...noted.keys()];
       const change = {
-        entered: membersOf(tracked, [...moved].filter(isOwn)),
-        left,
-        updated: membersOf(tracked, [...updated].filter(isOwn)),
+        entered: ids.flatMap((id) => (noted.get(id)?.was ? [] : (present(id) ?? []))),
+        left: [...noted].flatMap(([id, { was, last }]) => (was && last && !present(id) ? [last] : [])),
+        updated: [...updated].flatMap((id) => present(id) ?? []),
       };
-      moved.clear();
+      noted.clear();
       updated.clear();
       return change;
     },
   };
-}
-
-function membersOf(tracked: TrackedMembers, ids: Iterable<string>): ChannelMember[] {
-  return [...ids].flatMap((id) => tracked.get(id)?.member ?? []);
 }
 
 function isEmpty({ entered, left, updated }: PresenceChange): boolean {

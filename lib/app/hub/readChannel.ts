@@ -1,5 +1,6 @@
-import { map, Observable, takeWhile } from 'rxjs';
+import { map, noop, takeWhile, type Observable } from 'rxjs';
 import { asObservable } from '../../internal/maybeAsync.js';
+import { operate } from '../../internal/operate.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelOptions } from '../channels/channelOptions.js';
 import { endedError, readEnd } from '../channels/channelPayloads.js';
@@ -26,25 +27,30 @@ export interface ReadChannelOptions {
  */
 export function readChannel(parts: CursorParts, own: Set<Cursor>, { start, limit, begin }: ReadChannelOptions): Observable<Message> {
   const { channel, log, scheduler, onFailed } = parts;
-  const messages$ = new Observable<Message>((subscriber) => {
-    const reader = new Cursor(flowTo(({ payload }) => subscriber.next((payload as { readonly message: Message }).message)), SERVER, false, parts);
+  const query = queryOf(start, limit);
+  const follow = operate<ChannelSlice, Message>((subscriber) => {
+    const flow = flowTo(({ payload }) => subscriber.next((payload as { readonly message: Message }).message));
+    const reader = new Cursor(flow, SERVER, false, parts);
     own.add(reader);
     subscriber.add(() => {
       own.delete(reader);
       reader.end();
     });
-    const query = queryOf(start, limit);
     // The messages that are published while the log is read are among those that are emitted.
     if (query.limit === 0) reader.follow();
-    const first$ = asObservable(() => log.read(channel, query)).pipe(retryReads(scheduler, onFailed));
-    const reading = first$.subscribe((slice) => {
-      begin(slice);
-      if (query.limit > 0) reader.start(slice);
-      else if (slice.end) subscriber.next(slice.end.message);
-    });
-    subscriber.add(reading);
+    return {
+      next(slice) {
+        begin(slice);
+        if (query.limit > 0) reader.start(slice);
+        else if (slice.end) subscriber.next(slice.end.message);
+      },
+      error: (error) => subscriber.error(error),
+      complete: noop,
+    };
   });
-  return messages$.pipe(
+  return asObservable(() => log.read(channel, query)).pipe(
+    retryReads(scheduler, onFailed),
+    follow,
     takeWhile(({ type, payload }) => type !== 'channel.ended' || readEnd(payload).status !== 'completed'),
     map((message) => {
       if (message.type === 'channel.ended') throw endedError(channel, message);
@@ -58,7 +64,10 @@ const SERVER = { id: 'hub' };
 
 /** Returns the flow of a reader that takes each message at once. */
 function flowTo(next: (message: Message) => void): PageFlow {
-  const send = (message: Message): Promise<never> => Promise.resolve(next(message) as never);
+  const send = (message: Message): Promise<never> => {
+    next(message);
+    return Promise.resolve() as Promise<never>;
+  };
   return {
     wire: { next, send, queued: 0, room: Infinity },
     isFull: () => false,
