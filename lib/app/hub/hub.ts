@@ -29,7 +29,7 @@ import type { ChannelOptions } from '../channels/channelOptions.js';
 import { isChannelMessage } from '../channels/channelPayloads.js';
 import { use } from '../routing/use.js';
 import { createClientTurns } from './clientTurns.js';
-import { createHubClient, type HubClient, type HubClientOptions } from './hubClient.js';
+import { HubClient, type HubClientOptions } from './hubClient.js';
 import { HUB_DEFAULTS, HUB_OPTIONS, type HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
 import { createAuthorizer, reasonText } from './authorizer.js';
@@ -220,7 +220,7 @@ function interrupted(channels$: Observable<ChannelInfo>, end: (name: string) => 
 /** Serves a wire until it ends. */
 function serveWire(clientOptions: HubClientOptions, served: Map<Wire, ServedWire>): Subscription {
   const { wire } = clientOptions;
-  const client = createHubClient(clientOptions);
+  const client = new HubClient(clientOptions);
   const end = (): void => {
     served.delete(wire);
     client.end();
@@ -231,11 +231,11 @@ function serveWire(clientOptions: HubClientOptions, served: Map<Wire, ServedWire
     takeUntil(completionOf(wire.errors$)),
     finalize(end),
     filter(isChannelMessage),
-    use(client.receive, {
+    use((message) => client.receive(message), {
       onError: (error, message) => client.fail(message, error instanceof MiddlewareError ? error.cause : error),
     }),
   );
-  const subscription = served$.subscribe({ next: client.settle, error: noop });
+  const subscription = served$.subscribe({ next: (message) => client.settle(message), error: noop });
   if (!subscription.closed) served.set(wire, { client, subscription });
   // A client that was served by a hub before a restart must join again.
   wire.next(resetMessage());

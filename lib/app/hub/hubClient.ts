@@ -1,215 +1,305 @@
-import { isObservable, map, noop, type Observable } from 'rxjs';
-import { ChannelFailedError } from '../../errors.js';
+import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, type Observable } from 'rxjs';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../errors.js';
 import { estimateSize } from '../../internal/estimateSize.js';
-import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
-import type { ChannelJoin, ChannelRefusal } from '../../message/channelTypes.js';
+import { attempt, chain, isLater, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type { ChannelMember, ChannelPosition, ChannelPublish, ChannelRefusal, ChannelRefused } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
-import { channelNameOf, readHistoryRequest, readJoin, readUpdate, readWatch } from '../channels/channelPayloads.js';
+import type { Rejection } from '../../session/store/inbox.js';
+import type { Wire } from '../../wire/wire.js';
+import {
+  channelNameOf,
+  isChannelMessage,
+  readEnd,
+  readHistoryRequest,
+  readJoin,
+  readPublish,
+  readUpdate,
+  readWatch,
+} from '../channels/channelPayloads.js';
+import { answerHistory } from './answerHistory.js';
+import type { ClientTurn } from './clientTurns.js';
 import type { HubChannel } from './hubChannel.js';
 import type { HubChannels } from './hubChannels.js';
-import type { ClientTurn } from './clientTurns.js';
-import { createHistoryRequests, type HistoryRequests } from './historyRequests.js';
-import { refusedMessage, removedMessage } from './hubMessages.js';
+import { publishedMessage, refusedMessage, removedMessage } from './hubMessages.js';
+import type { ChannelRequest } from './hubOptions.js';
 import { createPageFlow, type PageFlow } from './pageFlow.js';
-import { createPublisher, type PublisherOptions } from './publisher.js';
 
-export interface HubClientOptions extends PublisherOptions {
-  readonly channels: Pick<HubChannels, 'open' | 'sizeOf' | 'store' | 'source'>;
-  /** The maximum number of the latest, or older, messages in one answer. */
-  readonly maxReplay: number;
+export interface HubClientOptions {
+  readonly wire: Wire;
+  readonly member: ChannelMember;
+  readonly channels: HubChannels;
+  /** Returns the reason of a refusal, or undefined. */
+  readonly authorize: (request: ChannelRequest) => MaybeAsync<string | undefined>;
+  readonly report: (error: unknown) => void;
   /** The maximum number of channels, and of requests for older messages that wait. */
   readonly maxChannels: number;
   readonly maxMembers: number;
+  /** The maximum number of the latest, or older, messages in one answer. */
+  readonly maxReplay: number;
+  readonly maxSize: number;
   /** Creates the turns of the client. */
   readonly turns: () => ClientTurn;
 }
 
+/** A message to be published, and the `channel.publish` that carries it. */
+interface Publish extends Omit<Required<ChannelPublish<Message>>, 'ephemeral'> {
+  readonly carrier: Message;
+  readonly action: 'publish' | 'end';
+}
+
+/** The maximum estimated size of the state of a member, in bytes. */
+const MAX_STATE = 4_096;
+
 /** One client of a hub, until its wire ends. */
-export interface HubClient {
+export class HubClient {
+  readonly #options: HubClientOptions;
+  readonly #joined = new Map<string, HubChannel>();
+  /** The channels that the client may join without being authorized. */
+  readonly #admitted = new Set<string>();
+  /** The numbers of the latest join requests. */
+  readonly #joins = new Map<string, number>();
+  readonly #turn: ClientTurn;
+  readonly #flow: PageFlow;
+  /** The answers to requests for older messages, one after the other. */
+  readonly #answers$ = new Subject<Observable<never>>();
+  readonly #answering = this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe();
+  /** The number of the requests that are not answered yet. */
+  #waiting = 0;
+  /** Why the latest message was refused. */
+  #rejection: Rejection | undefined;
+  /** See `Wire.publisher`. */
+  #publisher: string | undefined;
+  #hasEnded = false;
+
+  constructor(options: HubClientOptions) {
+    this.#options = options;
+    this.#turn = options.turns();
+    this.#flow = createPageFlow(options.wire, this.#turn);
+  }
+
   /**
    * Handles a message of the client. The next message must wait until the returned Observable has
    * completed.
    *
    * @throws {InvalidMessageError} If the request is malformed.
    */
-  readonly receive: (message: Message) => Observable<undefined> | undefined;
+  receive(message: Message): Observable<undefined> | undefined {
+    const work = this.#turn(() => this.#handle(message));
+    return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
+  }
+
   /**
    * Called with each message that is handled, in its delivery. The sender of a refused message
    * receives the reason with the ack.
    */
-  readonly settle: (message: Message) => void;
-  /** Called with a message that could not be handled, and the error. */
-  readonly fail: (message: Message, error: unknown) => void;
+  settle(message: Message): void {
+    const rejection = this.#rejection;
+    this.#rejection = undefined;
+    if (rejection) claim(message)?.end({ rejection });
+  }
+
+  /**
+   * Called with a message that could not be handled, and the error. It is a dead letter of its
+   * session.
+   */
+  fail(message: Message, error: unknown): void {
+    this.#options.report(error);
+    if (message.type !== 'channel.publish') return;
+    try {
+      const reason: ChannelRefusal = error instanceof InvalidMessageError ? 'invalid' : 'failed';
+      this.#refuse(message, { channel: channelNameOf(message.payload), action: 'publish', reason });
+    } catch {
+      // The client cannot assign a refusal without the name of a channel.
+    }
+  }
+
   /** Makes the client a member, which joins without being authorized. */
-  readonly admit: (channel: string) => void;
+  admit(channel: string): void {
+    if (this.#hasEnded) return;
+    this.#admitted.add(channel);
+    this.#open(channel).admit(this.#flow, this.#options.member);
+  }
+
   /** Ends the membership. Returns whether there was one, or a request for one. */
-  readonly remove: (channel: string, reason: string) => boolean;
+  remove(channel: string, reason: string): boolean {
+    const number = this.#joins.get(channel);
+    const wasMember = this.#joined.has(channel) || number !== undefined;
+    this.#admitted.delete(channel);
+    this.#leave(channel);
+    // The hub sends nothing to a client that has not requested a join.
+    if (number !== undefined) this.#options.wire.next(removedMessage(channel, number, reason));
+    return wasMember;
+  }
+
   /** Leaves all channels. */
-  readonly end: () => void;
-}
+  end(): void {
+    this.#hasEnded = true;
+    this.#answering.unsubscribe();
+    for (const channel of [...this.#joined.keys()]) this.#leave(channel);
+  }
 
-export function createHubClient(options: HubClientOptions): HubClient {
-  const joined = new Map<string, HubChannel>();
-  /** The channels that the client may join without being authorized. */
-  const admitted = new Set<string>();
-  /** The numbers of the latest join requests. */
-  const joins = new Map<string, number>();
-  const publisher = createPublisher(options);
-  const turn = options.turns();
-  const flow = createPageFlow(options.wire, turn);
-  const requests = createRequests(flow, options);
-  let hasEnded = false;
-
-  const leave = (channel: string): void => {
-    const hubChannel = joined.get(channel);
-    joined.delete(channel);
-    joins.delete(channel);
-    hubChannel?.leave(options.wire);
-  };
-  const enter = (join: ChannelJoin): MaybeAsync<void> => {
-    if (!hasEnded) return enterChannel(join.channel).join(flow, options.member, join);
-  };
-  const enterChannel = (channel: string): HubChannel => {
-    const hubChannel = joined.get(channel) ?? options.channels.open(channel);
-    joined.set(channel, hubChannel);
-    return hubChannel;
-  };
-  const authorizeJoin = (channel: string): MaybeAsync<string | undefined> => {
-    const { wire, member, authorize } = options;
-    return admitted.has(channel) ? undefined : authorize({ wire, member, channel, action: 'join' });
-  };
-  const handle = (message: Message): MaybeAsync<void> => {
+  #handle(message: Message): MaybeAsync<void> {
     const { type, payload } = message;
-    if (type === 'channel.join') return join(message, { joined, joins, authorizeJoin, enter, leave }, options);
-    if (type === 'channel.publish') return publisher.publish(message);
-    if (type === 'channel.update') return updateFor(message, joined, options);
-    if (type === 'channel.history') return readPastFor(message, { authorizeJoin, requests }, options);
-    if (type === 'channel.leave') leave(channelNameOf(payload));
+    if (type === 'channel.join') return this.#join(message);
+    if (type === 'channel.publish') return this.#publish(message);
+    if (type === 'channel.update') return this.#update(message);
+    if (type === 'channel.history') return this.#readPast(message);
+    if (type === 'channel.leave') this.#leave(channelNameOf(payload));
     if (type !== 'channel.watch') return;
     const { channel, watch } = readWatch(payload);
-    joined.get(channel)?.watch(options.wire, watch);
-  };
+    this.#joined.get(channel)?.watch(this.#options.wire, watch);
+  }
 
-  return {
-    receive(message) {
-      const work = turn(() => handle(message));
-      return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
-    },
-    settle(message) {
-      const rejection = publisher.takeRejection();
-      if (rejection) claim(message)?.end({ rejection });
-    },
-    fail(message, error) {
-      options.report(error);
-      if (message.type === 'channel.publish') publisher.refuseFailed(message, error);
-    },
-    admit(channel) {
-      if (hasEnded) return;
-      admitted.add(channel);
-      enterChannel(channel).admit(flow, options.member);
-    },
-    remove(channel, reason) {
-      const number = joins.get(channel);
-      const wasMember = joined.has(channel) || number !== undefined;
-      admitted.delete(channel);
-      leave(channel);
-      // The hub sends nothing to a client that has not requested a join.
-      if (number !== undefined) options.wire.next(removedMessage(channel, number, reason));
-      return wasMember;
-    },
-    end() {
-      hasEnded = true;
-      requests.end();
-      for (const channel of [...joined.keys()]) leave(channel);
-    },
-  };
-}
+  #refuse(request: Message, refused: ChannelRefused): void {
+    this.#options.wire.next(refusedMessage(request, refused));
+  }
 
-interface JoinActions {
-  readonly joined: ReadonlyMap<string, HubChannel>;
-  readonly joins: Map<string, number>;
-  /** Returns the reason of a refusal, or undefined. */
-  readonly authorizeJoin: (channel: string) => MaybeAsync<string | undefined>;
-  readonly enter: (join: ChannelJoin) => MaybeAsync<void>;
-  readonly leave: (channel: string) => void;
-}
+  #open(channel: string): HubChannel {
+    const hubChannel = this.#joined.get(channel) ?? this.#options.channels.open(channel);
+    this.#joined.set(channel, hubChannel);
+    return hubChannel;
+  }
 
-/** Adds a client to a channel. A member joins again after it may have missed messages. */
-function join(message: Message, { joined, joins, authorizeJoin, enter, leave }: JoinActions, options: HubClientOptions): MaybeAsync<void> {
-  const { wire, report, maxChannels, maxMembers } = options;
-  const request = readJoin(message.payload);
-  const { channel } = request;
-  const isNewMember = !joined.has(channel);
-  const refuse = (reason: string): void => {
-    leave(channel);
-    wire.next(refusedMessage(message, { channel, action: 'join', reason, join: request.join }));
-  };
+  #leave(channel: string): void {
+    const hubChannel = this.#joined.get(channel);
+    this.#joined.delete(channel);
+    this.#joins.delete(channel);
+    hubChannel?.leave(this.#options.wire);
+  }
 
-  joins.set(channel, request.join);
-  if (isNewMember && joined.size >= maxChannels) return refuse('limit');
-  return chain(authorizeJoin(channel), (reason): MaybeAsync<void> => {
-    // The server has removed the client in the meantime.
-    if (joins.get(channel) !== request.join) return;
-    if (reason !== undefined) return refuse(reason);
-    if (isNewMember && options.channels.sizeOf(channel) >= maxMembers) return refuse('full');
+  #mayJoin(channel: string): MaybeAsync<string | undefined> {
+    const { wire, member, authorize } = this.#options;
+    return this.#admitted.has(channel) ? undefined : authorize({ wire, member, channel, action: 'join' });
+  }
+
+  /** Adds the client to a channel. A member joins again after it may have missed messages. */
+  #join(message: Message): MaybeAsync<void> {
+    const { member, channels, report, maxChannels, maxMembers } = this.#options;
+    const request = readJoin(message.payload);
+    const { channel, join } = request;
+    const isNewMember = !this.#joined.has(channel);
+    const refuse = (reason: string): void => {
+      this.#leave(channel);
+      this.#refuse(message, { channel, action: 'join', reason, join });
+    };
+
+    this.#joins.set(channel, join);
+    if (isNewMember && this.#joined.size >= maxChannels) return refuse('limit');
+    return chain(this.#mayJoin(channel), (reason): MaybeAsync<void> => {
+      // The server has removed the client in the meantime.
+      if (this.#joins.get(channel) !== join || this.#hasEnded) return;
+      if (reason !== undefined) return refuse(reason);
+      if (isNewMember && channels.sizeOf(channel) >= maxMembers) return refuse('full');
+      return attempt(
+        () => this.#open(channel).join(this.#flow, member, request),
+        noop,
+        (error) => {
+          report(new ChannelFailedError('log', channel, error));
+          refuse('failed');
+        },
+      );
+    });
+  }
+
+  /**
+   * Sets the state of the member. That of a client that is no member is ignored: it may have been
+   * removed meanwhile.
+   */
+  #update(message: Message): MaybeAsync<void> {
+    const { wire, member, authorize } = this.#options;
+    const { channel, state } = readUpdate(message.payload);
+    if (!this.#joined.has(channel)) return;
+    const decide = (reason: string | undefined): void => {
+      if (reason === undefined) this.#joined.get(channel)?.update(wire, state);
+      else this.#refuse(message, { channel, action: 'presence', reason });
+    };
+    if (estimateSize(state, MAX_STATE) > MAX_STATE) return decide('too-large' satisfies ChannelRefusal);
+    return chain(authorize({ wire, member, channel, action: 'presence', state }), decide);
+  }
+
+  /** Requests older messages of a channel, if the client may join it. */
+  #readPast(request: Message): MaybeAsync<void> {
+    const { channels, report, maxChannels, maxReplay } = this.#options;
+    const { channel, before, limit } = readHistoryRequest(request.payload);
+    const query = { before, limit: Math.min(limit, maxReplay) };
+    const refuse = (reason: string): void => this.#refuse(request, { channel, action: 'join', reason });
+    return chain(this.#mayJoin(channel), (refusal) => {
+      if (refusal !== undefined || this.#waiting >= maxChannels) return refuse(refusal ?? ('limit' satisfies ChannelRefusal));
+      this.#waiting++;
+      const answer$ = defer(() => answerHistory(channels.source, this.#flow, { request, channel, query })).pipe(
+        catchError((error: unknown) => {
+          report(new ChannelFailedError('log', channel, error));
+          refuse('failed' satisfies ChannelRefusal);
+          return EMPTY;
+        }),
+        finalize(() => this.#waiting--),
+      );
+      this.#answers$.next(answer$);
+    });
+  }
+
+  /**
+   * Stores a message in the log, with the client as its source. The log delivers it to the members.
+   *
+   * @throws {InvalidMessageError} If the request is malformed.
+   */
+  #publish(carrier: Message): MaybeAsync<void> {
+    const { wire, member, authorize, maxSize } = this.#options;
+    const { channel, message: original, ephemeral, confirm } = readPublish(carrier.payload);
+    const isEnd = original.type === 'channel.ended';
+    // The other messages of the protocol would deceive the members.
+    if (isEnd) readEnd(original.payload);
+    if (isChannelMessage(original) && (!isEnd || ephemeral))
+      throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
+    const message: Message = { ...original, source: member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
+    const publish: Publish = { carrier, channel, action: isEnd ? 'end' : 'publish', message, confirm };
+    if (estimateSize(original, maxSize) > maxSize) return this.#reject(publish, 'too-large' satisfies ChannelRefusal);
+    // The log and the other members would receive the plain text, also where the codec of this
+    // client encrypts.
+    if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
+    const request: ChannelRequest = { wire, member, channel, action: 'publish', message };
+    const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action: 'end' })) : authorize(request);
+    return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
+  }
+
+  /**
+   * Without `authorize`, and with a log that returns its result, this makes no Observable and no
+   * closure.
+   */
+  #store(publish: Publish, refusal: string | undefined): MaybeAsync<void> {
+    if (refusal !== undefined) return this.#reject(publish, refusal);
+    const { channels, wire } = this.#options;
+    let position: MaybeAsync<ChannelPosition | undefined>;
+    try {
+      this.#publisher ??= wire.publisher;
+      position = channels.store(publish.channel, publish.message, this.#publisher);
+    } catch (error) {
+      return this.#failed(publish, error);
+    }
+    if (!isLater(position)) return this.#confirm(publish, position);
+    const stored$ = position;
     return attempt(
-      () => enter(request),
-      noop,
-      (error) => {
-        report(new ChannelFailedError('log', channel, error));
-        refuse('failed');
-      },
+      () => stored$,
+      (at) => this.#confirm(publish, at),
+      (error) => this.#failed(publish, error),
     );
-  });
-}
+  }
 
-/** The maximum estimated size of the state of a member, in bytes. */
-const MAX_STATE = 4_096;
+  #confirm({ carrier, channel, confirm }: Publish, position: ChannelPosition | undefined): void {
+    if (confirm) this.#options.wire.next(publishedMessage(carrier, channel, position));
+  }
 
-/**
- * Sets the state of a member. That of a client that is no member is ignored: it may have been
- * removed meanwhile.
- */
-function updateFor(
-  message: Message,
-  joined: ReadonlyMap<string, HubChannel>,
-  { wire, member, authorize }: HubClientOptions,
-): MaybeAsync<void> {
-  const { channel, state } = readUpdate(message.payload);
-  if (!joined.has(channel)) return;
-  const decide = (reason: string | undefined): void => {
-    if (reason === undefined) joined.get(channel)?.update(wire, state);
-    else wire.next(refusedMessage(message, { channel, action: 'presence', reason }));
-  };
-  if (estimateSize(state, MAX_STATE) > MAX_STATE) return decide('too-large' satisfies ChannelRefusal);
-  return chain(authorize({ wire, member, channel, action: 'presence', state }), decide);
-}
+  #reject({ carrier, channel, action }: Publish, reason: string): void {
+    this.#rejection = { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason };
+    this.#refuse(carrier, { channel, action, reason });
+  }
 
-/** Creates the requests for older messages. */
-function createRequests(flow: PageFlow, { channels: { source }, maxReplay, maxChannels, report, wire }: HubClientOptions): HistoryRequests {
-  return createHistoryRequests({
-    log: source,
-    flow,
-    maxReplay,
-    maxRequests: maxChannels,
-    onFailed(request, channel, error) {
-      report(new ChannelFailedError('log', channel, error));
-      wire.next(refusedMessage(request, { channel, action: 'join', reason: 'failed' satisfies ChannelRefusal }));
-    },
-  });
-}
-
-/** Requests older messages of a channel, if the client may join it. */
-function readPastFor(
-  message: Message,
-  { authorizeJoin, requests }: Pick<JoinActions, 'authorizeJoin'> & { readonly requests: HistoryRequests },
-  { wire }: HubClientOptions,
-): MaybeAsync<void> {
-  const range = readHistoryRequest(message.payload);
-  const { channel } = range;
-  return chain(authorizeJoin(channel), (refusal) => {
-    const reason = refusal ?? (requests.add(message, range) ? undefined : ('limit' satisfies ChannelRefusal));
-    if (reason !== undefined) wire.next(refusedMessage(message, { channel, action: 'join', reason }));
-  });
+  #failed(publish: Publish, error: unknown): void {
+    if (error instanceof ChannelEndedError) return this.#reject(publish, 'ended' satisfies ChannelRefusal);
+    const isInvalid = error instanceof InvalidMessageError;
+    this.#options.report(isInvalid ? error : new ChannelFailedError('log', publish.channel, error));
+    this.#reject(publish, (isInvalid ? 'invalid' : 'failed') satisfies ChannelRefusal);
+  }
 }
