@@ -40,9 +40,11 @@ export function followLog(
     filter((entry) => entry.offset === undefined || step(cursor.position, entry) !== 'repeat'),
     map((entry) => {
       if (entry.offset === undefined) return entry;
-      const after = entry.epoch === cursor.position?.epoch ? cursor.position.offset : entry.offset - 1;
+      const { epoch, offset, message } = entry;
+      const after = epoch === cursor.position?.epoch ? cursor.position.offset : offset - 1;
       cursor.position = entry;
-      return { ...entry, after };
+      // Each reader reads these fields: those of a copy with `...` are twice as slow.
+      return { epoch, offset, message, after };
     }),
     retryReads(scheduler, onFailed),
   );
