@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { buildSync } from 'esbuild';
 import type { Subscription } from 'rxjs';
 import { VirtualTimeScheduler } from 'rxjs';
-import { createChannelHistories } from '../../lib/app/hub/channelHistories.js';
+import { createChannelHistories } from '../../lib/app/hub/memoryChannelLog.js';
 import type { ChannelSlice } from '../../lib/app/hub/channelLog.js';
 import { memoryChannelLog } from '../../lib/app/hub/memoryChannelLog.js';
 import { estimateSize } from '../../lib/internal/estimateSize.js';

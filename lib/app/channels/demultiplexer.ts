@@ -15,19 +15,13 @@ export interface ChannelReceiver {
   readonly end: (error?: RxwireError) => void;
 }
 
+const REASONS = { ERR_SESSION_LOST: 'lost', ERR_MISSED: 'missed' } as const;
+
 /**
  * Distributes the messages of a wire to its channels: one subscription for all of them, and one Map
  * lookup for each message.
  */
-export interface Demultiplexer {
-  add(name: string, receiver: ChannelReceiver): void;
-  remove(name: string): void;
-  readonly has: (name: string) => boolean;
-}
-
-const REASONS = { ERR_SESSION_LOST: 'lost', ERR_MISSED: 'missed' } as const;
-
-export function createDemultiplexer(wire: Wire): Demultiplexer {
+export function createDemultiplexer(wire: Wire) {
   const receivers = new Map<string, ChannelReceiver>();
   let subscription: Subscription | undefined;
 
@@ -58,12 +52,12 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
   };
 
   return {
-    add(name, receiver) {
+    add(name: string, receiver: ChannelReceiver): void {
       receivers.set(name, receiver);
       if (!subscription) subscribeToWire();
     },
-    has: (name) => receivers.has(name),
-    remove(name) {
+    has: (name: string): boolean => receivers.has(name),
+    remove(name: string): void {
       receivers.delete(name);
       if (receivers.size > 0) return;
       subscription?.unsubscribe();
@@ -71,3 +65,5 @@ export function createDemultiplexer(wire: Wire): Demultiplexer {
     },
   };
 }
+
+export type Demultiplexer = ReturnType<typeof createDemultiplexer>;

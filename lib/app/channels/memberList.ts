@@ -16,18 +16,12 @@ export interface Presence {
   readonly updated: readonly ChannelMember[];
 }
 
-/** The members of a channel as far as the client knows them. */
-export interface MemberList {
-  readonly changes$: Subject<Presence>;
-  /** Returns all members; undefined while they are unknown. */
-  snapshot(): Presence | undefined;
-  apply(change: Received<ChannelPresence>): void;
-  /** Discards the list, which is out of date. */
-  reset(): void;
-}
-
-/** @param self Returns the id of this client. */
-export function createMemberList(self: () => string | undefined): MemberList {
+/**
+ * Creates the list of the members of a channel, as far as the client knows them.
+ *
+ * @param self Returns the id of this client.
+ */
+export function createMemberList(self: () => string | undefined) {
   const changes$ = new Subject<Presence>();
   let current: Map<string, ChannelMember> | undefined;
   /** The pages of a list whose last page has not arrived yet. */
@@ -66,11 +60,13 @@ export function createMemberList(self: () => string | undefined): MemberList {
 
   return {
     changes$,
-    snapshot: () => current && withAll({ entered: [], left: [], updated: [] }),
-    apply(update) {
+    /** Returns all members; undefined while they are unknown. */
+    snapshot: (): Presence | undefined => current && withAll({ entered: [], left: [], updated: [] }),
+    apply(update: Received<ChannelPresence>): void {
       if (update.reset) collect(update);
       else if (current) change(current, update);
     },
-    reset: () => void (current = pendingPages = undefined),
+    /** Discards the list, which is out of date. */
+    reset: (): void => void (current = pendingPages = undefined),
   };
 }

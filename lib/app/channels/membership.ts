@@ -319,7 +319,7 @@ export class Membership implements ChannelReceiver {
   #handleDelivery(carrier: Message): void {
     const at = this.#position;
     // Messages that were sent before the join are sent again after it.
-    if (!at || !this.#isIn('joined')) return;
+    if (!at || this.state$.value.status !== 'joined') return;
     const received = readDelivery(carrier);
     const { message, position } = received;
     // An ephemeral message is neither a repeat nor behind a gap.

@@ -5,7 +5,6 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelSlice } from './channelLog.js';
 import { repeatKeyOf } from './publisherMark.js';
-import { readLatest } from './readLatest.js';
 
 /** The maximum number of channels whose ids are kept. Another one costs a read. */
 const MAX_CHANNELS = 10_000;
@@ -13,6 +12,9 @@ const MAX_CHANNELS = 10_000;
 const MAX_IDS = 262_144;
 const MIN_IDS = 64;
 const MAX_READ = 1_024;
+/** No other block is read when this number of pages is read. */
+const MAX_PAGES = 16;
+
 /** The ids of the latest messages of a channel. The offsets are those of one epoch. */
 interface KnownIds {
   epoch: string;
@@ -103,3 +105,35 @@ export function appendOnce(log: ChannelLog, scheduler: SchedulerLike, storage: o
     });
   };
 }
+
+type Pages = MaybeAsync<readonly ChannelSlice[]>;
+
+/**
+ * Reads the latest messages of a channel, in order: `min` of them, however large they are, and
+ * earlier ones until it has `max` messages or 16 pages. It reads in blocks, the latest one first,
+ * and each block whole.
+ */
+function readLatest(log: ChannelLog, channel: string, { min, max }: { readonly min: number; readonly max: number }): Pages {
+  /** A log may return the first messages of a block alone: the others are read behind them. */
+  const readRest = (pages: readonly ChannelSlice[], end: ChannelPosition, limit: number): Pages => {
+    const count = countIn(pages);
+    const after = pages.at(-1)?.entries.at(-1);
+    if (!after || count >= limit || after.offset === end.offset - 1) return pages;
+    return chain(log.read(channel, { after, before: end, limit: limit - count }), (page) =>
+      page.entries.length === 0 ? pages : readRest([...pages, page], end, limit),
+    );
+  };
+  const readBlock = (before: ChannelPosition | undefined, limit: number): Pages =>
+    chain(log.read(channel, { before, limit }), (page) => readRest([page], before ?? { epoch: page.epoch, offset: page.last + 1 }, limit));
+  /** A block is larger than the one behind it if one page held that. */
+  const read = (later: readonly ChannelSlice[], size: number): Pages =>
+    chain(readBlock(later[0]?.entries[0], size), (block) => {
+      const pages = [...block, ...later];
+      const left = max - countIn(pages);
+      if (countIn(block) < size || left <= 0 || pages.length >= MAX_PAGES) return pages;
+      return read(pages, Math.min(left, block.length === 1 ? 2 * size : size));
+    });
+  return read([], Math.min(min, max));
+}
+
+const countIn = (pages: readonly ChannelSlice[]): number => pages.reduce((sum, { entries }) => sum + entries.length, 0);

@@ -19,12 +19,6 @@ export type Compact = (messages: readonly Message[]) => Message | undefined;
 const BLOCK_BYTES = 65_536;
 const BLOCK_MESSAGES = 1_024;
 
-/** Compacts one channel as it grows. */
-export interface Compactor {
-  /** Takes each message that this hub has appended, in order. */
-  add(position: ChannelPosition, message: Message): void;
-}
-
 /**
  * Creates a compactor. When this hub has appended a block, the compactor reads the block from the
  * log, which may have messages of other writers in between: an entry replaces the messages that it
@@ -32,7 +26,7 @@ export interface Compactor {
  *
  * @param report Called with the errors of `compact` and of the log. The messages stay as they are.
  */
-export function createCompactor(log: ChannelLog, channel: string, compact: Compact, report: (error: unknown) => void): Compactor {
+export function createCompactor(log: ChannelLog, channel: string, compact: Compact, report: (error: unknown) => void) {
   /** The position in front of the messages that are not compacted yet. */
   let before: ChannelPosition | undefined;
   let messages = 0;
@@ -59,7 +53,8 @@ export function createCompactor(log: ChannelLog, channel: string, compact: Compa
       }),
     );
   return {
-    add({ epoch, offset }, message) {
+    /** Takes each message that this hub has appended, in order. */
+    add({ epoch, offset }: ChannelPosition, message: Message): void {
       const after = before?.epoch === epoch ? before : { epoch, offset: offset - 1 };
       before = after;
       messages++;
@@ -88,3 +83,5 @@ function blockOf(entries: readonly ChannelEntry[], last: number): readonly Chann
   }
   return block;
 }
+
+export type Compactor = ReturnType<typeof createCompactor>;

@@ -193,7 +193,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
       return createHubSubject({
         name,
         id,
-        store: channels.store,
+        store: (channel, message) => channels.store(channel, message),
         report,
         messages$: channels.observe(name, (hubChannel) => hubChannel.messages(from ?? (channels.isKeyed(name) ? 'start' : 'live'))),
         presence$: channels.observe(name, ({ presence$ }) => presence$),

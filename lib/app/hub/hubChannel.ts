@@ -6,7 +6,6 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelStart } from '../channels/channelOptions.js';
-import type { Presence } from '../channels/memberList.js';
 import type { ChannelBroadcast, ChannelLog, ChannelSlice } from './channelLog.js';
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { followLog, type FollowLogOptions, type SteppedEntry } from './followLog.js';
@@ -15,25 +14,6 @@ import type { PageFlow, Receiver } from './pageFlow.js';
 import { Cursor, PAGE_SIZE, queryOf } from './cursor.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
 import { readChannel } from './readChannel.js';
-
-/** A channel on the server, while it has members or subscribers. */
-export interface HubChannel {
-  /** The number of clients in the channel. */
-  readonly size: number;
-  /** Emits the messages from a place on, for the server itself. */
-  messages(start: ChannelStart): Observable<Message>;
-  readonly presence$: Observable<Presence>;
-  /** Adds a client, or confirms its membership, and sends the messages that it missed. */
-  join(flow: PageFlow, member: ChannelMember, join: ChannelJoin): MaybeAsync<void>;
-  /** Adds a client that receives nothing before it joins. */
-  admit(flow: PageFlow, member: ChannelMember): void;
-  /** Delivers a message that is not in the history to the present members. */
-  broadcast(message: Message): void;
-  leave(wire: Receiver): void;
-  watch(wire: Receiver, isWatching: boolean): void;
-  /** Sets the state of a member. */
-  update(wire: Receiver, state: unknown): void;
-}
 
 export interface HubChannelOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
@@ -50,7 +30,8 @@ export interface HubChannelOptions {
   readonly onEmpty: () => void;
 }
 
-export function createHubChannel(name: string, options: HubChannelOptions): HubChannel {
+/** Creates a channel on the server, which lives while it has members or subscribers. */
+export function createHubChannel(name: string, options: HubChannelOptions) {
   const { log, isKeyed, maxReplay, onEmpty, onFailed, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
   const subscriptions = new Map<Receiver, Cursor>();
   const announce = (change: PresenceChange): void => {
@@ -80,13 +61,15 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
   const parts = { channel: name, log, scheduler, onFailed, reached: deliveries.reached, live };
 
   return {
-    get size() {
+    /** The number of clients in the channel. */
+    get size(): number {
       return subscriptions.size;
     },
-    messages: (start) =>
-      serverRefCount.by(readChannel(parts, own, { start, limit: isKeyed() ? Infinity : PAGE_SIZE, begin: deliveries.begin })),
+    /** Emits the messages from a place on, for the server itself. */
+    messages: (start: ChannelStart): Observable<Message> => serverRefCount.by(readChannel(parts, own, { start, begin: deliveries.begin })),
     presence$: serverRefCount.by(presence.presence$),
-    join(flow, member, join) {
+    /** Adds a client, or confirms its membership, and sends the messages that it missed. */
+    join(flow: PageFlow, member: ChannelMember, join: ChannelJoin): MaybeAsync<void> {
       const { wire } = flow;
       const subscription = new Cursor(flow, member, join.watch === true, parts);
       const former = subscriptions.get(wire);
@@ -101,13 +84,15 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
         sendMembersIfWatching(subscription);
       });
     },
-    admit(flow, member) {
+    /** Adds a client that receives nothing before it joins. */
+    admit(flow: PageFlow, member: ChannelMember): void {
       if (subscriptions.has(flow.wire)) return;
       subscriptions.set(flow.wire, new Cursor(flow, member, false, parts));
       presence.add(member);
     },
-    broadcast: (message) => deliveries.deliver({ message }),
-    leave(wire) {
+    /** Delivers a message that is not in the history to the present members. */
+    broadcast: (message: Message): void => deliveries.deliver({ message }),
+    leave(wire: Receiver): void {
       const subscription = subscriptions.get(wire);
       if (!subscription) return;
       subscription.end();
@@ -115,11 +100,12 @@ export function createHubChannel(name: string, options: HubChannelOptions): HubC
       presence.remove(subscription.member);
       closeIfEmpty();
     },
-    update(wire, state) {
+    /** Sets the state of a member. */
+    update(wire: Receiver, state: unknown): void {
       const subscription = subscriptions.get(wire);
       if (subscription) presence.update(subscription.member.id, state);
     },
-    watch(wire, isWatching) {
+    watch(wire: Receiver, isWatching: boolean): void {
       const subscription = subscriptions.get(wire);
       if (subscription) sendMembersIfWatching(Object.assign(subscription, { isWatching }));
     },
@@ -144,6 +130,8 @@ function createSharedPresence(
   const subscription = changes$.subscribe({ next: (change) => tracker.apply(change), error: fail });
   return { tracker, end: (): void => subscription.unsubscribe() };
 }
+
+export type HubChannel = ReturnType<typeof createHubChannel>;
 
 interface Readers {
   readonly subscriptions: ReadonlyMap<Receiver, Cursor>;

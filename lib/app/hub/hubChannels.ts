@@ -11,28 +11,6 @@ import { createHubChannel, type HubChannel, type HubChannelOptions } from './hub
 import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
 import { markPublisher, withoutMarks } from './publisherMark.js';
 
-/** The channels of a hub that have members or subscribers. */
-export interface HubChannels {
-  readonly open: (channel: string) => HubChannel;
-  /** Returns the number of clients in a channel. */
-  readonly sizeOf: (channel: string) => number;
-  /**
-   * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
-   * at-most-once message to the present members, without storing it.
-   *
-   * @param publisher Identifies the client that publishes, see `Wire.publisher`.
-   * @throws The error of the log, also delivered.
-   */
-  readonly store: (channel: string, message: Message, publisher?: string) => MaybeAsync<ChannelPosition | undefined>;
-  /** The messages of a channel: those of the log, or of a keyed channel the newest of each key. */
-  readonly source: Pick<ChannelLog, 'read' | 'tail'>;
-  readonly isKeyed: (channel: string) => boolean;
-  /** Sets how a channel is kept. */
-  readonly configure: (channel: string, settings: ChannelSettings) => void;
-  /** Opens a channel at subscription, and emits the selected stream of it. */
-  readonly observe: <T>(channel: string, select: (hubChannel: HubChannel) => Observable<T>) => Observable<T>;
-}
-
 /** How a channel is kept. */
 export interface ChannelSettings extends Partial<KeyedSettings> {
   /** How much of the channel the log keeps, if it can. @default the limits of the log */
@@ -45,16 +23,17 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
   readonly compact?: Compact;
 }
 
+/** Creates the channels of a hub, which live while they have members or subscribers. */
 export function createHubChannels(
   options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty' | 'onFailed'> & { readonly log: ChannelLog },
   onFailed: (channel: string, error: unknown, part?: 'presence') => void,
-): HubChannels {
+) {
   const { log: stored, scheduler = steadyScheduler() } = options;
   const log: ChannelLog = { ...withoutMarks(stored), append: appendOnce(stored, scheduler) };
   const channels = new Map<string, HubChannel>();
   const compactors = new Map<string, Compactor>();
   const keyed = new Map<string, KeyedChannel>();
-  const source: HubChannels['source'] = {
+  const source: Pick<ChannelLog, 'read' | 'tail'> = {
     read: (channel, query) => (keyed.get(channel) ?? log).read(channel, query),
     tail: (channel) => defer(() => (keyed.get(channel) ?? log).tail(channel)),
   };
@@ -75,10 +54,13 @@ export function createHubChannels(
   };
   return {
     open,
-    sizeOf: (channel) => channels.get(channel)?.size ?? 0,
+    /** Returns the number of clients in a channel. */
+    sizeOf: (channel: string): number => channels.get(channel)?.size ?? 0,
+    /** The messages of a channel: those of the log, or of a keyed channel the newest of each key. */
     source,
     isKeyed,
-    configure(channel, { retain, compact, key, ...settings }) {
+    /** Sets how a channel is kept. */
+    configure(channel: string, { retain, compact, key, ...settings }: ChannelSettings): void {
       if (retain) stored.retain?.(channel, retain);
       if (key && !isKeyed(channel)) {
         const failed = (error: unknown): void => onFailed(channel, error);
@@ -91,7 +73,14 @@ export function createHubChannels(
       const compactor = createCompactor(log, channel, compact, (error) => onFailed(channel, error));
       compactors.set(channel, compactor);
     },
-    store(channel, message, publisher) {
+    /**
+     * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
+     * at-most-once message to the present members, without storing it.
+     *
+     * @param publisher Identifies the client that publishes, see `Wire.publisher`.
+     * @throws The error of the log, also delivered.
+     */
+    store(channel: string, message: Message, publisher?: string): MaybeAsync<ChannelPosition | undefined> {
       if (message.delivery !== 'at-most-once') {
         keyed.get(channel)?.check(message);
         const position$ = log.append(channel, publisher === undefined ? message : markPublisher(message, publisher));
@@ -107,6 +96,9 @@ export function createHubChannels(
       else channels.get(channel)?.broadcast(message);
       return undefined;
     },
-    observe: (channel, select) => defer(() => select(open(channel))),
+    /** Opens a channel at subscription, and emits the selected stream of it. */
+    observe: <T>(channel: string, select: (hubChannel: HubChannel) => Observable<T>): Observable<T> => defer(() => select(open(channel))),
   };
 }
+
+export type HubChannels = ReturnType<typeof createHubChannels>;

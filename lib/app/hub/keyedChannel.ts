@@ -8,7 +8,6 @@ import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelR
 import { PAGE_BYTES } from './channelRange.js';
 import { step } from '../channels/channelPosition.js';
 import { followLog } from './followLog.js';
-import { createKeyedEntries, type KeyedEntries, type KeyedEntry } from './keyedEntries.js';
 
 /** How the newest message of each key is kept. */
 export interface KeyedSettings {
@@ -228,8 +227,7 @@ function readForwards(
   const entries: ChannelEntry[] = [];
   let bytes = 0;
   for (const entry of found) {
-    // The server itself reads the whole content at once.
-    if (entries.length >= limit || (bytes >= PAGE_BYTES && limit < Infinity)) break;
+    if (entries.length >= limit || bytes >= PAGE_BYTES) break;
     entries.push(entryOf(content, entry));
     bytes += entry.bytes;
   }
@@ -256,3 +254,81 @@ function entryOf({ epoch }: Content, { offset, message }: KeyedEntry): ChannelEn
 function isMarkedDeleted({ metadata }: Message): boolean {
   return metadata?.['deleted'] === true;
 }
+
+/** An entry of a keyed channel. */
+export interface KeyedEntry {
+  readonly offset: number;
+  readonly key: string;
+  /** The estimated size, in bytes. */
+  readonly bytes: number;
+  /** When this process received it. */
+  readonly at: number;
+  readonly isDeletion: boolean;
+  /** `undefined`: the entry is removed. */
+  message: Message | undefined;
+}
+
+/**
+ * Creates entries in the order of their offsets, of which any may be removed. Removed entries stay
+ * in the array until they are more than half of it: each operation but `after`
+ * and `before` takes O(1), amortized.
+ */
+export function createKeyedEntries() {
+  let entries: KeyedEntry[] = [];
+  /** The entries in front of it are removed. */
+  let head = 0;
+  let size = 0;
+  let bytes = 0;
+
+  /** Returns the index of the first entry behind an offset. */
+  const indexAfter = (offset: number): number => {
+    let [low, high] = [head, entries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((entries[middle]?.offset ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const take = (index: number, step: 1 | -1, limit: number): KeyedEntry[] => {
+    const found: KeyedEntry[] = [];
+    for (let at = index; at >= head && at < entries.length && found.length < limit; at += step) {
+      const entry = entries[at];
+      if (entry?.message) found.push(entry);
+    }
+    return found;
+  };
+
+  return {
+    get size() {
+      return size;
+    },
+    /** The estimated size of the entries, in bytes. */
+    get bytes() {
+      return bytes;
+    },
+    add(entry: KeyedEntry): void {
+      entries.push(entry);
+      size++;
+      bytes += entry.bytes;
+    },
+    remove(entry: KeyedEntry): void {
+      entry.message = undefined;
+      size--;
+      bytes -= entry.bytes;
+      if (entries.length <= 2 * size + 64) return;
+      entries = entries.filter(({ message }) => message);
+      head = 0;
+    },
+    oldest(): KeyedEntry | undefined {
+      while (head < entries.length && !entries[head]?.message) head++;
+      return entries[head];
+    },
+    /** Returns the first entries behind an offset. */
+    after: (offset: number, limit: number) => take(indexAfter(offset), 1, limit),
+    /** Returns the last entries in front of an offset. */
+    before: (offset: number, limit: number) => take(indexAfter(offset - 1) - 1, -1, limit).reverse(),
+  };
+}
+
+type KeyedEntries = ReturnType<typeof createKeyedEntries>;

@@ -4,18 +4,6 @@ import type { ChannelMember } from '../../message/channelTypes.js';
 import type { Presence } from '../channels/memberList.js';
 import type { PresenceChange } from './clusterPresence.js';
 
-/** The members of a channel. A member may be connected by several wires, and at several nodes. */
-export interface PresenceTracker {
-  readonly members: () => readonly ChannelMember[];
-  readonly presence$: Observable<Presence>;
-  add(member: ChannelMember): void;
-  remove(member: ChannelMember): void;
-  /** Sets the state of a member of this node; `null` removes it. */
-  update(id: string, state: unknown): void;
-  /** Applies a change of the members at other nodes. */
-  apply(change: PresenceChange): void;
-}
-
 interface TrackedMember {
   member: ChannelMember;
   /** The number of wires of this node. */
@@ -25,8 +13,9 @@ interface TrackedMember {
 }
 
 /**
- * Counts members. Changes of one run are announced together; a member that leaves and joins again
- * in one run is not announced.
+ * Counts the members of a channel. A member may be connected by several wires, and at several
+ * nodes. Changes of one run are announced together; a member that leaves and joins again in one run
+ * is not announced.
  *
  * @param publish Called with the changes of this node's own members.
  */
@@ -34,7 +23,7 @@ export function createPresenceTracker(
   microtask: SchedulerLike,
   announce: (change: PresenceChange) => void,
   publish: (own: PresenceChange) => void = noop,
-): PresenceTracker {
+) {
   const tracked = new Map<string, TrackedMember>();
   const all = createChanges((id) => tracked.get(id)?.member);
   const own = createChanges((id) => (tracked.get(id)?.wires ? tracked.get(id)?.member : undefined));
@@ -69,12 +58,12 @@ export function createPresenceTracker(
 
   return {
     members,
-    presence$: defer(() =>
+    presence$: defer((): Observable<Presence> =>
       merge(of({ entered: [], left: [], updated: [] }), changes$).pipe(
         map((change) => ({ members: members(), others: members(), ...change })),
       ),
     ),
-    add(member) {
+    add(member: ChannelMember): void {
       const { id } = member;
       const known = note(id);
       if (known) known.wires++;
@@ -84,17 +73,19 @@ export function createPresenceTracker(
         if (all.hasOther(member)) [all, own].forEach(({ updated }) => updated.add(id));
       }
     },
-    remove({ id }) {
+    remove({ id }: ChannelMember): void {
       const known = note(id);
       if (known && known.wires > 0) removeIfGone(Object.assign(known, { wires: known.wires - 1 }));
     },
-    update(id, state) {
+    /** Sets the state of a member of this node; `null` removes it. */
+    update(id: string, state: unknown): void {
       const known = note(id);
       if (!known?.wires) return;
       setState(known, state);
       own.updated.add(id);
     },
-    apply({ entered, left, updated }) {
+    /** Applies a change of the members at other nodes. */
+    apply({ entered, left, updated }: PresenceChange): void {
       for (const { id } of left) {
         const known = note(id);
         if (known) removeIfGone(Object.assign(known, { isRemote: false }));

@@ -2,19 +2,17 @@ import { map, noop, takeWhile, type Observable } from 'rxjs';
 import { asObservable } from '../../internal/maybeAsync.js';
 import { operate } from '../../internal/operate.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelOptions } from '../channels/channelOptions.js';
+import type { ChannelStart } from '../channels/channelOptions.js';
 import { endedError, readEnd } from '../channels/channelPayloads.js';
 import { positionOf } from '../channels/channelPosition.js';
 import type { ChannelQuery, ChannelSlice } from './channelLog.js';
-import { Cursor, type CursorParts } from './cursor.js';
+import { Cursor, PAGE_SIZE, type CursorParts } from './cursor.js';
 import { retryReads } from './followLog.js';
 import type { PageFlow } from './pageFlow.js';
 
 export interface ReadChannelOptions {
   /** The place to begin at. */
-  readonly start: NonNullable<ChannelOptions['from']>;
-  /** The maximum number of messages to read at once. */
-  readonly limit: number;
+  readonly start: ChannelStart;
   /** Called with the first slice. */
   readonly begin: (slice: ChannelSlice) => void;
 }
@@ -25,9 +23,9 @@ export interface ReadChannelOptions {
  *
  * @param own The readers of the server, which also get what the log does not store.
  */
-export function readChannel(parts: CursorParts, own: Set<Cursor>, { start, limit, begin }: ReadChannelOptions): Observable<Message> {
+export function readChannel(parts: CursorParts, own: Set<Cursor>, { start, begin }: ReadChannelOptions): Observable<Message> {
   const { channel, log, scheduler, onFailed } = parts;
-  const query = queryOf(start, limit);
+  const query = queryOf(start);
   const follow = operate<ChannelSlice, Message>((subscriber) => {
     const flow = flowTo(({ payload }) => subscriber.next((payload as { readonly message: Message }).message));
     const reader = new Cursor(flow, SERVER, false, parts);
@@ -76,9 +74,9 @@ function flowTo(next: (message: Message) => void): PageFlow {
   };
 }
 
-function queryOf(start: ReadChannelOptions['start'], limit: number): ChannelQuery {
-  if (start === 'start') return { after: start, limit };
+function queryOf(start: ChannelStart): ChannelQuery {
+  if (start === 'start') return { after: start, limit: PAGE_SIZE };
   if (typeof start === 'object' && 'last' in start) return { limit: start.last };
   const after = positionOf(start);
-  return after ? { after, limit } : { limit: 0 };
+  return after ? { after, limit: PAGE_SIZE } : { limit: 0 };
 }

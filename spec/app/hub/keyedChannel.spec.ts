@@ -1,4 +1,4 @@
-import { createKeyedEntries, type KeyedEntry } from '../../../lib/app/hub/keyedEntries.js';
+import { createKeyedEntries, type KeyedEntry } from '../../../lib/app/hub/keyedChannel.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { seeded } from '../../support/seeded.js';
 
