@@ -97,16 +97,16 @@ export class ChannelReaders {
 
   /**
    * Moves the readers to a message that is the next one behind the position of the membership.
-   * Returns the readers that get it, and whether a reader is between the two: such a reader has
-   * already received a part of a compacted message.
+   * Returns the readers that get it, and whether a reader is elsewhere: a reader between the two has
+   * already received a part of a compacted message, so that another join is needed.
    */
   accept(from: ChannelPosition, position: ChannelPosition) {
-    let isInside = false;
+    let isElsewhere = false;
     let count = 0;
     for (const reader of this.all) {
-      const at = reader.position;
-      if (!at || step(at, position, from.offset) !== 'next') continue;
-      if (at.offset > from.offset) isInside = true;
+      const effect = step(reader.position, position, from.offset);
+      if (effect === 'repeat') continue;
+      if (effect === 'gap' || (reader.position?.offset ?? 0) > from.offset) isElsewhere = true;
       else {
         reader.position = position;
         count++;
@@ -114,7 +114,7 @@ export class ChannelReaders {
     }
     // Most often, all readers receive the message.
     const receivers = count === this.all.length ? this.all : this.all.filter((reader) => reader.position === position);
-    return { receivers, isInside };
+    return { receivers, isElsewhere };
   }
 
   /** Calls readers, behind the notifications under way. Skips those that were removed. */

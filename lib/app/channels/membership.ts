@@ -329,7 +329,7 @@ export class Membership implements ChannelReceiver {
     if (position && effect === 'next') {
       this.#position = position;
       const accepted = this.#readers.accept(at, position);
-      if (accepted.isInside) this.#requestJoin();
+      if (accepted.isElsewhere) this.#requestJoin();
       receivers = accepted.receivers;
     }
     if (message.type !== 'channel.ended') {

@@ -263,6 +263,19 @@ describe('hub', () => {
       expect([tails, payloads(again.values)]).toEqual([2, ['anew']]);
     });
 
+    it('reads a long history in pages, in order, while others publish', async () => {
+      open({ log: memoryChannelLog({ maxMessages: 10_000 }) });
+      const room = town.hall.channel('room.1', { from: 'start' });
+      for (let index = 0; index < 1_000; index++) room.next(note(index));
+      const seen = record(room);
+      for (let index = 1_000; index < 1_500; index++) {
+        room.next(note(index));
+        if (index % 100 === 0) await turn();
+      }
+      expect(payloads(await seen.take(1_500))).toEqual(Array.from({ length: 1_500 }, (_, index) => index));
+      seen.subscription.unsubscribe();
+    });
+
     it('reports the members, and each join and leave', async () => {
       open({ identify: ({ id }) => ({ id, info: { name: 'Ann' } }) });
       const presence = record(town.hall.channel('room.1').presence$);
@@ -360,6 +373,22 @@ describe('hub', () => {
       town.hall.channel('room.1').next(note(2));
       expect(faults.values).toEqual([refusal('publish', 'failed', 'n1')]);
       expect(town.errors).toEqual(Array(2).fill(new ChannelFailedError('log', 'room.1', boom)));
+    });
+
+    it('tells the server itself what it missed while the log could not be read', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = memoryChannelLog({ scheduler });
+      let failures = 2;
+      const read: ChannelLog['read'] = (...args) => (failures-- > 0 ? fail() : log.read(...args));
+      open({ log: { ...log, read }, scheduler });
+      log.append('room.1', note(1));
+      const seen = record(town.hall.channel('room.1', { from: 'start' }));
+      log.append('room.1', note(2));
+      scheduler.flush();
+      log.append('room.1', note(3));
+      expect(payloads(seen.values)).toEqual([1, 2, 3]);
+      expect(town.errors).toEqual(Array(2).fill(new ChannelFailedError('log', 'room.1', boom)));
+      seen.subscription.unsubscribe();
     });
 
     /** A log of which the tail can be broken. */
