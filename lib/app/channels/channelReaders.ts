@@ -97,8 +97,8 @@ export class ChannelReaders {
 
   /**
    * Moves the readers to a message that is the next one behind the position of the membership.
-   * Returns the readers that get it, and whether a reader is elsewhere: a reader between the two has
-   * already received a part of a compacted message, so that another join is needed.
+   * Returns the readers that get it, and whether a reader is elsewhere, so that another join is
+   * needed: between the two, a reader has already received a part of a compacted message.
    */
   accept(from: ChannelPosition, position: ChannelPosition) {
     let isElsewhere = false;

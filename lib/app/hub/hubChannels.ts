@@ -56,7 +56,7 @@ export function createHubChannels(
     open,
     /** Returns the number of clients in a channel. */
     sizeOf: (channel: string): number => channels.get(channel)?.size ?? 0,
-    /** The messages of a channel: those of the log, or of a keyed channel the newest of each key. */
+    /** The messages in the log, or the newest ones of each key of a keyed channel. */
     source,
     isKeyed,
     /** Sets how a channel is kept. */
