@@ -36,7 +36,9 @@ export class ClientCore extends SessionCore {
     const { ticket } = identity;
     const { stores } = this;
     const isUnacked = this.outgoing.isPaused;
-    // A client that starts again does not know whether an ack came behind its ticket.
+    // Window 0 says that the server has not stored the session: nothing may have been sent. A
+    // client that starts again, and so has no peer yet, does not know whether an ack came behind
+    // its ticket.
     const welcome = readWelcome(value, identity, this.options.codecs, isUnacked || this.peer === '');
     identity.ticket = welcome.ticket;
     if (!welcome.isResumed) {

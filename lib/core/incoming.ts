@@ -17,12 +17,13 @@ export class Incoming {
   progress = new Progress();
   /** Stores the progress, if there is an inbox. */
   inbox: IncomingStore | undefined;
-  /** Whether an ack is to be sent with the next batch, and whether it must be sent at once. */
+  /** Whether an ack is to be sent, with the next batch or alone. */
   isAckOwed = false;
+  /** Whether it must be sent at once. */
   isAckDue = false;
   /** The time at which the waiting ack must be sent. */
   ackAt = Infinity;
-  /** Whether batches carry acks. */
+  /** Whether batches may carry acks. */
   lazyAcks = false;
   readonly #options: SessionOptions;
   readonly #outputs: Outputs;
@@ -104,7 +105,12 @@ export class Incoming {
 
   // ---- Batches and skips of the other side
 
-  /** Records a numbered batch, for the ack policy. Returns whether it holds anything new. */
+  /**
+   * Takes the numbers of a batch, before it is decoded: finds a gap, and decides how long the ack
+   * may wait. Returns whether the batch has anything new.
+   *
+   * @throws {Violation} If there is a gap.
+   */
   arrived({ first, count, wait }: ArrivedBatch): boolean {
     const last = first + count - 1;
     const isRepeat = last <= this.#rx;

@@ -65,7 +65,7 @@ export class Outgoing {
    * be decoded, or the answer to a ping.
    */
   hasProgress = false;
-  /** Whether nothing with a number may be sent before the first ack of this connection. */
+  /** Whether nothing with a number may be sent before an ack that says `acked` or more. */
   isPaused = false;
   codec: SessionCodec | undefined;
   /** Stores the messages until they are acked, if there is an outbox. */
@@ -85,7 +85,7 @@ export class Outgoing {
   last = 0;
   /** The numbers up to this one were assigned by an earlier owner, who may have sent them. */
   #restoredLast = 0;
-  /** Whether `acked` is the `rx` of a discontinuity, and no ack has come since. */
+  /** Whether `acked` is the `rx` of a discontinuity, and no such ack has come since. */
   hasRenumbered = false;
   /** All messages without an outcome, by id. */
   #pending: Map<string, Message> | undefined;
@@ -100,7 +100,10 @@ export class Outgoing {
   #encoding: { readonly id: number; readonly batch: OutgoingBatch } | undefined;
   /** Skips that go in front of the next batch. */
   #skips: string[] = NONE;
-  /** The numbers up to this one that are gone were skipped over this connection. */
+  /**
+   * Over this connection, the messages up to this number were checked: those that had expired are
+   * skipped.
+   */
   #checkedUpTo = 0;
   readonly window = new SendWindow();
   /** The limits of the other side that only the codec can check. */
@@ -299,7 +302,8 @@ export class Outgoing {
 
   /**
    * Returns the next batch, or a skip that goes before it; undefined if there is none, or no room
-   * for it (section 5, rule 6). The caller sends the batch, and calls {@link markSent}.
+   * for it (section 5, rule 6). The caller sends the batch, and calls {@link markSent}; if it must
+   * send something else first, it asks again.
    */
   next(now: number, date: number): OutgoingBatch | string | undefined {
     for (;;) {
@@ -316,8 +320,8 @@ export class Outgoing {
     }
   }
   /**
-   * Returns the next batch, if the other side has room for it. Without an outbox, the next messages
-   * get their numbers here: an outbox numbers them when it can store them.
+   * Returns the next batch, if the other side has room for it. Without an outbox, this assigns the
+   * numbers of the next messages: an outbox numbers them when it can store them.
    */
   sendable(date: number): OutgoingBatch | undefined {
     if (this.isPaused) return undefined;
@@ -423,14 +427,17 @@ export class Outgoing {
 
   // ---- Encoding
 
-  /** Encodes a batch, or asks for it. Returns whether the batch was encoded, or split. */
+  /**
+   * Encodes a batch, or asks for it. Returns false while it must wait: otherwise the batch has its
+   * body, or what cannot be sent was split, put back or given up.
+   */
   encode(batch: OutgoingBatch): boolean {
     const { codec } = this;
     const body = codec?.isAsync ? undefined : this.encodeNow(batch.messages, batch.first);
     // The codec may have found out that it is asynchronous.
     if (codec?.isAsync) this.#encoding ??= { id: this.#outputs.encode(codec, batch.messages, batch.first), batch };
     else if (body !== undefined && this.fits(body)) this.#setBody(batch, body);
-    else this.#encodedBatch(batch, body);
+    else this.#takeBody(batch, body);
     return !codec?.isAsync;
   }
   /** An accepted batch counts in the window since the connection began, then without its body. */
@@ -459,10 +466,10 @@ export class Outgoing {
       return;
     }
     this.#encoding = undefined;
-    this.#encodedBatch(encoding.batch, body);
+    this.#takeBody(encoding.batch, body);
   }
 
-  #encodedBatch(batch: OutgoingBatch, body: Body | undefined): void {
+  #takeBody(batch: OutgoingBatch, body: Body | undefined): void {
     const index = this.batches.indexOf(batch);
     // The other side had processed it before a restart, and has acked it; or it is skipped.
     if (index < 0 || batch.body !== undefined) return;

@@ -199,7 +199,7 @@ export class OutgoingStore implements OutgoingKeeper {
     const isEncoded = this.#encode();
     this.#raiseMark(date, isConnected);
     if (this.#writing || (this.#mustReplace && !isEncoded)) return;
-    const batches = this.#mustReplace ? this.#outgoing.batches : this.#encoded();
+    const batches = this.#mustReplace ? this.#outgoing.batches : this.#unstored();
     if (batches.length > 0 || this.#mustReplace || this.#hasNews()) this.#write(batches);
   }
   /** More messages join one batch if they get their numbers when they can be written. */
@@ -239,7 +239,7 @@ export class OutgoingStore implements OutgoingKeeper {
     return index;
   }
   /** Returns the batches that are to be added, up to the first one without a body. */
-  #encoded(): readonly OutgoingBatch[] {
+  #unstored(): readonly OutgoingBatch[] {
     if (this.#outgoing.last <= this.#storedLast) return NONE;
     const batches = this.#outgoing.batches.slice(this.#firstUnstored());
     const end = batches.findIndex(({ body }) => body === undefined);
@@ -297,9 +297,9 @@ export class OutgoingStore implements OutgoingKeeper {
     const writing = this.#writing;
     if (writing?.id !== id) return undefined;
     this.#writing = undefined;
-    if (fault === 'quota') return this.#hasNoRoom(writing);
+    if (fault === 'quota') return this.#takeBack(writing);
     if (fault) {
-      this.#hasFailed(writing, fault);
+      this.#fail(writing, fault);
       return false;
     }
     const { head, replaces, isOutdated, isRenumbered, ends } = writing;
@@ -326,7 +326,7 @@ export class OutgoingStore implements OutgoingKeeper {
    * The next owner decides about the messages that the outbox held before. It may find those of a
    * write that has failed.
    */
-  #hasFailed({ added }: Writing, fault: StoreFault): void {
+  #fail({ added }: Writing, fault: StoreFault): void {
     if (fault === 'failed') this.#doubtful = added;
     for (const event of this.#ends)
       if (event.kind === 'outcome' && added.has(event.message.id))
@@ -337,7 +337,7 @@ export class OutgoingStore implements OutgoingKeeper {
    * The outbox has nothing of the write. Fewer messages may have room, down to the one that has
    * none. Returns false if the session cannot go on.
    */
-  #hasNoRoom({ added, ends }: Writing): boolean {
+  #takeBack({ added, ends }: Writing): boolean {
     if (added.size === 0) return false;
     // The outbox does not hold these messages: their outcomes need no write.
     const isAdded = (event: SessionEvent): boolean => event.kind === 'outcome' && added.has(event.message.id);

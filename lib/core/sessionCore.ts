@@ -45,7 +45,7 @@ export abstract class SessionCore {
    * Whether all messages have their outcomes, after the end, except those that an outbox keeps.
    */
   isEnded = false;
-  /** Only the core writes it. */
+  /** Only the core, of either side, writes it. */
   phase: Phase = 'closed';
   /** Whether this side is the server. */
   protected abstract readonly isServer: boolean;
