@@ -50,7 +50,7 @@ function follow(wire: Wire, name: string, isFirst = true): void {
   checks.set(name, check);
   const room = channel(wire, name, { from: 'start' });
   const gaps = room.gaps$.subscribe(({ reason, after, next }) =>
-    fail(`${name}: the member has a gap (${reason}) from ${after?.offset} to ${next?.offset}, ${written.get(name)} are written`),
+    fail(`${name}: the member has a gap (${reason}) from ${after.offset} to ${next.offset}, ${written.get(name)} are written`),
   );
   room.subscribe({
     next(message) {

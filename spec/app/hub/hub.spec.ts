@@ -375,7 +375,7 @@ describe('hub', () => {
       expect(town.errors).toEqual(Array(2).fill(new ChannelFailedError('log', 'room.1', boom)));
     });
 
-    it('tells the server itself what it missed while the log could not be read', async () => {
+    it('tells the server itself what it missed while the log could not be read', () => {
       const scheduler = new VirtualTimeScheduler();
       const log = memoryChannelLog({ scheduler });
       let failures = 2;

@@ -86,7 +86,12 @@ class World {
     while (run.clock.step(DURATION));
     run.isCalm = true;
     faults.loss = 0;
-    while (!this.#isDone() && run.clock.step(DURATION + REST));
+    // A slow link may take longer, as long as messages arrive.
+    for (let before = Infinity; !this.#isDone() && this.#countLeft() < before;) {
+      before = this.#countLeft();
+      const until = run.clock.now + REST;
+      while (!this.#isDone() && run.clock.step(until));
+    }
     if (!this.#isDone()) throw new Error(`messages are left when the faults have stopped: ${this.#left()}`);
     this.#oracle.finish(isWatched);
     return run.counts;
@@ -271,6 +276,9 @@ class World {
 
   #isDone(): boolean {
     return this.#server?.isDone === true && this.#unsent.length === 0 && this.#client.isDone;
+  }
+  #countLeft(): number {
+    return this.#client.core.outgoing.pending.size + (this.#server?.core.outgoing.pending.size ?? 0) + this.#unsent.length;
   }
   #left(): string {
     return [this.#client, this.#server]
