@@ -28,8 +28,8 @@ interface Counts {
 
 /** What an action may take, client and server together. A function of both sides counts once, and each of its calls counts. */
 const BUDGETS = {
-  message: { files: 40, functions: 166, calls: 244, rxjs: 29 },
-  connection: { files: 74, functions: 322, calls: 592, rxjs: 270 },
+  message: { files: 39, functions: 167, calls: 245, rxjs: 29 },
+  connection: { files: 71, functions: 325, calls: 597, rxjs: 264 },
 } satisfies Readonly<Record<string, Counts>>;
 type Action = keyof typeof BUDGETS;
 /** How often each action runs before it is counted. */
