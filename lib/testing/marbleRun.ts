@@ -164,9 +164,9 @@ export type OpenLine = (
 /** The wire of a marble, and the lines of its network. */
 export interface TestedConnection {
   readonly test: TestWire;
-  /** The network, and what the server has sent. */
+  /** The network, and the messages that the server has sent. */
   readonly inputs: () => readonly MarbleLine[];
-  /** What the server has received. */
+  /** The messages that the server has received. */
   readonly received: MarbleEvent[];
 }
 

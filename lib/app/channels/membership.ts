@@ -64,7 +64,7 @@ export class Membership implements ChannelReceiver {
       this.#sendWatch();
     },
   );
-  /** What needs messages of the wire. */
+  /** Counts the readers and requests that need messages of the wire. */
   readonly #users: RefCount;
   /** The position up to which the hub has sent the messages; undefined before the first join. */
   #position: ChannelPosition | undefined;

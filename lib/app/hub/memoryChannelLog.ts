@@ -119,7 +119,7 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
   /** Channels with messages, the one that was idle for the longest time first. */
   const filled = createLinkedList<ChannelHistory>();
   let total = 0;
-  /** What remains of the forgotten channels, in two generations: the older one is dropped. */
+  /** The rests of the forgotten channels, in two generations: the log drops the older one. */
   let [recent, older] = [new Map<string, HistoryRest>(), new Map<string, HistoryRest>()];
   let dropped = 0;
   /** The beginning of all other channels. */
