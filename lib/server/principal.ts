@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { asyncScheduler, type Observable, type ObservableInput, type Observer, type SchedulerLike, type Subscription } from 'rxjs';
-import { rejectDelivery } from '../app/routing/forwardDelivery.js';
+import { rejectDelivery } from '../app/routing/rejectDelivery.js';
 import { CallbackError, type RxwireError } from '../errors.js';
 import { GuardedObservable, guardResult } from '../internal/guardedObservable.js';
 import { reportUncaught } from '../internal/reportUncaught.js';

@@ -3,8 +3,7 @@ import { InvalidMessageError } from '../../errors.js';
 import { operate } from '../../internal/operate.js';
 import { parseMessage } from '../../message/parseMessage.js';
 import type { Message } from '../../message/types.js';
-import { claim } from '../../session/receive/delivery.js';
-import { forwardDelivery } from '../routing/forwardDelivery.js';
+import { claim, emitOnce } from '../../session/receive/delivery.js';
 import { intercept } from '../routing/intercept.js';
 import type { UseOptions } from '../routing/useOptions.js';
 
@@ -65,7 +64,7 @@ const unpack: MonoTypeOperatorFunction<Message> = /* @__PURE__ */ operate((subsc
       for (const one of (message as Message<'batch'>).payload.messages) {
         // Each message has a claim of its own: the batch is processed when all of them are.
         const held = claim(message);
-        if (held) forwardDelivery(held, one, emit);
+        if (held) emitOnce(held.delivery, one, emit);
         else emit(one);
       }
     },

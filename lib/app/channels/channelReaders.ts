@@ -1,8 +1,7 @@
 import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { Claim } from '../../session/receive/delivery.js';
-import { forwardDelivery } from '../routing/forwardDelivery.js';
+import { emitOnce, type Claim } from '../../session/receive/delivery.js';
 import type { ReceivedMessage } from './channelPayloads.js';
 import { step } from './channelPosition.js';
 import type { ChannelGap } from './channelState.js';
@@ -133,7 +132,7 @@ export class ChannelReaders {
     const emit = (): void => {
       for (const reader of readers) if (readers === this.all || this.all.includes(reader)) reader.next(message, position);
     };
-    this.#notifications.run(() => (held ? forwardDelivery(held, message, emit) : emit()));
+    this.#notifications.run(() => (held ? emitOnce(held.delivery, message, emit) : emit()));
   }
 
   /** Tells the readers that the hub has all messages after their positions, once. */

@@ -14,9 +14,9 @@ import { MiddlewareError, OverflowError, RxwireError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import type { Message } from '../../message/types.js';
-import { claim, type Claim } from '../../session/receive/delivery.js';
+import { claim, emitOnce, type Claim } from '../../session/receive/delivery.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
-import { forwardDelivery, rejectDelivery } from './forwardDelivery.js';
+import { rejectDelivery } from './rejectDelivery.js';
 import { keepMetadata, MessageContext } from './middlewareContext.js';
 import type { Middleware, MiddlewareResult, UseOptions } from './useOptions.js';
 import { createRing } from '../../internal/ring.js';
@@ -86,7 +86,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
         if (result === null) held?.end();
         else {
           const passed = result ? keepMetadata(message, result) : message;
-          if (held) forwardDelivery(held, passed, (one) => subscriber.next(one));
+          if (held) emitOnce(held.delivery, passed, (one) => subscriber.next(one));
           else subscriber.next(passed);
         }
       },

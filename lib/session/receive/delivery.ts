@@ -86,7 +86,10 @@ export function deliver<Tracker = Progress>(
   emitOnce({ session, number, tracker, outcomes: NO_OUTCOMES, open: 1, isAbandoned: false, claim: createClaim }, message, emit);
 }
 
-/** Emits a message to its subscribers, and ends one claim of its delivery then. */
+/**
+ * Emits a message to its subscribers, which may claim it, and ends one claim of its delivery then.
+ * An operator that has delayed a message emits it so, or another one in its place.
+ */
 export function emitOnce<Tracker>(delivery: Delivery<Tracker>, message: Message, emit: (message: Message) => void): void {
   const outer = deliveryContext.current;
   const emission: Emission = { message, delivery, unhandled: undefined };

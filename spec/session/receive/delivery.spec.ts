@@ -1,7 +1,14 @@
-import { forwardDelivery } from '../../../lib/app/routing/forwardDelivery.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
-import { claim, deliver, tellFailed, type Claim, type DeliverySession, type Outcome } from '../../../lib/session/receive/delivery.js';
+import {
+  claim,
+  deliver,
+  emitOnce,
+  tellFailed,
+  type Claim,
+  type DeliverySession,
+  type Outcome,
+} from '../../../lib/session/receive/delivery.js';
 
 const message = (id = 'm'): Message => createMessage('test.any', null, { id });
 const terms = { canWrite: true, isOver: () => false };
@@ -154,7 +161,7 @@ describe('a delivery that is forwarded', () => {
     const [one, later] = [claimant(), claimant()];
     const settled = delivered(one.take);
     const other = message('other');
-    forwardDelivery(one.claims[0]!, other, later.take);
+    emitOnce(one.claims[0]!.delivery, other, later.take);
     expect([claim(other), settled]).toEqual([undefined, []]);
     const effect = (): void => undefined;
     later.claims[0]!.end({ effect });
@@ -164,14 +171,14 @@ describe('a delivery that is forwarded', () => {
   it('ends at once if there is no other claim', () => {
     const { claims, take } = claimant();
     const settled = delivered(take);
-    forwardDelivery(claims[0]!, message(), () => undefined);
+    emitOnce(claims[0]!.delivery, message(), () => undefined);
     expect(settled).toEqual([[]]);
   });
 
   it('abandons the message when another claim is abandoned', () => {
     const [one, later] = [claimant(), claimant()];
     const numbers = ended(one.take);
-    forwardDelivery(one.claims[0]!, message(), later.take);
+    emitOnce(one.claims[0]!.delivery, message(), later.take);
     later.claims[0]!.abandon();
     expect([numbers, one.claims[0]!.delivery.isAbandoned]).toEqual([{ settled: [], abandoned: [7] }, true]);
   });
@@ -179,7 +186,7 @@ describe('a delivery that is forwarded', () => {
   it('opens the other claims again after a failed commit', () => {
     const [one, later] = [claimant(), claimant()];
     const settled = delivered(one.take);
-    forwardDelivery(one.claims[0]!, message(), later.take);
+    emitOnce(one.claims[0]!.delivery, message(), later.take);
     const told: unknown[] = [];
     later.claims[0]!.end({ onFailed: (error) => told.push(error) });
     tellFailed(settled[0]!, 'error');

@@ -2,7 +2,7 @@ import type { SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
 import { whenReady } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { emitOnce, type Claim } from '../../session/receive/delivery.js';
+import type { Claim } from '../../session/receive/delivery.js';
 import { createDeadLetter, rejectionOf } from '../../session/consume/createDeadLetter.js';
 
 interface Rejected {
@@ -29,12 +29,4 @@ export function rejectDelivery(held: Claim, { message, error, failure, scheduler
   const { keep } = held.delivery.session;
   if (keep && !held.delivery.isAbandoned) whenReady(keep(letter), () => held.end(outcome), onFailed);
   else held.end({ ...outcome, deadLetter: letter });
-}
-
-/**
- * Delivers a delayed message, so that operators can claim it again. It is processed when all of
- * them are done.
- */
-export function forwardDelivery({ delivery }: Claim, message: Message, emit: (message: Message) => void): void {
-  emitOnce(delivery, message, emit);
 }
