@@ -70,7 +70,7 @@ async function readEntries(
 
 type Part = Pick<ChannelSlice, 'entries' | 'isComplete'>;
 
-async function readForwards({ after, limit }: ChannelQuery, state: HistoryState): Promise<Part> {
+async function readForwards({ after, limit, maxBytes = PAGE_BYTES }: ChannelQuery, state: HistoryState): Promise<Part> {
   const { log, latest, last, highest } = state;
   const { subject } = latest;
   const { epoch, since } = state.streamEpoch;
@@ -85,7 +85,7 @@ async function readForwards({ after, limit }: ChannelQuery, state: HistoryState)
   const isEnough = (entry: StreamEntry): boolean => {
     bytes += entry.data.length;
     const count = entries.push(...messagesIn(entry, state).filter(({ offset }) => offset > from));
-    return count >= limit || (count > 0 && bytes >= PAGE_BYTES);
+    return count >= limit || (count > 0 && bytes >= maxBytes);
   };
   // Often the latest entry is all that is missing.
   const isNext = latest.seq === seq || (latest.previous !== undefined && latest.previous > 0 && latest.previous < seq);

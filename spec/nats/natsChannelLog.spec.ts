@@ -251,6 +251,16 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
       follower.subscription.unsubscribe();
     }, 30_000);
 
+    it('are read up to a size, one at least', async () => {
+      const log = open();
+      for (let index = 0; index < 8; index++) await append(log, 'a', note('x'.repeat(1_000), `id-${index}`));
+      const read = async (maxBytes: number) => {
+        const query = { after: 'start', limit: 100, maxBytes } as const;
+        return (await firstValueFrom(asObservable(() => log.read('a', query)))).entries.length;
+      };
+      expect([await read(1), await read(2_500), await read(100_000)]).toEqual([1, 3, 8]);
+    });
+
     it('cost a message one request, where they know the channel', async () => {
       const own = await nats.connect();
       const log = open({ connection: own });
