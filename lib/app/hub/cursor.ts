@@ -77,8 +77,8 @@ export class Cursor {
     this.#parts = parts;
   }
 
-  /** Confirms the join, and sends the first messages. */
-  begin({ join, after, start }: ChannelJoin, slice: ChannelSlice): void {
+  /** Confirms the join, and sends the first messages, now or when the client has acked enough. */
+  begin({ join, after, start }: ChannelJoin, slice: ChannelSlice, mayReceive: boolean): void {
     const { entries, epoch, last, isComplete } = slice;
     // If the log has nothing behind the client's position, the client is up to date: the next
     // message follows the end of the log.
@@ -86,16 +86,16 @@ export class Cursor {
     const offset = isComplete && known !== undefined ? known : firstOf(slice) - 1;
     const complete = isComplete || (!after && !start);
     this.wire.next(joinedMessage({ channel: this.#parts.channel, join, member: this.member.id, epoch, offset, complete }));
-    this.start(slice, offset, after && isComplete ? after.offset : last);
+    this.start(slice, { offset, since: after && isComplete ? after.offset : last, mayReceive });
   }
 
-  /** Sends the first messages. @param since The reader knows which keys are removed up to it. */
-  start(slice: ChannelSlice, offset = firstOf(slice) - 1, since = slice.last): void {
+  /** Sends the first messages. `since`: the reader knows which keys are removed up to it. */
+  start(slice: ChannelSlice, { offset = firstOf(slice) - 1, since = slice.last, mayReceive = true } = {}): void {
     this.isJoined = true;
     this.#position = { epoch: slice.epoch, offset };
     this.#since = since;
     // The join does not wait for acks, but the messages do.
-    if (slice.entries.length > 0 && this.#flow.isFull()) this.#read();
+    if (slice.entries.length > 0 && !mayReceive) this.#read();
     else this.#deliver({ ...slice, isComplete: true });
   }
 

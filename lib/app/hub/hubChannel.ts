@@ -10,7 +10,7 @@ import type { ChannelBroadcast, ChannelLog, ChannelSlice } from './channelLog.js
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { followLog, type FollowLogOptions, type SteppedEntry } from './followLog.js';
 import { createPresenceTracker } from './presenceTracker.js';
-import type { PageFlow, Receiver } from './pageFlow.js';
+import { JOIN_BYTES, type ClientFlow, type Receiver } from './pageFlow.js';
 import { Cursor, PAGE_SIZE, queryOf } from './cursor.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
 import { readChannel } from './readChannel.js';
@@ -52,7 +52,7 @@ export function createHubChannel(name: string, options: HubChannelOptions) {
   const sendMembersIfWatching = (subscription: Cursor): void => {
     if (subscription.isWatching && subscription.isJoined) subscription.sendMembers(presence.members);
   };
-  const readFirst = (join: ChannelJoin, maxBytes: number | undefined): MaybeAsync<ChannelSlice> =>
+  const readFirst = (join: ChannelJoin, maxBytes: number): MaybeAsync<ChannelSlice> =>
     chain(log.read(name, { ...queryOf(join, maxReplay, isKeyed()), maxBytes }), (slice) => {
       if (slice.isComplete || !isKeyed()) return slice;
       // The client has missed that keys were removed: it gets all keys again.
@@ -69,7 +69,7 @@ export function createHubChannel(name: string, options: HubChannelOptions) {
     messages: (start: ChannelStart): Observable<Message> => serverRefCount.by(readChannel(parts, own, { start, begin: deliveries.begin })),
     presence$: serverRefCount.by(presence.presence$),
     /** Adds a client, or confirms its membership, and sends the messages that it missed. */
-    join(flow: PageFlow, member: ChannelMember, join: ChannelJoin): MaybeAsync<void> {
+    join(flow: ClientFlow, member: ChannelMember, join: ChannelJoin): MaybeAsync<void> {
       const { wire } = flow;
       const subscription = new Cursor(flow, member, join.watch === true, parts);
       const former = subscriptions.get(wire);
@@ -77,15 +77,16 @@ export function createHubChannel(name: string, options: HubChannelOptions) {
       else presence.add(member);
       subscriptions.set(wire, subscription);
       // A client that receives no page now needs the first position only.
-      return chain(readFirst(join, flow.isFull() ? 1 : undefined), (slice) => {
+      const mayReceive = !flow.isFull();
+      return chain(mayReceive ? flow.reserve(JOIN_BYTES, readFirst(join, JOIN_BYTES)) : readFirst(join, 1), (slice) => {
         if (subscriptions.get(wire) !== subscription) return;
         deliveries.begin(slice);
-        subscription.begin(join, slice);
+        subscription.begin(join, slice, mayReceive);
         sendMembersIfWatching(subscription);
       });
     },
     /** Adds a client that receives nothing before it joins. */
-    admit(flow: PageFlow, member: ChannelMember): void {
+    admit(flow: ClientFlow, member: ChannelMember): void {
       if (subscriptions.has(flow.wire)) return;
       subscriptions.set(flow.wire, new Cursor(flow, member, false, parts));
       presence.add(member);

@@ -1,9 +1,16 @@
-import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, type Observable } from 'rxjs';
+import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../errors.js';
 import { estimateSize } from '../../internal/estimateSize.js';
-import { attempt, chain, isLater, type MaybeAsync } from '../../internal/maybeAsync.js';
-import type { ChannelMember, ChannelPosition, ChannelPublish, ChannelRefusal, ChannelRefused } from '../../message/channelTypes.js';
+import { asObservable, attempt, chain, isLater, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type {
+  ChannelJoin,
+  ChannelMember,
+  ChannelPosition,
+  ChannelPublish,
+  ChannelRefusal,
+  ChannelRefused,
+} from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import type { Rejection } from '../../session/store/inbox.js';
@@ -24,7 +31,7 @@ import type { HubChannel } from './hubChannel.js';
 import type { HubChannels } from './hubChannels.js';
 import { publishedMessage, refusedMessage, removedMessage } from './hubMessages.js';
 import type { ChannelRequest } from './hubOptions.js';
-import { createPageFlow, type PageFlow } from './pageFlow.js';
+import { createPageFlow, MAX_JOINING, type ClientFlow } from './pageFlow.js';
 
 export interface HubClientOptions {
   readonly wire: Wire;
@@ -60,11 +67,13 @@ export class HubClient {
   readonly #admitted = new Set<string>();
   /** The numbers of the latest join requests. */
   readonly #joins = new Map<string, number>();
+  /** The joins that are not answered yet, in order: each emits when it is. */
+  readonly #joining = new Map<string, Subject<undefined>>();
+  readonly #subscriptions = new Subscription();
   readonly #turn: ClientTurn;
-  readonly #flow: PageFlow;
+  readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */
   readonly #answers$ = new Subject<Observable<never>>();
-  readonly #answering = this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe();
   /** The number of the requests that are not answered yet. */
   #waiting = 0;
   /** Why the latest message was refused. */
@@ -77,16 +86,17 @@ export class HubClient {
     this.#options = options;
     this.#turn = options.turns();
     this.#flow = createPageFlow(options.wire, this.#turn);
+    this.#subscriptions.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
   }
 
   /**
    * Handles a message of the client. The next message must wait until the returned Observable has
-   * completed.
+   * completed. Joins of several channels overlap.
    *
    * @throws {InvalidMessageError} If the request is malformed.
    */
   receive(message: Message): Observable<undefined> | undefined {
-    const work = this.#turn(() => this.#handle(message));
+    const work = this.#turn(() => this.#handleInOrder(message));
     return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
   }
 
@@ -136,13 +146,23 @@ export class HubClient {
   /** Leaves all channels. */
   end(): void {
     this.#hasEnded = true;
-    this.#answering.unsubscribe();
+    this.#subscriptions.unsubscribe();
     for (const channel of [...this.#joined.keys()]) this.#leave(channel);
+  }
+
+  /** Handles a message behind the join of its channel, and a join behind all but a few others. */
+  #handleInOrder(message: Message): MaybeAsync<void> {
+    const joining = this.#joining;
+    if (joining.size === 0) return this.#handle(message);
+    const [oldest$] = joining.values();
+    const isOneTooMany = message.type === 'channel.join' && joining.size >= MAX_JOINING;
+    const earlier$ = joining.get((message.payload as Partial<ChannelJoin> | null)?.channel ?? '') ?? (isOneTooMany ? oldest$ : undefined);
+    return earlier$ ? chain(earlier$, () => this.#handleInOrder(message)) : this.#handle(message);
   }
 
   #handle(message: Message): MaybeAsync<void> {
     const { type, payload } = message;
-    if (type === 'channel.join') return this.#join(message);
+    if (type === 'channel.join') return this.#startJoin(message);
     if (type === 'channel.publish') return this.#publish(message);
     if (type === 'channel.update') return this.#update(message);
     if (type === 'channel.history') return this.#readPast(message);
@@ -174,24 +194,48 @@ export class HubClient {
     return this.#admitted.has(channel) ? undefined : authorize({ wire, member, channel, action: 'join' });
   }
 
+  /** Starts a join. The messages of other channels do not wait for it. */
+  #startJoin(message: Message): void {
+    const joined = this.#join(message);
+    if (!isLater(joined)) return;
+    const channel = channelNameOf(message.payload);
+    const joined$ = new Subject<undefined>();
+    const end = (): void => {
+      this.#joining.delete(channel);
+      joined$.next(undefined);
+    };
+    this.#joining.set(channel, joined$);
+    this.#subscriptions.add(
+      asObservable(() => joined).subscribe({
+        complete: end,
+        error: (error: unknown) => {
+          this.fail(message, error);
+          end();
+        },
+      }),
+    );
+  }
+
   /** Adds the client to a channel. A member joins again after it may have missed messages. */
   #join(message: Message): MaybeAsync<void> {
     const { member, channels, report, maxChannels, maxMembers } = this.#options;
     const request = readJoin(message.payload);
     const { channel, join } = request;
-    const isNewMember = !this.#joined.has(channel);
+    const isNewMember = (): boolean => !this.#joined.has(channel);
+    const isOneTooMany = (): boolean => isNewMember() && this.#joined.size >= maxChannels;
     const refuse = (reason: string): void => {
       this.#leave(channel);
       this.#refuse(message, { channel, action: 'join', reason, join });
     };
 
     this.#joins.set(channel, join);
-    if (isNewMember && this.#joined.size >= maxChannels) return refuse('limit');
+    if (isOneTooMany()) return refuse('limit');
     return chain(this.#mayJoin(channel), (reason): MaybeAsync<void> => {
       // The server has removed the client in the meantime.
       if (this.#joins.get(channel) !== join || this.#hasEnded) return;
       if (reason !== undefined) return refuse(reason);
-      if (isNewMember && channels.sizeOf(channel) >= maxMembers) return refuse('full');
+      if (isOneTooMany()) return refuse('limit');
+      if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
       return attempt(
         () => this.#open(channel).join(this.#flow, member, request),
         noop,

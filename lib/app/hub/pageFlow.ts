@@ -1,6 +1,6 @@
 import { defer, finalize, mergeMap, Subject, take, type Observable } from 'rxjs';
 import { estimateSize } from '../../internal/estimateSize.js';
-import { asObservable } from '../../internal/maybeAsync.js';
+import { asObservable, isLater, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { PAGE_BYTES } from './channelRange.js';
@@ -10,36 +10,46 @@ import type { ClientTurn } from './clientTurns.js';
 export type Receiver = Pick<Wire, 'next' | 'send' | 'queued' | 'room'>;
 
 /**
- * The flow control of one client: of the pages of history and the lists of members that it
- * receives. The next page is read when the client has acked enough of the previous ones. So a
+ * The flow control of one reader: of the pages of history and the lists of members that it
+ * receives. The next page is read when the reader has acked enough of the previous ones. So a
  * client that requests much takes the memory of a few pages, however many channels it reads.
  */
 export interface PageFlow {
   readonly wire: Receiver;
-  /** Returns whether the client has too much to ack to receive another page now. */
-  readonly isFull: () => boolean;
   /**
-   * Subscribes to the source as soon as the client has acked enough. Those that wait follow in
+   * Subscribes to the source as soon as the reader has acked enough. Those that wait follow in
    * order. Unsubscribing gives up the place.
    */
   readonly read: <T>(source$: Observable<T>) => Observable<T>;
   /**
-   * Sends the messages of a page. Resolves when the client has acked the last one.
+   * Sends the messages of a page. Resolves when the reader has acked the last one.
    *
    * @param bytes The size of the page. @default that of the messages
    */
   readonly send: (messages: readonly Message[], bytes?: number) => Promise<unknown>;
 }
 
+/** The flow control of a client, which also joins channels. */
+export interface ClientFlow extends PageFlow {
+  /** Returns whether the client has too much to ack to receive another page now. */
+  readonly isFull: () => boolean;
+  /** Reserves bytes for what is read: its size is not known yet. */
+  readonly reserve: <T>(bytes: number, page: MaybeAsync<T>) => MaybeAsync<T>;
+}
+
 /** The estimated size of the pages that a client may have to ack before it gets more, in bytes. */
 const MAX_UNACKED = PAGE_BYTES;
+/** The maximum number of joins of one client that the hub handles at the same time. */
+export const MAX_JOINING = 8;
+/** The maximum size of the messages that a join reads, in bytes. */
+export const JOIN_BYTES = PAGE_BYTES / MAX_JOINING;
 /** What a message takes in memory in addition to its content, in bytes. */
 const OVERHEAD = 512;
 
 /** Estimates how much memory a message takes until it is acked, in bytes. */
 export const weightOf = (message: Message): number => OVERHEAD + estimateSize(message.payload);
 
-export function createPageFlow(wire: Wire, turn: ClientTurn): PageFlow {
+export function createPageFlow(wire: Wire, turn: ClientTurn): ClientFlow {
   let unacked = 0;
   let isAdvancing = false;
   const waiting = new Set<Subject<undefined>>();
@@ -57,23 +67,30 @@ export function createPageFlow(wire: Wire, turn: ClientTurn): PageFlow {
     }
     isAdvancing = false;
   };
-  /** Reserves the size of a page, which is not known yet. */
-  const hold = <T>(source$: Observable<T>): Observable<T> =>
-    defer(() => {
-      unacked += PAGE_BYTES;
-      return asObservable(() => turn(() => source$)).pipe(finalize(() => release(PAGE_BYTES)));
-    });
+  const reserve = <T>(bytes: number, page: MaybeAsync<T>): MaybeAsync<T> => {
+    if (!isLater(page)) return page;
+    unacked += bytes;
+    return asObservable(() => page).pipe(finalize(() => release(bytes)));
+  };
+  const readNow = <T>(source$: Observable<T>): Observable<T> =>
+    asObservable(() =>
+      reserve(
+        PAGE_BYTES,
+        turn(() => source$),
+      ),
+    );
   return {
     wire,
     isFull,
+    reserve,
     read: (source$) =>
       defer(() => {
-        if (waiting.size === 0 && !isFull()) return hold(source$);
+        if (waiting.size === 0 && !isFull()) return readNow(source$);
         const turn$ = new Subject<undefined>();
         waiting.add(turn$);
         return turn$.pipe(
           take(1),
-          mergeMap(() => hold(source$)),
+          mergeMap(() => readNow(source$)),
           finalize(() => waiting.delete(turn$)),
         );
       }),

@@ -68,7 +68,6 @@ function flowTo(next: (message: Message) => void): PageFlow {
   };
   return {
     wire: { next, send, queued: 0, room: Infinity },
-    isFull: () => false,
     read: (source$) => source$,
     send: (messages) => Promise.all(messages.map(send)),
   };

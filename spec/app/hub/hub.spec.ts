@@ -1,6 +1,6 @@
 import { EMPTY, filter, map, NEVER, of, Subject, take, throwError, timer, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/app/channels/channel.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog } from '../../../lib/app/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from '../../../lib/app/hub/channelLog.js';
 import { hub } from '../../../lib/app/hub/hub.js';
 import type { Authorize, ChannelRequest } from '../../../lib/app/hub/hubOptions.js';
 import { memoryChannelLog } from '../../../lib/app/hub/memoryChannelLog.js';
@@ -328,6 +328,84 @@ describe('hub', () => {
       release();
       await acked;
       expect(isAcked).toBe(true);
+    });
+
+    describe('of a client that joins many channels', () => {
+      /** A log whose reads are answered one after the other, by `answer`. */
+      const openCounted = (count: number, settings: Parameters<typeof rooms>[0] = {}) => {
+        const base = memoryChannelLog();
+        const reads: { readonly name: string; readonly maxBytes: number | undefined; readonly answer$: Subject<void> }[] = [];
+        const log: ChannelLog = {
+          ...base,
+          append: (name, message) => base.append(name, message),
+          read: (name, query) => {
+            const answer$ = new Subject<void>();
+            reads.push({ name, maxBytes: query.maxBytes, answer$ });
+            return answer$.pipe(
+              take(1),
+              map(() => base.read(name, query) as ChannelSlice),
+            );
+          },
+        };
+        open({ log, ...settings });
+        const wire = town.client();
+        const members = Array.from({ length: count }, (_, index) => {
+          const room = channel(wire, `room.${index}`);
+          return { states: record(room.state$), messages: record(room) };
+        });
+        const statuses = () => members.map(({ states }) => states.values.at(-1)?.status);
+        const turns = async (): Promise<void> => {
+          for (let count = 0; count < 5; count++) await turn();
+        };
+        return { base, reads, wire, members, statuses, turns };
+      };
+
+      it('reads eight of them at once, and the next one when the oldest is read', async () => {
+        const { reads, statuses, turns } = openCounted(12);
+        await turns();
+        // Together they are one page.
+        expect(reads).toMatchObject(Array.from({ length: 8 }, (_, index) => ({ name: `room.${index}`, maxBytes: 32_768 })));
+        reads[3]!.answer$.next();
+        await turns();
+        expect(statuses()[3]).toBe('joined');
+        expect(reads).toHaveLength(8);
+        reads[0]!.answer$.next();
+        await turns();
+        expect(reads.map(({ name }) => name).slice(8)).toEqual(['room.8', 'room.9']);
+        for (let index = 0; index < 12; index++) {
+          reads[index]?.answer$.next();
+          await turns();
+        }
+        expect(statuses()).toEqual(Array<string>(12).fill('joined'));
+      });
+
+      it('publishes to the channel of a join behind it, and to the others at once', async () => {
+        const { base, reads, wire, turns } = openCounted(8);
+        await turns();
+        const publish = (name: string) => wire.next(createMessage('channel.publish', { channel: name, message: note(name) }));
+        publish('other');
+        publish('room.2');
+        await turns();
+        const lastOf = (name: string) => (base.read(name, { limit: 1 }) as ChannelSlice).last;
+        expect([lastOf('other'), lastOf('room.2')]).toEqual([1, 0]);
+        reads[2]!.answer$.next();
+        await turns();
+        expect(lastOf('room.2')).toBe(1);
+      });
+
+      it('does not exceed the number of channels', async () => {
+        const decisions$ = new Subject<boolean>();
+        const { reads, members, turns } = openCounted(8, { maxChannels: 3, authorize: () => decisions$ });
+        const refused: unknown[] = [];
+        for (const { messages } of members) void messages.ended.then((error) => refused.push(error));
+        for (let count = 0; count < 3; count++) {
+          await turns();
+          decisions$.next(true);
+        }
+        await turns();
+        expect(reads.map(({ name }) => name)).toEqual(['room.0', 'room.1', 'room.2']);
+        expect(refused).toEqual(Array.from({ length: 5 }, (_, index) => new ChannelRefusedError(`room.${index + 3}`, 'join', 'limit')));
+      });
     });
 
     it('does not add a member that has left before the authorization ends', async () => {
