@@ -264,7 +264,7 @@ export class Outgoing {
    * ("Limits of the receiver", rule 2).
    */
   #refit(rx: number, hasOtherLimits: boolean): void {
-    const wrong = new Set(this.batches.filter((batch) => lastOf(batch) > rx && !this.#isWithinLimits(batch, hasOtherLimits)));
+    const wrong = new Set(this.batches.filter((batch) => lastOf(batch) > rx && !this.#mayBeSent(batch, rx, hasOtherLimits)));
     if (wrong.size === 0) return;
     this.#encoding = undefined;
     this.outbox?.refitted();
@@ -273,11 +273,13 @@ export class Outgoing {
       wrong.has(batch) ? smallerBatches(batch, rx, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch, acceptedBody) : [batch],
     );
   }
-  #isWithinLimits(batch: OutgoingBatch, hasOtherLimits: boolean): boolean {
+  #mayBeSent(batch: OutgoingBatch, rx: number, hasOtherLimits: boolean): boolean {
     const { first, count, messages, body } = batch;
     if (messages.length === 0) return true;
     if (count > this.maxBatch || this.outbox?.mustSplit(batch)) return false;
-    if (body === undefined || !this.fits(body)) return body === undefined;
+    // The first numbers of a batch were skipped before it was encoded.
+    if (body === undefined) return first > rx;
+    if (!this.fits(body)) return false;
     return !hasOtherLimits || (this.codec?.isAsync !== true && this.encodeNow(messages, first) !== undefined);
   }
 

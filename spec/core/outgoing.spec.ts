@@ -69,6 +69,33 @@ describe('Outgoing', () => {
     expect(client.frames().filter((frame) => (frame as string).startsWith('["msg"'))).toEqual(['["msg",1,2,["a","b"]]']);
   });
 
+  it('does not send numbers again that the other side has skipped, when their batch is encoded at last', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide({ codecs }), serverSide()];
+    const reconnect = () => {
+      client.core.closed();
+      client.core.opened(client.now);
+      server.core.accept(readHello(client.frames()[0]), server.now);
+      return client.receive(...server.frames()).frames();
+    };
+    open(client, server);
+    for (const id of ['a', 'b']) client.core.send(message(id, { ttl: 5, timestamp: 0 }));
+    client.send('c', 'd').frames();
+    client.now = 10;
+    const frames = reconnect();
+    expect(frames).toContain('["skip",[1,2]]');
+    server.receive(...frames).frames();
+    reconnect();
+    // Together, the messages do not fit in a frame.
+    const sent: unknown[] = [];
+    for (let size = 20_000; client.effects.length > 0; size = 10) {
+      encoded(client, `["${'x'.repeat(size)}"]`);
+      sent.push(...client.frames());
+    }
+    const firsts = sent.flatMap((frame) => /^\["(?:ack)?msg",(?:\d+,\d+,\d+,\d+,)?(\d+)/.exec(frame as string)?.[1] ?? []);
+    expect(firsts).toEqual(['3', '4']);
+  });
+
   it('has sent a message without a number when its frame goes out, and not when it is encoded', () => {
     const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
     const [client, server] = [clientSide({ codecs }), serverSide()];
