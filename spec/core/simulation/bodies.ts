@@ -29,6 +29,11 @@ export class SimulatedBodies {
   decode(body: Body): readonly Message[] {
     return this.#of(body).messages.map((message) => ({ ...message }));
   }
+  /** The ids of the messages in a frame, if it is a batch without numbers. */
+  idsOfUnnumbered(frame: Body): readonly string[] {
+    const [, body] = /^\["msg",0,\d+(?:,\d+)?,(\d+ *)\]$/.exec(frame as string) ?? [];
+    return body === undefined ? NONE : this.idsIn(body);
+  }
   /** The ids of the messages in a body. */
   idsIn(body: Body): readonly string[] {
     if (body.length === 0) return NONE;

@@ -32,6 +32,7 @@ export class CoreHost {
   readonly ids: string[] = [];
   /** A host whose process has ended does nothing more. */
   isDead = false;
+  readonly #maxBatch: number;
   #wakesAt = Infinity;
   #isFrozen = false;
   /** The inputs of a frozen process. */
@@ -52,6 +53,7 @@ export class CoreHost {
   ) {
     this.server = identity ? undefined : new ServerCore(new ServerHandshake(options), stores);
     this.core = this.server ?? new ClientCore(options, identity!, stores);
+    this.#maxBatch = options.codecs[0]?.limits?.maxBatch ?? Infinity;
     this.core.outgoing.watcher = { isWatched: () => isWatched, followsSteps: () => false };
   }
 
@@ -68,6 +70,16 @@ export class CoreHost {
   /** Whether all messages of this side, and those that have arrived, are finished. */
   get isDone(): boolean {
     return this.core.outgoing.isEmpty && this.core.isDrained;
+  }
+  /**
+   * Takes a frame of the other side.
+   *
+   * @param isCurrent Whether it still belongs to the connection, when the process handles it.
+   */
+  receive(frame: Body, isCurrent = (): boolean => true): void {
+    const [, count = 0] = /^\["msg",\d+,(\d+)/.exec(frame as string) ?? [];
+    if (Number(count) > this.#maxBatch) throw new Error('a batch has more messages than its receiver takes');
+    this.run((core, now) => isCurrent() && core.receive(frame, now));
   }
   /** Whether the session has ended, and tells its outcomes when its last write is answered. */
   get isEnding(): boolean {
@@ -128,7 +140,10 @@ export class CoreHost {
       this.#isWriting = true;
       this.handlers.write?.(effect);
       this.#isWriting = false;
-    } else this.simulation.clock.after(this.simulation.chance.whole(0, 40), () => this.run((core, now) => answerOf(core, effect, now)));
+    } else
+      this.simulation.clock.after(this.simulation.chance.whole(0, this.simulation.codecDelay), () =>
+        this.run((core, now) => answerOf(core, effect, now)),
+      );
   }
   #arm(at: number): void {
     if (at === Infinity || at >= this.#wakesAt) return;

@@ -56,6 +56,20 @@ export const mutants: readonly (readonly [name: string, mutate: () => () => void
           },
       ),
   ],
+  [
+    'encodes a batch that was skipped, and counts its bytes at the ack',
+    () =>
+      replaced(
+        Outgoing.prototype,
+        'markSent',
+        (original) =>
+          function (this: Outgoing, batch, now) {
+            const { body } = batch;
+            original.call(this, batch, now);
+            batch.body = body;
+          },
+      ),
+  ],
   ['ignores the window', () => replaced(SendWindow.prototype, 'hasRoom', () => () => true)],
   [
     'takes a renumbered message for one that was never sent',

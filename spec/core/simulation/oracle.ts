@@ -22,12 +22,18 @@ export class Oracle {
   readonly #messages = new Map<string, Tracked>();
   /** The index of the last exactly-once message of each sender and priority that was delivered. */
   readonly #lastExactlyOnce = new Map<string, number>();
+  /** The messages without numbers whose frames were sent. */
+  readonly #framed = new Set<string>();
   /** The index of the last message that was delivered in one numbering. */
   readonly #lastIn = new Map<object, Map<string, number>>();
 
   sent(id: string, index: number, level: Delivery, priority: number): void {
     const lane = `${id[0]} ${level} ${priority}`;
     this.#messages.set(id, { id, index, level, lane, outcome: undefined, delivered: 0, processed: 0, rejectedAs: undefined });
+  }
+  /** A frame with messages without numbers was sent. */
+  framed(ids: readonly string[]): void {
+    for (const id of ids) this.#framed.add(id);
   }
   delivered(id: string, progress: object): void {
     const message = this.#messages.get(id)!;
@@ -56,6 +62,7 @@ export class Oracle {
     message.outcome = outcome;
     if (outcome === 'acked' && (message.processed === 0 || (message.rejectedAs && message.level === 'exactly-once')))
       throw new Error(`${id} is acked, and was ${message.rejectedAs ?? 'not processed'}`);
+    if (outcome === 'sent' && !this.#framed.has(id)) throw new Error(`${id} is sent, and no frame contained it`);
     const isRejection = outcome === 'refused' || outcome === 'dead-lettered';
     if (isRejection && message.rejectedAs !== outcome)
       throw new Error(`${id} is ${outcome}, and was ${message.rejectedAs ?? 'not rejected'}`);

@@ -28,6 +28,8 @@ export class Run {
   readonly bodies = new SimulatedBodies();
   readonly chance: Chance;
   readonly counts: RunCounts = { messages: 0, cuts: 0, crashes: 0, outcomes: new Map() };
+  /** The longest time that an asynchronous codec takes. */
+  readonly codecDelay: number;
   /** Whether all faults have stopped. */
   isCalm = false;
 
@@ -37,6 +39,7 @@ export class Run {
     readonly trace: Trace | undefined,
   ) {
     this.chance = createChance(seed);
+    this.codecDelay = this.chance.pick([40, 40, 1_500]);
   }
 
   /** Acts again and again, until the faults stop: once in the interval on average, or never if it is 0. */

@@ -28,7 +28,7 @@ function drawPlan(chance: Chance) {
   };
   return {
     faults,
-    isAsync: chance.hit(0.3),
+    isAsync: chance.hit(0.4),
     isWatched: chance.hit(0.5),
     window: chance.pick([1, 2, 8, 64, 1_024]),
     bytes: chance.pick([200, 2_000, 100_000]),
@@ -43,7 +43,7 @@ function drawPlan(chance: Chance) {
       ['exactly-once', 'at-least-once', 'at-most-once'],
     ]),
     priorities: chance.pick<readonly (0 | 1 | 2 | 3)[]>([[1], [1], [0, 1, 2, 3]]),
-    ttl: chance.pick([0, 0, 0.2]),
+    ttl: chance.pick([0, 0, 0.2, 0.9]),
     bad: chance.pick([0, 0, 0.03]),
     poison: chance.pick([0, 0, 0.02]),
     rejects: chance.pick([0, 0.05]),
@@ -94,6 +94,8 @@ class World {
     }
     if (!this.#isDone()) throw new Error(`messages are left when the faults have stopped: ${this.#left()}`);
     this.#oracle.finish(isWatched);
+    this.#checkWindow(this.#client);
+    this.#checkWindow(this.#server!);
     return run.counts;
   }
 
@@ -123,6 +125,7 @@ class World {
     } else if (event.kind === 'message') {
       const { message, number, progress } = event;
       if (run.trace) run.log(`${side}: receives ${message.id} (${number})`);
+      if (host.core.phase === 'over') throw new Error(`${message.id} is delivered after the end`);
       this.#oracle.delivered(message.id, progress);
       const rejection = run.rejection(this.#plan.rejects);
       const process = (): void => {
@@ -158,7 +161,7 @@ class World {
     const client = this.#client;
     let server: CoreHost | undefined;
     const clientEnd = {
-      received: (frame: Body) => this.#link === link && client.run((core, now) => core.receive(frame, now)),
+      received: (frame: Body) => this.#link === link && client.receive(frame),
       closed: (code: number) => {
         if (this.#link !== link) return;
         if (run.trace) run.log(`c: the connection has ended with ${code}`);
@@ -170,7 +173,7 @@ class World {
     const serverEnd = {
       received: (frame: Body) => {
         if (!server) server = this.#accept(link, frame, toClient);
-        else if (server.send === toClient) server.run((core, now) => core.receive(frame, now));
+        else if (server.send === toClient) server.receive(frame);
       },
       closed: () => {
         if (server?.send !== toClient) return;
@@ -180,11 +183,13 @@ class World {
     };
     const link: SimulatedLink = new SimulatedLink(run, this.#plan.faults, clientEnd, serverEnd);
     const toClient = (frame: Body): void => {
+      this.#oracle.framed(run.bodies.idsOfUnnumbered(frame));
       if (run.trace) run.logFrame('s', frame);
       link.send(1, frame);
     };
     this.#link = link;
     client.send = (frame) => {
+      this.#oracle.framed(run.bodies.idsOfUnnumbered(frame));
       if (run.trace) run.logFrame('c', frame);
       link.send(0, frame);
     };
@@ -243,11 +248,21 @@ class World {
     this.#isWaiting = false;
     this.#reconnect();
   }
-  /** A process ends, and its messages with it. */
+  /** A session ends, and its messages with it. Its codec and its application answer later. */
   #end(host: CoreHost): void {
     host.run((core) => core.end());
-    host.isDead = true;
     host.send = undefined;
+    this.#run.clock.after(3_000, () => {
+      if (host.core.phase !== 'over') throw new Error(`a session that has ended is ${host.core.phase}`);
+      host.isDead = true;
+    });
+  }
+  /** When all is acked, nothing is in flight. */
+  #checkWindow({ core, send }: CoreHost): void {
+    const { window, isPaused } = core.outgoing;
+    const { bytes } = this.#plan;
+    if (send && core.phase === 'agreed' && !isPaused && (!window.hasRoom(0, bytes) || window.hasRoom(0, bytes + 1)))
+      throw new Error('the window counts bytes of messages that are acked');
   }
 
   // ---- Messages

@@ -76,6 +76,8 @@ export class StoreApplications implements EventHandler {
       clock.after(chance.whole(1, 50), () => process.host.run((core, now) => core.processed(number, progress, now, undefined, effect)));
     } else if (event.kind === 'store-failed') {
       if (this.run.trace) this.run.log(`${process.name}: the ${event.store} has ${event.fault}`);
+      // A message without room is given up, and the session goes on.
+      if (event.fault === 'quota') throw new Error(`${process.name} has ended: its ${event.store} has no room`);
       this.onStopped(process);
     }
   }

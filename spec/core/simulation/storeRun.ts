@@ -23,7 +23,7 @@ function drawPlan(chance: Chance) {
   };
   const storeFaults: StoreFaults = {
     maxDelay: chance.pick([0, 0, 5, 50, 400]),
-    quota: chance.pick([0, 0, 0.05]),
+    quota: chance.pick([0, 0, 0.05, 0.4]),
     failure: chance.pick([0, 0, 0.002]),
   };
   const serverInbox = chance.hit(0.7);
@@ -37,14 +37,14 @@ function drawPlan(chance: Chance) {
     serverOutbox: serverInbox && chance.hit(0.6),
     // Only servers that share an inbox know the clients of each other.
     servers: serverInbox ? chance.pick([1, 1, 2]) : 1,
-    isAsync: chance.hit(0.25),
+    isAsync: chance.hit(0.4),
     isWatched: chance.hit(0.6),
     window: chance.pick([1, 2, 8, 64]),
     bytes: chance.pick([400, 5_000, 100_000]),
     maxFrame: chance.pick([600, 100_000]),
     ackDelay: chance.pick([0, 25, 500]),
     levels: chance.pick<readonly Delivery[]>([['exactly-once'], ['exactly-once'], ['at-least-once'], ['exactly-once', 'at-least-once']]),
-    ttl: chance.pick([0, 0, 0.2]),
+    ttl: chance.pick([0, 0, 0.2, 0.9]),
     bad: chance.pick([0, 0, 0.03]),
     rejects: chance.pick([0, 0.05]),
     slow: chance.pick([0, 0.3]),

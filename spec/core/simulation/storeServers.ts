@@ -85,7 +85,7 @@ export class StoreServers {
     let session: CoreHost | undefined;
     let isClaiming = false;
     const early: Body[] = [];
-    const receive = (host: CoreHost, frame: Body): void => host.run((core, now) => host.send === toClient && core.receive(frame, now));
+    const receive = (host: CoreHost, frame: Body): void => host.receive(frame, () => host.send === toClient);
     const claim = (frame: string): void => {
       if (server.run !== serverRun) return;
       session = this.#accept(server, readHello(frame), link, toClient);
@@ -93,7 +93,7 @@ export class StoreServers {
       for (const later of early.splice(0)) if (session) receive(session, later);
     };
     const clientEnd = {
-      received: (frame: Body) => client.link === link && client.host.run((core, now) => core.receive(frame, now)),
+      received: (frame: Body) => client.link === link && client.host.receive(frame),
       closed: (code: number) => {
         if (client.link === link) this.#ended(client, code);
       },

@@ -97,7 +97,9 @@ export class SimulatedOutbox extends WriteQueue<OutboxWrite> {
   protected apply(write: OutboxWrite): StoreFault | readonly string[] {
     const { data, run } = this;
     if (data.owner !== this) return 'fenced';
-    if (write.batches.length > 0 && !write.replaces && run.chance.hit(run.plan.storeFaults.quota)) return 'quota';
+    // Numbers that are skipped take no room.
+    const takesRoom = write.batches.some(({ body }) => body.length > 0);
+    if (takesRoom && !write.replaces && run.chance.hit(run.plan.storeFaults.quota)) return 'quota';
     return data.apply(write);
   }
 }
