@@ -6,7 +6,7 @@ import type { Message } from '../../message/types.js';
 import { step } from '../channels/channelPosition.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
-import { reachedBy, retryReads, type SteppedEntry } from './followLog.js';
+import { firstOf, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, joinedMessage, memberListMessages } from './hubMessages.js';
 import { weightOf, type PageFlow, type Receiver } from './pageFlow.js';
 
@@ -197,11 +197,6 @@ export class Cursor {
     if (live && live.epoch === epoch && live.offset > goal.offset) this.#read();
     else if (!this.#isOver) this.#parts.live.add(this);
   }
-}
-
-/** Returns the first offset of a slice; that of the next message, if the slice is empty. */
-function firstOf({ entries: [entry], last }: ChannelSlice): number {
-  return entry ? (entry.first ?? entry.offset) : last + 1;
 }
 
 /**

@@ -62,6 +62,11 @@ export function retryReads<T>(scheduler: SchedulerLike, onFailed: (error: unknow
   });
 }
 
+/** Returns the first offset of a slice; that of the next message, if the slice is empty. */
+export function firstOf({ entries: [entry], last }: ChannelSlice): number {
+  return entry ? (entry.first ?? entry.offset) : last + 1;
+}
+
 /** Returns the position behind the entries of a slice that was read forwards from a position. */
 export function reachedBy({ entries, epoch, last, reached = entries.at(-1)?.offset ?? last }: ChannelSlice): ChannelPosition {
   return { epoch, offset: reached };
@@ -92,10 +97,10 @@ function catchUp(
       onCaughtUp?.(slice);
       return EMPTY;
     }),
-    mergeMap(({ entries, epoch, last, isComplete }) => {
+    mergeMap((slice) => {
       // The first entry does not directly follow the previous position.
-      if (!isComplete) cursor.position = { epoch, offset: entries[0] ? entries[0].offset - 1 : last };
-      return entries;
+      if (!slice.isComplete) cursor.position = { epoch: slice.epoch, offset: firstOf(slice) - 1 };
+      return slice.entries;
     }),
   );
   return merge(live$, slices$);

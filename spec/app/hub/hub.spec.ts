@@ -537,6 +537,22 @@ describe('hub', () => {
       expect(payloads(await messages.take(2))).toEqual([1, 3]);
       expect(gaps.values).toMatchObject([{ after: { offset: 1 }, next: { offset: 3 } }]);
     });
+
+    it('ends the gap in front of the first message that a compacted one stands for', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = breakable({ scheduler, maxMessages: 2 });
+      open({ log, scheduler });
+      const { messages, gaps } = await town.member('room.1');
+      log.append('room.1', note(1));
+      await messages.take(1);
+      log.break();
+      for (const text of [2, 3, 4]) log.append('room.1', note(text));
+      const { epoch } = log.read('room.1', { limit: 0 }) as ChannelSlice;
+      log.compact?.('room.1', { epoch, first: 3, offset: 4, message: note('3 and 4') });
+      scheduler.flush();
+      expect(payloads(await messages.take(2))).toEqual([1, '3 and 4']);
+      expect(gaps.values).toMatchObject([{ after: { offset: 1 }, next: { offset: 3 } }]);
+    });
   });
 
   it.each(['maxChannels', 'maxMembers', 'maxReplay', 'maxSize', 'authorizeTimeout'])(
