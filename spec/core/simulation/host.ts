@@ -140,10 +140,7 @@ export class CoreHost {
       this.#isWriting = true;
       this.handlers.write?.(effect);
       this.#isWriting = false;
-    } else
-      this.simulation.clock.after(this.simulation.chance.whole(0, this.simulation.codecDelay), () =>
-        this.run((core, now) => answerOf(core, effect, now)),
-      );
+    } else this.simulation.clock.after(this.simulation.codecTime(), () => this.run((core, now) => answerOf(core, effect, now)));
   }
   #arm(at: number): void {
     if (at === Infinity || at >= this.#wakesAt) return;

@@ -28,8 +28,8 @@ export class Run {
   readonly bodies = new SimulatedBodies();
   readonly chance: Chance;
   readonly counts: RunCounts = { messages: 0, cuts: 0, crashes: 0, outcomes: new Map() };
-  /** The longest time that an asynchronous codec takes. */
-  readonly codecDelay: number;
+  /** The longest time that an asynchronous codec takes, until the faults stop. */
+  readonly #codecDelay: number;
   /** Whether all faults have stopped. */
   isCalm = false;
 
@@ -39,7 +39,7 @@ export class Run {
     readonly trace: Trace | undefined,
   ) {
     this.chance = createChance(seed);
-    this.codecDelay = this.chance.pick([40, 40, 1_500]);
+    this.#codecDelay = this.chance.pick([40, 40, 1_500]);
   }
 
   /** Acts again and again, until the faults stop: once in the interval on average, or never if it is 0. */
@@ -80,6 +80,10 @@ export class Run {
     const payload = PAYLOAD.slice(chance.whole(0, PAYLOAD.length));
     const message: Message = { id, type, timestamp: clock.now, version: '1.0', source: '', payload, delivery, priority };
     return chance.hit(ttl) ? { ...message, ttl: chance.whole(0, 1_000) } : message;
+  }
+  /** Decides how long an asynchronous codec takes. */
+  codecTime(): number {
+    return this.chance.whole(0, this.isCalm ? 40 : this.#codecDelay);
   }
   /** Decides whether the application rejects a message. */
   rejection(probability: number): (ReceivedRejection & { readonly kind: 'refused' | 'dead-lettered' }) | undefined {
