@@ -1,11 +1,11 @@
-import { asapScheduler, defer, distinctUntilChanged, map, startWith } from 'rxjs';
+import { asapScheduler, defer, distinctUntilChanged, filter, finalize, map, startWith, take, type Observable } from 'rxjs';
 import { assertPositive } from '../../internal/assert.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
-import { createQueueCore } from './queueCore.js';
 import { processItems } from './processItems.js';
-import { takeNext } from './takeNext.js';
-import { QUEUE_DEFAULTS, type Queue, type QueueOptions } from './queueOptions.js';
+import { createQueueCore, type QueueCore } from './queueCore.js';
+import type { Queue, QueueOptions } from './queueOptions.js';
+import type { QueueItem } from './waitingItems.js';
 
 /**
  * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the
@@ -48,11 +48,11 @@ export function queue<T extends Message = Message>(name: string, options: QueueO
 /** @param onEnd Called when the queue is closed or has failed. */
 export function createQueue<T extends Message>(name: string, options: QueueOptions<T>, onEnd?: () => void): Queue<T> {
   const {
-    maxSize = QUEUE_DEFAULTS.maxSize,
-    maxAge = QUEUE_DEFAULTS.maxAge,
-    ageFrom = QUEUE_DEFAULTS.ageFrom,
-    order = QUEUE_DEFAULTS.order,
-    overflow = QUEUE_DEFAULTS.overflow,
+    maxSize = 1_000,
+    maxAge = 60_000,
+    ageFrom = 'arrival',
+    order = 'priority',
+    overflow = 'drop-oldest',
     priority = order === 'fifo' ? () => undefined : (message: T) => message.priority,
     store,
     scheduler = steadyScheduler(),
@@ -73,20 +73,8 @@ export function createQueue<T extends Message>(name: string, options: QueueOptio
       core.open();
       core.add(message);
     },
-    process(handler, how = {}) {
-      const messages$ = processItems(core, scheduler, handler, how);
-      return defer(() => {
-        core.open();
-        return messages$;
-      });
-    },
-    take() {
-      const next$ = takeNext(core);
-      return defer(() => {
-        core.open();
-        return next$;
-      });
-    },
+    process: (handler, how = {}) => processItems(core, scheduler, handler, how),
+    take: () => takeNext(core),
     depth$: defer(() => {
       core.open();
       // Reads the depth when it emits, so that a subscriber that adds a message does not reorder
@@ -95,10 +83,38 @@ export function createQueue<T extends Message>(name: string, options: QueueOptio
     }),
     drops$: core.drops$.asObservable(),
     errors$: core.errors$.asObservable(),
-    close: core.close,
+    close: () => core.close(),
   };
 }
 
 function assertOneOf(option: string, value: string, allowed: readonly [string, string]): void {
   if (!allowed.includes(value)) throw new RangeError(`queue: "${option}" must be '${allowed.join(`' or '`)}', got ${value}`);
+}
+
+/** Emits the next message, and finishes it when the subscriber has received it. */
+function takeNext<T extends Message>(core: QueueCore<T>): Observable<T> {
+  const shiftLive = (): QueueItem<T> | undefined => {
+    let item = core.take();
+    // The next session delivers the message again.
+    for (; item && core.jobOf(item).held?.delivery.session.isOver(); item = core.take()) core.finish(item);
+    return item;
+  };
+  return defer(() => {
+    core.open();
+    let taken: QueueItem<T> | undefined;
+    return core.wake$.pipe(
+      startWith(undefined),
+      map(() => (taken = shiftLive())),
+      filter((item) => item !== undefined),
+      take(1),
+      map(({ message }) => message),
+      // Not before the subscriber has the message: a crash in between repeats it, and does not lose
+      // it.
+      finalize(() => {
+        if (!taken) return;
+        core.jobOf(taken).held?.end();
+        core.finish(taken);
+      }),
+    );
+  });
 }

@@ -1,35 +1,19 @@
-import { Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { of, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import type { DropReason, StoreError } from '../../errors.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
-import { claim } from '../../session/receive/delivery.js';
 import type { Job } from '../../session/consume/consumeOne.js';
-import { withoutStore, withStore, type Persistence } from './persistence.js';
-import type { QueueItem } from './queueItem.js';
-import { createWaitingItems, type WaitingItems, type WaitingItemsOptions } from './waitingItems.js';
+import { claim } from '../../session/receive/delivery.js';
+import type { Rejection } from '../../session/store/inbox.js';
 import type { QueueDrop } from './queueOptions.js';
 import type { QueuedMessage, QueueStore } from './queueStore.js';
+import { createQueueWriter, type QueueWriter } from './queueWriter.js';
+import { createWaitingItems, type QueueItem, type WaitingItems, type WaitingItemsOptions } from './waitingItems.js';
 
 export interface QueueCoreOptions<T extends Message> extends Omit<WaitingItemsOptions<T>, 'owner' | 'onDrop' | 'onError'> {
   readonly name: string;
   readonly store: QueueStore | undefined;
   readonly microtask: SchedulerLike;
-}
-
-/** The state of a queue without its processors: adds, holds and hands out items. */
-export interface QueueCore<T extends Message> extends Streams<T> {
-  readonly depth: () => number;
-  /** Loads the stored items, once. */
-  readonly open: () => void;
-  readonly add: (message: T) => void;
-  readonly take: () => QueueItem<T> | undefined;
-  /** Returns an item and the callback that settles it with its session. */
-  readonly jobOf: (item: QueueItem<T>) => Job<T>;
-  /** Finishes an item. Emits when a restart will not repeat it; undefined if that is so at once. */
-  readonly finish: (item: QueueItem<T>) => Observable<unknown> | undefined;
-  /** Returns unfinished items to the front. */
-  readonly putBack: (items: Iterable<QueueItem<T>>) => void;
-  readonly close: () => void;
 }
 
 interface Streams<T extends Message> {
@@ -44,7 +28,8 @@ interface Streams<T extends Message> {
 /** The shared state of the functions below. */
 interface QueueState<T extends Message> extends Streams<T> {
   readonly waiting: WaitingItems<T>;
-  readonly persistence: Persistence;
+  /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
+  readonly writer: QueueWriter | undefined;
   status: 'new' | 'opening' | 'open' | 'closed';
   /**
    * A new item while it is offered to idle processors. If one takes it, the item needs no place in
@@ -60,29 +45,43 @@ interface QueueState<T extends Message> extends Streams<T> {
   running: number;
 }
 
-export function createQueueCore<T extends Message>({ name, store, microtask, ...rest }: QueueCoreOptions<T>): QueueCore<T> {
+export type QueueCore<T extends Message> = ReturnType<typeof createQueueCore<T>>;
+
+/** Creates a queue without its processors: it adds, holds and hands out items. */
+export function createQueueCore<T extends Message>({ name, store, microtask, ...rest }: QueueCoreOptions<T>) {
   const streams: Streams<T> = { drops$: new Subject(), errors$: new Subject(), changes$: new Subject(), wake$: new Subject() };
   const onError = (error: unknown): void => streams.errors$.next(error);
   const onFault = (error: StoreError): void => (error.fault === 'fenced' ? fail(state, error) : onError(error));
-  const persistence = store ? withStore(store.queue(name), microtask, onFault) : withoutStore;
+  const log = store?.queue(name);
+  const writer = log && createQueueWriter({ log, microtask, onStored: endDelivery, onError: onFault });
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
-    if (persistence.drop(item, reason)) streams.drops$.next({ message: item.message, reason });
+    // A closed queue did not process the item: it stays in the store, or the session does not ack
+    // it.
+    if (reason !== 'closed') {
+      endDelivery(item, DROPPED[reason]);
+      writer?.remove(item);
+    }
+    if (reason !== 'closed' || !writer) streams.drops$.next({ message: item.message, reason });
   };
   const ages = createAges(rest);
   const waiting = createWaitingItems<T>({ ...rest, owner: `queue ${name}`, onDrop, onError });
-  const state: QueueState<T> = { ...streams, waiting, persistence, status: 'new', offered: undefined, restored: new Set(), running: 0 };
+  const state: QueueState<T> = { ...streams, waiting, writer, status: 'new', offered: undefined, restored: new Set(), running: 0 };
 
   return {
     ...streams,
     ...createOperations(state, ages),
     depth: waiting.size,
-    jobOf: persistence.jobOf,
-    open() {
+    /** Returns an item, and the claim that its outcome ends. */
+    jobOf: (item: QueueItem<T>): Job<T> => (writer ? { message: item.message, held: undefined } : item),
+    /** Loads the stored items, once. */
+    open(): void {
       if (state.status !== 'new') return;
       state.status = 'opening';
-      persistence.open().subscribe({ next: (stored) => begin(state, stored, ages), error: (error) => fail(state, error) });
+      log?.faults$?.subscribe(onFault);
+      const stored$ = writer?.open() ?? of([]);
+      stored$.subscribe({ next: (stored) => begin(state, stored, ages), error: (error) => fail(state, error) });
     },
-    close() {
+    close(): void {
       if (state.status === 'closed') return;
       end(state);
       streams.wake$.complete();
@@ -90,26 +89,39 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   };
 }
 
+/** The rejections that the senders of dropped messages receive. */
+const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
+  overflow: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the queue was full' },
+  expired: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the message waited in the queue for too long' },
+};
+
+/**
+ * Ends the delivery of an item, so that the session acks the message. A rejection reports to the
+ * sender that it was not processed.
+ */
+function endDelivery(item: QueueItem, rejection?: Rejection): void {
+  const { held } = item;
+  item.held = undefined;
+  held?.end({ rejection });
+}
+
 /** Creates the functions that add and hand out items. */
-function createOperations<T extends Message>(
-  state: QueueState<T>,
-  { now, startOf }: Ages,
-): Pick<QueueCore<T>, 'add' | 'take' | 'finish' | 'putBack'> {
-  const { waiting, persistence, drops$, changes$ } = state;
+function createOperations<T extends Message>(state: QueueState<T>, { now, startOf }: Ages) {
+  const { waiting, writer, drops$, changes$ } = state;
   return {
-    add(message) {
+    add(message: T): void {
       if (state.status === 'closed') {
         drops$.next({ message, reason: 'closed' });
         return;
       }
       const since = now();
       const item = { message, since, start: startOf(message, since, since), held: claim(message), place: NaN };
-      persistence.add(item);
+      writer?.add(item);
       if (!isNew(state, item) || waiting.dropIfOld(item) || offerToProcessors(state, item)) return;
       failOnThrow(state, () => waiting.push(item));
       notify(state);
     },
-    take() {
+    take(): QueueItem<T> | undefined {
       if (state.status !== 'open') return undefined;
       const { offered } = state;
       state.offered = undefined;
@@ -118,12 +130,14 @@ function createOperations<T extends Message>(
       if (item !== offered) changes$.next();
       return item;
     },
-    finish(item) {
-      const finished$ = persistence.finish(item);
+    /** Finishes an item. Emits when a restart will not repeat it; undefined if that is so at once. */
+    finish(item: QueueItem<T>): Observable<unknown> | undefined {
+      const finished$ = removeStored(state, item);
       changeRunning(state, -1);
       return finished$;
     },
-    putBack(items) {
+    /** Returns unfinished items to the front. */
+    putBack(items: Iterable<QueueItem<T>>): void {
       for (const item of items) {
         waiting.unshift(item);
         changeRunning(state, -1);
@@ -184,10 +198,16 @@ function failOnThrow<T extends Message>(state: QueueState<T>, enter: () => void)
  * Returns false for a message that a session delivers again though it is stored. Messages without a
  * session are always new.
  */
-function isNew<T extends Message>({ restored, persistence }: QueueState<T>, item: QueueItem<T>): boolean {
-  if (!item.held || !restored.delete(item.message.id)) return true;
-  persistence.finish(item);
+function isNew<T extends Message>(state: QueueState<T>, item: QueueItem<T>): boolean {
+  if (!item.held || !state.restored.delete(item.message.id)) return true;
+  removeStored(state, item);
   return false;
+}
+
+/** Removes an item from the store, and ends its delivery if the store does not have it yet. */
+function removeStored<T extends Message>({ writer }: QueueState<T>, item: QueueItem<T>): Observable<unknown> | undefined {
+  if (writer) endDelivery(item);
+  return writer?.remove(item);
 }
 
 /** Offers an item to the processors. Returns whether one has taken it. */
@@ -207,7 +227,7 @@ function notify<T extends Message>({ changes$, wake$ }: Streams<T>): void {
 
 function changeRunning<T extends Message>(state: QueueState<T>, change: 0 | -1): void {
   state.running += change;
-  if (state.status === 'closed' && state.running === 0) state.persistence.close();
+  if (state.status === 'closed' && state.running === 0) state.writer?.close();
 }
 
 function end<T extends Message>(state: QueueState<T>): void {

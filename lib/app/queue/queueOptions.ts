@@ -55,16 +55,6 @@ export interface ProcessOptions<T extends Message, R> extends Pick<ConsumeOption
   readonly concurrency?: number;
 }
 
-/** The default values of the options above. That of `retry` is `RETRY_DEFAULTS`. */
-export const QUEUE_DEFAULTS = {
-  maxSize: 1_000,
-  maxAge: 60_000,
-  ageFrom: 'arrival',
-  order: 'priority',
-  overflow: 'drop-oldest',
-  concurrency: 1,
-} as const;
-
 /** A message that was dropped without being processed. */
 export interface QueueDrop<T extends Message> {
   readonly message: T;

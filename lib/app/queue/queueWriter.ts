@@ -1,25 +1,8 @@
-import { catchError, map, of, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { AsyncSubject, catchError, concat, EMPTY, ignoreElements, of, tap, type Observable, type SchedulerLike } from 'rxjs';
 import type { StoreError } from '../../errors.js';
 import { asObservable } from '../../internal/maybeAsync.js';
-import type { QueueItem } from './queueItem.js';
-import { createPendingWrites, splitBatch, type WriteBatch } from './pendingWrites.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';
-
-/**
- * Writes added and removed items to the log, one transaction at a time. Changes during a write
- * share the next one.
- */
-export interface QueueWriter {
-  /** Emits the unfinished items. No write starts before that. */
-  readonly open: () => Observable<readonly QueuedMessage[]>;
-  readonly add: (item: QueueItem) => void;
-  /**
-   * Emits when a restart will not repeat the item. The removal happens without a subscriber too.
-   */
-  readonly remove: (item: QueueItem) => Observable<unknown>;
-  /** Closes the store after the last write. */
-  readonly close: () => void;
-}
+import type { QueueItem } from './waitingItems.js';
 
 export interface QueueWriterOptions {
   readonly log: QueueLog;
@@ -33,85 +16,89 @@ export interface QueueWriterOptions {
   readonly onError: (error: StoreError) => void;
 }
 
-export function createQueueWriter(options: QueueWriterOptions): QueueWriter {
-  const { log, microtask } = options;
-  const pending = createPendingWrites();
-  /** The parts of a batch whose write failed. */
-  const splitBatches: WriteBatch[] = [];
+export type QueueWriter = ReturnType<typeof createQueueWriter>;
+
+/**
+ * Writes added and removed items to the log, one batch at a time. Changes during a write share the
+ * next one.
+ */
+export function createQueueWriter({ log, microtask, onStored, onError }: QueueWriterOptions) {
+  let added = new Set<QueueItem>();
+  let removed: number[] = [];
+  /** Completes when these changes are written or have failed. */
+  let written$ = new AsyncSubject<unknown>();
+  /** Removals that have failed: the next batch repeats them, whenever there is one. */
+  let unremoved: readonly number[] = [];
+  let lastPlace = 0;
   /** Also true until the log is open. */
   let isBusy = true;
   let isClosing = false;
 
   const writeNext = (): void => {
-    isBusy = splitBatches.length > 0 || !pending.isEmpty();
-    if (isBusy) microtask.schedule(write);
+    isBusy = added.size + removed.length > 0;
+    if (isBusy) microtask.schedule(writeBatch);
     else if (isClosing) log.close();
   };
   const writeIfIdle = (): void => {
     if (!isBusy) writeNext();
   };
-  const write = (): void => {
+  const writeBatch = (): void => {
     // All added items may be finished by now.
-    if (splitBatches.length === 0 && pending.isEmpty()) return writeNext();
-    const batch = splitBatches.shift() ?? pending.take();
-    return void writeBatch(batch, options).subscribe((unwritten) => {
-      splitBatches.unshift(...unwritten.splitBatches);
-      pending.retryRemovals(unwritten.removed);
-      writeNext();
+    if (added.size + removed.length === 0) return writeNext();
+    const end$ = written$;
+    for (const item of added) item.place = ++lastPlace;
+    const batch$ = write([...added], removed.concat(unremoved));
+    [added, removed, unremoved, written$] = [new Set(), [], [], new AsyncSubject()];
+    batch$.subscribe({
+      complete() {
+        end$.next(undefined);
+        end$.complete();
+        writeNext();
+      },
     });
+  };
+  const write = (items: readonly QueueItem[], places: readonly number[]): Observable<never> => {
+    const rows = items.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
+    return asObservable(() => log.write(rows, places)).pipe(
+      tap(() => items.forEach(onStored)),
+      catchError((error: StoreError) => {
+        // One item may be impossible to store: the halves are written, so that the others are
+        // stored.
+        const middle = items.length >> 1;
+        if (error.fault === 'failed' && middle > 0) return concat(write(items.slice(0, middle), places), write(items.slice(middle), []));
+        onError(error);
+        unremoved = unremoved.concat(places);
+        return EMPTY;
+      }),
+      ignoreElements(),
+    );
   };
 
   return {
-    open: () =>
+    /** Emits the unfinished items. No write starts before that. */
+    open: (): Observable<readonly QueuedMessage[]> =>
       asObservable(() => log.open()).pipe(
         tap((stored) => {
-          pending.startAfter(stored.at(-1)?.place ?? 0);
+          lastPlace = stored.at(-1)?.place ?? 0;
           writeNext();
         }),
       ),
-    add(item) {
-      pending.add(item);
+    add(item: QueueItem): void {
+      added.add(item);
       writeIfIdle();
     },
-    remove(item) {
-      const removed$ = pending.remove(item);
+    /** Emits when a restart will not repeat the item. The removal needs no subscriber. */
+    remove(item: QueueItem): Observable<unknown> {
+      if (added.delete(item)) return of(undefined);
+      removed.push(item.place);
+      const removed$ = written$;
       writeIfIdle();
       return removed$;
     },
-    close() {
+    /** Closes the log after the last write. */
+    close(): void {
       isClosing = true;
       writeIfIdle();
     },
   };
-}
-
-/** The changes that must be written again. */
-interface Unwritten {
-  readonly splitBatches: readonly WriteBatch[];
-  readonly removed: readonly number[];
-}
-
-const NOTHING_UNWRITTEN: Unwritten = { splitBatches: [], removed: [] };
-
-/** Writes a batch. Emits the changes that were not written. */
-function writeBatch(batch: WriteBatch, { log, onStored, onError }: QueueWriterOptions): Observable<Unwritten> {
-  const { added, removed, written$ } = batch;
-  const complete = (unwritten: Unwritten): Unwritten => {
-    written$.next(undefined);
-    written$.complete();
-    return unwritten;
-  };
-  const rows = added.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
-  return asObservable(() => log.write(rows, removed)).pipe(
-    map(() => {
-      added.forEach(onStored);
-      return complete(NOTHING_UNWRITTEN);
-    }),
-    catchError((error: StoreError) => {
-      // One item may be impossible to store: split the batch, so that the others are stored.
-      if (error.fault === 'failed' && added.length > 1) return of({ splitBatches: splitBatch(batch), removed: [] });
-      onError(error);
-      return of(complete({ splitBatches: [], removed }));
-    }),
-  );
 }

@@ -9,9 +9,6 @@ export interface QueuesOptions extends QueueOptions<Message> {
   readonly maxQueues?: number;
 }
 
-/** The default values of the options above. */
-export const QUEUES_DEFAULTS = { maxQueues: 1_000 } as const;
-
 /** Queues by name. */
 export interface Queues {
   /**
@@ -50,7 +47,7 @@ interface OpenQueue {
  * all.close();
  */
 export function queues(options: QueuesOptions = {}): Queues {
-  const { maxQueues = QUEUES_DEFAULTS.maxQueues, ...defaults } = options;
+  const { maxQueues = 1_000, ...defaults } = options;
   assertPositive('queues', { maxQueues });
   const all = new Map<string, OpenQueue>();
 

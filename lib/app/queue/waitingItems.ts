@@ -6,7 +6,20 @@ import { createExpiringQueue } from '../../internal/expiringQueue.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { isExpired } from '../../message/isExpired.js';
 import type { Message } from '../../message/types.js';
-import type { QueueItem } from './queueItem.js';
+import type { Claim } from '../../session/receive/delivery.js';
+
+/** A message in a queue. */
+export interface QueueItem<T extends Message = Message> {
+  readonly message: T;
+  /** When the message was added, in ms since the epoch: for the store. */
+  readonly since: number;
+  /** When its age began, by the clock of the scheduler. */
+  readonly start: number;
+  /** The delivery of the session, which ends when the item is stored or finished. */
+  held: Claim | undefined;
+  /** Assigned when the item is written. */
+  place: number;
+}
 
 export interface WaitingItemsOptions<T extends Message> {
   /** The name of the queue, for errors. */
