@@ -63,13 +63,12 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
     }
     if (reason !== 'closed' || !writer) streams.drops$.next({ message: item.message, reason });
   };
-  const ages = createAges(rest);
   const waiting = createWaitingItems<T>({ ...rest, owner: `queue ${name}`, onDrop, onError });
   const state: QueueState<T> = { ...streams, waiting, writer, status: 'new', offered: undefined, restored: new Set(), running: 0 };
 
   return {
     ...streams,
-    ...createOperations(state, ages),
+    ...createOperations(state, () => wallTime(rest.scheduler)),
     depth: waiting.size,
     /** Returns an item, and the claim that its outcome ends. */
     jobOf: (item: QueueItem<T>): Job<T> => (writer ? { message: item.message, held: undefined } : item),
@@ -79,7 +78,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
       state.status = 'opening';
       log?.faults$?.subscribe(onFault);
       const stored$ = writer?.open() ?? of([]);
-      stored$.subscribe({ next: (stored) => begin(state, stored, ages), error: (error) => fail(state, error) });
+      stored$.subscribe({ next: (stored) => begin(state, stored), error: (error) => fail(state, error) });
     },
     close(): void {
       if (state.status === 'closed') return;
@@ -106,7 +105,7 @@ function endDelivery(item: QueueItem, rejection?: Rejection): void {
 }
 
 /** Creates the functions that add and hand out items. */
-function createOperations<T extends Message>(state: QueueState<T>, { now, startOf }: Ages) {
+function createOperations<T extends Message>(state: QueueState<T>, now: () => number) {
   const { waiting, writer, drops$, changes$ } = state;
   return {
     add(message: T): void {
@@ -115,7 +114,7 @@ function createOperations<T extends Message>(state: QueueState<T>, { now, startO
         return;
       }
       const since = now();
-      const item = { message, since, start: startOf(message, since, since), held: claim(message), place: NaN };
+      const item = { message, since, start: waiting.startOf(message, since, since), held: claim(message), place: NaN };
       writer?.add(item);
       if (!isNew(state, item) || waiting.dropIfOld(item) || offerToProcessors(state, item)) return;
       failOnThrow(state, () => waiting.push(item));
@@ -148,39 +147,16 @@ function createOperations<T extends Message>(state: QueueState<T>, { now, startO
   };
 }
 
-interface Ages {
-  /** Returns the date. */
-  readonly now: () => number;
-  /**
-   * Returns when the age of a message began, by the clock of the scheduler.
-   *
-   * @param since When the message was added, in ms since the epoch.
-   * @param date The date of now.
-   * @default the date
-   */
-  readonly startOf: (message: Message, since: number, date?: number) => number;
-}
-
-/**
- * Dates are converted once: a clock of the system that steps changes no age. A date in the future
- * counts as now.
- */
-function createAges({ scheduler, ageFrom }: Pick<QueueCoreOptions<Message>, 'scheduler' | 'ageFrom'>): Ages {
-  const now = (): number => wallTime(scheduler);
-  return {
-    now,
-    startOf: (message, since, date = now()) => {
-      const began = ageFrom === 'timestamp' ? Math.min(message.timestamp, since) : since;
-      return scheduler.now() - Math.max(0, date - began);
-    },
-  };
-}
-
-function begin<T extends Message>(state: QueueState<T>, stored: readonly QueuedMessage[], { startOf }: Ages): void {
+function begin<T extends Message>(state: QueueState<T>, stored: readonly QueuedMessage[]): void {
   if (state.status === 'closed') return;
   state.status = 'open';
   for (const { message } of stored) state.restored.add(message.id);
-  const items = stored.map((row) => ({ ...row, start: startOf(row.message, row.since), message: row.message as T, held: undefined }));
+  const items = stored.map((row) => ({
+    ...row,
+    start: state.waiting.startOf(row.message, row.since),
+    message: row.message as T,
+    held: undefined,
+  }));
   failOnThrow(state, () => state.waiting.open(items, (item) => isNew(state, item)));
   notify(state);
 }

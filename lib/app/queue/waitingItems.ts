@@ -35,27 +35,10 @@ export interface WaitingItemsOptions<T extends Message> {
   readonly onError: (error: unknown) => void;
 }
 
-/** The items that wait, ordered by priority. */
-export interface WaitingItems<T extends Message> {
-  readonly size: () => number;
-  /** @throws {OverflowError} If it is full and the policy is `error`. */
-  push(item: QueueItem<T>): void;
-  /**
-   * Adds the stored items, then those that were pushed before the opening and pass `isWanted`.
-   * `shift` returns nothing before that.
-   */
-  open(stored: readonly QueueItem<T>[], isWanted: (item: QueueItem<T>) => boolean): void;
-  /** Drops an item that is too old to be processed. Returns whether it is. */
-  dropIfOld(item: QueueItem<T>): boolean;
-  /** Removes and returns the next item. */
-  shift(): QueueItem<T> | undefined;
-  /** Returns an item to the front. */
-  unshift(item: QueueItem<T>): void;
-  /** Drops all items. */
-  close(): void;
-}
+export type WaitingItems<T extends Message> = ReturnType<typeof createWaitingItems<T>>;
 
-export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>): WaitingItems<T> {
+/** Creates the list of the items that wait, ordered by priority. */
+export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>) {
   const { owner, maxSize, maxAge, ageFrom, overflow, priority, scheduler, onDrop, onError } = options;
   // Items that are pushed before the opening are kept apart, so that the stored items, which are
   // older, are added first.
@@ -100,23 +83,43 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   };
 
   return {
-    size: () => beforeOpen.size + sorted.size() + returned.size,
+    size: (): number => beforeOpen.size + sorted.size() + returned.size,
+    /** @throws {OverflowError} If it is full and the policy is `error`. */
     push,
+    /** Drops an item that is too old to be processed. Returns whether it is. */
     dropIfOld,
-    open(stored, isWanted) {
+    /**
+     * Returns when the age of a message began, by the clock of the scheduler. Dates are converted
+     * once: a clock of the system that steps changes no age. A date in the future counts as now.
+     *
+     * @param since When the message was added, in ms since the epoch.
+     * @param date The date of now.
+     */
+    startOf(message: Message, since: number, date = wallTime(scheduler)): number {
+      const began = ageFrom === 'timestamp' ? Math.min(message.timestamp, since) : since;
+      return scheduler.now() - Math.max(0, date - began);
+    },
+    /**
+     * Adds the stored items, then those that were pushed before the opening and pass `isWanted`.
+     * `shift` returns nothing before that.
+     */
+    open(stored: readonly QueueItem<T>[], isWanted: (item: QueueItem<T>) => boolean): void {
       isOpen = true;
       stored.forEach(push);
       for (let early = beforeOpen.shiftOldest(); early; early = beforeOpen.shiftOldest()) if (isWanted(early.value)) push(early.value);
     },
-    shift() {
+    /** Removes and returns the next item. */
+    shift(): QueueItem<T> | undefined {
       if (!isOpen) return undefined;
       const next = (): QueueItem<T> | undefined => returned.shift() ?? sorted.shift()?.value;
       let item = next();
       while (item && dropIfOld(item)) item = next();
       return item;
     },
-    unshift: (item) => returned.push(item),
-    close() {
+    /** Returns an item to the front. */
+    unshift: (item: QueueItem<T>): void => returned.push(item),
+    /** Drops all items. */
+    close(): void {
       for (let item = returned.shift(); item; item = returned.shift()) onDrop(item, 'closed');
       for (let early = beforeOpen.shiftOldest(); early; early = beforeOpen.shiftOldest()) onDrop(early.value, 'closed');
       sorted.close();
