@@ -2,17 +2,6 @@ import { Observable, type SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { firstOf } from '../../internal/firstOf.js';
 
-/** The callers that wait for a resource, first come, first served. */
-export interface WaitQueue<T> {
-  readonly size: () => number;
-  /** Waits for a resource from when it is subscribed until it is unsubscribed. */
-  readonly enter: Observable<T>;
-  /** Gives the resource that a function returns, if any, to the caller that has waited longest. */
-  give(makeResource: () => T | undefined): void;
-  /** Fails all callers. */
-  fail(error: unknown): void;
-}
-
 interface Waiter<T> {
   readonly key: symbol;
   readonly deadline: number;
@@ -30,9 +19,10 @@ export interface WaitQueueOptions {
 }
 
 /**
- * Creates a queue. All callers wait equally long, so one timer is enough, for the first of them.
+ * Creates a queue of the callers that wait for a resource, first come, first served. All callers
+ * wait equally long, so one timer is enough, for the first of them.
  */
-export function createWaitQueue<T>({ timeout, scheduler, onTimeout, onChange }: WaitQueueOptions): WaitQueue<T> {
+export function createWaitQueue<T>({ timeout, scheduler, onTimeout, onChange }: WaitQueueOptions) {
   const waiters = new Map<symbol, Waiter<T>>();
   const first = firstOf(waiters);
 
@@ -56,7 +46,8 @@ export function createWaitQueue<T>({ timeout, scheduler, onTimeout, onChange }: 
   });
 
   return {
-    size: () => waiters.size,
+    size: (): number => waiters.size,
+    /** Waits for a resource from when it is subscribed until it is unsubscribed. */
     enter: new Observable<T>((subscriber) => {
       const waiter: Waiter<T> = {
         key: Symbol(),
@@ -72,11 +63,13 @@ export function createWaitQueue<T>({ timeout, scheduler, onTimeout, onChange }: 
       onChange();
       return () => leave(waiter);
     }),
-    give(makeResource) {
+    /** Gives what the function returns, if anything, to the caller that has waited longest. */
+    give(makeResource: () => T | undefined): void {
       const value = waiters.size > 0 ? makeResource() : undefined;
       if (value !== undefined) take()?.give(value);
     },
-    fail(error) {
+    /** Fails all callers. */
+    fail(error: unknown): void {
       for (let waiter = take(); waiter; waiter = take()) waiter.fail(error);
     },
   };
