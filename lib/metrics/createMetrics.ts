@@ -1,9 +1,9 @@
 import { interval, map, type Observable, type SchedulerLike } from 'rxjs';
-import type { MetricsSink, TimedWork } from '../app/metrics/metricsSink.js';
+import { byWork, type MetricsSink, type TimedWork } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
 import { createBoundedLabels } from '../internal/boundedLabels.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
-import { createHistogram, type Histogram, type HistogramSnapshot } from './histogram.js';
+import { createHistogram, type HistogramSnapshot } from './histogram.js';
 
 /** Counts by name. */
 export interface NamedCounts {
@@ -110,12 +110,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       received: received.snapshot(),
       errors: { ...errors.snapshot(), byType: errorTypes.snapshot().byName },
       drops: drops.snapshot(),
-      times: {
-        ack: times.ack.snapshot(),
-        endToEnd: times.endToEnd.snapshot(),
-        queue: times.queue.snapshot(),
-        reconnect: times.reconnect.snapshot(),
-      },
+      times: byWork((work) => times[work].snapshot()),
     };
   };
 
@@ -137,14 +132,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 }
 
 function createCounters(maxNames: number) {
-  const times: Readonly<Record<TimedWork, Histogram>> = {
-    ack: createHistogram(),
-    endToEnd: createHistogram(),
-    queue: createHistogram(),
-    reconnect: createHistogram(),
-  };
   return {
-    times,
+    times: byWork(createHistogram),
     sent: createMessageCounter(maxNames),
     received: createMessageCounter(maxNames),
     errors: createNameCounter(maxNames),

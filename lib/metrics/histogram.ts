@@ -27,8 +27,6 @@ const MAX_BUCKETS = 2_048;
  */
 const MAX_EXACT = 1_024;
 
-export type Histogram = ReturnType<typeof createHistogram>;
-
 /**
  * Creates a histogram whose buckets grow with the values: https://arxiv.org/abs/1908.10693
  * (DDSketch). Its size is bounded.

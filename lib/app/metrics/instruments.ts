@@ -1,6 +1,6 @@
 import { assertPositive } from '../../internal/assert.js';
 import { createBoundedLabels } from '../../internal/boundedLabels.js';
-import type { MessageDirection, MetricsSink } from './metricsSink.js';
+import { byWork, type MessageDirection, type MetricsSink } from './metricsSink.js';
 
 /** A counter, or a histogram if it has buckets. */
 export interface Instrument {
@@ -60,12 +60,7 @@ export function instrumentSink(
     size: sizes({ direction: name }),
   });
   const directions = { sent: direction('sent'), received: direction('received') };
-  const works = {
-    ack: durations({ work: 'ack' }),
-    endToEnd: durations({ work: 'endToEnd' }),
-    queue: durations({ work: 'queue' }),
-    reconnect: durations({ work: 'reconnect' }),
-  };
+  const works = byWork((work) => durations({ work }));
 
   return {
     message(way, type, size) {

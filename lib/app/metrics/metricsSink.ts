@@ -26,3 +26,8 @@ export interface MetricsSink {
   /** @param duration In ms. */
   time(work: TimedWork, duration: number): void;
 }
+
+/** Makes one value for each kind of timed work. */
+export function byWork<T>(make: (work: TimedWork) => T): Readonly<Record<TimedWork, T>> {
+  return { ack: make('ack'), endToEnd: make('endToEnd'), queue: make('queue'), reconnect: make('reconnect') };
+}
