@@ -24,7 +24,13 @@ export {
   type TestWire,
   type TestWireOptions,
 } from './testWire.js';
-export { simulate, type SimulationChecks, type SimulationOptions, type SimulationReport, type SimulationStory } from './simulate.js';
-export { SimulationError } from './simulationError.js';
+export {
+  simulate,
+  SimulationError,
+  type SimulationChecks,
+  type SimulationOptions,
+  type SimulationReport,
+  type SimulationStory,
+} from './simulate.js';
 export type { SimulationFaults } from './simulationFaults.js';
 export type { SimulationEvent, SimulationWorld } from './simulationWorld.js';

@@ -10,7 +10,6 @@ import type {
   MarbleValues,
   MarbleWindow,
 } from './marbleSpec.js';
-import { withMarbleEnd } from './marbleEnd.js';
 import { type TestWire, testWire } from './testWire.js';
 import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, recorder, watch } from './marbleStage.js';
 import { type Comparison, marksOf } from './marbleText.js';
@@ -34,21 +33,14 @@ export type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => 
  * Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected
  * marbles.
  */
-export function record(spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
-  return withMarbleEnd((end) => recordUntil(end, spec, pipeline));
-}
-
-interface Recorded {
-  readonly recording: MarbleRecording;
-  readonly comparisons: Comparison[];
-}
-
-/** @param close Closes the wires of the marble, which would continue for ever. */
-function recordUntil(close: () => void, spec: MarbleSpec, pipeline: AnyPipeline): Recorded {
+export function record(
+  spec: MarbleSpec,
+  pipeline: AnyPipeline,
+): { readonly recording: MarbleRecording; readonly comparisons: Comparison[] } {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
 
-  return runVirtually((scheduler, { cold, hot, flush }) => {
+  return runVirtually((scheduler, { cold, hot, flush }, close) => {
     const now = () => scheduler.frame;
     const open = (role: MarbleLine['role'], name: string, marbles: string) => {
       const isHot = marbles.includes('^');
@@ -81,6 +73,7 @@ function recordUntil(close: () => void, spec: MarbleSpec, pipeline: AnyPipeline)
     scheduler.maxFrames = last + PATIENCE;
     flush();
     withoutEvents([seen, ...Object.values(noted), ...(tested ? [tested.received] : [])], () => {
+      // Closes the wires of the marble, which would continue for ever.
       close();
       flush();
     });

@@ -1,9 +1,8 @@
 import { asyncScheduler, config, interval } from 'rxjs';
+import { textOf } from '../errors/rxwireError.js';
 import { anything, notNegative, type OptionTable, readOptions, type ReadOptions, whole } from '../internal/readOptions.js';
 import { guard } from '../internal/guard.js';
-import { withMarbleEnd } from './marbleEnd.js';
 import { planFaults, type SimulationFaults } from './simulationFaults.js';
-import { SimulationError } from './simulationError.js';
 import { runVirtually } from './virtualTime.js';
 import { createWorld, type SimulationEvent, type SimulationWorld, synchronous } from './simulationWorld.js';
 
@@ -37,6 +36,42 @@ export interface SimulationOptions {
    * events.
    */
   readonly replay?: string;
+}
+
+/** A seed of a simulation has failed. `cause` is the error of the check. */
+export class SimulationError extends Error {
+  override readonly name = 'SimulationError';
+  readonly seed: number;
+  /** The events that the seed needs to fail, in order. */
+  readonly events: readonly SimulationEvent[];
+  /** The value of the option `replay` that runs the seed with these events. */
+  readonly replay: string;
+
+  /** @param all The events of the seed before it was shrunk. */
+  constructor(seed: number, events: readonly SimulationEvent[], all: readonly SimulationEvent[], cause: unknown) {
+    const replay = `${seed}:${events.map(({ id }) => id).join()}`;
+    const lines = events.map(({ at, text }) => `  ${String(at).padStart(8)} ms  ${text}`);
+    super(
+      [
+        `seed ${seed} fails, with ${events.length} of its ${all.length} events:`,
+        ...lines,
+        '',
+        reasonOf(cause),
+        '',
+        `run it again with { replay: '${replay}' }`,
+      ].join('\n'),
+      { cause },
+    );
+    this.seed = seed;
+    this.events = events;
+    this.replay = replay;
+  }
+}
+
+/** Returns the text of an error, and of its causes. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${textOf(error)}: ${reasonOf(error.cause)}`;
 }
 
 /** A summary of all runs. */
@@ -127,31 +162,27 @@ function runSeed(story: SimulationStory, seed: number, options: FullSimulationOp
   // it.
   config.onUnhandledError = fail;
   try {
-    withMarbleEnd((end) => {
-      runVirtually((scheduler, { flush }) => {
-        const planned = planFaults(seed, faults, duration);
-        let checks: SimulationChecks = {};
-        const check = (): void => {
-          if (!failure) guard(() => checks.always?.(), fail);
-        };
-        const onEvent = (event: SimulationEvent): void => {
-          events.push(event);
-          asyncScheduler.schedule(check);
-        };
-        guard(() => {
-          checks = synchronous(
-            'the story',
-            story(createWorld({ seed, faults, planned, duration, scheduler: asyncScheduler, isLeftOut, onEvent })),
-          );
-          if (checks.always) interval(CHECKED_EVERY).subscribe(check);
-          scheduler.maxFrames = duration + settle;
-          flush();
-          if (!failure) checks.atEnd?.();
-        }, fail);
-        guard(end, fail);
-        // Work that the story has left running does not continue.
-        scheduler.actions.length = 0;
-      });
+    runVirtually((scheduler, { flush }, close) => {
+      const planned = planFaults(seed, faults, duration);
+      let checks: SimulationChecks = {};
+      const check = (): void => {
+        if (!failure) guard(() => checks.always?.(), fail);
+      };
+      const onEvent = (event: SimulationEvent): void => {
+        events.push(event);
+        asyncScheduler.schedule(check);
+      };
+      guard(() => {
+        const world = createWorld({ seed, faults, planned, duration, scheduler: asyncScheduler, isLeftOut, onEvent });
+        checks = synchronous('the story', story(world));
+        if (checks.always) interval(CHECKED_EVERY).subscribe(check);
+        scheduler.maxFrames = duration + settle;
+        flush();
+        if (!failure) checks.atEnd?.();
+      }, fail);
+      guard(close, fail);
+      // Work that the story has left running does not continue.
+      scheduler.actions.length = 0;
     });
   } finally {
     config.onUnhandledError = onUnhandledError;

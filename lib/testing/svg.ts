@@ -1,7 +1,6 @@
 import type { MarbleDiagram } from './marbleSpec.js';
-import { diagramOf, stack } from './svgDiagram.js';
+import { diagramOf, stack, type ColourOf } from './svgDiagram.js';
 import { axisOf, marginOf, PADDING, WIDTH } from './svgLayout.js';
-import type { ColourOf } from './svgMarks.js';
 import { element, escape, round } from './svgText.js';
 
 /** The colours of marbles: dark enough for white text, and light enough for a dark page. */

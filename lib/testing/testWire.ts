@@ -24,7 +24,7 @@ import { connect, type ConnectOptions } from '../wire/connect.js';
 import type { WireOptions } from '../wire/connectOptions.js';
 import type { Wire } from '../wire/wire.js';
 import { linkFaults, type LinkFaults } from './linkFaults.js';
-import { onMarbleEnd } from './marbleEnd.js';
+import { onVirtualEnd } from './virtualTime.js';
 
 // The types below name none of Node's: they are for browsers, too.
 
@@ -177,7 +177,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
     serving.unsubscribe();
     server.end();
   };
-  onMarbleEnd(close);
+  onVirtualEnd(close);
 
   return {
     wire: wire as Wire<M>,

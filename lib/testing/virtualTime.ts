@@ -6,13 +6,34 @@ const MISTAKEN = 'Expected a due immediate or interval';
 
 type RunHelpers = Parameters<Parameters<TestScheduler['run']>[0]>[0];
 
+/** Set while a function runs in virtual time. */
+let ends: (() => void)[] | undefined;
+
+/** Calls the function when the present run in virtual time has ended; never, if there is none. */
+export function onVirtualEnd(end: () => void): void {
+  ends?.push(end);
+}
+
 /**
  * Runs a function in virtual time. Nothing of the run is left in the schedulers of RxJS, also if it
  * throws.
+ *
+ * @param run `close` calls what {@link onVirtualEnd} was given. The end of the run calls the rest.
  */
-export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelpers) => T): T {
-  const scheduler = createVirtualTime();
-  return withOwnMicrotasks(() => scheduler.run((helpers) => run(scheduler, helpers)));
+export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelpers, close: () => void) => T): T {
+  const outer = ends;
+  const own: (() => void)[] = [];
+  const close = (): void => {
+    for (const end of own.splice(0)) end();
+  };
+  ends = own;
+  try {
+    const scheduler = createVirtualTime();
+    return withOwnMicrotasks(() => scheduler.run((helpers) => run(scheduler, helpers, close)));
+  } finally {
+    close();
+    ends = outer;
+  }
 }
 
 /**
