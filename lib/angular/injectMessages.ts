@@ -5,8 +5,7 @@ import type { Message, MessageType } from '../message/types.js';
 import { ofType, type MessageOf, type Selected, type TypeIn } from '../operators/ofType.js';
 import type { Wire } from '../wire/wire.js';
 import { inZone } from './inZone.js';
-import { injectWire } from './provideWire.js';
-import { readSelection } from './wireSelection.js';
+import { injectWire, readSelection } from './provideWire.js';
 
 /**
  * Returns the messages of these types, from subscription until the injecting component, directive

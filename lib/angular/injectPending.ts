@@ -6,8 +6,7 @@ import type { Message, MessageType } from '../message/types.js';
 import type { MessageOf, Selected, TypeIn } from '../operators/ofType.js';
 import type { Wire } from '../wire/wire.js';
 import { inZone } from './inZone.js';
-import { injectWire } from './provideWire.js';
-import { readSelection } from './wireSelection.js';
+import { injectWire, readSelection } from './provideWire.js';
 
 /**
  * Returns the messages that have no outcome yet as a signal, as {@link pendingOf} lists them: all,

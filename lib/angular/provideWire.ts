@@ -96,6 +96,14 @@ export function injectWire(token: InjectionToken<Wire> = WIRE): Wire {
   return inject(token);
 }
 
+/**
+ * Reads arguments: types of messages, and in front of them the token of their wire, unless it is
+ * the default one.
+ */
+export function readSelection([first = WIRE, ...types]: readonly [(InjectionToken<Wire> | string)?, ...string[]]) {
+  return typeof first === 'string' ? { token: WIRE, types: [first, ...types] } : { token: first, types };
+}
+
 /** Returns a wire that never connects. It accepts messages and keeps them. */
 function createIdleWire(): Wire {
   return connect({ link: () => NEVER });
