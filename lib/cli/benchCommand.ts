@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { lastValueFrom, map, merge, tap } from 'rxjs';
+import { count as countAll, lastValueFrom, map, merge } from 'rxjs';
 import { sendAll } from '../app/sending/sendAll.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
@@ -71,11 +71,10 @@ async function throughput(
   { seconds, size, ahead }: BenchFlags,
 ): Promise<{ readonly count: number; readonly perSecond: number }> {
   const start = preciseNow();
-  let count = 0;
   function* messages(): Generator<Message, void> {
     while (preciseNow() < start + seconds * 1_000) yield benchMessage(size);
   }
-  await lastValueFrom(sendAll(wire, messages(), { ahead }).pipe(tap(() => count++)));
+  const count = await lastValueFrom(sendAll(wire, messages(), { ahead }).pipe(countAll()));
   return { count, perSecond: Math.round((count * 1_000) / (preciseNow() - start)) };
 }
 
