@@ -35,8 +35,7 @@ export type { MessageDirection, MetricsSink, TimedWork } from './app/metrics/met
 export { reply } from './app/requests/reply.js';
 export type { ReplyContext, ReplyHandler, ReplyOptions, ReplyWire } from './app/requests/replyOptions.js';
 export { request } from './app/requests/request.js';
-export type { RequestOptions, RequestWire } from './app/requests/requestOptions.js';
-export type * from './app/requests/requestTypes.js';
+export type * from './app/requests/requestOptions.js';
 export { queue } from './app/queue/queue.js';
 export { queues, type Queues, type QueuesOptions } from './app/queue/queues.js';
 export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
@@ -48,13 +47,19 @@ export { pendingOf, type PendingMessage, type PendingOptions } from './app/sendi
 export { sendThrough } from './app/sending/sendAll.js';
 export type { MiddlewareContext } from './app/routing/middlewareContext.js';
 export { route, type RouteOptions } from './app/routing/route.js';
-export type { DeadRoute, RouteBy, RouterOptions } from './app/routing/routeOptions.js';
-export { createRouter, type Router } from './app/routing/router.js';
+export { createRouter, type DeadRoute, type RouteBy, type Router, type RouterOptions } from './app/routing/router.js';
 export type { MessageMatching, RouteHandler } from './app/routing/routeTypes.js';
-export { use } from './app/routing/use.js';
-export type { Middleware, MiddlewareResult, UseOptions } from './app/routing/useOptions.js';
-export type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './app/payloads/standardSchema.js';
-export { validated, type PayloadSchemas, type ValidatedMessage, type ValidatedOptions } from './app/payloads/validated.js';
+export { use, type Middleware, type MiddlewareResult, type UseOptions } from './app/routing/use.js';
+export {
+  validated,
+  type PayloadSchemas,
+  type SchemaIssue,
+  type SchemaOutput,
+  type SchemaResult,
+  type StandardSchema,
+  type ValidatedMessage,
+  type ValidatedOptions,
+} from './app/payloads/validated.js';
 export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
 export { deriveKey, type DeriveKeyOptions } from './codec/deriveKey.js';
 export { gzipped, type GzipOptions } from './codec/gzipped.js';

@@ -1,6 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import { Subscription } from 'rxjs';
-import { isReplyOrCancel } from '../app/requests/replyTypes.js';
+import { isReplyOrCancel } from '../app/requests/replyMessage.js';
 import { assertPositive } from '../internal/assert.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';

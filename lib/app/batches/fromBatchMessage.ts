@@ -5,7 +5,7 @@ import { parseMessage } from '../../message/parseMessage.js';
 import type { Message } from '../../message/types.js';
 import { claim, emitOnce } from '../../session/receive/delivery.js';
 import { intercept } from '../routing/intercept.js';
-import type { UseOptions } from '../routing/useOptions.js';
+import type { UseOptions } from '../routing/use.js';
 
 /**
  * Replaces each `batch` message by the messages that it contains, in order: the inverse of

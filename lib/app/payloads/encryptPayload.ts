@@ -9,8 +9,7 @@ import { toBase64 } from '../../internal/base64.js';
 import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { matcher } from '../routing/routeTable.js';
-import { use } from '../routing/use.js';
-import type { UseOptions } from '../routing/useOptions.js';
+import { use, type UseOptions } from '../routing/use.js';
 
 /** The options of both ends. */
 export interface PayloadOptions extends UseOptions {

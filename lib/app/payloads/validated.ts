@@ -1,9 +1,34 @@
 import type { OperatorFunction } from 'rxjs';
 import { InvalidPayloadError } from '../../errors.js';
+import { attempt } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import type { SchemaIssue, SchemaOutput, SchemaResult, StandardSchema } from './standardSchema.js';
-import { use } from '../routing/use.js';
-import type { UseOptions } from '../routing/useOptions.js';
+import { use, type UseOptions } from '../routing/use.js';
+
+/**
+ * The common interface of validators (https://standardschema.dev, version 1). Schemas of zod,
+ * valibot, arktype and others implement it.
+ */
+export interface StandardSchema<In = unknown, Out = In> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Out> | Promise<SchemaResult<Out>>;
+    readonly types?: { readonly input: In; readonly output: Out } | undefined;
+  };
+}
+
+/** The validated value, or the issues. */
+export type SchemaResult<Out> = { readonly value: Out; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
+
+/** One issue of a value. */
+export interface SchemaIssue {
+  readonly message: string;
+  /** The path from the payload to the invalid value. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** The type of a validated payload. */
+export type SchemaOutput<S> = S extends StandardSchema<unknown, infer Out> ? Out : never;
 
 /** The schemas of the payloads, by message type. */
 export type PayloadSchemas = Readonly<Record<string, StandardSchema>>;
@@ -72,18 +97,15 @@ export function validated(schemas: PayloadSchemas, options: ValidatedOptions = {
       if (result.issues) return refuse(message, result.issues);
       return transform && result.value !== message.payload ? { ...message, payload: result.value } : undefined;
     };
-    const fail = (cause: unknown): never => refuse(message, [{ message: 'its schema has failed' }], cause);
-    const result = attempt(() => schema['~standard'].validate(message.payload), fail);
-    return result instanceof Promise ? result.catch(fail).then(conclude) : conclude(result);
+    return attempt(
+      () => schema['~standard'].validate(message.payload),
+      conclude,
+      (cause) => {
+        if (cause instanceof InvalidPayloadError) throw cause;
+        return refuse(message, [{ message: 'its schema has failed' }], cause);
+      },
+    );
   }, options);
-}
-
-function attempt<T>(run: () => T, fail: (cause: unknown) => never): T {
-  try {
-    return run();
-  } catch (cause) {
-    return fail(cause);
-  }
 }
 
 function refuse({ id, type }: Message, issues: readonly SchemaIssue[], cause?: unknown): never {

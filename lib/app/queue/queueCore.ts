@@ -129,7 +129,9 @@ function createOperations<T extends Message>(state: QueueState<T>, now: () => nu
       if (item !== offered) changes$.next();
       return item;
     },
-    /** Finishes an item. Emits when a restart will not repeat it; undefined if that is so at once. */
+    /**
+     * Finishes an item. Emits when a restart will not repeat it; undefined if that is so at once.
+     */
     finish(item: QueueItem<T>): Observable<unknown> | undefined {
       const finished$ = removeStored(state, item);
       changeRunning(state, -1);

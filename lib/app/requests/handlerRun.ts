@@ -3,7 +3,7 @@ import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { SessionTerms } from '../../session/receive/delivery.js';
 import type { ReplyContext } from './replyOptions.js';
-import type { ReplyType } from './replyTypes.js';
+import type { ReplyType } from './replyMessage.js';
 
 /** The handler of a request, untyped. */
 export type Handler = (message: Message, context: ReplyContext<string>) => ObservableInput<unknown>;

@@ -1,29 +1,42 @@
-import { type SchedulerLike, Subscription } from 'rxjs';
-import { RequestTimeoutError, type RxwireError, WireClosedError } from '../../errors.js';
-import { markInternal } from '../../internal/internalSubscriptions.js';
-import type { Receipt } from '../../message/receipt.js';
-import type { Message } from '../../message/types.js';
-import { cancelMessage, handleReply, type OpenRequest } from './openRequest.js';
-import type { RequestWire } from './requestOptions.js';
+import { type SchedulerLike, type Subscriber, Subscription, type Unsubscribable } from 'rxjs';
+import { MessagesMissedError, ReplyError, RequestTimeoutError, type RxwireError, WireClosedError } from '../../errors.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
+import { markInternal } from '../../internal/internalSubscriptions.js';
+import { createMessage } from '../../message/createMessage.js';
+import type { Receipt } from '../../message/receipt.js';
+import type { Message, ReplyErrorPayload } from '../../message/types.js';
+import type { RequestWire } from './requestOptions.js';
 
-/**
- * The open requests of a wire. They share one subscription to each of its streams, from the first
- * request to the end of the wire, and one timer.
- */
-export interface OpenRequests {
-  readonly size: number;
-  has(id: string): boolean;
-  /** Sends a request and passes replies on to its subscriber. */
-  open(request: OpenRequest): void;
-  /** The method `unsubscribe` of each request: cancels it at the other side if it is still open. */
-  readonly cancel: (this: OpenRequest) => void;
+/** A request that is waiting for replies. Its subscriber unsubscribes it, which cancels it. */
+export interface OpenRequest extends Unsubscribable {
+  readonly id: string;
+  readonly message: Message;
+  readonly subscriber: Subscriber<unknown>;
+  readonly onProgress: (progress: unknown) => void;
+  /** The maximum silence of the other side after its first reply or progress, in ms. */
+  readonly each: number;
+  /** The maximum silence that applies now, in ms. */
+  currentTimeout: number;
+  /** The time at which the request fails. */
+  deadline: number;
+  /** The number of replies so far. */
+  count: number;
+  /** Whether the other side has answered in any way. */
+  isAnswered: boolean;
 }
 
-export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike): OpenRequests {
+export type OpenRequests = ReturnType<typeof createOpenRequests>;
+
+/**
+ * Creates the open requests of a wire. They share one subscription to each of its streams, from the
+ * first request to the end of the wire, and one timer.
+ */
+export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
   const requests = new Map<string, OpenRequest>();
   /** Present while the wire is subscribed. */
   let watching: Subscription | undefined;
+  /** The time at which the timer fires. It detects only then that a deadline was moved back. */
+  let nearest = Infinity;
 
   /** Returns false if the request has ended before. */
   const end = (request: OpenRequest): boolean => {
@@ -39,28 +52,45 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
   function cancel(this: OpenRequest): void {
     if (end(this)) wire.next(cancelMessage(this.message, scheduler));
   }
+  /** Fails a request, and cancels it at the other side. */
   const abandon = (request: OpenRequest, error: unknown): void => {
     request.unsubscribe();
     request.subscriber.error(error);
   };
-  const deadlines = createDeadlines(requests, scheduler, (request) =>
-    abandon(request, new RequestTimeoutError(request.id, request.currentTimeout)),
-  );
-  const callbacks = { end, fail, abandon };
+  const note = (deadline: number): void => {
+    if (deadline >= nearest) return;
+    nearest = deadline;
+    timer.clear();
+    timer.set(Math.max(0, deadline - scheduler.now()));
+  };
+  const timer = createCoalescedTimer(scheduler, () => {
+    nearest = Infinity;
+    const now = scheduler.now();
+    for (const request of [...requests.values()])
+      if (request.deadline <= now) abandon(request, new RequestTimeoutError(request.id, request.currentTimeout));
+    let next = Infinity;
+    for (const { deadline } of requests.values()) next = Math.min(next, deadline);
+    note(next);
+  });
+
+  const ends: RequestEnds = { end, fail, abandon };
   const onMessage = (message: Message): void => {
     // Late replies are ignored.
     const request = requests.get(message.correlationId ?? '');
-    if (!request || !handleReply(request, message, callbacks)) return;
+    if (!request) return;
+    request.isAnswered = true;
+    handleReply(request, message, ends);
+    if (request.subscriber.closed) return;
     request.currentTimeout = request.each;
     request.deadline = scheduler.now() + request.each;
-    deadlines.note(request.deadline);
+    note(request.deadline);
   };
   const watch = (): void => {
-    const subscriptions = new Subscription(() => {
+    const subscriptions = (watching = new Subscription(() => {
       watching = undefined;
-      deadlines.clear();
-    });
-    watching = subscriptions;
+      nearest = Infinity;
+      timer.clear();
+    }));
     try {
       watchRequests(wire, { requests, fail, onMessage, watching });
     } catch (error) {
@@ -70,24 +100,75 @@ export function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike):
   };
 
   return {
-    get size() {
-      return requests.size;
-    },
-    has: (id) => requests.has(id),
+    requests,
+    /** The method `unsubscribe` of each request: cancels it at the other side if it is open. */
     cancel,
-    open(request) {
+    /** Sends a request and passes replies on to its subscriber. */
+    open: (request: OpenRequest): void => {
       requests.set(request.id, request);
       try {
         if (!watching) watch();
         // If the wire has ended already, the request has failed.
         if (requests.get(request.id) !== request) return;
-        deadlines.note(request.deadline);
+        note(request.deadline);
         wire.next(request.message);
       } catch (error) {
         fail(request, error);
       }
     },
   };
+}
+
+/** The ways in which a request ends. */
+interface RequestEnds {
+  readonly end: (request: OpenRequest) => unknown;
+  readonly fail: (request: OpenRequest, error: unknown) => void;
+  readonly abandon: (request: OpenRequest, error: unknown) => void;
+}
+
+function handleReply(request: OpenRequest, { type, payload, metadata }: Message, { end, fail, abandon }: RequestEnds): void {
+  const { subscriber } = request;
+  if (type === 'reply.error') fail(request, errorOf(payload));
+  else if (type === 'reply.progress') {
+    try {
+      request.onProgress(payload);
+    } catch (error) {
+      abandon(request, error);
+    }
+  } else if (type === 'reply' || type === 'reply.last' || type === 'reply.complete') {
+    const deliveryTag = metadata?.deliveryTag;
+    // Replies without a number are accepted as they arrive.
+    const missing = deliveryTag !== undefined && /^\d+$/.test(deliveryTag) ? Number(deliveryTag) - request.count : 0;
+    if (missing > 0) abandon(request, new MessagesMissedError(missing));
+    // A duplicate.
+    if (missing !== 0) return;
+    if (type !== 'reply') end(request);
+    if (type !== 'reply.complete') {
+      request.count++;
+      subscriber.next(payload);
+    }
+    if (type !== 'reply') subscriber.complete();
+  }
+}
+
+/** Reads an error of the other side, whose fields may be of any type. */
+function errorOf(payload: unknown): ReplyError {
+  const { code, message } = Object(payload) as { readonly [Field in keyof ReplyErrorPayload]?: unknown };
+  return new ReplyError(typeof code === 'string' ? code : 'ERR_UNKNOWN', typeof message === 'string' ? message : '');
+}
+
+/**
+ * Creates the message that cancels a request. It copies the priority and delivery of the request,
+ * so that it cannot overtake it.
+ */
+function cancelMessage({ id, priority, delivery, target }: Message, scheduler: SchedulerLike): Message {
+  return createMessage('request.cancel', null, {
+    correlationId: id,
+    scheduler,
+    ...(priority !== undefined && { priority }),
+    ...(delivery && { delivery }),
+    ...(target !== undefined && { target }),
+  });
 }
 
 interface WatchOptions {
@@ -121,41 +202,4 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
   watch(wire.failures$?.subscribe({ next: onFailure, complete }));
   watch(wire.errors$?.subscribe(onError));
   if (!watching.closed) watch(wire.subscribe({ next: onMessage, error: (error: unknown) => end(() => error), complete }));
-}
-
-/**
- * Deadlines of many entries with one timer. A deadline that was moved back is detected when the
- * timer fires.
- *
- * @param onDue Called with each entry whose deadline has passed. It may remove other entries.
- */
-function createDeadlines<T extends { readonly deadline: number }>(
-  waiting: ReadonlyMap<string, T>,
-  scheduler: SchedulerLike,
-  onDue: (one: T) => void,
-) {
-  let nearest = Infinity;
-  const timer = createCoalescedTimer(scheduler, () => {
-    nearest = Infinity;
-    const now = scheduler.now();
-    for (const one of [...waiting.values()]) if (one.deadline <= now) onDue(one);
-    let next = Infinity;
-    for (const { deadline } of waiting.values()) next = Math.min(next, deadline);
-    deadlines.note(next);
-  });
-
-  const deadlines = {
-    /** Announces a deadline that is new or earlier than before. */
-    note(deadline: number): void {
-      if (deadline >= nearest) return;
-      nearest = deadline;
-      timer.clear();
-      timer.set(Math.max(0, deadline - scheduler.now()));
-    },
-    clear(): void {
-      nearest = Infinity;
-      timer.clear();
-    },
-  };
-  return deadlines;
 }

@@ -1,7 +1,19 @@
 import { ReplyError, RxwireError } from '../../errors.js';
 import { ENVELOPE_VERSION } from '../../message/messageLimits.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
-import type { ReplyType } from './replyTypes.js';
+
+/** The message types of replies. */
+export type ReplyType = 'reply' | 'reply.last' | 'reply.complete' | 'reply.error' | 'reply.progress';
+
+const TYPES: readonly string[] = [
+  ...(['reply', 'reply.last', 'reply.complete', 'reply.error', 'reply.progress'] satisfies ReplyType[]),
+  'request.cancel',
+];
+
+/** Returns whether messages of this type are meant for `request` or `reply` only. */
+export function isReplyOrCancel(type: string): boolean {
+  return TYPES.includes(type);
+}
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -3,7 +3,7 @@ import type { RxwireError } from '../../errors.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { MessageOf } from '../../operators/ofType.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
-import type { ProgressOf, ReplyOf } from './requestTypes.js';
+import type { ProgressOf, ReplyOf } from './requestOptions.js';
 
 /** The second argument of a handler. */
 export interface ReplyContext<T extends string> {

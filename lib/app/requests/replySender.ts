@@ -3,13 +3,12 @@ import type { SchedulerLike, Subscriber } from 'rxjs';
 import { HandlerError, RxwireError } from '../../errors.js';
 import { markInternal } from '../../internal/internalSubscriptions.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
+import type { Receipt } from '../../message/receipt.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { HandlerRun, HandlerRunCallbacks } from './handlerRun.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
-import type { ReplyType } from './replyTypes.js';
-import { replyMessage } from './replyMessage.js';
+import { replyMessage, type ReplyType } from './replyMessage.js';
 import type { ReplyOptions, ReplyWire } from './replyOptions.js';
-import { trackUndeliverable } from './undeliverableReplies.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 export interface ReplySenderOptions {
@@ -23,13 +22,13 @@ export interface ReplySenderOptions {
   readonly wire: ReplyWire;
 }
 
-/** Sends the replies of all requests. */
-export interface ReplySender extends Omit<HandlerRunCallbacks, 'onEnd'> {
-  close(): void;
-}
-
-/** @param onUndeliverable Called with each request whose reply could not be sent. */
-export function createReplySender(options: ReplySenderOptions, onUndeliverable: (run: HandlerRun, error: Error) => void): ReplySender {
+/**
+ * Creates the sender of the replies of all requests.
+ *
+ * @param onUndeliverable Called with each request whose reply could not be sent: it is too large,
+ *   cannot be encoded, or the queue has no room for it.
+ */
+export function createReplySender(options: ReplySenderOptions, onUndeliverable: (run: HandlerRun, error: Error) => void) {
   const { progressInterval, scheduler, describe, onError, subscriber, wire } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);
   const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
@@ -52,10 +51,10 @@ export function createReplySender(options: ReplySenderOptions, onUndeliverable: 
   };
   return {
     send,
-    progress: (run, progress) => reports.add(run, progress),
+    progress: (run: HandlerRun, progress: unknown): void => reports.add(run, progress),
     discardProgress: reports.forget,
-    close: () => reports.clear(),
-    fail(run, error) {
+    close: (): void => reports.clear(),
+    fail(run: HandlerRun, error: unknown): void {
       const { message, terms } = run;
       try {
         send(run, 'reply.error', describe(error));
@@ -106,4 +105,56 @@ function createProgressReports(interval: number, scheduler: SchedulerLike, send:
     },
   };
   return reports;
+}
+
+interface SentReply {
+  readonly id: string;
+  readonly run: HandlerRun;
+}
+
+/** The number of replies that are remembered before those that have arrived are removed. */
+const MIN_SIZE = 64;
+
+/** Keeps the replies that may still fail. */
+function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: Error) => void) {
+  // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
+  let replies: (SentReply | undefined)[] = [];
+  /** The index behind the latest failed reply: a full queue drops replies in their order. */
+  let next = 0;
+  let maxSize = MIN_SIZE;
+  return {
+    add({ id }: Message, run: HandlerRun): void {
+      if (replies.length >= maxSize) {
+        // No receipt says that a reply has arrived: a subscriber of receipts would make all acks
+        // urgent.
+        replies = wire.isPending ? replies.filter((sent) => sent && wire.isPending?.(sent.id)) : replies.slice(-MIN_SIZE / 2);
+        next = 0;
+        maxSize = Math.max(MIN_SIZE, 2 * replies.length);
+      }
+      replies.push({ id, run });
+    },
+    onFailure: ({ id, error }: Receipt): void => {
+      const index = replies[next]?.id === id ? next : replies.findIndex((reply) => reply?.id === id);
+      const failed = replies[index];
+      if (!failed) return;
+      replies[index] = undefined;
+      next = index + 1;
+      if (error && !isWireClosed(error)) onFailed(failed.run, error);
+    },
+  };
+}
+
+/** Returns whether the wire has ended, so that no error can be sent either. */
+function isWireClosed(error: Error): boolean {
+  const { code, reason } = error as { readonly code?: string; readonly reason?: string };
+  return code === 'ERR_WIRE_CLOSED' || (code === 'ERR_DROPPED' && reason === 'closed');
+}
+
+/**
+ * Returns whether the queue of the wire is full: an error to the caller would take the place of
+ * another reply, or be dropped itself.
+ */
+export function isQueueFull(error: Error): boolean {
+  const { code, reason } = error as { readonly code?: string; readonly reason?: string };
+  return code === 'ERR_OVERFLOW' || (code === 'ERR_DROPPED' && reason === 'overflow');
 }

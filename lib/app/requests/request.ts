@@ -4,10 +4,8 @@ import { OverflowError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { steadyScheduler, wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
-import type { OpenRequest } from './openRequest.js';
-import { createOpenRequests, type OpenRequests } from './openRequests.js';
-import type { RequestOptions, RequestWire } from './requestOptions.js';
-import type { ReplyOf } from './requestTypes.js';
+import { createOpenRequests, type OpenRequest, type OpenRequests } from './openRequests.js';
+import type { ReplyOf, RequestOptions, RequestWire } from './requestOptions.js';
 
 /**
  * Sends a request: each subscription sends the message, emits the replies, and completes with the
@@ -54,12 +52,12 @@ export function request<T extends string>(
   let isFirst = true;
 
   return new Observable<ReplyOf<T>>((subscriber) => {
-    const openRequests = openRequestsOf(wire, scheduler);
-    if (openRequests.size >= maxOpen) {
+    const { requests, cancel, open } = openRequestsOf(wire, scheduler);
+    if (requests.size >= maxOpen) {
       subscriber.error(new OverflowError('open requests', maxOpen));
       return;
     }
-    const id = isFirst && !openRequests.has(message.id) ? message.id : nanoid();
+    const id = isFirst && !requests.has(message.id) ? message.id : nanoid();
     isFirst = false;
     const call: OpenRequest = {
       id,
@@ -71,10 +69,10 @@ export function request<T extends string>(
       deadline: scheduler.now() + timeout,
       count: 0,
       isAnswered: false,
-      unsubscribe: openRequests.cancel,
+      unsubscribe: cancel,
     };
     subscriber.add(call);
-    openRequests.open(call);
+    open(call);
   });
 }
 

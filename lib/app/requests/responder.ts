@@ -4,8 +4,7 @@ import { firstOf } from '../../internal/firstOf.js';
 import type { Message } from '../../message/types.js';
 import { termsOfDelivery } from '../../session/receive/delivery.js';
 import { HandlerRun, type Handler } from './handlerRun.js';
-import { createReplySender, type ReplySenderOptions } from './replySender.js';
-import { isQueueFull } from './undeliverableReplies.js';
+import { createReplySender, isQueueFull, type ReplySenderOptions } from './replySender.js';
 
 export interface ResponderOptions extends ReplySenderOptions {
   /** Whether the source of the requests is a wire: all of them end with it. */

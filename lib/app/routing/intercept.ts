@@ -3,8 +3,7 @@ import type { Message } from '../../message/types.js';
 import type { MiddlewareContext } from './middlewareContext.js';
 import { matcher } from './routeTable.js';
 import type { MessageMatching } from './routeTypes.js';
-import { use } from './use.js';
-import type { MiddlewareResult, UseOptions } from './useOptions.js';
+import { use, type MiddlewareResult, type UseOptions } from './use.js';
 
 /** A middleware for the messages that match a pattern. */
 export type Interceptor<P extends string | RegExp> = (

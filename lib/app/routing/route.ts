@@ -1,7 +1,6 @@
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { createRouting } from './routing.js';
-import type { RouterOptions } from './routeOptions.js';
+import { createRouting, type RouterOptions } from './router.js';
 import type { RouteHandler } from './routeTypes.js';
 
 export interface RouteOptions extends RouterOptions {
@@ -69,7 +68,7 @@ export function route(
   options: RouteOptions = {},
 ): MonoTypeOperatorFunction<Message> {
   const { patterns = [], onUnhandled, ...rest } = options;
-  const router = createRouting(rest, { onUnhandled });
+  const router = createRouting(rest, onUnhandled);
   for (const [pattern, handler] of Object.entries(routes)) router.add(pattern, handler);
   for (const [pattern, handler] of patterns) router.add(pattern, handler);
   return router.route;

@@ -1,3 +1,4 @@
+import { defer, map, startWith, Subject } from 'rxjs';
 import { createTrie, segmentsOf } from './trie.js';
 
 /**
@@ -13,45 +14,51 @@ interface Entry<T> {
   readonly order: number;
 }
 
-/** Maps topics to values by patterns. */
-export interface RouteTable<T> {
-  /** Adds a value. Returns a function that removes it. */
-  readonly add: (pattern: string | RegExp, value: T) => () => void;
-  /** Returns the values of all matching patterns, in the order of insertion. */
-  readonly find: (topic: string) => readonly T[];
-}
-
 /** Creates a table from a trie, a list of regular expressions, and a cache in front of both. */
-export function createRouteTable<T>(owner: string): RouteTable<T> {
+export function createRouteTable<T>(owner: string) {
   const trie = createTrie<Entry<T>>(owner);
+  const patterns = new Map<Entry<T>, string | RegExp>();
   const expressions = new Map<Entry<T>, RegExp>();
+  const changes$ = new Subject<void>();
   const cache = new Map<string, readonly T[]>();
   let added = 0;
 
   const search = (topic: string): readonly T[] => {
     const entries = trie.find(topic);
-    for (const [entry, expression] of expressions) {
-      // A global or sticky expression would start at its last match.
-      expression.lastIndex = 0;
-      if (expression.test(topic)) entries.push(entry);
-    }
+    for (const [entry, expression] of expressions) if (isMatch(expression, topic)) entries.push(entry);
     return entries.sort((one, other) => one.order - other.order).map(({ value }) => value);
   };
 
+  const onChange = (): void => {
+    cache.clear();
+    changes$.next();
+  };
+
   return {
-    add(pattern, value) {
+    /** Emits all patterns: now, and at each change. */
+    patterns$: defer(() =>
+      changes$.pipe(
+        startWith(undefined),
+        map(() => [...patterns.values()]),
+      ),
+    ),
+    /** Adds a value. Returns a function that removes it. */
+    add(pattern: string | RegExp, value: T): () => void {
       const entry = { value, order: added++ };
       // A copy, because `lastIndex` of the original belongs to the caller.
       if (typeof pattern === 'string') trie.add(pattern, entry);
       else expressions.set(entry, new RegExp(pattern));
-      cache.clear();
+      patterns.set(entry, pattern);
+      onChange();
       return () => {
         if (typeof pattern === 'string') trie.remove(pattern, entry);
         else expressions.delete(entry);
-        cache.clear();
+        patterns.delete(entry);
+        onChange();
       };
     },
-    find(topic) {
+    /** Returns the values of all matching patterns, in the order of insertion. */
+    find(topic: string): readonly T[] {
       const known = cache.get(topic);
       if (known) return known;
       const found = search(topic);
@@ -65,9 +72,18 @@ export function createRouteTable<T>(owner: string): RouteTable<T> {
 
 /** Returns a function that tests whether a topic matches one pattern. */
 export function matcher(owner: string, pattern: string | RegExp): (topic: string) => boolean {
-  if (typeof pattern === 'string' && segmentsOf(owner, pattern).every((segment) => !segment.includes('*')))
-    return (topic) => topic === pattern;
-  const table = createRouteTable<true>(owner);
-  table.add(pattern, true);
-  return (topic) => table.find(topic).length > 0;
+  if (typeof pattern !== 'string') {
+    const expression = new RegExp(pattern);
+    return (topic) => isMatch(expression, topic);
+  }
+  if (segmentsOf(owner, pattern).every((segment) => !segment.includes('*'))) return (topic) => topic === pattern;
+  const trie = createTrie<true>(owner);
+  trie.add(pattern, true);
+  return (topic) => trie.find(topic).length > 0;
+}
+
+function isMatch(expression: RegExp, topic: string): boolean {
+  // A global or sticky expression would start at its last match.
+  expression.lastIndex = 0;
+  return expression.test(topic);
 }
