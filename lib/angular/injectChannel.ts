@@ -1,5 +1,4 @@
-import { computed, inject, type InjectionToken, Injector, NgZone, type Signal, untracked } from '@angular/core';
-import { toSignal } from '@angular/core/rxjs-interop';
+import { computed, type InjectionToken, type Signal, untracked } from '@angular/core';
 import {
   asapScheduler,
   auditTime,
@@ -12,7 +11,6 @@ import {
   type SchedulerLike,
   share,
   startWith,
-  switchMap,
   tap,
 } from 'rxjs';
 import { channel, type Channel } from '../app/channels/channel.js';
@@ -23,9 +21,8 @@ import { assertPositive } from '../internal/assert.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { AnyTypes, Message, MessageIn } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import { inZone } from './inZone.js';
+import { follower, reading } from './follower.js';
 import { injectWire, WIRE } from './provideWire.js';
-import { reading, valuesOf } from './valuesOf.js';
 
 /** The options of {@link injectChannel}: those of `channel`, and these. */
 export interface InjectChannelOptions extends ChannelOptions {
@@ -100,33 +97,13 @@ export function injectChannel<Types extends object = AnyTypes>(
   const { token = WIRE, keep = 100, ...channelOptions } = options;
   assertPositive('injectChannel', { keep });
   const wire = injectWire(token);
-  const zone = inject(NgZone);
-  const injector = inject(Injector);
   const read = reading(name);
 
   const current = computed(() => {
     const named = read();
     return named === undefined ? undefined : untracked(() => channel<Types>(wire, named, channelOptions));
   });
-  const channels$ = valuesOf(current, read !== name);
-  const follow = <T>(select: (one: Channel<MessageIn<Types>>) => Observable<T>, empty: T): Signal<T> => {
-    const followed$ = channels$.pipe(
-      switchMap((from) =>
-        from
-          ? select(from).pipe(
-              map((value) => ({ from, value })),
-              inZone(zone),
-            )
-          : EMPTY,
-      ),
-    );
-    const latest = toSignal(followed$, { injector });
-    // Until the effect has run, the latest value is that of the former channel.
-    return computed(() => {
-      const found = latest();
-      return found && found.from === current() ? found.value : empty;
-    });
-  };
+  const follow = follower(current, read !== name);
   const use = (): Channel<MessageIn<Types>> => {
     const found = untracked(current);
     if (!found) throw new TypeError('injectChannel: "name" is undefined, so there is no channel to send to');

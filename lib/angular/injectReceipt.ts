@@ -1,11 +1,8 @@
-import { computed, inject, NgZone, type InjectionToken, type Signal } from '@angular/core';
-import { toSignal } from '@angular/core/rxjs-interop';
-import { EMPTY, switchMap } from 'rxjs';
+import type { InjectionToken, Signal } from '@angular/core';
 import type { Receipt } from '../message/receipt.js';
 import type { Wire } from '../wire/wire.js';
-import { inZone } from './inZone.js';
+import { follower, reading } from './follower.js';
 import { injectWire, WIRE } from './provideWire.js';
-import { reading, valuesOf } from './valuesOf.js';
 
 /**
  * Returns the latest receipt of one message as a signal, as {@link Wire.messageState} emits it: its
@@ -28,14 +25,6 @@ import { reading, valuesOf } from './valuesOf.js';
  */
 export function injectReceipt(id: string | (() => string | undefined), token: InjectionToken<Wire> = WIRE): Signal<Receipt | undefined> {
   const wire = injectWire(token);
-  const zone = inject(NgZone);
   const read = reading(id);
-
-  const follow = (one: string | undefined) => (one === undefined ? EMPTY : wire.messageState(one).pipe(inZone(zone)));
-  const latest = toSignal(valuesOf(read, read !== id).pipe(switchMap(follow)));
-  // Until the effect has run, the latest receipt is that of the former message.
-  return computed(() => {
-    const receipt = latest();
-    return receipt && receipt.id === read() ? receipt : undefined;
-  });
+  return follower(read, read !== id)((one) => wire.messageState(one), undefined);
 }
