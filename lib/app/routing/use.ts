@@ -113,106 +113,86 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
   assertPositive('use', { maxWaiting });
 
   return operate<Message, Message>((subscriber) => {
-    const { subscriptions, next, complete } = runInOrder({
-      middleware,
-      maxWaiting,
-      deliver({ message, held }, result) {
-        // The next session delivers the message again.
-        if (held?.delivery.session.isOver()) return;
-        if (result === null) held?.end();
-        else {
-          const passed = result ? keepMetadata(message, result) : message;
-          if (held) emitOnce(held.delivery, passed, (one) => subscriber.next(one));
-          else subscriber.next(passed);
-        }
+    const waiting = createRing<HeldMessage>();
+    /** The middleware that runs. */
+    const running = new Subscription();
+    /** True while a middleware runs, until all waiting messages are done. */
+    let isBusy = false;
+    let isComplete = false;
+    subscriber.add(running);
+
+    const deliver = ({ message, held }: HeldMessage, result: MiddlewareResult): void => {
+      // The next session delivers the message again.
+      if (held?.delivery.session.isOver()) return;
+      if (result === null) held?.end();
+      else {
+        const passed = result ? keepMetadata(message, result) : message;
+        if (held) emitOnce(held.delivery, passed, (one) => subscriber.next(one));
+        else subscriber.next(passed);
+      }
+    };
+    const fail = ({ message, held = claim(message) }: HeldMessage, error: unknown): void => {
+      const end = (reason: unknown): void => {
+        held?.abandon();
+        subscriber.error(reason);
+      };
+      try {
+        const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
+        reportFailure(failure, message, { complain: held?.delivery.session.complain, onError, isReceived: false });
+        if (held) rejectDelivery(held, { message, error, failure, scheduler, onFailed: end });
+      } catch (thrown) {
+        end(thrown);
+      }
+    };
+    /** Returns whether the message is done. If not, the waiting messages are handled when it is. */
+    const begin = (pending: HeldMessage): boolean => {
+      if (pending.held?.delivery.session.isOver()) return true;
+      let result: ReturnType<Middleware>;
+      try {
+        result = middleware(pending.message, new MessageContext(pending.message));
+        // `from` throws for values that it cannot convert.
+        if (isAsync(result)) result = from(result);
+      } catch (error) {
+        fail(pending, error);
+        return true;
+      }
+      if (isObservable(result)) return wait(result, { ...pending, held: pending.held ?? claim(pending.message) });
+      deliver(pending, result);
+      return true;
+    };
+    const wait = (work$: Observable<MiddlewareResult>, pending: HeldMessage): boolean => {
+      isBusy = true;
+      const next = (result: MiddlewareResult): void => deliver(pending, result);
+      const error = (thrown: unknown): void => fail(pending, thrown);
+      return subscribeToResult(running, work$, { next, error, complete: drain });
+    };
+    const drain = (): void => {
+      for (let pending = waiting.shift(); pending && !running.closed; pending = waiting.shift()) if (!begin(pending)) return;
+      isBusy = false;
+      if (isComplete) subscriber.complete();
+    };
+
+    return {
+      next(message) {
+        if (!isBusy) {
+          // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `begin` changes it
+          if (begin({ message, held: undefined }) && isBusy) drain();
+        } else if (waiting.size < maxWaiting) waiting.push({ message, held: claim(message) });
+        else fail({ message, held: undefined }, new OverflowError('use', maxWaiting));
       },
-      fail({ message, held }, error) {
-        const claimed = held ?? claim(message);
-        const end = (reason: unknown): void => {
-          claimed?.abandon();
-          subscriber.error(reason);
-        };
-        try {
-          const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
-          reportFailure(failure, message, { complain: claimed?.delivery.session.complain, onError, isReceived: false });
-          if (claimed) rejectDelivery(claimed, { message, error, failure, scheduler, onFailed: end });
-        } catch (thrown) {
-          end(thrown);
-        }
+      error: (error) => subscriber.error(error),
+      complete() {
+        isComplete = true;
+        if (!isBusy) subscriber.complete();
       },
-      onEnd: () => subscriber.complete(),
-    });
-    subscriber.add(subscriptions);
-    return { next, complete, error: (error) => subscriber.error(error) };
+    };
   });
 }
 
-/** A message, and its delivery if it was delayed. */
-export interface PendingMessage {
+/** A message, and its claim if it was delayed. */
+interface HeldMessage {
   readonly message: Message;
   readonly held: Claim | undefined;
-}
-
-interface RunInOrderOptions {
-  readonly middleware: Middleware;
-  readonly maxWaiting: NonNullable<UseOptions['maxWaiting']>;
-  readonly deliver: (pending: PendingMessage, result: MiddlewareResult) => void;
-  readonly fail: (pending: PendingMessage, error: unknown) => void;
-  /** Called when the last message is done, after the source has completed. */
-  readonly onEnd: () => void;
-}
-
-/** Calls a middleware for one message at a time, in order. */
-function runInOrder({ middleware, maxWaiting, deliver, fail, onEnd }: RunInOrderOptions) {
-  const waiting = createRing<PendingMessage>();
-  const subscriptions = new Subscription();
-  /** True while a middleware runs, until all waiting messages are done. */
-  let isBusy = false;
-  let isComplete = false;
-
-  /** Returns whether the message is done. If not, the waiting messages are handled when it is. */
-  const begin = (pending: PendingMessage): boolean => {
-    if (pending.held?.delivery.session.isOver()) return true;
-    let result: ReturnType<Middleware>;
-    try {
-      result = middleware(pending.message, new MessageContext(pending.message));
-      // `from` throws for values that it cannot convert.
-      if (isAsync(result)) result = from(result);
-    } catch (error) {
-      fail(pending, error);
-      return true;
-    }
-    if (isObservable(result)) return wait(result, { ...pending, held: pending.held ?? claim(pending.message) });
-    deliver(pending, result);
-    return true;
-  };
-  const wait = (work$: Observable<MiddlewareResult>, pending: PendingMessage): boolean => {
-    isBusy = true;
-    const next = (result: MiddlewareResult): void => deliver(pending, result);
-    const error = (thrown: unknown): void => fail(pending, thrown);
-    return subscribeToResult(subscriptions, work$, { next, error, complete: drain });
-  };
-  const drain = (): void => {
-    for (let pending = waiting.shift(); pending && !subscriptions.closed; pending = waiting.shift()) if (!begin(pending)) return;
-    isBusy = false;
-    if (isComplete) onEnd();
-  };
-
-  return {
-    /** Cancels the running middleware. */
-    subscriptions,
-    next: (message: Message): void => {
-      if (!isBusy) {
-        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `begin` changes it
-        if (begin({ message, held: undefined }) && isBusy) drain();
-      } else if (waiting.size < maxWaiting) waiting.push({ message, held: claim(message) });
-      else fail({ message, held: undefined }, new OverflowError('use', maxWaiting));
-    },
-    complete: (): void => {
-      isComplete = true;
-      if (!isBusy) onEnd();
-    },
-  };
 }
 
 /**
