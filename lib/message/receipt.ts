@@ -28,3 +28,12 @@ export interface Receipt {
   /** The reason for `refused`, `dead` or `expired`. */
   readonly error?: Error;
 }
+
+/**
+ * Returns whether a receipt is the last one of its message.
+ *
+ * @param wire The wire of the receipt: a message that is sent without acks is not pending.
+ */
+export function isFinal({ id, status }: Receipt, wire: { isPending(id: string): boolean }): boolean {
+  return status === 'sent' ? !wire.isPending(id) : status !== 'queued' && status !== 'stored';
+}

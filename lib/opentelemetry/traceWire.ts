@@ -2,7 +2,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { Subscription } from 'rxjs';
 import { isReplyOrCancel } from '../app/requests/replyMessage.js';
 import { assertPositive } from '../internal/assert.js';
-import type { Receipt } from '../message/receipt.js';
+import { isFinal, type Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
 import { startSendSpan, type MessageSpan, type TracingOptions } from './messageSpan.js';
@@ -121,15 +121,13 @@ function openSpans(wire: Wire, maxOpen: number) {
   const spans = new Map<string, { readonly span: MessageSpan; attempts: number }>();
   let receipts: Subscription | undefined;
 
-  const isFinal = ({ id, status }: Receipt): boolean =>
-    status === 'sent' ? !wire.isPending(id) : status !== 'queued' && status !== 'stored';
   const onReceipt = (receipt: Receipt): void => {
     const { id, status, outcome = status, error } = receipt;
     const open = spans.get(id);
     if (!open) return;
     if (status === 'stored') open.span.event('stored');
     if (status === 'sent') open.span.event('sent', { 'rxwire.attempt': ++open.attempts });
-    if (!isFinal(receipt)) return;
+    if (!isFinal(receipt, wire)) return;
     spans.delete(id);
     open.span.end({ 'rxwire.outcome': outcome, 'rxwire.attempts': open.attempts }, error && { error });
     if (spans.size === 0) receipts?.unsubscribe();

@@ -1,19 +1,11 @@
 import { asapScheduler, type Observer, Subscription } from 'rxjs';
 import { InvalidMessageError, MessageDroppedError, WireClosedError } from '../../errors.js';
-import type { Receipt } from '../../message/receipt.js';
+import { isFinal, type Receipt } from '../../message/receipt.js';
 import type { MessageSink, StartPull } from './pullFrom.js';
 import type { SendingWire, SendOptions } from './sendOptions.js';
 import { createRing } from '../../internal/ring.js';
 
-/** A source that is being sent. */
-export interface Sending {
-  /** Starts. Called once. */
-  start(): void;
-  /** Stops, and releases the source. The wire keeps the messages that are sent. */
-  stop(): void;
-  /** Makes room for one message: to be called for each receipt that was processed, if `isHeld`. */
-  release(): void;
-}
+export type Sending = ReturnType<typeof createSending>;
 
 type SendingOptions = Required<Pick<SendOptions, 'ahead' | 'emitFailed'>> & {
   /** Whether the subscriber calls `release` for each receipt. */
@@ -21,7 +13,7 @@ type SendingOptions = Required<Pick<SendOptions, 'ahead' | 'emitFailed'>> & {
 };
 
 /** Sends the messages of a source, and passes on their last receipts in order. */
-export function createSending(wire: SendingWire, startPull: StartPull, to: Observer<Receipt>, options: SendingOptions): Sending {
+export function createSending(wire: SendingWire, startPull: StartPull, to: Observer<Receipt>, options: SendingOptions) {
   const { ahead, emitFailed, isHeld } = options;
   const receipts = new Subscription();
   const order = createReceiptOrder();
@@ -96,20 +88,19 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
   };
 
   return {
-    start() {
+    /** Starts. Called once. */
+    start(): void {
       receipts.add(wire.receipts$.subscribe({ next, complete: () => fail(reasonOf(wire, reason)) }));
       source.pull();
     },
+    /** Stops, and releases the source. The wire keeps the messages that are sent. */
     stop,
-    release() {
+    /** Makes room for one message: to be called for each processed receipt, if `isHeld`. */
+    release(): void {
       used--;
       source.pull();
     },
   };
-}
-
-function isFinal({ id, status }: Receipt, wire: SendingWire): boolean {
-  return status === 'sent' ? !wire.isPending(id) : status !== 'queued' && status !== 'stored';
 }
 
 /** Returns whether a message was given up because the wire ends. */
