@@ -13,30 +13,10 @@ export interface ExpiringQueueOptions<T> {
 }
 
 /**
- * A priority queue in which values expire after `maxAge` ms, and that reports all dropped values.
+ * Creates a priority queue in which values expire after `maxAge` ms, and that reports all dropped
+ * values. One timer drops expired values on time; `shift` checks too, because timers may be late.
  */
-export interface ExpiringQueue<T> {
-  readonly size: () => number;
-  /**
-   * @param since The time of arrival. It must not be earlier than that of previous values.
-   * @default
-   *   now
-   */
-  push(value: T, priority: number | undefined, since?: number): void;
-  /** Removes and returns the most urgent value that has not expired. */
-  shift(): QueuedValue<T> | undefined;
-  /**
-   * Drops all values. An exception of `onDrop` is thrown to the caller here, because the stream has
-   * ended.
-   */
-  close(): void;
-}
-
-/**
- * Creates the queue. One timer drops expired values on time; {@link ExpiringQueue.shift} checks
- * too, because timers may be late.
- */
-export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onError }: ExpiringQueueOptions<T>): ExpiringQueue<T> {
+export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onError }: ExpiringQueueOptions<T>) {
   let report = onDrop;
   const drop = ({ value }: QueuedValue<T>, reason: DropReason): void => {
     try {
@@ -59,18 +39,28 @@ export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onErr
   });
 
   return {
-    size: () => queue.size,
-    push(value, priority, since = scheduler.now()) {
+    size: (): number => queue.size,
+    /**
+     * @param since The time of arrival. It must not be earlier than that of previous values.
+     * @default
+     * now
+     */
+    push(value: T, priority: number | undefined, since = scheduler.now()): void {
       const dropped = queue.push(value, priority, since);
       timer.set(since + maxAge - scheduler.now());
       if (dropped) drop(dropped, 'overflow');
     },
-    shift() {
+    /** Removes and returns the most urgent value that has not expired. */
+    shift(): QueuedValue<T> | undefined {
       let next = queue.shift();
       for (; next && remaining(next) <= 0; next = queue.shift()) drop(next, 'expired');
       return next;
     },
-    close() {
+    /**
+     * Drops all values. An exception of `onDrop` is thrown to the caller here, because the stream
+     * has ended.
+     */
+    close(): void {
       timer.clear();
       for (let next = queue.shiftOldest(); next; next = queue.shiftOldest()) report(next.value, 'closed');
     },
