@@ -109,7 +109,7 @@ export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: O
  * @throws {RangeError} If a number of the configuration is negative or NaN, or `jitter` above 1.
  */
 export function backoffDelays(config: RetryBackoffConfig): (iteration: number) => number {
-  const { initialInterval, maxRetries = Infinity, maxInterval = Infinity, jitter = 0 } = config;
+  const { initialInterval, maxRetries, maxInterval = Infinity, jitter = 0 } = config;
   const { backoffDelay = exponentialDelay, random = Math.random } = config;
   assertNotNegative('retryBackoff', { initialInterval, maxRetries, maxInterval, jitter });
   if (jitter > 1) throw new RangeError(`retryBackoff: "jitter" must be <= 1, got ${jitter}`);
