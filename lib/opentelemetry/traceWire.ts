@@ -25,8 +25,7 @@ export interface TraceWireOptions extends TracingOptions {
   readonly maxOpen?: number;
   /**
    * Traces only the messages for which it returns true. The others are sent as they are.
-   * @default
-   * all
+   * @default all
    */
   readonly filter?: (message: Message) => boolean;
 }

@@ -10,8 +10,7 @@ export interface TracedOptions extends TracingOptions {
   /**
    * Whether the senders are strangers, as the browsers of a public site: each message then starts a
    * trace of its own, with a link to that of the sender, whose baggage is ignored.
-   * @default false:
-   * the spans belong to the trace of the sender
+   * @default false: the spans belong to the trace of the sender
    */
   readonly publicEndpoint?: boolean;
 }

@@ -36,8 +36,7 @@ export interface AckWithinOptions<T> {
   readonly retries?: number;
   /**
    * How long attempt `n` (from 0) waits, in ms.
-   * @default exponentialDelay: the timeout, doubled
-   * each time
+   * @default exponentialDelay: the timeout, doubled each time
    */
   readonly backoffDelay?: (attempt: number, timeout: number) => number;
   /** Sends a message. @default `next` of the source of acks */
@@ -49,8 +48,7 @@ export interface AckWithinOptions<T> {
   readonly onDead?: (message: T, error: Error) => void;
   /**
    * Messages that may wait at once; one more fails the stream with an `OverflowError`.
-   * @default
-   * 10_000
+   * @default 10_000
    */
   readonly maxInFlight?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

@@ -8,8 +8,7 @@ export interface DedupeOptions<T> {
   /**
    * Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined`
    * is a key too. `contentKey` returns a hash of a message and its payload.
-   * @default the message's
-   * `id`
+   * @default the message's `id`
    */
   readonly key?: (value: T) => unknown;
   /** How long a key is remembered after its first value, in ms. @default 300_000 */

@@ -33,8 +33,7 @@ export interface RetryBackoffConfig {
   readonly resetOnSuccess?: boolean;
   /**
    * Returns false for an error that is delivered without a retry.
-   * @default retries after every
-   * error
+   * @default retries after every error
    */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in backoff-rxjs: `(error) => error.status >= 500` must continue compiling
   readonly shouldRetry?: (error: any) => boolean;

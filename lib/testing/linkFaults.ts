@@ -80,8 +80,7 @@ export interface LinkFaultsOptions {
   readonly scheduler?: SchedulerLike;
   /**
    * The source of randomness for the jitter: numbers from 0 up to, but not including, 1.
-   * @default
-   * Math.random
+   * @default Math.random
    */
   readonly random?: () => number;
 }

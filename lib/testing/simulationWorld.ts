@@ -22,8 +22,7 @@ export interface SimulationWorld {
   readonly during: (count: number, step: (index: number) => unknown) => void;
   /**
    * Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most
-   * @default
-   * 500
+   * @default 500
    */
   readonly pause: (most?: number) => Observable<unknown>;
   /**

@@ -42,8 +42,7 @@ export type TestServerWire<M extends Message = Message> = Wire<M> & { readonly p
 export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
   /**
    * Returns the principal of a client, by its `token`; `undefined` if it is not valid.
-   * @default all
-   * clients are anonymous
+   * @default all clients are anonymous
    */
   readonly authenticate?: (credentials: {
     readonly token?: string;
@@ -67,8 +66,7 @@ export interface TestWireOptions<M extends Message = Message> extends Partial<Om
   /**
    * Called with each wire of the server, as a subscriber of `listen`. A subscription that it
    * returns ends when the server crashes, as its handlers would do in a process that dies.
-   * @default
-   * the server receives the messages, and keeps them in `received`
+   * @default the server receives the messages, and keeps them in `received`
    */
   readonly serve?: (wire: TestServerWire<M>) => unknown;
   /** Options of the server: `authenticate`, `inbox`, `outbox` … */

@@ -15,8 +15,7 @@ export interface ReplayOptions extends DeadLetterPage {
   readonly id?: number;
   /**
    * Replays only the letters for which it returns true.
-   * @default all but `system.undecodable`; with
-   * `id`, that letter
+   * @default all but `system.undecodable`; with `id`, that letter
    */
   readonly filter?: (letter: StoredDeadLetter) => boolean;
 }

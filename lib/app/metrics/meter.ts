@@ -8,8 +8,7 @@ export interface MeterOptions<T> {
   readonly direction?: MessageDirection;
   /**
    * Returns the size of a message in bytes.
-   * @default an estimate of its payload as text, which
-   * counts the first 64 parts
+   * @default an estimate of its payload as text, which counts the first 64 parts
    */
   readonly size?: (message: T) => number;
   /** The scheduler for clock and timers. @default asyncScheduler */

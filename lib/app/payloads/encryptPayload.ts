@@ -25,8 +25,7 @@ export interface EncryptOptions extends PayloadOptions {
   /**
    * The messages to encrypt: by their types, or by a function. The others are passed on as they
    * are. A message whose `metadata.encrypted` is set is encrypted in any case.
-   * @default all
-   * messages
+   * @default all messages
    */
   readonly when?: EncryptWhen;
 }

@@ -30,8 +30,7 @@ export interface QueueOptions<T extends Message> {
   readonly priority?: (message: T) => number | undefined;
   /**
    * The message to drop when more than `maxSize` would wait; with `error`, the queue ends.
-   * @default
-   * 'drop-oldest'
+   * @default 'drop-oldest'
    */
   readonly overflow?: OverflowPolicy;
   /**

@@ -40,8 +40,7 @@ export interface ReplyOptions {
    * Called with each request that was answered with an error, and with that error: the
    * `RxwireError` that the handler has thrown, or a `HandlerError`, whose `cause` is the error of
    * the handler. An exception ends the stream.
-   * @default the wire reports a `HandlerError` in its
-   * `errors$`; without a wire, it ends the stream
+   * @default the wire reports a `HandlerError` in its `errors$`; without a wire, it ends the stream
    */
   readonly onError?: (error: RxwireError, request: Message) => void;
   /**

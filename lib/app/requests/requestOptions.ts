@@ -66,8 +66,7 @@ export interface RequestOptions<T extends string> {
   readonly timeout?: number;
   /**
    * The maximum silence after the first reply or progress, in ms; may be `Infinity`.
-   * @default
-   * `timeout`
+   * @default `timeout`
    */
   readonly each?: number;
   /** The maximum number of open requests on this wire; one more fails. @default 1_000 */

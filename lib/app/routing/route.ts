@@ -11,8 +11,7 @@ export interface RouteOptions extends RouterOptions {
   readonly patterns?: readonly (readonly [RegExp, RouteHandler<RegExp>])[];
   /**
    * Called with messages that no pattern matches. An exception ends the stream.
-   * @default reports in
-   * `errors$` of the wire
+   * @default reports in `errors$` of the wire
    */
   readonly onUnhandled?: (message: Message) => void;
 }

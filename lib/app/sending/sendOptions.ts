@@ -18,8 +18,7 @@ export interface SendOptions {
   readonly maxBuffered?: number;
   /**
    * Whether the stream emits the receipt of a message that was given up, and continues.
-   * @default
-   * false: the stream fails with the error of the message
+   * @default false: the stream fails with the error of the message
    */
   readonly emitFailed?: boolean;
 }

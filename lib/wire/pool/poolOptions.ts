@@ -15,8 +15,7 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly maxWaiting?: number;
   /**
    * How long a wire may be idle, in ms, before it is closed if there are more than `min`.
-   * @default
-   * 60_000
+   * @default 60_000
    */
   readonly idleTimeout?: number;
   /**
