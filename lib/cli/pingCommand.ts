@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { firstValueFrom, from, map, merge, noop, timer } from 'rxjs';
+import { firstValueFrom, from, map, merge, mergeMap, noop, throwError, timer } from 'rxjs';
 import { RequestTimeoutError } from '../errors.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { createMessage } from '../message/createMessage.js';
@@ -69,11 +69,7 @@ async function pingAll(url: string, flags: PingFlags, context: CommandContext): 
 
 async function pingOver(url: string, flags: PingFlags, context: CommandContext): Promise<PingResult> {
   const { count, timeout } = flags;
-  const late$ = timer(timeout).pipe(
-    map(() => {
-      throw new RequestTimeoutError('ping', timeout);
-    }),
-  );
+  const late$ = timer(timeout).pipe(mergeMap(() => throwError(() => new RequestTimeoutError('ping', timeout))));
   let agreed: Partial<PingResult> = {};
   const onFrame = ({ kind, fields }: InspectedFrame): void => {
     if (kind !== 'welcome') return;

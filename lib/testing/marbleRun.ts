@@ -147,21 +147,7 @@ function compareWindows({ windows }: MarbleLine, subs: readonly string[]): Compa
   });
 }
 
-/** Opens a line of marbles with the values of its letters, which starts at once. */
-export type OpenLine = (
-  name: string,
-  marbles: string,
-  values: MarbleValues,
-) => { readonly stream: Observable<unknown>; readonly line: () => MarbleLine };
-
-/** The wire of a marble, and the lines of its network. */
-export interface TestedConnection {
-  readonly test: TestWire;
-  /** The network, and the messages that the server has sent. */
-  readonly inputs: () => readonly MarbleLine[];
-  /** The messages that the server has received. */
-  readonly received: MarbleEvent[];
-}
+type OpenLine = (name: string, marbles: string, values: MarbleValues) => ReturnType<typeof watch>;
 
 /** The type of the messages that stand for a letter. */
 const LETTER = 'value';
@@ -175,12 +161,17 @@ const FAULTS: Readonly<Record<string, (test: TestWire) => void>> = {
 };
 
 /** Returns whether the spec has a network, whether or not the pipeline uses its wire. */
-export function hasConnection({ link, server, received, lag, wire }: MarbleSpec): boolean {
+function hasConnection({ link, server, received, lag, wire }: MarbleSpec): boolean {
   return [link, server, received, lag, wire].some((field) => field !== undefined);
 }
 
-/** @throws {Error} If the marbles of the network contain a letter that means nothing. */
-export function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => number): TestedConnection {
+/**
+ * Creates the wire of a marble, and the lines of its network.
+ *
+ * @param open Opens a line of marbles with the values of its letters, which starts at once.
+ * @throws {Error} If the marbles of the network contain a letter that means nothing.
+ */
+function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => number) {
   const { link = '', server = '', lag, wire: options, values = {} } = spec;
   const letters = link.replaceAll(/[^a-z]/g, '');
   const unknown = Array.from(letters).find((letter) => !FAULTS[letter]);
@@ -193,7 +184,13 @@ export function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: ()
   sent?.stream.subscribe((value) => test.server.next(isMessage(value) ? value : createMessage<string, unknown>(LETTER, value)));
   const received: MarbleEvent[] = [];
   test.server.received$.pipe(map((message) => letterOf(message, values))).subscribe(recorder(received, now).next);
-  return { test, received, inputs: () => [network, sent].flatMap((one) => (one ? [one.line()] : [])) };
+  return {
+    test,
+    /** The messages that the server has received. */
+    received,
+    /** The network, and the messages that the server has sent. */
+    inputs: (): readonly MarbleLine[] => [network, sent].flatMap((one) => (one ? [one.line()] : [])),
+  };
 }
 
 /**
