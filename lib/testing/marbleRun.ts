@@ -1,5 +1,5 @@
-import { map, type Observable, type Subscription, take } from 'rxjs';
-import type { TestScheduler } from 'rxjs/testing';
+import { map, type Observable, type Subscription, take, tap } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
 import type {
   MarbleContext,
   MarbleEvent,
@@ -11,7 +11,6 @@ import type {
   MarbleWindow,
 } from './marbleSpec.js';
 import { type TestWire, testWire } from './testWire.js';
-import { durationOf, lengthOf, mapValues, meaning, parseEvents, parseWindow, recorder, watch } from './marbleStage.js';
 import { type Comparison, marksOf } from './marbleText.js';
 import { runVirtually } from './virtualTime.js';
 import { createMessage } from '../message/createMessage.js';
@@ -210,4 +209,73 @@ function isCopy(message: Message, original: Message): boolean {
 function isMessage(value: unknown): value is Message {
   const { id, type } = Object(value) as Partial<Message>;
   return typeof id === 'string' && typeof type === 'string';
+}
+
+type TestMessages = ReturnType<typeof TestScheduler.parseMarbles>;
+type SubscriptionLog = ReturnType<typeof TestScheduler.parseMarblesAsSubscriptions>;
+
+/** The streams that RxJS's `hot` and `cold` create. */
+type TestStream = Observable<unknown> & { readonly messages: TestMessages; readonly subscriptions: readonly SubscriptionLog[] };
+
+/**
+ * Returns the values of all letters of a string: RxJS would emit `undefined` for a letter without a
+ * value.
+ */
+function meaning(marbles: string, values: MarbleValues): Record<string, unknown> {
+  return { ...Object.fromEntries(Array.from(marbles, (letter) => [letter, letter])), ...values };
+}
+
+function parseEvents(marbles: string, values: MarbleValues, error: unknown): MarbleEvent[] {
+  return toEvents(TestScheduler.parseMarbles(marbles, meaning(marbles, values), error, false, true));
+}
+
+/** Returns the window of a subscription; without a `^`, it starts at 0. */
+function parseWindow(marbles: string): MarbleWindow {
+  const { from, to } = toWindow(TestScheduler.parseMarblesAsSubscriptions(marbles, true));
+  return { from: from === Infinity ? 0 : from, to };
+}
+
+function toEvents(messages: TestMessages): MarbleEvent[] {
+  return messages.map(({ frame, notification }) => {
+    if (notification.kind === 'N') return { frame, kind: 'next', value: notification.value as unknown };
+    return notification.kind === 'E' ? { frame, kind: 'error', value: notification.error as unknown } : { frame, kind: 'complete' };
+  });
+}
+
+function toWindow({ subscribedFrame, unsubscribedFrame }: SubscriptionLog): MarbleWindow {
+  return { from: subscribedFrame, to: unsubscribedFrame };
+}
+
+/** Returns the last frame of a string of marbles: that of its end, or of its last character. */
+function lengthOf(marbles: string): number {
+  const end = parseEvents(marbles, {}, undefined).find(({ kind }) => kind !== 'next') ?? parseEvents(`${marbles}|`, {}, undefined).at(-1);
+  return end?.frame ?? 0;
+}
+
+function durationOf(marbles: string, name: string): number {
+  if (!marbles.trimEnd().endsWith('|')) throw new Error(`time "${name}" must end in "|", got ${JSON.stringify(marbles)}`);
+  return lengthOf(marbles);
+}
+
+/** Returns an observer that adds what it receives to the events. */
+function recorder(events: MarbleEvent[], now: () => number) {
+  const note = (kind: MarbleEvent['kind']) => (value?: unknown) => void events.push({ frame: now(), kind, value });
+  return { next: note('next'), error: note('error'), complete: note('complete') };
+}
+
+/**
+ * Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again
+ * for each subscription.
+ */
+function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
+  const emitted: MarbleEvent[] = [];
+  const got = ({ frame, kind, value }: MarbleEvent) =>
+    emitted.some((event) => event.frame === frame && event.kind === kind && Object.is(event.value, value));
+  const all = () => toEvents(test.messages).map((event) => (got(event) ? event : { ...event, missed: true }));
+  const line = (): MarbleLine => ({ role, name, hot, events: hot ? all() : emitted, windows: test.subscriptions.map(toWindow) });
+  return { stream: test.pipe(tap(recorder(emitted, now))), line };
+}
+
+function mapValues<In, Out>(object: Readonly<Record<string, In>>, project: (value: In, name: string) => Out): Record<string, Out> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, project(value, name)]));
 }

@@ -2,7 +2,7 @@ import { asyncScheduler, config, interval } from 'rxjs';
 import { textOf } from '../errors/rxwireError.js';
 import { anything, notNegative, type OptionTable, readOptions, type ReadOptions, whole } from '../internal/readOptions.js';
 import { guard } from '../internal/guard.js';
-import { planFaults, type SimulationFaults } from './simulationFaults.js';
+import type { SimulationFaults } from './simulationFaults.js';
 import { runVirtually } from './virtualTime.js';
 import { createWorld, type SimulationEvent, type SimulationWorld, synchronous } from './simulationWorld.js';
 
@@ -163,7 +163,6 @@ function runSeed(story: SimulationStory, seed: number, options: FullSimulationOp
   config.onUnhandledError = fail;
   try {
     runVirtually((scheduler, { flush }, close) => {
-      const planned = planFaults(seed, faults, duration);
       let checks: SimulationChecks = {};
       const check = (): void => {
         if (!failure) guard(() => checks.always?.(), fail);
@@ -173,8 +172,7 @@ function runSeed(story: SimulationStory, seed: number, options: FullSimulationOp
         asyncScheduler.schedule(check);
       };
       guard(() => {
-        const world = createWorld({ seed, faults, planned, duration, scheduler: asyncScheduler, isLeftOut, onEvent });
-        checks = synchronous('the story', story(world));
+        checks = synchronous('the story', story(createWorld({ seed, faults, duration, isLeftOut, onEvent })));
         if (checks.always) interval(CHECKED_EVERY).subscribe(check);
         scheduler.maxFrames = duration + settle;
         flush();

@@ -1,8 +1,8 @@
-import { delay, EMPTY, mergeMap, of, timer, type MonoTypeOperatorFunction, type Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, delay, EMPTY, mergeMap, of, timer, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import { isPromise } from '../internal/maybeAsync.js';
 import type { AnyTypes, MessageIn } from '../message/types.js';
 import { seededRandom } from './seededRandom.js';
-import { describeFault, type PlannedFault, type SimulationFaults } from './simulationFaults.js';
+import { describeFault, planFaults, type PlannedFault, type SimulationFaults } from './simulationFaults.js';
 import { testWire, type TestWire, type TestWireOptions } from './testWire.js';
 
 /**
@@ -20,10 +20,7 @@ export interface SimulationWorld {
   readonly testWire: <Types extends object = AnyTypes>(options?: TestWireOptions) => TestWire<MessageIn<Types>>;
   /** Runs a step the given number of times, in order, at random times while there are faults. */
   readonly during: (count: number, step: (index: number) => unknown) => void;
-  /**
-   * Emits once, after a time of 0 to `most` ms: for a handler that is slow. @param most
-   * @default 500
-   */
+  /** Emits once, after 0 to `most` ms, by default 500: for a handler that is slow. */
   readonly pause: (most?: number) => Observable<unknown>;
   /**
    * An operator that loses values, emits some twice, and changes their order: an unreliable
@@ -43,9 +40,7 @@ export interface SimulationEvent {
 export interface WorldOptions {
   readonly seed: number;
   readonly faults: SimulationFaults;
-  readonly planned: readonly PlannedFault[];
   readonly duration: number;
-  readonly scheduler: SchedulerLike;
   /** Returns whether the run leaves out the event. */
   readonly isLeftOut: (id: string) => boolean;
   /** Called with each event that happens. */
@@ -77,7 +72,7 @@ interface FaultyWire {
 
 /** Creates the world of one run, and schedules its faults. */
 export function createWorld(options: WorldOptions): SimulationWorld {
-  const { seed, faults, duration, scheduler, isLeftOut, onEvent } = options;
+  const { seed, faults, duration, isLeftOut, onEvent } = options;
   const wires: FaultyWire[] = [];
   let [steps, pipes, pauses] = [0, 0, 0];
   scheduleFaults(options, wires);
@@ -88,7 +83,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
    */
   const happens = (id: string, probability: number, text: string): boolean => {
     if (seededRandom(`${seed} ${id}`)() >= probability || isLeftOut(id)) return false;
-    onEvent({ id, at: scheduler.now(), text });
+    onEvent({ id, at: asyncScheduler.now(), text });
     return true;
   };
 
@@ -109,7 +104,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
       times.forEach((at, index) => {
         const id = `s${first + index}`;
         if (isLeftOut(id)) return;
-        timer(at, scheduler).subscribe(() => {
+        timer(at).subscribe(() => {
           onEvent({ id, at, text: `step ${index}` });
           synchronous('a step', step(index));
         });
@@ -119,8 +114,8 @@ export function createWorld(options: WorldOptions): SimulationWorld {
       const id = `p${pauses++}`;
       if (faults.slowness === false || isLeftOut(id)) return of(0);
       const ms = Math.floor(most ** seededRandom(`${seed} ${id}`)());
-      onEvent({ id, at: scheduler.now(), text: `a pause of ${ms} ms` });
-      return timer(ms, scheduler);
+      onEvent({ id, at: asyncScheduler.now(), text: `a pause of ${ms} ms` });
+      return timer(ms);
     },
     unreliable<T>(): MonoTypeOperatorFunction<T> {
       const pipe = pipes++;
@@ -132,7 +127,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
         if (happens(`l${id}`, LOST, `${name} is lost`)) return EMPTY;
         const copies = happens(`d${id}`, DOUBLED, `${name} arrives twice`) ? of(value, value) : of(value);
         return happens(`r${id}`, LATE, `${name} is late`)
-          ? copies.pipe(delay(1 + Math.floor(LATEST * seededRandom(`${seed} late ${id}`)()), scheduler))
+          ? copies.pipe(delay(1 + Math.floor(LATEST * seededRandom(`${seed} late ${id}`)())))
           : copies;
       });
     },
@@ -143,7 +138,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
  * The active faults determine the state of the network: a cut takes precedence over a black hole,
  * and the longest lag applies.
  */
-function scheduleFaults({ planned, scheduler, isLeftOut, onEvent }: WorldOptions, wires: readonly FaultyWire[]): void {
+function scheduleFaults({ seed, faults, duration, isLeftOut, onEvent }: WorldOptions, wires: readonly FaultyWire[]): void {
   const active = new Set<PlannedFault>();
   const settle = (): void => {
     const kinds = [...active].map(({ kind }) => kind);
@@ -155,16 +150,16 @@ function scheduleFaults({ planned, scheduler, isLeftOut, onEvent }: WorldOptions
       else test.restore();
     }
   };
-  for (const fault of planned) {
+  for (const fault of planFaults(seed, faults, duration)) {
     if (isLeftOut(fault.id)) continue;
-    timer(fault.at, scheduler).subscribe(() => {
+    timer(fault.at).subscribe(() => {
       onEvent({ id: fault.id, at: fault.at, text: describeFault(fault) });
       if (fault.kind === 'crash') for (const { test } of wires) test.crashServer();
       else if (fault.kind === 'drop') for (const { test } of wires) test.drop();
       else {
         active.add(fault);
         settle();
-        timer(fault.lasts, scheduler).subscribe(() => {
+        timer(fault.lasts).subscribe(() => {
           active.delete(fault);
           settle();
         });
