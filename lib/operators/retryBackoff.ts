@@ -1,4 +1,4 @@
-import { asyncScheduler, merge, NEVER, retry, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, merge, NEVER, retry, timer, type Observable, type SchedulerLike } from 'rxjs';
 import { MAX_DELAY } from '../internal/coalescedTimer.js';
 import { assertNotNegative } from '../internal/assert.js';
 import { exponentialDelay } from '../internal/retryDelays.js';
@@ -90,11 +90,11 @@ export interface RetryBackoffConfig {
  */
 export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: Observable<T>) => Observable<T> {
   const options: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;
-  const { maxRetries = Infinity, resetOnSuccess = false, shouldRetry = () => true, onRetry } = options;
+  const { maxRetries = Infinity, resetOnSuccess = false, shouldRetry, onRetry } = options;
   const { wake$ = NEVER, scheduler = asyncScheduler } = options;
   const delayOf = backoffDelays(options);
   const wait = (error: unknown, attempt: number): Observable<unknown> => {
-    if (!shouldRetry(error)) return throwError(() => error);
+    if (shouldRetry && !shouldRetry(error)) throw error;
     const delay = delayOf(attempt - 1);
     onRetry?.({ attempt, delay, error });
     return merge(timer(delay, scheduler), wake$);
