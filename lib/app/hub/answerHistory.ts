@@ -19,19 +19,21 @@ export function answerHistory(
   { request, channel, query }: { readonly request: Message; readonly channel: string; readonly query: ChannelQuery },
   end: ChannelPosition | undefined = query.before,
 ): Observable<never> {
-  return flow.read(asObservable(() => log.read(channel, query))).pipe(
-    mergeMap((slice) => {
-      const { epoch, last } = slice;
-      const before = end ?? { epoch, offset: last + 1 };
-      const page = firstPage(slice, query, before);
-      const reached = page.at(-1);
-      const left = query.limit - page.length;
-      const isMore = reached !== undefined && left > 0 && reached.offset < before.offset - 1;
-      const past = page.filter(({ message: { type } }) => type !== 'channel.ended');
-      void flow.send([pastMessage(request, channel, past, isMore)]);
-      return isMore ? answerHistory(log, flow, { request, channel, query: { after: reached, before, limit: left } }, before) : EMPTY;
-    }),
-  );
+  return flow
+    .read(() => asObservable(() => log.read(channel, query)))
+    .pipe(
+      mergeMap((slice) => {
+        const { epoch, last } = slice;
+        const before = end ?? { epoch, offset: last + 1 };
+        const page = firstPage(slice, query, before);
+        const reached = page.at(-1);
+        const left = query.limit - page.length;
+        const isMore = reached !== undefined && left > 0 && reached.offset < before.offset - 1;
+        const past = page.filter(({ message: { type } }) => type !== 'channel.ended');
+        void flow.send([pastMessage(request, channel, past, isMore)]);
+        return isMore ? answerHistory(log, flow, { request, channel, query: { after: reached, before, limit: left } }, before) : EMPTY;
+      }),
+    );
 }
 
 /** Returns the first messages of a slice that belong to the range and to one page. */

@@ -1,4 +1,4 @@
-import { defer, of, Subscription, type SchedulerLike } from 'rxjs';
+import { defer, of, Subscription, type Observable, type SchedulerLike } from 'rxjs';
 import { after as delay } from '../../internal/after.js';
 import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
@@ -109,7 +109,7 @@ export class Cursor {
   sendMembers(members: () => readonly ChannelMember[]): void {
     this.#listing?.unsubscribe();
     const list$ = defer(() => of(memberListMessages(this.#parts.channel, members())));
-    this.#listing = this.#flow.read(list$).subscribe((messages) => void this.#flow.send(messages));
+    this.#listing = this.#flow.read(() => list$).subscribe((messages) => void this.#flow.send(messages));
   }
 
   /** Sends a message of the tail. @param size The estimated size of the message, in bytes. */
@@ -159,12 +159,13 @@ export class Cursor {
   #read(): void {
     if (this.#isOver) return;
     const { log, channel, scheduler, onFailed } = this.#parts;
-    const read$ = asObservable(() => log.read(channel, { after: this.#position, limit: this.#limit(), since: this.#since }));
+    const read = (maxBytes: number): Observable<ChannelSlice> =>
+      asObservable(() => log.read(channel, { after: this.#position, limit: this.#limit(), since: this.#since, maxBytes }));
     // The page may continue with another read.
     const reading = (this.#reading = new Subscription());
     reading.add(
       this.#flow
-        .read(read$)
+        .read(read)
         .pipe(retryReads(scheduler, onFailed))
         .subscribe((slice) => this.#deliver(slice)),
     );

@@ -10,7 +10,7 @@ import type { ChannelBroadcast, ChannelLog, ChannelSlice } from './channelLog.js
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { followLog, type FollowLogOptions, type SteppedEntry } from './followLog.js';
 import { createPresenceTracker } from './presenceTracker.js';
-import { JOIN_BYTES, type ClientFlow, type Receiver } from './pageFlow.js';
+import { PART_BYTES, type ClientFlow, type Receiver } from './pageFlow.js';
 import { Cursor, PAGE_SIZE, queryOf } from './cursor.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
 import { readChannel } from './readChannel.js';
@@ -78,7 +78,7 @@ export function createHubChannel(name: string, options: HubChannelOptions) {
       subscriptions.set(wire, subscription);
       // A client that receives no page now needs the first position only.
       const mayReceive = !flow.isFull();
-      return chain(mayReceive ? flow.reserve(JOIN_BYTES, readFirst(join, JOIN_BYTES)) : readFirst(join, 1), (slice) => {
+      return chain(mayReceive ? flow.reserve(PART_BYTES, readFirst(join, PART_BYTES)) : readFirst(join, 1), (slice) => {
         if (subscriptions.get(wire) !== subscription) return;
         deliveries.begin(slice);
         subscription.begin(join, slice, mayReceive);

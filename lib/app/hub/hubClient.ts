@@ -31,7 +31,7 @@ import type { HubChannel } from './hubChannel.js';
 import type { HubChannels } from './hubChannels.js';
 import { publishedMessage, refusedMessage, removedMessage } from './hubMessages.js';
 import type { ChannelRequest } from './hubOptions.js';
-import { createPageFlow, MAX_JOINING, type ClientFlow } from './pageFlow.js';
+import { createPageFlow, MAX_READS, type ClientFlow } from './pageFlow.js';
 
 export interface HubClientOptions {
   readonly wire: Wire;
@@ -155,7 +155,7 @@ export class HubClient {
     const joining = this.#joining;
     if (joining.size === 0) return this.#handle(message);
     const [oldest$] = joining.values();
-    const isOneTooMany = message.type === 'channel.join' && joining.size >= MAX_JOINING;
+    const isOneTooMany = message.type === 'channel.join' && joining.size >= MAX_READS;
     const earlier$ = joining.get((message.payload as Partial<ChannelJoin> | null)?.channel ?? '') ?? (isOneTooMany ? oldest$ : undefined);
     return earlier$ ? chain(earlier$, () => this.#handleInOrder(message)) : this.#handle(message);
   }

@@ -19,8 +19,11 @@ export interface PageFlow {
   /**
    * Subscribes to the source as soon as the reader has acked enough. Those that wait follow in
    * order. Unsubscribing gives up the place.
+   *
+   * @param source Receives the maximum size of the page, in bytes: that of one of several, unless
+   *   nothing else is read.
    */
-  readonly read: <T>(source$: Observable<T>) => Observable<T>;
+  readonly read: <T>(source: (maxBytes: number) => Observable<T>) => Observable<T>;
   /**
    * Sends the messages of a page. Resolves when the reader has acked the last one.
    *
@@ -39,10 +42,10 @@ export interface ClientFlow extends PageFlow {
 
 /** The estimated size of the pages that a client may have to ack before it gets more, in bytes. */
 const MAX_UNACKED = PAGE_BYTES;
-/** The maximum number of joins of one client that the hub handles at the same time. */
-export const MAX_JOINING = 8;
-/** The maximum size of the messages that a join reads, in bytes. */
-export const JOIN_BYTES = PAGE_BYTES / MAX_JOINING;
+/** The maximum number of joins, and of pages, of one client that are read at the same time. */
+export const MAX_READS = 8;
+/** The maximum size of a page that is one of several, in bytes. */
+export const PART_BYTES = PAGE_BYTES / MAX_READS;
 /** What a message takes in memory in addition to its content, in bytes. */
 const OVERHEAD = 512;
 
@@ -72,25 +75,24 @@ export function createPageFlow(wire: Wire, turn: ClientTurn): ClientFlow {
     unacked += bytes;
     return asObservable(() => page).pipe(finalize(() => release(bytes)));
   };
-  const readNow = <T>(source$: Observable<T>): Observable<T> =>
-    asObservable(() =>
-      reserve(
-        PAGE_BYTES,
-        turn(() => source$),
-      ),
-    );
+  const readNow = <T>(source: (maxBytes: number) => Observable<T>): Observable<T> =>
+    asObservable(() => {
+      const maxBytes = unacked + waiting.size > 0 ? PART_BYTES : PAGE_BYTES;
+      const page = turn(() => source(maxBytes));
+      return reserve(maxBytes, page);
+    });
   return {
     wire,
     isFull,
     reserve,
-    read: (source$) =>
+    read: (source) =>
       defer(() => {
-        if (waiting.size === 0 && !isFull()) return readNow(source$);
+        if (waiting.size === 0 && !isFull()) return readNow(source);
         const turn$ = new Subject<undefined>();
         waiting.add(turn$);
         return turn$.pipe(
           take(1),
-          mergeMap(() => readNow(source$)),
+          mergeMap(() => readNow(source)),
           finalize(() => waiting.delete(turn$)),
         );
       }),

@@ -6,6 +6,7 @@ import type { ChannelStart } from '../channels/channelOptions.js';
 import { endedError, readEnd } from '../channels/channelPayloads.js';
 import { positionOf } from '../channels/channelPosition.js';
 import type { ChannelQuery, ChannelSlice } from './channelLog.js';
+import { PAGE_BYTES } from './channelRange.js';
 import { Cursor, PAGE_SIZE, type CursorParts } from './cursor.js';
 import { retryReads } from './followLog.js';
 import type { PageFlow } from './pageFlow.js';
@@ -68,7 +69,7 @@ function flowTo(next: (message: Message) => void): PageFlow {
   };
   return {
     wire: { next, send, queued: 0, room: Infinity },
-    read: (source$) => source$,
+    read: (source) => source(PAGE_BYTES),
     send: (messages) => Promise.all(messages.map(send)),
   };
 }
