@@ -2,10 +2,11 @@ import { queue } from '../../lib/app/queue/queue.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { connect } from '../../lib/wire/connect.js';
+import { fakeQueueStore } from '../support/fakeQueueStore.js';
 import { wireServer } from '../support/wireServer.js';
 
-describe('a message that a queue drops', () => {
-  it('is refused: its sender receives the receipt refused', async () => {
+describe('a message that a queue takes', () => {
+  it('is refused when the queue drops it: its sender receives the receipt refused', async () => {
     const jobs = queue('jobs', { maxSize: 2, maxAge: 300 });
     const server = await wireServer((wire) => wire.subscribe(jobs));
     const wire = connect({ link: webSocket(server.url) });
@@ -14,6 +15,16 @@ describe('a message that a queue drops', () => {
     await expect(sent[0]).rejects.toMatchObject(refusal('the queue was full') as object);
     await expect(sent[1]).rejects.toMatchObject(refusal('the message waited in the queue for too long') as object);
     await expect(sent[2]).rejects.toMatchObject(refusal('the message waited in the queue for too long') as object);
+    wire.unsubscribe();
+    jobs.close();
+    await server.close();
+  });
+
+  it('is acked when the queue has stored it, together with others', async () => {
+    const jobs = queue('jobs', { store: fakeQueueStore() });
+    const server = await wireServer((wire) => wire.subscribe(jobs));
+    const wire = connect({ link: webSocket(server.url) });
+    await Promise.all(['a', 'b', 'c'].map((id) => wire.send(createMessage('test.job', id, { id }))));
     wire.unsubscribe();
     jobs.close();
     await server.close();

@@ -53,7 +53,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const onError = (error: unknown): void => streams.errors$.next(error);
   const onFault = (error: StoreError): void => (error.fault === 'fenced' ? fail(state, error) : onError(error));
   const log = store?.queue(name);
-  const writer = log && createQueueWriter({ log, microtask, onStored: endDelivery, onError: onFault });
+  const writer = log && createQueueWriter({ log, microtask, onStored: (item) => endDelivery(item), onError: onFault });
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
     // A closed queue did not process the item: it stays in the store, or the session does not ack
     // it.
