@@ -1,6 +1,6 @@
 import { bufferCount, catchError, concatMap, defer, map, mergeMap, Subject, throwError, type Observable } from 'rxjs';
 import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
-import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
+import { readDeadLetter } from '../session/store/readDeadLetter.js';
 import { assertPositive } from '../internal/assert.js';
 import { storeError } from '../session/store/records.js';
 import { createIndexedDatabase, type IndexedDatabase, type Letters } from './indexedDatabase.js';

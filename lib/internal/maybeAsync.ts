@@ -8,6 +8,7 @@ import {
   mergeMap,
   of,
   take,
+  throwError,
   type Observable,
   type ObservableInput,
   type Subscription,
@@ -50,6 +51,11 @@ function single<T>(input: MaybePromise<T>): Observable<T> {
   return isLater(input) ? from(input).pipe(defaultIfEmpty(undefined as T), take(1)) : of(input);
 }
 
+/** Converts the value of a store, synchronously if it is available. */
+export function converted<T, U>(input: MaybeAsync<T>, next: (value: T) => U): MaybeAsync<U> {
+  return isObservable(input) ? input.pipe(map(next)) : next(input);
+}
+
 /** Returns the result of `next` for the value, synchronously if it is available. */
 export function chain<T, U>(input: MaybePromise<T>, next: (value: T) => MaybeAsync<U>): MaybeAsync<U> {
   return isLater(input) ? single(input).pipe(mergeMap((value) => single(next(value)))) : next(input);
@@ -73,6 +79,15 @@ export function attempt<T, U>(
     );
   } catch (reason) {
     return failed(reason);
+  }
+}
+
+/** Returns the result of `work`, and delivers its exception. */
+export function delivered<T>(work: () => MaybeAsync<T>): MaybeAsync<T> {
+  try {
+    return work();
+  } catch (error) {
+    return throwError(() => error);
   }
 }
 

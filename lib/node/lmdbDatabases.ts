@@ -15,10 +15,7 @@ export const PLAIN_VALUES = { useRecords: false } as DatabaseOptions;
 /** The prefix of the internal databases. */
 export const RESERVED_PREFIX = 'rxwire.';
 
-/** The size is 0 for numbers without messages, which do not count as messages. */
-export type BatchKey = [name: string, first: number, count: number, size: number];
-
-export type QueueKey = [name: string, place: number];
+export type LogEntryKey = [log: string, key: number];
 
 /**
  * An entry of a channel. The key contains the numbers that trimming needs: the time of the store,
@@ -31,27 +28,16 @@ export type CompactedEntryKey = [channel: string, first: number, offset: number,
 
 /** The internal databases. Values are `unknown` until they are checked. */
 export interface Databases {
-  /** By name of the outbox: its identity and state. */
-  readonly heads: Database<unknown, string>;
-  /**
-   * By name of the outbox and first number: the batches. The key contains the numbers that scans
-   * need.
-   */
-  readonly batches: Database<Buffer, BatchKey>;
-  /** By pid: the cursor of a sender. */
-  readonly senders: Database<unknown, string>;
-  /** In order of arrival. */
-  readonly deadLetters: Database<unknown, number>;
-  /** By name of the queue and place: unfinished messages. */
-  readonly queues: Database<unknown, QueueKey>;
+  /** By name: the heads of logs. */
+  readonly logs: Database<unknown, string>;
+  /** By name of the log and key: encoded entries. */
+  readonly logEntries: Database<Buffer, LogEntryKey>;
   /** By name of the channel: its epoch and state. */
   readonly channels: Database<unknown, string>;
   /** By name of the channel and offset: encoded messages. */
   readonly channelEntries: Database<Uint8Array, ChannelEntryKey>;
   /** By name of the channel and first offset: encoded messages that stand for several. */
   readonly compactedEntries: Database<Uint8Array, CompactedEntryKey>;
-  /** By key: stored results. */
-  readonly results: Database<unknown, string>;
   /** By kind, time and key: the time of last use. */
   readonly lastUsed: Database<true, LmdbKey>;
   /** Numbers that only rise. */
@@ -63,15 +49,11 @@ export function openDatabases(root: RootDatabase): Databases {
   const database = <V, K extends LmdbKey>(name: string, options: DatabaseOptions = PLAIN_VALUES): Database<V, K> =>
     root.openDB<V, K>({ name: RESERVED_PREFIX + name, ...options });
   return {
-    heads: database('heads'),
-    batches: database('batches', { encoding: 'binary' }),
-    senders: database('senders'),
-    deadLetters: database('deadLetters'),
-    queues: database('queues'),
+    logs: database('logs'),
+    logEntries: database('logEntries', { encoding: 'binary' }),
     channels: database('channels'),
     channelEntries: database('channelEntries', { encoding: 'binary' }),
     compactedEntries: database('compactedEntries', { encoding: 'binary' }),
-    results: database('results'),
     lastUsed: database('ages'),
     counters: database('counters'),
   };
@@ -89,10 +71,10 @@ export function assertName(owner: string, name: string): void {
 
 /** Returns the stored value; null if it is unreadable. */
 export function readValue<K extends LmdbKey>(database: Database<unknown, K>, key: K): unknown {
-  if (!database.doesExist(key)) return undefined; // a closed database throws here, not below
   try {
     return database.get(key);
   } catch {
+    database.doesExist(key); // throws, too, if the database is closed
     return null;
   }
 }

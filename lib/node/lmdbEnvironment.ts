@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
 import { defer, type Observable } from 'rxjs';
 import { StoreError, UnsupportedError } from '../errors.js';
-import { openDatabases, PLAIN_VALUES, type Databases, type LmdbKey } from './lmdbDatabases.js';
+import { openDatabases, PLAIN_VALUES, RESERVED_PREFIX, type Databases, type LmdbKey } from './lmdbDatabases.js';
 import { createGroupCommit } from './groupCommit.js';
 import { createLocalTails, type LocalTails } from './localTails.js';
 import { loadLmdb } from './lmdbPackage.cjs';
@@ -19,12 +19,8 @@ const MAX_DATABASES = 128;
 export interface LmdbEnvironment {
   readonly path: string;
   readonly databases: Databases;
-  /**
-   * The names of the outboxes that are open in this process, and the senders whose sessions are:
-   * they are not dropped.
-   */
-  readonly openOutboxes: UsedKeys;
-  readonly openSenders: UsedKeys;
+  /** The logs that this process uses: they do not expire. */
+  readonly usedLogs: UsedKeys;
   /** The subscribers of the channels in this process. */
   readonly channelTails: LocalTails;
   /**
@@ -45,6 +41,9 @@ export interface LmdbEnvironment {
   release(): void;
 }
 
+/** A database that only folders of earlier versions have. */
+const EARLIER_DATABASE = `${RESERVED_PREFIX}heads`;
+
 const environments = new Map<string, ReturnType<typeof createLmdbEnvironment>>();
 
 /** Opens the environment in this folder, which is created if it does not exist. */
@@ -59,6 +58,10 @@ export function openLmdbEnvironment(folder: string): LmdbEnvironment {
 
 function createLmdbEnvironment(path: string) {
   const root = openRoot(path);
+  if ([...root.getKeys()].includes(EARLIER_DATABASE)) {
+    void root.close();
+    throw new StoreError('lmdb', 'failed', new Error(`${path} was written by an earlier version of rxwire: use another folder`));
+  }
   [path, dirname(path)].forEach(syncFolder);
   const tables = new Map<string, Database<unknown, LmdbKey>>();
   let references = 0;
@@ -75,8 +78,7 @@ function createLmdbEnvironment(path: string) {
   return {
     path,
     databases: openDatabases(root),
-    openOutboxes: createUsedKeys(),
-    openSenders: createUsedKeys(),
+    usedLogs: createUsedKeys(),
     channelTails: createLocalTails(),
     get isInside() {
       return writes.isInside;

@@ -1,16 +1,11 @@
-import { catchError, defer, map, Subject, throwError, type Observable } from 'rxjs';
-import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { asObservable } from '../internal/maybeAsync.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
-import { durable } from '../session/durability.js';
-import type { HelloNumber, OpenedOutbox, OutboxStore } from '../session/store/outboxStore.js';
-import { asOutboxOwner } from '../session/store/asOutboxOwner.js';
-import { openedOf } from '../session/store/storedHead.js';
-import { assertName, type Databases } from './lmdbDatabases.js';
-import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
-import { asLmdbStoreError } from './lmdbStoreError.js';
-import { createOutboxOwner, type OutboxOwner, type OutboxOwnerOptions } from './outboxOwner.js';
-import { createStoreClock, type StoreClock } from './storeClock.js';
+import type { OutboxStore } from '../session/store/outboxStore.js';
+import { storedOutbox } from '../session/store/storedOutbox.js';
+import { assertName } from './lmdbDatabases.js';
+import { openLmdbLogs, type LmdbLogsOptions } from './lmdbLogs.js';
+import { createStoreClock } from './storeClock.js';
 
 export interface LmdbOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
@@ -37,7 +32,7 @@ export interface LmdbOutboxOptions {
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} If the name is
  *   empty, too long or has a NUL.
- * @throws {StoreError} Delivered: `quota` if the outbox or the disk is full, `fenced`, `failed`
+ * @throws {StoreError} Delivered: `quota` if the disk is full, `fenced`, `failed`
  *   with LMDB's error as its `cause`.
  * @example
  * import { lmdbOutbox } from 'rxwire/node';
@@ -51,43 +46,14 @@ export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
   assertPositive('lmdbOutbox', { maxMessages, maxBytes });
   assertName('lmdbOutbox', name);
   const scheduler = steadyScheduler();
-  const clock = ({ counters }: Databases): StoreClock => createStoreClock(scheduler, counters);
-  return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: Infinity, maxOutboxes: Infinity, clock });
+  const logs: LmdbLogsOptions = { path, kinds: FOREVER, clock: ({ counters }) => createStoreClock(scheduler, counters) };
+  return createLmdbOutbox(logs, { name, maxMessages, maxBytes });
 }
 
-/** Creates an outbox in the environment at `path`, which stays open while the outbox is open. */
-export function createLmdbOutbox(path: string, options: OutboxOwnerOptions): OutboxStore {
-  const { maxMessages, maxBytes } = options;
-  const faults$ = new Subject<StoreError>();
-  let current: { readonly environment: LmdbEnvironment; readonly owner: OutboxOwner } | undefined;
+const FOREVER = { outbox: { ttl: Infinity, max: Infinity, step: Infinity } };
 
-  const close = (): void => {
-    current?.environment.openOutboxes.release(current.owner);
-    current?.environment.release();
-    current = undefined;
-  };
-  const open = (hello?: HelloNumber): Observable<OpenedOutbox> => {
-    close();
-    const environment = openLmdbEnvironment(path);
-    const owner = createOutboxOwner(environment, options, (fault) => faults$.next(new StoreError('lmdb', fault)));
-    current = { environment, owner };
-    environment.openOutboxes.use(owner, options.name);
-    return owner.takeOwnership(hello).pipe(
-      map(({ head, batches, corrupt }) => {
-        for (let count = 0; count < corrupt; count++) faults$.next(new StoreError('lmdb', 'corrupt'));
-        return openedOf(head, batches);
-      }),
-    );
-  };
-
-  return {
-    isDurable: true,
-    durability: durable,
-    maxMessages,
-    maxBytes,
-    faults$,
-    open: (hello) => defer(() => open(hello)).pipe(catchError((reason: unknown) => throwError(() => asLmdbStoreError(reason, path)))),
-    write: asOutboxOwner('lmdb', () => current?.owner, faults$),
-    close,
-  };
+/** Creates an outbox in a folder, which stays open while the outbox is open. */
+export function createLmdbOutbox(logs: LmdbLogsOptions, { name, ...limits }: Required<Omit<LmdbOutboxOptions, 'path'>>): OutboxStore {
+  const outbox = storedOutbox({ ...limits, name: 'lmdb', log: `outbox ${name}`, openStore: () => openLmdbLogs(logs) });
+  return { ...outbox, open: (hello) => asObservable(() => outbox.open(hello)) };
 }

@@ -1,23 +1,27 @@
 import { Subject, type Observable, type SchedulerLike } from 'rxjs';
 import type { QueueLog, QueueStore } from '../app/queue/queueStore.js';
+import { storedQueueLog } from '../app/queue/storedQueueLog.js';
 import { StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
+import { asObservable } from '../internal/maybeAsync.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import type { DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
 import type { Inbox } from '../session/store/inbox.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
+import { storedInbox } from '../session/store/storedInbox.js';
+import { storedLetters } from '../session/store/storedLetters.js';
+import { storedResults } from '../session/store/storedResults.js';
 import type { ResultStore } from '../internal/resultStore.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { assertName } from './lmdbDatabases.js';
-import { createLmdbDeadLetters, type LmdbDeadLetters } from './lmdbDeadLetters.js';
-import { openLmdbEnvironment } from './lmdbEnvironment.js';
-import { createLmdbInbox } from './lmdbInbox.js';
+import { openLmdbLogs, type LmdbLogsOptions } from './lmdbLogs.js';
 import { createLmdbOutbox } from './lmdbOutbox.js';
-import { createLmdbQueueLog } from './lmdbQueueLog.js';
-import { createLmdbResults } from './lmdbResults.js';
 import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './lmdbTransaction.js';
-import { createStoreClock } from './storeClock.js';
+import { createStoreClock, type StoreClock } from './storeClock.js';
 
 const MONTH = 2_592_000_000;
+/** The number of index steps in a ttl: hours of 30 days. */
+const STEPS_PER_TTL = 720;
 
 export interface LmdbStoreOptions {
   /** The folder of the database, which is created if it does not exist. */
@@ -74,6 +78,18 @@ const LMDB_STORE_OPTIONS: OptionNames<LmdbStoreOptions> = {
   maxResults: true,
   scheduler: true,
 };
+
+/** Dead letters in LMDB, including those that an inbox has stored with its cursor. */
+export interface LmdbDeadLetters extends DeadLetterStore {
+  /**
+   * Removes a letter to process it again. Emits it when the removal is durable; completes without a
+   * value if it does not exist.
+   *
+   * @param effect Writes its results in the transaction that removes the letter. An exception rolls
+   *   back both, and is delivered.
+   */
+  take(id: number, effect?: (transaction: LmdbTransaction, letter: StoredDeadLetter) => void): Observable<StoredDeadLetter>;
+}
 
 /** The stores of a server or client in one LMDB environment. */
 export interface LmdbStore extends QueueStore {
@@ -147,31 +163,40 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
   assertPositive('lmdbStore', { maxMessages, maxBytes, outboxTtl, maxOutboxes, cursorTtl });
   assertPositive('lmdbStore', { maxSenders, maxDeadLetters, resultTtl, maxResults });
 
-  const environment = openLmdbEnvironment(path);
-  const clock = createStoreClock(scheduler, environment.databases.counters);
+  let clock: StoreClock | undefined;
+  const logsOptions: LmdbLogsOptions = {
+    path,
+    kinds: {
+      outbox: { ttl: outboxTtl, max: maxOutboxes, step: outboxTtl / STEPS_PER_TTL },
+      sender: { ttl: cursorTtl, max: maxSenders, step: cursorTtl / STEPS_PER_TTL },
+      // A result is stored once, and the oldest is evicted first.
+      result: { ttl: resultTtl, max: maxResults, step: 1 },
+    },
+    clock: ({ counters }) => (clock ??= createStoreClock(scheduler, counters)),
+  };
+  const logs = openLmdbLogs(logsOptions);
+  const { environment } = logs;
   const faults$ = new Subject<StoreError>();
   const onCorrupt = (): void => faults$.next(new StoreError('lmdb', 'corrupt'));
-  const deadLetters = createLmdbDeadLetters(environment, maxDeadLetters, onCorrupt);
-  let isOpen = true;
+  const deadLetters = storedLetters(logs, maxDeadLetters, onCorrupt);
 
   return {
     deadLetters,
     faults$,
-    inbox: createLmdbInbox({ environment, deadLetters, ttl: cursorTtl, maxSenders, clock, onCorrupt }),
-    results: createLmdbResults({ environment, ttl: resultTtl, maxResults, clock }),
+    inbox: storedInbox({ store: logs, letters: deadLetters, onCorrupt }),
+    // Inside an effect, the write is part of its transaction.
+    results: storedResults({ read: logs.read, transact: logs.transactWithin }),
     outbox: (name) => {
       assertName('lmdbStore', name);
-      return createLmdbOutbox(path, { name, maxMessages, maxBytes, ttl: outboxTtl, maxOutboxes, clock: () => clock });
+      return createLmdbOutbox(logsOptions, { name, maxMessages, maxBytes });
     },
     queue: (name) => {
       assertName('lmdbStore', name);
-      return createLmdbQueueLog(path, name);
+      const log = storedQueueLog({ name: 'lmdb', log: `queue ${name}`, openStore: () => openLmdbLogs(logsOptions) });
+      return { ...log, open: () => asObservable(log.open) };
     },
     table: (name) => openTable(environment, name),
     transact: (work) => writeWithEffects(environment, (perform) => perform(work)),
-    close: () => {
-      if (isOpen) environment.release();
-      isOpen = false;
-    },
+    close: logs.close,
   };
 }

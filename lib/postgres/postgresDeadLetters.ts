@@ -1,5 +1,5 @@
 import { defer, EMPTY, expand, map, mergeMap, Subject, take, type Observable } from 'rxjs';
-import { readDeadLetter } from '../app/deadLetters/readDeadLetter.js';
+import { readDeadLetter } from '../session/store/readDeadLetter.js';
 import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
 import type { PostgresSettings } from './postgresOptions.js';
 import { asPostgresStoreError } from './postgresStoreError.js';

@@ -139,9 +139,9 @@ describe('the dead letters of lmdbStore', () => {
     start(path);
     await bury('a', 'b', 'c');
     store.close();
-    await tamper(path, 'rxwire.deadLetters', (database) => {
-      database.putSync(1, Buffer.from([0xc1]));
-      database.putSync(2, Buffer.from([0x80]));
+    await tamper(path, 'rxwire.logEntries', (database) => {
+      database.putSync(['letters', 1], Buffer.from([0xc1]));
+      database.putSync(['letters', 2], Buffer.from([0, 0, 0, 0, 0x80]));
     });
     start(path);
     const told: string[] = [];

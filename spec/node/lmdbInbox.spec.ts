@@ -213,9 +213,9 @@ describe('the inbox of lmdbStore', () => {
     await ready(before.inbox.commit(leaseOf('ann'), cursor(7), []));
     await ready(before.inbox.commit(leaseOf('ben'), cursor(7), []));
     before.close();
-    await tamper(path, 'rxwire.senders', (database) => {
-      database.putSync('ann', Buffer.from([0xc1]));
-      database.putSync('ben', Buffer.from([0x91, 0x01]));
+    await tamper(path, 'rxwire.logs', (database) => {
+      database.putSync('sender ann', Buffer.from([0xc1]));
+      database.putSync('sender ben', Buffer.from([0x91, 0x01]));
     });
 
     const { inbox, faults$ } = openStore({ path });
@@ -282,10 +282,10 @@ describe('the inbox of lmdbStore', () => {
       for (let index = 0; index < 40; index++) await ready(inbox.commit(leaseOf(`old ${index}`), cursor(1), []));
       scheduler.frame = 2 * DAY;
       await ready(inbox.commit(leaseOf('new'), cursor(1), []));
-      expect(sizeOf(path, 'rxwire.senders')).toBe(40 - 16 + 1);
+      expect(sizeOf(path, 'rxwire.logs')).toBe(40 - 16 + 1);
       await ready(inbox.commit(leaseOf('newer'), cursor(1), []));
       await ready(inbox.commit(leaseOf('newest'), cursor(1), []));
-      expect(sizeOf(path, 'rxwire.senders')).toBe(3);
+      expect(sizeOf(path, 'rxwire.logs')).toBe(3);
       expect(sizeOf(path, 'rxwire.ages')).toBe(3);
     });
 

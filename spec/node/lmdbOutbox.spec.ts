@@ -1,10 +1,11 @@
 import { symlinkSync } from 'node:fs';
 import { relative } from 'node:path';
 import { VirtualTimeScheduler } from 'rxjs';
+import { StoreError } from '../../lib/errors.js';
 import { lmdbOutbox } from '../../lib/node/lmdbOutbox.js';
 import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
-import { batch, faultOf, quotaCases, ready, type OutboxPlace } from '../support/outboxCases.js';
+import { batch, faultOf, ready, type OutboxPlace } from '../support/outboxCases.js';
 import { outboxContract } from '../support/outboxContract.js';
 import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
 import { folder, statsOf, tamper } from './folder.js';
@@ -17,22 +18,15 @@ function placeOf(name: string, makeStore: (path: string) => OutboxStore): Outbox
   return {
     store: () => makeStore(path),
     corrupt: (last) =>
-      tamper(path, 'rxwire.batches', (database) => {
-        for (const key of [...database.getKeys()] as [string, number, number][]) {
-          if (key[1] + key[2] - 1 === last) database.putSync(key, Buffer.from('garbage'));
-        }
+      tamper(path, 'rxwire.logEntries', (database) => {
+        database.putSync([`outbox ${name}`, last], Buffer.from('garbage'));
       }),
-    corruptHead: () => tamper(path, 'rxwire.heads', (database) => database.putSync(name, Buffer.from([0xc1, 0xff]))),
+    corruptHead: () => tamper(path, 'rxwire.logs', (database) => database.putSync(`outbox ${name}`, Buffer.from([0xc1, 0xff]))),
   };
 }
 
 describe('lmdbOutbox', () => {
   outboxContract(() => placeOf('outbox', (path) => lmdbOutbox({ path })));
-  outboxContract(() => {
-    const place = placeOf('outbox', (path) => lmdbOutbox({ path, maxBytes: 10_000 }));
-    return { ...place, small: place.store };
-  }, quotaCases);
-
   it('is not opened for an earlier hello than its owner has answered: a server may be late', async () => {
     const path = folder();
     const [late, owner] = [ownerOf(lmdbOutbox({ path })), ownerOf(lmdbOutbox({ path }))];
@@ -44,54 +38,6 @@ describe('lmdbOutbox', () => {
     expect(await faultOf(() => owner.add([batch(2)]))).toBe('fenced');
     owner.close();
     late.close();
-  });
-
-  it('accepts messages and bytes up to its limits', async () => {
-    const outbox = ownerOf(lmdbOutbox({ path: folder(), maxMessages: 10, maxBytes: 100 }));
-    await ready(outbox.open());
-    await ready(outbox.add([batch(1, 4, 'x'.repeat(40)), batch(5, 4, 'x'.repeat(40))]));
-    expect(await faultOf(() => outbox.add([batch(9, 3, 'x')]))).toBe('quota');
-    expect(await faultOf(() => outbox.add([batch(9, 1, 'ä'.repeat(11))]))).toBe('quota');
-    await ready(outbox.add([batch(9, 2, 'ä'.repeat(9))]));
-    expect(await faultOf(() => outbox.add([batch(11, 1, 'x')]))).toBe('quota');
-    outbox.close();
-  });
-
-  it('counts its messages when it is opened, trimmed, and replaced', async () => {
-    const path = folder();
-    const outbox = ownerOf(lmdbOutbox({ path, maxMessages: 10 }));
-    await ready(outbox.open());
-    await ready(outbox.add([batch(1, 4), batch(5, 4)]));
-    outbox.close();
-    await ready(outbox.open());
-    expect(await faultOf(() => outbox.add([batch(9, 3)]))).toBe('quota');
-    await Promise.all([ready(outbox.add([batch(9, 2)])), ready(outbox.ack(4))]);
-    expect(await faultOf(() => outbox.add([batch(11, 5)]))).toBe('quota');
-    await ready(outbox.add([batch(11, 4)]));
-
-    expect(await faultOf(() => outbox.replace({ acked: 14, mark: 14 }, [batch(15, 11)]))).toBe('quota');
-    await ready(outbox.replace({ acked: 14, mark: 14 }, [batch(15, 6)]));
-    expect(await faultOf(() => outbox.add([batch(21, 5)]))).toBe('quota');
-    await ready(outbox.add([batch(21, 4)]));
-    outbox.close();
-    expect(await ready(outbox.open())).toMatchObject({ acked: 14, last: 24, batches: [batch(15, 6), batch(21, 4)] });
-    outbox.close();
-  });
-
-  it('does not count numbers without messages as messages', async () => {
-    const path = folder();
-    const outbox = ownerOf(lmdbOutbox({ path, maxMessages: 10 }));
-    await ready(outbox.open());
-    await ready(outbox.add([batch(1, 5), batch(6, 200, '')]));
-    await ready(outbox.add([batch(206, 5)]));
-    expect(await faultOf(() => outbox.add([batch(211, 1)]))).toBe('quota');
-    await ready(outbox.ack(205));
-    await ready(outbox.add([batch(211, 5)]));
-    expect(await faultOf(() => outbox.add([batch(216, 1)]))).toBe('quota');
-    outbox.close();
-    await ready(outbox.open());
-    expect(await faultOf(() => outbox.add([batch(216, 1)]))).toBe('quota');
-    outbox.close();
   });
 
   it('is another sender for each name', async () => {
@@ -115,9 +61,9 @@ describe('lmdbOutbox', () => {
     const paths = [path, `${path}/`, relative('.', path), elsewhere];
     const outboxes = paths.map((one, index) => ownerOf(lmdbOutbox({ path: one, name: `outbox ${index}` })));
     await Promise.all(outboxes.map((outbox) => ready(outbox.open())));
-    const before = statsOf(path, 'rxwire.heads').lastTxnId;
+    const before = statsOf(path, 'rxwire.logs').lastTxnId;
     await Promise.all(outboxes.map((outbox) => ready(outbox.add([batch(1), batch(2)]))));
-    expect(statsOf(path, 'rxwire.heads').lastTxnId - before).toBe(1);
+    expect(statsOf(path, 'rxwire.logs').lastTxnId - before).toBe(1);
     outboxes.forEach((outbox) => outbox.close());
   });
 
@@ -146,6 +92,17 @@ describe('lmdbOutbox', () => {
     const outbox = ownerOf(lmdbOutbox({ path: '/dev/null/outbox' }));
     expect(await faultOf(() => outbox.open())).toBe('failed');
     outbox.close();
+  });
+
+  it('refuses a folder of an earlier version', async () => {
+    const path = folder();
+    await tamper(path, 'rxwire.heads', (database) => database.putSync('outbox', Buffer.from([1])));
+    const error = await ready(lmdbOutbox({ path }).open()).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      fault: 'failed',
+      cause: { message: `${path} was written by an earlier version of rxwire: use another folder` },
+    });
+    expect(() => lmdbStore({ path })).toThrow(StoreError);
   });
 
   it.each(['maxMessages', 'maxBytes'])('refuses a %s that is not positive when called', (option) => {
@@ -196,7 +153,7 @@ describe('the outboxes of lmdbStore', () => {
     await ready(other.open());
     expect(await faultOf(() => used.add([batch(3)]))).toBeUndefined();
     expect(await ready(left.open())).toMatchObject({ epoch: 1, batches: [] });
-    expect(statsOf(path, 'rxwire.batches').entryCount).toBe(3);
+    expect(statsOf(path, 'rxwire.logEntries').entryCount).toBe(3);
     expect(statsOf(path, 'rxwire.ages').entryCount).toBe(3);
     for (const outbox of [used, left, other]) outbox.close();
     store.close();
@@ -224,7 +181,7 @@ describe('the outboxes of lmdbStore', () => {
     const before = lmdbStore({ path, scheduler }).outbox('ann');
     await ready(before.open());
     before.close();
-    await tamper(path, 'rxwire.heads', (database) => database.putSync('ann', Buffer.from([0xc1])));
+    await tamper(path, 'rxwire.logs', (database) => database.putSync('outbox ann', Buffer.from([0xc1])));
     scheduler.frame = 20 * DAY;
     const store = lmdbStore({ path, scheduler });
     const ann = ownerOf(store.outbox('ann'));

@@ -17,7 +17,7 @@ function place(): QueuePlace {
       return log;
     },
     corrupt: (at) =>
-      tamper(path, 'rxwire.queues', (database) => {
+      tamper(path, 'rxwire.logEntries', (database) => {
         for (const key of [...database.getKeys()] as unknown as [string, number][]) {
           if (key[1] === at) database.putSync(key, Buffer.from([0xc1]));
         }

@@ -110,7 +110,7 @@ describe('an outbox whose head is missing', () => {
     const { pid, epoch } = await ready(outbox.open());
     await ready(outbox.add([batch(1), batch(2)]));
     const { databases, write, release } = openLmdbEnvironment(path);
-    await ready(write(() => databases.heads.removeSync('ann')));
+    await ready(write(() => databases.logs.removeSync('outbox ann')));
     await ready(outbox.set({ mark: 1 }));
     expect(faults).toEqual(['evicted']);
     // The sender stores its batches again when it is told so.
@@ -129,7 +129,7 @@ describe('an outbox whose head is missing', () => {
     const [mine, other] = [ownerOf(store.outbox('ann')), store.outbox('ann')];
     await ready(mine.open());
     const { databases, write, release } = openLmdbEnvironment(path);
-    await ready(write(() => databases.heads.removeSync('ann')));
+    await ready(write(() => databases.logs.removeSync('outbox ann')));
     await ready(other.open());
     expect(await faultOf(() => mine.add([batch(1)]))).toBe('fenced');
     for (const one of [mine, other, store]) one.close();

@@ -1,5 +1,5 @@
 import { parseMessage } from '../../message/parseMessage.js';
-import type { DeadLetter, FailedAttempt, StoredDeadLetter } from '../../session/store/deadLetterStore.js';
+import type { DeadLetter, FailedAttempt, StoredDeadLetter } from './deadLetterStore.js';
 
 /** Returns a stored value as a dead letter; undefined if it is not one. */
 export function readDeadLetter(id: number, found: unknown): StoredDeadLetter | undefined {

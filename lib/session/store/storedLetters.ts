@@ -1,0 +1,85 @@
+import { concatMap, defer, EMPTY, expand, filter, map, Subject, tap, type Observable } from 'rxjs';
+import { asObservable, chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
+import { readDeadLetter } from './readDeadLetter.js';
+import type { Log, LogEntry, Store, StoreTransaction } from './store.js';
+
+/** The dead letters of a store, with the methods that its inbox uses. */
+export interface StoredLetters<Tx> extends DeadLetterStore {
+  /** Adds letters in a transaction. Returns the evicted ones. */
+  append(transaction: StoreTransaction<Tx>, letters: readonly DeadLetter[]): MaybeAsync<readonly StoredDeadLetter[]>;
+  /** Emits evicted letters, after the commit. */
+  readonly emitDropped: (letters: readonly StoredDeadLetter[]) => void;
+  /** Removes a letter, with an effect in the same transaction. Completes if it does not exist. */
+  take(id: number, effect?: (transaction: Tx, letter: StoredDeadLetter) => void): Observable<StoredDeadLetter>;
+}
+
+/** The log of the letters. */
+const LOG = 'letters';
+/** The number of letters that are read at once. */
+const PAGE_SIZE = 100;
+
+/** @param onCorrupt Called for each unreadable letter. */
+export function storedLetters<Tx>(store: Store<Tx>, maxSize: number, onCorrupt: () => void): StoredLetters<Tx> {
+  const dropped$ = new Subject<StoredDeadLetter>();
+  const readable = (entries: readonly LogEntry[]): readonly StoredDeadLetter[] =>
+    entries.flatMap(({ key, value }) => {
+      const letter = readDeadLetter(key, value);
+      if (!letter) onCorrupt();
+      return letter ?? [];
+    });
+  const page = (after: number, limit: number): Observable<Log> =>
+    asObservable(() => store.read(LOG, { after, limit: Math.min(limit, PAGE_SIZE) }));
+  const emitDropped = (letters: readonly StoredDeadLetter[]): void => letters.forEach((letter) => dropped$.next(letter));
+  const append: StoredLetters<Tx>['append'] = (transaction, letters) =>
+    letters.length === 0
+      ? []
+      : chain(transaction.change(LOG, { put: letters.map((value) => ({ value })), maxCount: maxSize }), ({ evicted }) => readable(evicted));
+  const drop = (transaction: StoreTransaction<Tx>, id: number): MaybeAsync<boolean> =>
+    chain(transaction.change(LOG, { drop: [[id, id]] }), ({ dropped }) => dropped > 0);
+
+  return {
+    dropped$,
+    append,
+    emitDropped,
+    add: (letter) =>
+      converted(
+        store.transact((transaction) => append(transaction, [letter])),
+        emitDropped,
+      ),
+    list: ({ after = 0, limit = Infinity } = {}) =>
+      defer(() => {
+        // The letters that exist now.
+        let end: number | undefined;
+        let left = limit;
+        return page(after, left).pipe(
+          tap(({ last, entries }) => {
+            end ??= last;
+            left -= entries.length;
+          }),
+          expand(({ entries }) => {
+            const { key = Infinity } = entries.at(-1) ?? {};
+            return left > 0 && key < (end ?? 0) ? page(key, left) : EMPTY;
+          }),
+          concatMap(({ entries }) => readable(entries.filter(({ key }) => key <= (end ?? 0)))),
+        );
+      }),
+    count: () => asObservable(() => store.count(LOG)),
+    remove: (id) => asObservable(() => store.transact((transaction) => drop(transaction, id))),
+    take: (id, effect) =>
+      asObservable(() =>
+        store.transact((transaction) =>
+          chain(transaction.read(LOG, { after: id - 1, limit: 1 }), ({ entries }) => {
+            const [letter] = readable(entries.filter(({ key }) => key === id));
+            return chain(drop(transaction, id), () => {
+              if (letter && effect) transaction.perform((own) => effect(own, letter));
+              return letter;
+            });
+          }),
+        ),
+      ).pipe(
+        filter((letter) => letter !== undefined),
+        map((letter) => letter),
+      ),
+  };
+}
