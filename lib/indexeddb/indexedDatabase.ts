@@ -1,27 +1,17 @@
-import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore, type IDBPTransaction } from 'idb';
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
 import { lastValueFrom, timer } from 'rxjs';
 
-/** All object stores; each database has some of them. */
 interface Schema extends DBSchema {
-  /** The state of an outbox or queue, under {@link HEAD_KEY}. */
-  head: { key: string; value: unknown };
-  /** Batches, by the number of their last message. */
-  batches: { key: number; value: unknown };
-  /** Messages of a queue, by place. */
-  queued: { key: number; value: unknown };
-  /** Dead letters, by rising numbers. */
-  letters: { key: number; value: unknown };
+  /** The heads of logs, by name. */
+  heads: { key: string; value: unknown };
+  /** The entries of logs, by name and key. */
+  entries: { key: [log: string, key: number]; value: unknown };
 }
 
-type Name = 'head' | 'batches' | 'queued' | 'letters';
+export type Transaction = IDBPTransaction<Schema, ('heads' | 'entries')[], 'readwrite'>;
 
-/** The object store of dead letters, within a transaction. */
-export type Letters = IDBPObjectStore<Schema, Name[], 'letters', 'readwrite'>;
-export type Transaction = IDBPTransaction<Schema, Name[], 'readwrite'>;
-
-export const HEAD_KEY = 'head';
-
-const VERSION = 1;
+const STORES = ['heads', 'entries'] as const;
+const VERSION = 2;
 /**
  * Errors of a connection that the browser closes: it cannot be opened, or its transactions do not
  * start or end.
@@ -40,23 +30,26 @@ export interface IndexedDatabase {
    * changes. The work is repeated if the database was closed meanwhile. `work` must wait only for
    * its own requests.
    */
-  transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
-  close(): void;
+  readonly transact: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
+  readonly close: () => void;
 }
 
 /**
  * @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to
  *   be upgraded.
  */
-export function createIndexedDatabase(name: string, stores: readonly Name[], onLost: () => void): IndexedDatabase {
+export function createIndexedDatabase(name: string, onLost: () => void): IndexedDatabase {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;
   let isClosed = false;
+  let isRefused = false;
 
   const connect = (): Promise<IDBPDatabase<Schema>> => {
     if (isClosed) throw new Error('It is closed.');
     const opening = openDB<Schema>(name, VERSION, {
-      upgrade(database) {
-        for (const store of stores) database.createObjectStore(store, { autoIncrement: store === 'letters' });
+      upgrade(database, earlier, _, transaction) {
+        isRefused = earlier > 0;
+        if (isRefused) transaction.abort();
+        else for (const store of STORES) database.createObjectStore(store);
       },
       // Another page wants to delete or upgrade the database: do not block it.
       blocking: () => onConnectionLost(opening),
@@ -85,8 +78,9 @@ export function createIndexedDatabase(name: string, stores: readonly Name[], onL
         const pause = PAUSES[attempt];
         const one = (connection ??= connect());
         try {
-          return await runTransaction(await one, stores, work);
+          return await runTransaction(await one, work);
         } catch (error) {
+          if (isRefused) throw new Error(`the database ${name} was written by an earlier version of rxwire: delete it`, { cause: error });
           if (pause === undefined || !LOST.includes((error as Error).name)) throw error;
           disconnect(one);
           await lastValueFrom(timer(pause));
@@ -100,12 +94,8 @@ export function createIndexedDatabase(name: string, stores: readonly Name[], onL
   };
 }
 
-async function runTransaction<T>(
-  database: IDBPDatabase<Schema>,
-  stores: readonly Name[],
-  work: (transaction: Transaction) => Promise<T>,
-): Promise<T> {
-  const transaction = database.transaction([...stores], 'readwrite', { durability: 'strict' });
+async function runTransaction<T>(database: IDBPDatabase<Schema>, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  const transaction = database.transaction([...STORES], 'readwrite', { durability: 'strict' });
   const committed = waitForCommit(database, transaction);
   let failure: Error | undefined;
   const worked = work(transaction).catch((error: unknown) => {

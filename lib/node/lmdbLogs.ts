@@ -2,7 +2,16 @@ import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
 import { identity, throwError } from 'rxjs';
 import { attempt } from '../internal/maybeAsync.js';
-import type { ChangedLog, Log, LogChange, LogEntry, LogRange, Store, StoreTransaction } from '../session/store/store.js';
+import {
+  noEffects,
+  type ChangedLog,
+  type Log,
+  type LogChange,
+  type LogEntry,
+  type LogRange,
+  type Store,
+  type StoreTransaction,
+} from '../session/store/store.js';
 import { counterOf, createLastUsedIndex, isLogRow, type LogKind, type LogRow } from './lastUsedIndex.js';
 import { readValue, type Databases, type LogEntryKey } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
@@ -62,10 +71,6 @@ function openEnvironment(path: string): LmdbEnvironment {
     throw asLmdbStoreError(reason, path);
   }
 }
-
-const noEffects: Perform = () => {
-  throw new Error('an effect cannot have effects of its own');
-};
 
 /** The records of all logs. `begin`, `read` and `change` must be called inside a transaction. */
 interface LogRows {

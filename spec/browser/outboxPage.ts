@@ -93,7 +93,7 @@ const toolbox = {
 
   /** As other pages do: deletes the database, or makes it one of a newer version; answers whether it was in the way. */
   deleteDatabase: () => settled(indexedDB.deleteDatabase('rxwire:a')),
-  upgradeDatabase: () => settled(indexedDB.open('rxwire:a', 2)),
+  upgradeDatabase: () => settled(indexedDB.open('rxwire:a', 3)),
   locks: () => navigator.locks.query(),
 };
 
@@ -109,8 +109,8 @@ function place(kind: Kind, name: string): OutboxPlace {
   if (kind === 'indexedDB')
     return {
       store: makeStore,
-      corrupt: (last) => damage(`rxwire:${name}`, 'batches', last),
-      corruptHead: () => damage(`rxwire:${name}`, 'head', 'head'),
+      corrupt: (last) => damage(`rxwire:${name}`, 'entries', ['outbox', last]),
+      corruptHead: () => damage(`rxwire:${name}`, 'heads', 'outbox'),
     };
   return {
     store: makeStore,

@@ -38,7 +38,7 @@ function bodiesInStorage(prefix: string): readonly Frame[] {
 }
 
 async function bodiesInDatabase(name: string): Promise<readonly Frame[]> {
-  const records = (await rowsIn(name, 'batches')) as readonly { readonly body: Frame }[];
+  const records = (await rowsIn(name, 'entries')) as readonly { readonly body: Frame }[];
   return records.map(({ body }) => body);
 }
 

@@ -19,7 +19,7 @@ const toolbox = {
   check: (title: string) =>
     queueCases[title]!({
       log: () => indexedDbQueues({ locks: false }).queue(title),
-      corrupt: (place) => damage(`rxwire.queue:${title}`, 'queued', place),
+      corrupt: (place) => damage(`rxwire.queue:${title}`, 'entries', ['queue', place]),
     }),
 
   /** The same for dead letters. */
@@ -48,7 +48,7 @@ const toolbox = {
   },
   /** The ids of those that lie in the storage. */
   async stored() {
-    const rows = (await rowsIn('rxwire.queue:orders', 'queued')) as readonly { readonly message: { readonly id: string } }[];
+    const rows = (await rowsIn('rxwire.queue:orders', 'entries')) as readonly { readonly message: { readonly id: string } }[];
     return rows.map(({ message }) => message.id);
   },
 };

@@ -52,6 +52,11 @@ export const ALL_KEYS = [0, Infinity] as const;
 /** Reads only the head. */
 export const HEAD_ONLY: LogRange = { limit: 0 };
 
+/** The `perform` of a store whose transactions have no effects. */
+export const noEffects = (): never => {
+  throw new Error('the transactions of this store have no effects');
+};
+
 /** A transaction of a store: all of its changes are stored, or none. */
 export interface StoreTransaction<Tx = unknown> {
   read(log: string, range?: LogRange): MaybeAsync<Log>;

@@ -20,7 +20,11 @@ const LOG = 'letters';
 const PAGE_SIZE = 100;
 
 /** @param onCorrupt Called for each unreadable letter. */
-export function storedLetters<Tx>(store: Store<Tx>, maxSize: number, onCorrupt: () => void): StoredLetters<Tx> {
+export function storedLetters<Tx>(
+  store: Pick<Store<Tx>, 'transact' | 'read' | 'count'>,
+  maxSize: number,
+  onCorrupt: () => void,
+): StoredLetters<Tx> {
   const dropped$ = new Subject<StoredDeadLetter>();
   const readable = (entries: readonly LogEntry[]): readonly StoredDeadLetter[] =>
     entries.flatMap(({ key, value }) => {
@@ -39,7 +43,7 @@ export function storedLetters<Tx>(store: Store<Tx>, maxSize: number, onCorrupt: 
     chain(transaction.change(LOG, { drop: [[id, id]] }), ({ dropped }) => dropped > 0);
 
   return {
-    dropped$,
+    dropped$: dropped$.asObservable(),
     append,
     emitDropped,
     add: (letter) =>

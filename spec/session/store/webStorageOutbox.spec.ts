@@ -10,7 +10,11 @@ const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(255);
 
 /** A stored head. */
 const headText = (fields: object): string =>
-  JSON.stringify({ pid: 'p', epoch: 1, acked: 0, last: 3, mark: 0, skips: [], isPaused: false, codec: '', generation: 0, ...fields });
+  JSON.stringify({
+    head: { pid: 'p', epoch: 1, acked: 0, last: 3, mark: 0, skips: [], isPaused: false, codec: '', ...fields },
+    last: 3,
+    generation: 0,
+  });
 
 /** An open outbox, and where it lies. */
 async function outbox(quota?: number) {
@@ -238,6 +242,14 @@ describe('webStorageOutbox', () => {
       expect(contents).toMatchObject({ epoch: 1, acked: 0, batches: [] });
       expect(contents.pid).not.toBe(pid);
       expect(told).toEqual(['corrupt']);
+      expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
+    });
+
+    it('refuses the data of an earlier version', async () => {
+      const storage = fakeStorage();
+      storage.items.set('rxwire:head:a', JSON.stringify({ pid: 'p', epoch: 1, generation: 0 }));
+      const error = await ready(webStorageOutbox('a', { storage, locks: false }).open()).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ fault: 'failed', cause: { message: 'an earlier version has written the data: remove it' } });
       expect([...storage.items.keys()]).toEqual(['rxwire:head:a']);
     });
 
