@@ -1,7 +1,7 @@
 import { assertPositive } from '../internal/assert.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
-import type { Store } from '../session/store/store.js';
+import type { ReadableStore } from '../session/store/store.js';
 import { storedLetters } from '../session/store/storedLetters.js';
 import { indexedDbStore } from './indexedDbStore.js';
 
@@ -37,9 +37,9 @@ export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLetters
   const { maxSize = 10_000 } = options;
   assertPositive('indexedDbDeadLetters', { maxSize });
 
-  let store: Store | undefined;
-  const opened = (): Store => (store ??= indexedDbStore(`rxwire.letters:${name}`));
-  const logs: Pick<Store, 'transact' | 'read' | 'count'> = {
+  let store: ReadableStore | undefined;
+  const opened = (): ReadableStore => (store ??= indexedDbStore(`rxwire.letters:${name}`));
+  const logs: Pick<ReadableStore, 'transact' | 'read' | 'count'> = {
     transact: (work) => asObservable(() => opened().transact(work)),
     read: (...range) => opened().read(...range),
     count: (log) => opened().count(log),

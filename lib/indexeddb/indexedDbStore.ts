@@ -1,11 +1,19 @@
 import { catchError, defer, firstValueFrom, from, Subject, throwError, type Observable } from 'rxjs';
 import { asObservable } from '../internal/maybeAsync.js';
 import { browserStoreError } from '../session/store/browserStoreError.js';
-import { HEAD_ONLY, noEffects, type ChangedLog, type Log, type LogChange, type LogRange, type Store } from '../session/store/store.js';
+import {
+  HEAD_ONLY,
+  noEffects,
+  type ChangedLog,
+  type Log,
+  type LogChange,
+  type LogRange,
+  type ReadableStore,
+} from '../session/store/store.js';
 import { createIndexedDatabase, type Transaction } from './indexedDatabase.js';
 
 /** Logs in the IndexedDB database with this name. It is opened when it is first needed. */
-export function indexedDbStore(database: string): Store {
+export function indexedDbStore(database: string): ReadableStore {
   const lost$ = new Subject<void>();
   const { transact, close } = createIndexedDatabase(database, () => lost$.next());
   const run = <T>(work: (transaction: Transaction) => Promise<T>): Observable<T> =>

@@ -9,6 +9,7 @@ import {
   type LogChange,
   type LogEntry,
   type LogRange,
+  type ReadableStore,
   type Store,
   type StoreTransaction,
 } from '../session/store/store.js';
@@ -20,7 +21,7 @@ import { writeWithEffects, type LmdbTransaction, type Perform } from './lmdbTran
 import type { StoreClock } from './storeClock.js';
 
 /** Logs in LMDB, for the parts of this process that work with the same folder. */
-export interface LmdbLogs extends Store<LmdbTransaction> {
+export interface LmdbLogs extends ReadableStore<LmdbTransaction> {
   readonly environment: LmdbEnvironment;
   /** As `transact`, but within the running transaction if there is one. */
   readonly transactWithin: Store<LmdbTransaction>['transact'];

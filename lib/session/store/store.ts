@@ -82,10 +82,6 @@ export interface Store<Tx = unknown> {
    * A store may run `work` again after a failure. `work` waits only for its transaction.
    */
   readonly transact: <T>(work: (transaction: StoreTransaction<Tx>) => MaybeAsync<T>) => MaybeAsync<T>;
-  /** Reads a log without a transaction. */
-  readonly read: (log: string, range?: LogRange) => MaybeAsync<Log>;
-  /** Returns the number of entries of a log. */
-  count(log: string): MaybeAsync<number>;
   /** Protects a log from expiring until `release` of the same user. @default logs do not expire */
   use?(user: unknown, log: string): void;
   release?(user: unknown): void;
@@ -93,4 +89,11 @@ export interface Store<Tx = unknown> {
   readonly lost$?: Observable<unknown>;
   /** Closes the store. A running transaction may still finish. */
   readonly close: () => void;
+}
+
+/** A store with reads that need no transaction. */
+export interface ReadableStore<Tx = unknown> extends Store<Tx> {
+  readonly read: (log: string, range?: LogRange) => MaybeAsync<Log>;
+  /** Returns the number of entries of a log. */
+  count(log: string): MaybeAsync<number>;
 }

@@ -2,7 +2,7 @@ import { concatMap, defer, EMPTY, expand, filter, map, Subject, tap, type Observ
 import { asObservable, chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 import { readDeadLetter } from './readDeadLetter.js';
-import type { Log, LogEntry, Store, StoreTransaction } from './store.js';
+import type { Log, LogEntry, ReadableStore, StoreTransaction } from './store.js';
 
 /** The dead letters of a store, with the methods that its inbox uses. */
 export interface StoredLetters<Tx> extends DeadLetterStore {
@@ -21,7 +21,7 @@ const PAGE_SIZE = 100;
 
 /** @param onCorrupt Called for each unreadable letter. */
 export function storedLetters<Tx>(
-  store: Pick<Store<Tx>, 'transact' | 'read' | 'count'>,
+  store: Pick<ReadableStore<Tx>, 'transact' | 'read' | 'count'>,
   maxSize: number,
   onCorrupt: () => void,
 ): StoredLetters<Tx> {

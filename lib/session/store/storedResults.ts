@@ -1,13 +1,13 @@
 import { converted } from '../../internal/maybeAsync.js';
 import type { ResultStore } from '../../internal/resultStore.js';
-import { HEAD_ONLY, type Store } from './store.js';
+import { HEAD_ONLY, type ReadableStore } from './store.js';
 
 /**
  * The results of a store. Each has a log, without entries: its head is an array with the result.
  *
  * @param store The parts of a store. Its `transact` may join a running transaction.
  */
-export function storedResults(store: Pick<Store, 'read' | 'transact'>): ResultStore {
+export function storedResults(store: Pick<ReadableStore, 'read' | 'transact'>): ResultStore {
   const logOf = (key: string): string => `result ${key}`;
   return {
     get: (key) => converted(store.read(logOf(key), HEAD_ONLY), ({ head }): unknown => (Array.isArray(head) ? head[0] : undefined)),

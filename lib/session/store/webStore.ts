@@ -3,16 +3,7 @@ import { fromBase64, toBase64 } from '../../internal/base64.js';
 import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import { browserStoreError } from './browserStoreError.js';
 import { isNumber } from './storedHead.js';
-import {
-  ALL_KEYS,
-  noEffects,
-  type ChangedLog,
-  type Log,
-  type LogChange,
-  type LogRange,
-  type Store,
-  type StoreTransaction,
-} from './store.js';
+import { ALL_KEYS, noEffects, type ChangedLog, type Log, type LogChange, type LogRange, type Store } from './store.js';
 
 /** The part of a `Storage` that a store uses. */
 export interface StorageLike {
@@ -43,141 +34,114 @@ const NAME = 'web-storage';
 type Added = Required<NonNullable<LogChange['put']>[number]>;
 
 /**
- * One log in a storage that it shares with others. Everything is synchronous. The first call must
- * read the whole log, and each change has a head.
+ * One log in a storage that it shares with others. Everything is synchronous. The first transaction
+ * must read the whole log, and each change has a head.
  */
 export function webStore(storage: StorageLike, log: string): Store {
-  const stored = new WebLog(storage, log);
-  const transaction: StoreTransaction = {
-    read: (_, range) => stored.read(range),
-    change: (_, change) => stored.change(change),
-    perform: noEffects,
-  };
-  const run = <T>(work: () => MaybeAsync<T>): MaybeAsync<T> => {
-    try {
-      return work();
-    } catch (cause) {
-      return throwError(() => browserStoreError(NAME, cause));
-    }
-  };
-  return {
-    name: NAME,
-    transact: (work) => run(() => work(transaction)),
-    read: (_, range) => run(() => stored.read(range)),
-    count: () => stored.read().entries.length,
-    close: () => undefined,
-  };
-}
-
-class WebLog {
-  readonly #storage: StorageLike;
-  readonly #rowKey: string;
-  readonly #prefix: string;
-  #generation = 0;
-  #last = 0;
+  const rowKey = `rxwire:head:${log}`;
+  const prefix = `rxwire:batch:${log}:`;
+  let generation = 0;
+  let last = 0;
   /** The keys of the entries, in rising order. */
-  #keys: number[] = [];
+  let keys: number[] = [];
 
-  constructor(storage: StorageLike, log: string) {
-    this.#storage = storage;
-    this.#rowKey = `rxwire:head:${log}`;
-    this.#prefix = `rxwire:batch:${log}:`;
-  }
-  read({ after = 0, limit = Infinity }: LogRange = {}): Log {
-    const found = parse(this.#storage.getItem(this.#rowKey));
+  const nameOf = (key: number): string => `${prefix}${generation}.${key}`;
+  const removeAll = (names: readonly string[]): void => names.forEach((name) => storage.removeItem(name));
+  const read = (_: string, { after = 0, limit = Infinity }: LogRange = {}): Log => {
+    const found = parse(storage.getItem(rowKey));
     const row = readRow(found);
-    if (!row && isEarlierHead(found)) throw new Error('an earlier version has written the data: remove it');
-    if (limit > 0) this.#load(row);
-    const keys = limit > 0 ? this.#keys.filter((key) => key > after).slice(0, limit) : [];
-    const valueOf = (key: number): unknown => decode(parse(this.#storage.getItem(this.#nameOf(key))));
-    const head = row ? row.head : found === undefined ? undefined : null;
-    return { head, last: this.#last, entries: keys.map((key) => ({ key, value: valueOf(key) })) };
-  }
-  change({ head, drop = [], put = [] }: LogChange): ChangedLog {
-    let next = this.#last;
-    const added = put.map(({ key = ++next, value }) => ({ key, value }));
-    const isReplaced = drop.includes(ALL_KEYS);
-    if (isReplaced) this.#replace(head, added);
-    else this.#add(head, added);
-    const dropped = isReplaced ? this.#keys.splice(0).length : drop.reduce((sum, range) => sum + this.#remove(range), 0);
-    for (const { key } of added) this.#keys.push(key);
-    this.#last = Math.max(this.#last, this.#keys.at(-1) ?? 0);
-    return { dropped, evicted: [] };
-  }
-  /** Reads the keys, and removes the entries that do not count. */
-  #load(row: Row | undefined): void {
-    const { generation, last } = row ?? { generation: 0, last: 0 };
-    [this.#generation, this.#last, this.#keys] = [generation, last, []];
-    for (const name of this.#names()) {
-      const [of, key = 0] = this.#partsOf(name);
-      if (row && (of !== generation || key > last)) this.#storage.removeItem(name);
-      else this.#keys.push(key);
+    if (limit > 0) {
+      ({ generation, last } = row ?? { generation: 0, last: 0 });
+      const entries = entriesIn(storage, prefix);
+      const counts = entries.filter((entry) => !row || (entry.generation === generation && entry.key <= last));
+      removeAll(entries.filter((entry) => !counts.includes(entry)).map(({ name }) => name));
+      keys = counts.map(({ key }) => key).sort((a, b) => a - b);
     }
-    this.#keys.sort((a, b) => a - b);
-  }
-  #nameOf(key: number): string {
-    return `${this.#prefix}${this.#generation}.${key}`;
-  }
-  #partsOf(name: string): readonly number[] {
-    return name.slice(this.#prefix.length).split('.').map(Number);
-  }
-  #names(): readonly string[] {
-    const names = Array.from({ length: this.#storage.length }, (_, index) => this.#storage.key(index) ?? '');
-    return names.filter((name) => name.startsWith(this.#prefix) && /^\d{1,16}\.\d{1,16}$/.test(name.slice(this.#prefix.length)));
-  }
+    const wanted = limit > 0 ? keys.filter((key) => key > after).slice(0, limit) : [];
+    const entries = wanted.map((key) => ({ key, value: decode(parse(storage.getItem(nameOf(key)))) }));
+    return { head: row ? row.head : found === undefined ? found : null, last, entries };
+  };
   /** Adds entries, and stores the row. Changes nothing if it throws. */
-  #add(head: unknown, put: readonly Added[]): void {
+  const add = (head: unknown, put: readonly Added[]): void => {
     const added: string[] = [];
     try {
       for (const { key, value } of put) {
-        this.#storage.setItem(this.#nameOf(key), JSON.stringify(encode(value)));
-        added.push(this.#nameOf(key));
+        storage.setItem(nameOf(key), JSON.stringify(encode(value)));
+        added.push(nameOf(key));
       }
-      const row: Row = { head, last: Math.max(this.#last, put.at(-1)?.key ?? 0), generation: this.#generation };
-      this.#storage.setItem(this.#rowKey, JSON.stringify(row).padEnd(ROW_LENGTH));
+      const row: Row = { head, last: Math.max(last, put.at(-1)?.key ?? 0), generation };
+      storage.setItem(rowKey, JSON.stringify(row).padEnd(ROW_LENGTH));
+      last = row.last;
     } catch (error) {
-      for (const name of added) this.#storage.removeItem(name);
+      removeAll(added);
       throw error;
     }
-  }
+  };
   /** Puts entries in the place of all others. */
-  #replace(head: unknown, put: readonly Added[]): void {
-    const before = this.#names().map((name) => [name, this.#storage.getItem(name) ?? ''] as const);
-    const removeBefore = (): void => before.forEach(([name]) => this.#storage.removeItem(name));
-    const [generation, last] = [this.#generation, this.#last];
-    this.#generation = before.reduce((highest, [name]) => Math.max(highest, this.#partsOf(name)[0] ?? 0), generation) + 1;
-    this.#last = 0;
+  const replace = (head: unknown, put: readonly Added[]): void => {
+    const before = entriesIn(storage, prefix).map((entry) => ({ ...entry, text: storage.getItem(entry.name) ?? '' }));
+    const removeBefore = (): void => removeAll(before.map(({ name }) => name));
+    const stored = { generation, last };
+    for (const entry of before) generation = Math.max(generation, entry.generation);
+    generation++;
+    last = 0;
     try {
-      this.#add(head, put);
+      add(head, put);
     } catch {
       // There is no room for both. Only then, a crash in between would lose the entries.
       removeBefore();
       try {
-        this.#add(head, put);
+        add(head, put);
       } catch (error) {
-        [this.#generation, this.#last] = [generation, last];
-        for (const [name, value] of before) this.#storage.setItem(name, value);
+        ({ generation, last } = stored);
+        for (const { name, text } of before) storage.setItem(name, text);
         throw error;
       }
     }
     removeBefore();
-  }
-  #remove([from, to]: readonly [number, number]): number {
-    const start = this.#keys.findIndex((key) => key >= from);
-    const end = this.#keys.findIndex((key) => key > to);
-    const removed = start < 0 ? [] : this.#keys.splice(start, (end < 0 ? this.#keys.length : end) - start);
-    for (const key of removed) this.#storage.removeItem(this.#nameOf(key));
-    return removed.length;
+  };
+  const change = (_: string, { head, drop = [], put = [] }: LogChange): ChangedLog => {
+    let next = last;
+    const added = put.map(({ key = ++next, value }) => ({ key, value }));
+    const isReplaced = drop.includes(ALL_KEYS);
+    (isReplaced ? replace : add)(head, added);
+    const dropped = isReplaced ? keys : drop.flatMap((range) => cut(keys, range));
+    if (isReplaced) keys = [];
+    else removeAll(dropped.map(nameOf));
+    for (const { key } of added) keys.push(key);
+    return { dropped: dropped.length, evicted: [] };
+  };
+  return { name: NAME, transact: (work) => delivered(() => work({ read, change, perform: noEffects })), close: () => undefined };
+}
+
+function delivered<T>(work: () => MaybeAsync<T>): MaybeAsync<T> {
+  try {
+    return work();
+  } catch (cause) {
+    return throwError(() => browserStoreError(NAME, cause));
   }
 }
 
-/** Returns whether a value is the head of an outbox as earlier versions have stored it. */
-function isEarlierHead(value: unknown): boolean {
-  return typeof (Object(value) as { readonly pid?: unknown }).pid === 'string';
+/** Returns the entries of a log, of all generations. */
+function entriesIn(storage: StorageLike, prefix: string) {
+  const names = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '');
+  return names.flatMap((name) => {
+    const [, generation, key] = (name.startsWith(prefix) && /^(\d{1,16})\.(\d{1,16})$/.exec(name.slice(prefix.length))) || [];
+    return key === undefined ? [] : { name, generation: Number(generation), key: Number(key) };
+  });
 }
 
+/** Removes the keys in a range, and returns them. */
+function cut(keys: number[], [from, to]: readonly [number, number]): readonly number[] {
+  const start = keys.findIndex((key) => key >= from);
+  const end = keys.findIndex((key) => key > to);
+  return start < 0 ? [] : keys.splice(start, (end < 0 ? keys.length : end) - start);
+}
+
+/** @throws {Error} If an earlier version has written it. */
 function readRow(value: unknown): Row | undefined {
-  const { head, last, generation } = Object(value) as Partial<Record<keyof Row, unknown>>;
+  const { head, last, generation, pid } = Object(value) as Partial<Record<keyof Row | 'pid', unknown>>;
+  if (pid) throw new Error('an earlier version has written the data: remove it');
   return isNumber(last) && isNumber(generation) ? { head, last, generation } : undefined;
 }
 
