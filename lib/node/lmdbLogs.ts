@@ -34,11 +34,23 @@ export interface LmdbLogsOptions {
   readonly clock: (databases: Databases) => StoreClock;
 }
 
-/** Opens the logs in a folder. Each call needs a `close`. @throws {StoreError} */
-export function openLmdbLogs({ path, kinds, clock }: LmdbLogsOptions): LmdbLogs {
-  const environment = openEnvironment(path);
-  const { databases, usedLogs } = environment;
-  const rows = createLogRows(environment, kinds, clock(databases));
+/**
+ * Returns a function that opens the logs in a folder. Each call needs a `close`, and may throw a
+ * `StoreError`.
+ */
+export function lmdbLogs({ path, kinds, clock }: LmdbLogsOptions): () => LmdbLogs {
+  // A server opens the logs once for each client.
+  let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
+  return () => {
+    const environment = openEnvironment(path);
+    if (latest?.environment !== environment)
+      latest = { environment, rows: createLogRows(environment, kinds, clock(environment.databases)) };
+    return openedLogs(environment, latest.rows);
+  };
+}
+
+function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
+  const { path, usedLogs } = environment;
   const transactionOf = (perform: Perform): StoreTransaction<LmdbTransaction> => {
     rows.begin();
     return { read: rows.read, change: rows.change, perform };

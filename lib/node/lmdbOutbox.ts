@@ -4,7 +4,7 @@ import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import { storedOutbox } from '../session/store/storedOutbox.js';
 import { assertName } from './lmdbDatabases.js';
-import { openLmdbLogs, type LmdbLogsOptions } from './lmdbLogs.js';
+import { lmdbLogs, type LmdbLogs } from './lmdbLogs.js';
 import { createStoreClock } from './storeClock.js';
 
 export interface LmdbOutboxOptions {
@@ -46,14 +46,14 @@ export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
   assertPositive('lmdbOutbox', { maxMessages, maxBytes });
   assertName('lmdbOutbox', name);
   const scheduler = steadyScheduler();
-  const logs: LmdbLogsOptions = { path, kinds: FOREVER, clock: ({ counters }) => createStoreClock(scheduler, counters) };
-  return createLmdbOutbox(logs, { name, maxMessages, maxBytes });
+  const openLogs = lmdbLogs({ path, kinds: FOREVER, clock: ({ counters }) => createStoreClock(scheduler, counters) });
+  return createLmdbOutbox(openLogs, { name, maxMessages, maxBytes });
 }
 
 const FOREVER = { outbox: { ttl: Infinity, max: Infinity, step: Infinity } };
 
 /** Creates an outbox in a folder, which stays open while the outbox is open. */
-export function createLmdbOutbox(logs: LmdbLogsOptions, { name, ...limits }: Required<Omit<LmdbOutboxOptions, 'path'>>): OutboxStore {
-  const outbox = storedOutbox({ ...limits, name: 'lmdb', log: `outbox ${name}`, openStore: () => openLmdbLogs(logs) });
+export function createLmdbOutbox(openStore: () => LmdbLogs, { name, ...limits }: Required<Omit<LmdbOutboxOptions, 'path'>>): OutboxStore {
+  const outbox = storedOutbox({ ...limits, name: 'lmdb', log: `outbox ${name}`, openStore });
   return { ...outbox, open: (hello) => asObservable(() => outbox.open(hello)) };
 }

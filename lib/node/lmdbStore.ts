@@ -14,7 +14,7 @@ import { storedResults } from '../session/store/storedResults.js';
 import type { ResultStore } from '../internal/resultStore.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { assertName } from './lmdbDatabases.js';
-import { openLmdbLogs, type LmdbLogsOptions } from './lmdbLogs.js';
+import { lmdbLogs } from './lmdbLogs.js';
 import { createLmdbOutbox } from './lmdbOutbox.js';
 import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './lmdbTransaction.js';
 import { createStoreClock, type StoreClock } from './storeClock.js';
@@ -164,7 +164,7 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
   assertPositive('lmdbStore', { maxSenders, maxDeadLetters, resultTtl, maxResults });
 
   let clock: StoreClock | undefined;
-  const logsOptions: LmdbLogsOptions = {
+  const openLogs = lmdbLogs({
     path,
     kinds: {
       outbox: { ttl: outboxTtl, max: maxOutboxes, step: outboxTtl / STEPS_PER_TTL },
@@ -173,8 +173,8 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
       result: { ttl: resultTtl, max: maxResults, step: 1 },
     },
     clock: ({ counters }) => (clock ??= createStoreClock(scheduler, counters)),
-  };
-  const logs = openLmdbLogs(logsOptions);
+  });
+  const logs = openLogs();
   const { environment } = logs;
   const faults$ = new Subject<StoreError>();
   const onCorrupt = (): void => faults$.next(new StoreError('lmdb', 'corrupt'));
@@ -188,11 +188,11 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
     results: storedResults({ read: logs.read, transact: logs.transactWithin }),
     outbox: (name) => {
       assertName('lmdbStore', name);
-      return createLmdbOutbox(logsOptions, { name, maxMessages, maxBytes });
+      return createLmdbOutbox(openLogs, { name, maxMessages, maxBytes });
     },
     queue: (name) => {
       assertName('lmdbStore', name);
-      const log = storedQueueLog({ name: 'lmdb', log: `queue ${name}`, openStore: () => openLmdbLogs(logsOptions) });
+      const log = storedQueueLog({ name: 'lmdb', log: `queue ${name}`, openStore: openLogs });
       return { ...log, open: () => asObservable(log.open) };
     },
     table: (name) => openTable(environment, name),
