@@ -8,7 +8,6 @@ import {
   mergeMap,
   of,
   take,
-  throwError,
   type Observable,
   type ObservableInput,
   type Subscription,
@@ -79,15 +78,6 @@ export function attempt<T, U>(
     );
   } catch (reason) {
     return failed(reason);
-  }
-}
-
-/** Returns the result of `work`, and delivers its exception. */
-export function delivered<T>(work: () => MaybeAsync<T>): MaybeAsync<T> {
-  try {
-    return work();
-  } catch (error) {
-    return throwError(() => error);
   }
 }
 

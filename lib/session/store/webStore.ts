@@ -1,7 +1,7 @@
-import { throwError } from 'rxjs';
+import type { StoreError } from '../../errors.js';
 import { fromBase64, toBase64 } from '../../internal/base64.js';
-import type { MaybeAsync } from '../../internal/maybeAsync.js';
 import { browserStoreError } from './browserStoreError.js';
+import { delivered } from './delivered.js';
 import { isNumber } from './storedHead.js';
 import { ALL_KEYS, noEffects, type ChangedLog, type Log, type LogChange, type LogRange, type Store } from './store.js';
 
@@ -29,7 +29,6 @@ interface Row {
  * Rows are padded to this length, so that the store can write them again when the storage is full.
  */
 const ROW_LENGTH = 544;
-const NAME = 'web-storage';
 
 type Added = Required<NonNullable<LogChange['put']>[number]>;
 
@@ -111,15 +110,12 @@ export function webStore(storage: StorageLike, log: string): Store {
     for (const { key } of added) keys.push(key);
     return { dropped: dropped.length, evicted: [] };
   };
-  return { name: NAME, transact: (work) => delivered(() => work({ read, change, perform: noEffects })), close: () => undefined };
-}
-
-function delivered<T>(work: () => MaybeAsync<T>): MaybeAsync<T> {
-  try {
-    return work();
-  } catch (cause) {
-    return throwError(() => browserStoreError(NAME, cause));
-  }
+  const errorOf = (cause: unknown): StoreError => browserStoreError('web-storage', cause);
+  return {
+    name: 'web-storage',
+    transact: (work) => delivered(() => work({ read, change, perform: noEffects }), errorOf),
+    close: () => undefined,
+  };
 }
 
 /** Returns the entries of a log, of all generations. */
