@@ -40,7 +40,7 @@ export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLetters
   let store: ReadableStore | undefined;
   const opened = (): ReadableStore => (store ??= indexedDbStore(`rxwire.letters:${name}`));
   const logs: Pick<ReadableStore, 'transact' | 'read' | 'count'> = {
-    transact: (work) => asObservable(() => opened().transact(work)),
+    transact: (log, work) => asObservable(() => opened().transact(log, work)),
     read: (...range) => opened().read(...range),
     count: (log) => opened().count(log),
   };

@@ -22,7 +22,7 @@ export function indexedDbStore(database: string): ReadableStore {
     name: 'indexeddb',
     lost$,
     close,
-    transact: (work) =>
+    transact: (_, work) =>
       run((transaction) => {
         const read = (log: string, range?: LogRange): Observable<Log> => defer(() => readLog(transaction, log, range));
         const change = (log: string, changes: LogChange): Observable<ChangedLog> => from(changeLog(transaction, log, changes));

@@ -2,27 +2,36 @@ import { nanoid } from 'nanoid';
 import { Subscription, type Observable, type SchedulerLike } from 'rxjs';
 import type { ChannelLog } from '../app/hub/channelLog.js';
 import type { ClusterPresence } from '../app/hub/clusterPresence.js';
-import type { RxwireError } from '../errors.js';
+import type { QueueStore } from '../app/queue/queueStore.js';
+import { storedQueueLog } from '../app/queue/storedQueueLog.js';
+import { StoreError, type RxwireError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import { asObservable } from '../internal/maybeAsync.js';
+import type { ResultStore } from '../internal/resultStore.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 import type { ServerCluster } from '../session/serverCluster.js';
+import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
 import type { Inbox } from '../session/store/inbox.js';
+import type { Store } from '../session/store/store.js';
+import { storedInbox } from '../session/store/storedInbox.js';
+import { storedLetters } from '../session/store/storedLetters.js';
+import { storedOutbox } from '../session/store/storedOutbox.js';
+import { storedResults } from '../session/store/storedResults.js';
 import { createClusterControl } from './clusterControl.js';
 import { createClusterNodes, type ClusterState } from './clusterNodes.js';
 import { createChannelLog } from './natsChannelLog.js';
 import { assertNats, createNatsContext, type NatsConnection } from './natsContext.js';
-import { createNatsInbox } from './natsInbox.js';
 import { logSettingsOf } from './natsOptions.js';
-import { createNatsOutboxes } from './natsOutbox.js';
 import { createNatsRequests } from './natsRequests.js';
+import type { StreamLimits } from './natsStream.js';
+import { natsStore } from './natsStore.js';
 import { createOutboxEviction } from './outboxEviction.js';
 import { createPresenceNode } from './presenceNode.js';
 import { createSubjectStore } from './subjectStore.js';
-import { createSubjectStream } from './subjectStream.js';
+import { createSubjectStream, type SubjectStream } from './subjectStream.js';
 
 export interface NatsClusterOptions {
   /**
@@ -71,6 +80,10 @@ export interface NatsClusterOptions {
    * @default 1_073_741_824: 1 GiB
    */
   readonly maxTotalBytes?: number;
+  /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
+  readonly maxDeadLetters?: number;
+  /** The time for which a result is kept, in ms. @default 300_000 */
+  readonly resultTtl?: number;
   /** Called with errors that no call returns. Its exceptions are ignored. @default no report */
   readonly onError?: (error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
@@ -88,17 +101,26 @@ const OPTIONS: OptionNames<NatsClusterOptions> = {
   maxMessages: true,
   maxBytes: true,
   maxTotalBytes: true,
+  maxDeadLetters: true,
+  resultTtl: true,
   onError: true,
   scheduler: true,
 };
 
 /** One node of a cluster. */
-export interface NatsCluster extends ServerCluster {
+export interface NatsCluster extends ServerCluster, QueueStore {
   /**
    * The inbox of all nodes. Its effects get no transaction: they run before the cursor is stored,
    * and again if the node dies in between.
    */
   readonly inbox: Inbox<undefined>;
+  /**
+   * The messages that could not be processed at any node. If a node dies while the inbox stores a
+   * letter, the letter may exist twice.
+   */
+  readonly deadLetters: DeadLetterStore;
+  /** The latest results of all nodes, for `idempotent`. */
+  readonly results: ResultStore;
   /** The log of the channels of all nodes, for `hub`. */
   readonly log: ChannelLog;
   /** The members of the channels at all nodes, for one `hub`. */
@@ -148,15 +170,29 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
   assertKnown('natsCluster', options, OPTIONS);
   const { connection, name = 'rxwire', node = nanoid(10), replicas = 1, storage = 'file', timeout = 15_000 } = options;
   const { sessionTtl = 2_592_000_000, maxMessages = 10_000, maxBytes = 16_777_216, maxTotalBytes = 1_073_741_824 } = options;
-  const { onError, scheduler = steadyScheduler() } = options;
-  assertPositive('natsCluster', { replicas, timeout, sessionTtl, maxMessages, maxBytes, maxTotalBytes });
+  const { maxDeadLetters = 10_000, resultTtl = 300_000, onError, scheduler = steadyScheduler() } = options;
+  assertPositive('natsCluster', { replicas, timeout, sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl });
   assertNats('natsCluster', connection, { name, node });
 
   const settings = { connection, replicas, storage, timeout, onError, scheduler };
   const context = createNatsContext({ ...settings, name, node });
-  const limits = { maxMessages: Infinity, maxAge: sessionTtl, maxBytes: maxTotalBytes };
-  const sessions = createSubjectStream(context, { stream: `${name}-sessions`, prefix: `${name}.session.`, ...limits, maxMessages: 1 });
-  const outboxes = createSubjectStream(context, { stream: `${name}-outboxes`, prefix: `${name}.outbox.`, ...limits });
+  const streamOf = (stream: string, kind: string, limits: Partial<StreamLimits> = {}): SubjectStream => {
+    const unlimited = { maxMessages: Infinity, maxAge: Infinity, maxBytes: Infinity };
+    return createSubjectStream(context, { stream: `${name}-${stream}`, prefix: `${name}.${kind}.`, ...unlimited, ...limits });
+  };
+  const outboxes = streamOf('outboxes', 'outbox', { maxAge: sessionTtl, maxBytes: maxTotalBytes });
+  const onlyHeads = { maxMessages: 1, maxBytes: maxTotalBytes };
+  const store = natsStore(context, {
+    sender: createSubjectStore(streamOf('sessions', 'session', { ...onlyHeads, maxAge: sessionTtl }), context),
+    outbox: createSubjectStore(outboxes, context, createOutboxEviction(outboxes, context)),
+    result: createSubjectStore(streamOf('results', 'result', { ...onlyHeads, maxAge: resultTtl }), context),
+    letters: createSubjectStore(streamOf('letters', 'letter'), context),
+    queue: createSubjectStore(streamOf('queues', 'queue'), context),
+  });
+  const deadLetters = storedLetters(store, maxDeadLetters, () => context.report(new StoreError('nats', 'corrupt')));
+  const onCorrupt = (): never => {
+    throw new StoreError('nats', 'corrupt');
+  };
   const control = createClusterControl(context);
   const nodes = createClusterNodes(context);
   const presence = createPresenceNode(context);
@@ -166,12 +202,14 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
   return {
     node,
     requests: createNatsRequests(context),
-    inbox: createNatsInbox(createSubjectStore(sessions, context)),
-    outbox: createNatsOutboxes({
-      context,
-      store: createSubjectStore(outboxes, context, createOutboxEviction(outboxes, context)),
-      limits: { maxMessages, maxBytes },
-    }),
+    inbox: storedInbox({ store, letters: deadLetters, onCorrupt }),
+    deadLetters,
+    results: storedResults(store),
+    outbox: (pid, group) => {
+      const openStore = () => ({ ...store, transact: ((log, work) => store.transact(log, work, group)) satisfies Store['transact'] });
+      return storedOutbox({ name: 'nats', log: `outbox ${pid}`, maxMessages, maxBytes, openStore });
+    },
+    queue: (queue) => storedQueueLog({ name: 'nats', log: `queue ${queue}`, openStore: () => store }),
     log,
     presence,
     state$: nodes.state$,

@@ -7,6 +7,8 @@ import type { SubjectEntry, SubjectStream } from './subjectStream.js';
  * follows.
  */
 export interface SubjectStore {
+  /** Whether a full stream removes entries that count. */
+  readonly evicts: boolean;
   /** Returns the latest entry of a subject. */
   last(name: string): Promise<SubjectEntry | undefined>;
   /** Returns the first entry of a subject from a sequence number on. */
@@ -33,11 +35,7 @@ const MAX_TRIMS = 4;
  * @param makeRoom Removes entries of a full stream. Resolves with whether there is room.
  * @default a full stream stays full
  */
-export function createSubjectStore(
-  stream: SubjectStream,
-  context: RetryContext,
-  makeRoom: () => Promise<boolean> = () => Promise.resolve(false),
-): SubjectStore {
+export function createSubjectStore(stream: SubjectStream, context: RetryContext, makeRoom?: () => Promise<boolean>): SubjectStore {
   let trims = 0;
   const run = <T>(request: (timeout: number) => Promise<T>): Promise<T> => retrying(context, request);
 
@@ -54,6 +52,7 @@ export function createSubjectStore(
   };
 
   return {
+    evicts: makeRoom !== undefined,
     last: (name) => run(() => stream.read(name)),
     next: (name, seq) => run(() => stream.read(name, seq)),
     async append(name, data, behind, group) {
@@ -61,7 +60,7 @@ export function createSubjectStore(
       try {
         return await append();
       } catch (error) {
-        if (!isQuota(error) || !(await makeRoom())) throw error;
+        if (!isQuota(error) || !(await makeRoom?.())) throw error;
         return append();
       }
     },

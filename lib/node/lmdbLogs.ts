@@ -57,7 +57,7 @@ function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
   };
   const read = <T>(work: () => T) => attempt<T, T>(work, identity, (reason) => throwError(() => asLmdbStoreError(reason, path)));
   // The methods of the transaction are synchronous, and so is the work.
-  const transact = (<T>(work: (transaction: StoreTransaction<LmdbTransaction>) => T) =>
+  const transact = (<T>(_: string, work: (transaction: StoreTransaction<LmdbTransaction>) => T) =>
     writeWithEffects(environment, (perform) => work(transactionOf(perform)))) as Store<LmdbTransaction>['transact'];
   let isOpen = true;
 
@@ -65,7 +65,7 @@ function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
     name: 'lmdb',
     environment,
     transact,
-    transactWithin: (work) => (environment.isInside ? work(transactionOf(noEffects)) : transact(work)),
+    transactWithin: (log, work) => (environment.isInside ? work(transactionOf(noEffects)) : transact(log, work)),
     read: (log, range) => read(() => rows.peek(log, range)),
     count: (log) => read(() => rows.count(log)),
     use: (user, log) => usedLogs.use(user, log),

@@ -15,7 +15,7 @@ const FOLDER = '.tmp/clusterStores';
 const patching = ({ file, find, replace }: ClusterMutant): Plugin => ({
   name: 'mutant',
   setup({ onLoad }) {
-    onLoad({ filter: new RegExp(`/lib/nats/${file}$`) }, async ({ path }) => {
+    onLoad({ filter: new RegExp(`/lib/.*/${file}$`) }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
       if (source.split(find).length !== 2) throw new Error(`${file} must have one place like this: ${find}`);
       return { contents: source.replace(find, () => replace), loader: 'ts' };

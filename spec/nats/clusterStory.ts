@@ -1,12 +1,14 @@
 import { VirtualTimeScheduler } from 'rxjs';
 import { StoreError } from '../../lib/errors.js';
 import { asObservable, type MaybePromise } from '../../lib/internal/maybeAsync.js';
-import { createNatsInbox } from '../../lib/nats/natsInbox.js';
-import { createNatsOutboxes } from '../../lib/nats/natsOutbox.js';
+import { natsStore } from '../../lib/nats/natsStore.js';
 import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
 import type { InboxLease } from '../../lib/session/store/inbox.js';
 import { isEarlier } from '../../lib/session/store/isEarlier.js';
+import { storedInbox } from '../../lib/session/store/storedInbox.js';
+import { storedLetters } from '../../lib/session/store/storedLetters.js';
+import { storedOutbox } from '../../lib/session/store/storedOutbox.js';
 import type { OutboxContents } from '../../lib/session/store/outboxStore.js';
 import { createChance, type Chance } from '../simulation/chance.js';
 import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
@@ -141,14 +143,16 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
   const scheduler = new VirtualTimeScheduler();
   const context = retryContext(scheduler, 15_000);
   const judge = createJudge();
-  const nodes = NODES.map((node) => ({
-    inbox: createNatsInbox(createSubjectStore(streams[0](node), context)),
-    outbox: createNatsOutboxes({
-      context: { ...context, timeout: 500 },
-      store: createSubjectStore(streams[1](node), context),
-      limits: { maxMessages: 1_000, maxBytes: 1_000_000 },
-    }),
-  }));
+  const nodes = NODES.map((node) => {
+    const [sender, outbox] = streams.map((stream) => createSubjectStore(stream(node), context));
+    const store = natsStore({ ...context, timeout: 500 }, { sender: sender!, outbox: outbox! });
+    const onCorrupt = (): void => void judge.violations.push('something is corrupt');
+    const limits = { name: 'nats', maxMessages: 1_000, maxBytes: 1_000_000 };
+    return {
+      inbox: storedInbox({ store, letters: storedLetters(store, 10, onCorrupt), onCorrupt }),
+      outbox: (pid: string) => storedOutbox({ ...limits, log: `outbox ${pid}`, openStore: () => store }),
+    };
+  });
   let trimmed = 0;
   /** The latest hello. */
   let begun = 0;

@@ -1,9 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { natsCluster, type NatsClusterOptions, type NatsConnection } from '../../lib/nats/index.js';
-import { decodeEntry, encodeEntry, partsOf } from '../../lib/nats/outboxEntry.js';
+import { decodeMessage, encodeMessage, partsOf } from '../../lib/nats/logMessage.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
-import { batch, commonCases, corruptHeadCases, durableCases, faultOf, quotaCases, ready } from '../support/outboxCases.js';
+import { batch, commonCases, corruptHeadCases, durableCases, faultOf, ready } from '../support/outboxCases.js';
 import { outboxContract } from '../support/outboxContract.js';
 import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
 
@@ -39,11 +39,6 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     },
     { ...commonCases, ...durableCases, ...corruptHeadCases },
   );
-  outboxContract(() => {
-    const place = makePlace({ maxBytes: 10_000 });
-    return { ...place, small: place.store };
-  }, quotaCases);
-
   it('restores bodies that are larger than a message of NATS', async () => {
     const place = makePlace();
     const batches = [batch(1), batch(2, 1, new Uint8Array(2_500_000).fill(7)), batch(3, 1, 'x'.repeat(1_500_000)), batch(4)];
@@ -65,23 +60,14 @@ describeWith('nats-server', 'the outbox of a cluster', (program) => {
     await ready(store.add([batch(2)]));
     await ready(store.set({ mark: 2 }));
     const { streams } = await jetstreamManager(connection);
-    const { head } = decodeEntry((await streams.getMessage('rx-outboxes', { last_by_subj: place.subject }))!.data)!;
-    const [part] = partsOf({ replaces: true, batches: [batch(3, 1, new Uint8Array(2_000_000))] }, 1_000_000);
+    const { row } = decodeMessage((await streams.getMessage('rx-outboxes', { last_by_subj: place.subject }))!.data)!;
+    const [part] = partsOf({ drop: [[0, Infinity]], put: [[3, batch(3, 1, new Uint8Array(2_000_000))]] }, 1_000_000);
     // The process dies before it has stored the others.
-    await connection.request(place.subject, encodeEntry({ write: 'w', index: 0, isLast: false, head, part: part! }), { timeout: 1_000 });
+    await connection.request(place.subject, encodeMessage({ write: 'w', index: 0, isLast: false, row, part: part! }), { timeout: 1_000 });
     const next = place.store();
     expect((await ready(next.open())).batches).toEqual([batch(1), batch(2)]);
     await ready(next.add([batch(3, 1, 'again')]));
     expect((await ready(place.store().open())).batches).toEqual([batch(1), batch(2), batch(3, 1, 'again')]);
-  });
-
-  it('fails with quota when it is full, and takes more when messages are acked', async () => {
-    const store = makePlace({ maxMessages: 3, maxBytes: 1_000 }).store();
-    await ready(store.open());
-    await ready(store.add([batch(1, 3)]));
-    expect(await faultOf(() => store.add([batch(4)]))).toBe('quota');
-    await Promise.all([ready(store.ack(3)), ready(store.add([batch(4)]))]);
-    expect(await faultOf(() => store.add([batch(5, 1, 'x'.repeat(1_001))]))).toBe('quota');
   });
 
   it('opens for no hello that is earlier than the one of its owner', async () => {

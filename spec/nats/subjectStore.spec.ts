@@ -1,9 +1,9 @@
-import { VirtualTimeScheduler } from 'rxjs';
 import { StoreError } from '../../lib/errors.js';
 import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
-import { createNatsOutboxes, createOldEntries } from '../../lib/nats/natsOutbox.js';
+import { natsStore } from '../../lib/nats/natsStore.js';
 import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
+import { storedOutbox } from '../../lib/session/store/storedOutbox.js';
 import { batch, ready } from '../support/outboxCases.js';
 import { ownerOf } from '../support/outboxOwner.js';
 import { retryContext } from '../support/retryContext.js';
@@ -88,10 +88,9 @@ it('removes nothing in front of the first entry: NATS would remove all of the su
 
 it('an owner whose answer was lost finds its entry, though the next owner has closed the outbox', async () => {
   const { stream } = streamWith((write) => write(), lostAnswer);
-  const limits = { maxMessages: 100, maxBytes: 100_000 };
   const open = (timeout: number) => {
-    const slow: SubjectStream = { ...stream, append: (...args) => stream.append(...args) };
-    return ownerOf(createNatsOutboxes({ context, store: createSubjectStore(slow, { ...context, timeout }), limits })('p'));
+    const store = natsStore(context, { outbox: createSubjectStore({ ...stream }, { ...context, timeout }) });
+    return ownerOf(storedOutbox({ name: 'nats', log: 'outbox p', maxMessages: 100, maxBytes: 100_000, openStore: () => store }));
   };
   const [first, next] = [open(1_000), open(1_000)];
   await ready(first.open());
@@ -103,21 +102,4 @@ it('an owner whose answer was lost finds its entry, though the next owner has cl
   next.close();
   await expect(stored).resolves.toBeUndefined();
   expect(contents.batches).toEqual([batch(1)]);
-});
-
-describe('old entries', () => {
-  it('are the latest entries of some time ago', () => {
-    const scheduler = new VirtualTimeScheduler();
-    const old = createOldEntries(10, 100, scheduler);
-    const at = (time: number, seq: number): void => void scheduler.schedule(() => old.note(seq), time);
-    const seen: number[] = [];
-    at(50, 20);
-    at(100, 30);
-    at(150, 40);
-    scheduler.schedule(() => seen.push(old.last()), 160);
-    at(210, 50);
-    scheduler.schedule(() => seen.push(old.last()), 220);
-    scheduler.flush();
-    expect(seen).toEqual([10, 30]);
-  });
 });

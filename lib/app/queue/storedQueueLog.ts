@@ -26,13 +26,15 @@ export function storedQueueLog({ name, log, openStore }: StoredQueueOptions): Re
 
   const report = (fault: StoreFault): void => faults$.next(new StoreError(name, fault));
   const close = (): void => {
+    store?.release?.(faults$);
     store?.close();
     store = undefined;
   };
   const open = (): MaybeAsync<readonly QueuedMessage[]> => {
     close();
     store = openStore();
-    const taken = store.transact((transaction) =>
+    store.use?.(faults$, log);
+    const taken = store.transact(log, (transaction) =>
       chain(transaction.read(log), ({ head, entries }) => {
         const next = epochOf(head) + 1;
         const read = entries.map(({ key, value }) => readQueuedMessage(key, value));
@@ -52,7 +54,7 @@ export function storedQueueLog({ name, log, openStore }: StoredQueueOptions): Re
     const mine = epoch;
     const put = added.map(({ place, message, since }) => ({ key: place, value: { message, since } }));
     const drop = removed.map((place) => [place, place] as const);
-    const written = store.transact((transaction) =>
+    const written = store.transact(log, (transaction) =>
       chain(transaction.read(log, HEAD_ONLY), ({ head }) => {
         const before = epochOf(head);
         if (before > mine) throw new StoreError(name, 'fenced');

@@ -75,13 +75,13 @@ export interface Store<Tx = unknown> {
   /** The name in errors. */
   readonly name: string;
   /**
-   * Runs `work` in one transaction. The result is available when it is durable. If it is an
+   * Runs `work` in one transaction, which reads the log `log` first. The result is available when it is durable. If it is an
    * Observable, the transaction begins when it is subscribed to. Transactions take effect in the
    * order of their beginnings.
    *
    * A store may run `work` again after a failure. `work` waits only for its transaction.
    */
-  readonly transact: <T>(work: (transaction: StoreTransaction<Tx>) => MaybeAsync<T>) => MaybeAsync<T>;
+  readonly transact: <T>(log: string, work: (transaction: StoreTransaction<Tx>) => MaybeAsync<T>) => MaybeAsync<T>;
   /** Protects a log from expiring until `release` of the same user. @default logs do not expire */
   use?(user: unknown, log: string): void;
   release?(user: unknown): void;

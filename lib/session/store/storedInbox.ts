@@ -12,7 +12,7 @@ export interface StoredInboxOptions<Tx> {
   readonly store: Store<Tx>;
   /** The dead letters in the same store. */
   readonly letters: StoredLetters<Tx>;
-  /** Called for each unreadable record. */
+  /** Called for each unreadable record, which counts as missing. It may throw instead. */
   readonly onCorrupt: () => void;
 }
 
@@ -33,10 +33,15 @@ const START: Cursor = { done: 0, finished: [] };
 export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOptions<Tx>): Inbox<Tx> {
   type Transaction = StoreTransaction<Tx>;
 
+  const senderIn = (head: unknown): Sender | undefined => {
+    const sender = readSender(head);
+    if (head !== undefined && !sender) onCorrupt();
+    return sender;
+  };
   /** @throws {StoreError} `fenced`, if another session has claimed the sender. */
   const ownSender = (transaction: Transaction, lease: InboxLease): MaybeAsync<Sender | undefined> =>
     chain(transaction.read(logOf(lease.pid), HEAD_ONLY), ({ head }) => {
-      const sender = readSender(head);
+      const sender = senderIn(head);
       if (!sender?.claim || sender.claim.owner === lease.owner) return sender;
       if (lease.isNew && isEarlier(sender.claim, lease)) return undefined;
       throw new StoreError(store.name, 'fenced');
@@ -54,10 +59,9 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
     deadLetters: letters,
     // Not only a read: a commit of an earlier wire of this sender may still be in progress.
     claim: (pid, decide) =>
-      store.transact((transaction) =>
+      store.transact(logOf(pid), (transaction) =>
         chain(transaction.read(logOf(pid), HEAD_ONLY), ({ head }): MaybeAsync<ClaimedInbox> => {
-          const sender = readSender(head);
-          if (head !== undefined && !sender) onCorrupt();
+          const sender = senderIn(head);
           const record = sender && recordOf(sender);
           const claim = decide(record);
           if (!claim) return { record, lease: undefined };
@@ -79,11 +83,11 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
             ),
           );
         });
-      return converted(store.transact(work), letters.emitDropped);
+      return converted(store.transact(logOf(lease.pid), work), letters.emitDropped);
     },
     remember: (lease, session) =>
       converted(
-        store.transact((transaction) =>
+        store.transact(logOf(lease.pid), (transaction) =>
           chain(ownSender(transaction, lease), (sender) => change({ transaction, lease, sender, fields: { session } })),
         ),
         () => undefined,

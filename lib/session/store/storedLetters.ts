@@ -21,11 +21,12 @@ const PAGE_SIZE = 100;
 
 /** @param onCorrupt Called for each unreadable letter. */
 export function storedLetters<Tx>(
-  store: Pick<ReadableStore<Tx>, 'transact' | 'read' | 'count'>,
+  store: Pick<ReadableStore<Tx>, 'transact' | 'read' | 'count' | 'use'>,
   maxSize: number,
   onCorrupt: () => void,
 ): StoredLetters<Tx> {
   const dropped$ = new Subject<StoredDeadLetter>();
+  store.use?.(dropped$, LOG);
   const readable = (entries: readonly LogEntry[]): readonly StoredDeadLetter[] =>
     entries.flatMap(({ key, value }) => {
       const letter = readDeadLetter(key, value);
@@ -48,7 +49,7 @@ export function storedLetters<Tx>(
     emitDropped,
     add: (letter) =>
       converted(
-        store.transact((transaction) => append(transaction, [letter])),
+        store.transact(LOG, (transaction) => append(transaction, [letter])),
         emitDropped,
       ),
     list: ({ after = 0, limit = Infinity } = {}) =>
@@ -69,10 +70,10 @@ export function storedLetters<Tx>(
         );
       }),
     count: () => asObservable(() => store.count(LOG)),
-    remove: (id) => asObservable(() => store.transact((transaction) => drop(transaction, id))),
+    remove: (id) => asObservable(() => store.transact(LOG, (transaction) => drop(transaction, id))),
     take: (id, effect) =>
       asObservable(() =>
-        store.transact((transaction) =>
+        store.transact(LOG, (transaction) =>
           chain(transaction.read(LOG, { after: id - 1, limit: 1 }), ({ entries }) => {
             const [letter] = readable(entries.filter(({ key }) => key === id));
             return chain(drop(transaction, id), () => {

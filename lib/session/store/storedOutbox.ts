@@ -48,7 +48,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
     const mine: Ownership = (current = { store, lost: new Subscription() });
     store.use?.(mine, log);
     return converted(
-      store.transact((transaction) => takeOver(name, transaction, log, hello)),
+      store.transact(log, (transaction) => takeOver(name, transaction, log, hello)),
       ({ head, batches, corrupt }) => {
         mine.head = head;
         mine.lost.add(store.lost$?.subscribe(restore));
@@ -74,7 +74,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
         return chain(transaction.change(log, { head: after, put, drop }), () => after);
       });
     return attempt(
-      () => mine.store.transact(work),
+      () => mine.store.transact(log, work),
       (head) => {
         mine.head = head;
         // Reported last: a subscriber may store the lost batches again at once.

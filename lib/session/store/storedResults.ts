@@ -13,7 +13,7 @@ export function storedResults(store: Pick<ReadableStore, 'read' | 'transact'>): 
     get: (key) => converted(store.read(logOf(key), HEAD_ONLY), ({ head }): unknown => (Array.isArray(head) ? head[0] : undefined)),
     put: (key, result) =>
       converted(
-        store.transact((transaction) => transaction.change(logOf(key), { head: [result] })),
+        store.transact(logOf(key), (transaction) => transaction.change(logOf(key), { head: [result] })),
         () => undefined,
       ),
   };

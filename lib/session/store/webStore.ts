@@ -113,7 +113,7 @@ export function webStore(storage: StorageLike, log: string): Store {
   const errorOf = (cause: unknown): StoreError => browserStoreError('web-storage', cause);
   return {
     name: 'web-storage',
-    transact: (work) => delivered(() => work({ read, change, perform: noEffects }), errorOf),
+    transact: (_, work) => delivered(() => work({ read, change, perform: noEffects }), errorOf),
     close: () => undefined,
   };
 }

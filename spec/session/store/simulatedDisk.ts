@@ -78,7 +78,7 @@ export function simulatedDisk(): SimulatedDisk {
     return {
       store: {
         name: 'simulated',
-        transact: ((work) =>
+        transact: ((_, work) =>
           new Observable((subscriber) => void waiting.push(() => transact(work, subscriber)))),
         read: (log, range) => readLog(flushed, log, range),
         count: (log) => readLog(flushed, log).entries.length,

@@ -4,8 +4,8 @@ export interface UsedKeys {
   has(key: string): boolean;
   /** Adds a user of a key. Does nothing if the user was added before. */
   use(user: unknown, key: string): void;
-  /** Removes a user, if it was added. */
-  release(user: unknown): void;
+  /** Removes a user, if it was added. Returns its key. */
+  release(user: unknown): string | undefined;
 }
 
 export function createUsedKeys(): UsedKeys {
@@ -20,11 +20,12 @@ export function createUsedKeys(): UsedKeys {
     },
     release(user) {
       const key = keys.get(user);
-      if (key === undefined) return;
+      if (key === undefined) return undefined;
       keys.delete(user);
       const left = (counts.get(key) as number) - 1;
       if (left > 0) counts.set(key, left);
       else counts.delete(key);
+      return key;
     },
   };
 }

@@ -1,0 +1,188 @@
+import { nanoid } from 'nanoid';
+import { firstValueFrom } from 'rxjs';
+import { asObservable, type MaybeAsync } from '../internal/maybeAsync.js';
+import { runEffect } from '../session/store/runEffect.js';
+import type { ChangedLog, Log, LogChange, LogRange, StoreTransaction } from '../session/store/store.js';
+import { encodeMessage, partsOf } from './logMessage.js';
+import { createDraft, readLog, rowOf, viewOf, type Draft, type LogState } from './logState.js';
+import type { NatsContext } from './natsContext.js';
+import { corrupt, failed } from './natsFaults.js';
+import { untilStored } from './retrying.js';
+import type { SubjectStore } from './subjectStore.js';
+
+export type LogWriterContext = Pick<NatsContext, 'maxPayload' | 'scheduler' | 'timeout' | 'report'>;
+
+export interface LogWriterOptions {
+  readonly context: LogWriterContext;
+  readonly store: SubjectStore;
+  /** The name of the log in the store. */
+  readonly name: string;
+  /** Changes another log. */
+  readonly changeOther: (log: string, change: LogChange) => Promise<ChangedLog>;
+  /** Called when all transactions have ended. */
+  readonly onIdle: () => void;
+}
+
+export type Work = (transaction: StoreTransaction<undefined>) => MaybeAsync<unknown>;
+
+interface Job {
+  /** The name of the log in the transaction. */
+  readonly log: string;
+  readonly work: Work;
+  /** Whom the entries count for when the store is full. */
+  readonly group: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  result?: unknown;
+  /** Whether its effects have run. */
+  hasEffects?: boolean;
+  /** The change of another log, which is stored first, and once. */
+  other?: Promise<ChangedLog>;
+}
+
+/** The room for the head of a message and the headers of NATS, in bytes. */
+const OVERHEAD = 8_192;
+/** Messages in front of the first one that counts are removed when there are this many. */
+const TRIM_AFTER = 128;
+/**
+ * A message is kept for so many timeouts: a writer that does not know whether it has stored a
+ * message must find it.
+ */
+const TIMEOUTS = 4;
+
+/** The transactions of one log, one after the other. */
+export interface LogWriter {
+  /** Whether there is nothing to do. */
+  isIdle(): boolean;
+  /** Runs work in a transaction, which it shares with what arrives at the same time. */
+  run(job: Pick<Job, 'log' | 'work' | 'group'>): Promise<unknown>;
+  read(range?: LogRange): Promise<Log>;
+  /** Removes old messages. */
+  trim(): void;
+}
+
+export function createLogWriter(options: LogWriterOptions): LogWriter {
+  const { context, store, name, onIdle } = options;
+  const trimming = createTrimming(options);
+  const jobs: Job[] = [];
+  let known: LogState | undefined;
+  let isRunning = false;
+
+  const readNow = (): Promise<LogState> => readLog(store, name, known, () => context.report(corrupt(name)));
+  /**
+   * Stores a draft directly behind the known state. Only its last message has the new row: until it
+   * is stored, the others do not count. Resolves with `undefined` if another writer was faster.
+   */
+  const append = async (before: LogState, draft: Draft, group: string): Promise<true | undefined> => {
+    const parts = partsOf(draft.entryChange(), Math.max(OVERHEAD, context.maxPayload() - OVERHEAD));
+    const write = nanoid();
+    let [seq, first] = [before.seq, 0];
+    for (const [index, part] of parts.entries()) {
+      const isLast = index === parts.length - 1;
+      const row = isLast ? rowOf(draft, first || 'here') : rowOf(before, 0);
+      const stored = await store.append(name, encodeMessage({ write, index, isLast, row, part }), seq, group);
+      if (stored === undefined) return undefined;
+      trimming.note(stored);
+      seq = stored;
+      first ||= stored;
+    }
+    known = draft.stored(first, seq);
+    return true;
+  };
+  /** Runs the works of the jobs on one draft. Resolves with `undefined` if they must run again. */
+  const runAll = async (left: Set<Job>, isFresh: boolean): Promise<true | undefined> => {
+    const before = (known = isFresh || !known ? await readNow() : known);
+    const draft = createDraft(before);
+    for (const job of left) {
+      const count = draft.count();
+      try {
+        job.result = await runJob(job, draft, isFresh, options);
+      } catch (error) {
+        if (!isFresh) return undefined;
+        left.delete(job);
+        job.reject(error);
+        if (draft.count() > count) return undefined;
+      }
+    }
+    if (draft.count() === 0) return isFresh ? true : undefined;
+    return append(before, draft, [...left].at(-1)?.group ?? '');
+  };
+  const storeAll = async (left: Set<Job>): Promise<void> => {
+    let isFresh = !known;
+    try {
+      await untilStored('other nodes wrote to the log at each attempt', async () => {
+        const stored = await runAll(left, isFresh);
+        isFresh = true;
+        return stored;
+      });
+      for (const { resolve, result } of left) resolve(result);
+    } catch (error) {
+      // The outcome is unknown.
+      known = undefined;
+      for (const { reject } of left) reject(failed(error));
+    }
+  };
+  const start = async (): Promise<void> => {
+    if (isRunning) return;
+    isRunning = true;
+    while (jobs.length > 0) await storeAll(new Set(jobs.splice(0)));
+    isRunning = false;
+    trimming.trim(TRIM_AFTER, known);
+    onIdle();
+  };
+  return {
+    isIdle: () => !isRunning,
+    run: (job) =>
+      new Promise((resolve, reject) => {
+        jobs.push({ ...job, resolve, reject });
+        void start();
+      }),
+    async read(range) {
+      const found = await readNow();
+      if (!isRunning) known = found;
+      return viewOf(found, range);
+    },
+    trim: () => trimming.trim(2, known),
+  };
+}
+
+/**
+ * Runs the work of a job on a draft. Effects run only if the draft is fresh: another node may have
+ * changed the log meanwhile.
+ */
+function runJob(job: Job, draft: Draft, isFresh: boolean, { changeOther }: LogWriterOptions): Promise<unknown> {
+  const hadEffects = job.hasEffects === true;
+  const transaction: StoreTransaction<undefined> = {
+    read: (_, range) => viewOf(draft, range),
+    change: (log, change) => (log === job.log ? draft.change(change) : asObservable(() => (job.other ??= changeOther(log, change)))),
+    perform(effect) {
+      if (!isFresh) throw new Error('the log is not fresh');
+      job.hasEffects = true;
+      if (!hadEffects) runEffect(effect, undefined);
+    },
+  };
+  return firstValueFrom(asObservable(() => job.work(transaction)));
+}
+
+/** Removes the messages of a log in front of the first one that counts, when they are old. */
+function createTrimming({ context: { scheduler, timeout }, store, name }: LogWriterOptions) {
+  /** The number of messages that were stored since the last removal. */
+  let messages = 0;
+  let old = 0;
+  let young = { seq: 0, at: 0 };
+  return {
+    /** Notes a message that was stored now. */
+    note(seq: number): void {
+      messages++;
+      const now = scheduler.now();
+      if (young.seq === 0) young = { seq, at: now };
+      else if (now - young.at >= TIMEOUTS * timeout) [old, young] = [young.seq, { seq, at: now }];
+    },
+    /** Removes messages if there may be `count`. */
+    trim(count: number, known: LogState | undefined): void {
+      if (messages < count || old === 0 || !known) return;
+      messages = 0;
+      store.trim(name, Math.min(old, Number(rowOf(known, 0).start) || known.seq));
+    },
+  };
+}
