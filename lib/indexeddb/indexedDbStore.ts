@@ -55,11 +55,8 @@ async function changeLog(transaction: Transaction, log: string, change: LogChang
   const [heads, rows] = [transaction.objectStore('heads'), transaction.objectStore('entries')];
   const before = await readLog(transaction, log, HEAD_ONLY);
   const { head = before.head ?? undefined, drop = [], put = [], maxCount = Infinity } = change;
-  const remove = async ([low, high]: readonly [number, number]): Promise<number> => {
-    const [count] = await Promise.all([rows.count(rangeOf(log, low, high)), rows.delete(rangeOf(log, low, high))]);
-    return count;
-  };
-  const counts = await Promise.all(drop.map(remove));
+  const remove = ([low, high]: readonly [number, number]): Promise<void> => rows.delete(rangeOf(log, low, high));
+  await Promise.all(drop.map(remove));
   let { last } = before;
   const added = put.map(({ key = last + 1, value }) => {
     last = Math.max(last, key);
@@ -69,7 +66,7 @@ async function changeLog(transaction: Transaction, log: string, change: LogChang
   const excess = maxCount < Infinity ? (await rows.count(rangeOf(log))) - maxCount : 0;
   const evicted = excess > 0 ? (await readLog(transaction, log, { limit: Math.ceil(excess) })).entries : [];
   if (evicted.length > 0) await remove([0, evicted.at(-1)?.key ?? 0]);
-  return { dropped: counts.reduce((sum, count) => sum + count, 0), evicted };
+  return { evicted };
 }
 
 /** IndexedDB would store the whole buffer of a partial view. */

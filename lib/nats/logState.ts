@@ -61,8 +61,7 @@ export function createDraft(before: LogState) {
     change(change: LogChange): ChangedLog {
       changes++;
       if (change.head !== undefined) head = change.head;
-      const dropped = removeRanges(entries, change.drop ?? []);
-      remove(dropped);
+      remove(removeRanges(entries, change.drop ?? []));
       drop.push(...(change.drop ?? []));
       for (const { key = last + 1, value } of change.put ?? []) {
         remove([key]);
@@ -74,7 +73,7 @@ export function createDraft(before: LogState) {
       const { entries: evicted } = viewOf({ head, last, entries }, { limit: excess });
       for (const { key } of evicted) drop.push([key, key]);
       remove(evicted.map(({ key }) => key));
-      return { dropped: dropped.length, evicted };
+      return { evicted };
     },
     entryChange: (): EntryChange => ({ drop, put: [...put] }),
     /** Returns the log after the draft was stored, in messages with these sequence numbers. */

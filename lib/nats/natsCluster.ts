@@ -206,7 +206,7 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
     deadLetters,
     results: storedResults(store),
     outbox: (pid, group) => {
-      const openStore = () => ({ ...store, transact: ((log, work) => store.transact(log, work, group)) satisfies Store['transact'] });
+      const openStore = () => ({ ...store, transact: ((log, work) => store.transact(log, work, 1, group)) satisfies Store['transact'] });
       return storedOutbox({ name: 'nats', log: `outbox ${pid}`, maxMessages, maxBytes, openStore });
     },
     queue: (queue) => storedQueueLog({ name: 'nats', log: `queue ${queue}`, openStore: () => store }),

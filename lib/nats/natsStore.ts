@@ -7,7 +7,12 @@ import { tokenOf, type SubjectStore } from './subjectStore.js';
 
 export interface NatsStore extends ReadableStore<undefined> {
   /** @param group Whom the entries count for when the store is full. @default '' */
-  readonly transact: <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group?: string) => MaybeAsync<T>;
+  readonly transact: <T>(
+    log: string,
+    work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>,
+    size?: number,
+    group?: string,
+  ) => MaybeAsync<T>;
 }
 
 /**
@@ -57,7 +62,7 @@ export function natsStore(context: LogWriterContext, kinds: Readonly<Record<stri
       .finally(() => forget(log));
   return {
     name: 'nats',
-    transact: (log, work, group) => defer(() => run(log, work, group)),
+    transact: (log, work, _, group) => defer(() => run(log, work, group)),
     read: (log, range) => defer(() => read(log, range)),
     count: (log) => defer(() => read(log)).pipe(map(({ entries }) => entries.length)),
     use: (user, log) => used.use(user, log),

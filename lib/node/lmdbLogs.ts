@@ -169,7 +169,7 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
       const at = indexes.get(kindOf(log))?.touch(log, isLogRow(found) ? row.at : undefined) ?? 0;
       if (found === undefined) addTo(kindOf(log), 1);
       logs.putSync(log, { head: head === undefined ? row.head : head, last, count: count - excess.length, at });
-      return { dropped: dropped.length, evicted };
+      return { evicted };
     },
   };
 }

@@ -1,11 +1,11 @@
 import { StoreError } from '../errors.js';
 import { after } from '../internal/after.js';
-import { createConflictingSenders } from './conflictingSenders.js';
-import { EffectFailure, failJob, runTransaction, type InboxJob, type InboxTables, type Settle } from './inboxTransaction.js';
+import { createConflictingLogs } from './conflictingLogs.js';
+import { failJob, JobFailure, runTransaction, type LogJob, type Settle } from './logTransaction.js';
 import { createJobQueues, type JobGroup } from './jobQueues.js';
 import type { PostgresSettings } from './postgresOptions.js';
 import { isConflict, isLockTimeout, isSystemFailure } from './postgresStoreError.js';
-import type { TransactionLimits } from './senderStatements.js';
+import type { LogStatements, TransactionLimits } from './logStatements.js';
 import { withConnection, type TransactionClient } from './transactionClient.js';
 
 /** How often a transaction of one job is tried that others make fail. */
@@ -17,28 +17,28 @@ const MAX_ATTEMPTS = 5;
 const MIN_DELAY = 10;
 const MAX_DELAY = 500;
 
-/** Runs jobs in transactions that they share. Jobs of one sender run in order, one at a time. */
+/** Runs jobs in transactions that they share. Jobs of one log run in order, one at a time. */
 export interface GroupedTransactions {
   /** Adds a job. Its result emits after the commit. */
-  add(job: InboxJob): void;
+  add(job: LogJob): void;
 }
 
 /** Receives the jobs of a transaction, each once. */
 interface JobResults {
   /** The jobs have ended: `settles` delivers their results. */
-  end(jobs: readonly InboxJob[], settles: readonly Settle[]): void;
+  end(jobs: readonly LogJob[], settles: readonly Settle[]): void;
   /** Another transaction holds a lock that the jobs need. */
-  postpone(jobs: readonly InboxJob[], reason: unknown): void;
+  postpone(jobs: readonly LogJob[], reason: unknown): void;
   /** The transaction of several jobs has conflicted with another one. */
-  separate(jobs: readonly InboxJob[]): void;
+  separate(jobs: readonly LogJob[]): void;
 }
 
-export function createGroupedTransactions(settings: PostgresSettings, tables: InboxTables): GroupedTransactions {
+export function createGroupedTransactions(settings: PostgresSettings, statements: LogStatements): GroupedTransactions {
   const { maxConnections, maxPending, timeout, scheduler } = settings;
-  const conflicting = createConflictingSenders(scheduler);
+  const conflicting = createConflictingLogs(scheduler);
   const queues = createJobQueues(maxConnections, conflicting.sharingOf);
   /** The jobs that wait for a lock, each with the time since when. */
-  const postponed = new Map<InboxJob, number>();
+  const postponed = new Map<LogJob, number>();
   let isScheduled = false;
 
   const run = (): void => {
@@ -53,7 +53,7 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: In
       run();
     });
   };
-  const repeat = (jobs: readonly InboxJob[]): void => {
+  const repeat = (jobs: readonly LogJob[]): void => {
     for (const job of jobs) queues.repeat(job);
     schedule();
   };
@@ -68,7 +68,7 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: In
   /** The jobs wait without a connection, so that the others do not wait with them. */
   const postpone: JobResults['postpone'] = (jobs, reason) => {
     const now = scheduler.now();
-    const waitOf = (job: InboxJob): number => now - (postponed.get(job) ?? now);
+    const waitOf = (job: LogJob): number => now - (postponed.get(job) ?? now);
     const [late, left] = partition(jobs, (job) => waitOf(job) >= timeout);
     end(late, failuresOf(late, reason));
     if (left.length === 0) return;
@@ -79,7 +79,7 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: In
   const runGroup = (group: JobGroup): void => {
     const { sharing, jobs } = group;
     const unsettled = new Set(jobs);
-    const settled = (some: readonly InboxJob[]): void => some.forEach((job) => unsettled.delete(job));
+    const settled = (some: readonly LogJob[]): void => some.forEach((job) => unsettled.delete(job));
     const results: JobResults = {
       end(some, settles) {
         settled(some);
@@ -87,16 +87,16 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: In
       },
       postpone(some, reason) {
         settled(some);
-        if (isLockTimeout(causeOf(reason))) conflicting.restrict(pidsOf(some), 'alone');
+        if (isLockTimeout(causeOf(reason))) conflicting.restrict(logsOf(some), 'alone');
         postpone(some, reason);
       },
       separate(some) {
         settled(some);
-        conflicting.restrict(pidsOf(some.filter((job) => 'write' in job)), sharing === 'shared' ? 'serial' : 'alone');
+        conflicting.restrict(logsOf(some), sharing === 'shared' ? 'serial' : 'alone');
         repeat(some);
       },
     };
-    withConnection(settings, (client) => runAll(client, jobs, tables, limitsOf(settings, group), results))
+    withConnection(settings, (client) => runAll(client, jobs, statements, limitsOf(settings, group), results))
       .catch((reason: unknown) => {
         const left = [...unsettled];
         end(left, failuresOf(left, reason));
@@ -110,7 +110,7 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: In
   return {
     add(job) {
       if (queues.size() >= maxPending) {
-        job.result.error(new StoreError('postgres', 'failed', new Error(`${maxPending} claims and commits have not ended: "maxPending"`)));
+        job.result.error(new StoreError('postgres', 'failed', new Error(`${maxPending} transactions have not ended: "maxPending"`)));
         return;
       }
       queues.add(job);
@@ -120,7 +120,7 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: In
 }
 
 /**
- * A transaction of several senders may wait for a lock of another one that waits for its locks. The
+ * A transaction of several logs may wait for a lock of another one that waits for its locks. The
  * one that is serial already waits longer: it is not the one that is rolled back.
  */
 function limitsOf({ idleTimeout, lockTimeout }: PostgresSettings, { sharing, jobs }: JobGroup): TransactionLimits {
@@ -136,20 +136,20 @@ function limitsOf({ idleTimeout, lockTimeout }: PostgresSettings, { sharing, job
  */
 async function runAll(
   client: TransactionClient,
-  group: readonly InboxJob[],
-  tables: InboxTables,
+  group: readonly LogJob[],
+  statements: LogStatements,
   limits: TransactionLimits,
   results: JobResults,
 ): Promise<void> {
-  const groups: (readonly InboxJob[])[] = [group];
+  const groups: (readonly LogJob[])[] = [group];
   let attempts = 0;
   for (let jobs = groups.shift(); jobs; jobs = groups.shift()) {
     try {
-      const { settles, locked } = await runTransaction(client, jobs, tables, limits);
+      const { settles, locked } = await runTransaction(client, jobs, statements, limits);
       const [waiting, ended] = partition(jobs, (job) => locked.has(job));
       attempts = 0;
       results.end(ended, settles);
-      if (waiting.length > 0) results.postpone(waiting, new Error('another transaction has locked the row of the sender'));
+      if (waiting.length > 0) results.postpone(waiting, new Error('another transaction has locked the log'));
     } catch (reason) {
       const cause = causeOf(reason);
       if (isSystemFailure(cause)) throw cause;
@@ -168,8 +168,8 @@ async function runAll(
   }
 }
 
-function split(jobs: readonly InboxJob[], reason: unknown): (readonly InboxJob[])[] {
-  if (reason instanceof EffectFailure) {
+function split(jobs: readonly LogJob[], reason: unknown): (readonly LogJob[])[] {
+  if (reason instanceof JobFailure) {
     const [failed, others] = partition(jobs, (job) => job === reason.job);
     return [others, failed];
   }
@@ -178,18 +178,18 @@ function split(jobs: readonly InboxJob[], reason: unknown): (readonly InboxJob[]
 }
 
 /** Returns the jobs that meet the condition, and those that do not. */
-function partition(jobs: readonly InboxJob[], condition: (job: InboxJob) => boolean): readonly [InboxJob[], InboxJob[]] {
+function partition(jobs: readonly LogJob[], condition: (job: LogJob) => boolean): readonly [LogJob[], LogJob[]] {
   return [jobs.filter(condition), jobs.filter((job) => !condition(job))];
 }
 
-function failuresOf(jobs: readonly InboxJob[], reason: unknown): readonly Settle[] {
+function failuresOf(jobs: readonly LogJob[], reason: unknown): readonly Settle[] {
   return jobs.map((job) => () => failJob(job, reason));
 }
 
 function causeOf(reason: unknown): unknown {
-  return reason instanceof EffectFailure ? reason.cause : reason;
+  return reason instanceof JobFailure ? reason.cause : reason;
 }
 
-function pidsOf(jobs: readonly InboxJob[]): readonly string[] {
-  return jobs.map(({ pid }) => pid);
+function logsOf(jobs: readonly LogJob[]): readonly string[] {
+  return jobs.map(({ log }) => log);
 }

@@ -1,8 +1,8 @@
-export { postgresInbox, type PostgresInbox } from './postgresInbox.js';
+export { postgresStore, type PostgresInbox, type PostgresStore } from './postgresStore.js';
 export { postgresMigration } from './postgresSchema.js';
 export type {
   PostgresClient,
-  PostgresInboxOptions,
+  PostgresStoreOptions,
   PostgresPool,
   PostgresPoolListener,
   PostgresResult,

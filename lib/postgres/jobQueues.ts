@@ -1,56 +1,56 @@
 import { createRing, type Ring } from '../internal/ring.js';
-import type { Sharing } from './conflictingSenders.js';
-import type { InboxJob } from './inboxTransaction.js';
+import type { Sharing } from './conflictingLogs.js';
+import type { LogJob } from './logTransaction.js';
 
 /** The maximum numbers of jobs, and of messages, in one transaction. */
 const MAX_JOBS = 256;
 const MAX_MESSAGES = 1_024;
 
-/** The jobs of different senders that share a transaction. */
+/** The jobs of different logs that share a transaction. */
 export interface JobGroup {
   readonly sharing: Sharing;
-  readonly jobs: readonly InboxJob[];
+  readonly jobs: readonly LogJob[];
 }
 
-/** The jobs that have not ended. Those of one sender run in order, one at a time. */
+/** The jobs that have not ended. Those of one log run in order, one at a time. */
 export interface JobQueues {
   /** Returns the number of jobs that have not ended. */
   size(): number;
-  /** Adds a job behind those of its sender. */
-  add(job: InboxJob): void;
+  /** Adds a job behind those of its log. */
+  add(job: LogJob): void;
   /** Adds a job again that was taken, and has not ended. */
-  repeat(job: InboxJob): void;
+  repeat(job: LogJob): void;
   /** Ends a job that was taken. */
-  end(job: InboxJob): void;
+  end(job: LogJob): void;
   /** Takes the jobs of the next transaction; `undefined` if none may begin now. */
   take(): JobGroup | undefined;
   /** Ends a transaction. */
   release(group: JobGroup): void;
 }
 
-export function createJobQueues(maxConnections: number, sharingOf: (pid: string) => Sharing): JobQueues {
-  const queues: Readonly<Record<Sharing, Ring<InboxJob>>> = { shared: createRing(), serial: createRing(), alone: createRing() };
+export function createJobQueues(maxConnections: number, sharingOf: (log: string) => Sharing): JobQueues {
+  const queues: Readonly<Record<Sharing, Ring<LogJob>>> = { shared: createRing(), serial: createRing(), alone: createRing() };
   /** The numbers of transactions that run. */
   const running: Record<Sharing, number> = { shared: 0, serial: 0, alone: 0 };
   /** The queue that a transaction was taken from last is the last. */
   const turns: Sharing[] = ['shared', 'serial', 'alone'];
-  /** The senders of all jobs, with the jobs that wait for an earlier one of their sender. */
-  const senders = new Map<string, Ring<InboxJob>>();
-  /** One connection remains for the senders without conflicts, which wait for no lock. */
+  /** The logs of all jobs, with the jobs that wait for an earlier one of their log. */
+  const logs = new Map<string, Ring<LogJob>>();
+  /** One connection remains for the logs without conflicts, which wait for no lock. */
   const maxRestricted = Math.max(1, maxConnections - 1);
   let size = 0;
 
-  const enqueue = (job: InboxJob): void => queues[sharingOf(job.pid)].push(job);
+  const enqueue = (job: LogJob): void => queues[sharingOf(job.log)].push(job);
   const canBegin = (sharing: Sharing): boolean => {
     if (queues[sharing].size === 0) return false;
     if (sharing === 'shared') return true;
     return running.serial + running.alone < maxRestricted && (sharing === 'alone' || running.serial === 0);
   };
-  const takeFrom = (queue: Ring<InboxJob>, maxJobs: number): readonly InboxJob[] => {
-    const jobs: InboxJob[] = [];
+  const takeFrom = (queue: Ring<LogJob>, maxJobs: number): readonly LogJob[] => {
+    const jobs: LogJob[] = [];
     let messages = 0;
     for (let job = queue.peek(); job && jobs.length < maxJobs; job = queue.peek()) {
-      messages += 'write' in job ? job.completions.length : 1;
+      messages += job.size;
       if (jobs.length > 0 && messages > MAX_MESSAGES) break;
       queue.shift();
       jobs.push(job);
@@ -62,20 +62,20 @@ export function createJobQueues(maxConnections: number, sharingOf: (pid: string)
     size: () => size,
     add(job) {
       size++;
-      const later = senders.get(job.pid);
+      const later = logs.get(job.log);
       if (later) {
         later.push(job);
       } else {
-        senders.set(job.pid, createRing());
+        logs.set(job.log, createRing());
         enqueue(job);
       }
     },
     repeat: enqueue,
-    end({ pid }) {
+    end({ log }) {
       size--;
-      const next = senders.get(pid)?.shift();
+      const next = logs.get(log)?.shift();
       if (next) enqueue(next);
-      else senders.delete(pid);
+      else logs.delete(log);
     },
     take() {
       if (running.shared + running.serial + running.alone >= maxConnections) return undefined;

@@ -40,7 +40,7 @@ export interface PostgresPool {
   connect(): Promise<PostgresClient>;
   /**
    * Present if the pool emits its new connections, and the loss of connections that are not in use.
-   * The inbox adds a listener for each event.
+   * The store adds a listener for each event.
    */
   readonly on?: PostgresPoolListener;
   readonly removeListener?: PostgresPoolListener;
@@ -52,7 +52,7 @@ export interface PostgresPoolListener {
   (event: 'error', listener: (error: Error) => void): unknown;
 }
 
-export interface PostgresInboxOptions {
+export interface PostgresStoreOptions {
   /** The pool of the application, which the application ends. */
   readonly pool: PostgresPool;
   /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
@@ -63,12 +63,12 @@ export interface PostgresInboxOptions {
    */
   readonly maxConnections?: number;
   /**
-   * The maximum number of claims and commits that have not ended; above it, they fail.
+   * The maximum number of transactions that have not ended; above it, they fail.
    * @default 10_000
    */
   readonly maxPending?: number;
   /**
-   * The timeout of a transaction with its wait for a connection, in ms. Then the inbox closes the
+   * The timeout of a transaction with its wait for a connection, in ms. Then the store closes the
    * connection.
    * @default 30_000
    */
@@ -82,18 +82,22 @@ export interface PostgresInboxOptions {
   readonly idleTimeout?: number;
   /**
    * How long a transaction waits for one lock that another transaction holds, in ms: a whole
-   * number. Then the inbox rolls the transaction back, and repeats it later, until `timeout` has
-   * passed. A transaction that several senders share waits a quarter of that.
+   * number. Then the store rolls the transaction back, and repeats it later, until `timeout` has
+   * passed. A transaction that several logs share waits a quarter of that.
    * @default 1_000
    */
   readonly lockTimeout?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
+  /** The maximum number of messages of each outbox. @default 10_000 */
+  readonly maxMessages?: number;
+  /** The maximum size of the batches of each outbox in bytes. @default 16_777_216: 16 MiB */
+  readonly maxBytes?: number;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
-const POSTGRES_INBOX_OPTIONS: OptionNames<PostgresInboxOptions> = {
+const POSTGRES_STORE_OPTIONS: OptionNames<PostgresStoreOptions> = {
   pool: true,
   schema: true,
   maxConnections: true,
@@ -102,10 +106,12 @@ const POSTGRES_INBOX_OPTIONS: OptionNames<PostgresInboxOptions> = {
   idleTimeout: true,
   lockTimeout: true,
   maxDeadLetters: true,
+  maxMessages: true,
+  maxBytes: true,
   scheduler: true,
 };
 
-export interface PostgresSettings extends Required<Omit<PostgresInboxOptions, 'schema'>> {
+export interface PostgresSettings extends Required<Omit<PostgresStoreOptions, 'schema'>> {
   readonly tables: PostgresTables;
 }
 
@@ -114,12 +120,14 @@ export interface PostgresSettings extends Required<Omit<PostgresInboxOptions, 's
  * @throws {TypeError} For an unknown option, or an
  *   invalid name of a schema.
  */
-export function postgresSettingsOf(options: PostgresInboxOptions): PostgresSettings {
+export function postgresSettingsOf(options: PostgresStoreOptions): PostgresSettings {
   const { pool, schema = DEFAULT_SCHEMA, maxConnections = 4, maxPending = 10_000, timeout = 30_000 } = options;
-  const { idleTimeout = 5_000, lockTimeout = 1_000, maxDeadLetters = 10_000, scheduler = steadyScheduler() } = options;
-  assertKnown('postgresInbox', options, POSTGRES_INBOX_OPTIONS);
-  assertPositive('postgresInbox', { maxConnections, maxPending, timeout, maxDeadLetters });
-  assertWhole('postgresInbox', { idleTimeout, lockTimeout });
-  const tables = tablesOf('postgresInbox', schema);
-  return { pool, maxConnections, maxPending, timeout, idleTimeout, lockTimeout, maxDeadLetters, scheduler, tables };
+  const { idleTimeout = 5_000, lockTimeout = 1_000, maxDeadLetters = 10_000, maxMessages = 10_000, maxBytes = 16_777_216 } = options;
+  const { scheduler = steadyScheduler() } = options;
+  assertKnown('postgresStore', options, POSTGRES_STORE_OPTIONS);
+  assertPositive('postgresStore', { maxConnections, maxPending, timeout, maxDeadLetters, maxMessages, maxBytes });
+  assertWhole('postgresStore', { idleTimeout, lockTimeout });
+  const tables = tablesOf('postgresStore', schema);
+  const limits = { maxConnections, maxPending, timeout, idleTimeout, lockTimeout, maxDeadLetters, maxMessages, maxBytes };
+  return { ...limits, pool, scheduler, tables };
 }

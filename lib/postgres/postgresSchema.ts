@@ -2,20 +2,23 @@ export const DEFAULT_SCHEMA = 'rxwire';
 
 /** The quoted names of the tables. */
 export interface PostgresTables {
-  readonly senders: string;
-  readonly deadLetters: string;
+  /** The heads of logs, by name. */
+  readonly logs: string;
+  /** The entries of logs, by name and key. */
+  readonly entries: string;
 }
 
 /** @throws {TypeError} If the name of the schema is invalid. */
 export function tablesOf(owner: string, schema: string): PostgresTables {
   const quoted = quotedSchema(owner, schema);
-  return { senders: `${quoted}.senders`, deadLetters: `${quoted}.dead_letters` };
+  return { logs: `${quoted}.logs`, entries: `${quoted}.entries` };
 }
 
 /**
- * Returns the SQL text that creates the tables of `postgresInbox`. It changes nothing where they
- * exist, so a deployment can run it each time. Run it as a role that may create the schema. The
- * inbox itself needs the rights to select, insert, update and delete.
+ * Returns the SQL text that creates the tables of `postgresStore`. It changes nothing where they
+ * exist, so a deployment can run it each time. It fails if the schema has tables of an earlier
+ * version. Run it as a role that may create the schema. The
+ * store itself needs the rights to select, insert, update and delete.
  *
  * @param schema The name of the schema: letters, digits and _, at most 63.
  * @default 'rxwire'
@@ -26,23 +29,21 @@ export function tablesOf(owner: string, schema: string): PostgresTables {
  * console.log(postgresMigration().split('\n')[0]); // prints: create schema if not exists "rxwire";
  */
 export function postgresMigration(schema: string = DEFAULT_SCHEMA): string {
-  const { senders, deadLetters } = tablesOf('postgresMigration', schema);
+  const { logs, entries } = tablesOf('postgresMigration', schema);
   return `create schema if not exists ${quotedSchema('postgresMigration', schema)};
-create table if not exists ${senders} (
-  pid text primary key,
-  owner text not null,
-  epoch bigint not null,
-  n bigint not null,
-  is_new boolean not null,
-  done bigint,
-  finished text,
-  rejections text,
-  session bytea,
+select (case when to_regclass('${quotedSchema('postgresMigration', schema)}.dead_letters') is null then '0'
+  else 'an earlier version of rxwire has written the tables of the schema ${schema}: drop them' end)::int;
+create table if not exists ${logs} (
+  name text primary key,
+  head bytea,
+  last bigint not null,
   used_at timestamptz not null default now()
 ) with (fillfactor = 50);
-create table if not exists ${deadLetters} (
-  id bigint generated always as identity primary key,
-  letter bytea not null
+create table if not exists ${entries} (
+  log text,
+  key bigint,
+  value bytea not null,
+  primary key (log, key)
 );
 `;
 }

@@ -1,4 +1,3 @@
-import type { Completion } from '../session/store/inbox.js';
 import { runEffect } from '../session/store/runEffect.js';
 
 /**
@@ -21,30 +20,27 @@ export interface PostgresTransaction {
 export interface EffectStatement {
   readonly text: string;
   readonly values: readonly unknown[];
-  readonly completion: Completion<PostgresTransaction>;
+  /** Called if the statement fails. */
+  readonly onFailed?: (() => void) | undefined;
 }
 
 /** Blanks and comments, then the first word of a command that begins or ends a transaction. */
 const TRANSACTION_CONTROL =
   /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:abort|begin|commit|end|prepare\s+transaction|release|rollback|savepoint|start)\b/i;
 
-/** Runs the effects, and returns their statements in order. @throws The exception of an effect. */
-export function statementsOf(completions: readonly Completion<PostgresTransaction>[]): readonly EffectStatement[] {
+/** Runs an effect, and returns its statements in order. @throws The exception of the effect. */
+export function statementsOf(effect: (transaction: PostgresTransaction) => unknown): readonly EffectStatement[] {
   const statements: EffectStatement[] = [];
-  for (const completion of completions) {
-    const effect = completion.effect as ((transaction: PostgresTransaction) => unknown) | undefined;
-    if (!effect) continue;
-    let isOpen = true;
-    const query = (text: string, values: readonly unknown[] = []): void => {
-      if (!isOpen) throw new Error('the transaction has ended: an effect must be synchronous');
-      if (TRANSACTION_CONTROL.test(text)) throw new TypeError(`an effect must not begin or end a transaction, got ${JSON.stringify(text)}`);
-      statements.push({ text, values: [...values], completion });
-    };
-    try {
-      runEffect(effect, { query });
-    } finally {
-      isOpen = false;
-    }
+  let isOpen = true;
+  const query = (text: string, values: readonly unknown[] = []): void => {
+    if (!isOpen) throw new Error('the transaction has ended: an effect must be synchronous');
+    if (TRANSACTION_CONTROL.test(text)) throw new TypeError(`an effect must not begin or end a transaction, got ${JSON.stringify(text)}`);
+    statements.push({ text, values: [...values] });
+  };
+  try {
+    runEffect(effect, { query });
+  } finally {
+    isOpen = false;
   }
   return statements;
 }

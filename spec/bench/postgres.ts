@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { postgresInbox, postgresMigration, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, postgresMigration, type PostgresTransaction } from '../../lib/postgres/index.js';
 import { pathOf } from '../support/debian.js';
 import { leaseOf } from '../support/inboxes.js';
 import { startPostgres } from '../support/postgresServer.js';
@@ -41,7 +41,7 @@ async function committed({ name, goal, senders = 256, pauseOf, effectOf, options
   for (const text of postgresMigration().split(';')) if (text.trim()) await pool.query(text);
   await pool.query('create table effects (place bigint generated always as identity, payload text)');
   await pool.query('create table counters as select id, 0 as count from generate_series(0, $1) as ids (id)', [SHARED_ROWS - 1]);
-  const inbox = postgresInbox({ pool });
+  const inbox = postgresStore({ pool }).inbox;
   let last = 0;
 
   const send = async (sender: number): Promise<void> => {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { postgresInbox, postgresMigration, type PostgresInbox, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, postgresMigration, type PostgresInbox, type PostgresTransaction } from '../../lib/postgres/index.js';
 import { describeWith } from '../support/debian.js';
 import { leaseOf } from '../support/inboxes.js';
 import { ready } from '../support/outboxCases.js';
@@ -44,7 +44,7 @@ describeWith('postgresql', 'Grouped transactions whose effects lock the same row
 
   it('keeps the senders apart after their first conflicts', async () => {
     const recorded = recordingPool(pool);
-    await sendAll(postgresInbox({ pool: recorded.pool }), 'one', (sender, done) => (sender + done) % ROWS);
+    await sendAll(postgresStore({ pool: recorded.pool }).inbox, 'one', (sender, done) => (sender + done) % ROWS);
     expect(await total()).toBe(SENDERS * COMMITS);
     expect(recorded.count('rollback')).toBeLessThan(20);
     // Senders that are apart still share transactions.
@@ -54,7 +54,9 @@ describeWith('postgresql', 'Grouped transactions whose effects lock the same row
   it('keeps the senders of two servers apart', async () => {
     const recorded = [recordingPool(pool), recordingPool(server.pool())] as const;
     await Promise.all(
-      recorded.map((one, side) => sendAll(postgresInbox({ pool: one.pool }), `side ${side}`, (sender, done) => (sender + done) % ROWS)),
+      recorded.map((one, side) =>
+        sendAll(postgresStore({ pool: one.pool }).inbox, `side ${side}`, (sender, done) => (sender + done) % ROWS),
+      ),
     );
     expect(await total()).toBe(2 * SENDERS * COMMITS);
     expect(recorded[0].count('rollback') + recorded[1].count('rollback')).toBeLessThan(40);
@@ -62,7 +64,7 @@ describeWith('postgresql', 'Grouped transactions whose effects lock the same row
 
   it('does not affect senders whose effects lock rows of their own', async () => {
     const recorded = recordingPool(pool);
-    await sendAll(postgresInbox({ pool: recorded.pool }), 'free', (sender) => sender);
+    await sendAll(postgresStore({ pool: recorded.pool }).inbox, 'free', (sender) => sender);
     expect(await total()).toBe(SENDERS * COMMITS);
     expect(recorded.count('rollback')).toBe(0);
   }, 60_000);

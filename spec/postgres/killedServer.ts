@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { Pool } from 'pg';
 import { consume, type Message } from '../../lib/index.js';
-import { postgresInbox, type PostgresPool, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, type PostgresPool, type PostgresTransaction } from '../../lib/postgres/index.js';
 import { listen } from '../../lib/server/index.js';
 
 /**
@@ -34,7 +34,7 @@ const killing: PostgresPool = {
 const effect = (transaction: PostgresTransaction, { id }: Message): void =>
   transaction.query('insert into effects (name) values ($1)', [id]);
 const server = createServer();
-listen(server, { inbox: postgresInbox({ pool: killing }), connectionRate: false }).subscribe((wire) => {
+listen(server, { inbox: postgresStore({ pool: killing }).inbox, connectionRate: false }).subscribe((wire) => {
   wire.pipe(consume(() => undefined, { effect, concurrency: 10 })).subscribe({ error: () => undefined });
 });
 process.stdout.write('ready');

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { postgresInbox, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, type PostgresTransaction } from '../../lib/postgres/index.js';
 import { describeWith } from '../support/debian.js';
 import { eventually } from '../support/eventually.js';
 import { leaseOf, recordOf } from '../support/inboxes.js';
@@ -10,7 +10,7 @@ import { cursor, effects, fenced, inboxContract, put } from './inboxContract.js'
 
 const failed = { code: 'ERR_STORE', store: 'postgres', fault: 'failed' };
 
-describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
+describeWith('postgresql', 'postgresStore on a real PostgreSQL', (program) => {
   let server: PostgresServer;
   let pool: Pool;
   beforeAll(async () => {
@@ -31,7 +31,7 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
   const sleep = (transaction: PostgresTransaction): void => transaction.query('select pg_sleep(0.3)');
 
   it('works with a pool that sends statements ahead', async () => {
-    const inbox = postgresInbox({ pool: server.pool({ pipeline: true }) });
+    const inbox = postgresStore({ pool: server.pool({ pipeline: true }) }).inbox;
     await ready(inbox.commit(leaseOf('ann'), cursor(1), effects(put('one'))));
     await expect(ready(inbox.commit(leaseOf('ann'), cursor(2), effects(put('two'), put('one'), put('three'))))).rejects.toMatchObject({
       code: '23505',
@@ -41,7 +41,7 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
   });
 
   it('lets a take-over by another process wait for an open commit, and read its cursor', async () => {
-    const [one, other] = [postgresInbox({ pool }), postgresInbox({ pool: server.pool() })];
+    const [one, other] = [postgresStore({ pool }).inbox, postgresStore({ pool: server.pool() }).inbox];
     await ready(one.commit(leaseOf('ann', 'one'), cursor(1), []));
     const open = ready(one.commit(leaseOf('ann', 'one'), cursor(2), effects(put('two'), sleep)));
     await sleeping('select 1');
@@ -53,7 +53,7 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
   });
 
   it('stores each effect once while two processes take senders from each other', async () => {
-    const inboxes = [postgresInbox({ pool }), postgresInbox({ pool: server.pool() })] as const;
+    const inboxes = [postgresStore({ pool }).inbox, postgresStore({ pool: server.pool() }).inbox] as const;
     const senders = Array.from({ length: 20 }, (_, index) => `sender ${index}`);
     for (const pid of senders) await ready(inboxes[0].commit(leaseOf(pid, 'start'), cursor(0), []));
     let fences = 0;
@@ -82,7 +82,7 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
   });
 
   it('stores all commits of transactions that wait for each other', async () => {
-    const [one, other] = [postgresInbox({ pool }), postgresInbox({ pool: server.pool() })];
+    const [one, other] = [postgresStore({ pool }).inbox, postgresStore({ pool: server.pool() }).inbox];
     await pool.query("insert into effects (name) values ('x'), ('y')");
     const update = (name: string) => (transaction: PostgresTransaction) =>
       transaction.query("update effects set name = name || '.' where name like $1 || '%'", [name]);
@@ -94,7 +94,7 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
   });
 
   it('fails the commits of a lost connection, and continues over another one', async () => {
-    const inbox = postgresInbox({ pool });
+    const inbox = postgresStore({ pool }).inbox;
     const cut = ready(inbox.commit(leaseOf('ann'), cursor(1), effects(put('one'), sleep)));
     const result = expect(cut).rejects.toMatchObject(failed);
     await sleeping('select pg_terminate_backend(pid)');
@@ -105,7 +105,7 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
   });
 
   it('survives that an effect ends its own connection', async () => {
-    const inbox = postgresInbox({ pool });
+    const inbox = postgresStore({ pool }).inbox;
     const end = (transaction: PostgresTransaction): void => transaction.query('select pg_terminate_backend(pg_backend_pid())');
     await expect(ready(inbox.commit(leaseOf('ann'), cursor(1), effects(put('one'), end)))).rejects.toMatchObject(failed);
     await ready(inbox.commit(leaseOf('ann'), cursor(1), effects(put('one'))));
@@ -113,15 +113,15 @@ describeWith('postgresql', 'postgresInbox on a real PostgreSQL', (program) => {
   });
 
   it('gives up a transaction that takes too long, and the server rolls it back', async () => {
-    const inbox = postgresInbox({ pool, timeout: 100 });
+    const inbox = postgresStore({ pool, timeout: 100 }).inbox;
     await expect(ready(inbox.commit(leaseOf('ann'), cursor(1), effects(put('one'), sleep)))).rejects.toMatchObject(failed);
-    const again = postgresInbox({ pool });
+    const again = postgresStore({ pool }).inbox;
     await ready(again.commit(leaseOf('ann'), cursor(1), effects(put('one'))));
     expect(await names()).toEqual(['one']);
   });
 
   it('fails while the server is away; each commit that was confirmed has survived its crash', async () => {
-    const inbox = postgresInbox({ pool, maxConnections: 2 });
+    const inbox = postgresStore({ pool, maxConnections: 2 }).inbox;
     const confirmed = new Set<string>();
     let isAway = false;
     const work = async (pid: string): Promise<void> => {

@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'pg';
-import { postgresInbox, postgresMigration } from '../../lib/postgres/index.js';
+import { postgresStore, postgresMigration } from '../../lib/postgres/index.js';
 import { describeWith } from '../support/debian.js';
 import { leaseOf } from '../support/inboxes.js';
 import { ready } from '../support/outboxCases.js';
@@ -59,7 +59,7 @@ describeWith('postgresql', 'A lost connection to PostgreSQL', (program) => {
 
   it('ends no process when it is lost at the moment at which it opens', async () => {
     const socket = await delayedSocket(server.host);
-    const commit = ready(postgresInbox({ pool: openPool(socket.host) }).commit(leaseOf('ann'), { done: 1, finished: [] }, []));
+    const commit = ready(postgresStore({ pool: openPool(socket.host) }).inbox.commit(leaseOf('ann'), { done: 1, finished: [] }, []));
     const result = expect(commit).rejects.toMatchObject({ code: 'ERR_STORE', store: 'postgres', fault: 'failed' });
     await terminate();
     await result;
@@ -67,7 +67,7 @@ describeWith('postgresql', 'A lost connection to PostgreSQL', (program) => {
   });
 
   it('ends no process while it is not in use', async () => {
-    const inbox = postgresInbox({ pool: openPool(server.host) });
+    const inbox = postgresStore({ pool: openPool(server.host) }).inbox;
     await ready(inbox.commit(leaseOf('ann'), { done: 1, finished: [] }, []));
     const removed = new Promise((resolve) => pool!.once('remove', resolve));
     await terminate();
@@ -77,7 +77,7 @@ describeWith('postgresql', 'A lost connection to PostgreSQL', (program) => {
 
   it('has one listener for each pool, although several inboxes use the pool', () => {
     const one = openPool(server.host);
-    for (let index = 0; index < 20; index++) postgresInbox({ pool: one });
+    for (let index = 0; index < 20; index++) postgresStore({ pool: one });
     expect([one.listenerCount('error'), one.listenerCount('connect')]).toEqual([1, 1]);
   });
 });

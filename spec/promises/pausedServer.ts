@@ -1,6 +1,6 @@
 import { Pool } from 'pg';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { postgresInbox, type PostgresPool, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, type PostgresPool, type PostgresTransaction } from '../../lib/postgres/index.js';
 
 /**
  * A server that pauses in a transaction: node pausedServer.mjs <folder of the socket> <senders> <messages>. It stores this number of messages of each sender, and stops itself
@@ -26,7 +26,7 @@ const pausing: PostgresPool = {
     };
   },
 };
-const inbox = postgresInbox({ pool: pausing, idleTimeout: 5_000 });
+const inbox = postgresStore({ pool: pausing, idleTimeout: 5_000 }).inbox;
 const commitAll = (done: number): Promise<PromiseSettledResult<void>[]> =>
   Promise.allSettled(
     Array.from({ length: Number(senders) }, (_, index) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { postgresInbox, postgresMigration, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, postgresMigration, type PostgresTransaction } from '../../lib/postgres/index.js';
 import { bundle } from '../chaos/bundle.js';
 import { describeWith } from '../support/debian.js';
 import { eventually } from '../support/eventually.js';
@@ -25,7 +25,7 @@ describeWith('postgresql', 'A server that pauses in a transaction', (program) =>
     await pool.query('create table effects (name text)');
   }, 60_000);
   beforeEach(async () => {
-    await pool.query('truncate effects, rxwire.senders');
+    await pool.query('truncate effects, rxwire.logs');
   });
   afterEach(() => child?.kill('SIGKILL'));
   afterAll(() => postgres.close());
@@ -42,7 +42,7 @@ describeWith('postgresql', 'A server that pauses in a transaction', (program) =>
       const isStopped = (): boolean => execFileSync('ps', ['-o', 'stat=', '-p', String(paused.pid)], { encoding: 'utf8' }).startsWith('T');
       await eventually(() => expect(isStopped()).toBe(true), 20_000);
 
-      const inbox = postgresInbox({ pool });
+      const inbox = postgresStore({ pool }).inbox;
       const put =
         (name: string) =>
         (transaction: PostgresTransaction): void =>

@@ -41,8 +41,6 @@ export interface LogChange {
 
 /** The result of a change. */
 export interface ChangedLog {
-  /** The number of entries that `drop` has removed. */
-  readonly dropped: number;
   /** The entries that `maxCount` has removed. */
   readonly evicted: readonly LogEntry[];
 }
@@ -61,8 +59,12 @@ export const noEffects = (): never => {
 export interface StoreTransaction<Tx = unknown> {
   read(log: string, range?: LogRange): MaybeAsync<Log>;
   change(log: string, change: LogChange): MaybeAsync<ChangedLog>;
-  /** Runs an effect of the application, whose writes are part of the transaction. */
-  perform(effect: (transaction: Tx) => unknown): void;
+  /**
+   * Runs an effect of the application, whose writes are part of the transaction.
+   *
+   * @param onFailed Called if a write of the effect fails after it has returned.
+   */
+  perform(effect: (transaction: Tx) => unknown, onFailed?: () => void): void;
 }
 
 /**
@@ -80,8 +82,10 @@ export interface Store<Tx = unknown> {
    * order of their beginnings.
    *
    * A store may run `work` again after a failure. `work` waits only for its transaction.
+   *
+   * @param size The number of messages that the work processes. @default 1
    */
-  readonly transact: <T>(log: string, work: (transaction: StoreTransaction<Tx>) => MaybeAsync<T>) => MaybeAsync<T>;
+  readonly transact: <T>(log: string, work: (transaction: StoreTransaction<Tx>) => MaybeAsync<T>, size?: number) => MaybeAsync<T>;
   /** Protects a log from expiring until `release` of the same user. @default logs do not expire */
   use?(user: unknown, log: string): void;
   release?(user: unknown): void;

@@ -75,7 +75,7 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
       const fields = { done, finished, rejections: rejections?.map(rejectionFields) };
       const work = (transaction: Transaction) =>
         chain(ownSender(transaction, lease), (sender) => {
-          for (const { effect } of completions) if (effect) transaction.perform(effect);
+          for (const { effect, onEffectFailed } of completions) if (effect) transaction.perform(effect, onEffectFailed);
           return chain(change({ transaction, lease, sender, fields }), () =>
             letters.append(
               transaction,
@@ -83,7 +83,7 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
             ),
           );
         });
-      return converted(store.transact(logOf(lease.pid), work), letters.emitDropped);
+      return converted(store.transact(logOf(lease.pid), work, completions.length), letters.emitDropped);
     },
     remember: (lease, session) =>
       converted(

@@ -1,4 +1,4 @@
-import { concatMap, defer, EMPTY, expand, filter, map, Subject, tap, type Observable } from 'rxjs';
+import { concatMap, defer, EMPTY, expand, filter, Subject, tap, type Observable } from 'rxjs';
 import { asObservable, chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 import { readDeadLetter } from './readDeadLetter.js';
@@ -40,8 +40,11 @@ export function storedLetters<Tx>(
     letters.length === 0
       ? []
       : chain(transaction.change(LOG, { put: letters.map((value) => ({ value })), maxCount: maxSize }), ({ evicted }) => readable(evicted));
-  const drop = (transaction: StoreTransaction<Tx>, id: number): MaybeAsync<boolean> =>
-    chain(transaction.change(LOG, { drop: [[id, id]] }), ({ dropped }) => dropped > 0);
+  /** Removes a letter. Returns its entry, if it exists. */
+  const removed = (transaction: StoreTransaction<Tx>, id: number): MaybeAsync<LogEntry | undefined> =>
+    chain(transaction.read(LOG, { after: id - 1, limit: 1 }), ({ entries: [entry] }): MaybeAsync<LogEntry | undefined> =>
+      entry?.key === id ? chain(transaction.change(LOG, { drop: [[id, id]] }), () => entry) : undefined,
+    );
 
   return {
     dropped$: dropped$.asObservable(),
@@ -58,33 +61,29 @@ export function storedLetters<Tx>(
         let end: number | undefined;
         let left = limit;
         return page(after, left).pipe(
-          tap(({ last, entries }) => {
-            end ??= last;
-            left -= entries.length;
-          }),
           expand(({ entries }) => {
             const { key = Infinity } = entries.at(-1) ?? {};
             return left > 0 && key < (end ?? 0) ? page(key, left) : EMPTY;
+          }),
+          tap(({ last, entries }) => {
+            end ??= last;
+            left -= entries.length;
           }),
           concatMap(({ entries }) => readable(entries.filter(({ key }) => key <= (end ?? 0)))),
         );
       }),
     count: () => asObservable(() => store.count(LOG)),
-    remove: (id) => asObservable(() => store.transact(LOG, (transaction) => drop(transaction, id))),
+    remove: (id) =>
+      asObservable(() => store.transact(LOG, (transaction) => chain(removed(transaction, id), (entry) => entry !== undefined))),
     take: (id, effect) =>
       asObservable(() =>
         store.transact(LOG, (transaction) =>
-          chain(transaction.read(LOG, { after: id - 1, limit: 1 }), ({ entries }) => {
-            const [letter] = readable(entries.filter(({ key }) => key === id));
-            return chain(drop(transaction, id), () => {
-              if (letter && effect) transaction.perform((own) => effect(own, letter));
-              return letter;
-            });
+          chain(removed(transaction, id), (entry) => {
+            const [letter] = readable(entry ? [entry] : []);
+            if (letter && effect) transaction.perform((own) => effect(own, letter));
+            return letter;
           }),
         ),
-      ).pipe(
-        filter((letter) => letter !== undefined),
-        map((letter) => letter),
-      ),
+      ).pipe(filter((letter) => letter !== undefined)),
   };
 }

@@ -108,7 +108,7 @@ export function webStore(storage: StorageLike, log: string): Store {
     if (isReplaced) keys = [];
     else removeAll(dropped.map(nameOf));
     for (const { key } of added) keys.push(key);
-    return { dropped: dropped.length, evicted: [] };
+    return { evicted: [] };
   };
   const errorOf = (cause: unknown): StoreError => browserStoreError('web-storage', cause);
   return {

@@ -78,8 +78,7 @@ export function simulatedDisk(): SimulatedDisk {
     return {
       store: {
         name: 'simulated',
-        transact: ((_, work) =>
-          new Observable((subscriber) => void waiting.push(() => transact(work, subscriber)))),
+        transact: (_, work) => new Observable((subscriber) => void waiting.push(() => transact(work, subscriber))),
         read: (log, range) => readLog(flushed, log, range),
         count: (log) => readLog(flushed, log).entries.length,
         close: () => undefined,
@@ -127,8 +126,7 @@ function readLog(contents: Contents, log: string, { after = 0, limit = Infinity 
 }
 
 function changeLog(log: StoredLog, { head, drop = [], put = [], maxCount = Infinity }: LogChange): ChangedLog {
-  let dropped = 0;
-  for (const [from, to] of drop) for (const key of log.entries.keys()) if (key >= from && key <= to && log.entries.delete(key)) dropped++;
+  for (const [from, to] of drop) for (const key of log.entries.keys()) if (key >= from && key <= to) log.entries.delete(key);
   for (const { key = log.last + 1, value } of put) {
     log.entries.set(key, structuredClone(value));
     log.last = Math.max(log.last, key);
@@ -137,7 +135,7 @@ function changeLog(log: StoredLog, { head, drop = [], put = [], maxCount = Infin
   const keys = [...log.entries.keys()].sort((a, b) => a - b).slice(0, Math.max(0, log.entries.size - maxCount));
   const evicted = keys.map((key) => ({ key, value: log.entries.get(key) }));
   for (const key of keys) log.entries.delete(key);
-  return { dropped, evicted };
+  return { evicted };
 }
 
 function copyOf(contents: Contents): Contents {

@@ -37,7 +37,7 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
   {
     why: 'runs no effects',
     file: 'storedInbox.ts',
-    find: 'if (effect) transaction.perform(effect);',
+    find: 'if (effect) transaction.perform(effect, onEffectFailed);',
     replace: '',
   },
   { why: 'keeps too many letters', file: 'storedLetters.ts', find: 'maxCount: maxSize', replace: 'maxCount: maxSize + 1' },

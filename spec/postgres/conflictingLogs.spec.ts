@@ -1,12 +1,12 @@
 import { VirtualTimeScheduler } from 'rxjs';
-import { createConflictingSenders } from '../../lib/postgres/conflictingSenders.js';
+import { createConflictingLogs } from '../../lib/postgres/conflictingLogs.js';
 
-describe('createConflictingSenders', () => {
+describe('createConflictingLogs', () => {
   const at = (scheduler: VirtualTimeScheduler, time: number): void => void (scheduler.frame = time);
 
   it('restricts a sender for 30 s, also when another one was restricted later', () => {
     const scheduler = new VirtualTimeScheduler();
-    const conflicting = createConflictingSenders(scheduler);
+    const conflicting = createConflictingLogs(scheduler);
     conflicting.restrict(['ann', 'ben'], 'serial');
     at(scheduler, 10_000);
     conflicting.restrict(['ann'], 'alone');
@@ -19,9 +19,9 @@ describe('createConflictingSenders', () => {
   });
 
   it('forgets the oldest restrictions above 10,000', () => {
-    const conflicting = createConflictingSenders(new VirtualTimeScheduler());
-    const pids = Array.from({ length: 10_002 }, (_, index) => `sender ${index}`);
-    for (const pid of pids) conflicting.restrict([pid], 'serial');
-    expect(pids.filter((pid) => conflicting.sharingOf(pid) === 'shared')).toEqual(['sender 0', 'sender 1']);
+    const conflicting = createConflictingLogs(new VirtualTimeScheduler());
+    const logs = Array.from({ length: 10_002 }, (_, index) => `sender ${index}`);
+    for (const log of logs) conflicting.restrict([log], 'serial');
+    expect(logs.filter((log) => conflicting.sharingOf(log) === 'shared')).toEqual(['sender 0', 'sender 1']);
   });
 });
