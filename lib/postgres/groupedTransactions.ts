@@ -1,11 +1,12 @@
 import { StoreError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { createConflictingLogs } from './conflictingLogs.js';
-import { failJob, JobFailure, runTransaction, type LogJob, type Settle } from './logTransaction.js';
+import type { LogJob } from './jobTransaction.js';
+import { failJob, JobFailure, Overtaken, runTransaction, type LogTables, type Settle } from './logTransaction.js';
 import { createJobQueues, type JobGroup } from './jobQueues.js';
 import type { PostgresSettings } from './postgresOptions.js';
 import { isConflict, isLockTimeout, isSystemFailure } from './postgresStoreError.js';
-import type { LogStatements, TransactionLimits } from './logStatements.js';
+import type { TransactionLimits } from './logStatements.js';
 import { withConnection, type TransactionClient } from './transactionClient.js';
 
 /** How often a transaction of one job is tried that others make fail. */
@@ -33,7 +34,7 @@ interface JobResults {
   separate(jobs: readonly LogJob[]): void;
 }
 
-export function createGroupedTransactions(settings: PostgresSettings, statements: LogStatements): GroupedTransactions {
+export function createGroupedTransactions(settings: PostgresSettings, tables: LogTables): GroupedTransactions {
   const { maxConnections, maxPending, timeout, scheduler } = settings;
   const conflicting = createConflictingLogs(scheduler);
   const queues = createJobQueues(maxConnections, conflicting.sharingOf);
@@ -96,7 +97,7 @@ export function createGroupedTransactions(settings: PostgresSettings, statements
         repeat(some);
       },
     };
-    withConnection(settings, (client) => runAll(client, jobs, statements, limitsOf(settings, group), results))
+    withConnection(settings, (client) => runAll(client, jobs, tables, limitsOf(settings, group), results))
       .catch((reason: unknown) => {
         const left = [...unsettled];
         end(left, failuresOf(left, reason));
@@ -137,7 +138,7 @@ function limitsOf({ idleTimeout, lockTimeout }: PostgresSettings, { sharing, job
 async function runAll(
   client: TransactionClient,
   group: readonly LogJob[],
-  statements: LogStatements,
+  tables: LogTables,
   limits: TransactionLimits,
   results: JobResults,
 ): Promise<void> {
@@ -145,8 +146,10 @@ async function runAll(
   let attempts = 0;
   for (let jobs = groups.shift(); jobs; jobs = groups.shift()) {
     try {
-      const { settles, locked } = await runTransaction(client, jobs, statements, limits);
-      const [waiting, ended] = partition(jobs, (job) => locked.has(job));
+      const { settles, locked, stale } = await runTransaction(client, jobs, tables, limits);
+      const [again, others] = partition(jobs, (job) => stale.has(job));
+      const [waiting, ended] = partition(others, (job) => locked.has(job));
+      if (again.length > 0) groups.unshift(again);
       attempts = 0;
       results.end(ended, settles);
       if (waiting.length > 0) results.postpone(waiting, new Error('another transaction has locked the log'));
@@ -156,7 +159,8 @@ async function runAll(
       // It fails if the connection is lost.
       await client.rollback();
       const isAlone = jobs.length === 1;
-      if (isConflict(cause) && !isAlone) results.separate(jobs);
+      if (reason instanceof Overtaken && ++attempts < MAX_ATTEMPTS) groups.unshift(jobs);
+      else if (isConflict(cause) && !isAlone) results.separate(jobs);
       else if (!isAlone) groups.unshift(...split(jobs, reason));
       else if (isLockTimeout(cause)) results.postpone(jobs, reason);
       else if (isConflict(cause) && ++attempts < MAX_ATTEMPTS) groups.unshift(jobs);

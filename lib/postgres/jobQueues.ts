@@ -1,6 +1,6 @@
 import { createRing, type Ring } from '../internal/ring.js';
 import type { Sharing } from './conflictingLogs.js';
-import type { LogJob } from './logTransaction.js';
+import type { LogJob } from './jobTransaction.js';
 
 /** The maximum numbers of jobs, and of messages, in one transaction. */
 const MAX_JOBS = 256;

@@ -38,19 +38,23 @@ export function logStatements({ logs, entries }: PostgresTables) {
      */
     lock: `with ${limits}, given as materialized (select json_array_elements_text($1::json) as name from limits),
 locked as materialized (select l.* from ${logs} as l where l.name in (select name from given) order by l.name for update of l skip locked)
-select l.name, k.name is null as is_locked, encode(k.head, 'base64') as head, k.last::text as last
+select l.name, k.name is null as is_locked, encode(k.head, 'base64') as head, k.last::text as last, k.version::text as version
 from ${logs} as l left join locked as k on k.name = l.name where l.name in (select name from given)`,
     /** Creates a log that does not exist. */
     create: `insert into ${logs} (name, last) values ($1, 0) on conflict (name) do nothing`,
     /** Locks a log that exists, and returns its row. */
-    lockOne: `select encode(l.head, 'base64') as head, l.last::text as last from ${logs} as l where l.name = $1 for update`,
-    /** Stores the rows of logs that are locked or new. Returns the number of new ones. */
-    write: `with given as materialized (select * from json_to_recordset($1::json) as given(name text, head text, last bigint, is_new boolean)),
+    lockOne: `select encode(l.head, 'base64') as head, l.last::text as last, l.version::text as version from ${logs} as l where l.name = $1 for update`,
+    /**
+     * Stores the rows of logs that still have their versions, and of new ones. Returns their
+     * number. It also sets the limits.
+     */
+    write: `with ${limits}, given as materialized (
+  select given.* from limits, json_to_recordset($1::json) as given(name text, head text, last bigint, version bigint) order by name),
 inserted as (insert into ${logs} (name, head, last)
-  select name, decode(head, 'base64'), last from given where is_new order by name on conflict (name) do nothing returning name),
-updated as (update ${logs} as l set head = coalesce(decode(given.head, 'base64'), l.head), last = given.last, used_at = now()
-  from given where l.name = given.name and not given.is_new)
-select count(*)::text as count from inserted`,
+  select name, decode(head, 'base64'), last from given where version = 0 on conflict (name) do nothing returning 1),
+updated as (update ${logs} as l set head = coalesce(decode(given.head, 'base64'), l.head), last = given.last, version = l.version + 1, used_at = now()
+  from given where l.name = given.name and l.version = given.version returning 1)
+select ((select count(*) from inserted) + (select count(*) from updated))::text as count`,
     put: `insert into ${entries} (log, key, value) select log, key, decode(value, 'base64')
 from json_to_recordset($1::json) as given(log text, key bigint, value text) on conflict (log, key) do update set value = excluded.value`,
     drop: `delete from ${entries} as e using json_to_recordset($1::json) as given(log text, low bigint, high bigint)

@@ -37,6 +37,7 @@ create table if not exists ${logs} (
   name text primary key,
   head bytea,
   last bigint not null,
+  version bigint not null default 1,
   used_at timestamptz not null default now()
 ) with (fillfactor = 50);
 create table if not exists ${entries} (

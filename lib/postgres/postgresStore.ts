@@ -14,7 +14,7 @@ import { storedOutbox } from '../session/store/storedOutbox.js';
 import { storedResults } from '../session/store/storedResults.js';
 import { createGroupedTransactions } from './groupedTransactions.js';
 import { logStatements } from './logStatements.js';
-import type { LogJob } from './logTransaction.js';
+import type { LogJob } from './jobTransaction.js';
 import { postgresSettingsOf, type PostgresStoreOptions, type PostgresSettings } from './postgresOptions.js';
 import type { PostgresTransaction } from './postgresTransaction.js';
 import { listenToLosses } from './transactionClient.js';
@@ -81,7 +81,7 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
 /** Logs in PostgreSQL. Transactions of different logs that wait share one. */
 function logsIn(settings: PostgresSettings): ReadableStore<PostgresTransaction> {
   listenToLosses(settings.pool);
-  const transactions = createGroupedTransactions(settings, logStatements(settings.tables));
+  const transactions = createGroupedTransactions(settings, { statements: logStatements(settings.tables), known: new Map() });
   const run = (log: string, work: LogJob['work'], size = 1): Observable<unknown> =>
     defer(() => {
       const result = new AsyncSubject<unknown>();

@@ -27,11 +27,6 @@ export function isConflict(reason: unknown): boolean {
   return CONFLICTS.includes(sqlState(reason));
 }
 
-/** Returns the failure of a transaction whose log another one has created meanwhile. */
-export function overtaken(): Error {
-  return Object.assign(new Error('another transaction has created the log'), { code: '40001' });
-}
-
 /** Returns whether a statement has failed because another transaction holds a lock. */
 export function isLockTimeout(reason: unknown): boolean {
   return sqlState(reason) === LOCK_TIMEOUT;

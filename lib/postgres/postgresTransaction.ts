@@ -20,8 +20,6 @@ export interface PostgresTransaction {
 export interface EffectStatement {
   readonly text: string;
   readonly values: readonly unknown[];
-  /** Called if the statement fails. */
-  readonly onFailed?: (() => void) | undefined;
 }
 
 /** Blanks and comments, then the first word of a command that begins or ends a transaction. */
