@@ -64,8 +64,8 @@ export function rowOf(found: FoundRow | undefined): Row {
   };
 }
 
-// eslint-disable-next-line no-restricted-syntax -- each message has one: closures are slow to create
 /** The transaction of one job. */
+// eslint-disable-next-line no-restricted-syntax -- each commit has one, and closures are slower
 export class JobTransaction implements LogTransaction {
   readonly #shared: Shared;
   readonly #job: LogJob;

@@ -79,7 +79,7 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
 }
 
 /** Logs in PostgreSQL. Transactions of different logs that wait share one. */
-function logsIn(settings: PostgresSettings): ReadableStore<PostgresTransaction> {
+export function logsIn(settings: PostgresSettings): ReadableStore<PostgresTransaction> {
   listenToLosses(settings.pool);
   const transactions = createGroupedTransactions(settings, { statements: logStatements(settings.tables), known: new Map() });
   const run = (log: string, work: LogJob['work'], size = 1): Observable<unknown> =>

@@ -5,6 +5,7 @@ import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
 import { queueCases } from '../support/queueCases.js';
+import { storeCases } from '../support/storeCases.js';
 import type { Queues } from './queuesPage.js';
 
 jest.setTimeout(30_000);
@@ -55,6 +56,8 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
   const doneAre = (one: Page, count: number) => one.waitForFunction((wanted) => window.queues.done().length === wanted, count);
 
   it.each(Object.keys(queueCases))('IndexedDB: %s', (title) => on(page, 'check', title));
+
+  it.each(Object.keys(storeCases))('a store in IndexedDB: %s', (title) => on(page, 'checkStore', title));
 
   it.each(Object.keys(deadLetterCases))('dead letters in IndexedDB: %s', (title) => on(page, 'checkLetters', title));
 

@@ -4,7 +4,9 @@ import { queue } from '../../lib/app/queue/queue.js';
 import { indexedDbDeadLetters, indexedDbQueues } from '../../lib/indexeddb/index.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
+import { indexedDbStore } from '../../lib/indexeddb/indexedDbStore.js';
 import { queueCases } from '../support/queueCases.js';
+import { storeCases } from '../support/storeCases.js';
 import { rowsIn } from './pageSupport.js';
 
 const orders = queue('orders', { store: indexedDbQueues() });
@@ -21,6 +23,9 @@ const toolbox = {
       log: () => indexedDbQueues({ locks: false }).queue(title),
       corrupt: (place) => damage(`rxwire.queue:${title}`, 'entries', ['queue', place]),
     }),
+
+  /** The same for what both stand on. */
+  checkStore: (title: string) => storeCases[title]!({ log: 'a', open: () => indexedDbStore(title) }),
 
   /** The same for dead letters. */
   checkLetters: (title: string) => deadLetterCases[title]!(indexedDbDeadLetters(title, { maxSize: 3 })),
