@@ -51,14 +51,14 @@ async function install(folder: string): Promise<void> {
 
 /** Loads every door as an ES module and as CommonJS. */
 async function load(folder: string): Promise<void> {
-  const doors = `[typeof listen, typeof marble, typeof createMetrics, typeof openTelemetryMetrics, typeof prometheusMetrics, typeof natsChannelLog, typeof postgresInbox].forEach((type) => { if (type !== 'function') throw new Error('a door is shut'); });`;
+  const doors = `[typeof listen, typeof marble, typeof createMetrics, typeof openTelemetryMetrics, typeof prometheusMetrics, typeof natsChannelLog, typeof postgresStore].forEach((type) => { if (type !== 'function') throw new Error('a door is shut'); });`;
   await write(folder, {
     'load.mjs': `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { listen } from 'rxwire/server';
-      import { marble } from 'rxwire/testing'; import { createMetrics } from 'rxwire/metrics'; import { prometheusMetrics } from 'rxwire/prometheus'; import { natsChannelLog } from 'rxwire/nats'; import { postgresInbox } from 'rxwire/postgres';
+      import { marble } from 'rxwire/testing'; import { createMetrics } from 'rxwire/metrics'; import { prometheusMetrics } from 'rxwire/prometheus'; import { natsChannelLog } from 'rxwire/nats'; import { postgresStore } from 'rxwire/postgres';
       import { openTelemetryMetrics } from 'rxwire/opentelemetry'; import { provideWire } from 'rxwire/angular'; provideWire(() => undefined); ${untyped} ${doors}`,
     'load.cjs': `const { of } = require('rxjs'); const { ${core} } = require('rxwire'); const { listen } = require('rxwire/server');
       const { marble } = require('rxwire/testing'); const { createMetrics } = require('rxwire/metrics');
-      const { prometheusMetrics } = require('rxwire/prometheus'); const { natsChannelLog } = require('rxwire/nats'); const { postgresInbox } = require('rxwire/postgres'); const { openTelemetryMetrics } = require('rxwire/opentelemetry');
+      const { prometheusMetrics } = require('rxwire/prometheus'); const { natsChannelLog } = require('rxwire/nats'); const { postgresStore } = require('rxwire/postgres'); const { openTelemetryMetrics } = require('rxwire/opentelemetry');
       ${untyped} ${doors}`,
   });
   await run(process.execPath, ['load.mjs'], folder);

@@ -181,11 +181,10 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
     return createSubjectStream(context, { stream: `${name}-${stream}`, prefix: `${name}.${kind}.`, ...unlimited, ...limits });
   };
   const outboxes = streamOf('outboxes', 'outbox', { maxAge: sessionTtl, maxBytes: maxTotalBytes });
-  const onlyHeads = { maxMessages: 1, maxBytes: maxTotalBytes };
   const store = natsStore(context, {
-    sender: createSubjectStore(streamOf('sessions', 'session', { ...onlyHeads, maxAge: sessionTtl }), context),
+    sender: createSubjectStore(streamOf('sessions', 'session', { maxMessages: 1, maxAge: sessionTtl, maxBytes: maxTotalBytes }), context),
     outbox: createSubjectStore(outboxes, context, createOutboxEviction(outboxes, context)),
-    result: createSubjectStore(streamOf('results', 'result', { ...onlyHeads, maxAge: resultTtl }), context),
+    result: createSubjectStore(streamOf('results', 'result', { maxMessages: 1, maxAge: resultTtl }), context),
     letters: createSubjectStore(streamOf('letters', 'letter'), context),
     queue: createSubjectStore(streamOf('queues', 'queue'), context),
   });

@@ -32,7 +32,7 @@ export interface Row {
 
 export type Send = (text: string, values?: readonly unknown[]) => Promise<readonly unknown[]>;
 
-/** An effect of a job. It runs when the changes of the logs are stored: no other owner has written. */
+/** An effect of a job. It runs after the changes of the logs: no other owner has written then. */
 export interface JobEffect {
   readonly job: LogJob;
   readonly effect: (transaction: PostgresTransaction) => unknown;

@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr';
+import { asPostgresStoreError } from './postgresStoreError.js';
 import type { PostgresTables } from './postgresSchema.js';
 
 /**
@@ -7,8 +8,13 @@ import type { PostgresTables } from './postgresSchema.js';
  */
 const packr = new Packr({ useRecords: false });
 
+/** @throws {StoreError} `failed`, for a value that MessagePack does not support. */
 export function packText(value: unknown): string {
-  return packr.pack(value).toString('base64');
+  try {
+    return packr.pack(value).toString('base64');
+  } catch (cause) {
+    throw asPostgresStoreError(cause);
+  }
 }
 
 /** Returns the value; `undefined` if the text is not one of {@link packText}. */

@@ -130,7 +130,7 @@ async function lockAll({ send, statements, rows }: Shared, jobs: readonly LogJob
 function runJob(job: LogJob, shared: Shared): Settle | Promise<Settle> {
   const { rows, stale } = shared;
   const { result, log } = job;
-  /** What was decided without a lock, and without a write that compares the version, may be wrong. */
+  /** Without a lock, and without a write that compares the version, the decision may be wrong. */
   const isStale = (): boolean => {
     const { isLocked, isChanged } = rows.get(log) as Row;
     if (!isLocked && !isChanged) stale.add(job);

@@ -45,10 +45,8 @@ describeWith('nats-server', 'what a cluster keeps for all of its nodes', (progra
   });
 
   describe('queues', () => {
-    const { 'passes over what is damaged': _, ...cases } = queueCases as Record<string, (typeof queueCases)[string]>;
-    it.each(Object.entries(cases).filter(([title]) => !/damaged|corrupt|unreadable/.test(title)))('%s', async (_title, check) =>
-      check({ log: () => node().queue('orders'), corrupt: () => undefined }),
-    );
+    const cases = Object.entries(queueCases).filter(([title]) => !title.includes('corrupt'));
+    it.each(cases)('%s', async (_, check) => check({ log: () => node().queue('orders'), corrupt: () => undefined }));
   });
 
   it('results', async () => {

@@ -77,9 +77,9 @@ export interface Store<Tx = unknown> {
   /** The name in errors. */
   readonly name: string;
   /**
-   * Runs `work` in one transaction, which reads the log `log` first. The result is available when it is durable. If it is an
-   * Observable, the transaction begins when it is subscribed to. Transactions take effect in the
-   * order of their beginnings.
+   * Runs `work` in one transaction, which reads the log `log` first. The result is available when
+   * it is durable. If it is an Observable, the transaction begins when it is subscribed to.
+   * Transactions take effect in the order of their beginnings.
    *
    * A store may run `work` again after a failure. `work` waits only for its transaction.
    *
