@@ -32,7 +32,11 @@ export class JobFailure extends Error {
 }
 
 /** The failure of a transaction: others have written to its logs after it has read them. */
-export class Overtaken extends Error {}
+export class Overtaken extends Error {
+  constructor() {
+    super('other transactions have written to the logs at each attempt');
+  }
+}
 
 /** The result of a committed transaction. */
 export interface TransactionResult {
