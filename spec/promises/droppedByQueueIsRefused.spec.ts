@@ -5,8 +5,8 @@ import { connect } from '../../lib/wire/connect.js';
 import { fakeQueueStore } from '../support/fakeQueueStore.js';
 import { wireServer } from '../support/wireServer.js';
 
-describe('a message that a queue takes', () => {
-  it('is refused when the queue drops it: its sender receives the receipt refused', async () => {
+describe('a message that a queue drops', () => {
+  it('is refused: its sender receives the receipt refused', async () => {
     const jobs = queue('jobs', { maxSize: 2, maxAge: 300 });
     const server = await wireServer((wire) => wire.subscribe(jobs));
     const wire = connect({ link: webSocket(server.url) });
@@ -19,8 +19,10 @@ describe('a message that a queue takes', () => {
     jobs.close();
     await server.close();
   });
+});
 
-  it('is acked when the queue has stored it, together with others', async () => {
+describe('a message that a queue has stored', () => {
+  it('is acked, together with others', async () => {
     const jobs = queue('jobs', { store: fakeQueueStore() });
     const server = await wireServer((wire) => wire.subscribe(jobs));
     const wire = connect({ link: webSocket(server.url) });
