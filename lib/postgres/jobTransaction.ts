@@ -39,7 +39,7 @@ export interface JobEffect {
   readonly onFailed: (() => void) | undefined;
 }
 
-/** What the jobs of one transaction share. */
+/** The state that the jobs of one transaction share. */
 export interface Shared {
   readonly send: Send;
   readonly statements: LogStatements;
