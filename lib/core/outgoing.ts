@@ -102,12 +102,6 @@ export class Outgoing {
   get wantsNumbers(): boolean {
     return this.#gone > 0 || this.queued > 0;
   }
-  /**
-   * The number of messages that are not sent over this connection, and have a number or want one.
-   */
-  get unsent(): number {
-    return this.queued + this.last - this.tail;
-  }
   /** All messages without an outcome, by id, in the order of arrival. */
   get pending(): ReadonlyMap<string, Message> {
     return this.#pending ?? NO_MESSAGES;
@@ -120,14 +114,6 @@ export class Outgoing {
   get head(): OutgoingBatch | undefined {
     const index = this.batches.findIndex((batch) => lastOf(batch) > this.accepted);
     return index < this.#next ? this.batches[index] : undefined;
-  }
-  /** The numbers that may be sent behind the last ack. */
-  get credit(): number {
-    return Math.max(0, this.window.limit - this.acked);
-  }
-  /** Whether an ack must come. */
-  get isWaiting(): boolean {
-    return this.sent > this.acked || this.isPaused;
   }
 
   // ---- The application
@@ -392,12 +378,9 @@ export class Outgoing {
   }
 
   /** Gives up the messages of a batch that have expired. Returns their numbers. */
-  expireIn({ first, messages }: OutgoingBatch, date: number): readonly number[] {
-    if (this.#checkedUpTo >= first) return NONE;
-    let expired: number[] = NONE;
-    for (const [index, message] of messages.entries())
-      if (message.ttl !== undefined && first + index > this.acked && this.expire(message, date)) expired = pushed(expired, first + index);
-    return expired;
+  expireIn(batch: OutgoingBatch, date: number): readonly number[] {
+    if (this.#checkedUpTo >= batch.first || batch.messages.length === 0) return NONE;
+    return numbersFrom(Math.max(batch.first, this.acked + 1), batch, (message) => this.expire(message, date));
   }
 
   /**
@@ -541,10 +524,9 @@ export class Outgoing {
   expireWaiting(date: number): void {
     let next = Infinity;
     const isGone = (message: Message): boolean => {
-      if (message.ttl === undefined || !this.isOpen(message)) return false;
-      if (this.expire(message, date)) return true;
-      next = Math.min(next, message.timestamp + message.ttl);
-      return false;
+      const hasExpired = this.expire(message, date);
+      if (!hasExpired && message.ttl !== undefined && this.isOpen(message)) next = Math.min(next, message.timestamp + message.ttl);
+      return hasExpired;
     };
     this.#gone += this.#queue?.remove(isGone) ?? 0;
     this.unnumbered?.remove(isGone);

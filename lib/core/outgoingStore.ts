@@ -256,7 +256,7 @@ export class OutgoingStore implements OutgoingKeeper {
     if (!batch) return;
     for (const number of outgoing.expireIn(batch, date)) this.skip(number);
     const last = lastOf(batch);
-    if (last > this.#mark) this.#mark = last + outgoing.credit;
+    if (last > this.#mark) this.#mark = last + outgoing.window.credit;
   }
   #hasNews(): boolean {
     const { acked, mark, ticket } = this.#stored;

@@ -269,8 +269,9 @@ export abstract class SessionCore {
     if (now >= this.incoming.ackAt) this.incoming.ackDelayed();
     if (now >= this.expiresAt) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.phase === 'closed') return;
+    const { sent, acked, isPaused } = this.outgoing;
     if (this.phase === 'opened' || this.phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
-    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked, this.options.measuresLatency !== false))
+    else if (!this.keepalive.check(now, sent > acked || isPaused, acked, this.options.measuresLatency !== false))
       this.#close(frames.SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
   }
 
