@@ -13,7 +13,7 @@ interface Queued {
 export class MessageQueue {
   size = 0;
   /** One list for each priority. */
-  readonly #lanes: readonly Queued[][] = [[], [], [], []];
+  readonly #lanes: Queued[][] = [[], [], [], []];
   #arrivals = 0;
   /** Messages that were taken and have come back: they are the next ones. */
   #putBack: Message[] = NONE;
@@ -34,6 +34,15 @@ export class MessageQueue {
     const arrivalOf = ([first]: readonly Queued[]): number => first?.arrival ?? Infinity;
     if (overflow === 'drop-oldest') filled.sort((one, other) => arrivalOf(one) - arrivalOf(other));
     return filled[0] as Queued[];
+  }
+
+  /** Removes the messages for which `isGone` holds. Returns how many. */
+  remove(isGone: (message: Message) => boolean): number {
+    const { size } = this;
+    this.#putBack = this.#putBack.filter((message) => !isGone(message));
+    for (const [priority, lane] of this.#lanes.entries()) this.#lanes[priority] = lane.filter(({ message }) => !isGone(message));
+    this.size = this.#lanes.reduce((sum, { length }) => sum + length, this.#putBack.length);
+    return size - this.size;
   }
 
   /** Puts messages back in front of all others. */

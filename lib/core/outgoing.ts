@@ -5,7 +5,7 @@ import type { Agreement } from './clientHandshake.js';
 import { HEADER_ROOM, invalid, isAbove, skipFrames, MAX_BATCH, unitsOf, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
 import { LARGE, lastOf, newBatch, numbersFrom, sizeOf, skippedBatch, smallerBatches, USUAL_BATCH } from './outgoingBatch.js';
-import type { OutgoingBatch } from './outgoingBatch.js';
+import type { OutgoingBatch, OutgoingKeeper } from './outgoingBatch.js';
 import { ReceivedRejections } from './receivedRejections.js';
 import { SendWindow } from './sendWindow.js';
 import { NONE, pushed, type Outcome, type Outputs, type SessionCodec, type SessionEvent, type SessionOptions } from './sessionTypes.js';
@@ -14,33 +14,8 @@ import { UnnumberedMessages } from './unnumberedMessages.js';
 import type { Watcher } from './watcher.js';
 
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
-
-/** The calls of {@link Outgoing} to its outbox. */
-export interface OutgoingKeeper {
-  /** Returns whether a batch, or a skip of its numbers, may be sent. */
-  maySend(batch: OutgoingBatch): boolean;
-  /** Takes the outcome of a message. Returns whether its event waits for a write. */
-  ended(id: string, event: SessionEvent | undefined): boolean;
-  /** Returns whether the outbox holds one of the messages, or is being given one. */
-  mayKeep(messages: readonly Message[]): boolean;
-  /**
-   * Returns the outcome of a message at the end of the session; undefined if the next owner has the
-   * message.
-   */
-  outcomeOf(id: string): Outcome | undefined;
-  /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */
-  skip(number: number): void;
-  /** The numbers above `last` were given back: other messages get them. */
-  tookBack(last: number): void;
-  /** An ack has come. */
-  acknowledged(): void;
-  /** All messages have other numbers. */
-  renumbered(): void;
-  /** Some batches have other bodies. */
-  refitted(): void;
-  /** Returns whether each message of a batch must have a frame of its own. */
-  mustSplit(batch: OutgoingBatch): boolean;
-}
+/** All messages are checked at most once in this time, in ms. */
+const EXPIRY_STEP = 50;
 
 /**
  * The sending half of a session: a message waits in the queue, gets a number in a batch, is
@@ -65,6 +40,8 @@ export class Outgoing {
    * be decoded, or the answer to a ping.
    */
   hasProgress = false;
+  /** The time of day at which a message that waits may expire; Infinity if none has a `ttl`. */
+  nextExpiry = Infinity;
   /** Whether nothing with a number may be sent before an ack that says `acked` or more. */
   isPaused = false;
   codec: SessionCodec | undefined;
@@ -125,12 +102,6 @@ export class Outgoing {
   get wantsNumbers(): boolean {
     return this.#gone > 0 || this.queued > 0;
   }
-  /**
-   * The number of messages that are not sent over this connection, and have a number or want one.
-   */
-  get unsent(): number {
-    return this.queued + this.last - this.tail;
-  }
   /** All messages without an outcome, by id, in the order of arrival. */
   get pending(): ReadonlyMap<string, Message> {
     return this.#pending ?? NO_MESSAGES;
@@ -144,14 +115,6 @@ export class Outgoing {
     const index = this.batches.findIndex((batch) => lastOf(batch) > this.accepted);
     return index < this.#next ? this.batches[index] : undefined;
   }
-  /** The numbers that may be sent behind the last ack. */
-  get credit(): number {
-    return Math.max(0, this.window.limit - this.acked);
-  }
-  /** Whether an ack must come. */
-  get isWaiting(): boolean {
-    return this.sent > this.acked || this.isPaused;
-  }
 
   // ---- The application
 
@@ -160,6 +123,7 @@ export class Outgoing {
     const pending = (this.#pending ??= new Map());
     if (pending.has(message.id)) return false;
     pending.set(message.id, message);
+    if (message.ttl !== undefined) this.nextExpiry = Math.min(this.nextExpiry, message.timestamp + message.ttl);
     const { maxQueued, overflow } = this.#options;
     const isNumbered = this.#levelOf(message) !== 'at-most-once';
     const queue = isNumbered ? (this.#queue ??= new MessageQueue()) : (this.unnumbered ??= new UnnumberedMessages(this, this.#outputs));
@@ -171,6 +135,10 @@ export class Outgoing {
   }
   isPending(id: string): boolean {
     return this.#pending?.has(id) === true;
+  }
+  /** Whether a message has no outcome yet. Another one may have its id since it has one. */
+  isOpen(message: Message): boolean {
+    return this.#pending?.get(message.id) === message;
   }
   /** Ends all messages that have no outcome, and that no outbox keeps. */
   close(): void {
@@ -251,7 +219,7 @@ export class Outgoing {
     this.sent = this.last;
     for (const batch of batches) {
       const { level, first } = batch;
-      const messages = batch.messages.filter(({ id }) => this.isPending(id));
+      const messages = batch.messages.filter((message) => this.isOpen(message));
       const mayHaveArrived = lastOf(batch) <= sent || first <= restoredTop;
       if (level === 'exactly-once' && mayHaveArrived && !isFresh) for (const message of messages) this.end(message, 'in-doubt');
       else this.#appendAll(messages, level, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch);
@@ -345,7 +313,7 @@ export class Outgoing {
     batch.sentAt = now;
     // Nothing of a batch that is skipped has to be encoded.
     batch.body ??= '';
-    const messages = this.watcher?.followsSteps() ? batch.messages.filter(({ id }) => this.isPending(id)) : NONE;
+    const messages = this.watcher?.followsSteps() ? batch.messages.filter((message) => this.isOpen(message)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.window.took(sizeOf(batch));
@@ -389,7 +357,7 @@ export class Outgoing {
   /** Messages that have given their numbers back wait again. */
   #putBack(messages: readonly Message[]): void {
     this.outbox?.tookBack(this.last);
-    this.#queue?.putBack(messages.filter(({ id }) => this.isPending(id)));
+    this.#queue?.putBack(messages.filter((message) => this.isOpen(message)));
   }
 
   /**
@@ -399,7 +367,7 @@ export class Outgoing {
   #skip(batch: OutgoingBatch, now: number, date: number): boolean {
     const { first, count } = batch;
     const start = Math.max(first, this.acked + 1);
-    const isGone = (message: Message): boolean => !this.isPending(message.id) || this.expire(message, date);
+    const isGone = (message: Message): boolean => !this.isOpen(message) || this.expire(message, date);
     const numbers = numbersFrom(start, batch, isGone);
     const last = numbers.at(-1);
     if (last === undefined) return false;
@@ -410,12 +378,9 @@ export class Outgoing {
   }
 
   /** Gives up the messages of a batch that have expired. Returns their numbers. */
-  expireIn({ first, messages }: OutgoingBatch, date: number): readonly number[] {
-    if (this.#checkedUpTo >= first) return NONE;
-    let expired: number[] = NONE;
-    for (const [index, message] of messages.entries())
-      if (message.ttl !== undefined && first + index > this.acked && this.expire(message, date)) expired = pushed(expired, first + index);
-    return expired;
+  expireIn(batch: OutgoingBatch, date: number): readonly number[] {
+    if (this.#checkedUpTo >= batch.first || batch.messages.length === 0) return NONE;
+    return numbersFrom(Math.max(batch.first, this.acked + 1), batch, (message) => this.expire(message, date));
   }
 
   /**
@@ -548,12 +513,34 @@ export class Outgoing {
   }
   /** Returns whether a message has expired, and gives it up. */
   expire(message: Message, date: number): boolean {
-    if (message.ttl === undefined || !isExpired(message, date) || !this.isPending(message.id)) return false;
+    if (message.ttl === undefined || !isExpired(message, date) || !this.isOpen(message)) return false;
     this.end(message, 'expired');
     return true;
   }
+  /**
+   * Gives up the messages that have expired and were never sent, with or without a connection. A
+   * message that was sent waits for its ack, or for the next connection.
+   */
+  expireWaiting(date: number): void {
+    let next = Infinity;
+    const isGone = (message: Message): boolean => {
+      const hasExpired = this.expire(message, date);
+      if (!hasExpired && message.ttl !== undefined && this.isOpen(message)) next = Math.min(next, message.timestamp + message.ttl);
+      return hasExpired;
+    };
+    this.#gone += this.#queue?.remove(isGone) ?? 0;
+    this.unnumbered?.remove(isGone);
+    for (const { first, messages } of this.batches)
+      for (let index = Math.max(0, this.sent + 1 - first); index < messages.length; index++)
+        if (isGone(messages[index] as Message)) {
+          this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
+          this.outbox?.skip(first + index);
+        }
+    this.nextExpiry = Math.max(next, date + EXPIRY_STEP);
+  }
   end(message: Message, outcome: Outcome, rejection?: RejectionFields, latency?: number): void {
-    if (!this.#pending?.delete(message.id)) return;
+    if (!this.isOpen(message)) return;
+    this.#pending?.delete(message.id);
     const isSuccess = outcome === 'acked' || outcome === 'sent';
     const isTold = !isSuccess || this.isDraining || this.watcher?.isWatched();
     const event: SessionEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;

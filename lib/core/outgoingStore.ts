@@ -1,7 +1,7 @@
 import type { Message } from '../message/types.js';
 import { RefusedHeads } from './refusedHeads.js';
-import type { Outgoing, OutgoingKeeper } from './outgoing.js';
-import { lastOf, type OutgoingBatch } from './outgoingBatch.js';
+import type { Outgoing } from './outgoing.js';
+import { lastOf, type OutgoingBatch, type OutgoingKeeper } from './outgoingBatch.js';
 import { NONE, pushed, type Outcome, type Outputs, type SessionEvent } from './sessionTypes.js';
 import type { OutboxHead, SessionTicket, StoreFault } from './storedTypes.js';
 
@@ -78,7 +78,7 @@ export class OutgoingStore implements OutgoingKeeper {
     this.#mark = head.mark;
     this.#ticket = head.ticket;
     this.#skips = new Set(head.skips);
-    for (const { messages } of outgoing.batches) for (const { id } of messages) if (outgoing.isPending(id)) this.#kept.add(id);
+    for (const { messages } of outgoing.batches) for (const message of messages) if (outgoing.isOpen(message)) this.#kept.add(message.id);
   }
 
   /** Whether a write has no answer yet. */
@@ -175,7 +175,7 @@ export class OutgoingStore implements OutgoingKeeper {
     const { head, acked, last } = this.#outgoing;
     if (!head) return false;
     const { first, messages } = head;
-    const left = messages.filter(({ id }, index) => first + index > acked && this.#outgoing.isPending(id));
+    const left = messages.filter((message, index) => first + index > acked && this.#outgoing.isOpen(message));
     const blamed = (this.#failures ??= new RefusedHeads()).blame(
       left.map(({ id }) => id),
       last,
@@ -256,7 +256,7 @@ export class OutgoingStore implements OutgoingKeeper {
     if (!batch) return;
     for (const number of outgoing.expireIn(batch, date)) this.skip(number);
     const last = lastOf(batch);
-    if (last > this.#mark) this.#mark = last + outgoing.credit;
+    if (last > this.#mark) this.#mark = last + outgoing.window.credit;
   }
   #hasNews(): boolean {
     const { acked, mark, ticket } = this.#stored;
@@ -316,7 +316,7 @@ export class OutgoingStore implements OutgoingKeeper {
     const stored: Message[] = [];
     for (const { messages } of batches)
       for (const message of messages) {
-        if (!this.#outgoing.isPending(message.id) || this.#kept.has(message.id)) continue;
+        if (!this.#outgoing.isOpen(message) || this.#kept.has(message.id)) continue;
         this.#kept.add(message.id);
         stored.push(message);
       }

@@ -39,6 +39,10 @@ export class SendWindow {
   hasRoom(last: number, size: number): boolean {
     return last <= this.limit && this.#inFlight + size <= this.#maxInFlight;
   }
+  /** The numbers that may be sent behind the last ack. */
+  get credit(): number {
+    return Math.max(0, this.limit - this.#acked);
+  }
   /** Whether more than a quarter of the window is in use. */
   isLoaded(tail: number): boolean {
     return 4 * (tail - this.#acked) > this.limit - this.#acked || 4 * this.#inFlight > this.#maxInFlight;

@@ -85,6 +85,10 @@ export abstract class SessionCore {
     if (this.phase === 'over') return Infinity;
     return Math.min(this.keepalive.checkAt, this.incoming.ackAt, this.expiresAt);
   }
+  /** The time of day of the next {@link expire}. */
+  get nextExpiry(): number {
+    return this.phase === 'over' ? Infinity : this.outgoing.nextExpiry;
+  }
   /** The number of frames that have arrived and are not read yet. */
   get unread(): number {
     return this.#decoder.unread;
@@ -265,9 +269,15 @@ export abstract class SessionCore {
     if (now >= this.incoming.ackAt) this.incoming.ackDelayed();
     if (now >= this.expiresAt) this.#close(frames.EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.phase === 'closed') return;
+    const { sent, acked, isPaused } = this.outgoing;
     if (this.phase === 'opened' || this.phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
-    else if (!this.keepalive.check(now, this.outgoing.isWaiting, this.outgoing.acked, this.options.measuresLatency !== false))
+    else if (!this.keepalive.check(now, sent > acked || isPaused, acked, this.options.measuresLatency !== false))
       this.#close(frames.SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
+  }
+
+  /** The time of {@link nextExpiry} has come. */
+  expire(date: number): void {
+    if (this.phase !== 'over') this.outgoing.expireWaiting(date);
   }
 
   #close(code: number, reason: string, isReported = false): void {

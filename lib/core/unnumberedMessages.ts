@@ -39,6 +39,10 @@ export class UnnumberedMessages {
   push(message: Message, max: number, overflow: QueueOverflow): Message | undefined {
     return this.#queue.push(message, max, overflow);
   }
+  /** Removes the messages for which `isGone` holds. */
+  remove(isGone: (message: Message) => boolean): void {
+    this.#queue.remove(isGone);
+  }
   /** The connection has ended: what was on its way is gone. */
   detach(): void {
     for (const { messages } of this.#frames) this.#endAll(messages, 'closed');

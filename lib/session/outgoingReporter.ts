@@ -56,7 +56,8 @@ export class OutgoingReporter implements OutgoingMessages {
     return batches.map((batch) => [stepOf(batch), batch.messages]);
   }
   queued(): number {
-    return this.#outgoing.unsent;
+    const { queued, last, tail } = this.#outgoing;
+    return queued + last - tail;
   }
   room(): number {
     return this.#options.maxQueued - this.#outgoing.queued;

@@ -124,4 +124,51 @@ describe('Outgoing', () => {
     expect([client.outcomes, server.core.incoming.progress.done]).toEqual([['a expired'], 1]);
     expect(latencies().filter((latency) => latency > 10)).toEqual([]);
   });
+
+  it.each(['at-most-once', 'at-least-once', 'exactly-once'] as const)(
+    'gives up a message that waits when its ttl passes: %s',
+    (delivery) => {
+      const [client, server] = [clientSide(), serverSide()];
+      client.core.send(message('a', { ttl: 5, timestamp: 0, delivery }));
+      client.core.send(message('b', { ttl: 500, timestamp: 0, delivery }));
+      client.core.send(message('c', { delivery }));
+      expect(client.core.nextExpiry).toBe(5);
+      client.core.expire(5);
+      client.frames();
+      expect([client.outcomes, client.core.nextExpiry]).toEqual([['a expired'], 500]);
+      open(client, server);
+      exchange(client, server);
+      const outcome = delivery === 'at-most-once' ? 'sent' : 'acked';
+      expect(client.outcomes).toEqual(['a expired', `b ${outcome}`, `c ${outcome}`]);
+    },
+  );
+
+  it('gives up no message that was sent, before the next connection', () => {
+    const [client, server] = [clientSide(), serverSide()];
+    open(client, server);
+    client.core.send(message('a', { ttl: 5, timestamp: 0 }));
+    client.frames();
+    client.core.closed();
+    client.core.expire(5);
+    client.now = server.now = 5;
+    expect(client.frames()).toEqual([]);
+    expect(client.outcomes).toEqual([]);
+    open(client, server);
+    exchange(client, server);
+    expect(client.outcomes).toEqual(['a expired']);
+  });
+
+  it('keeps a later message with the id of one that has expired', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide({ codecs }), serverSide()];
+    open(client, server);
+    client.core.send(message('a', { ttl: 5, timestamp: 0 }));
+    client.frames();
+    client.core.expire(5);
+    client.core.send(message('a', { payload: 'second' }));
+    client.now = server.now = 5;
+    client.frames();
+    expect(client.outcomes).toEqual(['a expired']);
+    expect([...client.core.outgoing.pending.values()].map(({ payload }) => payload)).toEqual(['second']);
+  });
 });

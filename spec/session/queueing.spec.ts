@@ -68,6 +68,14 @@ describe('messages that wait to be sent over a session', () => {
     expect(missed.values).toContainEqual(new MessagesMissedError(1));
   });
 
+  it('have the outcome expired when their ttl passes, also while there is no connection', async () => {
+    const { wire } = await offline();
+    const isLate = wire.send(message('soon', { ttl: 20 })).catch((error: unknown) => error);
+    wire.next(message('a'));
+    expect(await isLate).toEqual(new MessageDroppedError('soon', 'expired'));
+    expect([wire.state.status, wire.isPending('soon'), wire.isPending('a')]).toEqual(['reconnecting', false, true]);
+  });
+
   it('cannot be encoded: it alone is given up, and the others of its batch go out', async () => {
     const { wire, up, got, errors } = await offline();
     wire.next(message('a'));

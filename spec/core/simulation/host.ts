@@ -119,6 +119,7 @@ export class CoreHost {
     const { core } = this;
     const { outputs } = core;
     const { now } = this.simulation.clock;
+    if (now >= core.nextExpiry) core.expire(now);
     do {
       while (outputs.events.length > 0) this.#handle(outputs.takeEvent()!);
       for (let frame = core.transmit(now, now); frame !== undefined; frame = core.transmit(now, now)) this.send?.(frame);
@@ -126,7 +127,8 @@ export class CoreHost {
       if (outputs.effects.length > 0) for (const effect of outputs.takeEffects()) this.#perform(effect);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a store may answer at once
     } while (this.#hasAnswers || !outputs.areEmpty);
-    this.#arm(core.timeout);
+    if (core.nextExpiry <= now) throw new Error('a message that has expired still waits');
+    this.#arm(Math.min(core.timeout, core.nextExpiry));
     if (this.#checks.length > 0) for (const check of this.#checks.splice(0)) check();
   }
   #handle(event: SessionEvent): void {
