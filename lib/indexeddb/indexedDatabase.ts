@@ -4,8 +4,8 @@ import { lastValueFrom, timer } from 'rxjs';
 interface Schema extends DBSchema {
   /** The heads of logs, by name. */
   heads: { key: string; value: unknown };
-  /** The entries of logs, by name and key. */
-  entries: { key: [log: string, key: number]; value: unknown };
+  /** The entries of logs and tables, by name and key. The keys of tables are strings. */
+  entries: { key: [log: string, key: number | string]; value: unknown };
 }
 
 export type Transaction = IDBPTransaction<Schema, ('heads' | 'entries')[], 'readwrite'>;
@@ -31,6 +31,7 @@ export interface IndexedDatabase {
    * its own requests.
    */
   readonly transact: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
+  /** Closes the database. A later transaction opens it again. */
   readonly close: () => void;
 }
 
@@ -40,11 +41,10 @@ export interface IndexedDatabase {
  */
 export function createIndexedDatabase(name: string, onLost: () => void): IndexedDatabase {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;
-  let isClosed = false;
+  let timesClosed = 0;
   let isRefused = false;
 
   const connect = (): Promise<IDBPDatabase<Schema>> => {
-    if (isClosed) throw new Error('It is closed.');
     const opening = openDB<Schema>(name, VERSION, {
       upgrade(database, earlier, _, transaction) {
         isRefused = earlier > 0;
@@ -69,11 +69,12 @@ export function createIndexedDatabase(name: string, onLost: () => void): Indexed
   const onConnectionLost = (one: typeof connection): void => {
     const wasCurrent = connection === one;
     disconnect(one);
-    if (wasCurrent && !isClosed) onLost();
+    if (wasCurrent) onLost();
   };
 
   return {
     async transact(work) {
+      const begun = timesClosed;
       for (let attempt = 0; ; attempt++) {
         const pause = PAUSES[attempt];
         const one = (connection ??= connect());
@@ -81,14 +82,15 @@ export function createIndexedDatabase(name: string, onLost: () => void): Indexed
           return await runTransaction(await one, work);
         } catch (error) {
           if (isRefused) throw new Error(`the database ${name} was written by an earlier version of rxwire: delete it`, { cause: error });
-          if (pause === undefined || !LOST.includes((error as Error).name)) throw error;
+          if (begun < timesClosed || pause === undefined || !LOST.includes((error as Error).name)) throw error;
           disconnect(one);
           await lastValueFrom(timer(pause));
+          if (begun < timesClosed) throw error;
         }
       }
     },
     close() {
-      isClosed = true;
+      timesClosed++;
       disconnect(connection);
     },
   };
