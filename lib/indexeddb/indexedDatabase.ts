@@ -23,23 +23,14 @@ const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownErr
  */
 const PAUSES = [0, 0, 20, 80, 320, 1_280];
 
-/** A database that is opened when it is first needed, and again after the browser has closed it. */
-export interface IndexedDatabase {
-  /**
-   * Runs `work` in one transaction; the result is available when it is durable. A failure leaves no
-   * changes. The work is repeated if the database was closed meanwhile. `work` must wait only for
-   * its own requests.
-   */
-  readonly transact: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
-  /** Closes the database. A later transaction opens it again. */
-  readonly close: () => void;
-}
-
 /**
+ * Returns a database that is opened when it is first needed, and again after the browser has closed
+ * it.
+ *
  * @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to
  *   be upgraded.
  */
-export function createIndexedDatabase(name: string, onLost: () => void): IndexedDatabase {
+export function createIndexedDatabase(name: string, onLost: () => void) {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;
   let timesClosed = 0;
   let isRefused = false;
@@ -73,7 +64,12 @@ export function createIndexedDatabase(name: string, onLost: () => void): Indexed
   };
 
   return {
-    async transact(work) {
+    /**
+     * Runs `work` in one transaction; the result is available when it is durable. A failure leaves
+     * no changes. The work is repeated if the database was closed meanwhile. `work` must wait only
+     * for its own requests.
+     */
+    transact: async <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> => {
       const begun = timesClosed;
       for (let attempt = 0; ; attempt++) {
         const pause = PAUSES[attempt];
@@ -89,7 +85,8 @@ export function createIndexedDatabase(name: string, onLost: () => void): Indexed
         }
       }
     },
-    close() {
+    /** Closes the database. A later transaction opens it again. */
+    close: (): void => {
       timesClosed++;
       disconnect(connection);
     },

@@ -1,8 +1,16 @@
 import { catchError, defer, firstValueFrom, from, noop, Subject, throwError, type Observable } from 'rxjs';
 import { asObservable } from '../internal/maybeAsync.js';
-import { browserStoreError } from '../session/store/browserStoreError.js';
-import { runEffect } from '../session/store/runEffect.js';
-import type { ChangedLog, Log, LogChange, LogEntry, LogRange, ReadableStore, StoreTransaction } from '../session/store/store.js';
+import { browserStoreError } from '../session/store/storeErrors.js';
+import {
+  withEffects,
+  type ChangedLog,
+  type Log,
+  type LogChange,
+  type LogEntry,
+  type LogRange,
+  type ReadableStore,
+  type StoreTransaction,
+} from '../session/store/store.js';
 import { createIndexedDatabase, type Transaction } from './indexedDatabase.js';
 
 /** A named table of the application. Effects write to it. */
@@ -31,7 +39,7 @@ export interface IndexedDbTransaction {
 
 /** Logs, and tables of the application, in one database. */
 export interface IndexedDbStore extends ReadableStore<IndexedDbTransaction> {
-  table<V>(name: string): IndexedDbTable<V>;
+  readonly table: <V>(name: string) => IndexedDbTable<V>;
 }
 
 /** The state of a sender is a log of this kind. A client adds one for each session. */
@@ -52,14 +60,13 @@ export function indexedDbStore(database: string): IndexedDbStore {
     lost$,
     close,
     transact: (_, work) =>
-      defer(() => {
-        let thrown: { readonly reason: unknown } | undefined;
-        return run((transaction) => {
-          thrown = undefined;
-          const own = transactionIn(transaction, (reason) => (thrown = { reason }));
+      withEffects((perform) =>
+        run((transaction) => {
+          const effects = effectsIn(transaction);
+          const own = { ...transactionIn(transaction), perform: (effect: Effect) => perform(effect, effects) };
           return firstValueFrom(asObservable(() => work(own)));
-        }).pipe(catchError((error: unknown) => throwError(() => (thrown ? thrown.reason : error))));
-      }),
+        }),
+      ),
     read: (log, range) => run((transaction) => readLog(transaction, log, range)),
     count: (log) => run((transaction) => transaction.objectStore('entries').count(rangeOf(log))),
     table: <V>(name: string) => ({
@@ -75,8 +82,9 @@ export function indexedDbStore(database: string): IndexedDbStore {
   };
 }
 
-/** @param onThrow Called with the exception of an effect. */
-function transactionIn(transaction: Transaction, onThrow: (reason: unknown) => void): StoreTransaction<IndexedDbTransaction> {
+type Effect = (transaction: IndexedDbTransaction) => unknown;
+
+function transactionIn(transaction: Transaction): Pick<StoreTransaction, 'read' | 'change'> {
   /** The row that the transaction has read last. */
   let recent: { readonly log: string; readonly row: Promise<Row> } | undefined;
   return {
@@ -90,14 +98,6 @@ function transactionIn(transaction: Transaction, onThrow: (reason: unknown) => v
       const row = recent?.log === log ? recent.row : readRow(transaction, log);
       recent = undefined;
       return from(changeLog(transaction, log, change, row));
-    },
-    perform(effect) {
-      try {
-        runEffect(effect, effectsIn(transaction));
-      } catch (reason) {
-        onThrow(reason);
-        throw reason;
-      }
     },
   };
 }
@@ -113,7 +113,6 @@ function effectsIn(transaction: Transaction): IndexedDbTransaction {
 const tableOf = (name: string): string => `table ${name}`;
 const rangeOf = (log: string, after = -Infinity, to = Infinity): IDBKeyRange => IDBKeyRange.bound([log, after], [log, to]);
 
-/** The stored state of a log, without its entries. */
 type Row = Omit<Log, 'entries'>;
 
 async function readRow(transaction: Transaction, log: string): Promise<Row> {

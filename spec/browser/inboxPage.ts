@@ -18,11 +18,15 @@ function inboxOf(name: string): IndexedDbInbox {
   return inbox;
 }
 /** Answers the fault of a store, or the text of another error. */
-const failureOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => undefined,
-    (error: { readonly fault?: string; readonly message: string }) => error.fault ?? error.message,
-  );
+async function failureOf(work: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    const { fault, message } = error as { readonly fault?: string; readonly message: string };
+    return fault ?? message;
+  }
+}
 
 const effects = indexedDbInbox('chat').table<string>('effects');
 let wire: Wire;
