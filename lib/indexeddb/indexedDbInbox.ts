@@ -28,7 +28,8 @@ export interface IndexedDbInbox extends Inbox<IndexedDbTransaction> {
  *
  * The session continues after a reload only with an outbox that survives the reload: use one name
  * for both. The inbox keeps the progress of the last 100 sessions. If another tab has become the
- * owner of the outbox, the writes of this tab fail with `fenced`.
+ * owner of the outbox, the writes of this tab fail with `fenced`. If the browser removes the
+ * database, the tables are lost, and the progress is stored again.
  *
  * @param name Unique for each outbox of this site.
  * @throws {RangeError} At call time, if `maxDeadLetters` is not positive.
