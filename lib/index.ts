@@ -124,8 +124,7 @@ export { memoryDeadLetters, type MemoryDeadLettersOptions } from './session/stor
 export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOutbox.js';
 export type * from './session/store/outboxStore.js';
 export type { TokenSource } from './session/credentials.js';
-export type { StorageLike } from './session/store/webStore.js';
-export { webStorageOutbox, type WebStorageOutboxOptions } from './session/store/webStorageOutbox.js';
+export { webStorageOutbox, type StorageLike, type WebStorageOutboxOptions } from './session/store/webStorageOutbox.js';
 export { connect, sessionProtocol } from './wire/connect.js';
 export type { ConnectOptions, Protocol, WireOptions } from './wire/connectOptions.js';
 export { pool, type Pool } from './wire/pool/pool.js';

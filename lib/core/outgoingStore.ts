@@ -20,13 +20,13 @@ interface Writing {
   isRenumbered: boolean;
 }
 
-/** How much an outbox may hold. */
 export interface StoreLimits {
+  /** How many messages the outbox may hold. */
   readonly maxStored: number;
+  /** The size of their batches, in bytes. @default no limit */
   readonly maxBytes?: number;
 }
 
-/** The head of an empty outbox. */
 export const EMPTY_OUTBOX: OutboxHead = { acked: 0, last: 0, mark: 0, skips: [], isPaused: false, codec: '' };
 
 /**

@@ -4,21 +4,16 @@ import { IncomingStore, type RecordProgress } from './incomingStore.js';
 import type { Incoming } from './incoming.js';
 import type { Outgoing } from './outgoing.js';
 import { lastOf, skippedBatch, type OutgoingBatch } from './outgoingBatch.js';
-import { EMPTY_OUTBOX, OutgoingStore } from './outgoingStore.js';
+import { EMPTY_OUTBOX, OutgoingStore, type StoreLimits } from './outgoingStore.js';
 import type { Outputs, SessionCodec } from './sessionTypes.js';
 import { START } from './progress.js';
 import type { ClientRecord, OutboxContents, RestoredState, SessionTicket, StoreFault } from './storedTypes.js';
 
-export interface SessionStoresOptions {
+export interface SessionStoresOptions extends StoreLimits {
   readonly hasOutbox: boolean;
   readonly hasInbox: boolean;
-  /** How many messages the outbox may hold. */
-  readonly maxStored: number;
-  /** The size of their batches, in bytes. @default no limit */
-  readonly maxBytes?: number;
 }
 
-/** The parts of a session that its stores work with. */
 export interface StoredParts {
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;

@@ -4,8 +4,8 @@ import { lastValueFrom, timer } from 'rxjs';
 interface Schema extends DBSchema {
   /** The heads of logs, by name. */
   heads: { key: string; value: unknown };
-  /** The entries of logs, by name and key. */
-  entries: { key: [log: string, key: number]; value: unknown };
+  /** The entries of logs and tables, by name and key. The keys of tables are strings. */
+  entries: { key: [log: string, key: number | string]; value: unknown };
 }
 
 export type Transaction = IDBPTransaction<Schema, ('heads' | 'entries')[], 'readwrite'>;
@@ -23,28 +23,19 @@ const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownErr
  */
 const PAUSES = [0, 0, 20, 80, 320, 1_280];
 
-/** A database that is opened when it is first needed, and again after the browser has closed it. */
-export interface IndexedDatabase {
-  /**
-   * Runs `work` in one transaction; the result is available when it is durable. A failure leaves no
-   * changes. The work is repeated if the database was closed meanwhile. `work` must wait only for
-   * its own requests.
-   */
-  readonly transact: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
-  readonly close: () => void;
-}
-
 /**
+ * Returns a database that is opened when it is first needed, and again after the browser has closed
+ * it.
+ *
  * @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to
  *   be upgraded.
  */
-export function createIndexedDatabase(name: string, onLost: () => void): IndexedDatabase {
+export function createIndexedDatabase(name: string, onLost: () => void) {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;
-  let isClosed = false;
+  let timesClosed = 0;
   let isRefused = false;
 
   const connect = (): Promise<IDBPDatabase<Schema>> => {
-    if (isClosed) throw new Error('It is closed.');
     const opening = openDB<Schema>(name, VERSION, {
       upgrade(database, earlier, _, transaction) {
         isRefused = earlier > 0;
@@ -69,11 +60,17 @@ export function createIndexedDatabase(name: string, onLost: () => void): Indexed
   const onConnectionLost = (one: typeof connection): void => {
     const wasCurrent = connection === one;
     disconnect(one);
-    if (wasCurrent && !isClosed) onLost();
+    if (wasCurrent) onLost();
   };
 
   return {
-    async transact(work) {
+    /**
+     * Runs `work` in one transaction; the result is available when it is durable. A failure leaves
+     * no changes. The work is repeated if the database was closed meanwhile. `work` must wait only
+     * for its own requests.
+     */
+    transact: async <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> => {
+      const begun = timesClosed;
       for (let attempt = 0; ; attempt++) {
         const pause = PAUSES[attempt];
         const one = (connection ??= connect());
@@ -81,14 +78,16 @@ export function createIndexedDatabase(name: string, onLost: () => void): Indexed
           return await runTransaction(await one, work);
         } catch (error) {
           if (isRefused) throw new Error(`the database ${name} was written by an earlier version of rxwire: delete it`, { cause: error });
-          if (pause === undefined || !LOST.includes((error as Error).name)) throw error;
+          if (begun < timesClosed || pause === undefined || !LOST.includes((error as Error).name)) throw error;
           disconnect(one);
           await lastValueFrom(timer(pause));
+          if (begun < timesClosed) throw error;
         }
       }
     },
-    close() {
-      isClosed = true;
+    /** Closes the database. A later transaction opens it again. */
+    close: (): void => {
+      timesClosed++;
       disconnect(connection);
     },
   };

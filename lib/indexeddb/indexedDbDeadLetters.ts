@@ -1,7 +1,5 @@
 import { assertPositive } from '../internal/assert.js';
-import { asObservable } from '../internal/maybeAsync.js';
 import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
-import type { ReadableStore } from '../session/store/store.js';
 import { storedLetters } from '../session/store/storedLetters.js';
 import { indexedDbStore } from './indexedDbStore.js';
 
@@ -36,24 +34,7 @@ export interface IndexedDbDeadLetters extends DeadLetterStore {
 export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLettersOptions = {}): IndexedDbDeadLetters {
   const { maxSize = 10_000 } = options;
   assertPositive('indexedDbDeadLetters', { maxSize });
-
-  let store: ReadableStore | undefined;
-  const opened = (): ReadableStore => (store ??= indexedDbStore(`rxwire.letters:${name}`));
-  const logs: Pick<ReadableStore, 'transact' | 'read' | 'count'> = {
-    transact: (log, work) => asObservable(() => opened().transact(log, work)),
-    read: (...range) => opened().read(...range),
-    count: (log) => opened().count(log),
-  };
-  const { dropped$, add, list, count, remove } = storedLetters(logs, maxSize, () => undefined);
-  return {
-    dropped$,
-    add,
-    list,
-    count,
-    remove,
-    close() {
-      store?.close();
-      store = undefined;
-    },
-  };
+  const store = indexedDbStore(`rxwire.letters:${name}`);
+  const { dropped$, add, list, count, remove } = storedLetters(store, maxSize, () => undefined);
+  return { dropped$, add, list, count, remove, close: store.close };
 }

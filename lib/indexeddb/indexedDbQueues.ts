@@ -1,8 +1,7 @@
-import { merge } from 'rxjs';
 import type { QueueStore } from '../app/queue/queueStore.js';
 import { storedQueueLog } from '../app/queue/storedQueueLog.js';
 import { asObservable } from '../internal/maybeAsync.js';
-import { locked, type ExclusiveOptions } from '../session/store/exclusive.js';
+import { withLock, type ExclusiveOptions } from '../session/store/exclusive.js';
 import { indexedDbStore } from './indexedDbStore.js';
 
 /**
@@ -25,18 +24,7 @@ export function indexedDbQueues(options: ExclusiveOptions = {}): QueueStore {
       const openStore = () => indexedDbStore(`rxwire.queue:${name}`);
       const stored = storedQueueLog({ name: 'indexeddb', log: 'queue', openStore });
       const log = { ...stored, open: () => asObservable(stored.open) };
-      const lock = locked(`queue:${name}`, options, log.open);
-      if (!lock) return log;
-      const { open, letGo, stolen$ } = lock;
-      return {
-        open,
-        write: (added, removed) => log.write(added, removed),
-        faults$: merge(stolen$, log.faults$),
-        close() {
-          log.close();
-          letGo();
-        },
-      };
+      return { ...log, ...withLock(log, `queue:${name}`, options) };
     },
   };
 }

@@ -3,11 +3,13 @@ import {
   defaultIfEmpty,
   defer,
   from,
+  identity,
   isObservable,
   map,
   mergeMap,
   of,
   take,
+  throwError,
   type Observable,
   type ObservableInput,
   type Subscription,
@@ -84,4 +86,13 @@ export function attempt<T, U>(
 /** Converts a value for `concatMap`: a synchronous value costs no Observable. */
 export function asInput<T>(input: MaybePromise<T>): ObservableInput<T> {
   return isLater(input) ? single(input) : [input];
+}
+
+/** Returns the result of `work`. Delivers its exception, as `errorOf` converts it. */
+export function delivered<T>(work: () => MaybeAsync<T>, errorOf: (reason: unknown) => unknown = identity): MaybeAsync<T> {
+  try {
+    return work();
+  } catch (reason) {
+    return throwError(() => errorOf(reason));
+  }
 }

@@ -2,7 +2,7 @@ import type { Unsubscribable } from 'rxjs';
 import { StoreError } from '../errors.js';
 import type { ClusterServer } from '../session/serverCluster.js';
 import type { InboxClaim } from '../session/store/inbox.js';
-import { isInboxClaim } from '../session/store/isHelloNumber.js';
+import { isInboxClaim } from '../session/store/helloNumber.js';
 import type { NodeContext } from './natsContext.js';
 import { corrupt } from './natsFaults.js';
 

@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
 import { StoreError } from '../errors.js';
-import { isNumber } from '../session/store/storedHead.js';
+import { isNumber } from '../session/store/store.js';
 
 /** The state of a log without its entries. Each message has it: the latest one counts. */
 export interface LogRow {

@@ -1,8 +1,7 @@
 import { nanoid } from 'nanoid';
 import { firstValueFrom } from 'rxjs';
 import { asObservable, type MaybeAsync } from '../internal/maybeAsync.js';
-import { runEffect } from '../session/store/runEffect.js';
-import type { ChangedLog, Log, LogChange, LogRange, StoreTransaction } from '../session/store/store.js';
+import { runEffect, type ChangedLog, type Log, type LogChange, type LogRange, type StoreTransaction } from '../session/store/store.js';
 import { encodeMessage, partsOf } from './logMessage.js';
 import { createDraft, readLog, rowOf, viewOf, type Draft, type LogState } from './logState.js';
 import type { NatsContext } from './natsContext.js';

@@ -17,7 +17,6 @@ export interface LogRow {
   readonly head: unknown;
   /** The highest key that was ever used. */
   readonly last: number;
-  /** The number of entries. */
   readonly count: number;
   /** The time of the last change; 0 if the log does not expire. */
   readonly at: number;
@@ -31,24 +30,6 @@ export interface LastUsedIndexOptions extends LogKind {
   readonly remove: (log: string) => void;
 }
 
-/**
- * The logs of one kind, ordered by the time of last use, so that old logs are found without a full
- * scan. All methods but `isExpired` must be called inside a transaction.
- */
-export interface LastUsedIndex {
-  /** Returns whether a log that was last used at `at` has expired. */
-  isExpired(log: string, at: number): boolean;
-  /**
-   * Records the use of a log, and evicts old logs if it is new.
-   *
-   * @param before The previous result for this log; undefined if it is new.
-   * @returns The time of the store, to be stored with the log.
-   */
-  touch(log: string, before: number | undefined): number;
-  /** Removes a log from the index. */
-  remove(log: string, at: number): void;
-}
-
 type Entry = readonly [kind: string, step: number, log: string];
 
 /** The maximum number of evictions in one call, to bound its time. */
@@ -60,8 +41,11 @@ const MAX_EVICTIONS = 16;
  */
 const MAX_READ = 64;
 
-/** Creates the index of the logs of one kind. */
-export function createLastUsedIndex(options: LastUsedIndexOptions): LastUsedIndex {
+/**
+ * Creates the index of the logs of one kind, ordered by the time of last use, so that old logs are
+ * found without a full scan. All methods but `isExpired` must be called inside a transaction.
+ */
+export function createLastUsedIndex(options: LastUsedIndexOptions) {
   const { kind, ttl, max, step: width, clock, remove } = options;
   const { usedLogs, databases } = options.environment;
   const { lastUsed: index, counters, logs } = databases;
@@ -91,8 +75,15 @@ export function createLastUsedIndex(options: LastUsedIndexOptions): LastUsedInde
     }
   };
   return {
-    isExpired: (log, at) => at + ttl <= clock.now() && !usedLogs.has(log),
-    touch(log, before) {
+    /** Returns whether a log that was last used at `at` has expired. */
+    isExpired: (log: string, at: number): boolean => at + ttl <= clock.now() && !usedLogs.has(log),
+    /**
+     * Records the use of a log, and evicts old logs if it is new.
+     *
+     * @param before The previous result for this log; undefined if it is new.
+     * @returns The time of the store, to be stored with the log.
+     */
+    touch(log: string, before: number | undefined): number {
       const now = clock.now();
       clock.save(counters);
       if (before !== undefined && stepOf(before) === stepOf(now)) return now;
@@ -102,11 +93,11 @@ export function createLastUsedIndex(options: LastUsedIndexOptions): LastUsedInde
       index.putSync([kind, stepOf(now), log], true);
       return now;
     },
-    remove: (log, at) => void index.removeSync([kind, stepOf(at), log]),
+    /** Removes a log from the index. */
+    remove: (log: string, at: number): void => void index.removeSync([kind, stepOf(at), log]),
   };
 }
 
-/** The name of the counter of the logs of a kind. */
 export const counterOf = (kind: string): string => `logs ${kind}`;
 
 export function isLogRow(value: unknown): value is LogRow {

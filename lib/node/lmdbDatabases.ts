@@ -12,7 +12,6 @@ export type LmdbKey = string | number | boolean | (string | number | boolean)[];
  */
 export const PLAIN_VALUES = { useRecords: false } as DatabaseOptions;
 
-/** The prefix of the internal databases. */
 export const RESERVED_PREFIX = 'rxwire.';
 
 export type LogEntryKey = [log: string, key: number];
@@ -59,7 +58,6 @@ export function openDatabases(root: RootDatabase): Databases {
   };
 }
 
-/** Returns the number of keys. */
 export function countOf(database: { readonly getStats: () => object }): number {
   return (database.getStats() as { readonly entryCount: number }).entryCount;
 }

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
-import { identity, throwError } from 'rxjs';
+import { identity, throwError, type SchedulerLike } from 'rxjs';
 import { attempt } from '../internal/maybeAsync.js';
 import {
   noEffects,
@@ -14,11 +14,11 @@ import {
   type StoreTransaction,
 } from '../session/store/store.js';
 import { counterOf, createLastUsedIndex, isLogRow, type LogKind, type LogRow } from './lastUsedIndex.js';
-import { readValue, type Databases, type LogEntryKey } from './lmdbDatabases.js';
+import { readValue, type LogEntryKey } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError } from './lmdbStoreError.js';
 import { writeWithEffects, type LmdbTransaction, type Perform } from './lmdbTransaction.js';
-import type { StoreClock } from './storeClock.js';
+import { createStoreClock, type StoreClock } from './storeClock.js';
 
 /** Logs in LMDB, for the parts of this process that work with the same folder. */
 export interface LmdbLogs extends ReadableStore<LmdbTransaction> {
@@ -31,20 +31,20 @@ export interface LmdbLogsOptions {
   readonly path: string;
   /** The kinds of logs that expire. */
   readonly kinds: Readonly<Record<string, LogKind>>;
-  readonly clock: (databases: Databases) => StoreClock;
+  readonly scheduler: SchedulerLike;
 }
 
 /**
  * Returns a function that opens the logs in a folder. Each call needs a `close`, and may throw a
  * `StoreError`.
  */
-export function lmdbLogs({ path, kinds, clock }: LmdbLogsOptions): () => LmdbLogs {
+export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => LmdbLogs {
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
   return () => {
     const environment = openEnvironment(path);
     if (latest?.environment !== environment)
-      latest = { environment, rows: createLogRows(environment, kinds, clock(environment.databases)) };
+      latest = { environment, rows: createLogRows(environment, kinds, createStoreClock(scheduler, environment.databases.counters)) };
     return openedLogs(environment, latest.rows);
   };
 }
@@ -85,21 +85,12 @@ function openEnvironment(path: string): LmdbEnvironment {
   }
 }
 
-/** The records of all logs. `begin`, `read` and `change` must be called inside a transaction. */
-interface LogRows {
-  /** Begins a transaction. */
-  readonly begin: () => void;
-  /** Reads a log; one that has expired is removed. */
-  readonly read: (log: string, range?: LogRange) => Log;
-  readonly change: (log: string, change: LogChange) => ChangedLog;
-  /** Reads a log without a transaction. */
-  peek(log: string, range?: LogRange): Log;
-  count(log: string): number;
-}
+type LogRows = ReturnType<typeof createLogRows>;
 
 const NO_LOG: Log = { head: undefined, last: 0, entries: [] };
 
-function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<string, LogKind>>, clock: StoreClock): LogRows {
+/** The records of all logs. `begin`, `read` and `change` must be called inside a transaction. */
+function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<string, LogKind>>, clock: StoreClock) {
   const { databases } = environment;
   const { logs, logEntries, counters } = databases;
   const keysOf = (log: string, from: number, to: number, limit = Infinity): readonly LogEntryKey[] =>
@@ -136,12 +127,14 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
   };
 
   return {
+    /** Reads a log without a transaction. */
     peek,
     begin() {
       recent = undefined;
     },
-    count: (log) => rowOf(log, readValue(logs, log)).count,
-    read(log, range) {
+    count: (log: string): number => rowOf(log, readValue(logs, log)).count,
+    /** Reads a log; one that has expired is removed. */
+    read: (log: string, range?: LogRange): Log => {
       let found = readValue(logs, log);
       if (isLogRow(found) && isExpired(log, found)) {
         indexes.get(kindOf(log))?.remove(log, found.at);
@@ -151,7 +144,7 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
       recent = { log, found };
       return peek(log, range, found);
     },
-    change(log, { head, drop = [], put = [], maxCount = Infinity }) {
+    change: (log: string, { head, drop = [], put = [], maxCount = Infinity }: LogChange): ChangedLog => {
       const found = recent?.log === log ? recent.found : readValue(logs, log);
       recent = undefined;
       const row = rowOf(log, found);

@@ -5,7 +5,6 @@ import type { OutboxStore } from '../session/store/outboxStore.js';
 import { storedOutbox } from '../session/store/storedOutbox.js';
 import { assertName } from './lmdbDatabases.js';
 import { lmdbLogs, type LmdbLogs } from './lmdbLogs.js';
-import { createStoreClock } from './storeClock.js';
 
 export interface LmdbOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
@@ -45,8 +44,7 @@ export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
   const { path, name = 'outbox', maxMessages = 10_000, maxBytes = 16_777_216 } = options;
   assertPositive('lmdbOutbox', { maxMessages, maxBytes });
   assertName('lmdbOutbox', name);
-  const scheduler = steadyScheduler();
-  const openLogs = lmdbLogs({ path, kinds: FOREVER, clock: ({ counters }) => createStoreClock(scheduler, counters) });
+  const openLogs = lmdbLogs({ path, kinds: FOREVER, scheduler: steadyScheduler() });
   return createLmdbOutbox(openLogs, { name, maxMessages, maxBytes });
 }
 

@@ -2,22 +2,21 @@ import { Subject, type Observable, type SchedulerLike } from 'rxjs';
 import type { QueueLog, QueueStore } from '../app/queue/queueStore.js';
 import { storedQueueLog } from '../app/queue/storedQueueLog.js';
 import { StoreError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
 import { asObservable } from '../internal/maybeAsync.js';
-import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import { assertKnown } from '../internal/assertKnown.js';
 import type { DeadLetterStore, StoredDeadLetter } from '../session/store/deadLetterStore.js';
 import type { Inbox } from '../session/store/inbox.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
 import { storedInbox } from '../session/store/storedInbox.js';
 import { storedLetters } from '../session/store/storedLetters.js';
 import { storedResults } from '../session/store/storedResults.js';
+import { anything, positive, readOptions, type OptionTable } from '../internal/readOptions.js';
 import type { ResultStore } from '../internal/resultStore.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { assertName } from './lmdbDatabases.js';
 import { lmdbLogs } from './lmdbLogs.js';
 import { createLmdbOutbox } from './lmdbOutbox.js';
 import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './lmdbTransaction.js';
-import { createStoreClock, type StoreClock } from './storeClock.js';
 
 const MONTH = 2_592_000_000;
 /** The number of index steps in a ttl: hours of 30 days. */
@@ -65,19 +64,19 @@ export interface LmdbStoreOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-const LMDB_STORE_OPTIONS: OptionNames<LmdbStoreOptions> = {
-  path: true,
-  maxMessages: true,
-  maxBytes: true,
-  outboxTtl: true,
-  maxOutboxes: true,
-  cursorTtl: true,
-  maxSenders: true,
-  maxDeadLetters: true,
-  resultTtl: true,
-  maxResults: true,
-  scheduler: true,
-};
+const LMDB_STORE_OPTIONS = {
+  path: [anything],
+  maxMessages: [positive, 10_000],
+  maxBytes: [positive, 16_777_216],
+  outboxTtl: [positive, MONTH],
+  maxOutboxes: [positive, 100_000],
+  cursorTtl: [positive, MONTH],
+  maxSenders: [positive, 100_000],
+  maxDeadLetters: [positive, 10_000],
+  resultTtl: [positive, 300_000],
+  maxResults: [positive, 10_000],
+  scheduler: [anything],
+} satisfies OptionTable<LmdbStoreOptions>;
 
 /** Dead letters in LMDB, including those that an inbox has stored with its cursor. */
 export interface LmdbDeadLetters extends DeadLetterStore {
@@ -151,19 +150,11 @@ export interface LmdbStore extends QueueStore {
  * });
  */
 export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
-  const { path, maxMessages = 10_000, maxBytes = 16_777_216, outboxTtl = MONTH, maxOutboxes = 100_000, cursorTtl = MONTH } = options;
-  const {
-    maxSenders = 100_000,
-    maxDeadLetters = 10_000,
-    resultTtl = 300_000,
-    maxResults = 10_000,
-    scheduler = steadyScheduler(),
-  } = options;
   assertKnown('lmdbStore', options, LMDB_STORE_OPTIONS);
-  assertPositive('lmdbStore', { maxMessages, maxBytes, outboxTtl, maxOutboxes, cursorTtl });
-  assertPositive('lmdbStore', { maxSenders, maxDeadLetters, resultTtl, maxResults });
+  const { path, scheduler = steadyScheduler() } = options;
+  const read = readOptions('lmdbStore', options, LMDB_STORE_OPTIONS);
+  const { maxMessages, maxBytes, outboxTtl, maxOutboxes, cursorTtl, maxSenders, maxDeadLetters, resultTtl, maxResults } = read;
 
-  let clock: StoreClock | undefined;
   const openLogs = lmdbLogs({
     path,
     kinds: {
@@ -172,7 +163,7 @@ export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
       // A result is stored once, and the oldest is evicted first.
       result: { ttl: resultTtl, max: maxResults, step: 1 },
     },
-    clock: ({ counters }) => (clock ??= createStoreClock(scheduler, counters)),
+    scheduler,
   });
   const logs = openLogs();
   const { environment } = logs;

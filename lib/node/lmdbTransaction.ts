@@ -1,6 +1,6 @@
 import type { Database } from 'lmdb';
-import { catchError, defer, throwError, type Observable } from 'rxjs';
-import { runEffect } from '../session/store/runEffect.js';
+import type { Observable } from 'rxjs';
+import { withEffects } from '../session/store/store.js';
 import { assertName, RESERVED_PREFIX, type LmdbKey } from './lmdbDatabases.js';
 import type { LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError, isLmdbFailure } from './lmdbStoreError.js';
@@ -55,7 +55,7 @@ export function openTable<V>(environment: LmdbEnvironment, name: string): LmdbTa
 }
 
 /** The argument of effects. One object is enough: it works while a transaction is running. */
-export function createLmdbTransaction(environment: LmdbEnvironment): LmdbTransaction {
+function createLmdbTransaction(environment: LmdbEnvironment): LmdbTransaction {
   const access = <T>({ name }: Pick<LmdbTable, 'name'>, work: (database: Database<unknown, LmdbKey>) => T): T => {
     if (!environment.isInside) throw new Error('the transaction has ended: an effect must be synchronous');
     try {
@@ -73,7 +73,6 @@ export function createLmdbTransaction(environment: LmdbEnvironment): LmdbTransac
   };
 }
 
-/** Runs an effect of the user. */
 export type Perform = (effect: (transaction: LmdbTransaction) => unknown) => void;
 
 /**
@@ -82,16 +81,5 @@ export type Perform = (effect: (transaction: LmdbTransaction) => unknown) => voi
  */
 export function writeWithEffects<T>(environment: LmdbEnvironment, work: (perform: Perform) => T): Observable<T> {
   const transaction = createLmdbTransaction(environment);
-  return defer(() => {
-    let thrown: { readonly reason: unknown } | undefined;
-    const perform: Perform = (effect) => {
-      try {
-        runEffect(effect, transaction);
-      } catch (reason) {
-        thrown = { reason };
-        throw reason;
-      }
-    };
-    return environment.write(() => work(perform)).pipe(catchError((error: unknown) => throwError(() => (thrown ? thrown.reason : error))));
-  });
+  return withEffects((perform) => environment.write(() => work((effect) => perform(effect, transaction))));
 }

@@ -5,13 +5,7 @@ import type { Databases } from './lmdbDatabases.js';
 type Counters = Databases['counters'];
 
 /** The time of a store, by which its entries expire, in ms. It begins as the date. */
-export interface StoreClock {
-  now(): number;
-  /**
-   * Stores the time among the counters, for the next process. To be called inside a transaction.
-   */
-  save(counters: Counters): void;
-}
+export type StoreClock = ReturnType<typeof createStoreClock>;
 
 /** How often the time is stored, in ms. */
 const SAVE_INTERVAL = 60_000;
@@ -27,7 +21,7 @@ const KEY = 'clock';
  *
  * @param counters Where the time of the store was saved.
  */
-export function createStoreClock(scheduler: SchedulerLike, counters: Counters): StoreClock {
+export function createStoreClock(scheduler: SchedulerLike, counters: Counters) {
   const date = wallTime(scheduler);
   const reached = counters.get(KEY) ?? date;
   const offset = Math.min(Math.max(date, reached), reached + MAX_PAUSE) - scheduler.now();
@@ -35,7 +29,10 @@ export function createStoreClock(scheduler: SchedulerLike, counters: Counters): 
   const now = (): number => offset + scheduler.now();
   return {
     now,
-    save(stored) {
+    /**
+     * Stores the time among the counters, for the next process. To be called inside a transaction.
+     */
+    save(stored: Counters): void {
       if (now() - saved < SAVE_INTERVAL) return;
       saved = now();
       // Another process may be ahead.

@@ -1,12 +1,10 @@
 import { StoreError } from '../errors.js';
 import { after } from '../internal/after.js';
-import { createConflictingLogs } from './conflictingLogs.js';
 import type { LogJob } from './jobTransaction.js';
 import { failJob, JobFailure, Overtaken, runTransaction, type LogTables, type Settle } from './logTransaction.js';
-import { createJobQueues, type JobGroup } from './jobQueues.js';
+import { createConflictingLogs, createJobQueues, type JobGroup } from './jobQueues.js';
 import type { PostgresSettings } from './postgresOptions.js';
 import { isConflict, isLockTimeout, isSystemFailure } from './postgresStoreError.js';
-import type { TransactionLimits } from './logStatements.js';
 import { withConnection, type TransactionClient } from './transactionClient.js';
 
 /** How often a transaction of one job is tried that others make fail. */
@@ -18,12 +16,6 @@ const MAX_ATTEMPTS = 5;
 const MIN_DELAY = 10;
 const MAX_DELAY = 500;
 
-/** Runs jobs in transactions that they share. Jobs of one log run in order, one at a time. */
-export interface GroupedTransactions {
-  /** Adds a job. Its result emits after the commit. */
-  add(job: LogJob): void;
-}
-
 /** Receives the jobs of a transaction, each once. */
 interface JobResults {
   /** The jobs have ended: `settles` delivers their results. */
@@ -34,7 +26,11 @@ interface JobResults {
   separate(jobs: readonly LogJob[]): void;
 }
 
-export function createGroupedTransactions(settings: PostgresSettings, tables: LogTables): GroupedTransactions {
+/**
+ * Returns a function that adds a job. Jobs share transactions; those of one log run in order, one
+ * at a time. The result of a job emits after the commit.
+ */
+export function createGroupedTransactions(settings: PostgresSettings, tables: LogTables): (job: LogJob) => void {
   const { maxConnections, maxPending, timeout, scheduler } = settings;
   const conflicting = createConflictingLogs(scheduler);
   const queues = createJobQueues(maxConnections, conflicting.sharingOf);
@@ -108,24 +104,25 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: Lo
       });
   };
 
-  return {
-    add(job) {
-      if (queues.size() >= maxPending) {
-        job.result.error(new StoreError('postgres', 'failed', new Error(`${maxPending} transactions have not ended: "maxPending"`)));
-        return;
-      }
-      queues.add(job);
-      schedule();
-    },
+  return (job) => {
+    if (queues.size() >= maxPending) {
+      job.result.error(new StoreError('postgres', 'failed', new Error(`${maxPending} transactions have not ended: "maxPending"`)));
+      return;
+    }
+    queues.add(job);
+    schedule();
   };
 }
 
 /**
+ * Returns the `idleTimeout` and the `lockTimeout` of a transaction, as values of its statements.
+ *
  * A transaction of several logs may wait for a lock of another one that waits for its locks. The
  * one that is serial already waits longer: it is not the one that is rolled back.
  */
-function limitsOf({ idleTimeout, lockTimeout }: PostgresSettings, { sharing, jobs }: JobGroup): TransactionLimits {
-  return { idleTimeout, lockTimeout: sharing === 'shared' && jobs.length > 1 ? Math.ceil(lockTimeout / 4) : lockTimeout };
+function limitsOf({ idleTimeout, lockTimeout }: PostgresSettings, { sharing, jobs }: JobGroup): readonly string[] {
+  const maxWait = sharing === 'shared' && jobs.length > 1 ? Math.ceil(lockTimeout / 4) : lockTimeout;
+  return [String(idleTimeout), String(maxWait)];
 }
 
 /**
@@ -139,7 +136,7 @@ async function runAll(
   client: TransactionClient,
   group: readonly LogJob[],
   tables: LogTables,
-  limits: TransactionLimits,
+  limits: readonly string[],
   results: JobResults,
 ): Promise<void> {
   const groups: (readonly LogJob[])[] = [group];
@@ -181,7 +178,6 @@ function split(jobs: readonly LogJob[], reason: unknown): (readonly LogJob[])[] 
   return [jobs.slice(0, middle), jobs.slice(middle)];
 }
 
-/** Returns the jobs that meet the condition, and those that do not. */
 function partition(jobs: readonly LogJob[], condition: (job: LogJob) => boolean): readonly [LogJob[], LogJob[]] {
   return [jobs.filter(condition), jobs.filter((job) => !condition(job))];
 }

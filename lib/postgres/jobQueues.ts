@@ -1,6 +1,40 @@
+import type { SchedulerLike } from 'rxjs';
 import { createRing, type Ring } from '../internal/ring.js';
-import type { Sharing } from './conflictingLogs.js';
 import type { LogJob } from './jobTransaction.js';
+
+/**
+ * The transactions of a log: `shared` with all logs; `serial`, in one transaction at a time,
+ * which such logs share; `alone`, in transactions of its own.
+ */
+export type Sharing = 'shared' | 'serial' | 'alone';
+
+/** How long a log keeps its restriction, in ms. */
+const DURATION = 30_000;
+/** The maximum number of restricted logs. Above it, the oldest restriction is removed. */
+const MAX_LOGS = 10_000;
+
+/** The logs whose transactions have conflicted with others, and are restricted for 30 s. */
+export function createConflictingLogs(scheduler: SchedulerLike) {
+  /** The oldest restriction is the first. */
+  const restrictions = new Map<string, { readonly sharing: Sharing; readonly end: number }>();
+  return {
+    sharingOf: (log: string): Sharing => {
+      const restriction = restrictions.get(log);
+      return restriction && scheduler.now() < restriction.end ? restriction.sharing : 'shared';
+    },
+    restrict(logs: readonly string[], sharing: Sharing): void {
+      const now = scheduler.now();
+      for (const log of logs) {
+        restrictions.delete(log);
+        restrictions.set(log, { sharing, end: now + DURATION });
+      }
+      for (const [log, { end }] of restrictions) {
+        if (now < end && restrictions.size <= MAX_LOGS) break;
+        restrictions.delete(log);
+      }
+    },
+  };
+}
 
 /** The maximum numbers of jobs, and of messages, in one transaction. */
 const MAX_JOBS = 256;
@@ -13,22 +47,7 @@ export interface JobGroup {
 }
 
 /** The jobs that have not ended. Those of one log run in order, one at a time. */
-export interface JobQueues {
-  /** Returns the number of jobs that have not ended. */
-  size(): number;
-  /** Adds a job behind those of its log. */
-  add(job: LogJob): void;
-  /** Adds a job again that was taken, and has not ended. */
-  repeat(job: LogJob): void;
-  /** Ends a job that was taken. */
-  end(job: LogJob): void;
-  /** Takes the jobs of the next transaction; `undefined` if none may begin now. */
-  take(): JobGroup | undefined;
-  /** Ends a transaction. */
-  release(group: JobGroup): void;
-}
-
-export function createJobQueues(maxConnections: number, sharingOf: (log: string) => Sharing): JobQueues {
+export function createJobQueues(maxConnections: number, sharingOf: (log: string) => Sharing) {
   const queues: Readonly<Record<Sharing, Ring<LogJob>>> = { shared: createRing(), serial: createRing(), alone: createRing() };
   /** The numbers of transactions that run. */
   const running: Record<Sharing, number> = { shared: 0, serial: 0, alone: 0 };
@@ -59,8 +78,10 @@ export function createJobQueues(maxConnections: number, sharingOf: (log: string)
   };
 
   return {
+    /** Returns the number of jobs that have not ended. */
     size: () => size,
-    add(job) {
+    /** Adds a job behind those of its log. */
+    add(job: LogJob): void {
       size++;
       const later = logs.get(job.log);
       if (later) {
@@ -70,14 +91,17 @@ export function createJobQueues(maxConnections: number, sharingOf: (log: string)
         enqueue(job);
       }
     },
+    /** Adds a job again that was taken, and has not ended. */
     repeat: enqueue,
-    end({ log }) {
+    /** Ends a job that was taken. */
+    end({ log }: LogJob): void {
       size--;
       const next = logs.get(log)?.shift();
       if (next) enqueue(next);
       else logs.delete(log);
     },
-    take() {
+    /** Takes the jobs of the next transaction; `undefined` if none may begin now. */
+    take(): JobGroup | undefined {
       if (running.shared + running.serial + running.alone >= maxConnections) return undefined;
       const sharing = turns.find(canBegin);
       if (!sharing) return undefined;
@@ -86,7 +110,8 @@ export function createJobQueues(maxConnections: number, sharingOf: (log: string)
       running[sharing]++;
       return { sharing, jobs: takeFrom(queues[sharing], sharing === 'alone' ? 1 : MAX_JOBS) };
     },
-    release({ sharing }) {
+    /** Ends a transaction. */
+    release({ sharing }: JobGroup): void {
       running[sharing]--;
     },
   };

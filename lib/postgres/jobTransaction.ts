@@ -1,21 +1,16 @@
 import type { AsyncSubject } from 'rxjs';
 import { asObservable, chain, isLater, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { ChangedLog, Log, LogChange, LogEntry, LogRange, StoreTransaction } from '../session/store/store.js';
-import { packText, unpackText, type LogStatements } from './logStatements.js';
+import { packText, unpackText, type LogStatements } from './postgresSchema.js';
 import type { PostgresTransaction } from './postgresTransaction.js';
 
-/** Work that waits for its transaction. */
 export interface LogJob {
   /** The log that the work reads first. */
   readonly log: string;
-  readonly work: (transaction: LogTransaction) => MaybeAsync<unknown>;
+  readonly work: (transaction: JobTransaction) => MaybeAsync<unknown>;
   /** The number of messages that it processes. */
   readonly size: number;
   readonly result: AsyncSubject<unknown>;
-}
-
-export interface LogTransaction extends StoreTransaction<PostgresTransaction> {
-  count(log: string): Promise<number>;
 }
 
 /** The row of a log that the transaction has locked, or that this process has written before. */
@@ -64,9 +59,8 @@ export function rowOf(found: FoundRow | undefined): Row {
   };
 }
 
-/** The transaction of one job. */
 // eslint-disable-next-line no-restricted-syntax -- each commit has one, and closures are slower
-export class JobTransaction implements LogTransaction {
+export class JobTransaction implements StoreTransaction<PostgresTransaction> {
   readonly #shared: Shared;
   readonly #job: LogJob;
   constructor(shared: Shared, job: LogJob) {

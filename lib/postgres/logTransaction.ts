@@ -11,7 +11,7 @@ import {
   type Send,
   type Shared,
 } from './jobTransaction.js';
-import { limitValues, type LogStatements, type TransactionLimits } from './logStatements.js';
+import type { LogStatements } from './postgresSchema.js';
 import { asPostgresStoreError, isSystemFailure } from './postgresStoreError.js';
 import { statementsOf, type EffectStatement } from './postgresTransaction.js';
 import type { TransactionClient } from './transactionClient.js';
@@ -38,7 +38,6 @@ export class Overtaken extends Error {
   }
 }
 
-/** The result of a committed transaction. */
 export interface TransactionResult {
   readonly settles: readonly Settle[];
   /** The jobs that have not run: other transactions have locked their logs. */
@@ -53,7 +52,6 @@ export interface LogTables {
   readonly known: Map<string, Row>;
 }
 
-/** The maximum number of known rows. */
 const MAX_KNOWN = 10_000;
 
 /**
@@ -67,7 +65,7 @@ export async function runTransaction(
   client: TransactionClient,
   jobs: readonly LogJob[],
   { statements, known }: LogTables,
-  limits: TransactionLimits,
+  limits: readonly string[],
 ): Promise<TransactionResult> {
   const steps: Promise<readonly unknown[]>[] = [];
   const send: Send = (text, values) => {
@@ -105,7 +103,6 @@ export async function runTransaction(
   return { settles, locked, stale };
 }
 
-/** Returns the row after its transaction. */
 function knownRow(row: Row): Row {
   row.version++;
   row.isLocked = row.isChanged = false;
@@ -114,9 +111,9 @@ function knownRow(row: Row): Row {
 }
 
 /** Locks the logs of jobs. Returns the jobs whose logs another transaction has locked. */
-async function lockAll({ send, statements, rows }: Shared, jobs: readonly LogJob[], limits: TransactionLimits): Promise<Set<LogJob>> {
+async function lockAll({ send, statements, rows }: Shared, jobs: readonly LogJob[], limits: readonly string[]): Promise<Set<LogJob>> {
   const found = new Map<unknown, FoundRow>();
-  for (const row of (await send(statements.lock, [JSON.stringify(jobs.map(({ log }) => log)), ...limitValues(limits)])) as FoundRow[])
+  for (const row of (await send(statements.lock, [JSON.stringify(jobs.map(({ log }) => log)), ...limits])) as FoundRow[])
     found.set(row.name, row);
   const locked = new Set<LogJob>();
   for (const job of jobs) {
@@ -164,7 +161,7 @@ function runJob(job: LogJob, shared: Shared): Settle | Promise<Settle> {
 }
 
 /** Stores the changes of the logs. Returns their rows. */
-async function storeRows(shared: Shared, limits: TransactionLimits): Promise<ReadonlyMap<string, Row>> {
+async function storeRows(shared: Shared, limits: readonly string[]): Promise<ReadonlyMap<string, Row>> {
   const { send, statements, rows } = shared;
   const changed = new Map<string, Row>();
   for (const [log, waiting] of rows) {
@@ -173,7 +170,7 @@ async function storeRows(shared: Shared, limits: TransactionLimits): Promise<Rea
   }
   if (changed.size > 0) {
     const given = [...changed].map(([name, { newHead: head, last, version }]) => ({ name, head, last, version }));
-    const [written] = await send(statements.write, [JSON.stringify(given), ...limitValues(limits)]);
+    const [written] = await send(statements.write, [JSON.stringify(given), ...limits]);
     if (Number((written as { readonly count: unknown }).count) < changed.size) throw new Overtaken();
   }
   storeEntries(shared);

@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
-import { assertPositive, assertWhole } from '../internal/assert.js';
-import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import { assertKnown } from '../internal/assertKnown.js';
+import { anything, positive, readOptions, whole, type OptionTable } from '../internal/readOptions.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { DEFAULT_SCHEMA, tablesOf, type PostgresTables } from './postgresSchema.js';
 
@@ -97,19 +97,19 @@ export interface PostgresStoreOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-const POSTGRES_STORE_OPTIONS: OptionNames<PostgresStoreOptions> = {
-  pool: true,
-  schema: true,
-  maxConnections: true,
-  maxPending: true,
-  timeout: true,
-  idleTimeout: true,
-  lockTimeout: true,
-  maxDeadLetters: true,
-  maxMessages: true,
-  maxBytes: true,
-  scheduler: true,
-};
+const POSTGRES_STORE_OPTIONS = {
+  pool: [anything],
+  schema: [anything, DEFAULT_SCHEMA],
+  maxConnections: [positive, 4],
+  maxPending: [positive, 10_000],
+  timeout: [positive, 30_000],
+  idleTimeout: [whole, 5_000],
+  lockTimeout: [whole, 1_000],
+  maxDeadLetters: [positive, 10_000],
+  maxMessages: [positive, 10_000],
+  maxBytes: [positive, 16_777_216],
+  scheduler: [anything],
+} satisfies OptionTable<PostgresStoreOptions>;
 
 export interface PostgresSettings extends Required<Omit<PostgresStoreOptions, 'schema'>> {
   readonly tables: PostgresTables;
@@ -121,13 +121,8 @@ export interface PostgresSettings extends Required<Omit<PostgresStoreOptions, 's
  *   invalid name of a schema.
  */
 export function postgresSettingsOf(options: PostgresStoreOptions): PostgresSettings {
-  const { pool, schema = DEFAULT_SCHEMA, maxConnections = 4, maxPending = 10_000, timeout = 30_000 } = options;
-  const { idleTimeout = 5_000, lockTimeout = 1_000, maxDeadLetters = 10_000, maxMessages = 10_000, maxBytes = 16_777_216 } = options;
-  const { scheduler = steadyScheduler() } = options;
   assertKnown('postgresStore', options, POSTGRES_STORE_OPTIONS);
-  assertPositive('postgresStore', { maxConnections, maxPending, timeout, maxDeadLetters, maxMessages, maxBytes });
-  assertWhole('postgresStore', { idleTimeout, lockTimeout });
-  const tables = tablesOf('postgresStore', schema);
-  const limits = { maxConnections, maxPending, timeout, idleTimeout, lockTimeout, maxDeadLetters, maxMessages, maxBytes };
-  return { ...limits, pool, scheduler, tables };
+  const { pool, scheduler = steadyScheduler() } = options;
+  const { schema, ...limits } = readOptions('postgresStore', options, POSTGRES_STORE_OPTIONS);
+  return { ...limits, pool, scheduler, tables: tablesOf('postgresStore', schema) };
 }

@@ -1,3 +1,6 @@
+import { Packr } from 'msgpackr';
+import { asPostgresStoreError } from './postgresStoreError.js';
+
 export const DEFAULT_SCHEMA = 'rxwire';
 
 /** The quoted names of the tables. */
@@ -53,4 +56,75 @@ function quotedSchema(owner: string, schema: string): string {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(schema))
     throw new TypeError(`${owner}: "schema" must be letters, digits and _, at most 63, got ${JSON.stringify(schema)}`);
   return `"${schema}"`;
+}
+
+/**
+ * A value of a row as MessagePack, in base64: JSON has no bytes and no bigints. Records of msgpackr
+ * would compile code from the keys of objects.
+ */
+const packr = new Packr({ useRecords: false });
+
+/** @throws {StoreError} `failed`, for a value that MessagePack does not support. */
+export function packText(value: unknown): string {
+  try {
+    return packr.pack(value).toString('base64');
+  } catch (cause) {
+    throw asPostgresStoreError(cause);
+  }
+}
+
+/** Returns the value; `undefined` if the text is not one of {@link packText}. */
+export function unpackText(text: unknown): unknown {
+  try {
+    // From a Buffer, the bytes of a value would be Buffers too.
+    return packr.unpack(new Uint8Array(Buffer.from(String(text), 'base64')));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The statements on the tables. Most take their rows as one JSON text, which every driver can send.
+ */
+export type LogStatements = ReturnType<typeof logStatements>;
+
+export function logStatements({ logs, entries }: PostgresTables) {
+  // Not a statement of its own, which would be one more round trip.
+  const limits = `limits as materialized (select set_config('idle_in_transaction_session_timeout', $2, true), set_config('lock_timeout', $3, true))`;
+  const entry = `e.key::text, encode(e.value, 'base64') as value`;
+  return {
+    /**
+     * Locks logs, and returns the rows of those that exist. It does not wait: another transaction
+     * may have locked some. It also takes the `idleTimeout` and the `lockTimeout` of the
+     * transaction, in ms, and sets them for its rest.
+     */
+    lock: `with ${limits}, given as materialized (select json_array_elements_text($1::json) as name from limits),
+locked as materialized (select l.* from ${logs} as l where l.name in (select name from given) order by l.name for update of l skip locked)
+select l.name, k.name is null as is_locked, encode(k.head, 'base64') as head, k.last::text as last, k.version::text as version
+from ${logs} as l left join locked as k on k.name = l.name where l.name in (select name from given)`,
+    /** Creates a log that does not exist. */
+    create: `insert into ${logs} (name, last) values ($1, 0) on conflict (name) do nothing`,
+    /** Locks a log that exists, and returns its row. */
+    lockOne: `select encode(l.head, 'base64') as head, l.last::text as last, l.version::text as version from ${logs} as l where l.name = $1 for update`,
+    /**
+     * Stores the rows of logs that still have their versions, and of new ones. Returns their
+     * number. It also sets the limits.
+     */
+    write: `with ${limits}, given as materialized (
+  select given.* from limits, json_to_recordset($1::json) as given(name text, head text, last bigint, version bigint) order by name),
+inserted as (insert into ${logs} (name, head, last)
+  select name, decode(head, 'base64'), last from given where version = 0 on conflict (name) do nothing returning 1),
+updated as (update ${logs} as l set head = coalesce(decode(given.head, 'base64'), l.head), last = given.last, version = l.version + 1, used_at = now()
+  from given where l.name = given.name and l.version = given.version returning 1)
+select ((select count(*) from inserted) + (select count(*) from updated))::text as count`,
+    put: `insert into ${entries} (log, key, value) select log, key, decode(value, 'base64')
+from json_to_recordset($1::json) as given(log text, key bigint, value text) on conflict (log, key) do update set value = excluded.value`,
+    drop: `delete from ${entries} as e using json_to_recordset($1::json) as given(log text, low bigint, high bigint)
+where e.log = given.log and e.key between given.low and given.high`,
+    read: `select ${entry} from ${entries} as e where e.log = $1 and e.key > $2 order by e.key limit $3`,
+    count: `select count(*)::text as count from ${entries} as e where e.log = $1`,
+    /** Removes the oldest entries of a log above a number, and returns them. */
+    evict: `delete from ${entries} as e where e.log = $1
+and e.key <= (select key from ${entries} where log = $1 order by key desc offset $2 limit 1) returning ${entry}`,
+  };
 }

@@ -13,7 +13,7 @@ import { storedLetters } from '../session/store/storedLetters.js';
 import { storedOutbox } from '../session/store/storedOutbox.js';
 import { storedResults } from '../session/store/storedResults.js';
 import { createGroupedTransactions } from './groupedTransactions.js';
-import { logStatements } from './logStatements.js';
+import { logStatements } from './postgresSchema.js';
 import type { LogJob } from './jobTransaction.js';
 import { postgresSettingsOf, type PostgresStoreOptions, type PostgresSettings } from './postgresOptions.js';
 import type { PostgresTransaction } from './postgresTransaction.js';
@@ -81,11 +81,11 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
 /** Logs in PostgreSQL. Transactions of different logs that wait share one. */
 export function logsIn(settings: PostgresSettings): ReadableStore<PostgresTransaction> {
   listenToLosses(settings.pool);
-  const transactions = createGroupedTransactions(settings, { statements: logStatements(settings.tables), known: new Map() });
+  const add = createGroupedTransactions(settings, { statements: logStatements(settings.tables), known: new Map() });
   const run = (log: string, work: LogJob['work'], size = 1): Observable<unknown> =>
     defer(() => {
       const result = new AsyncSubject<unknown>();
-      transactions.add({ log, work, size, result });
+      add({ log, work, size, result });
       return result;
     });
   return {

@@ -22,7 +22,6 @@ export function isSystemFailure(reason: unknown): boolean {
   return reason instanceof StoreError || SYSTEM.test(sqlState(reason) ?? '');
 }
 
-/** Returns whether another transaction is the reason of a failure. */
 export function isConflict(reason: unknown): boolean {
   return CONFLICTS.includes(sqlState(reason));
 }

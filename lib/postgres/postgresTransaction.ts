@@ -1,4 +1,4 @@
-import { runEffect } from '../session/store/runEffect.js';
+import { runEffect } from '../session/store/store.js';
 
 /**
  * The argument of effects: the transaction that also stores the cursor. It ends when the effect
@@ -16,7 +16,6 @@ export interface PostgresTransaction {
   query(text: string, values?: readonly unknown[]): void;
 }
 
-/** A statement of an effect. */
 export interface EffectStatement {
   readonly text: string;
   readonly values: readonly unknown[];

@@ -4,7 +4,7 @@ import type { OutboxContents, RestoredState } from '../core/storedTypes.js';
 import { after } from '../internal/after.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import type { SessionOptions } from './sessionOptions.js';
-import { callStore } from './store/storeErrorOf.js';
+import { callStore } from './store/storeErrors.js';
 import type { InboxClaim } from './store/inbox.js';
 import type { OutboxStore } from './store/outboxStore.js';
 import { fromStored, StoreWrites } from './storeWrites.js';

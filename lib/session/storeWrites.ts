@@ -1,29 +1,20 @@
-import { identity, noop, type Observable, type Unsubscribable } from 'rxjs';
+import { identity, noop, type Unsubscribable } from 'rxjs';
 import { StoreError, type RxwireError, type StoreFault as ReportedFault } from '../errors.js';
 import { chain, type MaybeAsync, type MaybePromise } from '../internal/maybeAsync.js';
 import { SessionStores } from '../core/sessionStores.js';
 import type { SessionEffect } from '../core/sessionTypes.js';
-import type { ClientRecord, Cursor, InboxWrite, OutboxWrite, RejectionFields, StoreFault } from '../core/storedTypes.js';
+import type { ClientRecord, Cursor, InboxWrite, RejectionFields, StoreFault } from '../core/storedTypes.js';
 import type { Outcome } from './receive/delivery.js';
 import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from './store/inbox.js';
-import { isFenced } from './store/isFenced.js';
-import { storeErrorOf } from './store/storeErrorOf.js';
+import type { OutboxStore } from './store/outboxStore.js';
+import { isFenced, storeErrorOf } from './store/storeErrors.js';
 import type { Wait } from './waitIn.js';
 import type { CodecCaller } from './hostCodec.js';
 
 export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;
 
-export interface OutboxLimits {
-  readonly maxMessages: number;
-  readonly maxBytes: number;
-}
-
 /** The part of an outbox that a session writes to. */
-export interface WrittenOutbox extends OutboxLimits {
-  write(change: OutboxWrite): MaybeAsync<void>;
-  /** Emits the faults that no write has caused. @default there are none */
-  readonly faults$?: Observable<StoreError> | undefined;
-}
+export type WrittenOutbox = Pick<OutboxStore, 'maxMessages' | 'maxBytes' | 'write' | 'faults$'>;
 
 /** The host of a session, as far as the faults of an outbox concern it. */
 export interface FaultHost {

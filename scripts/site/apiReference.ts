@@ -34,7 +34,7 @@ const purposes: Readonly<Record<string, string>> = {
   rxwire: 'The client: wires, messages, channels, requests, queues, links, codecs, and the operators.',
   'rxwire/server': 'The server: `listen` on a Node HTTP server, `serve` on any link, and the options of both.',
   'rxwire/testing': 'Wires in memory, faults, marble tests and simulations.',
-  'rxwire/indexeddb': 'An outbox, queues and dead letters that survive a reload of the page.',
+  'rxwire/indexeddb': 'An outbox, an inbox, queues and dead letters that survive a reload of the page.',
   'rxwire/protobuf': 'The codec for Protocol Buffers.',
   'rxwire/node': 'Node and Web streams over a wire, and stores in LMDB.',
   'rxwire/metrics': 'Counters and histograms of wires, operators and queues.',

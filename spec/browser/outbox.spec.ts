@@ -6,6 +6,7 @@ import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import { outboxCases } from '../support/outboxCases.js';
 import type { Kind, Toolbox } from './outboxPage.js';
+import { waitUntil } from './site.js';
 
 jest.setTimeout(30_000);
 
@@ -91,7 +92,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       const { pid } = await on(page, 'open', kind);
       const second = await openPage();
       await on(second, 'ask', kind);
-      await second.waitForFunction(async () => (await window.toolbox.locks()).pending?.length === 1);
+      await waitUntil(second, async () => (await window.toolbox.locks()).pending?.length === 1, undefined);
       expect(await on(second, 'isOpen')).toBe(false);
       await on(page, 'append', 1);
       await page.close();
@@ -106,7 +107,7 @@ describeWith('chromium', 'outboxes in a browser', (executablePath) => {
       await on(page, 'open', kind);
       const second = await openPage();
       await on(second, 'ask', kind);
-      await second.waitForFunction(async () => (await window.toolbox.locks()).pending?.length === 1);
+      await waitUntil(second, async () => (await window.toolbox.locks()).pending?.length === 1, undefined);
       await on(page, 'close');
       await second.waitForFunction(() => window.toolbox.isOpen());
       expect(await on(second, 'append', 1)).toBeUndefined();

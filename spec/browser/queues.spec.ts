@@ -7,6 +7,7 @@ import { deadLetterCases } from '../support/deadLetterCases.js';
 import { queueCases } from '../support/queueCases.js';
 import { storeCases } from '../support/storeCases.js';
 import type { Queues } from './queuesPage.js';
+import { waitUntil } from './site.js';
 
 jest.setTimeout(30_000);
 
@@ -74,7 +75,7 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
     expect(await on(page, 'done')).toEqual(['b']);
     await page.reload();
     await on(page, 'watch');
-    await page.waitForFunction(async () => (await window.queues.locks()).held?.length === 1);
+    await waitUntil(page, async () => (await window.queues.locks()).held?.length === 1, undefined);
     expect(await on(page, 'depth')).toBe(0);
   });
 
@@ -85,7 +86,7 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
     const second = await openPage();
     await on(second, 'process');
     await on(second, 'add', 'b');
-    await second.waitForFunction(async () => (await window.queues.locks()).pending?.length === 1);
+    await waitUntil(second, async () => (await window.queues.locks()).pending?.length === 1, undefined);
     expect(await on(second, 'done')).toEqual([]);
     await on(page, 'close');
     await doneAre(second, 2);
@@ -95,12 +96,12 @@ describeWith('chromium', 'queues in a browser', (executablePath) => {
   it('report the loss of stored messages, and continue', async () => {
     await on(page, 'watch');
     await on(page, 'add', 'a');
-    await page.waitForFunction(async () => (await window.queues.stored()).length === 1);
+    await waitUntil(page, async () => (await window.queues.stored()).length === 1, undefined);
     const devtools = await context.newCDPSession(page);
     const adding = on(page, 'addUntilEvicted');
     await devtools.send('Storage.clearDataForOrigin', { origin: ORIGIN, storageTypes: 'indexeddb' });
     const last = await adding;
-    await page.waitForFunction(async (id) => (await window.queues.stored()).includes(id), last);
+    await waitUntil(page, async (id) => (await window.queues.stored()).includes(id), last);
     const stored = await on(page, 'stored');
     expect(await on(page, 'faults')).toEqual(['evicted']);
     await page.reload();

@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { setTimeout } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { folder } from '../node/folder.js';
 import { launch } from './launch.js';
@@ -48,7 +49,7 @@ describeWith('chromium', 'a session in a browser', (executablePath) => {
   }
   /** Waits until the answer is yes. */
   async function until<Name extends keyof Toolbox>(page: Page, name: Name, ...args: Parameters<Toolbox[Name]>): Promise<void> {
-    await page.waitForFunction(call, [name, args] as const);
+    while (!(await on(page, name, ...args))) await setTimeout(5);
   }
   const call = ([name, args]: readonly [keyof Toolbox, readonly unknown[]]): unknown =>
     (window.sessionPage[name] as (...all: readonly unknown[]) => unknown)(...args);

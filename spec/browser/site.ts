@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { build, type BuildOptions } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { inBrowsers } from '../support/inBrowsers.js';
@@ -43,6 +44,11 @@ export async function freezePages(browser: Browser): Promise<() => void> {
   const signal = (name: NodeJS.Signals) => (): void => pids.forEach((pid) => process.kill(pid, name));
   signal('SIGSTOP')();
   return signal('SIGCONT');
+}
+
+/** Waits until the answer of a page is yes. Playwright takes a promise for one. */
+export async function waitUntil<A>(page: Page, answer: (parameter: A) => Promise<boolean>, parameter: A): Promise<void> {
+  while (!(await page.evaluate(answer as never, parameter))) await setTimeout(5);
 }
 
 export async function openSite(browser: Browser, script: string): Promise<Site> {

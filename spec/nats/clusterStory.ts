@@ -5,7 +5,7 @@ import { natsStore } from '../../lib/nats/natsStore.js';
 import { createSubjectStore } from '../../lib/nats/subjectStore.js';
 import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
 import type { InboxLease } from '../../lib/session/store/inbox.js';
-import { isEarlier } from '../../lib/session/store/isEarlier.js';
+import { isEarlier } from '../../lib/session/store/helloNumber.js';
 import { storedInbox } from '../../lib/session/store/storedInbox.js';
 import { storedLetters } from '../../lib/session/store/storedLetters.js';
 import { storedOutbox } from '../../lib/session/store/storedOutbox.js';

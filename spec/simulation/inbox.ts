@@ -2,7 +2,7 @@ import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { durable } from '../../lib/session/durability.js';
 import type { Frame } from '../../lib/link/link.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
-import { isFenced } from '../../lib/session/store/isFenced.js';
+import { isFenced } from '../../lib/session/store/storeErrors.js';
 import { claimIn, claimSender, ownRecord } from '../support/fakeInbox.js';
 import { onFailed, type Disk } from './disk.js';
 import type { Life } from './life.js';

@@ -4,8 +4,7 @@ import { StoreError } from '../../lib/errors.js';
 import { durable } from '../../lib/session/durability.js';
 import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
 import type { HelloNumber, OpenedOutbox, OutboxStore, OutboxWrite, StoredBatch } from '../../lib/session/store/outboxStore.js';
-import { openedOf } from '../../lib/session/store/storedHead.js';
-import { isEarlier } from '../../lib/session/store/isEarlier.js';
+import { isEarlier } from '../../lib/session/store/helloNumber.js';
 import { idsIn } from './checks/spaces.js';
 import type { Chance } from './chance.js';
 import { onFailed, type Disk } from './disk.js';
@@ -82,7 +81,7 @@ export function durableOutbox(
         if (hello && record.hello && isEarlier(hello, record.hello)) throw new StoreError('simulated', 'fenced');
         if (hello) record.hello = hello;
         epoch = ++record.epoch;
-        return openedOf(record, record.batches);
+        return { ...record };
       }),
     write: (change) => {
       const begun = moment();

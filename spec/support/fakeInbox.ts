@@ -2,7 +2,7 @@ import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
 import { durable } from '../../lib/session/durability.js';
 import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
 import { StoreError } from '../../lib/errors.js';
-import { isEarlier } from '../../lib/session/store/isEarlier.js';
+import { isEarlier } from '../../lib/session/store/helloNumber.js';
 import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */

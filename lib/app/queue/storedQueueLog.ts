@@ -1,7 +1,6 @@
 import { Subject } from 'rxjs';
 import { StoreError, type StoreFault } from '../../errors.js';
-import { chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
-import { delivered } from '../../session/store/delivered.js';
+import { chain, converted, delivered, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { HEAD_ONLY, type Store } from '../../session/store/store.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';
 import { readQueuedMessage } from './readQueuedMessage.js';

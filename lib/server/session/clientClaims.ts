@@ -2,8 +2,8 @@ import { refusalOf, type ReceivedHello } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { digestOf, randomName } from '../nodePlatform.js';
 import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../session/store/inbox.js';
-import { isEarlier } from '../../session/store/isEarlier.js';
-import { storeErrorOf } from '../../session/store/storeErrorOf.js';
+import { isEarlier } from '../../session/store/helloNumber.js';
+import { storeErrorOf } from '../../session/store/storeErrors.js';
 import type { Wait } from '../../session/waitIn.js';
 import { knownClientIn } from './storedClient.js';
 

@@ -17,7 +17,7 @@ import { closeOf, closeStore, KICKED, SessionTransport, STOPS } from './transpor
 import type { ClusterServer, ServerCluster } from '../../session/serverCluster.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { Inbox, InboxClaim, InboxLease } from '../../session/store/inbox.js';
-import { isEarlier } from '../../session/store/isEarlier.js';
+import { isEarlier } from '../../session/store/helloNumber.js';
 import { waitIn, type Wait } from '../../session/waitIn.js';
 import { SessionLoop } from '../../session/sessionLoop.js';
 import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient } from './clientClaims.js';

@@ -6,7 +6,7 @@ import { groupOf } from './quota.js';
 import { closeStore } from './transport.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../session/store/inbox.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
-import { storeErrorOf } from '../../session/store/storeErrorOf.js';
+import { storeErrorOf } from '../../session/store/storeErrors.js';
 import type { Wait } from '../../session/waitIn.js';
 import type { SessionHost } from '../../session/sessionHost.js';
 import { fromStored, StoreWrites } from '../../session/storeWrites.js';

@@ -1,6 +1,6 @@
 import type { ClientRecord } from '../../core/storedTypes.js';
 import type { InboxRecord } from '../../session/store/inbox.js';
-import { isEarlier } from '../../session/store/isEarlier.js';
+import { isEarlier } from '../../session/store/helloNumber.js';
 
 /** The record of a client as an inbox stores it: plain data. */
 interface StoredClient {

@@ -5,7 +5,7 @@ import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coales
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Report } from '../../session/sessionEvents.js';
-import { isFenced } from '../../session/store/isFenced.js';
+import { isFenced } from '../../session/store/storeErrors.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';

@@ -46,36 +46,31 @@ export interface ExclusiveOptions {
  * const store = exclusive(memoryOutbox(), 'orders'); // any store of your own
  */
 export function exclusive(store: OutboxStore, name: string, options: ExclusiveOptions = {}): OutboxStore {
-  const lock = locked(name, options, () => store.open());
-  if (!lock) return store;
-  const { open, letGo, stolen$ } = lock;
+  const locked = withLock(store, name, options);
+  if (!locked) return store;
   return {
     isDurable: store.isDurable,
     // Also for a store in memory: a fenced session must end.
     durability: durable,
     maxMessages: store.maxMessages,
     maxBytes: store.maxBytes,
-    open,
     write: (change) => store.write(change),
-    close: () => {
-      store.close();
-      letGo();
-    },
-    faults$: merge(stolen$, store.faults$ ?? EMPTY),
+    ...locked,
   };
 }
 
-/** A store that can only be open while the tab holds the lock `rxwire:<name>`. */
-export interface Locked<C> {
-  readonly open: () => MaybeAsync<C>;
-  /** Releases the lock; to be called when the store is closed. */
-  readonly letGo: () => void;
-  /** Emits a `fenced` error when another tab steals the lock. */
-  readonly stolen$: Observable<StoreError>;
+/** The part of an outbox or of a queue that a lock concerns. */
+interface Openable<C> {
+  open(): MaybeAsync<C>;
+  close(): void;
+  readonly faults$?: Observable<StoreError>;
 }
 
-/** Returns `undefined` when there are no locks. */
-export function locked<C>(name: string, options: ExclusiveOptions, open: () => MaybeAsync<C>): Locked<C> | undefined {
+/**
+ * Returns the methods of a store that can only be open while the tab holds the lock
+ * `rxwire:<name>`; `undefined` when there are no locks.
+ */
+export function withLock<C>(store: Openable<C>, name: string, options: ExclusiveOptions): Required<Openable<C>> | undefined {
   const { locks = browserLocks(), steal = false } = options;
   if (!locks) return undefined;
 
@@ -88,7 +83,7 @@ export function locked<C>(name: string, options: ExclusiveOptions, open: () => M
     const mine = held(locks, `rxwire:${name}`, steal)
       .pipe(
         catchError((cause: unknown) => throwError(() => lockError(cause))),
-        switchMap(() => asObservable(open)),
+        switchMap(() => asObservable(() => store.open())),
       )
       .subscribe({
         next: (contents) => {
@@ -102,7 +97,14 @@ export function locked<C>(name: string, options: ExclusiveOptions, open: () => M
     // Unsubscribing after the contents keeps the lock; unsubscribing earlier gives it up.
     return contents$.pipe(finalize(() => isOpen || mine.unsubscribe()));
   });
-  return { open: () => open$, letGo: () => tenure.unsubscribe(), stolen$ };
+  return {
+    open: () => open$,
+    close() {
+      store.close();
+      tenure.unsubscribe();
+    },
+    faults$: merge(stolen$, store.faults$ ?? EMPTY),
+  };
 }
 
 /**

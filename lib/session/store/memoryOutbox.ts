@@ -1,6 +1,6 @@
 import { assertPositive } from '../../internal/assert.js';
 import type { OutboxStore } from './outboxStore.js';
-import { newHead } from './storedHead.js';
+import { newHead } from './storedOutbox.js';
 
 export interface MemoryOutboxOptions {
   /** The maximum number of messages. @default 10_000 */

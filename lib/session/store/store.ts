@@ -1,5 +1,5 @@
-import type { Observable } from 'rxjs';
-import type { MaybeAsync } from '../../internal/maybeAsync.js';
+import { catchError, defer, noop, throwError, type Observable } from 'rxjs';
+import { isPromise, type MaybeAsync } from '../../internal/maybeAsync.js';
 
 /** An entry of a log. */
 export interface LogEntry {
@@ -50,10 +50,47 @@ export const ALL_KEYS = [0, Infinity] as const;
 /** Reads only the head. */
 export const HEAD_ONLY: LogRange = { limit: 0 };
 
+/** Returns whether a stored value is a key, or the number of a message. */
+export const isNumber = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
 /** The `perform` of a store whose transactions have no effects. */
 export const noEffects = (): never => {
   throw new Error('the transactions of this store have no effects');
 };
+
+/**
+ * Runs an effect of the application.
+ * @throws {TypeError} If it returns a promise: its writes would
+ * not be in the transaction.
+ */
+export function runEffect<Tx>(effect: (transaction: Tx) => unknown, transaction: Tx): void {
+  const returned = effect(transaction);
+  if (!isPromise(returned)) return;
+  returned.then(noop, noop);
+  throw new TypeError('an effect must be synchronous, but returned a promise');
+}
+
+/**
+ * Runs a transaction whose effects call `perform`. The exception of an effect is delivered
+ * unchanged.
+ */
+export function withEffects<T>(
+  run: (perform: <Tx>(effect: (transaction: Tx) => unknown, transaction: Tx) => void) => Observable<T>,
+): Observable<T> {
+  return defer(() => {
+    let thrown: { readonly reason: unknown } | undefined;
+    const performed$ = run((effect, transaction) => {
+      thrown = undefined;
+      try {
+        runEffect(effect, transaction);
+      } catch (reason) {
+        thrown = { reason };
+        throw reason;
+      }
+    });
+    return performed$.pipe(catchError((error: unknown) => throwError(() => (thrown ? thrown.reason : error))));
+  });
+}
 
 /** A transaction of a store: all of its changes are stored, or none. */
 export interface StoreTransaction<Tx = unknown> {

@@ -1,12 +1,12 @@
+import { MAX_CODE, MAX_REASON } from '../../core/progress.js';
+import type { RejectionFields } from '../../core/storedTypes.js';
 import { StoreError } from '../../errors.js';
 import { chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { durable } from '../durability.js';
-import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from './inbox.js';
-import { isEarlier } from './isEarlier.js';
-import { isInboxClaim } from './isHelloNumber.js';
+import { isEarlier, isInboxClaim } from './helloNumber.js';
+import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord, NumberedRejection } from './inbox.js';
 import { HEAD_ONLY, type Store, type StoreTransaction } from './store.js';
 import type { StoredLetters } from './storedLetters.js';
-import { isRejection, readRejection, rejectionFields } from './storedRejections.js';
 
 export interface StoredInboxOptions<Tx> {
   readonly store: Store<Tx>;
@@ -16,13 +16,11 @@ export interface StoredInboxOptions<Tx> {
   readonly onCorrupt: () => void;
 }
 
-/** The stored state of a sender. */
 interface Sender {
   readonly done: number;
   readonly finished: readonly number[];
   /** The fields of the rejections whose senders may not know them yet. */
   readonly rejections?: readonly unknown[] | undefined;
-  /** The latest claim. */
   readonly claim?: InboxClaim | undefined;
   readonly session?: unknown;
 }
@@ -38,21 +36,23 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
     if (head !== undefined && !sender) onCorrupt();
     return sender;
   };
-  /** @throws {StoreError} `fenced`, if another session has claimed the sender. */
-  const ownSender = (transaction: Transaction, lease: InboxLease): MaybeAsync<Sender | undefined> =>
+  /**
+   * Returns a function that stores some fields of a sender, and a claim that is not stored yet, and
+   * keeps the other fields.
+   *
+   * @throws {StoreError} `fenced`, if another session has claimed the sender.
+   */
+  const owned = (transaction: Transaction, lease: InboxLease): MaybeAsync<(fields: Partial<Sender>) => MaybeAsync<unknown>> =>
     chain(transaction.read(logOf(lease.pid), HEAD_ONLY), ({ head }) => {
-      const sender = senderIn(head);
-      if (!sender?.claim || sender.claim.owner === lease.owner) return sender;
-      if (lease.isNew && isEarlier(sender.claim, lease)) return undefined;
-      throw new StoreError(store.name, 'fenced');
+      const { pid, owner, epoch, n } = lease;
+      let sender = senderIn(head);
+      if (sender?.claim && sender.claim.owner !== owner) {
+        if (!lease.isNew || !isEarlier(sender.claim, lease)) throw new StoreError(store.name, 'fenced');
+        sender = undefined;
+      }
+      const claimed = { ...(sender ?? START), ...(!sender?.claim && { claim: { owner, epoch, n } }) };
+      return (fields) => transaction.change(logOf(pid), { head: { ...claimed, ...fields } });
     });
-  /** Stores some fields of a sender, and a claim that is not stored yet. Keeps the other fields. */
-  const change = ({ transaction, lease, sender, fields }: SenderChange<Tx>): MaybeAsync<unknown> => {
-    const { pid, owner, epoch, n } = lease;
-    return transaction.change(logOf(pid), {
-      head: { ...(sender ?? START), ...(!sender?.claim && { claim: { owner, epoch, n } }), ...fields },
-    });
-  };
 
   return {
     durability: durable,
@@ -74,9 +74,9 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
     commit: (lease, { done, finished, rejections }, completions) => {
       const fields = { done, finished, rejections: rejections?.map(rejectionFields) };
       const work = (transaction: Transaction) =>
-        chain(ownSender(transaction, lease), (sender) => {
+        chain(owned(transaction, lease), (change) => {
           for (const { effect, onEffectFailed } of completions) if (effect) transaction.perform(effect, onEffectFailed);
-          return chain(change({ transaction, lease, sender, fields }), () =>
+          return chain(change(fields), () =>
             letters.append(
               transaction,
               completions.flatMap(({ deadLetter }) => deadLetter ?? []),
@@ -87,20 +87,10 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
     },
     remember: (lease, session) =>
       converted(
-        store.transact(logOf(lease.pid), (transaction) =>
-          chain(ownSender(transaction, lease), (sender) => change({ transaction, lease, sender, fields: { session } })),
-        ),
+        store.transact(logOf(lease.pid), (transaction) => chain(owned(transaction, lease), (change) => change({ session }))),
         () => undefined,
       ),
   };
-}
-
-interface SenderChange<Tx> {
-  readonly transaction: StoreTransaction<Tx>;
-  readonly lease: InboxLease;
-  /** The stored state. */
-  readonly sender: Sender | undefined;
-  readonly fields: Partial<Sender>;
 }
 
 const logOf = (pid: string): string => `sender ${pid}`;
@@ -116,4 +106,25 @@ function readSender(value: unknown): Sender | undefined {
   const areNumbers = Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger);
   const areRejections = Array.isArray(rejections) && rejections.every(isRejection);
   return areNumbers && areRejections && (claim === undefined || isInboxClaim(claim)) ? (value as Sender) : undefined;
+}
+
+const KINDS: readonly unknown[] = ['dead-lettered', 'refused', 'undecodable'];
+
+/** Returns the fields of a rejection as an array: number, kind, code, reason. */
+export function rejectionFields({ number, kind, code, reason }: NumberedRejection): RejectionFields {
+  return [number, kind, code.slice(0, MAX_CODE), reason.slice(0, MAX_REASON)];
+}
+
+/** @param value The fields of a rejection. */
+export function readRejection([number, kind, code, reason]: RejectionFields): NumberedRejection {
+  return { number, kind, code, reason };
+}
+
+export function isRejection(value: unknown): value is RejectionFields {
+  const [number, kind, code, reason] = Array.isArray(value) ? (value as readonly unknown[]) : [];
+  return Number.isSafeInteger(number) && KINDS.includes(kind) && isText(code, MAX_CODE) && isText(reason, MAX_REASON);
+}
+
+function isText(value: unknown, max: number): value is string {
+  return typeof value === 'string' && value.length <= max;
 }

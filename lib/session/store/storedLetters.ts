@@ -1,7 +1,7 @@
 import { concatMap, defer, EMPTY, expand, filter, Subject, tap, type Observable } from 'rxjs';
 import { asObservable, chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
-import type { DeadLetter, DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
-import { readDeadLetter } from './readDeadLetter.js';
+import { parseMessage } from '../../message/parseMessage.js';
+import type { DeadLetter, DeadLetterStore, FailedAttempt, StoredDeadLetter } from './deadLetterStore.js';
 import type { Log, LogEntry, ReadableStore, StoreTransaction } from './store.js';
 
 /** The dead letters of a store, with the methods that its inbox uses. */
@@ -14,7 +14,6 @@ export interface StoredLetters<Tx> extends DeadLetterStore {
   take(id: number, effect?: (transaction: Tx, letter: StoredDeadLetter) => void): Observable<StoredDeadLetter>;
 }
 
-/** The log of the letters. */
 const LOG = 'letters';
 /** The number of letters that are read at once. */
 const PAGE_SIZE = 100;
@@ -86,4 +85,21 @@ export function storedLetters<Tx>(
         ),
       ).pipe(filter((letter) => letter !== undefined)),
   };
+}
+
+/** Returns a stored value as a dead letter; undefined if it is not one. */
+function readDeadLetter(id: number, found: unknown): StoredDeadLetter | undefined {
+  const { message, reason, error = reason, attempts, history = [], at } = Object(found) as Partial<Record<keyof DeadLetter, unknown>>;
+  const isText = typeof reason === 'string' && typeof error === 'string';
+  if (!isText || typeof attempts !== 'number' || typeof at !== 'number' || !Array.isArray(history)) return undefined;
+  try {
+    return { id, message: parseMessage(message), reason, error, attempts, history: history.filter(isAttempt), at };
+  } catch {
+    return undefined;
+  }
+}
+
+function isAttempt(value: unknown): value is FailedAttempt {
+  const { reason, error } = Object(value) as Partial<Record<keyof FailedAttempt, unknown>>;
+  return typeof reason === 'string' && typeof error === 'string';
 }

@@ -1,17 +1,16 @@
+import { nanoid } from 'nanoid';
 import { noop, Subject, Subscription } from 'rxjs';
+import { EMPTY_OUTBOX } from '../../core/outgoingStore.js';
 import { StoreError, type StoreFault } from '../../errors.js';
-import { asObservable, attempt, chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { asObservable, attempt, chain, converted, delivered, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { durable } from '../durability.js';
-import { delivered } from './delivered.js';
-import { isEarlier } from './isEarlier.js';
-import type { HelloNumber, OutboxStore, OutboxWrite, StoredBatch } from './outboxStore.js';
-import { ALL_KEYS, HEAD_ONLY, type LogEntry, type Store, type StoreTransaction } from './store.js';
-import { headOf, isNumber, newHead, openedOf, readHead, type StoredHead } from './storedHead.js';
+import { isEarlier, isHelloNumber } from './helloNumber.js';
+import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxStore, OutboxWrite, SessionTicket, StoredBatch } from './outboxStore.js';
+import { ALL_KEYS, HEAD_ONLY, isNumber, type LogEntry, type Store, type StoreTransaction } from './store.js';
 
 export interface StoredOutboxOptions {
   /** The name of the store in errors. */
   readonly name: string;
-  /** The log of the outbox. */
   readonly log: string;
   readonly maxMessages: number;
   readonly maxBytes: number;
@@ -67,7 +66,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
         fault = faultOf(found, before);
         if (fault === 'fenced') throw new StoreError(name, fault);
         const { head, batches, replaces } = change ?? { head: mine.head ?? before, batches: [], replaces: false };
-        const after = headOf(before, head);
+        const after = { ...head, pid: before.pid, epoch: before.epoch, hello: before.hello };
         const isAcked = head.acked > (readHead(found)?.acked ?? 0);
         const put = batches.map((batch) => ({ key: lastOf(batch), value: recordOf(batch) }));
         const drop = replaces || fault === 'evicted' ? [ALL_KEYS] : isAcked ? [[0, head.acked] as const] : [];
@@ -106,7 +105,6 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
   };
 }
 
-/** An outbox, as its new owner finds it. */
 interface Takeover {
   readonly head: StoredHead;
   readonly batches: readonly StoredBatch[];
@@ -149,7 +147,6 @@ function faultOf(found: unknown, { pid, epoch }: StoredHead): 'fenced' | 'evicte
   return head.epoch < epoch ? 'evicted' : undefined;
 }
 
-/** The stored value of a batch. */
 type BatchRecord = Pick<StoredBatch, 'first' | 'level' | 'body'>;
 
 const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;
@@ -174,3 +171,37 @@ function readBatches(entries: readonly LogEntry[]): { readonly batches: readonly
 }
 
 const isLevel = (value: unknown): value is StoredBatch['level'] => value === 'at-least-once' || value === 'exactly-once';
+
+/** The head of an outbox with its owner. */
+interface StoredHead extends OutboxHead, Pick<OpenedOutbox, 'pid' | 'epoch'> {
+  /** On a server: the latest hello that the owner has answered when it opened the outbox. */
+  readonly hello?: HelloNumber | undefined;
+}
+
+type Fields = Partial<Record<keyof StoredHead & string, unknown>>;
+
+export const newHead = (): StoredHead => ({ ...EMPTY_OUTBOX, pid: nanoid(22), epoch: 1 });
+
+function openedOf(
+  { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket }: StoredHead,
+  batches: readonly StoredBatch[],
+): OpenedOutbox {
+  return { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, batches };
+}
+
+/**
+ * Returns the head that a stored value is; `undefined` if it is none. A corrupt ticket is left out:
+ * without a ticket, the client begins a new session.
+ */
+function readHead(value: unknown): StoredHead | undefined {
+  const { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, hello } = Object(value) as Fields;
+  const isOwned = typeof pid === 'string' && pid !== '' && isNumber(epoch) && (hello === undefined || isHelloNumber(hello));
+  const isRead = isNumber(acked) && isNumber(last) && isNumber(mark) && typeof isPaused === 'boolean' && typeof codec === 'string';
+  if (!isOwned || !isRead || !Array.isArray(skips) || !skips.every(isNumber)) return undefined;
+  return { pid, epoch, hello, acked, last, mark, skips, isPaused, codec, ticket: isTicket(ticket) ? ticket : undefined };
+}
+
+function isTicket(value: unknown): value is SessionTicket {
+  const { sid, rt, former } = Object(value) as Partial<Record<keyof SessionTicket, unknown>>;
+  return typeof sid === 'string' && typeof rt === 'string' && Array.isArray(former) && former.every((one) => typeof one === 'string');
+}

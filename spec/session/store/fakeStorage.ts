@@ -1,4 +1,4 @@
-import type { StorageLike } from '../../../lib/session/store/webStore.js';
+import type { StorageLike } from '../../../lib/session/store/webStorageOutbox.js';
 
 export interface FakeStorage extends StorageLike {
   readonly items: Map<string, string>;

@@ -1,8 +1,15 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { StoreError } from '../../../lib/errors.js';
 import { isLater } from '../../../lib/internal/maybeAsync.js';
-import { runEffect } from '../../../lib/session/store/runEffect.js';
-import type { ChangedLog, Log, LogChange, LogRange, ReadableStore, StoreTransaction } from '../../../lib/session/store/store.js';
+import {
+  runEffect,
+  type ChangedLog,
+  type Log,
+  type LogChange,
+  type LogRange,
+  type ReadableStore,
+  type StoreTransaction,
+} from '../../../lib/session/store/store.js';
 
 interface StoredLog {
   head: unknown;

@@ -1,7 +1,6 @@
 import { Packr } from 'msgpackr';
 import { asyncScheduler } from 'rxjs';
 import { lmdbLogs } from '../../../lib/node/lmdbLogs.js';
-import { createStoreClock } from '../../../lib/node/storeClock.js';
 import type { NatsConnection } from '../../../lib/nats/index.js';
 import { createNatsContext } from '../../../lib/nats/natsContext.js';
 import { natsStore } from '../../../lib/nats/natsStore.js';
@@ -10,7 +9,7 @@ import { createSubjectStream } from '../../../lib/nats/subjectStream.js';
 import { postgresMigration } from '../../../lib/postgres/index.js';
 import { postgresSettingsOf } from '../../../lib/postgres/postgresOptions.js';
 import { logsIn } from '../../../lib/postgres/postgresStore.js';
-import { webStore } from '../../../lib/session/store/webStore.js';
+import { webStore } from '../../../lib/session/store/webStorageOutbox.js';
 import { folder } from '../../node/folder.js';
 import { describeWith } from '../../support/debian.js';
 import { startNats, type Nats } from '../../support/nats.js';
@@ -34,8 +33,7 @@ describe('a store in web storage', () => {
 
 describe('a store in LMDB', () => {
   contract(() => {
-    const clock = createStoreClock;
-    return { log: nameOf(), open: lmdbLogs({ path: folder(), kinds: {}, clock: ({ counters }) => clock(asyncScheduler, counters) }) };
+    return { log: nameOf(), open: lmdbLogs({ path: folder(), kinds: {}, scheduler: asyncScheduler }) };
   });
 });
 

@@ -30,8 +30,8 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
   {
     why: 'does not fence an inbox',
     file: 'storedInbox.ts',
-    find: "throw new StoreError(store.name, 'fenced');",
-    replace: 'return sender;',
+    find: 'sender.claim.owner !== owner',
+    replace: 'false',
   },
   { why: 'does not store a claim', file: 'storedInbox.ts', find: 'head: { ...sender, claim }', replace: 'head: sender' },
   {

@@ -4,7 +4,7 @@ import { parseHello, parseWelcome, type Hello, type Welcome } from '../../suppor
 import type { NumberedRejection } from '../../../lib/session/store/inbox.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
-import { isEarlier } from '../../../lib/session/store/isEarlier.js';
+import { isEarlier } from '../../../lib/session/store/helloNumber.js';
 import { idsIn, knownBy, newFlow, newSpace, type Space, type Talk } from './spaces.js';
 import type { Violate } from './violation.js';
 

@@ -1,5 +1,5 @@
 import { VirtualTimeScheduler } from 'rxjs';
-import { createConflictingLogs } from '../../lib/postgres/conflictingLogs.js';
+import { createConflictingLogs } from '../../lib/postgres/jobQueues.js';
 
 describe('createConflictingLogs', () => {
   const at = (scheduler: VirtualTimeScheduler, time: number): void => void (scheduler.frame = time);

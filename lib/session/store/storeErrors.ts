@@ -3,6 +3,14 @@ import { StoreError } from '../../errors.js';
 import { attempt, type MaybeAsync, type MaybePromise } from '../../internal/maybeAsync.js';
 
 /**
+ * Returns whether a store has refused a write because the session is not the owner of the stored
+ * state any more.
+ */
+export function isFenced(error: unknown): boolean {
+  return error instanceof StoreError && error.fault === 'fenced';
+}
+
+/**
  * Returns an error of a store as a `StoreError`: a store of the application may fail with any
  * error.
  */
@@ -15,4 +23,13 @@ export function callStore<T>(store: string, call: () => MaybePromise<T>): MaybeA
   return attempt<T, T>(call, identity, (reason) => {
     throw storeErrorOf(store, reason);
   });
+}
+
+const QUOTA_ERRORS: readonly unknown[] = ['QuotaExceededError', 'NS_ERROR_DOM_QUOTA_REACHED'];
+
+/** Converts an exception of the browser to a {@link StoreError}. */
+export function browserStoreError(store: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause;
+  const { name } = Object(cause) as { readonly name?: unknown };
+  return new StoreError(store, QUOTA_ERRORS.includes(name) ? 'quota' : 'failed', cause);
 }
