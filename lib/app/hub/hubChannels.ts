@@ -6,8 +6,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelRetention } from './channelLog.js';
 import { appendOnce } from './appendOnce.js';
 import { createCompactor, type Compact, type Compactor } from './compactor.js';
-import { PAGE_SIZE } from './cursor.js';
-import { createHubChannel, type HubChannel, type HubChannelOptions } from './hubChannel.js';
+import { HubChannel, type HubChannelOptions } from './hubChannel.js';
 import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
 import { markPublisher, withoutMarks } from './publisherMark.js';
 
@@ -38,40 +37,31 @@ export function createHubChannels(
     tail: (channel) => defer(() => (keyed.get(channel) ?? log).tail(channel)),
   };
   const isKeyed = (channel: string): boolean => keyed.has(channel);
-
   const open = (channel: string): HubChannel => {
     const existing = channels.get(channel);
     if (existing) return existing;
-    const hubChannel = createHubChannel(channel, {
+    const created = new HubChannel(channel, {
       ...options,
       log: source,
       isKeyed: () => isKeyed(channel),
       onFailed: (error, part) => onFailed(channel, error, part),
       onEmpty: () => void channels.delete(channel),
     });
-    channels.set(channel, hubChannel);
-    return hubChannel;
+    channels.set(channel, created);
+    return created;
   };
   return {
     open,
-    /** Returns the number of clients in a channel. */
     sizeOf: (channel: string): number => channels.get(channel)?.size ?? 0,
     /** The messages in the log, or the newest ones of each key of a keyed channel. */
     source,
     isKeyed,
-    /** Sets how a channel is kept. */
     configure(channel: string, { retain, compact, key, ...settings }: ChannelSettings): void {
       if (retain) stored.retain?.(channel, retain);
-      if (key && !isKeyed(channel)) {
-        const failed = (error: unknown): void => onFailed(channel, error);
-        keyed.set(
-          channel,
-          createKeyedChannel({ ...settings, ...(retain && { retain }), key, log, channel, scheduler, limit: PAGE_SIZE, onFailed: failed }),
-        );
-      }
-      if (!compact || !stored.compact) return;
-      const compactor = createCompactor(log, channel, compact, (error) => onFailed(channel, error));
-      compactors.set(channel, compactor);
+      const failed = (error: unknown): void => onFailed(channel, error);
+      if (key && !isKeyed(channel))
+        keyed.set(channel, createKeyedChannel({ ...settings, ...(retain && { retain }), key, log, channel, scheduler, onFailed: failed }));
+      if (compact && stored.compact) compactors.set(channel, createCompactor(log, channel, compact, failed));
     },
     /**
      * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
