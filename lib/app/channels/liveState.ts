@@ -9,11 +9,10 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { retryBackoff, type RetryBackoffConfig } from '../../operators/retryBackoff.js';
 import type { Wire } from '../../wire/wire.js';
-import { assertChannelName, followChannel } from './channel.js';
+import { assertChannelName, followChannel, reportOn } from './channel.js';
 import type { ChannelOptions } from './channelOptions.js';
-import type { Followed } from './subscribersReader.js';
 import { parsePosition } from './channelPosition.js';
-import { reportOn } from './unhandledErrors.js';
+import { FollowerGap } from './channelReaders.js';
 
 /** A state, and the position of the last message of the channel that is in it. */
 export interface ChannelSnapshot<S> {
@@ -102,26 +101,22 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
         // does not have all messages behind it.
         const isEmitted = isFirst;
         isFirst = false;
-        const step = (event: Followed): Observable<S> => {
-          if (event.kind === 'gap') throw new Gap();
-          if (event.kind === 'message') state = reduce(state, event.message);
-          return event.kind === 'confirmed' && isEmitted ? EMPTY : of(state);
+        const step = (message: Message | undefined): Observable<S> => {
+          if (message) state = reduce(state, message);
+          return message || !isEmitted ? of(state) : EMPTY;
         };
         const next$ = followChannel(wire, name, channelOptions, from).pipe(mergeMap(step));
         return isEmitted ? concat(of(loaded), next$) : next$;
       }),
     );
     return attempt$.pipe(
-      retryBackoff({ ...config, maxRetries: Infinity, resetOnSuccess: true, shouldRetry: (error) => error instanceof Gap }),
+      retryBackoff({ ...config, maxRetries: Infinity, resetOnSuccess: true, shouldRetry: (error) => error instanceof FollowerGap }),
       // All streams of a wire complete with it; a subscriber of this one changes nothing.
       takeUntil(completionOf(wire.latency$)),
     );
   });
   return new GuardedObservable(live$, reportOn(wire));
 }
-
-/** The messages behind a state are lost: it must be loaded again. */
-class Gap extends Error {}
 
 interface PlacedState<S> {
   readonly state: S;
