@@ -14,7 +14,7 @@ export function answerHistory(
   { request, channel, query }: { readonly request: Message; readonly channel: string; readonly query: ChannelQuery },
 ): Observable<never> {
   return flow
-    .read(() => asObservable(() => log.read(channel, query)))
+    .read((maxBytes) => asObservable(() => log.read(channel, { ...query, maxBytes })))
     .pipe(
       mergeMap(({ entries, epoch, last }) => {
         const { after, before = { epoch, offset: last + 1 }, limit } = query;
