@@ -1,16 +1,24 @@
 import { defer, noop, Subscriber, Subscription, type Observable, type Observer } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { RxwireError } from '../../errors.js';
-import { assertNotNegative, assertPositive } from '../../internal/assert.js';
+import { assertNotNegative } from '../../internal/assert.js';
 import type { ObserverGuard } from '../../internal/guardedObservable.js';
 import { markInternal } from '../../internal/internalSubscriptions.js';
+import { readOptions } from '../../internal/readOptions.js';
 import { refCounted, type RefCount } from '../../internal/refCounted.js';
 import { createMessage } from '../../message/createMessage.js';
 import { deliveryOf } from '../../message/deliveryOf.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { AnyTypes, Delivery, Message, MessageIn } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import type { ChannelOptions, ChannelStart, HistoryRange, PastMessage } from './channelOptions.js';
+import {
+  CHANNEL_OPTIONS,
+  type ChannelOptions,
+  type ChannelStart,
+  type HistoryRange,
+  type MemberOptions,
+  type PastMessage,
+} from './channelOptions.js';
 import { isChannelMessage } from './channelPayloads.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
@@ -99,8 +107,8 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
 let channels: WeakMap<Wire, ChannelsOfWire> | undefined;
 
 interface ChannelsOfWire {
-  readonly find: (name: string, options: ChannelOptions) => Channel;
-  readonly follow: (name: string, options: ChannelOptions, from: FollowStart) => Observable<Message | undefined>;
+  readonly find: (name: string, options: MemberOptions) => Channel;
+  readonly follow: (name: string, options: MemberOptions, from: FollowStart) => Observable<Message | undefined>;
 }
 
 type FollowStart = Exclude<ChannelStart, 'live'>;
@@ -135,11 +143,10 @@ export function channel<Types extends object = AnyTypes>(
   name: string,
   options: ChannelOptions = {},
 ): Channel<MessageIn<Types>> {
-  const { from, answerTimeout } = options;
-  if (typeof from === 'object' && 'last' in from) assertNotNegative('channel', { last: from.last });
-  assertPositive('channel', { answerTimeout });
+  const read = readOptions('channel', options, CHANNEL_OPTIONS);
+  if (typeof read.from === 'object' && 'last' in read.from) assertNotNegative('channel', { last: read.from.last });
   assertChannelName('channel', name);
-  return channelsOf(wire).find(name, options) as Channel<MessageIn<Types>>;
+  return channelsOf(wire).find(name, read) as Channel<MessageIn<Types>>;
 }
 
 /** @throws {TypeError} */
@@ -155,7 +162,7 @@ export function assertChannelName(owner: string, name: string): void {
  *
  * @param options Those of the membership, if there is none yet.
  */
-export function followChannel(wire: Wire, name: string, options: ChannelOptions, from: FollowStart): Observable<Message | undefined> {
+export function followChannel(wire: Wire, name: string, options: MemberOptions, from: FollowStart): Observable<Message | undefined> {
   return defer(() => channelsOf(wire).follow(name, options, from));
 }
 
@@ -188,7 +195,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
   let limit = MAX_CHANNELS;
 
   const isIdle = (name: string, { users }: SharedMembership): boolean => !users.isActive() && !receivers.has(name);
-  const enter = (name: string, channel: Channel | undefined, options: ChannelOptions): SharedMembership => {
+  const enter = (name: string, channel: Channel | undefined, options: MemberOptions): SharedMembership => {
     if (known.size >= limit) {
       for (const [name, shared] of known) if (isIdle(name, shared)) known.delete(name);
       // Those in use are not checked again for each new name.
@@ -198,7 +205,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
     known.set(name, shared);
     return shared;
   };
-  const create = (name: string, options: ChannelOptions): Channel => {
+  const create = (name: string, options: MemberOptions): Channel => {
     const find = (): SharedMembership => known.get(name) ?? enter(name, created, options);
     const use = <T>(select: (membership: Membership) => Observable<T>): Observable<T> =>
       defer(() => {

@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { anything, positive, type OptionTable, type ReadOptions } from '../../internal/readOptions.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 
@@ -51,8 +52,16 @@ export interface ChannelOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** The default values of the options above. */
-export const CHANNEL_DEFAULTS = { from: 'live', answerTimeout: 10_000 } as const;
+/** The rules and defaults of the options above. */
+export const CHANNEL_OPTIONS = {
+  from: [anything, 'live'],
+  remember: [anything],
+  answerTimeout: [positive, 10_000],
+  microtask: [anything],
+  scheduler: [anything],
+} as const satisfies OptionTable<ChannelOptions>;
+
+export type MemberOptions = ReadOptions<ChannelOptions, typeof CHANNEL_OPTIONS>;
 
 /** A message of the past of a channel. */
 export interface PastMessage {

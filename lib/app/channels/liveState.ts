@@ -1,16 +1,16 @@
 import { concat, defer, EMPTY, map, mergeMap, of, take, takeUntil, throwIfEmpty, type Observable, type ObservableInput } from 'rxjs';
 import { CallbackError } from '../../errors.js';
-import { assertPositive } from '../../internal/assert.js';
 import { assertKnown, type OptionNames } from '../../internal/assertKnown.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { GuardedObservable } from '../../internal/guardedObservable.js';
+import { readOptions } from '../../internal/readOptions.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { retryBackoff, type RetryBackoffConfig } from '../../operators/retryBackoff.js';
 import type { Wire } from '../../wire/wire.js';
 import { assertChannelName, followChannel, reportOn } from './channel.js';
-import type { ChannelOptions } from './channelOptions.js';
+import { CHANNEL_OPTIONS, type ChannelOptions } from './channelOptions.js';
 import { parsePosition } from './channelPosition.js';
 import { FollowerGap } from './channelReaders.js';
 
@@ -83,12 +83,11 @@ const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 
  * count$.subscribe(console.log);
  */
 export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions<S>): Observable<S> {
-  const { load, reduce, retry, answerTimeout, scheduler = steadyScheduler() } = options;
+  const { load, reduce, retry, scheduler = steadyScheduler() } = options;
   assertKnown('liveState', options, LIVE_STATE_OPTIONS);
-  assertPositive('liveState', { answerTimeout });
+  const channelOptions = { ...readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('liveState', options, CHANNEL_OPTIONS), scheduler };
   assertChannelName('liveState', name);
   const config = { ...RETRY_DEFAULTS, scheduler, ...retry };
-  const channelOptions = { scheduler, ...(answerTimeout !== undefined && { answerTimeout }) };
 
   const snapshot$ = defer(load).pipe(take(1), throwIfEmpty(), map(readSnapshot), retryLoads(wire, config));
   const live$ = defer(() => {

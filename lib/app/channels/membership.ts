@@ -28,7 +28,7 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import type { Wire } from '../../wire/wire.js';
-import { CHANNEL_DEFAULTS, type ChannelOptions, type ChannelStart, type HistoryRange, type PastMessage } from './channelOptions.js';
+import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
 import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import { parsePosition, positionText, step } from './channelPosition.js';
 import { ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
@@ -42,7 +42,7 @@ export interface WireReaders {
   readonly remove: (name: string) => void;
 }
 
-type StartOptions = Pick<ChannelOptions, 'from' | 'remember' | 'microtask'>;
+type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'>;
 
 /**
  * One channel on the client's side: its state, its readers, and its part of the protocol. The
@@ -87,8 +87,8 @@ export class Membership {
   readonly #presenceTimer: CoalescedTimer;
   #hasWireEnded = false;
 
-  constructor(channel: string, wire: Wire, readers: WireReaders, options: ChannelOptions) {
-    const { answerTimeout = CHANNEL_DEFAULTS.answerTimeout, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
+  constructor(channel: string, wire: Wire, readers: WireReaders, options: MemberOptions) {
+    const { answerTimeout, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
     this.#channel = channel;
     this.#wire = wire;
     this.#answerTimeout = answerTimeout;
@@ -219,7 +219,7 @@ export class Membership {
    * fails.
    */
   #createReader(subscriber: Subscriber<Message>): ChannelReader {
-    const { from = CHANNEL_DEFAULTS.from, remember, microtask = asapScheduler } = this.#start;
+    const { from, remember, microtask = asapScheduler } = this.#start;
     const key = `rxwire:${this.#channel}`;
     const failed = (cause: unknown): void => this.#wire.report(new CallbackError('remember', cause));
     const stored = parsePosition(guard(() => remember?.getItem(key), failed) ?? '');

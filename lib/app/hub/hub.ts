@@ -146,7 +146,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   const reportFailed = (channel: string, error: unknown, part: 'log' | 'presence' = 'log'): void =>
     errors$.next(new ChannelFailedError(part, channel, error));
   const report = (error: unknown): void => errors$.next(error instanceof RxwireError ? error : new ChannelFailedError('log', '', error));
-  const channels = createHubChannels({ ...settings, log }, reportFailed);
+  const channels = createHubChannels({ ...settings, log, onFailed: reportFailed });
   const parts: HubParts = {
     ...settings,
     channels,

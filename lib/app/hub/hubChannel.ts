@@ -18,19 +18,20 @@ import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessag
 import { PART_BYTES, type ClientFlow } from './clientFlow.js';
 import { createPresenceTracker } from './presenceTracker.js';
 
+/** What all channels of a hub share. */
 export interface HubChannelOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
-  /** Whether the log has only the newest message of each key. */
-  readonly isKeyed: () => boolean;
+  /** Whether the log has only the newest message of each key of a channel. */
+  readonly isKeyed: (name: string) => boolean;
   /** The members at other nodes. @default there are none */
   readonly presence?: ClusterPresence;
   readonly maxReplay: number;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike;
   /** Called when the log, or the shared presence, has failed. */
-  readonly onFailed: (error: unknown, part?: 'presence') => void;
-  /** Called when the channel has no members and no subscribers. */
-  readonly onEmpty: () => void;
+  readonly onFailed: (name: string, error: unknown, part?: 'presence') => void;
+  /** Called when a channel has no members and no subscribers. */
+  readonly onEmpty: (name: string) => void;
 }
 
 /** A channel on the server, which lives while it has members or subscribers. */
@@ -55,9 +56,9 @@ export class HubChannel implements CursorParts {
     const { log, presence, scheduler = steadyScheduler(), microtask = asapScheduler, onFailed } = options;
     this.name = name;
     this.scheduler = scheduler;
-    this.onFailed = (error) => onFailed(error);
+    this.onFailed = (error) => onFailed(name, error);
     this.#options = options;
-    const fail = (error: unknown): void => onFailed(error, 'presence');
+    const fail = (error: unknown): void => onFailed(name, error, 'presence');
     const publish = (own: PresenceChange): void => guard(() => presence?.publish(name, own), fail);
     this.#presence = createPresenceTracker(microtask, (change) => this.#announce(change), publish);
     this.presence$ = this.#subscribers.by(this.#presence.presence$);
@@ -155,13 +156,13 @@ export class HubChannel implements CursorParts {
   #closeIfEmpty(): void {
     if (this.#cursors.size > 0 || this.#subscribers.isActive()) return;
     this.#subscriptions.unsubscribe();
-    this.#options.onEmpty();
+    this.#options.onEmpty(this.name);
   }
 
   #readFirst(join: ChannelJoin, maxBytes: number): MaybeAsync<ChannelSlice> {
-    const { maxReplay, isKeyed } = this.#options;
-    return chain(this.read({ ...queryOfJoin(join, maxReplay, isKeyed()), maxBytes }), (slice) => {
-      if (slice.isComplete || !isKeyed()) return slice;
+    const isKeyed = this.#options.isKeyed(this.name);
+    return chain(this.read({ ...queryOfJoin(join, this.#options.maxReplay, isKeyed), maxBytes }), (slice) => {
+      if (slice.isComplete || !isKeyed) return slice;
       // The client has missed that keys were removed: it gets all keys again.
       return chain(this.read({ after: 'start', limit: PAGE_SIZE }), (whole) => ({ ...whole, isComplete: false }));
     });

@@ -23,11 +23,8 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
 }
 
 /** Creates the channels of a hub, which live while they have members or subscribers. */
-export function createHubChannels(
-  options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty' | 'onFailed'> & { readonly log: ChannelLog },
-  onFailed: (channel: string, error: unknown, part?: 'presence') => void,
-) {
-  const { log: stored, scheduler = steadyScheduler() } = options;
+export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty'> & { readonly log: ChannelLog }) {
+  const { log: stored, scheduler = steadyScheduler(), onFailed } = options;
   const log: ChannelLog = { ...withoutMarks(stored), append: appendOnce(stored, scheduler) };
   const channels = new Map<string, HubChannel>();
   const compactors = new Map<string, Compactor>();
@@ -37,18 +34,12 @@ export function createHubChannels(
     tail: (channel) => defer(() => (keyed.get(channel) ?? log).tail(channel)),
   };
   const isKeyed = (channel: string): boolean => keyed.has(channel);
+  const onEmpty = (channel: string): unknown => channels.delete(channel);
+  const channelOptions: HubChannelOptions = { ...options, log: source, isKeyed, onEmpty };
   const open = (channel: string): HubChannel => {
-    const existing = channels.get(channel);
-    if (existing) return existing;
-    const created = new HubChannel(channel, {
-      ...options,
-      log: source,
-      isKeyed: () => isKeyed(channel),
-      onFailed: (error, part) => onFailed(channel, error, part),
-      onEmpty: () => void channels.delete(channel),
-    });
-    channels.set(channel, created);
-    return created;
+    const opened = channels.get(channel) ?? new HubChannel(channel, channelOptions);
+    channels.set(channel, opened);
+    return opened;
   };
   return {
     open,
