@@ -47,12 +47,12 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
 
   readonly #parts: ClientChannelParts;
 
-  constructor(parts: ClientChannelParts) {
-    super(parts);
-    this.state$ = parts.state$;
-    this.gaps$ = parts.gaps$;
-    this.errors$ = parts.errors$;
-    this.#parts = parts;
+  constructor(input: ClientChannelParts) {
+    super(input);
+    this.state$ = input.state$;
+    this.gaps$ = input.gaps$;
+    this.errors$ = input.errors$;
+    this.#parts = input;
   }
 
   /**
