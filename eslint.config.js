@@ -76,6 +76,7 @@ export default defineConfig(
       'lib/app/channels/membership.ts',
       'lib/app/hub/channelHistory.ts',
       'lib/app/hub/cursor.ts',
+      'lib/app/hub/hubChannel.ts',
       'lib/app/hub/hubClient.ts',
       'lib/app/requests/handlerRun.ts',
       'lib/app/routing/middlewareContext.ts',

@@ -5,7 +5,7 @@ export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget
 export { channel, type Channel, type ClientChannelParts } from './app/channels/channel.js';
 export type { ChannelOptions, ChannelStart, PositionStorage } from './app/channels/channelOptions.js';
 export { liveState, type ChannelSnapshot, type LiveStateOptions } from './app/channels/liveState.js';
-export type { HistoryRange, PastMessage } from './app/channels/channelRequests.js';
+export type { HistoryRange, PastMessage } from './app/channels/channelOptions.js';
 export type { ChannelGap, ChannelState, ChannelStatus } from './app/channels/channelState.js';
 export type { ChannelParts, ChannelSubject } from './app/channels/channelSubject.js';
 export type { Presence } from './app/channels/memberList.js';

@@ -1,21 +1,28 @@
-import { defer, noop, type Observable } from 'rxjs';
+import { defer, noop, Subscriber, Subscription, type Observable, type Observer } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import type { RxwireError } from '../../errors.js';
-import { assertNotNegative, assertPositive } from '../../internal/assert.js';
+import { RxwireError } from '../../errors.js';
+import { assertNotNegative } from '../../internal/assert.js';
+import type { ObserverGuard } from '../../internal/guardedObservable.js';
+import { markInternal } from '../../internal/internalSubscriptions.js';
+import { readOptions } from '../../internal/readOptions.js';
 import { refCounted, type RefCount } from '../../internal/refCounted.js';
 import { createMessage } from '../../message/createMessage.js';
 import { deliveryOf } from '../../message/deliveryOf.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { AnyTypes, Delivery, Message, MessageIn } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import type { ChannelOptions, ChannelStart } from './channelOptions.js';
+import {
+  CHANNEL_OPTIONS,
+  type ChannelOptions,
+  type ChannelStart,
+  type HistoryRange,
+  type MemberOptions,
+  type PastMessage,
+} from './channelOptions.js';
+import { isChannelMessage } from './channelPayloads.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
-import type { HistoryRange, PastMessage } from './channelRequests.js';
 import { Membership } from './membership.js';
-import type { Followed } from './subscribersReader.js';
-import { createDemultiplexer } from './demultiplexer.js';
-import { reportOn } from './unhandledErrors.js';
 
 export interface ClientChannelParts extends ChannelParts {
   readonly state$: Observable<ChannelState>;
@@ -38,18 +45,14 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   /** Reports refused and unanswered requests, and unreadable messages, as they occur. */
   readonly errors$: Observable<RxwireError>;
 
-  readonly #position: ClientChannelParts['position'];
-  readonly #history: ClientChannelParts['history'];
-  readonly #updatePresence: ClientChannelParts['updatePresence'];
+  readonly #parts: ClientChannelParts;
 
-  constructor({ state$, gaps$, errors$, position, history, updatePresence, ...parts }: ClientChannelParts) {
-    super(parts);
-    this.state$ = state$;
-    this.gaps$ = gaps$;
-    this.errors$ = errors$;
-    this.#position = position;
-    this.#history = history;
-    this.#updatePresence = updatePresence;
+  constructor(input: ClientChannelParts) {
+    super(input);
+    this.state$ = input.state$;
+    this.gaps$ = input.gaps$;
+    this.errors$ = input.errors$;
+    this.#parts = input;
   }
 
   /**
@@ -57,7 +60,7 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    * of another page begins there. `undefined` before the first join.
    */
   get position(): string | undefined {
-    return this.#position();
+    return this.#parts.position();
   }
 
   /**
@@ -75,7 +78,7 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    * room.updatePresence({ caret: 12 });
    */
   updatePresence(state: unknown): void {
-    this.#updatePresence(state);
+    this.#parts.updatePresence(state);
   }
 
   /**
@@ -97,15 +100,15 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    */
   history(range: HistoryRange = {}): Observable<PastMessage> {
     assertNotNegative('history', { limit: range.limit });
-    return this.#history(range);
+    return this.#parts.history(range);
   }
 }
 
 let channels: WeakMap<Wire, ChannelsOfWire> | undefined;
 
 interface ChannelsOfWire {
-  readonly find: (name: string, options: ChannelOptions) => Channel;
-  readonly follow: (name: string, options: ChannelOptions, from: FollowStart) => Observable<Followed>;
+  readonly find: (name: string, options: MemberOptions) => Channel;
+  readonly follow: (name: string, options: MemberOptions, from: FollowStart) => Observable<Message | undefined>;
 }
 
 type FollowStart = Exclude<ChannelStart, 'live'>;
@@ -140,11 +143,10 @@ export function channel<Types extends object = AnyTypes>(
   name: string,
   options: ChannelOptions = {},
 ): Channel<MessageIn<Types>> {
-  const { from, answerTimeout } = options;
-  if (typeof from === 'object' && 'last' in from) assertNotNegative('channel', { last: from.last });
-  assertPositive('channel', { answerTimeout });
+  const read = readOptions('channel', options, CHANNEL_OPTIONS);
+  if (typeof read.from === 'object' && 'last' in read.from) assertNotNegative('channel', { last: read.from.last });
   assertChannelName('channel', name);
-  return channelsOf(wire).find(name, options) as Channel<MessageIn<Types>>;
+  return channelsOf(wire).find(name, read) as Channel<MessageIn<Types>>;
 }
 
 /** @throws {TypeError} */
@@ -153,13 +155,14 @@ export function assertChannelName(owner: string, name: string): void {
 }
 
 /**
- * Emits the messages after a position in a channel, with their positions. It shares the membership
- * of the channel with all other subscribers: the client joins once, at the lowest of all positions,
- * and each reader drops the messages up to its own position.
+ * Emits `undefined` when the hub has confirmed that it has all messages after a position in a
+ * channel, and then these messages. Fails with a `FollowerGap` when some are lost. It shares the
+ * membership of the channel with all other subscribers: the client joins once, at the lowest of all
+ * positions, and each reader drops the messages up to its own position.
  *
  * @param options Those of the membership, if there is none yet.
  */
-export function followChannel(wire: Wire, name: string, options: ChannelOptions, from: FollowStart): Observable<Followed> {
+export function followChannel(wire: Wire, name: string, options: MemberOptions, from: FollowStart): Observable<Message | undefined> {
   return defer(() => channelsOf(wire).follow(name, options, from));
 }
 
@@ -186,24 +189,23 @@ interface SharedMembership {
 }
 
 function createChannels(wire: Wire): ChannelsOfWire {
-  const demultiplexer = createDemultiplexer(wire);
+  const receivers = createReceivers(wire);
   const guard = reportOn(wire);
   const known = new Map<string, SharedMembership>();
   let limit = MAX_CHANNELS;
 
-  const isIdle = (name: string, { users }: SharedMembership): boolean => !users.isActive() && !demultiplexer.has(name);
-  const removeIdle = (): void => {
-    for (const [name, shared] of known) if (isIdle(name, shared)) known.delete(name);
-    // Those in use are not checked again for each new name.
-    limit = Math.max(MAX_CHANNELS, 2 * known.size);
-  };
-  const enter = (name: string, channel: Channel | undefined, options: ChannelOptions): SharedMembership => {
-    if (known.size >= limit) removeIdle();
-    const shared = { channel, membership: new Membership(name, wire, demultiplexer, options), users: refCounted(noop, noop) };
+  const isIdle = (name: string, { users }: SharedMembership): boolean => !users.isActive() && !receivers.has(name);
+  const enter = (name: string, channel: Channel | undefined, options: MemberOptions): SharedMembership => {
+    if (known.size >= limit) {
+      for (const [name, shared] of known) if (isIdle(name, shared)) known.delete(name);
+      // Those in use are not checked again for each new name.
+      limit = Math.max(MAX_CHANNELS, 2 * known.size);
+    }
+    const shared = { channel, membership: new Membership(name, wire, receivers, options), users: refCounted(noop, noop) };
     known.set(name, shared);
     return shared;
   };
-  const create = (name: string, options: ChannelOptions): Channel => {
+  const create = (name: string, options: MemberOptions): Channel => {
     const find = (): SharedMembership => known.get(name) ?? enter(name, created, options);
     const use = <T>(select: (membership: Membership) => Observable<T>): Observable<T> =>
       defer(() => {
@@ -244,6 +246,52 @@ function createChannels(wire: Wire): ChannelsOfWire {
   };
 }
 
+/**
+ * Distributes the messages of a wire to the memberships that need them: one subscription for all,
+ * and one Map lookup for each message.
+ */
+function createReceivers(wire: Wire) {
+  const receivers = new Map<string, Membership>();
+  let subscription: Subscription | undefined;
+
+  const all = (): readonly Membership[] => [...receivers.values()];
+  const receive = (message: Message): void => {
+    if (!isChannelMessage(message)) return;
+    if (message.type === 'channel.reset') all().forEach((membership) => membership.resync('restarted'));
+    else receivers.get((Object(message.payload) as { readonly channel?: string }).channel ?? '')?.receive(message);
+  };
+  const onError = ({ code }: RxwireError): void => {
+    if (code === 'ERR_SESSION_LOST') all().forEach((membership) => membership.resync('lost'));
+    else if (code === 'ERR_MISSED') all().forEach((membership) => membership.resync('missed'));
+  };
+  const end = (): void => {
+    const { status, error } = wire.state;
+    all().forEach((membership) => membership.end(status === 'error' && error instanceof RxwireError ? error : undefined));
+  };
+  const subscribeToWire = (): void => {
+    subscription = new Subscription();
+    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
+    // not notified.
+    const errors = markInternal(wire.errors$.subscribe({ next: onError, complete: end }));
+    subscription.add(errors);
+    if (!errors.closed) subscription.add(markInternal(wire.subscribe({ next: receive, error: noop })));
+  };
+
+  return {
+    add(name: string, membership: Membership): void {
+      receivers.set(name, membership);
+      if (!subscription) subscribeToWire();
+    },
+    has: (name: string): boolean => receivers.has(name),
+    remove(name: string): void {
+      receivers.delete(name);
+      if (receivers.size > 0) return;
+      subscription?.unsubscribe();
+      subscription = undefined;
+    },
+  };
+}
+
 /** The number of channels that are cached without being in use. */
 const MAX_CHANNELS = 1_000;
 
@@ -265,5 +313,31 @@ function publishMessage(channel: string, message: Message, level: Delivery, conf
     ...(ttl !== undefined && { ttl }),
     ...(priority !== undefined && { priority }),
     ...(isUnencrypted(message) && { metadata: { encrypted: true } }),
+  };
+}
+
+/** The errors that were reported: several subscribers may receive one of them. */
+const reported = /* @__PURE__ */ new WeakSet();
+
+/**
+ * Returns a guard for the subscribers of a channel. If a subscriber has no error callback, the wire
+ * reports the error, once: RxJS would report it so that the process ends.
+ */
+export function reportOn(wire: Wire): ObserverGuard {
+  const error = (reason: unknown): void => {
+    // The application has ended the channel with an error of its own.
+    if (!(reason instanceof RxwireError)) throw reason;
+    if (reported.has(reason)) return;
+    reported.add(reason);
+    wire.report(reason);
+    wire.unseen?.unhandled(reason);
+  };
+  return ([observer, onError, onComplete]) => {
+    // The subscriber of an operator handles errors itself.
+    if (observer instanceof Subscriber) return observer;
+    const isObserver = typeof observer === 'object' && observer !== null;
+    const callbacks = (isObserver ? observer : { next: observer, error: onError, complete: onComplete }) as Partial<Observer<unknown>>;
+    if (callbacks.error) return callbacks;
+    return { next: (value) => callbacks.next?.(value), error, complete: () => callbacks.complete?.() };
   };
 }

@@ -1,5 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
+import { anything, positive, type OptionTable, type ReadOptions } from '../../internal/readOptions.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
 
 /** Where a member begins to read a channel. */
 export type ChannelStart =
@@ -50,5 +52,37 @@ export interface ChannelOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** The default values of the options above. */
-export const CHANNEL_DEFAULTS = { from: 'live', answerTimeout: 10_000 } as const;
+/** The rules and defaults of the options above. */
+export const CHANNEL_OPTIONS = {
+  from: [anything, 'live'],
+  remember: [anything],
+  answerTimeout: [positive, 10_000],
+  microtask: [anything],
+  scheduler: [anything],
+} as const satisfies OptionTable<ChannelOptions>;
+
+export type MemberOptions = ReadOptions<ChannelOptions, typeof CHANNEL_OPTIONS>;
+
+/** A message of the past of a channel. */
+export interface PastMessage {
+  /**
+   * To be stored anywhere. Also the `before` of a request for the messages in front of this one.
+   */
+  readonly position: string;
+  readonly message: Message;
+}
+
+export interface HistoryRange {
+  /**
+   * Messages in front of this position are emitted: {@link Channel.position}, the position of a
+   * {@link PastMessage}, or the result of `send`.
+   * @default the latest ones
+   */
+  readonly before?: Exclude<ChannelStart, 'start' | 'live' | { readonly last: number }>;
+  /**
+   * The maximum number of messages. The server emits 1,000 at most, unless its `maxReplay` says
+   * otherwise.
+   * @default 100
+   */
+  readonly limit?: number;
+}

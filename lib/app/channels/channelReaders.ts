@@ -1,9 +1,11 @@
+import type { Subscriber } from 'rxjs';
 import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { emitOnce, type Claim } from '../../session/receive/delivery.js';
+import type { ChannelStart } from './channelOptions.js';
 import type { ReceivedMessage } from './channelPayloads.js';
-import { step } from './channelPosition.js';
+import { positionOf, step } from './channelPosition.js';
 import type { ChannelGap } from './channelState.js';
 
 /**
@@ -21,7 +23,8 @@ export interface ChannelReader {
   readonly first: JoinPlace;
   /** @param position Undefined for an ephemeral message. */
   readonly next: (message: Message, position: ChannelPosition | undefined) => void;
-  readonly onConfirmed?: (position: ChannelPosition) => void;
+  /** Called once: the hub has all messages behind the position. */
+  readonly onConfirmed?: () => void;
   /** Called when the messages behind the position are lost. The position is that behind the gap. */
   readonly onGap: (gap: ChannelGap) => void;
   /** Called when the channel, or its wire, has ended. */
@@ -139,7 +142,7 @@ export class ChannelReaders {
   confirmed(readers: readonly ChannelReader[]): void {
     const isNew = readers.filter(({ isConfirmed }) => !isConfirmed);
     for (const reader of isNew) reader.isConfirmed = true;
-    this.notify(isNew, ({ position, onConfirmed }) => position && onConfirmed?.(position));
+    this.notify(isNew, ({ onConfirmed }) => onConfirmed?.());
   }
 
   /** Removes all readers, and ends them. */
@@ -149,6 +152,35 @@ export class ChannelReaders {
       for (const reader of ended) if (this.remove(reader)) reader.onEnd(error);
     });
   }
+}
+
+/** Returns a reader that begins at a place. */
+export function readerFrom(
+  from: ChannelStart,
+  subscriber: Pick<Subscriber<never>, 'complete' | 'error'>,
+  callbacks: Pick<ChannelReader, 'next' | 'onConfirmed' | 'onGap'>,
+): ChannelReader {
+  const position = positionOf(from);
+  let first: JoinPlace = {};
+  if (from === 'start') first = { start: true };
+  else if (typeof from === 'object' && 'last' in from && from.last > 0) first = { history: from.last };
+  const onEnd = (error: unknown): void => (error === undefined ? subscriber.complete() : subscriber.error(error));
+  return { position, first, ...callbacks, onEnd };
+}
+
+/** The messages behind the position of a follower are lost. */
+export class FollowerGap extends Error {}
+
+/**
+ * Returns a reader that emits `undefined` when the hub has all messages from its place on, and then
+ * each message. Fails with a {@link FollowerGap}.
+ */
+export function followerFrom(from: ChannelStart, subscriber: Subscriber<Message | undefined>): ChannelReader {
+  return readerFrom(from, subscriber, {
+    onConfirmed: () => subscriber.next(undefined),
+    next: (message, position) => position && subscriber.next(message),
+    onGap: () => subscriber.error(new FollowerGap()),
+  });
 }
 
 /** Returns the lowest position in an epoch, or else in the epoch of the first reader. */

@@ -35,27 +35,25 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
   readonly presence$: Observable<Presence>;
 
   readonly #messages$: Observable<M>;
-  readonly #publish: ChannelParts['publish'];
-  readonly #send: ChannelParts['send'];
+  readonly #parts: ChannelParts;
   readonly #end$ = new ReplaySubject<void>(1);
   #listeners = 0;
 
   constructor(parts: ChannelParts) {
     super();
-    const { name, messages$, presence$, publish, send, guard } = parts;
-    this.name = name;
+    const { guard } = parts;
+    this.name = parts.name;
+    this.#parts = parts;
     const guarded = <T>(source: Observable<T>): Observable<T> => {
       const open$ = source.pipe(takeUntil(this.#end$));
       return guard ? new GuardedObservable(open$, guard) : open$;
     };
-    this.#messages$ = guarded(messages$ as Observable<M>);
-    this.presence$ = guarded(presence$);
+    this.#messages$ = guarded(parts.messages$ as Observable<M>);
+    this.presence$ = guarded(parts.presence$);
     if (guard) {
       const pipe = this.pipe.bind(this) as (...operators: readonly unknown[]) => unknown;
       Object.assign(this, { pipe: (...operators: readonly unknown[]) => guardResult(pipe(...operators), guard) });
     }
-    this.#publish = publish;
-    this.#send = send;
   }
 
   /** Whether this object has subscribers. */
@@ -64,7 +62,7 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
   }
 
   override next(message: M): void {
-    if (!this.closed) this.#publish(message);
+    if (!this.closed) this.#parts.publish(message);
   }
 
   /**
@@ -92,7 +90,7 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    * );
    */
   send(message: M): Promise<ChannelPosition | undefined> {
-    if (!this.closed) return this.#send(message);
+    if (!this.closed) return this.#parts.send(message);
     return ignorable(Promise.reject(new WireClosedError(message.id)), noop);
   }
 

@@ -1,19 +1,18 @@
 import { concat, defer, EMPTY, map, mergeMap, of, take, takeUntil, throwIfEmpty, type Observable, type ObservableInput } from 'rxjs';
 import { CallbackError } from '../../errors.js';
-import { assertPositive } from '../../internal/assert.js';
 import { assertKnown, type OptionNames } from '../../internal/assertKnown.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { GuardedObservable } from '../../internal/guardedObservable.js';
+import { readOptions } from '../../internal/readOptions.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { retryBackoff, type RetryBackoffConfig } from '../../operators/retryBackoff.js';
 import type { Wire } from '../../wire/wire.js';
-import { assertChannelName, followChannel } from './channel.js';
-import type { ChannelOptions } from './channelOptions.js';
-import type { Followed } from './subscribersReader.js';
+import { assertChannelName, followChannel, reportOn } from './channel.js';
+import { CHANNEL_OPTIONS, type ChannelOptions } from './channelOptions.js';
 import { parsePosition } from './channelPosition.js';
-import { reportOn } from './unhandledErrors.js';
+import { FollowerGap } from './channelReaders.js';
 
 /** A state, and the position of the last message of the channel that is in it. */
 export interface ChannelSnapshot<S> {
@@ -84,12 +83,11 @@ const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 
  * count$.subscribe(console.log);
  */
 export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions<S>): Observable<S> {
-  const { load, reduce, retry, answerTimeout, scheduler = steadyScheduler() } = options;
+  const { load, reduce, retry, scheduler = steadyScheduler() } = options;
   assertKnown('liveState', options, LIVE_STATE_OPTIONS);
-  assertPositive('liveState', { answerTimeout });
+  const channelOptions = { ...readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('liveState', options, CHANNEL_OPTIONS), scheduler };
   assertChannelName('liveState', name);
   const config = { ...RETRY_DEFAULTS, scheduler, ...retry };
-  const channelOptions = { scheduler, ...(answerTimeout !== undefined && { answerTimeout }) };
 
   const snapshot$ = defer(load).pipe(take(1), throwIfEmpty(), map(readSnapshot), retryLoads(wire, config));
   const live$ = defer(() => {
@@ -102,26 +100,22 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
         // does not have all messages behind it.
         const isEmitted = isFirst;
         isFirst = false;
-        const step = (event: Followed): Observable<S> => {
-          if (event.kind === 'gap') throw new Gap();
-          if (event.kind === 'message') state = reduce(state, event.message);
-          return event.kind === 'confirmed' && isEmitted ? EMPTY : of(state);
+        const step = (message: Message | undefined): Observable<S> => {
+          if (message) state = reduce(state, message);
+          return message || !isEmitted ? of(state) : EMPTY;
         };
         const next$ = followChannel(wire, name, channelOptions, from).pipe(mergeMap(step));
         return isEmitted ? concat(of(loaded), next$) : next$;
       }),
     );
     return attempt$.pipe(
-      retryBackoff({ ...config, maxRetries: Infinity, resetOnSuccess: true, shouldRetry: (error) => error instanceof Gap }),
+      retryBackoff({ ...config, maxRetries: Infinity, resetOnSuccess: true, shouldRetry: (error) => error instanceof FollowerGap }),
       // All streams of a wire complete with it; a subscriber of this one changes nothing.
       takeUntil(completionOf(wire.latency$)),
     );
   });
   return new GuardedObservable(live$, reportOn(wire));
 }
-
-/** The messages behind a state are lost: it must be loaded again. */
-class Gap extends Error {}
 
 interface PlacedState<S> {
   readonly state: S;

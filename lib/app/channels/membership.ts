@@ -12,12 +12,14 @@ import {
   Subject,
   takeUntil,
   type SchedulerLike,
+  type Subscriber,
   type Subscription,
 } from 'rxjs';
-import { ChannelEndedError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../errors.js';
+import { CallbackError, ChannelEndedError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../errors.js';
 import { after } from '../../internal/after.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { completionOf } from '../../internal/completionOf.js';
+import { guard } from '../../internal/guard.js';
 import { ignorable } from '../../internal/ignorable.js';
 import { refCounted, type RefCount } from '../../internal/refCounted.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
@@ -26,21 +28,27 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { claim } from '../../session/receive/delivery.js';
 import type { Wire } from '../../wire/wire.js';
-import { CHANNEL_DEFAULTS, type ChannelOptions, type ChannelStart } from './channelOptions.js';
+import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
 import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
-import { positionText, step } from './channelPosition.js';
-import { ChannelReaders, type ChannelReader } from './channelReaders.js';
-import { ChannelRequests, type HistoryRange, type PastMessage } from './channelRequests.js';
+import { parsePosition, positionText, step } from './channelPosition.js';
+import { ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
+import { ChannelRequests } from './channelRequests.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
-import type { ChannelReceiver, Demultiplexer } from './demultiplexer.js';
 import { createMemberList, type Presence } from './memberList.js';
-import { createFollower, createSubscribersReader, type CreateReader, type Followed, type StartOptions } from './subscribersReader.js';
+
+/** The readers of a wire, by the names of their channels. */
+export interface WireReaders {
+  readonly add: (name: string, membership: Membership) => void;
+  readonly remove: (name: string) => void;
+}
+
+type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'>;
 
 /**
  * One channel on the client's side: its state, its readers, and its part of the protocol. The
  * client is a member while there are readers.
  */
-export class Membership implements ChannelReceiver {
+export class Membership {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
   readonly state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
@@ -54,7 +62,11 @@ export class Membership implements ChannelReceiver {
   readonly #errors$ = new Subject<RxwireError>();
   readonly #readers = new ChannelReaders();
   readonly #requests: ChannelRequests;
-  readonly #subscribers: ReturnType<typeof createSubscribersReader>;
+  /** Where the subscribers of the channel begin. */
+  #start: StartOptions;
+  /** The reader of the subscribers of the channel, which share one position: the latest. */
+  #reader: ChannelReader | undefined;
+  #reached: ChannelPosition | undefined;
   readonly #memberList = createMemberList(() => this.state$.value.member);
   /** The subscribers of `presence$`. */
   readonly #watchers = refCounted(
@@ -64,7 +76,7 @@ export class Membership implements ChannelReceiver {
       this.#sendWatch();
     },
   );
-  /** Counts the readers and requests that need messages of the wire. */
+  /** The readers and requests that need messages of the wire. */
   readonly #users: RefCount;
   /** The position up to which the hub has sent the messages; undefined before the first join. */
   #position: ChannelPosition | undefined;
@@ -75,8 +87,8 @@ export class Membership implements ChannelReceiver {
   readonly #presenceTimer: CoalescedTimer;
   #hasWireEnded = false;
 
-  constructor(channel: string, wire: Wire, demultiplexer: Demultiplexer, options: ChannelOptions) {
-    const { answerTimeout = CHANNEL_DEFAULTS.answerTimeout, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
+  constructor(channel: string, wire: Wire, readers: WireReaders, options: MemberOptions) {
+    const { answerTimeout, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
     this.#channel = channel;
     this.#wire = wire;
     this.#answerTimeout = answerTimeout;
@@ -84,16 +96,11 @@ export class Membership implements ChannelReceiver {
     this.#presenceTimer = createCoalescedTimer(microtask, () => this.#sendPresence());
     this.#requests = new ChannelRequests(channel, wire, answerTimeout, scheduler);
     this.#users = refCounted(
-      () => demultiplexer.add(channel, this),
-      () => demultiplexer.remove(channel),
+      () => readers.add(channel, this),
+      () => readers.remove(channel),
     );
-    this.#subscribers = createSubscribersReader(
-      channel,
-      options,
-      (error) => wire.report(error),
-      (gap) => this.#reportGap(gap),
-    );
-    this.messages$ = this.#read(this.#subscribers.createReader).pipe(share());
+    this.#start = options;
+    this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
     this.errors$ = this.#users.by(this.#errors$);
     const members$ = defer(() => {
       const known = this.#memberList.snapshot();
@@ -104,17 +111,17 @@ export class Membership implements ChannelReceiver {
 
   /** Sets where the subscribers of the channel begin, before the first of them. */
   configure(options: StartOptions): void {
-    this.#subscribers.configure(options);
+    this.#start = options;
   }
 
   /** Emits what follows a place, also when the subscribers of the channel are elsewhere. */
-  follow(from: Exclude<ChannelStart, 'live'>): Observable<Followed> {
-    return this.#read(createFollower(from));
+  follow(from: Exclude<ChannelStart, 'live'>): Observable<Message | undefined> {
+    return this.#read<Message | undefined>((subscriber) => followerFrom(from, subscriber));
   }
 
   position(): string | undefined {
-    const position = this.#subscribers.position();
-    return position && positionText(position);
+    this.#reached = this.#reader?.position ?? this.#reached;
+    return this.#reached && positionText(this.#reached);
   }
 
   /**
@@ -126,7 +133,6 @@ export class Membership implements ChannelReceiver {
     this.#presenceTimer.set(0);
   }
 
-  /** Emits older messages. */
   history(range: HistoryRange): Observable<PastMessage> {
     return this.#users.by(this.#requests.history(range));
   }
@@ -166,7 +172,6 @@ export class Membership implements ChannelReceiver {
     this.#requests.end(error);
   }
 
-  /** Returns whether the client is in one of these states. */
   #isIn(...statuses: readonly ChannelState['status'][]): boolean {
     return statuses.includes(this.state$.value.status);
   }
@@ -194,7 +199,7 @@ export class Membership implements ChannelReceiver {
     this.state$.next(end);
   }
 
-  #read<T>(createReader: CreateReader<T>): Observable<T> {
+  #read<T>(createReader: (subscriber: Subscriber<T>) => ChannelReader): Observable<T> {
     return this.#users.by(
       new Observable<T>((subscriber) => {
         if (this.#hasWireEnded) {
@@ -206,6 +211,32 @@ export class Membership implements ChannelReceiver {
         this.#add(reader);
       }),
     );
+  }
+
+  /**
+   * Creates the reader of the subscribers of the channel. It stores its position where `remember`
+   * says so, at the end of each microtask with messages. The channel continues when the storage
+   * fails.
+   */
+  #createReader(subscriber: Subscriber<Message>): ChannelReader {
+    const { from, remember, microtask = asapScheduler } = this.#start;
+    const key = `rxwire:${this.#channel}`;
+    const failed = (cause: unknown): void => this.#wire.report(new CallbackError('remember', cause));
+    const stored = parsePosition(guard(() => remember?.getItem(key), failed) ?? '');
+    let received: ChannelPosition | undefined;
+    const timer = createCoalescedTimer(microtask, () => guard(() => received && remember?.setItem(key, positionText(received)), failed));
+    this.position();
+    const reader = readerFrom(stored ?? from, subscriber, {
+      next(message, position) {
+        if (position && remember) {
+          received = position;
+          timer.set(0);
+        }
+        subscriber.next(message);
+      },
+      onGap: (gap) => this.#reportGap(gap),
+    });
+    return (this.#reader = reader);
   }
 
   /**
@@ -273,14 +304,13 @@ export class Membership implements ChannelReceiver {
       });
   }
 
-  /** Handles a message of the hub about this channel. */
   #handle(message: Message): void {
     const { type, payload, correlationId = '' } = message;
     if (type === 'channel.message') this.#handleDelivery(message);
     else if (type === 'channel.joined') this.#handleJoined(message);
     else if (type === 'channel.refused') this.#handleRefused(message);
-    else if (type === 'channel.published') this.#requests.publishes.next(correlationId, readPublished(payload));
-    else if (type === 'channel.past') this.#requests.reads.next(correlationId, readPast(payload));
+    else if (type === 'channel.published') this.#requests.answer(type, correlationId, readPublished(payload));
+    else if (type === 'channel.past') this.#requests.answer(type, correlationId, readPast(payload));
     else if (type === 'channel.presence' && this.#watchers.isActive()) this.#memberList.apply(readPresence(payload));
   }
 
@@ -305,12 +335,12 @@ export class Membership implements ChannelReceiver {
 
   #handleRefused({ payload, correlationId = '' }: Message): void {
     const { action, reason, join } = readRefused(payload);
-    if (this.#requests.reads.fail(correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
+    if (this.#requests.fail('channel.past', correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
     const isJoin = action === 'join';
     if (isJoin && join !== undefined && join !== this.#join) return;
     const error = new ChannelRefusedError(this.#channel, action, reason, isJoin || correlationId === '' ? undefined : correlationId);
     this.#errors$.next(error);
-    this.#requests.publishes.fail(correlationId, error);
+    this.#requests.fail('channel.published', correlationId, error);
     if (!isJoin || this.#isIn('left')) return;
     this.#stop({ status: 'refused', error });
     this.#readers.end(error);

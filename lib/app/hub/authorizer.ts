@@ -1,39 +1,36 @@
-import { catchError, defaultIfEmpty, from, map, of, take, timeout, type ObservableInput } from 'rxjs';
+import { defaultIfEmpty, from, timeout, type ObservableInput } from 'rxjs';
 import { ChannelFailedError } from '../../errors.js';
-import type { MaybeAsync } from '../../internal/maybeAsync.js';
+import { attempt, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import { MAX_REASON_LENGTH } from '../channels/channelPayloads.js';
-import { HUB_DEFAULTS, type ChannelRequest, type HubOptions } from './hubOptions.js';
+import type { ChannelRequest, HubSettings } from './hubOptions.js';
+
+/** Returns the reason of a refusal; `undefined` grants permission. */
+export type Authorizer = (request: ChannelRequest) => MaybeAsync<string | undefined>;
 
 /**
- * Returns a function that decides whether a client may do something. It returns the reason of a
- * refusal; `undefined` grants permission. Any result of `authorize` but `true` is a refusal.
- * Without `authorize`, only the server ends a channel.
+ * Returns a function that decides whether a client may do something. Any result of `authorize` but
+ * `true` is a refusal. Without `authorize`, only the server ends a channel.
  */
 export function createAuthorizer(
-  { authorize, authorizeTimeout = HUB_DEFAULTS.authorizeTimeout, scheduler = steadyScheduler() }: HubOptions,
+  { authorize, authorizeTimeout, scheduler = steadyScheduler() }: Pick<HubSettings, 'authorize' | 'authorizeTimeout' | 'scheduler'>,
   report: (error: unknown) => void,
-): (request: ChannelRequest) => MaybeAsync<string | undefined> {
+): Authorizer {
   if (!authorize) return ({ action }) => (action === 'end' ? FORBIDDEN : undefined);
-  return (request) => {
-    const deny = (error: unknown): string => {
-      report(new ChannelFailedError('authorize', request.channel, error));
-      return FORBIDDEN;
-    };
-    try {
-      const answer: unknown = authorize(request);
-      if (typeof answer !== 'object' || hasReason(answer)) return reasonOf(answer);
-      return from(answer as ObservableInput<unknown>).pipe(
-        take(1),
-        defaultIfEmpty(false),
-        timeout({ first: authorizeTimeout, scheduler }),
-        map(reasonOf),
-        catchError((error: unknown) => of(deny(error))),
-      );
-    } catch (error) {
-      return deny(error);
-    }
+  const ask = (request: ChannelRequest): MaybeAsync<unknown> => {
+    const answer: unknown = authorize(request);
+    if (typeof answer !== 'object' || hasReason(answer)) return answer;
+    return from(answer as ObservableInput<unknown>).pipe(defaultIfEmpty(false), timeout({ first: authorizeTimeout, scheduler }));
   };
+  return (request) =>
+    attempt(
+      () => ask(request),
+      (answer) => reasonOf(answer),
+      (error) => {
+        report(new ChannelFailedError('authorize', request.channel, error));
+        return FORBIDDEN;
+      },
+    );
 }
 
 const FORBIDDEN = 'forbidden';

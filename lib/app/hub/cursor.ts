@@ -1,27 +1,27 @@
 import { defer, of, Subscription, type Observable, type SchedulerLike } from 'rxjs';
 import { after as delay } from '../../internal/after.js';
-import { asObservable } from '../../internal/maybeAsync.js';
+import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
+import type { Wire } from '../../wire/wire.js';
 import { step } from '../channels/channelPosition.js';
-import type { ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
+import type { ChannelQuery, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
-import { firstOf, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
-import { deliveryMessage, joinedMessage, memberListMessages } from './hubMessages.js';
-import { weightOf, type PageFlow, type Receiver } from './pageFlow.js';
+import { firstOf, PAGE_SIZE, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
+import { deliveryMessage, hubMessage, memberListMessages } from './hubMessages.js';
+import { weightOf, type ClientFlow } from './clientFlow.js';
 
+/** The part of a channel that its cursors need. */
 export interface CursorParts {
-  readonly channel: string;
-  readonly log: Pick<ChannelLog, 'read'>;
+  readonly name: string;
+  readonly read: (query: ChannelQuery) => MaybeAsync<ChannelSlice>;
+  readonly members: () => readonly ChannelMember[];
   readonly scheduler: SchedulerLike;
   /** Called each time the log fails. */
   readonly onFailed: (error: unknown) => void;
-  /**
-   * Returns the position of the latest message that was delivered from the tail; undefined before
-   * the first.
-   */
-  readonly reached: () => ChannelPosition | undefined;
-  /** The subscriptions that get messages from the tail. Each adds and removes itself. */
+  /** The position of the latest message that was delivered from the tail. */
+  readonly tail: { readonly position: ChannelPosition | undefined };
+  /** The cursors that get messages from the tail. Each adds and removes itself. */
   readonly live: Set<Cursor>;
 }
 
@@ -31,8 +31,6 @@ interface ReaderPosition extends ChannelPosition {
   readonly sent?: number;
 }
 
-/** The maximum number of messages that a reader gets before it has acked the last of them. */
-export const PAGE_SIZE = 256;
 /**
  * The estimated size of the messages that may wait for a slow reader before it reads the log
  * instead, in bytes.
@@ -44,19 +42,20 @@ const RESERVED = 2;
 const PAUSE = 500;
 
 /**
- * A reader of a channel, a client or the server itself: a position in the log. A *live* reader
- * receives each message from the tail. A reader that begins further back, or that is slower than
- * the channel, reads pages of the log: the next page follows when the reader has acked the previous
- * one. So a slow client does not delay other clients, and only one page waits for it in memory.
+ * A client in a channel: a position in the log. A *live* cursor receives each message from the
+ * tail. A cursor that begins further back, or whose client is slower than the channel, reads pages
+ * of the log: the next page follows when the client has acked the previous one. So a slow client
+ * does not delay other clients, and only one page waits for it in memory.
  */
 export class Cursor {
-  readonly wire: Receiver;
+  readonly wire: Wire;
   readonly member: ChannelMember;
-  readonly #flow: PageFlow;
-  isWatching: boolean;
+  readonly #flow: ClientFlow;
+  readonly #parts: CursorParts;
+  /** Whether the client receives changes of the members. */
+  isWatching = false;
   /** Whether the join is confirmed. */
   isJoined = false;
-  readonly #parts: CursorParts;
   #position: ReaderPosition | undefined;
   /** The client knows which keys are removed up to this offset. Only keyed channels have it. */
   #since = 0;
@@ -69,46 +68,41 @@ export class Cursor {
   #listing: Subscription | undefined;
   #isOver = false;
 
-  constructor(flow: PageFlow, member: ChannelMember, isWatching: boolean, parts: CursorParts) {
+  constructor(flow: ClientFlow, member: ChannelMember, parts: CursorParts) {
     this.wire = flow.wire;
     this.#flow = flow;
     this.member = member;
-    this.isWatching = isWatching;
     this.#parts = parts;
   }
 
   /** Confirms the join, and sends the first messages, now or when the client has acked enough. */
-  begin({ join, after, start }: ChannelJoin, slice: ChannelSlice, mayReceive: boolean): void {
+  begin({ join, after, start, watch }: ChannelJoin, slice: ChannelSlice, mayReceive: boolean): void {
     const { entries, epoch, last, isComplete } = slice;
     // If the log has nothing behind the client's position, the client is up to date: the next
     // message follows the end of the log.
     const known = after && (entries[0] ? after.offset : Math.max(last, after.offset));
     const offset = isComplete && known !== undefined ? known : firstOf(slice) - 1;
     const complete = isComplete || (!after && !start);
-    this.wire.next(joinedMessage({ channel: this.#parts.channel, join, member: this.member.id, epoch, offset, complete }));
-    this.start(slice, { offset, since: after && isComplete ? after.offset : last, mayReceive });
-  }
-
-  /** Sends the first messages. `since`: the reader knows which keys are removed up to it. */
-  start(slice: ChannelSlice, { offset = firstOf(slice) - 1, since = slice.last, mayReceive = true } = {}): void {
+    this.wire.next(hubMessage('channel.joined', { channel: this.#parts.name, join, member: this.member.id, epoch, offset, complete }));
     this.isJoined = true;
-    this.#position = { epoch: slice.epoch, offset };
-    this.#since = since;
+    this.#position = { epoch, offset };
+    this.#since = after && isComplete ? after.offset : last;
     // The join does not wait for acks, but the messages do.
-    if (slice.entries.length > 0 && !mayReceive) this.#read();
+    if (entries.length > 0 && !mayReceive) this.#read();
     else this.#deliver({ ...slice, isComplete: true });
+    this.watch(watch === true);
   }
 
-  /** Gets each message of the tail from now on. */
-  follow(): void {
-    this.isJoined = true;
-    this.#parts.live.add(this);
-  }
-
-  /** Sends all members when the client has acked enough, in place of a list that waits. */
-  sendMembers(members: () => readonly ChannelMember[]): void {
+  /**
+   * Sets whether the client receives the members. Sends all of them when the client has acked
+   * enough, in place of a list that waits.
+   */
+  watch(isWatching: boolean): void {
+    this.isWatching = isWatching;
+    if (!isWatching || !this.isJoined) return;
+    const { name, members } = this.#parts;
     this.#listing?.unsubscribe();
-    const list$ = defer(() => of(memberListMessages(this.#parts.channel, members())));
+    const list$ = defer(() => of(memberListMessages(name, members())));
     this.#listing = this.#flow.read(() => list$).subscribe((messages) => void this.#flow.send(messages));
   }
 
@@ -124,7 +118,7 @@ export class Cursor {
     this.#ahead += size;
     // The messages in front of this one were skipped for this reader: it has no gap.
     const isBehindSkipped = effect === 'next' && previous?.sent !== undefined;
-    const own = isBehindSkipped ? deliveryMessage(this.#parts.channel, entry, previous.sent) : message;
+    const own = isBehindSkipped ? deliveryMessage(this.#parts.name, entry, previous.sent) : message;
     if (this.#ahead <= MAX_AHEAD && wire.room > RESERVED) wire.next(own);
     else {
       this.#parts.live.delete(this);
@@ -158,14 +152,14 @@ export class Cursor {
 
   #read(): void {
     if (this.#isOver) return;
-    const { log, channel, scheduler, onFailed } = this.#parts;
-    const read = (maxBytes: number): Observable<ChannelSlice> =>
-      asObservable(() => log.read(channel, { after: this.#position, limit: this.#limit(), since: this.#since, maxBytes }));
+    const { read, scheduler, onFailed } = this.#parts;
+    const page = (maxBytes: number): Observable<ChannelSlice> =>
+      asObservable(() => read({ after: this.#position, limit: this.#limit(), since: this.#since, maxBytes }));
     // The page may continue with another read.
     const reading = (this.#reading = new Subscription());
     reading.add(
       this.#flow
-        .read(read)
+        .read(page)
         .pipe(retryReads(scheduler, onFailed))
         .subscribe((slice) => this.#deliver(slice)),
     );
@@ -173,7 +167,7 @@ export class Cursor {
 
   /** Sends the messages of a slice. Then reads the next slice, or continues with the tail. */
   #deliver(slice: ChannelSlice): void {
-    const { channel, reached } = this.#parts;
+    const { name, tail, live } = this.#parts;
     const { entries, epoch, last, end, isComplete } = slice;
     // The first entry does not follow the position: the client finds the gap.
     if (!isComplete) this.#position = { epoch, offset: firstOf(slice) - 1 };
@@ -181,7 +175,7 @@ export class Cursor {
     let bytes = 0;
     for (const entry of entries) {
       const previous = this.#position;
-      const message = deliveryMessage(channel, entry, previous?.sent ?? previous?.offset ?? 0);
+      const message = deliveryMessage(name, entry, previous?.sent ?? previous?.offset ?? 0);
       this.#position = { epoch, offset: entry.offset };
       bytes += weightOf(message);
       if (entry !== entries.at(-1) && bytes < PAGE_BYTES && this.wire.room > RESERVED) this.wire.next(message);
@@ -193,19 +187,9 @@ export class Cursor {
     const sent = this.#position?.sent ?? this.#position?.offset ?? 0;
     this.#position = sent < goal.offset ? { ...goal, sent } : goal;
     // The subscription ends with this message, even if the client has received it before.
-    if (end && entries.at(-1)?.offset !== end.offset) this.wire.next(deliveryMessage(channel, end, end.offset - 1));
-    const live = reached();
-    if (live && live.epoch === epoch && live.offset > goal.offset) this.#read();
-    else if (!this.#isOver) this.#parts.live.add(this);
+    if (end && entries.at(-1)?.offset !== end.offset) this.wire.next(deliveryMessage(name, end, end.offset - 1));
+    const { position } = tail;
+    if (position?.epoch === epoch && position.offset > goal.offset) this.#read();
+    else if (!this.#isOver) live.add(this);
   }
-}
-
-/**
- * Returns what to read for a join. Without a position, a keyed channel is read from the start.
- *
- * @param maxReplay The maximum number of the latest messages.
- */
-export function queryOf({ after, start, history = 0 }: ChannelJoin, maxReplay: number, isKeyed: boolean): ChannelQuery {
-  if (after) return { after, limit: PAGE_SIZE };
-  return start || (isKeyed && history === 0) ? { after: 'start', limit: PAGE_SIZE } : { limit: Math.min(history, maxReplay) };
 }

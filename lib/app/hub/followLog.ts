@@ -3,7 +3,7 @@ import { asObservable } from '../../internal/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { step } from '../channels/channelPosition.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from './channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 
 /** An entry of a log that is followed. */
 export interface SteppedEntry extends ChannelEntry {
@@ -12,31 +12,36 @@ export interface SteppedEntry extends ChannelEntry {
 }
 
 export interface FollowLogOptions {
+  readonly log: Pick<ChannelLog, 'read' | 'tail'>;
+  readonly channel: string;
   /** The position that was reached; undefined until the first read. `followLog` moves it. */
   readonly cursor: { position: ChannelPosition | undefined };
-  /** The maximum number of messages to read at once. */
-  readonly limit: number;
+  /**
+   * The part to read while there is no position. With the limit 0, messages of the tail do not wait
+   * for the read.
+   * @default nothing is read
+   */
+  readonly first?: ChannelQuery;
   readonly scheduler: SchedulerLike;
   /** Called each time the log fails. */
   readonly onFailed: (error: unknown) => void;
-  /**
-   * Called with the last slice each time all messages behind the cursor are read. Not called
-   * without a cursor.
-   */
+  /** Called with the last slice each time all messages behind the cursor are read. */
   readonly onCaughtUp?: (slice: ChannelSlice) => void;
 }
 
+/** The maximum number of messages of a page. */
+export const PAGE_SIZE = 256;
+
 /**
- * Emits the messages of a channel behind the cursor, each stored one once; without a position, from
- * now on. After a failure of the log it subscribes again and reads the missed messages.
+ * Emits the messages of a channel behind the cursor, each stored one once. After a failure of the
+ * log it subscribes again and reads the missed messages.
  */
-export function followLog(
-  log: Pick<ChannelLog, 'read' | 'tail'>,
-  channel: string,
-  options: FollowLogOptions,
-): Observable<SteppedEntry | ChannelBroadcast> {
-  const { cursor, scheduler, onFailed } = options;
-  return defer(() => (cursor.position ? catchUp(log, channel, options) : log.tail(channel))).pipe(
+export function followLog(options: FollowLogOptions): Observable<SteppedEntry | ChannelBroadcast> {
+  const { log, channel, cursor, first, scheduler, onFailed } = options;
+  return defer(() => {
+    const query = cursor.position ? { after: cursor.position, limit: PAGE_SIZE } : first;
+    return query ? catchUp(query, options) : log.tail(channel);
+  }).pipe(
     filter((entry) => entry.offset === undefined || step(cursor.position, entry) !== 'repeat'),
     map((entry) => {
       if (entry.offset === undefined) return entry;
@@ -50,7 +55,6 @@ export function followLog(
   );
 }
 
-/** Returns an operator that tries again when the log fails. */
 export function retryReads<T>(scheduler: SchedulerLike, onFailed: (error: unknown) => void): (source: Observable<T>) => Observable<T> {
   return retryBackoff({
     initialInterval: 500,
@@ -72,15 +76,13 @@ export function reachedBy({ entries, epoch, last, reached = entries.at(-1)?.offs
   return { epoch, offset: reached };
 }
 
-/** Reads the messages behind the cursor, then follows the tail. */
-function catchUp(
-  log: Pick<ChannelLog, 'read' | 'tail'>,
-  channel: string,
-  { cursor, limit, onCaughtUp }: FollowLogOptions,
-): Observable<ChannelEntry | ChannelBroadcast> {
-  let isReading = true;
+/** Reads pages, the first of them with a query, and then follows the tail. */
+function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: FollowLogOptions): Observable<ChannelEntry | ChannelBroadcast> {
+  let isReading = query.limit > 0;
   /** The latest message of the tail that was left to the next read. */
   let latest: ChannelEntry | undefined;
+  /** The removed keys of a keyed channel are known up to this offset. */
+  let since: number | undefined;
   const live$ = log.tail(channel).pipe(
     filter((entry) => {
       if (!isReading || entry.offset === undefined) return true;
@@ -88,18 +90,21 @@ function catchUp(
       return false;
     }),
   );
-  const read = (after: ChannelPosition | undefined): Observable<ChannelSlice> => asObservable(() => log.read(channel, { after, limit }));
-  const slices$ = defer(() => read(cursor.position)).pipe(
+  const read = (next: ChannelQuery): Observable<ChannelSlice> => asObservable(() => log.read(channel, next));
+  const slices$ = defer(() => read(query)).pipe(
     expand((slice) => {
       const reached = reachedBy(slice);
-      if (reached.offset < slice.last || (latest && step(reached, latest) !== 'repeat')) return read(reached);
+      since ??= slice.last;
+      const isBehind = reached.offset < slice.last || (latest && step(reached, latest) !== 'repeat');
+      if (isReading && isBehind) return read({ after: reached, limit: PAGE_SIZE, since });
       isReading = false;
       onCaughtUp?.(slice);
       return EMPTY;
     }),
     mergeMap((slice) => {
       // The first entry does not directly follow the previous position.
-      if (!slice.isComplete) cursor.position = { epoch: slice.epoch, offset: firstOf(slice) - 1 };
+      if (isReading && !slice.isComplete) cursor.position = undefined;
+      cursor.position ??= { epoch: slice.epoch, offset: firstOf(slice) - 1 };
       return slice.entries;
     }),
   );

@@ -3,7 +3,6 @@ import {
   concatMap,
   defer,
   filter,
-  finalize,
   firstValueFrom,
   map,
   noop,
@@ -14,29 +13,40 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
-import { ChannelFailedError, MiddlewareError, RxwireError, UnsupportedError } from '../../errors.js';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import {
+  ChannelEndedError,
+  ChannelFailedError,
+  InvalidMessageError,
+  MiddlewareError,
+  NotEncryptedError,
+  RxwireError,
+  UnsupportedError,
+} from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
 import { assertKnown } from '../../internal/assertKnown.js';
-import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import { completionOf } from '../../internal/completionOf.js';
-import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
-import type { ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
+import { ignorable } from '../../internal/ignorable.js';
+import { asObservable, attempt, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { readOptions } from '../../internal/readOptions.js';
+import { steadyScheduler } from '../../internal/steadyScheduler.js';
+import type { ChannelMember, ChannelPosition, ChannelRefusal } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
+import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import type { ChannelSubject } from '../channels/channelSubject.js';
 import type { ChannelOptions } from '../channels/channelOptions.js';
 import { isChannelMessage } from '../channels/channelPayloads.js';
+import { ChannelSubject, type ChannelParts } from '../channels/channelSubject.js';
 import { use } from '../routing/use.js';
-import { createClientTurns } from './clientTurns.js';
-import { HubClient, type HubClientOptions } from './hubClient.js';
-import { HUB_DEFAULTS, HUB_OPTIONS, type HubOptions } from './hubOptions.js';
-import { memoryChannelLog } from './memoryChannelLog.js';
 import { createAuthorizer, reasonText } from './authorizer.js';
 import type { ChannelInfo } from './channelLog.js';
-import { createHubSubject } from './hubSubject.js';
+import { createClientTurns } from './clientFlow.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
-import { resetMessage } from './hubMessages.js';
+import { HubClient, type HubParts } from './hubClient.js';
+import { hubMessage } from './hubMessages.js';
+import { HUB_OPTIONS, type HubOptions } from './hubOptions.js';
+import { memoryChannelLog } from './memoryChannelLog.js';
 
 /** The server's side of channels. */
 export interface Hub<W extends Wire = Wire> {
@@ -127,50 +137,46 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
  * rooms.channel('room.1').next(createMessage('chat.said', 'welcome'));
  */
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
-  const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), identify = idOf } = options;
-  const { id = HUB_DEFAULTS.id, maxChannels = HUB_DEFAULTS.maxChannels, maxMembers = HUB_DEFAULTS.maxMembers } = options;
-  const { maxReplay = HUB_DEFAULTS.maxReplay, maxSize = HUB_DEFAULTS.maxSize, authorizeTimeout, scheduler = steadyScheduler() } = options;
   assertKnown('hub', options, HUB_OPTIONS);
-  assertPositive('hub', { maxChannels, maxMembers, maxReplay, maxSize, authorizeTimeout });
+  const settings = readOptions('hub', options as HubOptions, HUB_OPTIONS);
+  const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), scheduler = steadyScheduler(), id } = settings;
+  const { identify = idOf } = options;
 
   const errors$ = new Subject<RxwireError>();
   const reportFailed = (channel: string, error: unknown, part: 'log' | 'presence' = 'log'): void =>
     errors$.next(new ChannelFailedError(part, channel, error));
-  const report = (error: unknown): void => errors$.next(asRxwireError(error));
-  const channels = createHubChannels({ ...options, log, maxReplay }, reportFailed);
-  const clientOptions = {
+  const report = (error: unknown): void => errors$.next(error instanceof RxwireError ? error : new ChannelFailedError('log', '', error));
+  const channels = createHubChannels({ ...settings, log, onFailed: reportFailed });
+  const parts: HubParts = {
+    ...settings,
     channels,
-    authorize: createAuthorizer(options as HubOptions, report),
     report,
-    maxChannels,
-    maxMembers,
-    maxReplay,
-    maxSize,
+    authorize: createAuthorizer(settings, report),
     turns: createClientTurns(scheduler),
   };
-  const served = new Map<Wire, ServedWire>();
+  const served = new Map<Wire, HubClient>();
   const list = (prefix: string): Observable<ChannelInfo> =>
     defer(() => log.list?.(prefix) ?? throwError(() => new UnsupportedError('the log of the hub cannot list its channels')));
 
   return {
     list,
-    interrupt: (prefix, reason) =>
-      firstValueFrom(
-        interrupted(list(prefix), (name) =>
-          channels.store(
-            name,
-            createMessage('channel.ended', { status: 'interrupted', ...(reason !== undefined && { reason }) }, { source: id }),
-          ),
-        ).pipe(
-          catchError((error: unknown) => {
-            throw error instanceof UnsupportedError ? error : new ChannelFailedError('log', prefix, error);
-          }),
-        ),
-      ),
+    interrupt(prefix, reason) {
+      const payload = { status: 'interrupted', ...(reason !== undefined && { reason }) } as const;
+      const end = (name: string): MaybeAsync<unknown> => channels.store(name, createMessage('channel.ended', payload, { source: id }));
+      const interrupted$ = list(prefix).pipe(
+        filter(({ hasEnded }) => !hasEnded),
+        concatMap(({ name }) => asObservable(() => end(name)).pipe(map(() => name))),
+        toArray(),
+        catchError((error: unknown) => {
+          throw error instanceof UnsupportedError ? error : new ChannelFailedError('log', prefix, error);
+        }),
+      );
+      return firstValueFrom(interrupted$);
+    },
     errors$: errors$.asObservable(),
     serve(wire) {
       try {
-        return served.get(wire)?.subscription ?? serveWire({ ...clientOptions, wire, member: memberOf(identify(wire)) }, served);
+        return (served.get(wire) ?? serveWire(new HubClient(wire, memberOf(identify(wire)), parts), served)).subscription;
       } catch (error) {
         errors$.next(new ChannelFailedError('identify', '', error));
         return Subscription.EMPTY;
@@ -178,68 +184,82 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     },
     join(wire, name) {
       assertName(name);
-      const client = served.get(wire)?.client;
+      const client = served.get(wire);
       client?.admit(name);
       return client !== undefined;
     },
-    leave: (wire, name, reason = '') =>
-      served.get(wire)?.client.remove(name, reasonText(reason) || ('removed' satisfies ChannelRefusal)) === true,
-    channel(name, { from, ...settings } = {}) {
-      const { retain: { messages, bytes, age } = {}, ttl } = settings;
+    leave: (wire, name, reason = '') => served.get(wire)?.remove(name, reasonText(reason) || ('removed' satisfies ChannelRefusal)) === true,
+    channel(name, { from, ...kept } = {}) {
+      const { retain: { messages, bytes, age } = {}, ttl } = kept;
       assertPositive('hub.channel', { messages, bytes, age, ttl });
       assertName(name);
-      if (settings.key && settings.compact) throw new TypeError('hub.channel: "key" and "compact" cannot be combined');
-      channels.configure(name, settings);
-      return createHubSubject({
-        name,
-        id,
-        store: (channel, message) => channels.store(channel, message),
-        report,
-        messages$: channels.observe(name, (hubChannel) => hubChannel.messages(from ?? (channels.isKeyed(name) ? 'start' : 'live'))),
+      if (kept.key && kept.compact) throw new TypeError('hub.channel: "key" and "compact" cannot be combined');
+      channels.configure(name, kept);
+      const store = (message: Message): MaybeAsync<ChannelPosition | undefined> =>
+        channels.store(name, message.source ? message : { ...message, source: id });
+      return new ChannelSubject({
+        ...publishingParts(name, store, report),
+        messages$: channels.observe(name, (channel) => channel.messages(from ?? (channels.isKeyed(name) ? 'start' : 'live'))),
         presence$: channels.observe(name, ({ presence$ }) => presence$),
       });
     },
   };
 }
 
-/** A wire that a hub serves. */
-interface ServedWire {
-  readonly client: HubClient;
-  readonly subscription: Subscription;
-}
-
-/** Ends all channels that have not ended, and emits their names. */
-function interrupted(channels$: Observable<ChannelInfo>, end: (name: string) => MaybeAsync<unknown>): Observable<readonly string[]> {
-  return channels$.pipe(
-    filter(({ hasEnded }) => !hasEnded),
-    concatMap(({ name }) => asObservable(() => end(name)).pipe(map(() => name))),
-    toArray(),
-  );
-}
-
-/** Serves a wire until it ends. */
-function serveWire(clientOptions: HubClientOptions, served: Map<Wire, ServedWire>): Subscription {
-  const { wire } = clientOptions;
-  const client = new HubClient(clientOptions);
-  const end = (): void => {
-    served.delete(wire);
-    client.end();
+/** Returns the part of a channel of the server that publishes. */
+function publishingParts(
+  name: string,
+  store: (message: Message) => MaybeAsync<ChannelPosition | undefined>,
+  report: (error: unknown) => void,
+): Pick<ChannelParts, 'name' | 'publish' | 'send'> {
+  const storeEncrypted = (message: Message): MaybeAsync<ChannelPosition | undefined> => {
+    if (isUnencrypted(message)) throw new NotEncryptedError(message);
+    return store(message);
   };
+  const fail = (error: unknown): RxwireError => {
+    const isKnown = error instanceof NotEncryptedError || error instanceof ChannelEndedError || error instanceof InvalidMessageError;
+    const failure = isKnown ? error : new ChannelFailedError('log', name, error);
+    report(failure);
+    return failure;
+  };
+  const publish = (message: Message, stored: (at: ChannelPosition | undefined) => void, failed: (error: unknown) => void): void =>
+    void whenReady(
+      attempt(() => storeEncrypted(message), stored, failed),
+      noop,
+      failed,
+    );
+  return {
+    name,
+    publish: (message) => publish(message, noop, fail),
+    send(message) {
+      const answer = new Promise<ChannelPosition | undefined>((resolve, reject) => {
+        const stored = (at: ChannelPosition | undefined): void => resolve(at && { epoch: at.epoch, offset: at.offset });
+        publish(message, stored, (error) => reject(fail(error)));
+      });
+      return ignorable(answer, noop);
+    },
+  };
+}
+
+/** Serves the wire of a client until it ends. */
+function serveWire(client: HubClient, served: Map<Wire, HubClient>): HubClient {
+  const { wire, subscription } = client;
+  subscription.add(() => served.delete(wire));
   const served$ = wire.pipe(
     // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
     // not notified.
     takeUntil(completionOf(wire.errors$)),
-    finalize(end),
     filter(isChannelMessage),
     use((message) => client.receive(message), {
       onError: (error, message) => client.fail(message, error instanceof MiddlewareError ? error.cause : error),
     }),
   );
-  const subscription = served$.subscribe({ next: (message) => client.settle(message), error: noop });
-  if (!subscription.closed) served.set(wire, { client, subscription });
+  const end = (): void => subscription.unsubscribe();
+  subscription.add(served$.subscribe({ next: (message) => client.settle(message), error: end, complete: end }));
+  if (!subscription.closed) served.set(wire, client);
   // A client that was served by a hub before a restart must join again.
-  wire.next(resetMessage());
-  return subscription;
+  wire.next(hubMessage('channel.reset', null));
+  return client;
 }
 
 function assertName(name: string): void {
@@ -252,8 +272,4 @@ function memberOf(identity: string | ChannelMember): ChannelMember {
   const member = typeof identity === 'string' ? { id: identity } : identity;
   if (!NAME_PATTERN.test(member.id)) throw new TypeError(`the id of a member must match ${NAME_PATTERN.source}, got ${member.id}`);
   return member;
-}
-
-function asRxwireError(error: unknown): RxwireError {
-  return error instanceof RxwireError ? error : new ChannelFailedError('log', '', error);
 }

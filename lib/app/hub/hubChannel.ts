@@ -1,173 +1,207 @@
-import { asapScheduler, defer, EMPTY, noop, type Observable, type SchedulerLike } from 'rxjs';
+import { asapScheduler, defer, EMPTY, map, merge, noop, Subject, Subscription, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
 import { estimateSize } from '../../internal/estimateSize.js';
+import { guard } from '../../internal/guard.js';
 import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { refCounted } from '../../internal/refCounted.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelStart } from '../channels/channelOptions.js';
-import type { ChannelBroadcast, ChannelLog, ChannelSlice } from './channelLog.js';
+import { endedError, readEnd } from '../channels/channelPayloads.js';
+import { positionOf } from '../channels/channelPosition.js';
+import type { Presence } from '../channels/memberList.js';
+import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
-import { followLog, type FollowLogOptions, type SteppedEntry } from './followLog.js';
-import { createPresenceTracker } from './presenceTracker.js';
-import { PART_BYTES, type ClientFlow, type Receiver } from './pageFlow.js';
-import { Cursor, PAGE_SIZE, queryOf } from './cursor.js';
+import { Cursor, type CursorParts } from './cursor.js';
+import { followLog, PAGE_SIZE, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
-import { readChannel } from './readChannel.js';
+import { PART_BYTES, type ClientFlow } from './clientFlow.js';
+import { createPresenceTracker } from './presenceTracker.js';
 
+/** What all channels of a hub share. */
 export interface HubChannelOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
-  /** Whether the log has only the newest message of each key. */
-  readonly isKeyed: () => boolean;
+  /** Whether the log has only the newest message of each key of a channel. */
+  readonly isKeyed: (name: string) => boolean;
   /** The members at other nodes. @default there are none */
   readonly presence?: ClusterPresence;
   readonly maxReplay: number;
   readonly scheduler?: SchedulerLike;
   readonly microtask?: SchedulerLike;
   /** Called when the log, or the shared presence, has failed. */
-  readonly onFailed: (error: unknown, part?: 'presence') => void;
-  /** Called when the channel has no members and no subscribers. */
-  readonly onEmpty: () => void;
+  readonly onFailed: (name: string, error: unknown, part?: 'presence') => void;
+  /** Called when a channel has no members and no subscribers. */
+  readonly onEmpty: (name: string) => void;
 }
 
-/** Creates a channel on the server, which lives while it has members or subscribers. */
-export function createHubChannel(name: string, options: HubChannelOptions) {
-  const { log, isKeyed, maxReplay, onEmpty, onFailed, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
-  const subscriptions = new Map<Receiver, Cursor>();
-  const announce = (change: PresenceChange): void => {
-    const messages = presenceMessages(name, change);
-    for (const { wire, isWatching } of subscriptions.values()) if (isWatching) messages.forEach((message) => wire.next(message));
-  };
-  const { tracker: presence, end: endPresence } = createSharedPresence(name, { ...options, microtask }, announce);
-  const serverRefCount = refCounted(noop, () => closeIfEmpty());
-  const live = new Set<Cursor>();
-  const own = new Set<Cursor>();
-  const deliveries = createDeliveries(name, { subscriptions, own, live }, { log, scheduler, onFailed });
-  const closeIfEmpty = (): void => {
-    if (subscriptions.size > 0 || serverRefCount.isActive()) return;
-    deliveries.end();
-    endPresence();
-    onEmpty();
-  };
-  const sendMembersIfWatching = (subscription: Cursor): void => {
-    if (subscription.isWatching && subscription.isJoined) subscription.sendMembers(presence.members);
-  };
-  const readFirst = (join: ChannelJoin, maxBytes: number): MaybeAsync<ChannelSlice> =>
-    chain(log.read(name, { ...queryOf(join, maxReplay, isKeyed()), maxBytes }), (slice) => {
-      if (slice.isComplete || !isKeyed()) return slice;
-      // The client has missed that keys were removed: it gets all keys again.
-      return chain(log.read(name, { after: 'start', limit: PAGE_SIZE }), (whole) => ({ ...whole, isComplete: false }));
+/** A channel on the server, which lives while it has members or subscribers. */
+export class HubChannel implements CursorParts {
+  readonly name: string;
+  readonly scheduler: SchedulerLike;
+  readonly onFailed: (error: unknown) => void;
+  readonly tail: { position: ChannelPosition | undefined } = { position: undefined };
+  readonly live = new Set<Cursor>();
+  /** Emits the members first, and then each change. */
+  readonly presence$: Observable<Presence>;
+  readonly #options: HubChannelOptions;
+  /** The clients in the channel. */
+  readonly #cursors = new Set<Cursor>();
+  readonly #presence: ReturnType<typeof createPresenceTracker>;
+  /** What the log and broadcasts emit, for the subscribers of the server itself. */
+  readonly #entries$ = new Subject<SteppedEntry | ChannelBroadcast>();
+  readonly #subscribers = refCounted(noop, () => this.#closeIfEmpty());
+  readonly #subscriptions = new Subscription();
+
+  constructor(name: string, options: HubChannelOptions) {
+    const { log, presence, scheduler = steadyScheduler(), microtask = asapScheduler, onFailed } = options;
+    this.name = name;
+    this.scheduler = scheduler;
+    this.onFailed = (error) => onFailed(name, error);
+    this.#options = options;
+    const fail = (error: unknown): void => onFailed(name, error, 'presence');
+    const publish = (own: PresenceChange): void => guard(() => presence?.publish(name, own), fail);
+    this.#presence = createPresenceTracker(microtask, (change) => this.#announce(change), publish);
+    this.presence$ = this.#subscribers.by(this.#presence.presence$);
+    const changes$ = defer(() => presence?.changes(name) ?? EMPTY);
+    this.#subscriptions.add(changes$.subscribe({ next: (change) => this.#presence.apply(change), error: fail }));
+    const following = { log, channel: name, cursor: this.tail, scheduler, onFailed: this.onFailed };
+    this.#subscriptions.add(followLog(following).subscribe((entry) => this.#deliver(entry)));
+  }
+
+  get size(): number {
+    return this.#cursors.size;
+  }
+
+  readonly members = (): readonly ChannelMember[] => this.#presence.members();
+
+  readonly read = (query: ChannelQuery): MaybeAsync<ChannelSlice> =>
+    chain(this.#options.log.read(this.name, query), (slice) => {
+      // After a failure, the tail continues from here.
+      this.tail.position ??= { epoch: slice.epoch, offset: slice.last };
+      return slice;
     });
-  const parts = { channel: name, log, scheduler, onFailed, reached: deliveries.reached, live };
 
-  return {
-    /** The number of clients in the channel. */
-    get size(): number {
-      return subscriptions.size;
-    },
-    /** Emits the messages from a place on, for the server itself. */
-    messages: (start: ChannelStart): Observable<Message> => serverRefCount.by(readChannel(parts, own, { start, begin: deliveries.begin })),
-    presence$: serverRefCount.by(presence.presence$),
-    /** Adds a client, or confirms its membership, and sends the messages that it missed. */
-    join(flow: ClientFlow, member: ChannelMember, join: ChannelJoin): MaybeAsync<void> {
-      const { wire } = flow;
-      const subscription = new Cursor(flow, member, join.watch === true, parts);
-      const former = subscriptions.get(wire);
-      if (former) former.end();
-      else presence.add(member);
-      subscriptions.set(wire, subscription);
-      // A client that receives no page now needs the first position only.
-      const mayReceive = !flow.isFull();
-      return chain(mayReceive ? flow.reserve(PART_BYTES, readFirst(join, PART_BYTES)) : readFirst(join, 1), (slice) => {
-        if (subscriptions.get(wire) !== subscription) return;
-        deliveries.begin(slice);
-        subscription.begin(join, slice, mayReceive);
-        sendMembersIfWatching(subscription);
+  /**
+   * Emits the messages from a place on, for the server itself. Ends when the channel has ended:
+   * completes, or fails with a `ChannelEndedError`.
+   */
+  messages(start: ChannelStart): Observable<Message> {
+    const { name, scheduler, onFailed, read } = this;
+    const messages$ = defer(() => {
+      const end$ = new Subject<ChannelBroadcast>();
+      const entries$ = followLog({
+        log: { read: (_, query) => read(query), tail: () => this.#entries$ },
+        channel: name,
+        cursor: { position: undefined },
+        first: queryOfStart(start),
+        scheduler,
+        onFailed,
+        onCaughtUp: ({ end }) => end && end$.next({ message: end.message }),
       });
-    },
-    /** Adds a client that receives nothing before it joins. */
-    admit(flow: ClientFlow, member: ChannelMember): void {
-      if (subscriptions.has(flow.wire)) return;
-      subscriptions.set(flow.wire, new Cursor(flow, member, false, parts));
-      presence.add(member);
-    },
-    /** Delivers a message that is not in the history to the present members. */
-    broadcast: (message: Message): void => deliveries.deliver({ message }),
-    leave(wire: Receiver): void {
-      const subscription = subscriptions.get(wire);
-      if (!subscription) return;
-      subscription.end();
-      subscriptions.delete(wire);
-      presence.remove(subscription.member);
-      closeIfEmpty();
-    },
-    /** Sets the state of a member. */
-    update(wire: Receiver, state: unknown): void {
-      const subscription = subscriptions.get(wire);
-      if (subscription) presence.update(subscription.member.id, state);
-    },
-    watch(wire: Receiver, isWatching: boolean): void {
-      const subscription = subscriptions.get(wire);
-      if (subscription) sendMembersIfWatching(Object.assign(subscription, { isWatching }));
-    },
-  };
-}
+      return merge(end$, entries$);
+    });
+    return this.#subscribers.by(
+      messages$.pipe(
+        map(({ message }) => message),
+        takeWhile(({ type, payload }) => type !== 'channel.ended' || readEnd(payload).status !== 'completed'),
+        map((message) => {
+          if (message.type === 'channel.ended') throw endedError(name, message);
+          return message;
+        }),
+      ),
+    );
+  }
 
-/** Tracks the members of this node and, until `end`, those of the other nodes. */
-function createSharedPresence(
-  name: string,
-  { presence, microtask, onFailed }: Pick<HubChannelOptions, 'presence' | 'onFailed'> & { readonly microtask: SchedulerLike },
-  announce: (change: PresenceChange) => void,
-) {
-  const fail = (error: unknown): void => onFailed(error, 'presence');
-  const tracker = createPresenceTracker(microtask, announce, (own) => {
-    try {
-      presence?.publish(name, own);
-    } catch (error) {
-      fail(error);
-    }
-  });
-  const changes$ = defer(() => presence?.changes(name) ?? EMPTY);
-  const subscription = changes$.subscribe({ next: (change) => tracker.apply(change), error: fail });
-  return { tracker, end: (): void => subscription.unsubscribe() };
-}
+  /**
+   * Adds a client, which receives nothing before it joins.
+   *
+   * @param former Its cursor, if it is a member already.
+   */
+  enter(flow: ClientFlow, member: ChannelMember, former: Cursor | undefined): Cursor {
+    const cursor = new Cursor(flow, member, this);
+    if (former) {
+      former.end();
+      this.#cursors.delete(former);
+    } else this.#presence.add(member);
+    this.#cursors.add(cursor);
+    return cursor;
+  }
 
-export type HubChannel = ReturnType<typeof createHubChannel>;
+  /** Confirms the membership of a client, and sends the messages that it missed. */
+  join(cursor: Cursor, flow: ClientFlow, join: ChannelJoin): MaybeAsync<void> {
+    // A client that receives no page now needs the first position only.
+    const mayReceive = !flow.isFull();
+    const slice = mayReceive ? flow.reserve(PART_BYTES, this.#readFirst(join, PART_BYTES)) : this.#readFirst(join, 1);
+    return chain(slice, (first) => {
+      if (this.#cursors.has(cursor)) cursor.begin(join, first, mayReceive);
+    });
+  }
 
-interface Readers {
-  readonly subscriptions: ReadonlyMap<Receiver, Cursor>;
-  /** The readers of the server itself. */
-  readonly own: ReadonlySet<Cursor>;
-  /** Those that are at the end of the log. */
-  readonly live: ReadonlySet<Cursor>;
-}
+  leave(cursor: Cursor): void {
+    cursor.end();
+    this.#cursors.delete(cursor);
+    this.#presence.remove(cursor.member);
+    this.#closeIfEmpty();
+  }
 
-/** Delivers the entries of the log to the live readers, in order. */
-function createDeliveries(
-  name: string,
-  { subscriptions, own, live }: Readers,
-  { log, ...options }: Pick<HubChannelOptions, 'log' | 'onFailed'> & { readonly scheduler: SchedulerLike },
-) {
-  const cursor: FollowLogOptions['cursor'] = { position: undefined };
+  update(member: string, state: unknown): void {
+    this.#presence.update(member, state);
+  }
 
-  const deliver = (entry: SteppedEntry | ChannelBroadcast): void => {
-    if (entry.offset !== undefined) {
-      const message = deliveryMessage(name, entry, entry.after);
+  /** Delivers a message that is not in the history to the present members. */
+  broadcast(message: Message): void {
+    this.#deliver({ message });
+  }
+
+  #closeIfEmpty(): void {
+    if (this.#cursors.size > 0 || this.#subscribers.isActive()) return;
+    this.#subscriptions.unsubscribe();
+    this.#options.onEmpty(this.name);
+  }
+
+  #readFirst(join: ChannelJoin, maxBytes: number): MaybeAsync<ChannelSlice> {
+    const isKeyed = this.#options.isKeyed(this.name);
+    return chain(this.read({ ...queryOfJoin(join, this.#options.maxReplay, isKeyed), maxBytes }), (slice) => {
+      if (slice.isComplete || !isKeyed) return slice;
+      // The client has missed that keys were removed: it gets all keys again.
+      return chain(this.read({ after: 'start', limit: PAGE_SIZE }), (whole) => ({ ...whole, isComplete: false }));
+    });
+  }
+
+  #announce(change: PresenceChange): void {
+    const messages = presenceMessages(this.name, change);
+    for (const { wire, isWatching } of this.#cursors) if (isWatching) messages.forEach((message) => wire.next(message));
+  }
+
+  #deliver(entry: SteppedEntry | ChannelBroadcast): void {
+    if (entry.offset === undefined) {
+      const message = ephemeralMessage(this.name, entry.message);
+      // A client that is joining is not present yet.
+      for (const { wire, isJoined } of this.#cursors) if (isJoined) wire.next(message);
+    } else if (this.live.size > 0) {
+      const message = deliveryMessage(this.name, entry, entry.after);
       const size = estimateSize(entry.message);
-      for (const reader of live) reader.next(message, entry, size);
-      return;
+      for (const cursor of this.live) cursor.next(message, entry, size);
     }
-    const message = ephemeralMessage(name, entry.message);
-    // A client that is joining is not present yet.
-    for (const { wire, isJoined } of subscriptions.values()) if (isJoined) wire.next(message);
-    for (const { wire } of own) wire.next(message);
-  };
-  const following = followLog(log, name, { ...options, cursor, limit: PAGE_SIZE }).subscribe(deliver);
-  return {
-    deliver,
-    reached: (): ChannelPosition | undefined => cursor.position,
-    /** Sets the position to continue from, if there is none yet. */
-    begin: ({ epoch, last }: ChannelSlice): void => void (cursor.position ??= { epoch, offset: last }),
-    end: (): void => following.unsubscribe(),
-  };
+    if (this.#entries$.observed) this.#entries$.next(entry);
+  }
+}
+
+/** Returns what to read first for a subscriber of the server. */
+function queryOfStart(start: ChannelStart): ChannelQuery {
+  if (start === 'start') return { after: start, limit: PAGE_SIZE };
+  if (typeof start === 'object' && 'last' in start) return { limit: start.last };
+  const after = positionOf(start);
+  return after ? { after, limit: PAGE_SIZE } : { limit: 0 };
+}
+
+/**
+ * Returns what to read first for a join. Without a position, a keyed channel is read from the
+ * start.
+ *
+ * @param maxReplay The maximum number of the latest messages.
+ */
+function queryOfJoin({ after, start, history = 0 }: ChannelJoin, maxReplay: number, isKeyed: boolean): ChannelQuery {
+  if (after) return { after, limit: PAGE_SIZE };
+  return start || (isKeyed && history === 0) ? { after: 'start', limit: PAGE_SIZE } : { limit: Math.min(history, maxReplay) };
 }

@@ -6,8 +6,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelRetention } from './channelLog.js';
 import { appendOnce } from './appendOnce.js';
 import { createCompactor, type Compact, type Compactor } from './compactor.js';
-import { PAGE_SIZE } from './cursor.js';
-import { createHubChannel, type HubChannel, type HubChannelOptions } from './hubChannel.js';
+import { HubChannel, type HubChannelOptions } from './hubChannel.js';
 import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
 import { markPublisher, withoutMarks } from './publisherMark.js';
 
@@ -24,11 +23,8 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
 }
 
 /** Creates the channels of a hub, which live while they have members or subscribers. */
-export function createHubChannels(
-  options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty' | 'onFailed'> & { readonly log: ChannelLog },
-  onFailed: (channel: string, error: unknown, part?: 'presence') => void,
-) {
-  const { log: stored, scheduler = steadyScheduler() } = options;
+export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty'> & { readonly log: ChannelLog }) {
+  const { log: stored, scheduler = steadyScheduler(), onFailed } = options;
   const log: ChannelLog = { ...withoutMarks(stored), append: appendOnce(stored, scheduler) };
   const channels = new Map<string, HubChannel>();
   const compactors = new Map<string, Compactor>();
@@ -38,40 +34,25 @@ export function createHubChannels(
     tail: (channel) => defer(() => (keyed.get(channel) ?? log).tail(channel)),
   };
   const isKeyed = (channel: string): boolean => keyed.has(channel);
-
+  const onEmpty = (channel: string): unknown => channels.delete(channel);
+  const channelOptions: HubChannelOptions = { ...options, log: source, isKeyed, onEmpty };
   const open = (channel: string): HubChannel => {
-    const existing = channels.get(channel);
-    if (existing) return existing;
-    const hubChannel = createHubChannel(channel, {
-      ...options,
-      log: source,
-      isKeyed: () => isKeyed(channel),
-      onFailed: (error, part) => onFailed(channel, error, part),
-      onEmpty: () => void channels.delete(channel),
-    });
-    channels.set(channel, hubChannel);
-    return hubChannel;
+    const opened = channels.get(channel) ?? new HubChannel(channel, channelOptions);
+    channels.set(channel, opened);
+    return opened;
   };
   return {
     open,
-    /** Returns the number of clients in a channel. */
     sizeOf: (channel: string): number => channels.get(channel)?.size ?? 0,
     /** The messages in the log, or the newest ones of each key of a keyed channel. */
     source,
     isKeyed,
-    /** Sets how a channel is kept. */
     configure(channel: string, { retain, compact, key, ...settings }: ChannelSettings): void {
       if (retain) stored.retain?.(channel, retain);
-      if (key && !isKeyed(channel)) {
-        const failed = (error: unknown): void => onFailed(channel, error);
-        keyed.set(
-          channel,
-          createKeyedChannel({ ...settings, ...(retain && { retain }), key, log, channel, scheduler, limit: PAGE_SIZE, onFailed: failed }),
-        );
-      }
-      if (!compact || !stored.compact) return;
-      const compactor = createCompactor(log, channel, compact, (error) => onFailed(channel, error));
-      compactors.set(channel, compactor);
+      const failed = (error: unknown): void => onFailed(channel, error);
+      if (key && !isKeyed(channel))
+        keyed.set(channel, createKeyedChannel({ ...settings, ...(retain && { retain }), key, log, channel, scheduler, onFailed: failed }));
+      if (compact && stored.compact) compactors.set(channel, createCompactor(log, channel, compact, failed));
     },
     /**
      * Appends a message to the log, unless it is a repeat, and returns its position. Sends an

@@ -2,7 +2,7 @@ import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop,
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../errors.js';
 import { estimateSize } from '../../internal/estimateSize.js';
-import { asObservable, attempt, chain, isLater, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../internal/maybeAsync.js';
 import type {
   ChannelJoin,
   ChannelMember,
@@ -26,27 +26,19 @@ import {
   readWatch,
 } from '../channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
-import type { ClientTurn } from './clientTurns.js';
-import type { HubChannel } from './hubChannel.js';
+import type { Authorizer } from './authorizer.js';
+import { createClientFlow, MAX_READS, type ClientFlow, type ClientTurn } from './clientFlow.js';
+import type { Cursor } from './cursor.js';
 import type { HubChannels } from './hubChannels.js';
-import { publishedMessage, refusedMessage, removedMessage } from './hubMessages.js';
-import type { ChannelRequest } from './hubOptions.js';
-import { createPageFlow, MAX_READS, type ClientFlow } from './pageFlow.js';
+import { answerMessage, hubMessage } from './hubMessages.js';
+import type { ChannelRequest, HubSettings } from './hubOptions.js';
 
-export interface HubClientOptions {
-  readonly wire: Wire;
-  readonly member: ChannelMember;
+/** What all clients of a hub share. */
+export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize'> {
   readonly channels: HubChannels;
-  /** Returns the reason of a refusal, or undefined. */
-  readonly authorize: (request: ChannelRequest) => MaybeAsync<string | undefined>;
+  readonly authorize: Authorizer;
   readonly report: (error: unknown) => void;
-  /** The maximum number of channels, and of requests for older messages that wait. */
-  readonly maxChannels: number;
-  readonly maxMembers: number;
-  /** The maximum number of the latest, or older, messages in one answer. */
-  readonly maxReplay: number;
-  readonly maxSize: number;
-  /** Creates the turns of the client. */
+  /** Creates the turns of a client. */
   readonly turns: () => ClientTurn;
 }
 
@@ -61,16 +53,18 @@ const MAX_STATE = 4_096;
 
 /** One client of a hub, until its wire ends. */
 export class HubClient {
-  readonly #options: HubClientOptions;
-  readonly #joined = new Map<string, HubChannel>();
+  readonly wire: Wire;
+  readonly #member: ChannelMember;
+  readonly #hub: HubParts;
+  readonly #joined = new Map<string, Cursor>();
   /** The channels that the client may join without being authorized. */
   readonly #admitted = new Set<string>();
   /** The numbers of the latest join requests. */
   readonly #joins = new Map<string, number>();
-  /** The joins that are not answered yet, in order: each emits when it is. */
+  /** The joins that are not answered yet, in order: each completes when it is. */
   readonly #joining = new Map<string, Subject<undefined>>();
-  readonly #subscriptions = new Subscription();
-  readonly #turn: ClientTurn;
+  /** Serves the client. When it ends, the client leaves all channels. */
+  readonly subscription = new Subscription(() => [...this.#joined.keys()].forEach((channel) => this.#leave(channel)));
   readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */
   readonly #answers$ = new Subject<Observable<never>>();
@@ -80,13 +74,13 @@ export class HubClient {
   #rejection: Rejection | undefined;
   /** See `Wire.publisher`. */
   #publisher: string | undefined;
-  #hasEnded = false;
 
-  constructor(options: HubClientOptions) {
-    this.#options = options;
-    this.#turn = options.turns();
-    this.#flow = createPageFlow(options.wire, this.#turn);
-    this.#subscriptions.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
+  constructor(wire: Wire, member: ChannelMember, hub: HubParts) {
+    this.wire = wire;
+    this.#member = member;
+    this.#hub = hub;
+    this.#flow = createClientFlow(wire, hub.turns());
+    this.subscription.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
   }
 
   /**
@@ -96,7 +90,7 @@ export class HubClient {
    * @throws {InvalidMessageError} If the request is malformed.
    */
   receive(message: Message): Observable<undefined> | undefined {
-    const work = this.#turn(() => this.#handleInOrder(message));
+    const work = this.#flow.turn(() => this.#handleInOrder(message));
     return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
   }
 
@@ -115,7 +109,7 @@ export class HubClient {
    * session.
    */
   fail(message: Message, error: unknown): void {
-    this.#options.report(error);
+    this.#hub.report(error);
     if (message.type !== 'channel.publish') return;
     try {
       const reason: ChannelRefusal = error instanceof InvalidMessageError ? 'invalid' : 'failed';
@@ -127,9 +121,9 @@ export class HubClient {
 
   /** Makes the client a member, which joins without being authorized. */
   admit(channel: string): void {
-    if (this.#hasEnded) return;
+    if (this.subscription.closed) return;
     this.#admitted.add(channel);
-    this.#open(channel).admit(this.#flow, this.#options.member);
+    if (!this.#joined.has(channel)) this.#enter(channel);
   }
 
   /** Ends the membership. Returns whether there was one, or a request for one. */
@@ -139,15 +133,8 @@ export class HubClient {
     this.#admitted.delete(channel);
     this.#leave(channel);
     // The hub sends nothing to a client that has not requested a join.
-    if (number !== undefined) this.#options.wire.next(removedMessage(channel, number, reason));
+    if (number !== undefined) this.wire.next(hubMessage('channel.refused', { channel, action: 'join', reason, join: number }));
     return wasMember;
-  }
-
-  /** Leaves all channels. */
-  end(): void {
-    this.#hasEnded = true;
-    this.#subscriptions.unsubscribe();
-    for (const channel of [...this.#joined.keys()]) this.#leave(channel);
   }
 
   /** Handles a message behind the join of its channel, and a join behind all but a few others. */
@@ -169,29 +156,30 @@ export class HubClient {
     if (type === 'channel.leave') this.#leave(channelNameOf(payload));
     if (type !== 'channel.watch') return;
     const { channel, watch } = readWatch(payload);
-    this.#joined.get(channel)?.watch(this.#options.wire, watch);
+    this.#joined.get(channel)?.watch(watch);
   }
 
   #refuse(request: Message, refused: ChannelRefused): void {
-    this.#options.wire.next(refusedMessage(request, refused));
+    this.wire.next(answerMessage(request, 'channel.refused', refused));
   }
 
-  #open(channel: string): HubChannel {
-    const hubChannel = this.#joined.get(channel) ?? this.#options.channels.open(channel);
-    this.#joined.set(channel, hubChannel);
-    return hubChannel;
+  #enter(channel: string): Cursor {
+    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel));
+    this.#joined.set(channel, cursor);
+    return cursor;
   }
 
   #leave(channel: string): void {
-    const hubChannel = this.#joined.get(channel);
+    const cursor = this.#joined.get(channel);
     this.#joined.delete(channel);
     this.#joins.delete(channel);
-    hubChannel?.leave(this.#options.wire);
+    if (cursor) this.#hub.channels.open(channel).leave(cursor);
   }
 
   #mayJoin(channel: string): MaybeAsync<string | undefined> {
-    const { wire, member, authorize } = this.#options;
-    return this.#admitted.has(channel) ? undefined : authorize({ wire, member, channel, action: 'join' });
+    return this.#admitted.has(channel)
+      ? undefined
+      : this.#hub.authorize({ wire: this.wire, member: this.#member, channel, action: 'join' });
   }
 
   /** Starts a join. The messages of other channels do not wait for it. */
@@ -202,23 +190,19 @@ export class HubClient {
     const joined$ = new Subject<undefined>();
     const end = (): void => {
       this.#joining.delete(channel);
-      joined$.next(undefined);
+      joined$.complete();
     };
     this.#joining.set(channel, joined$);
-    this.#subscriptions.add(
-      asObservable(() => joined).subscribe({
-        complete: end,
-        error: (error: unknown) => {
-          this.fail(message, error);
-          end();
-        },
-      }),
-    );
+    const failed = (error: unknown): void => {
+      this.fail(message, error);
+      end();
+    };
+    this.subscription.add(whenReady(joined, end, failed));
   }
 
   /** Adds the client to a channel. A member joins again after it may have missed messages. */
   #join(message: Message): MaybeAsync<void> {
-    const { member, channels, report, maxChannels, maxMembers } = this.#options;
+    const { channels, maxChannels, maxMembers } = this.#hub;
     const request = readJoin(message.payload);
     const { channel, join } = request;
     const isNewMember = (): boolean => !this.#joined.has(channel);
@@ -232,15 +216,15 @@ export class HubClient {
     if (isOneTooMany()) return refuse('limit');
     return chain(this.#mayJoin(channel), (reason): MaybeAsync<void> => {
       // The server has removed the client in the meantime.
-      if (this.#joins.get(channel) !== join || this.#hasEnded) return;
+      if (this.#joins.get(channel) !== join || this.subscription.closed) return;
       if (reason !== undefined) return refuse(reason);
       if (isOneTooMany()) return refuse('limit');
       if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
       return attempt(
-        () => this.#open(channel).join(this.#flow, member, request),
+        () => channels.open(channel).join(this.#enter(channel), this.#flow, request),
         noop,
         (error) => {
-          report(new ChannelFailedError('log', channel, error));
+          this.#hub.report(new ChannelFailedError('log', channel, error));
           refuse('failed');
         },
       );
@@ -252,20 +236,19 @@ export class HubClient {
    * removed meanwhile.
    */
   #update(message: Message): MaybeAsync<void> {
-    const { wire, member, authorize } = this.#options;
     const { channel, state } = readUpdate(message.payload);
     if (!this.#joined.has(channel)) return;
     const decide = (reason: string | undefined): void => {
-      if (reason === undefined) this.#joined.get(channel)?.update(wire, state);
-      else this.#refuse(message, { channel, action: 'presence', reason });
+      if (reason !== undefined) this.#refuse(message, { channel, action: 'presence', reason });
+      else if (this.#joined.has(channel)) this.#hub.channels.open(channel).update(this.#member.id, state);
     };
     if (estimateSize(state, MAX_STATE) > MAX_STATE) return decide('too-large' satisfies ChannelRefusal);
-    return chain(authorize({ wire, member, channel, action: 'presence', state }), decide);
+    return chain(this.#hub.authorize({ wire: this.wire, member: this.#member, channel, action: 'presence', state }), decide);
   }
 
   /** Requests older messages of a channel, if the client may join it. */
   #readPast(request: Message): MaybeAsync<void> {
-    const { channels, report, maxChannels, maxReplay } = this.#options;
+    const { channels, report, maxChannels, maxReplay } = this.#hub;
     const { channel, before, limit } = readHistoryRequest(request.payload);
     const query = { before, limit: Math.min(limit, maxReplay) };
     const refuse = (reason: string): void => this.#refuse(request, { channel, action: 'join', reason });
@@ -290,20 +273,20 @@ export class HubClient {
    * @throws {InvalidMessageError} If the request is malformed.
    */
   #publish(carrier: Message): MaybeAsync<void> {
-    const { wire, member, authorize, maxSize } = this.#options;
+    const { authorize, maxSize } = this.#hub;
     const { channel, message: original, ephemeral, confirm } = readPublish(carrier.payload);
     const isEnd = original.type === 'channel.ended';
     // The other messages of the protocol would deceive the members.
     if (isEnd) readEnd(original.payload);
     if (isChannelMessage(original) && (!isEnd || ephemeral))
       throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
-    const message: Message = { ...original, source: member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
+    const message: Message = { ...original, source: this.#member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
     const publish: Publish = { carrier, channel, action: isEnd ? 'end' : 'publish', message, confirm };
     if (estimateSize(original, maxSize) > maxSize) return this.#reject(publish, 'too-large' satisfies ChannelRefusal);
     // The log and the other members would receive the plain text, also where the codec of this
     // client encrypts.
     if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
-    const request: ChannelRequest = { wire, member, channel, action: 'publish', message };
+    const request: ChannelRequest = { wire: this.wire, member: this.#member, channel, action: 'publish', message };
     const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action: 'end' })) : authorize(request);
     return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
   }
@@ -314,11 +297,10 @@ export class HubClient {
    */
   #store(publish: Publish, refusal: string | undefined): MaybeAsync<void> {
     if (refusal !== undefined) return this.#reject(publish, refusal);
-    const { channels, wire } = this.#options;
     let position: MaybeAsync<ChannelPosition | undefined>;
     try {
-      this.#publisher ??= wire.publisher;
-      position = channels.store(publish.channel, publish.message, this.#publisher);
+      this.#publisher ??= this.wire.publisher;
+      position = this.#hub.channels.store(publish.channel, publish.message, this.#publisher);
     } catch (error) {
       return this.#failed(publish, error);
     }
@@ -332,7 +314,9 @@ export class HubClient {
   }
 
   #confirm({ carrier, channel, confirm }: Publish, position: ChannelPosition | undefined): void {
-    if (confirm) this.#options.wire.next(publishedMessage(carrier, channel, position));
+    if (!confirm) return;
+    const at = position && { epoch: position.epoch, offset: position.offset };
+    this.wire.next(answerMessage(carrier, 'channel.published', { channel, ...at }));
   }
 
   #reject({ carrier, channel, action }: Publish, reason: string): void {
@@ -343,7 +327,7 @@ export class HubClient {
   #failed(publish: Publish, error: unknown): void {
     if (error instanceof ChannelEndedError) return this.#reject(publish, 'ended' satisfies ChannelRefusal);
     const isInvalid = error instanceof InvalidMessageError;
-    this.#options.report(isInvalid ? error : new ChannelFailedError('log', publish.channel, error));
+    this.#hub.report(isInvalid ? error : new ChannelFailedError('log', publish.channel, error));
     this.#reject(publish, (isInvalid ? 'invalid' : 'failed') satisfies ChannelRefusal);
   }
 }

@@ -1,5 +1,5 @@
 import type { ObservableInput, SchedulerLike } from 'rxjs';
-import type { OptionNames } from '../../internal/assertKnown.js';
+import { anything, positive, type OptionTable, type ReadOptions } from '../../internal/readOptions.js';
 import type { ChannelAction, ChannelMember } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -79,28 +79,20 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly microtask?: SchedulerLike;
 }
 
-/** The names of the options above. */
-export const HUB_OPTIONS: OptionNames<HubOptions> = {
-  log: true,
-  presence: true,
-  authorize: true,
-  authorizeTimeout: true,
-  identify: true,
-  id: true,
-  maxChannels: true,
-  maxMembers: true,
-  maxReplay: true,
-  maxSize: true,
-  scheduler: true,
-  microtask: true,
-};
+/** The rules and defaults of the options above. */
+export const HUB_OPTIONS = {
+  log: [anything],
+  presence: [anything],
+  authorize: [anything],
+  authorizeTimeout: [positive, 10_000],
+  identify: [anything],
+  id: [anything, 'hub'],
+  maxChannels: [positive, 100],
+  maxMembers: [positive, 10_000],
+  maxReplay: [positive, 1_000],
+  maxSize: [positive, 262_144],
+  scheduler: [anything],
+  microtask: [anything],
+} as const satisfies OptionTable<HubOptions>;
 
-/** The default values of the options above. */
-export const HUB_DEFAULTS = {
-  authorizeTimeout: 10_000,
-  id: 'hub',
-  maxChannels: 100,
-  maxMembers: 10_000,
-  maxReplay: 1_000,
-  maxSize: 262_144,
-} as const;
+export type HubSettings = ReadOptions<HubOptions, typeof HUB_OPTIONS>;

@@ -7,7 +7,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
 import { step } from '../channels/channelPosition.js';
-import { followLog } from './followLog.js';
+import { followLog, PAGE_SIZE } from './followLog.js';
 
 /** How the newest message of each key is kept. */
 export interface KeyedSettings {
@@ -38,8 +38,6 @@ export interface KeyedChannelOptions extends KeyedSettings {
   readonly log: ChannelLog;
   readonly channel: string;
   readonly scheduler: SchedulerLike;
-  /** The maximum number of messages to read from the log at once. */
-  readonly limit: number;
   /** Called each time the log fails. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -59,26 +57,26 @@ const UNKNOWN: ChannelPosition = { epoch: '', offset: 0 };
  * are superseded, so a reader that is behind gets the newest message of each key. Messages that
  * remove a key are kept, too, for the readers that know the key.
  */
-export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, ...settings }: KeyedChannelOptions): KeyedChannel {
-  const { ttl = Infinity, retain: { messages = 10_000, bytes: maxBytes = 16_777_216 } = {} } = settings;
-  const limits = { ttl, messages, bytes: maxBytes };
-  const judge = createJudge(settings);
-  let content = createContent('');
+export function createKeyedChannel({ log, channel, scheduler, onFailed, ...settings }: KeyedChannelOptions): KeyedChannel {
+  let content = createContent('', settings);
   let tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
   /** Emits when the log is read; `undefined` after that. */
   let ready$: ReplaySubject<undefined> | undefined = new ReplaySubject(1);
 
+  const enter = (epoch: string): void => {
+    if (epoch !== content.epoch) content = createContent(epoch, settings);
+  };
   const keep = (entry: ChannelEntry): void => {
     const { epoch, offset, message } = entry;
-    if (epoch !== content.epoch) content = createContent(epoch);
+    enter(epoch);
     content.last = offset;
     if (message.type === 'channel.ended') content.end = entry;
     // A message without a key, which another server has let pass, is not kept.
-    const judged = message.type === 'channel.ended' ? undefined : judge(message);
-    if (!judged) return;
+    const keyed = message.type === 'channel.ended' ? undefined : keyOf(message, settings);
+    if (!keyed) return;
     const now = scheduler.now();
-    content.replace({ ...judged, offset, message, at: now, bytes: estimateSize(message) + judged.key.length });
-    trim(content, limits, now);
+    content.replace({ ...keyed, offset, message, at: now, bytes: estimateSize(message) + keyed.key.length });
+    content.trim(now);
   };
   /**
    * The log no longer has some messages: readers that are live read again, and are informed of a
@@ -91,9 +89,11 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
     broken$.error(new Error('messages are missing in the log'));
   };
 
-  followLog(log, channel, {
-    cursor: { position: UNKNOWN },
-    limit,
+  followLog({
+    log,
+    channel,
+    cursor: { position: undefined },
+    first: { after: 'start', limit: PAGE_SIZE },
     scheduler,
     onFailed(error) {
       onFailed(error);
@@ -102,7 +102,7 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
       waiting$?.error(error);
     },
     onCaughtUp({ epoch, last }) {
-      if (epoch !== content.epoch) content = createContent(epoch);
+      enter(epoch);
       content.last = Math.max(content.last, last);
       const waiting$ = ready$;
       ready$ = undefined;
@@ -121,134 +121,99 @@ export function createKeyedChannel({ log, channel, scheduler, limit, onFailed, .
   return {
     tail: () => tail$,
     check(message) {
-      if (message.type !== 'channel.ended' && !judge(message))
+      if (message.type !== 'channel.ended' && !keyOf(message, settings))
         throw new InvalidMessageError('message', `must have a key: a text of 1 to ${MAX_KEY_LENGTH} characters`);
     },
     read: (_, query) =>
       chain(ready$, () => {
         const { after } = query;
-        trim(content, limits, scheduler.now());
-        if (after === undefined || query.before) return readBackwards(content, query);
-        if (after === 'start' || !log.isKnown) return readForwards(content, after, query);
-        return chain(log.isKnown(channel, after), (isKnown) => readForwards(content, isKnown ? after : UNKNOWN, query));
+        content.trim(scheduler.now());
+        if (after === undefined || query.before) return content.readBackwards(query);
+        if (after === 'start' || !log.isKnown) return content.readForwards(after, query);
+        return chain(log.isKnown(channel, after), (isKnown) => content.readForwards(isKnown ? after : UNKNOWN, query));
       }),
   };
 }
 
-/**
- * Returns a function that returns the key of a message, and whether it is removed; `undefined` for
- * a message without a key.
- */
-function createJudge({ key, isDeleted = isMarkedDeleted }: KeyedSettings) {
-  return (message: Message): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined => {
-    try {
-      const name: unknown = key(message);
-      if (typeof name !== 'string' || name === '' || name.length > MAX_KEY_LENGTH) return undefined;
-      return { key: name, isDeletion: isDeleted(message) };
-    } catch {
-      return undefined;
-    }
-  };
+/** Returns the key of a message, and whether it is removed; `undefined` without a key. */
+function keyOf(message: Message, { key, isDeleted = isMarkedDeleted }: KeyedSettings): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined {
+  try {
+    const name: unknown = key(message);
+    if (typeof name !== 'string' || name === '' || name.length > MAX_KEY_LENGTH) return undefined;
+    return { key: name, isDeletion: isDeleted(message) };
+  } catch {
+    return undefined;
+  }
 }
 
-/** The content of a keyed channel, of one epoch. */
-interface Content {
-  readonly epoch: string;
-  readonly live: KeyedEntries;
-  /** The newest messages of removed keys. */
-  readonly deleted: KeyedEntries;
-  /** The highest offset. */
-  last: number;
-  /** The highest offset of a newest message that is forgotten. */
-  forgotten: number;
-  end: ChannelEntry | undefined;
-  /** Adds the newest message of a key. */
-  readonly replace: (entry: KeyedEntry) => void;
-  readonly forget: (entry: KeyedEntry) => void;
-}
-
-function createContent(epoch: string): Content {
+/** Creates the content of a keyed channel, of one epoch. */
+function createContent(epoch: string, { ttl = Infinity, retain = {} }: KeyedSettings) {
+  const { messages = 10_000, bytes: maxBytes = 16_777_216 } = retain;
   const byKey = new Map<string, KeyedEntry>();
+  /** The newest messages of the present keys, and of the removed ones. */
   const [live, deleted] = [createKeyedEntries(), createKeyedEntries()];
   const entriesOf = ({ isDeletion }: KeyedEntry): KeyedEntries => (isDeletion ? deleted : live);
+  const entryOf = ({ offset, message }: KeyedEntry): ChannelEntry => ({ epoch, offset, message: message as Message });
+  const sliceOf = (part: Pick<ChannelSlice, 'entries' | 'reached' | 'isComplete'>): ChannelSlice => {
+    const { last, end } = content;
+    return { epoch, last, ...part, ...(end && { end }) };
+  };
 
-  const content: Content = {
+  const content = {
     epoch,
-    live,
-    deleted,
+    /** The highest offset. */
     last: 0,
+    /** The highest offset of a newest message that is forgotten. */
     forgotten: 0,
-    end: undefined,
-    replace(entry) {
+    end: undefined as ChannelEntry | undefined,
+    replace(entry: KeyedEntry): void {
       const former = byKey.get(entry.key);
       if (former) entriesOf(former).remove(former);
       byKey.set(entry.key, entry);
       entriesOf(entry).add(entry);
     },
-    forget(entry) {
-      byKey.delete(entry.key);
-      entriesOf(entry).remove(entry);
-      content.forgotten = Math.max(content.forgotten, entry.offset);
+    trim(now: number): void {
+      for (const entries of [live, deleted]) {
+        for (let oldest = entries.oldest(); oldest; oldest = entries.oldest()) {
+          if (oldest.at + ttl > now && entries.size <= messages && entries.bytes <= maxBytes) break;
+          byKey.delete(oldest.key);
+          entries.remove(oldest);
+          content.forgotten = Math.max(content.forgotten, oldest.offset);
+        }
+      }
+    },
+    /** Returns the entries that a reader needs: all changes, or all keys for a new reader. */
+    readForwards(after: Exclude<ChannelQuery['after'], undefined>, { limit, since = 0 }: ChannelQuery): ChannelSlice {
+      const { last, forgotten, end } = content;
+      const isStart = after === 'start';
+      const isKnown = !isStart && after.epoch === epoch && after.offset <= last;
+      // The reader knows which keys are removed up to this offset.
+      const known = isKnown ? Math.max(after.offset, since) : last;
+      const isComplete = isStart || (isKnown && forgotten <= known);
+      const from = isKnown ? Math.max(after.offset, isComplete ? 0 : forgotten) : 0;
+      const found = [...live.after(from, limit), ...deleted.after(Math.max(from, known), limit)].sort((a, b) => a.offset - b.offset);
+      const entries: ChannelEntry[] = [];
+      let bytes = 0;
+      for (const entry of found) {
+        if (entries.length >= limit || bytes >= PAGE_BYTES) break;
+        entries.push(entryOf(entry));
+        bytes += entry.bytes;
+      }
+      const isAll = entries.length === found.length && entries.length < limit;
+      const reached = isAll ? last : (entries.at(-1)?.offset ?? from);
+      if (isAll && end && end.offset > from) entries.push(end);
+      return sliceOf({ entries, reached, isComplete });
+    },
+    readBackwards({ after, before, limit }: ChannelQuery): ChannelSlice {
+      const { last } = content;
+      const isKnown = before === undefined || before.epoch === epoch;
+      const until = before?.offset ?? last + 1;
+      const part = typeof after === 'object' ? live.after(after.offset, limit) : live.before(until, limit);
+      const found = isKnown ? part.filter(({ offset }) => offset < until) : [];
+      return sliceOf({ entries: found.map((entry) => entryOf(entry)), reached: last, isComplete: isKnown });
     },
   };
   return content;
-}
-
-/** Forgets the oldest messages. */
-function trim(
-  { live, deleted, forget }: Content,
-  { ttl, messages, bytes }: Required<Omit<ChannelRetention, 'age'>> & { readonly ttl: number },
-  now: number,
-): void {
-  for (const entries of [live, deleted]) {
-    for (let oldest = entries.oldest(); oldest; oldest = entries.oldest()) {
-      if (oldest.at + ttl > now && entries.size <= messages && entries.bytes <= bytes) break;
-      forget(oldest);
-    }
-  }
-}
-
-/**
- * Returns the entries that a reader needs to continue: all changes, or all keys for a new reader.
- */
-function readForwards(
-  content: Content,
-  after: Exclude<ChannelQuery['after'], undefined>,
-  { limit, since = 0 }: ChannelQuery,
-): ChannelSlice {
-  const { epoch, last, forgotten, live, deleted, end } = content;
-  const isStart = after === 'start';
-  const isKnown = !isStart && after.epoch === epoch && after.offset <= last;
-  // The reader knows which keys are removed up to this offset.
-  const known = isKnown ? Math.max(after.offset, since) : last;
-  const isComplete = isStart || (isKnown && forgotten <= known);
-  const from = isKnown ? Math.max(after.offset, isComplete ? 0 : forgotten) : 0;
-  const found = [...live.after(from, limit), ...deleted.after(Math.max(from, known), limit)].sort((a, b) => a.offset - b.offset);
-  const entries: ChannelEntry[] = [];
-  let bytes = 0;
-  for (const entry of found) {
-    if (entries.length >= limit || bytes >= PAGE_BYTES) break;
-    entries.push(entryOf(content, entry));
-    bytes += entry.bytes;
-  }
-  const isAll = entries.length === found.length && entries.length < limit;
-  const reached = isAll ? last : (entries.at(-1)?.offset ?? from);
-  if (isAll && end && end.offset > from) entries.push(end);
-  return { epoch, last, entries, reached, isComplete, ...(end && { end }) };
-}
-
-function readBackwards(content: Content, { after, before, limit }: ChannelQuery): ChannelSlice {
-  const { epoch, last, live, end } = content;
-  const isKnown = before === undefined || before.epoch === epoch;
-  const until = before?.offset ?? last + 1;
-  const part = typeof after === 'object' ? live.after(after.offset, limit) : live.before(until, limit);
-  const found = isKnown ? part.filter(({ offset }) => offset < until) : [];
-  const entries = found.map((entry) => entryOf(content, entry));
-  return { epoch, last, entries, reached: last, isComplete: isKnown, ...(end && { end }) };
-}
-
-function entryOf({ epoch }: Content, { offset, message }: KeyedEntry): ChannelEntry {
-  return { epoch, offset, message: message as Message };
 }
 
 function isMarkedDeleted({ metadata }: Message): boolean {
@@ -303,7 +268,6 @@ export function createKeyedEntries() {
     get size() {
       return size;
     },
-    /** The estimated size of the entries, in bytes. */
     get bytes() {
       return bytes;
     },
@@ -324,9 +288,7 @@ export function createKeyedEntries() {
       while (head < entries.length && !entries[head]?.message) head++;
       return entries[head];
     },
-    /** Returns the first entries behind an offset. */
     after: (offset: number, limit: number) => take(indexAfter(offset), 1, limit),
-    /** Returns the last entries in front of an offset. */
     before: (offset: number, limit: number) => take(indexAfter(offset - 1) - 1, -1, limit).reverse(),
   };
 }

@@ -1,4 +1,4 @@
-import { defer, map, merge, noop, of, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, map, noop, startWith, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import type { Presence } from '../channels/memberList.js';
@@ -11,6 +11,21 @@ interface TrackedMember {
   /** Whether it is a member at another node. */
   isRemote: boolean;
 }
+
+/** The changes of one member in this run. */
+interface MemberChange {
+  /** The member before the first change. */
+  readonly was: ChannelMember | undefined;
+  /** Whether it was a member of this node. */
+  readonly wasOwn: boolean;
+  /** The member as it was last present before the latest change. */
+  last: ChannelMember | undefined;
+  hasNewState: boolean;
+  /** Whether this node has set the state. */
+  hasNewOwnState: boolean;
+}
+
+const noChange = () => ({ entered: [] as ChannelMember[], left: [] as ChannelMember[], updated: [] as ChannelMember[] });
 
 /**
  * Counts the members of a channel. A member may be connected by several wires, and at several
@@ -25,122 +40,107 @@ export function createPresenceTracker(
   publish: (own: PresenceChange) => void = noop,
 ) {
   const tracked = new Map<string, TrackedMember>();
-  const all = createChanges((id) => tracked.get(id)?.member);
-  const own = createChanges((id) => (tracked.get(id)?.wires ? tracked.get(id)?.member : undefined));
+  const changed = new Map<string, MemberChange>();
   const changes$ = new Subject<PresenceChange>();
 
   const members = (): readonly ChannelMember[] => [...tracked.values()].map(({ member }) => member);
   const timer = createCoalescedTimer(microtask, () => {
-    const { entered, left, updated } = own.take();
-    const ownChange = { entered, left: left.map(({ id }) => ({ id })), updated };
-    const taken = all.take();
-    const change = { ...taken, updated: taken.updated.filter((member) => !taken.entered.includes(member)) };
-    if (!isEmpty(ownChange)) publish(ownChange);
-    if (isEmpty(change)) return;
-    announce(change);
-    changes$.next(change);
+    const { all, own } = summaryOf(changed, tracked);
+    changed.clear();
+    if (!isEmpty(own)) publish(own);
+    if (isEmpty(all)) return;
+    announce(all);
+    changes$.next(all);
   });
   /** To be called before each change of a member. */
-  const note = (id: string): TrackedMember | undefined => {
-    all.note(id);
-    own.note(id);
+  const note = (id: string): { readonly known: TrackedMember | undefined; readonly change: MemberChange } => {
+    const known = tracked.get(id);
+    const [was, wasOwn] = [known?.member, known !== undefined && known.wires > 0];
+    const change: MemberChange = changed.get(id) ?? { was, wasOwn, last: was, hasNewState: false, hasNewOwnState: false };
+    change.last = known?.member ?? change.last;
+    changed.set(id, change);
     timer.set(0);
-    return tracked.get(id);
+    return { known, change };
+  };
+  const enter = (entry: TrackedMember, change: MemberChange): void => {
+    tracked.set(entry.member.id, entry);
+    // A member that has left and joined again in this run has lost its state.
+    if (change.was && change.last?.state !== entry.member.state) change.hasNewState = true;
   };
   const removeIfGone = ({ member, wires, isRemote }: TrackedMember): void => {
     if (wires === 0 && !isRemote) tracked.delete(member.id);
   };
-  const setState = (entry: TrackedMember, state: unknown): void => {
-    const { id, info } = entry.member;
-    entry.member = { id, ...(info !== undefined && { info }), ...(state != null && { state }) };
-    all.updated.add(id);
-  };
 
   return {
     members,
+    /** Emits the members first, and then each change. */
     presence$: defer((): Observable<Presence> =>
-      merge(of({ entered: [], left: [], updated: [] }), changes$).pipe(
+      changes$.pipe(
+        startWith(noChange()),
         map((change) => ({ members: members(), others: members(), ...change })),
       ),
     ),
     add(member: ChannelMember): void {
-      const { id } = member;
-      const known = note(id);
+      const { known, change } = note(member.id);
       if (known) known.wires++;
       else {
-        tracked.set(id, { member, wires: 1, isRemote: false });
-        // A member that has left and joined again in this run has lost its state.
-        if (all.hasOther(member)) [all, own].forEach(({ updated }) => updated.add(id));
+        enter({ member, wires: 1, isRemote: false }, change);
+        change.hasNewOwnState ||= change.hasNewState;
       }
     },
     remove({ id }: ChannelMember): void {
-      const known = note(id);
+      const { known } = note(id);
       if (known && known.wires > 0) removeIfGone(Object.assign(known, { wires: known.wires - 1 }));
     },
     /** Sets the state of a member of this node; `null` removes it. */
     update(id: string, state: unknown): void {
-      const known = note(id);
+      const { known, change } = note(id);
       if (!known?.wires) return;
-      setState(known, state);
-      own.updated.add(id);
+      setState(known, state, change);
+      change.hasNewOwnState = true;
     },
     /** Applies a change of the members at other nodes. */
     apply({ entered, left, updated }: PresenceChange): void {
       for (const { id } of left) {
-        const known = note(id);
+        const { known } = note(id);
         if (known) removeIfGone(Object.assign(known, { isRemote: false }));
       }
       for (const member of entered) {
-        const known = note(member.id);
-        if (!known) {
-          tracked.set(member.id, { member, wires: 0, isRemote: true });
-          if (all.hasOther(member)) all.updated.add(member.id);
-        } else if (known.member.state !== member.state) setState(Object.assign(known, { isRemote: true }), member.state);
-        else known.isRemote = true;
+        const { known, change } = note(member.id);
+        if (!known) enter({ member, wires: 0, isRemote: true }, change);
+        else {
+          known.isRemote = true;
+          if (known.member.state !== member.state) setState(known, member.state, change);
+        }
       }
       for (const { id, state } of updated) {
-        const known = note(id);
-        if (known) setState(known, state);
+        const { known, change } = note(id);
+        if (known) setState(known, state, change);
       }
     },
   };
 }
 
-/**
- * The changes of members since the last `take`.
- *
- * @param present Returns a member that is present now.
- */
-function createChanges(present: (id: string) => ChannelMember | undefined) {
-  /** The members as they were before the first change, and as they were last present. */
-  const noted = new Map<string, { readonly was: ChannelMember | undefined; last: ChannelMember | undefined }>();
-  const updated = new Set<string>();
-  return {
-    /** The members whose state was set. */
-    updated,
-    note(id: string): void {
-      const is = present(id);
-      const entry = noted.get(id);
-      if (!entry) noted.set(id, { was: is, last: is });
-      else entry.last = is ?? entry.last;
-    },
-    /** Returns whether a member was present before, with another state. */
-    hasOther({ id, state }: ChannelMember): boolean {
-      const { was, last } = noted.get(id) ?? {};
-      return was !== undefined && last?.state !== state;
-    },
-    take(): PresenceChange {
-      const ids = [...noted.keys()];
-      const change = {
-        entered: ids.flatMap((id) => (noted.get(id)?.was ? [] : (present(id) ?? []))),
-        left: [...noted].flatMap(([id, { was, last }]) => (was && last && !present(id) ? [last] : [])),
-        updated: [...updated].flatMap((id) => present(id) ?? []),
-      };
-      noted.clear();
-      updated.clear();
-      return change;
-    },
-  };
+function setState(entry: TrackedMember, state: unknown, change: MemberChange): void {
+  const { id, info } = entry.member;
+  entry.member = { id, ...(info !== undefined && { info }), ...(state != null && { state }) };
+  change.hasNewState = true;
+}
+
+/** Returns the changes of all members, and of those of this node. */
+function summaryOf(changed: ReadonlyMap<string, MemberChange>, tracked: ReadonlyMap<string, TrackedMember>) {
+  const [all, own] = [noChange(), noChange()];
+  for (const [id, { was, wasOwn, last, hasNewState, hasNewOwnState }] of changed) {
+    const { member, wires = 0 } = tracked.get(id) ?? {};
+    if (!member && last && was) all.left.push(last);
+    if (wires === 0 && wasOwn) own.left.push({ id });
+    if (member && !was) all.entered.push(member);
+    else if (member && hasNewState) all.updated.push(member);
+    if (!member || wires === 0) continue;
+    if (!wasOwn) own.entered.push(member);
+    if (hasNewOwnState) own.updated.push(member);
+  }
+  return { all, own };
 }
 
 function isEmpty({ entered, left, updated }: PresenceChange): boolean {

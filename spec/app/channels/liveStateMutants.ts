@@ -17,8 +17,8 @@ export const LIVE_STATE_MUTANTS: readonly LiveStateMutant[] = [
   {
     why: 'does not load again after a gap',
     file: 'liveState.ts',
-    find: "if (event.kind === 'gap') throw new Gap();",
-    replace: "if (event.kind === 'gap') return EMPTY;",
+    find: 'error instanceof FollowerGap',
+    replace: 'error instanceof FollowerGap && false',
   },
   {
     why: 'applies the message at the position of the state again',

@@ -1,6 +1,6 @@
 import { firstValueFrom, toArray } from 'rxjs';
 import { channel } from '../../../lib/app/channels/channel.js';
-import type { PastMessage } from '../../../lib/app/channels/channelRequests.js';
+import type { PastMessage } from '../../../lib/app/channels/channelOptions.js';
 import { memoryChannelLog } from '../../../lib/app/hub/memoryChannelLog.js';
 import { CallbackError, ChannelEndedError, ChannelRefusedError, RequestTimeoutError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';

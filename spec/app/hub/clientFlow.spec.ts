@@ -1,13 +1,13 @@
 import { Subject } from 'rxjs';
-import { createPageFlow } from '../../../lib/app/hub/pageFlow.js';
+import { createClientFlow } from '../../../lib/app/hub/clientFlow.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 
 const WHOLE = 262_144;
 const PART = 32_768;
 
-describe('createPageFlow', () => {
+describe('createClientFlow', () => {
   it('gives the only reader a whole page, and up to eight readers a part each', () => {
-    const flow = createPageFlow({} as unknown as Wire, (work) => work());
+    const flow = createClientFlow({} as unknown as Wire, (work) => work());
     const asked: number[] = [];
     const pages = Array.from({ length: 12 }, () => {
       const page$ = new Subject<string>();
@@ -32,7 +32,7 @@ describe('createPageFlow', () => {
   it('reads no page while the client has not acked enough', async () => {
     let ack = (): void => undefined;
     const wire = { send: () => new Promise<void>((resolve) => (ack = resolve)) } as unknown as Wire;
-    const flow = createPageFlow(wire, (work) => work());
+    const flow = createClientFlow(wire, (work) => work());
     const sent = flow.send([{ payload: '' } as never], WHOLE);
     let isRead = false;
     flow.read(() => ((isRead = true), new Subject())).subscribe();
