@@ -4,9 +4,8 @@ import { sendAll } from '../app/sending/sendAll.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
+import { type CommandContext, type RunCommand, ExitCode, signalCode } from './commandContext.js';
 import { positiveNumber, wholeNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { ExitCode, signalCode } from './exitCode.js';
 import { percentiles, preciseNow, type Percentiles } from './percentiles.js';
 
 interface BenchFlags extends ConnectionFlags {

@@ -37,8 +37,7 @@ import type { Delivery } from '../message/types.js';
 import { inspected, type InspectOptions } from '../session/inspected.js';
 import { connect } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext } from './commandContext.js';
-import { UsageError } from './exitCode.js';
+import { type CommandContext, UsageError } from './commandContext.js';
 
 type OnFrame = InspectOptions['onFrame'];
 type ClientLink = Link<Frame> & DescribedLink;

@@ -4,9 +4,8 @@ import { channel } from '../app/channels/channel.js';
 import type { Message } from '../message/types.js';
 import type { InspectedFrame } from '../session/inspected.js';
 import type { Wire } from '../wire/wire.js';
-import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
+import { untilStopped, type CommandContext, type RunCommand, checked } from './commandContext.js';
 import { reasonOf, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { checked } from './exitCode.js';
 import { jsonLine, printable, timeOfDay } from './printable.js';
 
 export function addInspect(program: Command, run: RunCommand): void {

@@ -5,7 +5,7 @@ import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { createMessage } from '../message/createMessage.js';
 import type { InspectedFrame } from '../session/inspected.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
+import { type CommandContext, type RunCommand, ExitCode, exitCodeOf, signalCode } from './commandContext.js';
 import {
   LINKS,
   positiveNumber,
@@ -15,7 +15,6 @@ import {
   type ConnectionFlags,
   type TransportName,
 } from './connectionOptions.js';
-import { ExitCode, exitCodeOf, signalCode } from './exitCode.js';
 import { percentiles, preciseNow, type Percentiles } from './percentiles.js';
 import { printable } from './printable.js';
 

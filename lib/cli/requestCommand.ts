@@ -3,9 +3,8 @@ import { concatMap } from 'rxjs';
 import { request } from '../app/requests/request.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
-import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
+import { untilStopped, type CommandContext, type RunCommand, UsageError } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { UsageError } from './exitCode.js';
 import { jsonLine, printable } from './printable.js';
 
 interface RequestFlags extends ConnectionFlags {

@@ -1,9 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { addBench } from './benchCommand.js';
-import { createCommandContext, type CommandContext } from './commandContext.js';
+import { createCommandContext, type CommandContext, ExitCode, exitCodeOf } from './commandContext.js';
 import { pointerOf, RxwireError } from '../errors/rxwireError.js';
 import { reasonOf } from './connectionOptions.js';
-import { ExitCode, exitCodeOf } from './exitCode.js';
 import { addInspect } from './inspectCommand.js';
 import { addPing } from './pingCommand.js';
 import { addRequest } from './requestCommand.js';

@@ -11,9 +11,8 @@ import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { listen, type ListenOptions } from '../server/listen.js';
 import { digestOf, isSameText } from '../server/nodePlatform.js';
 import type { Principal, ServerWire } from '../server/principal.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
+import { type CommandContext, type RunCommand, checked, ExitCode, UsageError } from './commandContext.js';
 import { tokenOption, wholeNumber } from './connectionOptions.js';
-import { checked, ExitCode, UsageError } from './exitCode.js';
 import { printable, timeOfDay } from './printable.js';
 
 interface ServeFlags {

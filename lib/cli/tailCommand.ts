@@ -6,9 +6,8 @@ import { parsePosition } from '../app/channels/channelPosition.js';
 import type { Message } from '../message/types.js';
 import { consume } from '../session/consume/consume.js';
 import type { Wire } from '../wire/wire.js';
-import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
+import { untilStopped, type CommandContext, type RunCommand, checked, UsageError } from './commandContext.js';
 import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { checked, UsageError } from './exitCode.js';
 import { messageText } from './printable.js';
 
 interface TailFlags extends ConnectionFlags {

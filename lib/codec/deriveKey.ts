@@ -1,7 +1,7 @@
 import { defer, type Observable } from 'rxjs';
 import { UnsupportedError } from '../errors.js';
-import { utf8 } from './seal/sealedFormat.js';
-import { pbkdf2, platformSubtle } from './seal/webCipher.js';
+import { utf8 } from './unicode.js';
+import { pbkdf2, platformSubtle } from './seal/cipher.js';
 
 export interface DeriveKeyOptions {
   /**

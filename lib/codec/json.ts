@@ -2,8 +2,7 @@ import { DecodeError, EncodeError } from '../errors.js';
 import { assertDepth, assertPositive } from '../internal/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
 import { assertEncodable } from './assertEncodable.js';
-import type { PlainCodec } from './codec.js';
-import { withLimits } from './withLimits.js';
+import { type PlainCodec, withLimits } from './codec.js';
 
 export interface JsonOptions {
   /** The maximum number of messages in a frame, both ways. @default 1_024 */

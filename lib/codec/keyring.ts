@@ -1,7 +1,7 @@
 import { map, type Observable } from 'rxjs';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import { deriveKey, type DeriveKeyOptions } from './deriveKey.js';
-import { utf8 } from './seal/sealedFormat.js';
+import { utf8 } from './unicode.js';
 
 export interface KeyringOptions {
   /** The name of the key that encrypts. */

@@ -3,7 +3,7 @@ import type { SendingWire } from '../app/sending/sendOptions.js';
 import { StreamClosedError } from '../errors.js';
 import type { Message } from '../message/types.js';
 import { DUPLEX_WINDOW, weightOf, type DuplexPart } from './duplexParts.js';
-import { createMessageWriter } from './messageWriter.js';
+import { createMessageWriter } from './toWritable.js';
 
 export interface DuplexWriterOptions {
   readonly wire: SendingWire;

@@ -1,14 +1,15 @@
 import { Writable, type WritableOptions } from 'node:stream';
 import type { Observer } from 'rxjs';
+import { createSending } from '../app/sending/createSending.js';
+import type { MessageSink } from '../app/sending/pullFrom.js';
 import { SEND_OPTIONS, type SendingWire } from '../app/sending/sendOptions.js';
-import { InvalidMessageError, StreamClosedError } from '../errors.js';
+import { InvalidMessageError, MessageRefusedError, StreamClosedError } from '../errors.js';
 import { assertWhole } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import { createMessage } from '../message/createMessage.js';
 import { isName } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { describeValue } from './describeValue.js';
-import { createMessageWriter } from './messageWriter.js';
 
 export interface ToWritableOptions<C = Message> {
   /**
@@ -173,4 +174,71 @@ function writableOfObserver(observer: Partial<Observer<unknown>>): Writable {
     },
   };
   return new Writable(options);
+}
+
+/** Sends the messages of one stream, one after the other. */
+interface MessageWriter {
+  start(): void;
+  /**
+   * Sends a message, and calls back when the next one may be written. To be called again only after
+   * that.
+   */
+  write(message: Message, done: () => void): void;
+  /** Calls back when all messages have their acks. */
+  end(done: () => void): void;
+  /** Stops. The wire keeps the messages that are sent. */
+  stop(): void;
+}
+
+/**
+ * Creates a writer. `ahead` messages are sent and have no outcome yet, at most.
+ *
+ * @param onFailed Called once, with the error of the wire, or of the first message that is given up
+ *   or becomes a dead letter. No callback is called after that.
+ */
+export function createMessageWriter(wire: SendingWire, ahead: number, onFailed: (error: unknown) => void): MessageWriter {
+  let sink: MessageSink | undefined;
+  let waiting: { readonly message: Message; readonly done: () => void } | undefined;
+  let onEnd: (() => void) | undefined;
+
+  const sending = createSending(
+    wire,
+    (to) => {
+      sink = to;
+      const pull = (): void => {
+        if (!waiting || !to.hasRoom()) return;
+        const { message, done } = waiting;
+        waiting = undefined;
+        to.next(message);
+        done();
+      };
+      return { pull, release: () => (waiting = undefined) };
+    },
+    {
+      next({ id, outcome }) {
+        if (outcome !== 'dead-lettered') return;
+        sending.stop();
+        // The other side keeps the message, but a stream must not have a hole.
+        onFailed(new MessageRefusedError(id, 'ERR_HANDLER', 'its handler has failed, and the message is a dead letter there'));
+      },
+      error: onFailed,
+      complete: () => onEnd?.(),
+    },
+    { ahead, emitFailed: false, isHeld: false },
+  );
+  return {
+    start: () => sending.start(),
+    write(message, done) {
+      if (!sink?.hasRoom()) waiting = { message, done };
+      else {
+        sink.next(message);
+        done();
+      }
+    },
+    end(done) {
+      onEnd = done;
+      sink?.end();
+    },
+    stop: () => sending.stop(),
+  };
 }

@@ -2,6 +2,5 @@ export type { InstrumentOptions as OpenTelemetryMetricsOptions } from '../app/me
 export { openTelemetryMetrics } from './openTelemetryMetrics.js';
 export { traced, type TracedOptions } from './traced.js';
 export { tracedRequest, type TracedRequestOptions } from './tracedRequest.js';
-export { withTraceContext } from './traceContext.js';
+export { type TracingOptions, withTraceContext } from './messageSpan.js';
 export { traceWire, type TraceWireOptions } from './traceWire.js';
-export type { TracingOptions } from './messageSpan.js';

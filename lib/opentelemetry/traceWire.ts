@@ -5,8 +5,7 @@ import { assertPositive } from '../internal/assert.js';
 import { isFinal, type Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import { startSendSpan, type MessageSpan, type TracingOptions } from './messageSpan.js';
-import { carryContext, guarded, withTraceContext } from './traceContext.js';
+import { startSendSpan, type MessageSpan, type TracingOptions, carryContext, guarded, withTraceContext } from './messageSpan.js';
 import { isTracedRequest } from './tracedRequest.js';
 
 export interface TraceWireOptions extends TracingOptions {

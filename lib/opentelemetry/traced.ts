@@ -3,8 +3,7 @@ import { from, isObservable, Observable, tap, type ObservableInput, type Subscri
 import { isPromise } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { isReplayed } from '../session/consume/createDeadLetter.js';
-import { startSpan, type MessageSpan, type TracingOptions } from './messageSpan.js';
-import { carriedContext, emitWithin, runWithin, spanContextOf } from './traceContext.js';
+import { startSpan, type MessageSpan, type TracingOptions, carriedContext, emitWithin, runWithin, spanContextOf } from './messageSpan.js';
 
 export interface TracedOptions extends TracingOptions {
   /**

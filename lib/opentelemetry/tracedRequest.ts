@@ -2,10 +2,9 @@ import { SpanKind } from '@opentelemetry/api';
 import { nanoid } from 'nanoid';
 import { defer, tap, type Observable } from 'rxjs';
 import { request } from '../app/requests/request.js';
-import type { ReplyOf, RequestOptions, RequestWire } from '../app/requests/requestOptions.js';
+import type { ReplyOf, RequestOptions, RequestWire } from '../app/requests/requestTypes.js';
 import type { Message, MessageHeaders } from '../message/types.js';
-import { startSendSpan, type TracingOptions } from './messageSpan.js';
-import { activeContext, carryContext, emitWithin } from './traceContext.js';
+import { startSendSpan, type TracingOptions, activeContext, carryContext, emitWithin } from './messageSpan.js';
 
 export type TracedRequestOptions<T extends string> = RequestOptions<T> & TracingOptions;
 

@@ -12,8 +12,8 @@ import {
 } from '@bufbuild/protobuf';
 import { findUnsupported, type ValueRules } from '../codec/assertEncodable.js';
 import { withoutProto } from '../codec/json.js';
-import { hasUnpaired, mayHaveReplaced } from '../codec/assertUnicode.js';
-import type { EncodedPayload } from './writeMessage.js';
+import { hasUnpaired, mayHaveReplaced } from '../codec/unicode.js';
+import type { EncodedPayload } from './messageFormat.js';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 
 export interface PayloadRules {

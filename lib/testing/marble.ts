@@ -1,6 +1,6 @@
 import type { MarbleDiagram, MarblePipeline, MarbleRecording, MarbleSpec, MarbleStrings, MarbleValues } from './marbleSpec.js';
 import { record, type AnyPipeline } from './marbleRun.js';
-import { explain } from './marbleText.js';
+import { explain } from './marbleDifference.js';
 
 /** No names: the inferred type of a spec without them. */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type

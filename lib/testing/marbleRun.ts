@@ -11,11 +11,10 @@ import type {
   MarbleWindow,
 } from './marbleSpec.js';
 import { type TestWire, testWire } from './testWire.js';
-import { type Comparison, marksOf } from './marbleText.js';
+import { type Comparison, marksOf, differences } from './marbleDifference.js';
 import { runVirtually } from './virtualTime.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
-import { differences } from './marbleDifference.js';
 
 /**
  * How long a pipeline may continue after its last marble, in ms, and how often it may emit: an

@@ -2,9 +2,8 @@ import { asyncScheduler, config, interval } from 'rxjs';
 import { textOf } from '../errors/rxwireError.js';
 import { anything, notNegative, type OptionTable, readOptions, type ReadOptions, whole } from '../internal/readOptions.js';
 import { guard } from '../internal/guard.js';
-import type { SimulationFaults } from './simulationFaults.js';
+import { type SimulationFaults, createWorld, type SimulationEvent, type SimulationWorld, synchronous } from './simulationWorld.js';
 import { runVirtually } from './virtualTime.js';
-import { createWorld, type SimulationEvent, type SimulationWorld, synchronous } from './simulationWorld.js';
 
 /** The conditions that must hold in each run. A failing check throws: `expect`, `assert` … */
 export interface SimulationChecks {

@@ -1,12 +1,12 @@
 import { Subject } from 'rxjs';
 import { StoreError, type StoreFault } from '../../errors.js';
 import { chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { parseMessage } from '../../message/parseMessage.js';
 import { delivered } from '../../session/store/delivered.js';
 import { HEAD_ONLY, type Store } from '../../session/store/store.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';
-import { readQueuedMessage } from './readQueuedMessage.js';
 
-export interface StoredQueueOptions {
+interface StoredQueueOptions {
   /** The name of the store in errors. */
   readonly name: string;
   /** The log of the queue. */
@@ -71,4 +71,15 @@ export function storedQueueLog({ name, log, openStore }: StoredQueueOptions): Re
 function epochOf(head: unknown): number {
   const { epoch } = Object(head) as { readonly epoch?: unknown };
   return typeof epoch === 'number' ? epoch : 0;
+}
+
+/** Returns a stored value as a message of a queue; undefined if it is not one. */
+function readQueuedMessage(place: number, found: unknown): QueuedMessage | undefined {
+  const { message, since } = Object(found) as Partial<Record<keyof QueuedMessage, unknown>>;
+  if (typeof since !== 'number') return undefined;
+  try {
+    return { place, since, message: parseMessage(message) };
+  } catch {
+    return undefined;
+  }
 }

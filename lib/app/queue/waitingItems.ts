@@ -1,8 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { DropReason } from '../../errors.js';
-import { createPriorityQueue, type OverflowPolicy } from '../../internal/priorityQueue.js';
+import { createPriorityQueue, type OverflowPolicy, createExpiringQueue } from '../../internal/priorityQueue.js';
 import { createRing } from '../../internal/ring.js';
-import { createExpiringQueue } from '../../internal/expiringQueue.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { isExpired } from '../../message/isExpired.js';
 import type { Message } from '../../message/types.js';

@@ -2,7 +2,7 @@ import { from, Subscriber, type ObservableInput } from 'rxjs';
 import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { SessionTerms } from '../../session/receive/delivery.js';
-import type { ReplyContext } from './replyOptions.js';
+import type { ReplyContext } from './requestTypes.js';
 import type { ReplyType } from './replyMessage.js';
 
 /** The handler of a request, untyped. */

@@ -5,7 +5,7 @@ import { markInternal } from '../../internal/internalSubscriptions.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
-import type { RequestWire } from './requestOptions.js';
+import type { RequestWire } from './requestTypes.js';
 
 /** A request that is waiting for replies. Its subscriber unsubscribes it, which cancels it. */
 export interface OpenRequest extends Unsubscribable {

@@ -8,7 +8,7 @@ import type { Message } from '../../message/types.js';
 import { termsOfDelivery } from '../../session/receive/delivery.js';
 import { HandlerRun, type Handler } from './handlerRun.js';
 import { describeError } from './replyMessage.js';
-import type { ReplyHandler, ReplyOptions, ReplyWire } from './replyOptions.js';
+import type { ReplyHandler, ReplyOptions, ReplyWire } from './requestTypes.js';
 import { createReplySender, isQueueFull, type ReplySenderOptions } from './replySender.js';
 
 /**

@@ -8,7 +8,7 @@ import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { HandlerRun, HandlerRunCallbacks } from './handlerRun.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
 import { replyMessage, type ReplyType } from './replyMessage.js';
-import type { ReplyOptions, ReplyWire } from './replyOptions.js';
+import type { ReplyOptions, ReplyWire } from './requestTypes.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 
 export interface ReplySenderOptions {

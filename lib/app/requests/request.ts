@@ -5,7 +5,7 @@ import { assertPositive } from '../../internal/assert.js';
 import { steadyScheduler, wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { createOpenRequests, type OpenRequest, type OpenRequests } from './openRequests.js';
-import type { ReplyOf, RequestOptions, RequestWire } from './requestOptions.js';
+import type { ReplyOf, RequestOptions, RequestWire } from './requestTypes.js';
 
 /**
  * Sends a request: each subscription sends the message, emits the replies, and completes with the

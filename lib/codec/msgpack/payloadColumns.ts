@@ -1,5 +1,3 @@
-import { cellOf, columnOf, isColumn } from './columnCells.js';
-
 /** The field names of a payload, in order. */
 type Shape = readonly string[];
 
@@ -10,7 +8,7 @@ const MAX_FIELDS = 32;
 /**
  * Payloads by columns: the field names of each shape, and a column for each field of each shape.
  */
-export interface PayloadColumns {
+interface PayloadColumns {
   /** A column with the index of each payload's shape; `null` for none. */
   readonly which: unknown;
   readonly shapes: readonly Shape[];
@@ -63,7 +61,7 @@ function isSame(names: Shape, others: Shape): boolean {
 }
 
 /** Received columns, unchecked. */
-export type UncheckedColumns = Readonly<Record<keyof PayloadColumns, unknown>>;
+type UncheckedColumns = Readonly<Record<keyof PayloadColumns, unknown>>;
 
 /**
  * Restores the payloads.
@@ -119,4 +117,29 @@ function readShapes({ shapes, fields }: UncheckedColumns): readonly DecodedShape
   }));
   if (at !== fields.length) throw new Error('columns that do not match');
   return decoded;
+}
+
+/**
+ * The values of one field in a batch: an array with one value for each message, or one value for
+ * all.
+ */
+type Column = readonly unknown[] | Cell;
+
+/** Values that may be shared: no mutable objects. */
+type Cell = string | number | boolean | bigint | null | undefined;
+
+export function columnOf(cells: readonly unknown[]): Column {
+  const first = cells[0];
+  if (typeof first === 'object' && first !== null) return cells;
+  for (let index = 1; index < cells.length; index++) if (cells[index] !== first) return cells;
+  return first as Cell;
+}
+
+/** Returns whether a value can be a column of `count` messages. */
+export function isColumn(value: unknown, count: number): value is Column {
+  return Array.isArray(value) ? value.length === count : typeof value !== 'object' || value === null;
+}
+
+export function cellOf(column: unknown, index: number): unknown {
+  return Array.isArray(column) ? column[index] : column;
 }

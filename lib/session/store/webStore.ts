@@ -1,5 +1,5 @@
 import type { StoreError } from '../../errors.js';
-import { fromBase64, toBase64 } from '../../internal/base64.js';
+import { fromBase64, toBase64 } from '../../internal/bytes.js';
 import { browserStoreError } from './browserStoreError.js';
 import { delivered } from './delivered.js';
 import { isNumber } from './storedHead.js';

@@ -1,4 +1,4 @@
-import { EncodeError } from '../errors.js';
+import { DecodeError, EncodeError } from '../errors.js';
 import type { Message } from '../message/types.js';
 
 /** Matches a text with a surrogate that is not in a pair. */
@@ -35,4 +35,17 @@ export function hasUnpaired(value: unknown): boolean {
   if (value instanceof Set) return [...value].some(hasUnpaired);
   if (Array.isArray(value)) return value.some(hasUnpaired);
   return Object.entries(value).some(([key, inner]) => hasUnpaired(key) || hasUnpaired(inner));
+}
+
+/** @throws {DecodeError} If the bytes are not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array, codec: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new DecodeError(codec, 'the text is not UTF-8', cause);
+  }
+}
+
+export function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }

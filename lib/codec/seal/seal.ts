@@ -1,0 +1,187 @@
+import { identity, isObservable, tap } from 'rxjs';
+import { concatBytes } from '../../internal/bytes.js';
+import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type { Keyring } from '../keyring.js';
+import { decodeUtf8, utf8 } from '../unicode.js';
+import { NONCE, randomBytes, TAG, type AeadKey, type Cipher } from './cipher.js';
+
+export interface SealOptions {
+  readonly cipher: Cipher;
+  readonly keys: Keyring;
+  /** The kind of data. It is part of the purpose of each key, and is authenticated. */
+  readonly use: 'sealed' | 'payload';
+  /** The name of the codec, for errors. */
+  readonly codec: string;
+  readonly nonceOf?: () => Uint8Array;
+}
+
+/** The place of a frame: a text that selects its key, and a text that is authenticated with it. */
+interface Place {
+  readonly ofKey: string;
+  readonly ofFrame: string;
+}
+
+/** Encrypts frames, each for one place, by keys that are derived from those of a keyring. */
+export function createSeal({ cipher, keys, use, codec, nonceOf = () => randomBytes(NONCE) }: SealOptions) {
+  const derivedKeys = createDerivedKeys(cipher);
+  const keyFor = (secret: Uint8Array, key: string, { ofKey }: Place) => derivedKeys(secret, `rxwire ${use} 1 ${key} ${ofKey}`);
+  const labelOf = (kind: number, key: string, { ofFrame }: Place) => utf8(`rxwire ${use} 1 ${kind} ${key} ${ofFrame}`);
+
+  return {
+    /** @param salt Precedes the ciphertext. */
+    seal(frame: string | Uint8Array, place: Place, salt?: Uint8Array): MaybeAsync<Uint8Array> {
+      const [kind, content] = typeof frame === 'string' ? [TEXT, utf8(frame)] : [BYTES, frame];
+      const header = { kind, key: keys.current, nonce: nonceOf() };
+      return chain(keyFor(keys.get(header.key) as Uint8Array, header.key, place), (aeadKey) =>
+        chain(aeadKey.seal(header.nonce, labelOf(kind, header.key, place), content), (body) =>
+          packSealed(header, salt ? [salt, ...body] : body),
+        ),
+      );
+    },
+    /** @param onForged Throws the error for a frame that the key does not open. */
+    open(
+      { kind, key, nonce, body }: Sealed,
+      secret: Uint8Array,
+      place: Place,
+      onForged: (cause: unknown) => never = rethrow,
+    ): MaybeAsync<string | Uint8Array> {
+      return chain(keyFor(secret, key, place), (aeadKey) =>
+        chain(
+          attempt(() => aeadKey.open(nonce, labelOf(kind, key, place), body), identity, onForged),
+          (content) => (kind === TEXT ? decodeUtf8(content, codec) : content),
+        ),
+      );
+    },
+  };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+/** The public fields of a message that are authenticated with its payload. */
+interface AuthenticatedFields {
+  readonly id: string;
+  readonly type: string;
+}
+
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/**
+ * Encrypts payloads one by one. Each instance derives a key of its own, and a new one before the
+ * number of random nonces becomes too large.
+ *
+ * @param maxPerSalt The maximum number of payloads that are encrypted with one key.
+ */
+export function createPayloadSeal(cipher: Cipher, keys: Keyring, codec: string, maxPerSalt = 2 ** 31) {
+  const { seal, open } = createSeal({ cipher, keys, use: 'payload', codec });
+  let salt = randomBytes(SALT);
+  let sealed = 0;
+  const placeOf = (usedSalt: Uint8Array, { id, type }: AuthenticatedFields): Place => ({
+    ofKey: hex(usedSalt),
+    ofFrame: `${codec} ${type} ${id}`,
+  });
+
+  return {
+    seal(frame: string | Uint8Array, fields: AuthenticatedFields): MaybeAsync<Uint8Array> {
+      if (sealed++ === maxPerSalt) [salt, sealed] = [randomBytes(SALT), 1];
+      return seal(frame, placeOf(salt, fields), salt);
+    },
+    /** @throws The error of `refused`, or of the cipher; also delivered. */
+    open(bytes: Uint8Array, fields: AuthenticatedFields, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> {
+      const header = unpackSealed(bytes, refused);
+      const secret = keys.get(header.key);
+      if (!secret) throw refused('its key is not in the keyring');
+      const [usedSalt, body] = [header.body.subarray(0, SALT), header.body.subarray(SALT)];
+      return open({ ...header, body }, secret, placeOf(usedSalt, fields));
+    },
+  };
+}
+
+/** Returns the key that is derived from `secret` for `purpose`. */
+type KeyFor = (secret: Uint8Array, purpose: string) => MaybeAsync<AeadKey>;
+
+/** The number of cached keys of each secret: a server has two for each client. */
+const MAX_CACHED = 1_024;
+
+/** Caches derived keys. The cache of a secret is garbage-collected with the secret. */
+export function createDerivedKeys(cipher: Cipher): KeyFor {
+  const cachesBySecret = new WeakMap<Uint8Array, GenerationCache<MaybeAsync<AeadKey>>>();
+
+  return (secret, purpose) => {
+    let cache = cachesBySecret.get(secret);
+    if (!cache) cachesBySecret.set(secret, (cache = createGenerationCache(MAX_CACHED)));
+    const keys = cache;
+    return keys.get(purpose, () => {
+      const key = chain(cipher.derive(secret, utf8(purpose)), (key) => cipher.importKey(key));
+      // The cached key is synchronous from then on.
+      return isObservable(key) ? key.pipe(tap((ready) => keys.set(purpose, ready))) : key;
+    });
+  };
+}
+
+/** A cache of recently used values: at least `size` of them, and at most twice as many. */
+interface GenerationCache<V> {
+  get(name: string, make: () => V): V;
+  set(name: string, value: V): void;
+}
+
+export function createGenerationCache<V>(size: number): GenerationCache<V> {
+  let young = new Map<string, V>();
+  let old = new Map<string, V>();
+
+  const set = (name: string, value: V): void => {
+    // Evicts a whole generation at once, so that no entry is searched for.
+    if (young.size >= size && !young.has(name)) [old, young] = [young, new Map<string, V>()];
+    young.set(name, value);
+  };
+  return {
+    get(name, make) {
+      const found = young.get(name);
+      if (found !== undefined) return found;
+      const value = old.get(name) ?? make();
+      set(name, value);
+      return value;
+    },
+    set,
+  };
+}
+
+/** The version of the format that docs/codecs.md describes: AES-256-GCM. */
+export const VERSION = 1;
+/** The number of bytes before the name of the key. */
+export const HEADER_SIZE = 3;
+/** The size of the random salt that precedes the ciphertext of a payload, in bytes. */
+export const SALT = 16;
+/** The kind of the encrypted frame. */
+export const TEXT = 0;
+export const BYTES = 1;
+
+/** The parts of a sealed frame. */
+interface Sealed {
+  /** `TEXT`, encrypted as UTF-8, or `BYTES`. */
+  readonly kind: number;
+  /** The name of the key. */
+  readonly key: string;
+  readonly nonce: Uint8Array;
+  /** Ciphertext and tag. */
+  readonly body: Uint8Array;
+}
+
+/** Returns `version | kind | length of the name | name of the key | nonce | ciphertext | tag`. */
+function packSealed({ kind, key, nonce }: Omit<Sealed, 'body'>, body: readonly Uint8Array[]): Uint8Array {
+  return concatBytes([Uint8Array.of(VERSION, kind, key.length), utf8(key), nonce, ...body]);
+}
+
+/** @throws The error that `refused` creates for the reason. */
+export function unpackSealed(bytes: string | Uint8Array, refused: (reason: string) => Error): Sealed {
+  if (typeof bytes === 'string') throw refused('it is a text, not bytes');
+  const [version, kind = 0, length = 0] = bytes;
+  if (version !== VERSION) throw refused('it is not sealed');
+  if (kind !== TEXT && kind !== BYTES) throw refused('its kind is unknown');
+  const start = HEADER_SIZE + length;
+  if (bytes.length < start + NONCE + TAG) throw refused('it is truncated');
+  // Names of keys are ASCII: any other byte matches no key.
+  const key = String.fromCharCode(...bytes.subarray(HEADER_SIZE, start));
+  return { kind, key, nonce: bytes.subarray(start, start + NONCE), body: bytes.subarray(start + NONCE) };
+}
