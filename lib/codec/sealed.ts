@@ -1,5 +1,6 @@
+import { identity } from 'rxjs';
 import { DecodeError, EncodeError } from '../errors.js';
-import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import { type BatchContext, type Codec, withLimits } from './codec.js';
 import type { Keyring } from './keyring.js';
@@ -38,22 +39,25 @@ export function sealed(codec: Codec, keys: Keyring): Codec {
 /** `sealed` with a given cipher. */
 export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?: () => Uint8Array): Codec {
   const name = `${codec.name}+aes-256-gcm`;
-  const { seal, open } = createSeal({ cipher, keys, use: 'sealed', codec: name, ...(nonceOf && { nonceOf }) });
+  const { seal, open } = createSeal(cipher, keys, 'sealed', name, nonceOf);
   const refused = (reason: string, cause?: unknown): DecodeError => new DecodeError(name, `cannot open: ${reason}`, cause);
 
-  const placeOf = ({ direction, pid, first, count }: BatchContext) => ({
-    ofKey: `${direction} ${pid} ${Math.floor(first / BATCHES_PER_KEY)}`,
-    ofFrame: `${direction} ${pid} ${first} ${count} ${name}`,
-  });
+  const keyPlaceOf = ({ direction, pid, first }: BatchContext) => `${direction} ${pid} ${Math.floor(first / BATCHES_PER_KEY)}`;
+  const placeOf = ({ direction, pid, first, count }: BatchContext) => `${direction} ${pid} ${first} ${count} ${name}`;
   const openFrame = (frame: string | Uint8Array, context: BatchContext): MaybeAsync<string | Uint8Array> => {
     const parts = unpackSealed(frame, refused);
     const { kind, key } = parts;
     if (codec.binary === (kind === TEXT)) throw refused('it contains a frame of the wrong kind');
     const secret = keys.get(key);
     if (!secret) throw refused(`the keyring of this side has no key ${NAME_PATTERN.test(key) ? key : '?'}: ${MISMATCH}`);
-    return open(parts, secret, placeOf(context), (cause) => {
-      throw refused(`the key ${key} of this side does not open it: ${MISMATCH}, or it is forged, or of another place`, cause);
-    });
+    return attempt(
+      () => open(parts, secret, keyPlaceOf(context), placeOf(context)),
+      identity,
+      (cause) => {
+        if (cause instanceof DecodeError) throw cause;
+        throw refused(`the key ${key} of this side does not open it: ${MISMATCH}, or it is forged, or of another place`, cause);
+      },
+    );
   };
   return withLimits({ ...codec.limits }, (sending): Codec => {
     const inner = codec.within?.(sending) ?? codec;
@@ -63,7 +67,7 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?
       isSealed: true,
       encode(batch, context) {
         if (!context) throw new EncodeError(name, NO_SESSION);
-        return chain(inner.encode(batch, context), (frame) => seal(frame, placeOf(context)));
+        return chain(inner.encode(batch, context), (frame) => seal(frame, keyPlaceOf(context), placeOf(context)));
       },
       decode(frame, context) {
         if (!context) throw new DecodeError(name, NO_SESSION);

@@ -1,99 +1,71 @@
-import { identity, isObservable, tap } from 'rxjs';
+import { isObservable, tap } from 'rxjs';
 import { concatBytes } from '../../internal/bytes.js';
-import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import type { Message } from '../../message/types.js';
 import type { Keyring } from '../keyring.js';
 import { decodeUtf8, utf8 } from '../unicode.js';
 import { NONCE, randomBytes, TAG, type AeadKey, type Cipher } from './cipher.js';
 
-export interface SealOptions {
-  readonly cipher: Cipher;
-  readonly keys: Keyring;
-  /** The kind of data. It is part of the purpose of each key, and is authenticated. */
-  readonly use: 'sealed' | 'payload';
-  /** The name of the codec, for errors. */
-  readonly codec: string;
-  readonly nonceOf?: () => Uint8Array;
-}
-
-/** The place of a frame: a text that selects its key, and a text that is authenticated with it. */
-interface Place {
-  readonly ofKey: string;
-  readonly ofFrame: string;
-}
-
-/** Encrypts frames, each for one place, by keys that are derived from those of a keyring. */
-export function createSeal({ cipher, keys, use, codec, nonceOf = () => randomBytes(NONCE) }: SealOptions) {
+/**
+ * Encrypts frames, each for one place, by keys that are derived from those of a keyring. `keyPlace`
+ * selects the derived key, and `place` is authenticated.
+ *
+ * @param use Is a part of both.
+ * @param codec The name of the codec, for errors.
+ */
+export function createSeal(cipher: Cipher, keys: Keyring, use: 'sealed' | 'payload', codec: string, nonceOf = () => randomBytes(NONCE)) {
   const derivedKeys = createDerivedKeys(cipher);
-  const keyFor = (secret: Uint8Array, key: string, { ofKey }: Place) => derivedKeys(secret, `rxwire ${use} 1 ${key} ${ofKey}`);
-  const labelOf = (kind: number, key: string, { ofFrame }: Place) => utf8(`rxwire ${use} 1 ${kind} ${key} ${ofFrame}`);
+  const keyFor = (secret: Uint8Array, key: string, keyPlace: string) => derivedKeys(secret, `rxwire ${use} 1 ${key} ${keyPlace}`);
+  const labelOf = (kind: number, key: string, place: string) => utf8(`rxwire ${use} 1 ${kind} ${key} ${place}`);
 
   return {
     /** @param salt Precedes the ciphertext. */
-    seal(frame: string | Uint8Array, place: Place, salt?: Uint8Array): MaybeAsync<Uint8Array> {
+    seal(frame: string | Uint8Array, keyPlace: string, place: string, salt?: Uint8Array): MaybeAsync<Uint8Array> {
       const [kind, content] = typeof frame === 'string' ? [TEXT, utf8(frame)] : [BYTES, frame];
-      const header = { kind, key: keys.current, nonce: nonceOf() };
-      return chain(keyFor(keys.get(header.key) as Uint8Array, header.key, place), (aeadKey) =>
-        chain(aeadKey.seal(header.nonce, labelOf(kind, header.key, place), content), (body) =>
-          packSealed(header, salt ? [salt, ...body] : body),
+      const [key, nonce] = [keys.current, nonceOf()];
+      return chain(keyFor(keys.get(key) as Uint8Array, key, keyPlace), (aeadKey) =>
+        chain(aeadKey.seal(nonce, labelOf(kind, key, place), content), (body) =>
+          // Version, kind, length of the name, name of the key, nonce, ciphertext, tag.
+          concatBytes([Uint8Array.of(VERSION, kind, key.length), utf8(key), nonce, ...(salt ? [salt] : []), ...body]),
         ),
       );
     },
-    /** @param onForged Throws the error for a frame that the key does not open. */
-    open(
-      { kind, key, nonce, body }: Sealed,
-      secret: Uint8Array,
-      place: Place,
-      onForged: (cause: unknown) => never = rethrow,
-    ): MaybeAsync<string | Uint8Array> {
-      return chain(keyFor(secret, key, place), (aeadKey) =>
-        chain(
-          attempt(() => aeadKey.open(nonce, labelOf(kind, key, place), body), identity, onForged),
-          (content) => (kind === TEXT ? decodeUtf8(content, codec) : content),
-        ),
+    /** @param secret The key of the keyring. */
+    open({ kind, key, nonce, body }: Sealed, secret: Uint8Array, keyPlace: string, place: string): MaybeAsync<string | Uint8Array> {
+      return chain(keyFor(secret, key, keyPlace), (aeadKey) =>
+        chain(aeadKey.open(nonce, labelOf(kind, key, place), body), (content) => (kind === TEXT ? decodeUtf8(content, codec) : content)),
       );
     },
   };
 }
 
-function rethrow(error: unknown): never {
-  throw error;
-}
-
-/** The public fields of a message that are authenticated with its payload. */
-interface AuthenticatedFields {
-  readonly id: string;
-  readonly type: string;
-}
-
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
- * Encrypts payloads one by one. Each instance derives a key of its own, and a new one before the
- * number of random nonces becomes too large.
+ * Encrypts payloads one by one, and authenticates them with the `id` and `type` of their messages.
+ * Each instance derives a key of its own, and a new one before the number of random nonces becomes
+ * too large.
  *
  * @param maxPerSalt The maximum number of payloads that are encrypted with one key.
  */
 export function createPayloadSeal(cipher: Cipher, keys: Keyring, codec: string, maxPerSalt = 2 ** 31) {
-  const { seal, open } = createSeal({ cipher, keys, use: 'payload', codec });
+  const { seal, open } = createSeal(cipher, keys, 'payload', codec);
   let salt = randomBytes(SALT);
   let sealed = 0;
-  const placeOf = (usedSalt: Uint8Array, { id, type }: AuthenticatedFields): Place => ({
-    ofKey: hex(usedSalt),
-    ofFrame: `${codec} ${type} ${id}`,
-  });
+  const placeOf = ({ id, type }: Pick<Message, 'id' | 'type'>): string => `${codec} ${type} ${id}`;
 
   return {
-    seal(frame: string | Uint8Array, fields: AuthenticatedFields): MaybeAsync<Uint8Array> {
+    seal(frame: string | Uint8Array, message: Pick<Message, 'id' | 'type'>): MaybeAsync<Uint8Array> {
       if (sealed++ === maxPerSalt) [salt, sealed] = [randomBytes(SALT), 1];
-      return seal(frame, placeOf(salt, fields), salt);
+      return seal(frame, hex(salt), placeOf(message), salt);
     },
     /** @throws The error of `refused`, or of the cipher; also delivered. */
-    open(bytes: Uint8Array, fields: AuthenticatedFields, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> {
+    open(bytes: Uint8Array, message: Message, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> {
       const header = unpackSealed(bytes, refused);
-      const secret = keys.get(header.key);
+      const { key, body } = header;
+      const secret = keys.get(key);
       if (!secret) throw refused('its key is not in the keyring');
-      const [usedSalt, body] = [header.body.subarray(0, SALT), header.body.subarray(SALT)];
-      return open({ ...header, body }, secret, placeOf(usedSalt, fields));
+      return open({ ...header, body: body.subarray(SALT) }, secret, hex(body.subarray(0, SALT)), placeOf(message));
     },
   };
 }
@@ -166,11 +138,6 @@ interface Sealed {
   readonly nonce: Uint8Array;
   /** Ciphertext and tag. */
   readonly body: Uint8Array;
-}
-
-/** Returns `version | kind | length of the name | name of the key | nonce | ciphertext | tag`. */
-function packSealed({ kind, key, nonce }: Omit<Sealed, 'body'>, body: readonly Uint8Array[]): Uint8Array {
-  return concatBytes([Uint8Array.of(VERSION, kind, key.length), utf8(key), nonce, ...body]);
 }
 
 /** @throws The error that `refused` creates for the reason. */
