@@ -11,7 +11,6 @@ import { createRing, type Ring } from './ring.js';
  */
 export type OverflowPolicy = 'drop-oldest' | 'drop-newest' | 'drop-lowest' | 'error';
 
-/** A value in the queue. */
 export interface QueuedValue<T> {
   readonly value: T;
   /** The time of its arrival, by the clock of the caller. */
@@ -20,29 +19,15 @@ export interface QueuedValue<T> {
   readonly arrival: number;
 }
 
-/**
- * A bounded queue: higher priorities first, in order of arrival within a priority. All operations
- * are O(1) at any depth.
- */
-interface PriorityQueue<T> {
-  readonly size: number;
-  /**
-   * Adds a value, and returns the dropped one (possibly the same), if any.
-   *
-   * @param priority The nearest {@link MessagePriority} applies; NORMAL if it is not a number.
-   * @throws {OverflowError} If the queue is full and the policy is `error`.
-   */
-  push(value: T, priority: number | undefined, since: number): QueuedValue<T> | undefined;
-  /** Removes and returns the first value of the highest priority. */
-  shift(): QueuedValue<T> | undefined;
-  /** Returns the value that has waited longest, whatever its priority. */
-  peekOldest(): QueuedValue<T> | undefined;
-  /** Removes and returns the value that has waited longest. */
-  shiftOldest(): QueuedValue<T> | undefined;
-}
+export type PriorityQueue<T> = ReturnType<typeof createPriorityQueue<T>>;
 
-/** @param owner The name of the queue, for errors. */
-export function createPriorityQueue<T>(owner: string, maxSize: number, overflow: OverflowPolicy): PriorityQueue<T> {
+/**
+ * Creates a bounded queue: higher priorities first, in order of arrival within a priority. All
+ * operations are O(1) at any depth.
+ *
+ * @param owner The name of the queue, for errors.
+ */
+export function createPriorityQueue<T>(owner: string, maxSize: number, overflow: OverflowPolicy) {
   // One ring for each priority, the lowest first. A heap would need O(log n), and a second key to
   // keep the order of arrival.
   const lanes = Object.values(MessagePriority).map(() => createRing<QueuedValue<T>>());
@@ -64,10 +49,16 @@ export function createPriorityQueue<T>(owner: string, maxSize: number, overflow:
   };
 
   return {
-    get size() {
+    get size(): number {
       return size;
     },
-    push(value, priority, since) {
+    /**
+     * Adds a value, and returns the dropped one (possibly the same), if any.
+     *
+     * @param priority The nearest {@link MessagePriority} applies; NORMAL if it is not a number.
+     * @throws {OverflowError} If the queue is full and the policy is `error`.
+     */
+    push(value: T, priority: number | undefined, since: number): QueuedValue<T> | undefined {
       const newcomer = { value, since, arrival: arrivals++ };
       if (size >= maxSize && overflow === 'error') throw new OverflowError(owner, maxSize);
       if (size >= maxSize && overflow === 'drop-newest') return newcomer;
@@ -76,6 +67,7 @@ export function createPriorityQueue<T>(owner: string, maxSize: number, overflow:
       return take(overflow === 'drop-lowest' ? lowest() : oldest());
     },
     shift: () => take(highest()),
+    /** Returns the value that has waited longest, whatever its priority. */
     peekOldest: () => oldest()?.peek(),
     shiftOldest: () => take(oldest()),
   };

@@ -6,8 +6,7 @@ import { RxwireError, StreamClosedError } from '../errors.js';
 import { isName } from '../message/messageLimits.js';
 import { describeValue } from './describeValue.js';
 import { duplexesOf, partMessage, sendPart, type DuplexEnd, type DuplexWire } from './duplexRegistry.js';
-import { createDuplexReader } from './duplexReader.js';
-import { createDuplexWriter } from './duplexWriter.js';
+import { createDuplexReader, createDuplexWriter } from './duplexFlow.js';
 import { isWire, piecesOf, WRITABLE_DEFAULTS, writeEach } from './toWritable.js';
 
 /** The options of a Node `Duplex` that also apply here. */

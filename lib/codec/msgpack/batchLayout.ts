@@ -12,20 +12,7 @@ interface BatchLayoutOptions {
 }
 
 /** Converts a batch to a value for MessagePack, as tuples or columns, and back. */
-interface BatchLayout {
-  /**
-   * @throws {EncodeError} If the batch contains unsupported values.
-   * @throws {InvalidMessageError}
-   */
-  toValue(batch: readonly Message[]): readonly unknown[];
-  /**
-   * @throws {DecodeError}
-   * @throws {InvalidMessageError}
-   */
-  fromValue(value: unknown): readonly Message[];
-}
-
-export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutOptions): BatchLayout {
+export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutOptions) {
   const plainRules = { codec: 'msgpack', maxBatch, maxDepth, supports: isSupported, renamesProto: true, Failure: EncodeError };
   let hasExtensions = false;
   const withExtensions = {
@@ -36,7 +23,8 @@ export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutO
     messages.length > 1 ? toColumns(messages, extensions, maxNodes) : messages.map((message) => toTuple(message, extensions?.[0] ?? null));
 
   return {
-    toValue(batch) {
+    /** @throws {EncodeError} If the batch contains unsupported values. */
+    toValue(batch: readonly Message[]): readonly unknown[] {
       hasExtensions = false;
       const messages = assertEncodable(batch, withExtensions);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `assertEncodable` changes it
@@ -50,7 +38,8 @@ export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutO
       // The values inside Maps were not checked before.
       return toRows(assertEncodable(plain, plainRules), types);
     },
-    fromValue(value) {
+    /** @throws {DecodeError} */
+    fromValue(value: unknown): readonly Message[] {
       if (!Array.isArray(value)) throw new DecodeError('msgpack', 'the frame is not an array of messages');
       const [first] = value as readonly unknown[];
       const count = typeof first === 'number' ? first : value.length;
