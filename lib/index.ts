@@ -42,8 +42,7 @@ export {
   use,
   type UseOptions,
 } from './app/routing/use.js';
-export { meter, type MeterOptions } from './app/metrics/meter.js';
-export { meterWire, type MeterWireOptions } from './app/metrics/meterWire.js';
+export { meter, type MeterOptions, meterWire, type MeterWireOptions } from './app/metrics/meter.js';
 export type { MessageDirection, MetricsSink, TimedWork } from './app/metrics/metricsSink.js';
 export { reply } from './app/requests/reply.js';
 export { request } from './app/requests/request.js';

@@ -15,8 +15,8 @@ interface Entry {
 export type RecentKeys = ReturnType<typeof createRecentKeys>;
 
 /**
- * Creates the keys of the last `ttl` ms, at most `maxSize` of them: exact, in O(1) amortised, without timers. Keys are equal as in a
- * `Set`: NaN equals itself.
+ * Creates the keys of the last `ttl` ms, at most `maxSize` of them: exact, in O(1) amortised,
+ * without timers. Keys are equal as in a `Set`: NaN equals itself.
  *
  * A clock that is set back counts as stopped, so that no key is kept for longer.
  */

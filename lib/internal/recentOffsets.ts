@@ -3,8 +3,9 @@ import type { SchedulerLike } from 'rxjs';
 export type RecentOffsets = ReturnType<typeof createRecentOffsets>;
 
 /**
- * Remembers the offsets of the recent messages of a channel, by their ids, in two generations, the older of which is dropped as a whole. So an id is
- * remembered for one to two times `window` ms, unless `limit` later ids follow within that time.
+ * Remembers the offsets of the recent messages of a channel, by their ids, in two generations, the
+ * older of which is dropped as a whole. So an id is remembered for one to two times `window` ms,
+ * unless `limit` later ids follow within that time.
  *
  * @param window May be infinite.
  */

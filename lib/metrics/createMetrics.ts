@@ -1,8 +1,7 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import { interval, map, type Observable, type SchedulerLike } from 'rxjs';
-import { byWork, type MetricsSink, type TimedWork } from '../app/metrics/metricsSink.js';
+import { byWork, type MetricsSink, type TimedWork, createBoundedLabels } from '../app/metrics/metricsSink.js';
 import { assertPositive } from '../internal/assert.js';
-import { createBoundedLabels } from '../internal/boundedLabels.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 
 /** Counts by name. */

@@ -1,30 +1,21 @@
 import type { Duplex } from 'node:stream';
-import type { SendingWire } from '../app/sending/sendOptions.js';
 import { StreamClosedError } from '../errors.js';
 import { createRing } from '../internal/ring.js';
-import type { Message } from '../message/types.js';
-import { DUPLEX_WINDOW, type DuplexPart, weightOf } from './duplexRegistry.js';
+import { DUPLEX_WINDOW, partMessage, sendPart, weightOf, type DuplexPart, type DuplexWire } from './duplexRegistry.js';
 import { createMessageWriter } from './toWritable.js';
 
 /** The reader confirms the parts that were read when they have this weight. */
 const REPORTED_WEIGHT = DUPLEX_WINDOW / 4;
 
-interface DuplexReaderOptions {
-  readonly type: string;
-  /** Gives bytes, or the end, to the stream. Returns whether it wants more. */
-  readonly push: (bytes: Uint8Array | null) => boolean;
-  /** Returns whether the application has read all that was pushed. */
-  readonly isRead: () => boolean;
-  readonly send: (part: DuplexPart) => void;
-  /** Called when the other side was destroyed before its end. */
-  readonly onAborted: (reason: string) => void;
-}
-
 /** A part with bytes, with the end, or without both: the other side was destroyed. */
 type ReceivedPart = Exclude<DuplexPart, { readonly taken: number } | { readonly refused: string }>;
 
-/** Receives the bytes of a duplex, and holds them until the stream wants them. */
-export function createDuplexReader({ type, push, isRead, send, onAborted }: DuplexReaderOptions) {
+/**
+ * Receives the bytes of a duplex, and holds them until the stream wants them.
+ *
+ * @param onAborted Called when the other side was destroyed before its end.
+ */
+export function createDuplexReader(wire: DuplexWire, type: string, stream: () => Duplex, onAborted: (reason: string) => void) {
   const waiting = createRing<Uint8Array>();
   /** The other side, once it has sent something. */
   let peer: string | undefined;
@@ -40,13 +31,13 @@ export function createDuplexReader({ type, push, isRead, send, onAborted }: Dupl
 
   const report = (): void => {
     reported = taken;
-    if (peer !== undefined) send({ duplex: peer, taken });
+    if (peer !== undefined) sendPart(wire, type, { duplex: peer, taken });
   };
   const take = (bytes: Uint8Array): void => {
     taken += weightOf(bytes);
     // `push` may call `read`.
     isWanted = false;
-    if (push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))) isWanted = true;
+    if (stream().push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))) isWanted = true;
     if (taken - reported >= REPORTED_WEIGHT) report();
   };
   /** Called when the application has read all bytes, and the end: the other side finishes. */
@@ -63,8 +54,8 @@ export function createDuplexReader({ type, push, isRead, send, onAborted }: Dupl
     }
     if (!hasEnd || isPushed || waiting.size > 0) return;
     isPushed = true;
-    push(null);
-    if (isRead()) confirmEnd();
+    stream().push(null);
+    if (stream().readableLength === 0) confirmEnd();
   };
   const fail = (reason: string): never => {
     throw new StreamClosedError(type, reason);
@@ -108,19 +99,13 @@ export function createDuplexReader({ type, push, isRead, send, onAborted }: Dupl
   };
 }
 
-interface DuplexWriterOptions {
-  readonly wire: SendingWire;
-  readonly type: string;
-  /** Identifies the duplex. */
-  readonly id: string;
-  readonly ahead: number;
-  readonly toMessage: (part: DuplexPart) => Message;
-  /** Called with the error that ends the duplex. */
-  readonly onFailed: (error: unknown) => void;
-}
-
-/** Sends the bytes of a duplex: as many as the other side has room for. */
-export function createDuplexWriter({ wire, type, id, ahead, toMessage, onFailed }: DuplexWriterOptions) {
+/**
+ * Sends the bytes of a duplex: as many as the other side has room for.
+ *
+ * @param id Identifies the duplex.
+ * @param onFailed Called with the error that ends the duplex.
+ */
+export function createDuplexWriter(wire: DuplexWire, type: string, id: string, ahead: number, onFailed: (error: unknown) => void) {
   const messages = createMessageWriter(wire, ahead, onFailed);
   let offset = 0;
   /** The weight of the parts that were sent, and of those that the other side has read. */
@@ -141,7 +126,7 @@ export function createDuplexWriter({ wire, type, id, ahead, toMessage, onFailed 
   const send = (part: DuplexPart, weight: number, done: () => void): void => {
     whenTaken(DUPLEX_WINDOW - weight, () => {
       sent += weight;
-      messages.write(toMessage(part), done);
+      messages.write(partMessage(wire, type, part), done);
     });
   };
 
@@ -149,7 +134,7 @@ export function createDuplexWriter({ wire, type, id, ahead, toMessage, onFailed 
     /** Announces the duplex to the other side. */
     open(): void {
       messages.start();
-      messages.write(toMessage({ duplex: id, offset, bytes: new Uint8Array() }), () => undefined);
+      messages.write(partMessage(wire, type, { duplex: id, offset, bytes: new Uint8Array() }), () => undefined);
     },
     write(bytes: Uint8Array, done: () => void): void {
       const part = { duplex: id, offset, bytes };

@@ -21,12 +21,7 @@ export interface DuplexEnd {
   close(error: unknown): void;
 }
 
-/** The duplexes of one wire. */
-interface DuplexRegistry {
-  /** @throws {TypeError} If the wire has a duplex of this type. */
-  add(type: string, end: DuplexEnd): void;
-  remove(type: string, end: DuplexEnd): void;
-}
+type DuplexRegistry = ReturnType<typeof createDuplexRegistry>;
 
 const registries = /* @__PURE__ */ new WeakMap<DuplexWire, DuplexRegistry>();
 
@@ -37,7 +32,7 @@ export function duplexesOf(wire: DuplexWire): DuplexRegistry {
   return registry;
 }
 
-function createDuplexRegistry(wire: DuplexWire): DuplexRegistry {
+function createDuplexRegistry(wire: DuplexWire) {
   const ends = new Map<string, DuplexEnd>();
   let subscription: Subscription | undefined;
 
@@ -50,7 +45,8 @@ function createDuplexRegistry(wire: DuplexWire): DuplexRegistry {
     try {
       const part = readPart(message);
       if (end) end.receive(part);
-      else if ('end' in part || ('bytes' in part && part.bytes.length > 0)) refuse(wire, type, part.duplex);
+      else if ('end' in part || ('bytes' in part && part.bytes.length > 0))
+        sendPart(wire, type, { duplex: part.duplex, refused: 'the other side has no such stream' });
     } catch (error) {
       end?.fail(error);
     }
@@ -66,27 +62,24 @@ function createDuplexRegistry(wire: DuplexWire): DuplexRegistry {
     return subscribed;
   };
   return {
-    add(type, end) {
+    /** @throws {TypeError} If the wire has a duplex of this type. */
+    add(type: string, end: DuplexEnd): void {
       if (ends.has(type)) throw new TypeError(`wireDuplex: the wire has a duplex of the type "${type}" already; use a type for each`);
       ends.set(type, end);
       // It stays until the end of the wire: parts that arrive after the end of the last duplex are
       // refused.
       subscription ??= subscribe();
     },
-    remove(type, end) {
+    remove(type: string, end: DuplexEnd): void {
       if (ends.get(type) === end) ends.delete(type);
     },
   };
 }
 
-function refuse(wire: DuplexWire, type: string, duplex: string): void {
-  sendPart(wire, type, { duplex, refused: 'the other side has no such stream' });
-}
-
 /**
  * Sends a part that is not bytes.
- * @param isNotice Whether nothing is lost if it does not arrive:
- * the wire does not wait for its ack.
+ *
+ * @param isNotice Whether nothing is lost without it: the wire does not wait for its ack.
  */
 export function sendPart(wire: DuplexWire, type: string, part: DuplexPart, isNotice = false): void {
   wire.next(isNotice ? createMessage<string, DuplexPart>(type, part, { delivery: 'at-most-once' }) : partMessage(wire, type, part));
@@ -128,7 +121,6 @@ export type DuplexPart =
 /** Returns the weight of bytes, or of the end. */
 export const weightOf = (bytes?: Uint8Array): number => PART_WEIGHT + (bytes?.length ?? 0);
 
-/** Whether the payload of a message looks like a part. */
 function isDuplexPart(payload: unknown): boolean {
   return typeof (payload as { readonly duplex?: unknown } | null | undefined)?.duplex === 'string';
 }

@@ -1,6 +1,6 @@
 import { Writable, type WritableOptions } from 'node:stream';
 import type { Observer } from 'rxjs';
-import { createSending } from '../app/sending/createSending.js';
+import { createSending } from '../app/sending/sendAll.js';
 import type { MessageSink } from '../app/sending/pullFrom.js';
 import { SEND_OPTIONS, type SendingWire } from '../app/sending/sendOptions.js';
 import { InvalidMessageError, MessageRefusedError, StreamClosedError } from '../errors.js';
@@ -176,27 +176,14 @@ function writableOfObserver(observer: Partial<Observer<unknown>>): Writable {
   return new Writable(options);
 }
 
-/** Sends the messages of one stream, one after the other. */
-interface MessageWriter {
-  start(): void;
-  /**
-   * Sends a message, and calls back when the next one may be written. To be called again only after
-   * that.
-   */
-  write(message: Message, done: () => void): void;
-  /** Calls back when all messages have their acks. */
-  end(done: () => void): void;
-  /** Stops. The wire keeps the messages that are sent. */
-  stop(): void;
-}
-
 /**
- * Creates a writer. `ahead` messages are sent and have no outcome yet, at most.
+ * Creates a writer, which sends messages one after the other. At most `ahead` of them have no
+ * outcome yet.
  *
  * @param onFailed Called once, with the error of the wire, or of the first message that is given up
  *   or becomes a dead letter. No callback is called after that.
  */
-export function createMessageWriter(wire: SendingWire, ahead: number, onFailed: (error: unknown) => void): MessageWriter {
+export function createMessageWriter(wire: SendingWire, ahead: number, onFailed: (error: unknown) => void) {
   let sink: MessageSink | undefined;
   let waiting: { readonly message: Message; readonly done: () => void } | undefined;
   let onEnd: (() => void) | undefined;
@@ -227,18 +214,21 @@ export function createMessageWriter(wire: SendingWire, ahead: number, onFailed: 
     { ahead, emitFailed: false, isHeld: false },
   );
   return {
-    start: () => sending.start(),
-    write(message, done) {
+    start: (): void => sending.start(),
+    /** Calls back when the next message may be written. To be called again only after that. */
+    write(message: Message, done: () => void): void {
       if (!sink?.hasRoom()) waiting = { message, done };
       else {
         sink.next(message);
         done();
       }
     },
-    end(done) {
+    /** Calls back when all messages have their acks. */
+    end(done: () => void): void {
       onEnd = done;
       sink?.end();
     },
-    stop: () => sending.stop(),
+    /** Stops. The wire keeps the messages that are sent. */
+    stop: (): void => sending.stop(),
   };
 }

@@ -1,4 +1,4 @@
-export type { InstrumentOptions as OpenTelemetryMetricsOptions } from '../app/metrics/instruments.js';
+export type { InstrumentOptions as OpenTelemetryMetricsOptions } from '../app/metrics/metricsSink.js';
 export { openTelemetryMetrics } from './openTelemetryMetrics.js';
 export { traced, type TracedOptions } from './traced.js';
 export { tracedRequest, type TracedRequestOptions } from './tracedRequest.js';

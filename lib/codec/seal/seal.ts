@@ -20,7 +20,7 @@ export function createSeal(cipher: Cipher, keys: Keyring, use: 'sealed' | 'paylo
 
   return {
     /** @param salt Precedes the ciphertext. */
-    seal(frame: string | Uint8Array, keyPlace: string, place: string, salt?: Uint8Array): MaybeAsync<Uint8Array> {
+    seal: (frame: string | Uint8Array, keyPlace: string, place: string, salt?: Uint8Array): MaybeAsync<Uint8Array> => {
       const [kind, content] = typeof frame === 'string' ? [TEXT, utf8(frame)] : [BYTES, frame];
       const [key, nonce] = [keys.current, nonceOf()];
       return chain(keyFor(keys.get(key) as Uint8Array, key, keyPlace), (aeadKey) =>
@@ -31,11 +31,10 @@ export function createSeal(cipher: Cipher, keys: Keyring, use: 'sealed' | 'paylo
       );
     },
     /** @param secret The key of the keyring. */
-    open({ kind, key, nonce, body }: Sealed, secret: Uint8Array, keyPlace: string, place: string): MaybeAsync<string | Uint8Array> {
-      return chain(keyFor(secret, key, keyPlace), (aeadKey) =>
+    open: ({ kind, key, nonce, body }: Sealed, secret: Uint8Array, keyPlace: string, place: string): MaybeAsync<string | Uint8Array> =>
+      chain(keyFor(secret, key, keyPlace), (aeadKey) =>
         chain(aeadKey.open(nonce, labelOf(kind, key, place), body), (content) => (kind === TEXT ? decodeUtf8(content, codec) : content)),
-      );
-    },
+      ),
   };
 }
 
@@ -55,12 +54,12 @@ export function createPayloadSeal(cipher: Cipher, keys: Keyring, codec: string, 
   const placeOf = ({ id, type }: Pick<Message, 'id' | 'type'>): string => `${codec} ${type} ${id}`;
 
   return {
-    seal(frame: string | Uint8Array, message: Pick<Message, 'id' | 'type'>): MaybeAsync<Uint8Array> {
+    seal: (frame: string | Uint8Array, message: Pick<Message, 'id' | 'type'>): MaybeAsync<Uint8Array> => {
       if (sealed++ === maxPerSalt) [salt, sealed] = [randomBytes(SALT), 1];
       return seal(frame, hex(salt), placeOf(message), salt);
     },
     /** @throws The error of `refused`, or of the cipher; also delivered. */
-    open(bytes: Uint8Array, message: Message, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> {
+    open: (bytes: Uint8Array, message: Message, refused: (reason: string) => Error): MaybeAsync<string | Uint8Array> => {
       const header = unpackSealed(bytes, refused);
       const { key, body } = header;
       const secret = keys.get(key);
