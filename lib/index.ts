@@ -75,10 +75,17 @@ export {
   type ValidatedOptions,
 } from './app/payloads/validated.js';
 export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
-export { deriveKey, type DeriveKeyOptions } from './codec/deriveKey.js';
+export {
+  deriveKey,
+  type DeriveKeyOptions,
+  type FromSecretOptions,
+  keyring,
+  type Keyring,
+  type KeyringFactory,
+  type KeyringOptions,
+} from './codec/keyring.js';
 export { gzipped, type GzipOptions } from './codec/gzipped.js';
 export { json, type JsonOptions } from './codec/json.js';
-export { keyring, type FromSecretOptions, type Keyring, type KeyringFactory, type KeyringOptions } from './codec/keyring.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';
 export { sealed } from './codec/sealed.js';
 export { isMarkedEncrypted } from './codec/seal/encryptedPayload.js';

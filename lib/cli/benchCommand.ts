@@ -6,7 +6,7 @@ import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
 import { type CommandContext, type RunCommand, ExitCode, signalCode } from './commandContext.js';
 import { positiveNumber, wholeNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { percentiles, preciseNow, type Percentiles } from './percentiles.js';
+import { percentiles, preciseNow, type Percentiles } from './printable.js';
 
 interface BenchFlags extends ConnectionFlags {
   readonly seconds: number;

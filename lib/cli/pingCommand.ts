@@ -15,8 +15,7 @@ import {
   type ConnectionFlags,
   type TransportName,
 } from './connectionOptions.js';
-import { percentiles, preciseNow, type Percentiles } from './percentiles.js';
-import { printable } from './printable.js';
+import { percentiles, preciseNow, type Percentiles, printable } from './printable.js';
 
 interface PingFlags extends ConnectionFlags {
   readonly count: number;

@@ -1,23 +1,15 @@
 import { MAX_DEPTH } from '../message/messageLimits.js';
-import { checkOption, notNegative, positive, whole, type Rule } from './readOptions.js';
 
 type Numbers = Readonly<Record<string, number | undefined>>;
 
-/** Rejects options that break a rule. Undefined options pass. */
-function assertAll(owner: string, options: Numbers, rule: Rule): void {
-  for (const name in options) if (options[name] != null) checkOption(owner, name, options[name], rule);
-}
-
+/**
+ * Rejects options that are not a number above zero (`Infinity` is valid). Undefined options pass.
+ */
 export function assertPositive(owner: string, options: Numbers): void {
-  assertAll(owner, options, positive);
-}
-
-export function assertNotNegative(owner: string, options: Numbers): void {
-  assertAll(owner, options, notNegative);
-}
-
-export function assertWhole(owner: string, options: Numbers): void {
-  assertAll(owner, options, whole);
+  for (const name in options) {
+    const value = options[name] ?? 1;
+    if (!(value > 0)) throw new RangeError(`${owner}: "${name}" must be > 0, got ${value}`);
+  }
 }
 
 /**
@@ -26,6 +18,29 @@ export function assertWhole(owner: string, options: Numbers): void {
  */
 export function assertDepth(owner: string, maxDepth: number | undefined): void {
   if (!((maxDepth ?? MAX_DEPTH) >= MAX_DEPTH)) throw new RangeError(`${owner}: "maxDepth" must be >= ${MAX_DEPTH}, got ${maxDepth}`);
+}
+
+/**
+ * Rejects options that are not an integer from 1 to 2^31 - 1, the range of values that are sent to
+ * a peer. Undefined options pass.
+ */
+export function assertWhole(owner: string, options: Numbers): void {
+  for (const name in options) {
+    const value = options[name] ?? 1;
+    if (!Number.isInteger(value) || value < 1 || value >= 2 ** 31)
+      throw new RangeError(`${owner}: "${name}" must be a whole number from 1 to 2147483647, got ${value}`);
+  }
+}
+
+/**
+ * Rejects options that are not a number of zero or more (`Infinity` is valid). Undefined options
+ * pass.
+ */
+export function assertNotNegative(owner: string, options: Numbers): void {
+  for (const name in options) {
+    const value = options[name] ?? 0;
+    if (!(value >= 0)) throw new RangeError(`${owner}: "${name}" must be >= 0, got ${value}`);
+  }
 }
 
 /** Rejects the options of these names, which only another protocol uses. */

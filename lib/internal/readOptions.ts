@@ -11,13 +11,8 @@ export const notNegative: Rule = (value) => (value as number) >= 0 || '>= 0';
 export const whole: Rule = (value) =>
   (Number.isInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31) || 'a whole number from 1 to 2147483647';
 
+/** Any value. */
 export const anything: Rule = () => true;
-
-/** @throws {RangeError} When the option breaks the rule. */
-export function checkOption(owner: string, name: string, value: unknown, rule: Rule): void {
-  const valid = rule(value);
-  if (valid !== true) throw new RangeError(`${owner}: "${name}" must be ${valid}, got ${value as number}`);
-}
 
 /**
  * The rule and the default of each option of a function. The compiler reports an option that is
@@ -49,7 +44,8 @@ export function readOptions<O extends object, T extends Readonly<Record<string, 
     const [rule, byDefault] = table[name] as readonly [Rule, unknown];
     const value = (options as Record<string, unknown>)[name] ?? byDefault;
     if (value === undefined) continue;
-    checkOption(owner, name, value, rule);
+    const valid = rule(value);
+    if (valid !== true) throw new RangeError(`${owner}: "${name}" must be ${valid}, got ${value as number}`);
     read[name] = value;
   }
   return read as ReadOptions<O, T>;

@@ -24,16 +24,7 @@ export interface TracingOptions {
   readonly tracer?: Tracer;
 }
 
-/** A span about one message. Its methods do not throw. */
-export interface MessageSpan {
-  /** The context in which the span is the active one. */
-  readonly context: Context;
-  /** Whether the span is recorded. */
-  readonly isRecording: boolean;
-  event(name: string, attributes?: Attributes): void;
-  /** Ends the span, once. With an error, the span has failed. */
-  end(attributes?: Attributes, failure?: { readonly error: unknown }): void;
-}
+export type MessageSpan = NonNullable<ReturnType<typeof startSpan>>;
 
 interface MessageSpanOptions extends TracingOptions {
   /** The name of what is done with the message. */
@@ -47,9 +38,10 @@ interface MessageSpanOptions extends TracingOptions {
 
 /**
  * Starts a span about a message below the span of a context, with attributes by the semantic
- * conventions of OpenTelemetry for messaging. Returns undefined if the tracer fails.
+ * conventions of OpenTelemetry for messaging. Returns undefined if the tracer fails; the methods of
+ * the span do not throw.
  */
-export function startSpan(message: Message, options: MessageSpanOptions, parent: Context): MessageSpan | undefined {
+export function startSpan(message: Message, options: MessageSpanOptions, parent: Context) {
   // The default tracer is a proxy: it works also when the application registers its SDK later.
   const { tracer = trace.getTracer('rxwire'), operation, kind, attributes, links = [] } = options;
   const { id, type, correlationId } = message;
@@ -67,10 +59,12 @@ export function startSpan(message: Message, options: MessageSpanOptions, parent:
     const span = tracer.startSpan(`${operation} ${type}`, { kind, attributes: all, links }, parent);
     let isOpen = true;
     return {
+      /** The context in which the span is the active one. */
       context: trace.setSpan(parent, span),
       isRecording: span.isRecording(),
-      event: (event, values) => void guarded(() => span.addEvent(event, values)),
-      end(values = {}, failure) {
+      event: (event: string, values?: Attributes) => void guarded(() => span.addEvent(event, values)),
+      /** Ends the span, once. With an error, the span has failed. */
+      end(values: Attributes = {}, failure?: { readonly error: unknown }): void {
         if (!isOpen) return;
         isOpen = false;
         guarded(() => {

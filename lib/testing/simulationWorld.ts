@@ -185,18 +185,8 @@ export interface SimulationFaults {
   readonly slowness?: boolean;
 }
 
-/** A fault of the network or of the server, at a time. */
-interface PlannedFault {
-  /** Identifies the fault among those of its seed. */
-  readonly id: string;
-  readonly kind: 'cut' | 'black hole' | 'lag' | 'crash' | 'drop';
-  /** In ms from the start. */
-  readonly at: number;
-  /** How long it lasts, in ms. */
-  readonly lasts: number;
-  /** The delay of a frame, in ms. */
-  readonly delay: number;
-}
+/** A fault of the network or of the server, at a time, in ms. */
+type PlannedFault = ReturnType<typeof planFaults>[number];
 
 const KINDS = { cut: 'cuts', drop: 'cuts', 'black hole': 'blackHoles', lag: 'lags', crash: 'crashes' } as const;
 /** The maximum number of faults of a seed. */
@@ -207,14 +197,14 @@ const MAX_DELAY = 300;
 /**
  * Returns the faults of a seed, in order. Most of them are short; few take longer than a heartbeat.
  */
-function planFaults(seed: number, faults: SimulationFaults, duration: number): readonly PlannedFault[] {
+function planFaults(seed: number, faults: SimulationFaults, duration: number) {
   const random = seededRandom(`faults of ${seed}`);
   const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter((kind) => faults[KINDS[kind]] !== false);
   if (kinds.length === 0) return [];
   const count = Math.floor(random() * (MAX_FAULTS + 1));
   const planned = Array.from({ length: count }, (_, index) => ({
     id: `f${index}`,
-    kind: kinds[Math.floor(random() * kinds.length)] ?? 'cut',
+    kind: kinds[Math.floor(random() * kinds.length)] ?? ('cut' as const),
     at: Math.floor(random() * duration),
     lasts: Math.ceil(LONGEST ** random()),
     delay: Math.ceil(MAX_DELAY ** random()),
@@ -222,7 +212,6 @@ function planFaults(seed: number, faults: SimulationFaults, duration: number): r
   return planned.sort((one, other) => one.at - other.at);
 }
 
-/** Returns a fault as a clause. */
 function describeFault({ kind, lasts, delay }: PlannedFault): string {
   if (kind === 'crash') return 'the server crashes';
   if (kind === 'drop') return 'the connection is lost';

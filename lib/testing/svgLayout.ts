@@ -62,15 +62,7 @@ export interface Placed {
 }
 
 /** The time axis: marbles stay between `left` and `right`. */
-export interface Axis {
-  readonly left: number;
-  readonly right: number;
-  readonly scale: number;
-  readonly end: number;
-  /** The frame at which the result ends. */
-  readonly until: number;
-  readonly xOf: (frame: number) => number;
-}
+export type Axis = ReturnType<typeof axisOf>;
 
 /** The width of the arrow of a stream that continues. */
 const ARROW = 24;
@@ -84,11 +76,12 @@ export function marginOf(diagrams: readonly MarbleDiagram[]): number {
 }
 
 /** Returns the axis of a diagram, which is as wide as the picture, whatever its time. */
-export function axisOf({ lines, end }: MarbleDiagram, left: number): Axis {
+export function axisOf({ lines, end }: MarbleDiagram, left: number) {
   const right = WIDTH - PADDING;
   const scale = (right - ARROW - RADIUS - left) / Math.max(end, 1);
+  /** The frame at which the result ends. */
   const until = lines.find(({ role }) => role === 'result')?.windows[0]?.to ?? Infinity;
-  return { left, right, scale, end, until, xOf: (frame) => left + RADIUS + frame * scale };
+  return { left, right, scale, end, until, xOf: (frame: number): number => left + RADIUS + frame * scale };
 }
 
 /** Positions each marble at its time; below the line if it would cover an earlier marble. */

@@ -53,7 +53,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const onError = (error: unknown): void => streams.errors$.next(error);
   const onFault = (error: StoreError): void => (error.fault === 'fenced' ? fail(state, error) : onError(error));
   const log = store?.queue(name);
-  const writer = log && createQueueWriter({ log, microtask, onStored: (item) => endDelivery(item), onError: onFault });
+  const writer = log && createQueueWriter(log, microtask, (item) => endDelivery(item), onFault);
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
     // A closed queue did not process the item: it stays in the store, or the session does not ack
     // it.
@@ -222,25 +222,22 @@ function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
   state.wake$.error(error);
 }
 
-interface QueueWriterOptions {
-  readonly log: QueueLog;
-  readonly microtask: SchedulerLike;
-  /** Called when an item is durable. */
-  readonly onStored: (item: QueueItem) => void;
-  /**
-   * Called when a write has failed: its items are in memory only, and finished items may be
-   * repeated after a restart.
-   */
-  readonly onError: (error: StoreError) => void;
-}
-
 type QueueWriter = ReturnType<typeof createQueueWriter>;
 
 /**
  * Writes added and removed items to the log, one batch at a time. Changes during a write share the
  * next one.
+ *
+ * @param onStored Called when an item is durable.
+ * @param onError Called when a write has failed: its items are in memory only, and finished items
+ *   may be repeated after a restart.
  */
-function createQueueWriter({ log, microtask, onStored, onError }: QueueWriterOptions) {
+function createQueueWriter(
+  log: QueueLog,
+  microtask: SchedulerLike,
+  onStored: (item: QueueItem) => void,
+  onError: (error: StoreError) => void,
+) {
   let added = new Set<QueueItem>();
   let removed: number[] = [];
   /** Completes when these changes are written or have failed. */
@@ -278,7 +275,7 @@ function createQueueWriter({ log, microtask, onStored, onError }: QueueWriterOpt
   const write = (items: readonly QueueItem[], places: readonly number[]): Observable<never> => {
     const rows = items.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
     return asObservable(() => log.write(rows, places)).pipe(
-      tap(() => items.forEach(onStored)),
+      tap(() => items.forEach((item) => onStored(item))),
       catchError((error: StoreError) => {
         // One item may be impossible to store: the halves are written, so that the others are
         // stored.

@@ -8,7 +8,7 @@ import { markInternal } from '../../internal/internalSubscriptions.js';
 import { operate } from '../../internal/operate.js';
 import { steadyScheduler, wallTime } from '../../internal/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
-import type { Message, ReplyErrorPayload } from '../../message/types.js';
+import type { Message } from '../../message/types.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
 import { termsOfDelivery } from '../../session/receive/delivery.js';
 import { type Handler, HandlerRun, type HandlerRunCallbacks } from './handlerRun.js';
@@ -70,13 +70,17 @@ export function reply<const T extends string, M extends Message = Message>(
     })(source) as Observable<M>;
 }
 
-interface ResponderOptions extends ReplySenderOptions {
-  /** Whether the source of the requests is a wire: all of them end with it. */
-  readonly isWireSource: boolean;
+/** The options of `reply` with their defaults, and of one subscription. */
+interface ResponderOptions extends Required<
+  Pick<ReplyOptions, 'concurrency' | 'maxWaiting' | 'progressInterval' | 'scheduler' | 'describe'>
+> {
+  readonly onError: ReplyOptions['onError'];
   /** By the type of the request. */
   readonly handlers: ReadonlyMap<string, Handler>;
-  readonly concurrency: number;
-  readonly maxWaiting: number;
+  readonly subscriber: Subscriber<Message>;
+  readonly wire: ReplyWire;
+  /** Whether the source of the requests is a wire: all of them end with it. */
+  readonly isWireSource: boolean;
 }
 
 /** Runs the handlers of requests with limited concurrency; the other requests wait. */
@@ -173,24 +177,13 @@ function createResponder(options: ResponderOptions) {
   };
 }
 
-interface ReplySenderOptions {
-  readonly progressInterval: number;
-  readonly scheduler: SchedulerLike;
-  readonly describe: (error: unknown) => ReplyErrorPayload;
-  readonly onError: ReplyOptions['onError'];
-  /** Receives the messages to send. */
-  readonly subscriber: Subscriber<Message>;
-  /** Reports replies that could not be sent. */
-  readonly wire: ReplyWire;
-}
-
 /**
  * Creates the sender of the replies of all requests.
  *
  * @param onUndeliverable Called with each request whose reply could not be sent: it is too large,
  *   cannot be encoded, or the queue has no room for it.
  */
-function createReplySender(options: ReplySenderOptions, onUndeliverable: (run: HandlerRun, error: Error) => void) {
+function createReplySender(options: ResponderOptions, onUndeliverable: (run: HandlerRun, error: Error) => void) {
   const { progressInterval, scheduler, describe, onError, subscriber, wire } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);
   const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
@@ -269,18 +262,13 @@ function createProgressReports(interval: number, scheduler: SchedulerLike, send:
   return reports;
 }
 
-interface SentReply {
-  readonly id: string;
-  readonly run: HandlerRun;
-}
-
 /** The number of replies that are remembered before those that have arrived are removed. */
 const MIN_SIZE = 64;
 
 /** Keeps the replies that may still fail. */
 function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: Error) => void) {
   // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
-  let replies: (SentReply | undefined)[] = [];
+  let replies: ({ readonly id: string; readonly run: HandlerRun } | undefined)[] = [];
   /** The index behind the latest failed reply: a full queue drops replies in their order. */
   let next = 0;
   let maxSize = MIN_SIZE;

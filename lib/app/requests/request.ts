@@ -224,11 +224,7 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
 }
 
 /** The ways in which a request ends. */
-interface RequestEnds {
-  readonly end: (request: OpenRequest) => unknown;
-  readonly fail: (request: OpenRequest, error: unknown) => void;
-  readonly abandon: (request: OpenRequest, error: unknown) => void;
-}
+type RequestEnds = Readonly<Record<'end' | 'fail' | 'abandon', (request: OpenRequest, error?: unknown) => unknown>>;
 
 function handleReply(request: OpenRequest, { type, payload, metadata }: Message, { end, fail, abandon }: RequestEnds): void {
   const { subscriber } = request;

@@ -152,14 +152,10 @@ function toColumns(
     isCommon &&= hasOnlyCommonFields(message);
   }
   const common = [ids, types, timestamps, versions, sources].map(columnOf);
-  const { which, shapes, fields, others: unshaped } = toPayloadColumns(payloads, maxFields);
   const columns = [
     messages.length,
     ...common,
-    which,
-    shapes,
-    fields,
-    unshaped,
+    ...toPayloadColumns(payloads, maxFields),
     ...(isCommon ? [] : [...optionalColumns(messages), extensions]),
   ];
   while (columns[columns.length - 1] === null) columns.pop();
@@ -190,8 +186,8 @@ function optionalColumns(messages: readonly Message[]): readonly unknown[] {
  */
 function fromColumns(columns: readonly unknown[], count: number, maxFields: number): readonly object[] {
   if (!COLUMNS.every((place) => isColumn(columns[place], count))) throw new Error('columns that do not match');
-  const [, ids, types, timestamps, versions, sources, which, shapes, fields, unshaped] = columns;
-  const payloads = fromPayloadColumns(count, { which, shapes, fields, others: unshaped }, maxFields);
+  const [, ids, types, timestamps, versions, sources, ...payloadColumns] = columns;
+  const payloads = fromPayloadColumns(count, payloadColumns, maxFields);
   const [correlationIds, targets, priorities, ttls, replyTos, headers, metadata] = columns.slice(FIRST_OPTIONAL, EXTENSIONS_COLUMN);
   return payloads.map((payload, index) => ({
     id: cellOf(ids, index),
