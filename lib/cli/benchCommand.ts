@@ -53,7 +53,6 @@ async function measure(wire: Wire, flags: BenchFlags, { print, progress, style }
   return ExitCode.DONE;
 }
 
-/** Sends one message after the other. */
 async function roundTrips(wire: Wire, { seconds, size }: BenchFlags): Promise<Percentiles> {
   const times: number[] = [];
   for (const end = preciseNow() + seconds * 1_000; preciseNow() < end;) {
@@ -64,7 +63,6 @@ async function roundTrips(wire: Wire, { seconds, size }: BenchFlags): Promise<Pe
   return percentiles(times);
 }
 
-/** Sends as fast as the server acks. */
 async function throughput(
   wire: Wire,
   { seconds, size, ahead }: BenchFlags,

@@ -47,7 +47,6 @@ export interface CommandContext {
    * stdout cannot be written.
    */
   readonly closed$: Observable<void>;
-  /** Resolves when all output is written. */
   readonly flush: () => Promise<void>;
 }
 
@@ -156,7 +155,6 @@ export function checked<T>(call: () => T): T {
 /** The codes of errors that another attempt may not meet. */
 const TEMPORARY: readonly string[] = ['ERR_RECONNECT_GIVEN_UP', 'ERR_REQUEST_TIMEOUT', 'ERR_CHANNEL_TIMEOUT', 'ERR_DRAIN_TIMEOUT'];
 
-/** Returns the exit code for an error that has ended a command. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return ExitCode.USAGE;
   if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode) ? ExitCode.UNREACHED : ExitCode.FAILED;

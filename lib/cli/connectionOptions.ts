@@ -54,7 +54,6 @@ export type TransportName = keyof typeof LINKS;
 
 const CODECS = { json, msgpack } as const satisfies Readonly<Record<string, () => Codec>>;
 
-/** The options of each command that connects. */
 export interface ConnectionFlags {
   readonly transport?: TransportName;
   readonly codec?: keyof typeof CODECS;
@@ -65,7 +64,6 @@ export interface ConnectionFlags {
   readonly drain: number;
 }
 
-/** Adds the options of a connection to a command. */
 export function withConnection(command: Command): Command {
   return command
     .addOption(
@@ -89,13 +87,11 @@ export function tokenOption(description: string): Option {
   return new Option('--token <text>', description).env('RXWIRE_TOKEN');
 }
 
-/** @throws {InvalidArgumentError} */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }
 
-/** @throws {InvalidArgumentError} */
 export function positiveNumber(text: string): number {
   const number = wholeNumber(text);
   if (number === 0) throw new InvalidArgumentError('It must be at least 1.');
@@ -187,7 +183,6 @@ export async function withWire<T>(
   }
 }
 
-/** Fails when the wire fails. Never emits, and never completes. */
 function failureOf(wire: Wire): Observable<never> {
   return wire.state$.pipe(
     last(),

@@ -28,7 +28,6 @@ async function inspect(url: string, name: string | undefined, flags: ConnectionF
   return withWire(url, flags, context, (wire) => untilStopped(receive(wire), context), framePrinter(context));
 }
 
-/** The frames that may wait for stdout. */
 const MAX_WAITING = 10_000;
 
 /**
@@ -52,7 +51,6 @@ function framePrinter({ print, style, note }: CommandContext): (frame: Inspected
   };
 }
 
-/** The length of what is shown of a frame. */
 const MAX_CONTENT = 160;
 
 /**

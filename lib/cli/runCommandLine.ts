@@ -55,7 +55,6 @@ function usageCode({ exitCode }: CommanderError): number {
   return exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
 }
 
-/** Reports the error, and returns its exit code. */
 function fail(error: unknown, context: CommandContext | undefined): number {
   context?.note(reasonOf(error) + (error instanceof RxwireError ? pointerOf(error) : ''));
   return exitCodeOf(error);

@@ -88,7 +88,6 @@ function targetOf(wire: Wire, name: string | undefined): SendingWire {
   };
 }
 
-/** How often the progress changes, in ms. */
 const PROGRESS_INTERVAL = 200;
 
 /** Counts the outcomes, shows the progress, and prints each message that was not delivered. */
@@ -113,9 +112,7 @@ function createTally({ print, progress, note }: CommandContext) {
       }
     },
     failed: () => failed,
-    /** Returns the number of messages that have an outcome. */
     count: () => delivered + failed,
-    /** Reports the result. */
     end(): void {
       ticks.unsubscribe();
       progress('');
@@ -127,7 +124,6 @@ function createTally({ print, progress, note }: CommandContext) {
 export interface LineFormat {
   /** The type of the messages whose payloads are the lines. Undefined: each line is a message. */
   readonly type: string | undefined;
-  /** Whether a line is a text, not JSON. */
   readonly text: boolean;
 }
 
@@ -154,7 +150,6 @@ export async function* readMessages(stream: Readable, format: LineFormat): Async
   }
 }
 
-/** Emits the lines, without their ends. */
 async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   let rest = '';
   stream.setEncoding('utf8');
@@ -167,7 +162,6 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   if (rest !== '') yield rest;
 }
 
-/** @throws {UsageError} */
 function messageOf(line: string, number: number, { type, text }: LineFormat): Message | undefined {
   if (text) return createMessage(type ?? 'text', line);
   if (line.trim() === '') return undefined;
@@ -175,7 +169,6 @@ function messageOf(line: string, number: number, { type, text }: LineFormat): Me
   return type === undefined ? readMessage(value, number) : createMessage(type, value);
 }
 
-/** @throws {UsageError} */
 function parseLine(line: string, number: number): unknown {
   try {
     return JSON.parse(line);

@@ -88,7 +88,6 @@ function serveClient(wire: Client, rooms: Hub<Client>, report: ReportEvent): voi
   wire.pipe(reply({ echo: ({ payload }) => of(payload) })).subscribe(wire);
 }
 
-/** Returns who may connect. */
 function admissionOf({ host, token, origin, allowHost }: ServeFlags): Settings {
   // A page may give a name of its own the address of this machine.
   const hosts = allowHost ?? (isLoopback(host) ? LOOPBACK : undefined);

@@ -6,7 +6,6 @@ import { parseMessage } from '../message/parseMessage.js';
 export interface EncodableOptions {
   readonly codec: string;
   readonly maxBatch: number;
-  /** The maximum nesting of a payload. */
   readonly maxDepth: number;
   /**
    * Returns whether the codec supports a value that is neither plain data nor a date: a BigInt,

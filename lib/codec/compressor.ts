@@ -18,7 +18,6 @@ export interface Compressor {
 
 export type Level = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
-/** The used part of Node's `zlib`. */
 interface Zlib {
   gzipSync(bytes: Uint8Array, options: object): Uint8Array;
   gunzipSync(

@@ -51,7 +51,6 @@ export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
 const MAGIC = 31;
 const ESCAPE = 0;
 
-/** `gzipped` with a given compressor. */
 export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipOptions): Codec {
   const { threshold = 1_024, maxSize = 1024 * 1024, level = 1 } = options;
   assertNotNegative('gzipped', { threshold });

@@ -61,7 +61,6 @@ export function json(options: JsonOptions = {}): PlainCodec {
 
 const RULES = { codec: 'json', supports: () => false };
 
-/** @throws {DecodeError} */
 function parse(frame: string | Uint8Array): unknown {
   let cause: unknown;
   try {
@@ -72,7 +71,6 @@ function parse(frame: string | Uint8Array): unknown {
   throw new DecodeError('json', 'the text is not JSON', cause);
 }
 
-/** Removes keys named `__proto__` from the value of a JSON text. */
 export function withoutProto(text: string, value: unknown): void {
   if (PROTO.test(text)) dropProto(value);
 }

@@ -36,7 +36,6 @@ export function sealed(codec: Codec, keys: Keyring): Codec {
   return sealedWith(platformCipher('sealed'), codec, keys);
 }
 
-/** `sealed` with a given cipher. */
 export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?: () => Uint8Array): Codec {
   const name = `${codec.name}+aes-256-gcm`;
   const { seal, open } = createSeal(cipher, keys, 'sealed', name, nonceOf);

@@ -1,7 +1,6 @@
 import { DecodeError, EncodeError } from '../errors.js';
 import type { Message } from '../message/types.js';
 
-/** Matches a text with a surrogate that is not in a pair. */
 const UNPAIRED = /\p{Surrogate}/u;
 
 /**
@@ -27,7 +26,6 @@ export function assertUnicode(batch: readonly Message[], codec: string): void {
   if (index >= 0) throw new EncodeError(codec, `cannot carry [${index}]: a text with an unpaired surrogate`);
 }
 
-/** Returns whether a value contains a text with an unpaired surrogate. */
 export function hasUnpaired(value: unknown): boolean {
   if (typeof value === 'string') return UNPAIRED.test(value);
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;

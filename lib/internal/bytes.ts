@@ -19,7 +19,6 @@ export function byteLength(data: string | Uint8Array): number {
   return size;
 }
 
-/** Concatenates byte arrays. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
   let at = 0;
@@ -33,7 +32,6 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 /** The maximum number of arguments in one call; some engines support no more. */
 const CHUNK = 8_192;
 
-/** Encodes bytes as base64. */
 export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let start = 0; start < bytes.length; start += CHUNK) binary += String.fromCharCode(...bytes.subarray(start, start + CHUNK));

@@ -6,7 +6,6 @@ export interface DeliveryContext {
   unhandled: (() => void) | false | undefined;
 }
 
-/** The current synchronous delivery. */
 export const deliveryContext: { current: DeliveryContext | undefined } = { current: undefined };
 
 /** Marks the message as handled by a subscriber for its type. */

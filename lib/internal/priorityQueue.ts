@@ -13,9 +13,7 @@ export type OverflowPolicy = 'drop-oldest' | 'drop-newest' | 'drop-lowest' | 'er
 
 export interface QueuedValue<T> {
   readonly value: T;
-  /** The time of its arrival, by the clock of the caller. */
   readonly since: number;
-  /** Its position in the order of arrival. */
   readonly arrival: number;
 }
 
@@ -87,7 +85,6 @@ interface ExpiringQueueOptions<T> {
   readonly maxAge: number;
   readonly scheduler: SchedulerLike;
   readonly onDrop: (value: T, reason: DropReason) => void;
-  /** Called with an exception of `onDrop`. */
   readonly onError: (error: unknown) => void;
 }
 

@@ -19,7 +19,6 @@ class CircularBuffer<T> {
   size = 0;
   /** The length is a power of two, or 0 before the first value. */
   #slots: (T | undefined)[] = [];
-  /** The index of the oldest value. */
   #head = 0;
 
   push(value: T): void {

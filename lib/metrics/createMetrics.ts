@@ -185,7 +185,6 @@ export interface HistogramSnapshot {
   readonly p99: number;
 }
 
-/** The maximum relative error of a percentile. */
 const ACCURACY = 0.01;
 /**
  * The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17; beyond that

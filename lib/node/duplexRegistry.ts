@@ -12,7 +12,6 @@ export interface DuplexWire extends SendingWire, Observable<Message> {
   readonly errors$: Observable<RxwireError>;
 }
 
-/** One duplex, as its wire sees it. */
 export interface DuplexEnd {
   receive(part: DuplexPart): void;
   /** Ends the duplex, and notifies the other side. */
@@ -118,14 +117,12 @@ export type DuplexPart =
   /** There is no duplex for these bytes. */
   | { readonly duplex: string; readonly refused: string };
 
-/** Returns the weight of bytes, or of the end. */
 export const weightOf = (bytes?: Uint8Array): number => PART_WEIGHT + (bytes?.length ?? 0);
 
 function isDuplexPart(payload: unknown): boolean {
   return typeof (payload as { readonly duplex?: unknown } | null | undefined)?.duplex === 'string';
 }
 
-/** @throws {InvalidPayloadError} When the payload is no part. */
 function readPart({ id, type, payload }: Message<string, unknown>): DuplexPart {
   const { duplex, offset, bytes, end, aborted, taken, refused } = Object(payload) as Readonly<Record<string, unknown>>;
   const fail = (reason: string): never => {

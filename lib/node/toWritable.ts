@@ -87,7 +87,6 @@ export function toWritable(target: SendingWire | Partial<Observer<unknown>>, opt
   return writableOfObserver(target);
 }
 
-/** Returns whether a value is a wire. */
 export function isWire(target: unknown): target is SendingWire {
   const { next, isPending, receipts$ } = Object(target) as Partial<SendingWire>;
   return typeof next === 'function' && typeof isPending === 'function' && receipts$ !== undefined;

@@ -31,7 +31,6 @@ interface MessageSpanOptions extends TracingOptions {
   readonly operation: string;
   /** CLIENT and SERVER are for requests, whose id is the id of the conversation. */
   readonly kind: SpanKind;
-  /** Attributes beside those that each message has. */
   readonly attributes?: Attributes;
   readonly links?: Link[];
 }
@@ -167,7 +166,6 @@ export function carriedContext({ headers }: Message): Context {
   return (headers && guarded(() => propagation.extract(ROOT_CONTEXT, headers, getter))) ?? ROOT_CONTEXT;
 }
 
-/** Returns the active context. */
 export function activeContext(): Context {
   return guarded(() => context.active()) ?? ROOT_CONTEXT;
 }

@@ -55,7 +55,6 @@ export interface AckWithinOptions<T> {
   readonly scheduler?: SchedulerLike;
 }
 
-/** One message that waits for its ack. */
 interface Waiter {
   /**
    * Sends the message, first and whenever it is due; gives the message up when no attempt is left.

@@ -2,7 +2,6 @@ import { BinaryReader, type BinaryWriter, WireType } from '@bufbuild/protobuf/wi
 import { ENVELOPE_VERSION } from '../message/messageLimits.js';
 import type { Message, MessageMetadata } from '../message/types.js';
 
-/** The encoded payload. */
 export type EncodedPayload = { readonly data: Uint8Array } | { readonly json: string } | undefined;
 
 const { Varint, Bit64, LengthDelimited } = WireType;
@@ -52,7 +51,6 @@ interface DecodedMessage {
   readonly payload: EncodedPayload;
 }
 
-/** Reads the value of a field; undefined for unknown fields. */
 type ReadField = (reader: BinaryReader, target: Fields) => void;
 type Fields = Record<string, unknown>;
 
@@ -111,14 +109,12 @@ const BATCH: Readonly<Record<number, ReadField>> = {
   },
 };
 
-/** Parses a batch. @throws {Error} If it is invalid. */
 export function readBatch(frame: Uint8Array, maxBatch: number): readonly DecodedMessage[] {
   const messages: DecodedMessage[] = [];
   readFields(frame, BATCH, { messages, maxBatch });
   return messages;
 }
 
-/** Returns all fields of the metadata. */
 function allOf({ others, ...known }: Fields): Fields {
   if (others === undefined) return known;
   if (typeof others !== 'object' || others === null || Array.isArray(others)) throw new Error('metadata whose other fields are no object');

@@ -78,13 +78,11 @@ function messageOf(schema: DescMessage, payload: unknown): MessageShape<DescMess
 
 /** A field that needs more memory than its bytes. */
 interface ExpensiveField {
-  /** The schema of the messages in the field. */
   readonly schema: DescMessage | undefined;
   /** Whether it is a map: its entries are messages with the value in field 2. */
   readonly isMap: boolean;
 }
 
-/** The remaining budget of a payload. */
 export interface Budget {
   /** Messages, map entries, and texts and bytes in lists. */
   nodes: number;

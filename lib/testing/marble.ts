@@ -261,7 +261,6 @@ function compareWindows({ windows }: MarbleLine, subs: readonly string[]): Compa
 
 type OpenLine = (name: string, marbles: string, values: MarbleValues) => ReturnType<typeof watch>;
 
-/** The type of the messages that stand for a letter. */
 const LETTER = 'value';
 
 const FAULTS: Readonly<Record<string, (test: TestWire) => void>> = {
@@ -298,7 +297,6 @@ function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => num
   test.server.received$.pipe(map((message) => letterOf(message, values))).subscribe(recorder(received, now).next);
   return {
     test,
-    /** The messages that the server has received. */
     received,
     /** The network, and the messages that the server has sent. */
     inputs: (): readonly MarbleLine[] => [network, sent].flatMap((one) => (one ? [one.line()] : [])),

@@ -1,6 +1,5 @@
 import type { MarbleEvent, MarbleValues, MarbleWindow } from './marbleSpec.js';
 
-/** The expected and the actual marks of a line. */
 export interface Comparison {
   readonly name: string;
   readonly expected: readonly Mark[];

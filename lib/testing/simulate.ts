@@ -67,7 +67,6 @@ export class SimulationError extends Error {
   }
 }
 
-/** Returns the text of an error, and of its causes. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${textOf(error)}: ${reasonOf(error.cause)}`;
@@ -80,7 +79,6 @@ export interface SimulationReport {
   readonly faults: number;
 }
 
-/** The rules and defaults of the options above. */
 const SIMULATION_OPTIONS = {
   seeds: [whole, 100],
   firstSeed: [notNegative, 1],
@@ -91,7 +89,6 @@ const SIMULATION_OPTIONS = {
 } as const satisfies OptionTable<SimulationOptions>;
 type FullSimulationOptions = ReadOptions<SimulationOptions, typeof SIMULATION_OPTIONS>;
 
-/** How often `always` is called, in ms. */
 const CHECKED_EVERY = 100;
 
 /**
@@ -199,13 +196,11 @@ function reportOf(runs: readonly (readonly SimulationEvent[])[]): SimulationRepo
   return { seeds: runs.length, steps, faults: events.length - steps };
 }
 
-/** One run of one seed. */
 export interface SimulationRun {
   readonly events: readonly SimulationEvent[];
   readonly failure: { readonly cause: unknown } | undefined;
 }
 
-/** Runs for shrinking one seed. */
 const MAX_RUNS = 300;
 
 /**

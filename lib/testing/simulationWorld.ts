@@ -39,9 +39,7 @@ interface WorldOptions {
   readonly seed: number;
   readonly faults: SimulationFaults;
   readonly duration: number;
-  /** Returns whether the run leaves out the event. */
   readonly isLeftOut: (id: string) => boolean;
-  /** Called with each event that happens. */
   readonly onEvent: (event: SimulationEvent) => void;
 }
 
@@ -68,7 +66,6 @@ interface FaultyWire {
   readonly lag: number;
 }
 
-/** Creates the world of one run, and schedules its faults. */
 export function createWorld(options: WorldOptions): SimulationWorld {
   const { seed, faults, duration, isLeftOut, onEvent } = options;
   const wires: FaultyWire[] = [];
@@ -189,7 +186,6 @@ export interface SimulationFaults {
 type PlannedFault = ReturnType<typeof planFaults>[number];
 
 const KINDS = { cut: 'cuts', drop: 'cuts', 'black hole': 'blackHoles', lag: 'lags', crash: 'crashes' } as const;
-/** The maximum number of faults of a seed. */
 const MAX_FAULTS = 8;
 const LONGEST = 3_000;
 const MAX_DELAY = 300;
@@ -235,7 +231,6 @@ function seededRandom(seed: string | number): () => number {
   };
 }
 
-/** Returns the FNV-1a hash of a text, as 32 bits. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);

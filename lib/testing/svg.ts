@@ -303,7 +303,6 @@ function drawPill(label: Label, x: number, y: number, width: number, colourOf: C
   return pill + key + parts.join('');
 }
 
-/** Draws a marble within another one, or beside a text. */
 function drawPart(part: Label, x: number, y: number, colourOf: ColourOf): string {
   return drawDisc(part.text, x, y, partWidth(part), PART_RADIUS, SMALL, colourOf);
 }

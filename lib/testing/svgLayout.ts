@@ -6,7 +6,6 @@ export const PADDING = 24;
 export const RADIUS = 14;
 export const FONT = 13;
 export const SMALL = 11;
-/** The distance between the levels of a line. */
 export const LEVEL = 2 * RADIUS + 4;
 export const PART_RADIUS = 9;
 /** The maximum length of a label, of that of a part of it, and the maximum number of parts. */
@@ -145,7 +144,6 @@ export function textWidth(text: string, size: number): number {
   return Array.from(text).reduce((units, character) => units + (isWide(character) ? 2 : 1), 0) * size * CHARACTER_WIDTH;
 }
 
-/** Shortens a text to `limit` characters, with an ellipsis at the end. */
 export function shorten(text: string, limit: number): string {
   const characters = Array.from(text);
   return characters.length > limit ? `${characters.slice(0, limit - 1).join('')}…` : text;

@@ -29,7 +29,6 @@ export interface MetricsSink {
   time(work: TimedWork, duration: number): void;
 }
 
-/** Makes one value for each kind of timed work. */
 export function byWork<T>(make: (work: TimedWork) => T): Readonly<Record<TimedWork, T>> {
   return { ack: make('ack'), endToEnd: make('endToEnd'), queue: make('queue'), reconnect: make('reconnect') };
 }

@@ -210,7 +210,6 @@ export function queues(options: QueuesOptions = {}): Queues {
   };
 }
 
-/** Returns the name of an option that is not the same in both. */
 function differentOption(first: QueueOptions<Message>, second: QueueOptions<Message>): string | undefined {
   const names = new Set([...Object.keys(first), ...Object.keys(second)] as (keyof QueueOptions<Message>)[]);
   return [...names].find((name) => first[name] !== second[name]);

@@ -25,7 +25,6 @@ interface Streams<T extends Message> {
   readonly wake$: Subject<void>;
 }
 
-/** The shared state of the functions below. */
 interface QueueState<T extends Message> extends Streams<T> {
   readonly waiting: WaitingItems<T>;
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
@@ -88,7 +87,6 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   };
 }
 
-/** The rejections that the senders of dropped messages receive. */
 const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
   overflow: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the queue was full' },
   expired: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the message waited in the queue for too long' },
@@ -104,7 +102,6 @@ function endDelivery(item: QueueItem, rejection?: Rejection): void {
   held?.end({ rejection });
 }
 
-/** Creates the functions that add and hand out items. */
 function createOperations<T extends Message>(state: QueueState<T>, now: () => number) {
   const { waiting, writer, drops$, changes$ } = state;
   return {

@@ -7,9 +7,7 @@ import { HEAD_ONLY, type Store } from '../../session/store/store.js';
 import type { QueuedMessage, QueueLog } from './queueStore.js';
 
 interface StoredQueueOptions {
-  /** The name of the store in errors. */
   readonly name: string;
-  /** The log of the queue. */
   readonly log: string;
   /** Opens the store. The queue closes it. */
   readonly openStore: () => Store;
@@ -73,7 +71,6 @@ function epochOf(head: unknown): number {
   return typeof epoch === 'number' ? epoch : 0;
 }
 
-/** Returns a stored value as a message of a queue; undefined if it is not one. */
 function readQueuedMessage(place: number, found: unknown): QueuedMessage | undefined {
   const { message, since } = Object(found) as Partial<Record<keyof QueuedMessage, unknown>>;
   if (typeof since !== 'number') return undefined;

@@ -70,7 +70,6 @@ export function reply<const T extends string, M extends Message = Message>(
     })(source) as Observable<M>;
 }
 
-/** The options of `reply` with their defaults, and of one subscription. */
 interface ResponderOptions extends Required<
   Pick<ReplyOptions, 'concurrency' | 'maxWaiting' | 'progressInterval' | 'scheduler' | 'describe'>
 > {
@@ -252,7 +251,6 @@ function createProgressReports(interval: number, scheduler: SchedulerLike, send:
       latest.delete(run);
       send(run, progress);
     },
-    /** Discards the pending report of a request. */
     forget: (run: HandlerRun): void => void latest.delete(run),
     clear(): void {
       latest.clear();

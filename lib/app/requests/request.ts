@@ -123,7 +123,6 @@ interface OpenRequest extends Unsubscribable {
   currentTimeout: number;
   /** The time at which the request fails. */
   deadline: number;
-  /** The number of replies so far. */
   count: number;
   /** Whether the other side has answered in any way. */
   isAnswered: boolean;
@@ -207,7 +206,6 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
     requests,
     /** The method `unsubscribe` of each request: cancels it at the other side if it is open. */
     cancel,
-    /** Sends a request and passes replies on to its subscriber. */
     open: (request: OpenRequest): void => {
       requests.set(request.id, request);
       try {
@@ -223,7 +221,6 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
   };
 }
 
-/** The ways in which a request ends. */
 type RequestEnds = Readonly<Record<'end' | 'fail' | 'abandon', (request: OpenRequest, error?: unknown) => unknown>>;
 
 function handleReply(request: OpenRequest, { type, payload, metadata }: Message, { end, fail, abandon }: RequestEnds): void {

@@ -170,7 +170,6 @@ interface Route {
   readonly handler: (message: Message) => HandlerWork<unknown>;
 }
 
-/** The number of running handlers of a subscription. */
 interface Running {
   running: number;
 }
@@ -286,7 +285,6 @@ function createStarter(options: RouterOptions, dead$: Subject<DeadRoute> | undef
 
 const NOTHING: readonly never[] = [];
 
-/** Reports a handler that has finally failed. */
 function reportDead({ pattern }: Route, dead$: Subject<DeadRoute> | undefined): MonoTypeOperatorFunction<Consumed<Message, unknown>> {
   return tap((end) => {
     if (end.status === 'dead') dead$?.next({ message: end.message, pattern, attempts: end.attempts, error: end.error });

@@ -134,7 +134,6 @@ export type MessageMatching<P extends string | RegExp> = P extends string
 /** Handles matching messages. Its work is done when its result completes, or at once. */
 export type RouteHandler<P extends string | RegExp> = (message: MessageMatching<P>) => HandlerWork<unknown>;
 
-/** The maximum number of segments in a pattern. */
 const MAX_SEGMENTS = 16;
 
 interface Node<T> {
@@ -145,7 +144,6 @@ interface Node<T> {
    * segment.
    */
   any: Node<T> | undefined;
-  /** The values of patterns that end here. */
   readonly ends: Set<T>;
   /**
    * The values of patterns that end with a `*` here, by the text before it within the segment: ''

@@ -196,7 +196,6 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
   };
 
   return {
-    /** Starts. Called once. */
     start(): void {
       receipts.add(wire.receipts$.subscribe({ next, complete: () => fail(reasonOf(wire, reason)) }));
       source.pull();
@@ -216,12 +215,10 @@ function isEnd(error: Error): boolean {
   return error instanceof MessageDroppedError && error.reason === 'closed';
 }
 
-/** Returns the reason why the wire has ended. */
 function reasonOf({ state }: SendingWire, reason: Error | undefined): unknown {
   return state.status === 'error' ? state.error : (reason ?? new WireClosedError());
 }
 
-/** A message that was sent. */
 interface Sent {
   receipt: Receipt | undefined;
   /** An earlier message with the same id, which is the same message for the wire. */
@@ -236,22 +233,18 @@ function createReceiptOrder() {
 
   return {
     isEmpty: (): boolean => sent.size === 0,
-    /** Adds a message. */
     add(id: string): void {
       const one: Sent = { receipt: undefined, twin: open.get(id) };
       open.set(id, one);
       sent.push(one);
     },
-    /** Whether a message has no last receipt yet. */
     isOpen: (id: string): boolean => open.has(id),
     /** Takes the last receipt of a message. */
     settle(receipt: Receipt): void {
       for (let one = open.get(receipt.id); one; one = one.twin) one.receipt = receipt;
       open.delete(receipt.id);
     },
-    /** Returns the last receipt of the oldest message, if there is one. */
     peek: (): Receipt | undefined => sent.peek()?.receipt,
-    /** Removes the oldest message. */
     shift: (): void => void sent.shift(),
   };
 }

@@ -38,7 +38,6 @@ export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutO
       // The values inside Maps were not checked before.
       return toRows(assertEncodable(plain, plainRules), types);
     },
-    /** @throws {DecodeError} */
     fromValue(value: unknown): readonly Message[] {
       if (!Array.isArray(value)) throw new DecodeError('msgpack', 'the frame is not an array of messages');
       const [first] = value as readonly unknown[];
@@ -207,5 +206,4 @@ function fromColumns(columns: readonly unknown[], count: number, maxFields: numb
   }));
 }
 
-/** Returns the extension types of one message. */
 const extensionsOf = (columns: readonly unknown[], index: number): unknown => cellOf(columns[EXTENSIONS_COLUMN], index);

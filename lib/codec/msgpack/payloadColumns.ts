@@ -1,4 +1,3 @@
-/** The field names of a payload, in order. */
 type Shape = readonly string[];
 
 /** More shapes in a batch would cost more searching than they save. */

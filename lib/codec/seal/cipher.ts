@@ -8,7 +8,6 @@ export const TAG = 16;
 
 export const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
 
-/** An AES-256-GCM key. */
 export interface AeadKey {
   /**
    * Returns the ciphertext and its tag, in several pieces.
@@ -21,7 +20,6 @@ export interface AeadKey {
   open(nonce: Uint8Array, label: Uint8Array, sealed: Uint8Array): MaybeAsync<Uint8Array>;
 }
 
-/** The cryptography of a runtime. */
 export interface Cipher {
   /** Derives a key of 32 bytes for one purpose, by HKDF (RFC 5869) with SHA-256 and no salt. */
   derive(secret: Uint8Array, info: Uint8Array): MaybeAsync<Uint8Array>;
@@ -37,7 +35,6 @@ interface Transform {
 
 type Create<T> = (algorithm: 'aes-256-gcm', key: object, nonce: Uint8Array, options: { readonly authTagLength: number }) => T;
 
-/** The used part of Node's `crypto`. */
 interface Crypto {
   hkdfSync(digest: 'sha256', secret: Uint8Array, salt: Uint8Array, info: Uint8Array, size: number): ArrayBuffer;
   createSecretKey(bytes: Uint8Array): object;
@@ -96,7 +93,6 @@ export function platformSubtle(): SubtleCrypto | undefined {
   return (globalThis as { readonly crypto?: { readonly subtle?: SubtleCrypto } }).crypto?.subtle;
 }
 
-/** Returns the asynchronous cipher of browsers. */
 export function webCipher(): Cipher | undefined {
   const subtle = platformSubtle();
   return (

@@ -69,17 +69,14 @@ export function createPayloadSeal(cipher: Cipher, keys: Keyring, codec: string, 
   };
 }
 
-/** Returns the key that is derived from `secret` for `purpose`. */
-type KeyFor = (secret: Uint8Array, purpose: string) => MaybeAsync<AeadKey>;
-
 /** The number of cached keys of each secret: a server has two for each client. */
 const MAX_CACHED = 1_024;
 
 /** Caches derived keys. The cache of a secret is garbage-collected with the secret. */
-export function createDerivedKeys(cipher: Cipher): KeyFor {
-  const cachesBySecret = new WeakMap<Uint8Array, GenerationCache<MaybeAsync<AeadKey>>>();
+function createDerivedKeys(cipher: Cipher) {
+  const cachesBySecret = new WeakMap<Uint8Array, ReturnType<typeof createGenerationCache<MaybeAsync<AeadKey>>>>();
 
-  return (secret, purpose) => {
+  return (secret: Uint8Array, purpose: string): MaybeAsync<AeadKey> => {
     let cache = cachesBySecret.get(secret);
     if (!cache) cachesBySecret.set(secret, (cache = createGenerationCache(MAX_CACHED)));
     const keys = cache;
@@ -91,13 +88,8 @@ export function createDerivedKeys(cipher: Cipher): KeyFor {
   };
 }
 
-/** A cache of recently used values: at least `size` of them, and at most twice as many. */
-interface GenerationCache<V> {
-  get(name: string, make: () => V): V;
-  set(name: string, value: V): void;
-}
-
-export function createGenerationCache<V>(size: number): GenerationCache<V> {
+/** Creates a cache of recently used values: at least `size` of them, and at most twice as many. */
+export function createGenerationCache<V>(size: number) {
   let young = new Map<string, V>();
   let old = new Map<string, V>();
 
@@ -107,7 +99,7 @@ export function createGenerationCache<V>(size: number): GenerationCache<V> {
     young.set(name, value);
   };
   return {
-    get(name, make) {
+    get(name: string, make: () => V): V {
       const found = young.get(name);
       if (found !== undefined) return found;
       const value = old.get(name) ?? make();
@@ -124,15 +116,12 @@ export const VERSION = 1;
 export const HEADER_SIZE = 3;
 /** The size of the random salt that precedes the ciphertext of a payload, in bytes. */
 export const SALT = 16;
-/** The kind of the encrypted frame. */
 export const TEXT = 0;
 export const BYTES = 1;
 
-/** The parts of a sealed frame. */
 interface Sealed {
   /** `TEXT`, encrypted as UTF-8, or `BYTES`. */
   readonly kind: number;
-  /** The name of the key. */
   readonly key: string;
   readonly nonce: Uint8Array;
   /** Ciphertext and tag. */
