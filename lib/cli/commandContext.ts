@@ -23,32 +23,7 @@ import { jsonLine, printable } from './printable.js';
 /** One style: several are shown without regard to NO_COLOR by Node 20. */
 type Style = Extract<Parameters<typeof styleText>[0], string>;
 
-/** The streams and signals of the process, as a command uses them. */
-export interface CommandContext {
-  /**
-   * Whether stdout is read by a person: a terminal, and no `--json`. Otherwise each line is JSON.
-   */
-  readonly isReadable: boolean;
-  /**
-   * Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the line
-   * is written.
-   */
-  readonly print: (value: unknown, text: () => string) => Promise<void>;
-  /** Writes a sentence to stderr, below the progress. */
-  readonly note: (text: string) => void;
-  /** Replaces the last line of stderr, if that is a terminal. An empty text removes the line. */
-  readonly progress: (text: string) => void;
-  /** Returns a text in a style, if stdout shows colours. */
-  readonly style: (style: Style, text: string) => string;
-  /** Emits the first signal to end the command. A second signal ends the process at once. */
-  readonly stop$: Observable<NodeJS.Signals>;
-  /**
-   * Emits when the reader of stdout has closed it, as in `rxwire tail … | head -3`. Fails when
-   * stdout cannot be written.
-   */
-  readonly closed$: Observable<void>;
-  readonly flush: () => Promise<void>;
-}
+export type CommandContext = ReturnType<typeof createCommandContext>;
 
 /** Runs a command, which resolves with its exit code. Resolves when the command has ended. */
 export type RunCommand = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
@@ -62,12 +37,18 @@ export function untilStopped(work$: Observable<unknown>, { stop$, closed$ }: Com
   return merge(done$, stop$.pipe(map(signalCode)));
 }
 
-/** @param json Whether stdout is JSON on a terminal, too. */
-export function createCommandContext(json: boolean): CommandContext {
+/**
+ * Creates the streams and signals of the process, as a command uses them. A person reads stdout if
+ * it is a terminal; otherwise each line is JSON.
+ *
+ * @param json Whether stdout is JSON on a terminal, too.
+ */
+export function createCommandContext(json: boolean) {
   const { stdout, stderr } = process;
   const isReadable = stdout.isTTY && !json;
   let hasProgress = false;
 
+  /** Replaces the last line of stderr, if that is a terminal. An empty text removes the line. */
   const progress = (text: string): void => {
     if (!stderr.isTTY || (text === '' && !hasProgress)) return;
     cursorTo(stderr, 0);
@@ -75,21 +56,31 @@ export function createCommandContext(json: boolean): CommandContext {
     stderr.write(text);
     hasProgress = text !== '';
   };
-  // Nobody may read the sentences, either.
+  // No program may read the sentences, either.
   stderr.on('error', () => undefined);
 
   return {
-    isReadable,
     progress,
-    print: (value, text) => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
-    note(text) {
+    /**
+     * Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the
+     * line is written.
+     */
+    print: (value: unknown, text: () => string): Promise<void> => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
+    /** Writes a sentence to stderr, below the progress. */
+    note(text: string): void {
       progress('');
       stderr.write(`rxwire: ${printable(text)}\n`);
     },
-    style: (style, text) => styleText(style, text, { stream: stdout }),
+    /** Returns a text in a style, if stdout shows colours. */
+    style: (style: Style, text: string): string => styleText(style, text, { stream: stdout }),
+    /** Emits the first signal to end the command. A second signal ends the process at once. */
     stop$: signals(['SIGINT', 'SIGTERM']),
+    /**
+     * Emits when the reader of stdout has closed it, as in `rxwire tail … | head -3`. Fails when
+     * stdout cannot be written.
+     */
     closed$: closings(stdout),
-    flush: () => Promise.all([write(stdout, ''), write(stderr, '')]).then(() => undefined),
+    flush: (): Promise<void> => Promise.all([write(stdout, ''), write(stderr, '')]).then(() => undefined),
   };
 }
 

@@ -64,8 +64,12 @@ export interface ConnectionFlags {
   readonly drain: number;
 }
 
-export function withConnection(command: Command): Command {
-  return command
+/** Adds a command that connects, with its url and the options of a connection. */
+export function addClient(program: Command, name: string, description: string, url = 'the address of the server'): Command {
+  return program
+    .command(name)
+    .description(description)
+    .argument('<url>', url)
     .addOption(
       new Option('--transport <name>', 'use this transport only (default: the first of these that works)').choices(Object.keys(LINKS)),
     )

@@ -5,13 +5,11 @@ import type { Message } from '../message/types.js';
 import type { InspectedFrame } from '../session/inspected.js';
 import type { Wire } from '../wire/wire.js';
 import { untilStopped, type CommandContext, type RunCommand, checked } from './commandContext.js';
-import { reasonOf, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { reasonOf, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
 import { jsonLine, printable, timeOfDay } from './printable.js';
 
 export function addInspect(program: Command, run: RunCommand): void {
-  withConnection(program.command('inspect'))
-    .description('print each frame of a connection, decoded, in both directions')
-    .argument('<url>', 'the address of the server')
+  addClient(program, 'inspect', 'print each frame of a connection, decoded, in both directions')
     .argument('[channel]', 'a channel to join')
     .action((url: string, name: string | undefined, flags: ConnectionFlags) => run((context) => inspect(url, name, flags, context)));
 }

@@ -8,7 +8,7 @@ import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
 import { type CommandContext, type RunCommand, checked, ExitCode, signalCode, UsageError } from './commandContext.js';
-import { type ConnectionFlags, positiveNumber, withConnection, withWire } from './connectionOptions.js';
+import { type ConnectionFlags, positiveNumber, addClient, withWire } from './connectionOptions.js';
 import { preciseNow, printable } from './printable.js';
 import type { Readable } from 'node:stream';
 import { InvalidMessageError } from '../errors.js';
@@ -23,9 +23,7 @@ interface SendFlags extends ConnectionFlags {
 }
 
 export function addSend(program: Command, run: RunCommand): void {
-  withConnection(program.command('send'))
-    .description('send the lines of stdin as messages, as fast as the server acks them')
-    .argument('<url>', 'the address of the server')
+  addClient(program, 'send', 'send the lines of stdin as messages, as fast as the server acks them')
     .option('--type <type>', 'each line is the payload of a message of this type (default: each line is a message)')
     .option('--channel <name>', 'publish to this channel')
     .option('--text', 'each line is a text, not JSON')

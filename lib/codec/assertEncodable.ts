@@ -14,8 +14,7 @@ export interface EncodableOptions {
   readonly supports: (value: unknown) => boolean;
   /**
    * Whether a key `__proto__` arrives as `__proto_`: then an object must not have both.
-   * @default
-   * false
+   * @default false
    */
   readonly renamesProto?: boolean;
   readonly Failure: typeof DecodeError | typeof EncodeError;

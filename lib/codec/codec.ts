@@ -54,15 +54,13 @@ export interface Codec {
   readonly isSealed?: boolean;
   /**
    * The limits of `decode`. A session sends them to the other side.
-   * @default the limits of
-   * docs/protocol.md
+   * @default the limits of docs/protocol.md
    */
   readonly limits?: CodecLimits;
   /**
    * Returns a codec of the same name. Its `encode` rejects messages that exceed these limits, the
    * limits of the receiver. Returns undefined if this codec does so already.
-   * @default only the size
-   * of the frame is limited
+   * @default only the size of the frame is limited
    */
   within?(limits: CodecLimits): Codec | undefined;
   /**

@@ -43,8 +43,7 @@ export interface FromSecretOptions extends DeriveKeyOptions {
   readonly name?: string;
   /**
    * At least 16 random bytes, which both sides have. Not secret.
-   * @default the same bytes for all
-   * programs
+   * @default the same bytes for all programs
    */
   readonly salt?: Uint8Array;
 }

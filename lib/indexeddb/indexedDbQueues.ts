@@ -1,6 +1,5 @@
 import { merge } from 'rxjs';
-import type { QueueStore } from '../app/queue/queueStore.js';
-import { storedQueueLog } from '../app/queue/storedQueueLog.js';
+import { type QueueStore, storedQueueLog } from '../app/queue/queueStore.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { locked, type ExclusiveOptions } from '../session/store/exclusive.js';
 import { indexedDbStore } from './indexedDbStore.js';

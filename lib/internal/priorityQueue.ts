@@ -118,8 +118,7 @@ export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onErr
     size: (): number => queue.size,
     /**
      * @param since The time of arrival. It must not be earlier than that of previous values.
-     * @default
-     * now
+     * @default now
      */
     push(value: T, priority: number | undefined, since = scheduler.now()): void {
       const dropped = queue.push(value, priority, since);

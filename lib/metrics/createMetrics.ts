@@ -60,8 +60,7 @@ export interface Metrics extends MetricsSink {
   snapshot(): MetricsSnapshot;
   /**
    * Emits a snapshot each `period` ms.
-   * @throws {RangeError} At call time, if `period` is not
-   * positive.
+   * @throws {RangeError} At call time, if `period` is not positive.
    */
   snapshots(period?: number): Observable<MetricsSnapshot>;
   /** Sets all values to zero. */

@@ -14,15 +14,13 @@ import { describeValue } from './describeValue.js';
 export interface ToWritableOptions<C = Message> {
   /**
    * The type of the messages whose payloads are the written bytes.
-   * @default the stream is in object
-   * mode, and accepts messages
+   * @default the stream is in object mode, and accepts messages
    */
   readonly type?: string;
   /**
    * Returns the message for a chunk, in object mode. `offset` is the number of bytes that were
    * written before; if the chunks are neither bytes nor texts, the number of chunks.
-   * @default the
-   * chunk is the message
+   * @default the chunk is the message
    */
   readonly map?: (chunk: C, offset: number) => Message;
   /**

@@ -100,18 +100,15 @@ const MESSAGE: Readonly<Record<number, ReadField>> = {
   14: (reader, target) => readFields(reader.bytes(), METADATA, (target['metadata'] ??= {}) as Fields),
 };
 
-const BATCH: Readonly<Record<number, ReadField>> = {
-  1: (reader, target) => {
-    const messages = target['messages'] as DecodedMessage[];
-    if (messages.length === target['maxBatch']) throw new Error(`more than ${messages.length} messages, which is the limit`);
-    const { payload, metadata, ...fields } = readFields(reader.bytes(), MESSAGE, { timestamp: 0 });
-    messages.push({ fields: metadata ? { ...fields, metadata: allOf(metadata as Fields) } : fields, payload: payload as EncodedPayload });
-  },
-};
-
+/** @throws {Error} If the batch is invalid. */
 export function readBatch(frame: Uint8Array, maxBatch: number): readonly DecodedMessage[] {
   const messages: DecodedMessage[] = [];
-  readFields(frame, BATCH, { messages, maxBatch });
+  const readMessage: ReadField = (reader) => {
+    if (messages.length === maxBatch) throw new Error(`more than ${maxBatch} messages, which is the limit`);
+    const { payload, metadata, ...fields } = readFields(reader.bytes(), MESSAGE, { timestamp: 0 });
+    messages.push({ fields: metadata ? { ...fields, metadata: allOf(metadata as Fields) } : fields, payload: payload as EncodedPayload });
+  };
+  readFields(frame, { 1: readMessage }, {});
   return messages;
 }
 

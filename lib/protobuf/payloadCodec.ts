@@ -26,8 +26,7 @@ const valueRules = (maxDepth: number): ValueRules => ({ maxDepth, supports: () =
 
 /**
  * Encodes a payload.
- * @throws {Error} If it is unsupported, with the reason, or the path, as its
- * message.
+ * @throws {Error} If it is unsupported, with the reason, or the path, as its message.
  */
 export function encodePayload(type: string, payload: unknown, { types, maxNodes, maxDepth }: PayloadRules): EncodedPayload {
   if (payload == null) return undefined;

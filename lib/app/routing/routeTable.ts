@@ -152,15 +152,6 @@ interface Node<T> {
   readonly prefixes: Map<string, Set<T>>;
 }
 
-/** Values by pattern. The cost of a lookup depends on the topic, not on the number of patterns. */
-interface Trie<T> {
-  /** Adds a value; repeats are ignored. */
-  readonly add: (pattern: string, value: T) => void;
-  readonly remove: (pattern: string, value: T) => void;
-  /** Returns the values of all matching patterns, unordered. */
-  readonly find: (topic: string) => T[];
-}
-
 /**
  * Splits a pattern into segments. A `*` at the end of the last one matches all that follows.
  *
@@ -190,11 +181,13 @@ function prefixIn(segments: readonly string[], index: number): string | undefine
   return segment === '**' ? '' : segment.slice(0, -1);
 }
 
-function createTrie<T>(owner: string): Trie<T> {
+/** Creates values by pattern. The cost of a lookup depends on the topic, not on the patterns. */
+function createTrie<T>(owner: string) {
   const root = createNode<T>();
 
   return {
-    add(pattern, value) {
+    /** Adds a value; repeats are ignored. */
+    add(pattern: string, value: T): void {
       let node = root;
       const segments = segmentsOf(owner, pattern);
       for (const [index, segment] of segments.entries()) {
@@ -204,8 +197,9 @@ function createTrie<T>(owner: string): Trie<T> {
       }
       node.ends.add(value);
     },
-    remove: (pattern, value) => void prune(root, segmentsOf(owner, pattern), 0, value),
-    find(topic) {
+    remove: (pattern: string, value: T): void => void prune(root, segmentsOf(owner, pattern), 0, value),
+    /** Returns the values of all matching patterns, unordered. */
+    find(topic: string): T[] {
       const found: T[] = [];
       collect(root, topic, 0, found);
       return found;
