@@ -7,7 +7,7 @@ import { openDatabases, PLAIN_VALUES, RESERVED_PREFIX, type Databases, type Lmdb
 import { createGroupCommit } from './groupCommit.js';
 import { createLocalTails, type LocalTails } from './localTails.js';
 import { loadLmdb } from './lmdbPackage.cjs';
-import { createUsedKeys, type UsedKeys } from '../internal/usedKeys.js';
+import { createUsedKeys, type UsedKeys } from '../internal/keyedCounts.js';
 
 /**
  * The maximum number of databases in one folder, internal and of the application. LMDB needs it
