@@ -49,7 +49,7 @@ export { request } from './app/requests/request.js';
 export type * from './app/requests/requestTypes.js';
 export { queue, queues, type Queues, type QueuesOptions } from './app/queue/queue.js';
 export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
-export type * from './app/queue/queueStore.js';
+export type { QueuedMessage, QueueLog, QueueStore } from './app/queue/queueStore.js';
 export { publishAll, publishTo, type PublishOptions } from './app/sending/publishTo.js';
 export { sendAll, sendThrough } from './app/sending/sendAll.js';
 export type { MessageSource, ReadableStreamOf, SendingWire, SendOptions, SentReceipts } from './app/sending/sendOptions.js';

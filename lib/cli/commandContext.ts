@@ -67,7 +67,7 @@ export function createCommandContext(json: boolean) {
      */
     print: (value: unknown, text: () => string): Promise<void> => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
     /** Writes a sentence to stderr, below the progress. */
-    note(text: string): void {
+    note: (text: string): void => {
       progress('');
       stderr.write(`rxwire: ${printable(text)}\n`);
     },
