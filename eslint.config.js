@@ -79,7 +79,7 @@ export default defineConfig(
       'lib/app/hub/hubChannel.ts',
       'lib/app/hub/hubClient.ts',
       'lib/app/requests/handlerRun.ts',
-      'lib/app/routing/middlewareContext.ts',
+      'lib/app/routing/use.ts',
       'lib/internal/linkedList.ts',
       'lib/internal/ring.ts',
     ],

@@ -1,5 +1,4 @@
-export { fromBatchMessage } from './app/batches/fromBatchMessage.js';
-export { toBatchMessage, type BatchMessageOptions } from './app/batches/toBatchMessage.js';
+export { type BatchMessageOptions, fromBatchMessage, toBatchMessage } from './app/batches/batchMessage.js';
 export { deadLetter, type BuryOptions } from './app/deadLetters/deadLetter.js';
 export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './app/deadLetters/replayDeadLetters.js';
 export { channel, type Channel, type ClientChannelParts } from './app/channels/channel.js';
@@ -26,30 +25,45 @@ export type { ChannelSettings } from './app/hub/hubChannels.js';
 export type { KeyedSettings } from './app/hub/keyedChannel.js';
 export type { Authorization, Authorize, ChannelRequest, HubOptions } from './app/hub/hubOptions.js';
 export { memoryChannelLog, type MemoryChannelLogOptions } from './app/hub/memoryChannelLog.js';
-export { decryptPayload, type DecryptOptions } from './app/payloads/decryptPayload.js';
-export { encryptPayload, type EncryptOptions, type EncryptWhen, type PayloadOptions } from './app/payloads/encryptPayload.js';
-export { intercept, type Interceptor } from './app/routing/intercept.js';
-export { meter, type MeterOptions } from './app/metrics/meter.js';
-export { meterWire, type MeterWireOptions } from './app/metrics/meterWire.js';
+export {
+  type DecryptOptions,
+  decryptPayload,
+  type EncryptOptions,
+  encryptPayload,
+  type EncryptWhen,
+  type PayloadOptions,
+} from './app/payloads/encryptPayload.js';
+export {
+  intercept,
+  type Interceptor,
+  type Middleware,
+  type MiddlewareContext,
+  type MiddlewareResult,
+  use,
+  type UseOptions,
+} from './app/routing/use.js';
+export { meter, type MeterOptions, meterWire, type MeterWireOptions } from './app/metrics/meter.js';
 export type { MessageDirection, MetricsSink, TimedWork } from './app/metrics/metricsSink.js';
 export { reply } from './app/requests/reply.js';
-export type { ReplyContext, ReplyHandler, ReplyOptions, ReplyWire } from './app/requests/replyOptions.js';
 export { request } from './app/requests/request.js';
-export type * from './app/requests/requestOptions.js';
-export { queue } from './app/queue/queue.js';
-export { queues, type Queues, type QueuesOptions } from './app/queue/queues.js';
+export type * from './app/requests/requestTypes.js';
+export { queue, queues, type Queues, type QueuesOptions } from './app/queue/queue.js';
 export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
-export type * from './app/queue/queueStore.js';
+export type { QueuedMessage, QueueLog, QueueStore } from './app/queue/queueStore.js';
 export { publishAll, publishTo, type PublishOptions } from './app/sending/publishTo.js';
-export { sendAll } from './app/sending/sendAll.js';
+export { sendAll, sendThrough } from './app/sending/sendAll.js';
 export type { MessageSource, ReadableStreamOf, SendingWire, SendOptions, SentReceipts } from './app/sending/sendOptions.js';
 export { pendingOf, type PendingMessage, type PendingOptions } from './app/sending/pendingOf.js';
-export { sendThrough } from './app/sending/sendAll.js';
-export type { MiddlewareContext } from './app/routing/middlewareContext.js';
-export { route, type RouteOptions } from './app/routing/route.js';
-export { createRouter, type DeadRoute, type RouteBy, type Router, type RouterOptions } from './app/routing/router.js';
-export type { MessageMatching, RouteHandler } from './app/routing/routeTypes.js';
-export { use, type Middleware, type MiddlewareResult, type UseOptions } from './app/routing/use.js';
+export {
+  createRouter,
+  type DeadRoute,
+  route,
+  type RouteBy,
+  type RouteOptions,
+  type Router,
+  type RouterOptions,
+} from './app/routing/route.js';
+export type { MessageMatching, RouteHandler } from './app/routing/routeTable.js';
 export {
   validated,
   type PayloadSchemas,
@@ -61,10 +75,17 @@ export {
   type ValidatedOptions,
 } from './app/payloads/validated.js';
 export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
-export { deriveKey, type DeriveKeyOptions } from './codec/deriveKey.js';
+export {
+  deriveKey,
+  type DeriveKeyOptions,
+  type FromSecretOptions,
+  keyring,
+  type Keyring,
+  type KeyringFactory,
+  type KeyringOptions,
+} from './codec/keyring.js';
 export { gzipped, type GzipOptions } from './codec/gzipped.js';
 export { json, type JsonOptions } from './codec/json.js';
-export { keyring, type FromSecretOptions, type Keyring, type KeyringFactory, type KeyringOptions } from './codec/keyring.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';
 export { sealed } from './codec/sealed.js';
 export { isMarkedEncrypted } from './codec/seal/encryptedPayload.js';
@@ -73,7 +94,7 @@ export { envelopeProtocol } from './envelope/wire/envelopeProtocol.js';
 export * from './errors.js';
 export { CloseCode, explainCloseCode, isReconnectable } from './link/closeCode.js';
 export { fallback, type FallbackOptions } from './link/fallback/fallback.js';
-export type { DescribedLink, Frame, Layer, Link } from './link/link.js';
+export { type DescribedLink, type Frame, type Layer, type Link, TransportProtocol } from './link/link.js';
 export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/httpLinkOptions.js';
 export { longPolling } from './link/longPolling.js';
 export { memoryLink, type MemoryLinkOptions } from './link/memoryLink.js';
@@ -81,7 +102,6 @@ export type { WebSocketConstructor, WebSocketLike } from './link/webSocketLike.j
 export { serverSentEvents } from './link/serverSentEvents.js';
 export type { SocketOptions } from './link/socket.js';
 export type { StallOptions } from './link/stallCheck.js';
-export { TransportProtocol } from './link/link.js';
 export { webSocket, type WebSocketOptions } from './link/webSocket.js';
 export { contentKey, type MessageContent } from './message/contentKey.js';
 export { createMessage, type MessageOptions } from './message/createMessage.js';
@@ -101,10 +121,16 @@ export { idempotent, type IdempotentOptions } from './operators/idempotent.js';
 export { ofType, type MessageOf, type Selected, type TypeIn } from './operators/ofType.js';
 export { priorityMerge, type OverflowPolicy, type PriorityMergeOptions } from './operators/priorityMerge.js';
 export { resequence, type ResequenceOptions, type SequenceGap } from './operators/resequence.js';
-export { exponentialDelay, linearDelay } from './internal/retryDelays.js';
+export {
+  type BackoffDelay,
+  exponentialDelay,
+  linearDelay,
+  type RetryAttempt,
+  retryBackoff,
+  type RetryBackoffConfig,
+} from './operators/retryBackoff.js';
 export type { MaybeAsync } from './internal/maybeAsync.js';
 export { memoryResults, type MemoryResultsOptions, type ResultStore } from './internal/resultStore.js';
-export { retryBackoff, type BackoffDelay, type RetryAttempt, type RetryBackoffConfig } from './operators/retryBackoff.js';
 export { unbatch } from './operators/unbatch.js';
 export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './session/consume/consume.js';
 export { durable } from './session/durability.js';
@@ -117,7 +143,6 @@ export type { EndpointOptions } from './session/endpointOptions.js';
 export { framed, type FramedOptions } from './envelope/framed.js';
 export type { ReconnectOptions } from './session/reconnect.js';
 export { exclusive, type ExclusiveOptions, type LocksLike } from './session/store/exclusive.js';
-export type { Durability } from './session/store/outboxStore.js';
 export type * from './session/store/deadLetterStore.js';
 export type * from './session/store/inbox.js';
 export { memoryDeadLetters, type MemoryDeadLettersOptions } from './session/store/memoryDeadLetters.js';

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { request } from '../lib/app/requests/request.js';
-import type { RequestOptions } from '../lib/app/requests/requestOptions.js';
+import type { RequestOptions } from '../lib/app/requests/requestTypes.js';
 import { ReplyError, RequestTimeoutError, WireClosedError } from '../lib/errors.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';

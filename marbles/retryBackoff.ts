@@ -1,6 +1,5 @@
 import { marble } from '../lib/testing/index.js';
-import { linearDelay } from '../lib/internal/retryDelays.js';
-import { retryBackoff } from '../lib/operators/retryBackoff.js';
+import { linearDelay, retryBackoff } from '../lib/operators/retryBackoff.js';
 
 marble(
   'waits twice as long after each error',

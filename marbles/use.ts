@@ -1,6 +1,5 @@
 import { map, timer } from 'rxjs';
-import { intercept } from '../lib/app/routing/intercept.js';
-import { use } from '../lib/app/routing/use.js';
+import { intercept, use } from '../lib/app/routing/use.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';
 import { marble } from '../lib/testing/index.js';

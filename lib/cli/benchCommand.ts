@@ -4,10 +4,9 @@ import { sendAll } from '../app/sending/sendAll.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
-import { positiveNumber, wholeNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { ExitCode, signalCode } from './exitCode.js';
-import { percentiles, preciseNow, type Percentiles } from './percentiles.js';
+import { type CommandContext, type RunCommand, ExitCode, signalCode } from './commandContext.js';
+import { positiveNumber, wholeNumber, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { percentiles, preciseNow, type Percentiles } from './printable.js';
 
 interface BenchFlags extends ConnectionFlags {
   readonly seconds: number;
@@ -16,9 +15,12 @@ interface BenchFlags extends ConnectionFlags {
 }
 
 export function addBench(program: Command, run: RunCommand): void {
-  withConnection(program.command('bench'))
-    .description('measure the acked messages a second, and the round trip of one message')
-    .argument('<url>', 'the address of the server, which must ack the messages, such as rxwire serve')
+  addClient(
+    program,
+    'bench',
+    'measure the acked messages a second, and the round trip of one message',
+    'the address of the server, which must ack the messages, such as rxwire serve',
+  )
     .option('--seconds <n>', 'the time for each of both', positiveNumber, 3)
     .option('--size <bytes>', 'the length of the payload, a text', wholeNumber, 100)
     .option('--ahead <n>', 'messages that may be on their way', positiveNumber, 256)
@@ -54,7 +56,6 @@ async function measure(wire: Wire, flags: BenchFlags, { print, progress, style }
   return ExitCode.DONE;
 }
 
-/** Sends one message after the other. */
 async function roundTrips(wire: Wire, { seconds, size }: BenchFlags): Promise<Percentiles> {
   const times: number[] = [];
   for (const end = preciseNow() + seconds * 1_000; preciseNow() < end;) {
@@ -65,7 +66,6 @@ async function roundTrips(wire: Wire, { seconds, size }: BenchFlags): Promise<Pe
   return percentiles(times);
 }
 
-/** Sends as fast as the server acks. */
 async function throughput(
   wire: Wire,
   { seconds, size, ahead }: BenchFlags,

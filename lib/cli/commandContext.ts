@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { clearLine, cursorTo } from 'node:readline';
 import { styleText } from 'node:util';
 import {
@@ -9,45 +10,20 @@ import {
   merge,
   mergeMap,
   NEVER,
+  type Observable,
   observeOn,
   ReplaySubject,
   take,
   throwError,
-  type Observable,
 } from 'rxjs';
-import { ExitCode, signalCode } from './exitCode.js';
+import { ConnectionLostError, DrainTimeoutError, RxwireError } from '../errors.js';
+import { isReconnectable } from '../link/closeCode.js';
 import { jsonLine, printable } from './printable.js';
 
 /** One style: several are shown without regard to NO_COLOR by Node 20. */
 type Style = Extract<Parameters<typeof styleText>[0], string>;
 
-/** The streams and signals of the process, as a command uses them. */
-export interface CommandContext {
-  /**
-   * Whether stdout is read by a person: a terminal, and no `--json`. Otherwise each line is JSON.
-   */
-  readonly isReadable: boolean;
-  /**
-   * Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the line
-   * is written.
-   */
-  readonly print: (value: unknown, text: () => string) => Promise<void>;
-  /** Writes a sentence to stderr, below the progress. */
-  readonly note: (text: string) => void;
-  /** Replaces the last line of stderr, if that is a terminal. An empty text removes the line. */
-  readonly progress: (text: string) => void;
-  /** Returns a text in a style, if stdout shows colours. */
-  readonly style: (style: Style, text: string) => string;
-  /** Emits the first signal to end the command. A second signal ends the process at once. */
-  readonly stop$: Observable<NodeJS.Signals>;
-  /**
-   * Emits when the reader of stdout has closed it, as in `rxwire tail … | head -3`. Fails when
-   * stdout cannot be written.
-   */
-  readonly closed$: Observable<void>;
-  /** Resolves when all output is written. */
-  readonly flush: () => Promise<void>;
-}
+export type CommandContext = ReturnType<typeof createCommandContext>;
 
 /** Runs a command, which resolves with its exit code. Resolves when the command has ended. */
 export type RunCommand = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
@@ -61,12 +37,18 @@ export function untilStopped(work$: Observable<unknown>, { stop$, closed$ }: Com
   return merge(done$, stop$.pipe(map(signalCode)));
 }
 
-/** @param json Whether stdout is JSON on a terminal, too. */
-export function createCommandContext(json: boolean): CommandContext {
+/**
+ * Creates the streams and signals of the process, as a command uses them. A person reads stdout if
+ * it is a terminal; otherwise each line is JSON.
+ *
+ * @param json Whether stdout is JSON on a terminal, too.
+ */
+export function createCommandContext(json: boolean) {
   const { stdout, stderr } = process;
   const isReadable = stdout.isTTY && !json;
   let hasProgress = false;
 
+  /** Replaces the last line of stderr, if that is a terminal. An empty text removes the line. */
   const progress = (text: string): void => {
     if (!stderr.isTTY || (text === '' && !hasProgress)) return;
     cursorTo(stderr, 0);
@@ -74,21 +56,31 @@ export function createCommandContext(json: boolean): CommandContext {
     stderr.write(text);
     hasProgress = text !== '';
   };
-  // Nobody may read the sentences, either.
+  // No program may read the sentences, either.
   stderr.on('error', () => undefined);
 
   return {
-    isReadable,
     progress,
-    print: (value, text) => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
-    note(text) {
+    /**
+     * Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the
+     * line is written.
+     */
+    print: (value: unknown, text: () => string): Promise<void> => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
+    /** Writes a sentence to stderr, below the progress. */
+    note: (text: string): void => {
       progress('');
       stderr.write(`rxwire: ${printable(text)}\n`);
     },
-    style: (style, text) => styleText(style, text, { stream: stdout }),
+    /** Returns a text in a style, if stdout shows colours. */
+    style: (style: Style, text: string): string => styleText(style, text, { stream: stdout }),
+    /** Emits the first signal to end the command. A second signal ends the process at once. */
     stop$: signals(['SIGINT', 'SIGTERM']),
+    /**
+     * Emits when the reader of stdout has closed it, as in `rxwire tail … | head -3`. Fails when
+     * stdout cannot be written.
+     */
     closed$: closings(stdout),
-    flush: () => Promise.all([write(stdout, ''), write(stderr, '')]).then(() => undefined),
+    flush: (): Promise<void> => Promise.all([write(stdout, ''), write(stderr, '')]).then(() => undefined),
   };
 }
 
@@ -116,4 +108,55 @@ function closings(stream: NodeJS.WriteStream): Observable<void> {
     .pipe(mergeMap((error) => ((error as NodeJS.ErrnoException).code === 'EPIPE' ? [undefined] : throwError(() => error))))
     .subscribe(closed$);
   return merge(closed$, NEVER);
+}
+
+/**
+ * The exit codes of the command. A command that a signal has ended has 128 and the number of the
+ * signal: 130 after Ctrl-C.
+ */
+export const ExitCode = {
+  DONE: 0,
+  /**
+   * A message was not delivered, or the other side has refused or failed: the same command would
+   * fail again.
+   */
+  FAILED: 1,
+  /** The command, an option or the input is wrong. */
+  USAGE: 2,
+  /** There was no connection, or no answer in time: the same command may succeed later. */
+  UNREACHED: 3,
+} as const;
+
+/** The command line or the input is wrong: the user can correct it. */
+export class UsageError extends Error {}
+
+/**
+ * Returns the result of a function of the library. Its complaint about an argument, which is one of
+ * the user's, becomes a {@link UsageError}.
+ */
+export function checked<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** The codes of errors that another attempt may not meet. */
+const TEMPORARY: readonly string[] = ['ERR_RECONNECT_GIVEN_UP', 'ERR_REQUEST_TIMEOUT', 'ERR_CHANNEL_TIMEOUT', 'ERR_DRAIN_TIMEOUT'];
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return ExitCode.USAGE;
+  if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode) ? ExitCode.UNREACHED : ExitCode.FAILED;
+  // A wire that ends with messages left has the reason in its cause.
+  if (error instanceof RxwireError && error.code === 'ERR_WIRE_CLOSED' && error.cause !== undefined) return exitCodeOf(error.cause);
+  return error instanceof DrainTimeoutError || (error instanceof RxwireError && TEMPORARY.includes(error.code))
+    ? ExitCode.UNREACHED
+    : ExitCode.FAILED;
+}
+
+/** Returns the exit code of a process that this signal has ended, as shells report it. */
+export function signalCode(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
 }

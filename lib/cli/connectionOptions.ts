@@ -37,8 +37,7 @@ import type { Delivery } from '../message/types.js';
 import { inspected, type InspectOptions } from '../session/inspected.js';
 import { connect } from '../wire/connect.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext } from './commandContext.js';
-import { UsageError } from './exitCode.js';
+import { type CommandContext, UsageError } from './commandContext.js';
 
 type OnFrame = InspectOptions['onFrame'];
 type ClientLink = Link<Frame> & DescribedLink;
@@ -55,7 +54,6 @@ export type TransportName = keyof typeof LINKS;
 
 const CODECS = { json, msgpack } as const satisfies Readonly<Record<string, () => Codec>>;
 
-/** The options of each command that connects. */
 export interface ConnectionFlags {
   readonly transport?: TransportName;
   readonly codec?: keyof typeof CODECS;
@@ -66,9 +64,12 @@ export interface ConnectionFlags {
   readonly drain: number;
 }
 
-/** Adds the options of a connection to a command. */
-export function withConnection(command: Command): Command {
-  return command
+/** Adds a command that connects, with its url and the options of a connection. */
+export function addClient(program: Command, name: string, description: string, url = 'the address of the server'): Command {
+  return program
+    .command(name)
+    .description(description)
+    .argument('<url>', url)
     .addOption(
       new Option('--transport <name>', 'use this transport only (default: the first of these that works)').choices(Object.keys(LINKS)),
     )
@@ -90,13 +91,11 @@ export function tokenOption(description: string): Option {
   return new Option('--token <text>', description).env('RXWIRE_TOKEN');
 }
 
-/** @throws {InvalidArgumentError} */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }
 
-/** @throws {InvalidArgumentError} */
 export function positiveNumber(text: string): number {
   const number = wholeNumber(text);
   if (number === 0) throw new InvalidArgumentError('It must be at least 1.');
@@ -188,7 +187,6 @@ export async function withWire<T>(
   }
 }
 
-/** Fails when the wire fails. Never emits, and never completes. */
 function failureOf(wire: Wire): Observable<never> {
   return wire.state$.pipe(
     last(),

@@ -4,15 +4,12 @@ import { channel } from '../app/channels/channel.js';
 import type { Message } from '../message/types.js';
 import type { InspectedFrame } from '../session/inspected.js';
 import type { Wire } from '../wire/wire.js';
-import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
-import { reasonOf, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { checked } from './exitCode.js';
+import { untilStopped, type CommandContext, type RunCommand, checked } from './commandContext.js';
+import { reasonOf, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
 import { jsonLine, printable, timeOfDay } from './printable.js';
 
 export function addInspect(program: Command, run: RunCommand): void {
-  withConnection(program.command('inspect'))
-    .description('print each frame of a connection, decoded, in both directions')
-    .argument('<url>', 'the address of the server')
+  addClient(program, 'inspect', 'print each frame of a connection, decoded, in both directions')
     .argument('[channel]', 'a channel to join')
     .action((url: string, name: string | undefined, flags: ConnectionFlags) => run((context) => inspect(url, name, flags, context)));
 }
@@ -29,7 +26,6 @@ async function inspect(url: string, name: string | undefined, flags: ConnectionF
   return withWire(url, flags, context, (wire) => untilStopped(receive(wire), context), framePrinter(context));
 }
 
-/** The frames that may wait for stdout. */
 const MAX_WAITING = 10_000;
 
 /**
@@ -53,7 +49,6 @@ function framePrinter({ print, style, note }: CommandContext): (frame: Inspected
   };
 }
 
-/** The length of what is shown of a frame. */
 const MAX_CONTENT = 160;
 
 /**

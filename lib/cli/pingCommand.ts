@@ -5,19 +5,9 @@ import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { createMessage } from '../message/createMessage.js';
 import type { InspectedFrame } from '../session/inspected.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
-import {
-  LINKS,
-  positiveNumber,
-  reasonOf,
-  withConnection,
-  withWire,
-  type ConnectionFlags,
-  type TransportName,
-} from './connectionOptions.js';
-import { ExitCode, exitCodeOf, signalCode } from './exitCode.js';
-import { percentiles, preciseNow, type Percentiles } from './percentiles.js';
-import { printable } from './printable.js';
+import { type CommandContext, type RunCommand, ExitCode, exitCodeOf, signalCode } from './commandContext.js';
+import { LINKS, positiveNumber, reasonOf, addClient, withWire, type ConnectionFlags, type TransportName } from './connectionOptions.js';
+import { percentiles, preciseNow, type Percentiles, printable } from './printable.js';
 
 interface PingFlags extends ConnectionFlags {
   readonly count: number;
@@ -34,9 +24,7 @@ interface PingResult extends Percentiles {
 }
 
 export function addPing(program: Command, run: RunCommand): void {
-  withConnection(program.command('ping'))
-    .description('measure the round trip over each transport, and report which of them work')
-    .argument('<url>', 'the address of the server')
+  addClient(program, 'ping', 'measure the round trip over each transport, and report which of them work')
     .option('--count <n>', 'pings over each transport', positiveNumber, 10)
     .option('--timeout <ms>', 'the longest time for the pings over one transport', positiveNumber, 5_000)
     .action((url: string, flags: PingFlags) => run((context) => pingAll(url, flags, context)));
@@ -88,7 +76,6 @@ async function ping(wire: Wire, count: number): Promise<Percentiles> {
   return percentiles(times);
 }
 
-/** Returns the time until the ack, in ms. */
 async function send(wire: Wire): Promise<number> {
   const start = preciseNow();
   await wire.send(createMessage('system.ping', { timestamp: wallTime(steadyScheduler()) }, { delivery: 'at-least-once' }));

@@ -3,9 +3,8 @@ import { concatMap } from 'rxjs';
 import { request } from '../app/requests/request.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
-import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
-import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { UsageError } from './exitCode.js';
+import { untilStopped, type CommandContext, type RunCommand, UsageError } from './commandContext.js';
+import { positiveNumber, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
 import { jsonLine, printable } from './printable.js';
 
 interface RequestFlags extends ConnectionFlags {
@@ -14,9 +13,7 @@ interface RequestFlags extends ConnectionFlags {
 }
 
 export function addRequest(program: Command, run: RunCommand): void {
-  withConnection(program.command('request'))
-    .description('send a request, and print the payload of each reply')
-    .argument('<url>', 'the address of the server')
+  addClient(program, 'request', 'send a request, and print the payload of each reply')
     .argument('<type>', 'the type of the request')
     .argument('[payload]', 'the payload, as JSON (default: null)')
     .option('--text', 'the payload is a text, not JSON')
@@ -26,7 +23,6 @@ export function addRequest(program: Command, run: RunCommand): void {
     );
 }
 
-/** @throws {UsageError} */
 function payloadOf(text: string | undefined, isText = false): unknown {
   if (isText || text === undefined) return text ?? null;
   try {

@@ -1,9 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { addBench } from './benchCommand.js';
-import { createCommandContext, type CommandContext } from './commandContext.js';
+import { createCommandContext, type CommandContext, ExitCode, exitCodeOf } from './commandContext.js';
 import { pointerOf, RxwireError } from '../errors/rxwireError.js';
 import { reasonOf } from './connectionOptions.js';
-import { ExitCode, exitCodeOf } from './exitCode.js';
 import { addInspect } from './inspectCommand.js';
 import { addPing } from './pingCommand.js';
 import { addRequest } from './requestCommand.js';
@@ -56,7 +55,6 @@ function usageCode({ exitCode }: CommanderError): number {
   return exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
 }
 
-/** Reports the error, and returns its exit code. */
 function fail(error: unknown, context: CommandContext | undefined): number {
   context?.note(reasonOf(error) + (error instanceof RxwireError ? pointerOf(error) : ''));
   return exitCodeOf(error);

@@ -7,11 +7,9 @@ import { textOf } from '../errors/rxwireError.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
-import { type ConnectionFlags, positiveNumber, withConnection, withWire } from './connectionOptions.js';
-import { checked, ExitCode, signalCode, UsageError } from './exitCode.js';
-import { preciseNow } from './percentiles.js';
-import { printable } from './printable.js';
+import { type CommandContext, type RunCommand, checked, ExitCode, signalCode, UsageError } from './commandContext.js';
+import { type ConnectionFlags, positiveNumber, addClient, withWire } from './connectionOptions.js';
+import { preciseNow, printable } from './printable.js';
 import type { Readable } from 'node:stream';
 import { InvalidMessageError } from '../errors.js';
 import { createMessage } from '../message/createMessage.js';
@@ -25,9 +23,7 @@ interface SendFlags extends ConnectionFlags {
 }
 
 export function addSend(program: Command, run: RunCommand): void {
-  withConnection(program.command('send'))
-    .description('send the lines of stdin as messages, as fast as the server acks them')
-    .argument('<url>', 'the address of the server')
+  addClient(program, 'send', 'send the lines of stdin as messages, as fast as the server acks them')
     .option('--type <type>', 'each line is the payload of a message of this type (default: each line is a message)')
     .option('--channel <name>', 'publish to this channel')
     .option('--text', 'each line is a text, not JSON')
@@ -90,7 +86,6 @@ function targetOf(wire: Wire, name: string | undefined): SendingWire {
   };
 }
 
-/** How often the progress changes, in ms. */
 const PROGRESS_INTERVAL = 200;
 
 /** Counts the outcomes, shows the progress, and prints each message that was not delivered. */
@@ -115,9 +110,7 @@ function createTally({ print, progress, note }: CommandContext) {
       }
     },
     failed: () => failed,
-    /** Returns the number of messages that have an outcome. */
     count: () => delivered + failed,
-    /** Reports the result. */
     end(): void {
       ticks.unsubscribe();
       progress('');
@@ -129,7 +122,6 @@ function createTally({ print, progress, note }: CommandContext) {
 export interface LineFormat {
   /** The type of the messages whose payloads are the lines. Undefined: each line is a message. */
   readonly type: string | undefined;
-  /** Whether a line is a text, not JSON. */
   readonly text: boolean;
 }
 
@@ -156,7 +148,6 @@ export async function* readMessages(stream: Readable, format: LineFormat): Async
   }
 }
 
-/** Emits the lines, without their ends. */
 async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   let rest = '';
   stream.setEncoding('utf8');
@@ -169,7 +160,6 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   if (rest !== '') yield rest;
 }
 
-/** @throws {UsageError} */
 function messageOf(line: string, number: number, { type, text }: LineFormat): Message | undefined {
   if (text) return createMessage(type ?? 'text', line);
   if (line.trim() === '') return undefined;
@@ -177,7 +167,6 @@ function messageOf(line: string, number: number, { type, text }: LineFormat): Me
   return type === undefined ? readMessage(value, number) : createMessage(type, value);
 }
 
-/** @throws {UsageError} */
 function parseLine(line: string, number: number): unknown {
   try {
     return JSON.parse(line);

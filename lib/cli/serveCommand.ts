@@ -11,9 +11,8 @@ import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { listen, type ListenOptions } from '../server/listen.js';
 import { digestOf, isSameText } from '../server/nodePlatform.js';
 import type { Principal, ServerWire } from '../server/principal.js';
-import type { CommandContext, RunCommand } from './commandContext.js';
+import { type CommandContext, type RunCommand, checked, ExitCode, UsageError } from './commandContext.js';
 import { tokenOption, wholeNumber } from './connectionOptions.js';
-import { checked, ExitCode, UsageError } from './exitCode.js';
 import { printable, timeOfDay } from './printable.js';
 
 interface ServeFlags {
@@ -89,7 +88,6 @@ function serveClient(wire: Client, rooms: Hub<Client>, report: ReportEvent): voi
   wire.pipe(reply({ echo: ({ payload }) => of(payload) })).subscribe(wire);
 }
 
-/** Returns who may connect. */
 function admissionOf({ host, token, origin, allowHost }: ServeFlags): Settings {
   // A page may give a name of its own the address of this machine.
   const hosts = allowHost ?? (isLoopback(host) ? LOOPBACK : undefined);

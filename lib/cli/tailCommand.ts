@@ -6,9 +6,8 @@ import { parsePosition } from '../app/channels/channelPosition.js';
 import type { Message } from '../message/types.js';
 import { consume } from '../session/consume/consume.js';
 import type { Wire } from '../wire/wire.js';
-import { untilStopped, type CommandContext, type RunCommand } from './commandContext.js';
-import { positiveNumber, withConnection, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { checked, UsageError } from './exitCode.js';
+import { untilStopped, type CommandContext, type RunCommand, checked, UsageError } from './commandContext.js';
+import { positiveNumber, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
 import { messageText } from './printable.js';
 
 interface TailFlags extends ConnectionFlags {
@@ -19,9 +18,7 @@ interface TailFlags extends ConnectionFlags {
 }
 
 export function addTail(program: Command, run: RunCommand): void {
-  withConnection(program.command('tail'))
-    .description('print the messages of a channel, or all messages that the server sends')
-    .argument('<url>', 'the address of the server')
+  addClient(program, 'tail', 'print the messages of a channel, or all messages that the server sends')
     .argument('[channel]', 'the channel; without it, all messages of the wire')
     .option('--from <place>', 'start, live, a number for the latest n messages, or a position (default: live)')
     .option('--history <n>', 'print the latest n messages of the channel, and end', positiveNumber)
@@ -43,7 +40,6 @@ async function tail(url: string, name: string | undefined, flags: TailFlags, con
   });
 }
 
-/** @throws {UsageError} */
 function startOf(text = 'live'): ChannelStart {
   if (text === 'start' || text === 'live') return text;
   if (/^\d{1,9}$/.test(text)) return { last: Number(text) };

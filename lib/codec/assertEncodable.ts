@@ -6,7 +6,6 @@ import { parseMessage } from '../message/parseMessage.js';
 export interface EncodableOptions {
   readonly codec: string;
   readonly maxBatch: number;
-  /** The maximum nesting of a payload. */
   readonly maxDepth: number;
   /**
    * Returns whether the codec supports a value that is neither plain data nor a date: a BigInt,
@@ -15,8 +14,7 @@ export interface EncodableOptions {
   readonly supports: (value: unknown) => boolean;
   /**
    * Whether a key `__proto__` arrives as `__proto_`: then an object must not have both.
-   * @default
-   * false
+   * @default false
    */
   readonly renamesProto?: boolean;
   readonly Failure: typeof DecodeError | typeof EncodeError;

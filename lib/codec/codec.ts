@@ -54,15 +54,13 @@ export interface Codec {
   readonly isSealed?: boolean;
   /**
    * The limits of `decode`. A session sends them to the other side.
-   * @default the limits of
-   * docs/protocol.md
+   * @default the limits of docs/protocol.md
    */
   readonly limits?: CodecLimits;
   /**
    * Returns a codec of the same name. Its `encode` rejects messages that exceed these limits, the
    * limits of the receiver. Returns undefined if this codec does so already.
-   * @default only the size
-   * of the frame is limited
+   * @default only the size of the frame is limited
    */
   within?(limits: CodecLimits): Codec | undefined;
   /**
@@ -87,4 +85,31 @@ export interface Codec {
 export interface PlainCodec extends Codec {
   encode(batch: readonly Message[]): string | Uint8Array;
   decode(frame: string | Uint8Array): readonly Message[];
+}
+
+/**
+ * Creates a codec with limits.
+ *
+ * @param limits The limits of `decode`.
+ * @param make Creates the codec. Its `encode` must reject messages that exceed `sending`.
+ */
+export function withLimits<L extends CodecLimits, C extends Codec>(limits: L, make: (sending: L) => C, sending = limits): C {
+  return {
+    ...make(sending),
+    limits,
+    within(others: CodecLimits) {
+      const lower = lowest(sending, others);
+      return lower && withLimits(limits, make, lower);
+    },
+  };
+}
+
+/** Returns the lower one of each limit; undefined if none of the others is lower. */
+function lowest<L extends CodecLimits>(own: L, others: CodecLimits): L | undefined {
+  let lower: L | undefined;
+  for (const name of Object.keys(own) as (keyof CodecLimits)[]) {
+    const limit = others[name];
+    if (limit !== undefined && limit < (own[name] as number)) lower = { ...(lower ?? own), [name]: limit };
+  }
+  return lower;
 }

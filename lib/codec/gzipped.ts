@@ -1,12 +1,9 @@
 import { DecodeError, EncodeError, UnsupportedError } from '../errors.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
 import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
-import type { Codec } from './codec.js';
-import type { Compressor, Level } from './gzip/compressor.js';
-import { nativeCompressor } from './gzip/nativeCompressor.js';
-import { webCompressor } from './gzip/webCompressor.js';
-import { decodeUtf8 } from './decodeUtf8.js';
-import { withLimits } from './withLimits.js';
+import { type Codec, withLimits } from './codec.js';
+import { type Compressor, type Level, nativeCompressor, webCompressor } from './compressor.js';
+import { decodeUtf8 } from './unicode.js';
 
 export interface GzipOptions {
   /** The minimum size of a frame to compress, in bytes (for text: in characters). @default 1_024 */
@@ -54,7 +51,6 @@ export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
 const MAGIC = 31;
 const ESCAPE = 0;
 
-/** `gzipped` with a given compressor. */
 export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipOptions): Codec {
   const { threshold = 1_024, maxSize = 1024 * 1024, level = 1 } = options;
   assertNotNegative('gzipped', { threshold });

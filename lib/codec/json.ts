@@ -2,8 +2,7 @@ import { DecodeError, EncodeError } from '../errors.js';
 import { assertDepth, assertPositive } from '../internal/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
 import { assertEncodable } from './assertEncodable.js';
-import type { PlainCodec } from './codec.js';
-import { withLimits } from './withLimits.js';
+import { type PlainCodec, withLimits } from './codec.js';
 
 export interface JsonOptions {
   /** The maximum number of messages in a frame, both ways. @default 1_024 */
@@ -62,7 +61,6 @@ export function json(options: JsonOptions = {}): PlainCodec {
 
 const RULES = { codec: 'json', supports: () => false };
 
-/** @throws {DecodeError} */
 function parse(frame: string | Uint8Array): unknown {
   let cause: unknown;
   try {
@@ -73,7 +71,6 @@ function parse(frame: string | Uint8Array): unknown {
   throw new DecodeError('json', 'the text is not JSON', cause);
 }
 
-/** Removes keys named `__proto__` from the value of a JSON text. */
 export function withoutProto(text: string, value: unknown): void {
   if (PROTO.test(text)) dropProto(value);
 }

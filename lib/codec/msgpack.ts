@@ -3,11 +3,10 @@ import { DecodeError, EncodeError } from '../errors.js';
 import { assertDepth, assertPositive } from '../internal/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
-import { assertUnicode, mayHaveReplaced } from './assertUnicode.js';
-import type { PlainCodec } from './codec.js';
+import { assertUnicode, mayHaveReplaced } from './unicode.js';
+import { type PlainCodec, withLimits } from './codec.js';
 import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';
-import { withLimits } from './withLimits.js';
 
 export interface MsgpackOptions {
   /** The maximum number of messages in a frame, both ways. @default 1_024 */

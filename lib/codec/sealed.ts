@@ -2,13 +2,10 @@ import { identity } from 'rxjs';
 import { DecodeError, EncodeError } from '../errors.js';
 import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
-import type { BatchContext, Codec } from './codec.js';
+import { type BatchContext, type Codec, withLimits } from './codec.js';
 import type { Keyring } from './keyring.js';
-import { NONCE, randomBytes, type Cipher, type AeadKey } from './seal/cipher.js';
-import { contentOf, packSealed, TEXT, unpackSealed, utf8, type Sealed } from './seal/sealedFormat.js';
-import { platformCipher, createDerivedKeys } from './seal/derivedKeys.js';
-import { decodeUtf8 } from './decodeUtf8.js';
-import { withLimits } from './withLimits.js';
+import { platformCipher, type Cipher } from './seal/cipher.js';
+import { createSeal, TEXT, unpackSealed } from './seal/seal.js';
 
 /**
  * Encrypts and authenticates the frames of another codec, one batch at a time, by AES-256-GCM: with
@@ -39,11 +36,28 @@ export function sealed(codec: Codec, keys: Keyring): Codec {
   return sealedWith(platformCipher('sealed'), codec, keys);
 }
 
-/** `sealed` with a given cipher. */
-export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf = () => randomBytes(NONCE)): Codec {
+export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?: () => Uint8Array): Codec {
   const name = `${codec.name}+aes-256-gcm`;
-  const { seal, open } = createBatchSeal(cipher, { name, binary: codec.binary, keys, nonceOf });
+  const { seal, open } = createSeal(cipher, keys, 'sealed', name, nonceOf);
+  const refused = (reason: string, cause?: unknown): DecodeError => new DecodeError(name, `cannot open: ${reason}`, cause);
 
+  const keyPlaceOf = ({ direction, pid, first }: BatchContext) => `${direction} ${pid} ${Math.floor(first / BATCHES_PER_KEY)}`;
+  const placeOf = ({ direction, pid, first, count }: BatchContext) => `${direction} ${pid} ${first} ${count} ${name}`;
+  const openFrame = (frame: string | Uint8Array, context: BatchContext): MaybeAsync<string | Uint8Array> => {
+    const parts = unpackSealed(frame, refused);
+    const { kind, key } = parts;
+    if (codec.binary === (kind === TEXT)) throw refused('it contains a frame of the wrong kind');
+    const secret = keys.get(key);
+    if (!secret) throw refused(`the keyring of this side has no key ${NAME_PATTERN.test(key) ? key : '?'}: ${MISMATCH}`);
+    return attempt(
+      () => open(parts, secret, keyPlaceOf(context), placeOf(context)),
+      identity,
+      (cause) => {
+        if (cause instanceof DecodeError) throw cause;
+        throw refused(`the key ${key} of this side does not open it: ${MISMATCH}, or it is forged, or of another place`, cause);
+      },
+    );
+  };
   return withLimits({ ...codec.limits }, (sending): Codec => {
     const inner = codec.within?.(sending) ?? codec;
     return {
@@ -52,11 +66,11 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf 
       isSealed: true,
       encode(batch, context) {
         if (!context) throw new EncodeError(name, NO_SESSION);
-        return chain(inner.encode(batch, context), (frame) => seal(frame, context));
+        return chain(inner.encode(batch, context), (frame) => seal(frame, keyPlaceOf(context), placeOf(context)));
       },
       decode(frame, context) {
         if (!context) throw new DecodeError(name, NO_SESSION);
-        return chain(open(frame, context), (content) => codec.decode(content, context));
+        return chain(openFrame(frame, context), (content) => codec.decode(content, context));
       },
     };
   });
@@ -64,49 +78,9 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf 
 
 const MISMATCH = 'the keys of the two sides do not match';
 const NO_SESSION = 'only for batches of a session';
+
 /**
  * The number of sequence numbers that share a derived key: fewer than the number of random nonces
  * that a key allows.
  */
 const BATCHES_PER_KEY = 2_147_483_648;
-
-interface BatchSealOptions extends Pick<Codec, 'name' | 'binary'> {
-  readonly keys: Keyring;
-  readonly nonceOf: () => Uint8Array;
-}
-
-function createBatchSeal(cipher: Cipher, { name, binary, keys, nonceOf }: BatchSealOptions) {
-  const derivedKeys = createDerivedKeys(cipher);
-  const keyOf = (secret: Uint8Array, key: string, { direction, pid, first }: BatchContext): MaybeAsync<AeadKey> =>
-    derivedKeys(secret, `rxwire sealed 1 ${key} ${direction} ${pid} ${Math.floor(first / BATCHES_PER_KEY)}`);
-  const aadOf = ({ kind, key }: Omit<Sealed, 'body'>, { direction, pid, first, count }: BatchContext): Uint8Array =>
-    utf8(`rxwire sealed 1 ${kind} ${key} ${direction} ${pid} ${first} ${count} ${name}`);
-  const refused = (reason: string, cause?: unknown): DecodeError => new DecodeError(name, `cannot open: ${reason}`, cause);
-
-  return {
-    seal: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<Uint8Array> => {
-      const { kind, content } = contentOf(frame);
-      const header = { kind, key: keys.current, nonce: nonceOf() };
-      return chain(keyOf(keys.get(header.key) as Uint8Array, header.key, context), (aeadKey) =>
-        chain(aeadKey.seal(header.nonce, aadOf(header, context), content), (body) => packSealed(header, body)),
-      );
-    },
-    /** @throws {DecodeError} Also delivered. */
-    open: (frame: string | Uint8Array, context: BatchContext): MaybeAsync<string | Uint8Array> => {
-      const sealed = unpackSealed(frame, refused);
-      const { kind, key, nonce, body } = sealed;
-      if (binary === (kind === TEXT)) throw refused('it contains a frame of the wrong kind');
-      const secret = keys.get(key);
-      if (!secret) throw refused(`the keyring of this side has no key ${NAME_PATTERN.test(key) ? key : '?'}: ${MISMATCH}`);
-      const onForged = (cause: unknown): never => {
-        throw refused(`the key ${key} of this side does not open it: ${MISMATCH}, or it is forged, or of another place`, cause);
-      };
-      return chain(keyOf(secret, key, context), (aeadKey) =>
-        chain(
-          attempt(() => aeadKey.open(nonce, aadOf(sealed, context), body), identity, onForged),
-          (content) => (kind === TEXT ? decodeUtf8(content, name) : content),
-        ),
-      );
-    },
-  };
-}

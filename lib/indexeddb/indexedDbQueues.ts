@@ -1,5 +1,4 @@
-import type { QueueStore } from '../app/queue/queueStore.js';
-import { storedQueueLog } from '../app/queue/storedQueueLog.js';
+import { type QueueStore, storedQueueLog } from '../app/queue/queueStore.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { withLock, type ExclusiveOptions } from '../session/store/exclusive.js';
 import { indexedDbStore } from './indexedDbStore.js';

@@ -2,9 +2,7 @@ import { MAX_DEPTH } from '../message/messageLimits.js';
 
 type Numbers = Readonly<Record<string, number | undefined>>;
 
-/**
- * Rejects options that are not a number above zero (`Infinity` is valid). Undefined options pass.
- */
+/** `Infinity` is valid. Undefined options pass, here and below. */
 export function assertPositive(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 1;
@@ -12,18 +10,12 @@ export function assertPositive(owner: string, options: Numbers): void {
   }
 }
 
-/**
- * Rejects a maximum nesting that is lower than that of headers, which no option changes. Undefined
- * passes.
- */
+/** Rejects a maximum nesting that is lower than that of headers, which no option changes. */
 export function assertDepth(owner: string, maxDepth: number | undefined): void {
   if (!((maxDepth ?? MAX_DEPTH) >= MAX_DEPTH)) throw new RangeError(`${owner}: "maxDepth" must be >= ${MAX_DEPTH}, got ${maxDepth}`);
 }
 
-/**
- * Rejects options that are not an integer from 1 to 2^31 - 1, the range of values that are sent to
- * a peer. Undefined options pass.
- */
+/** The range is that of the values that are sent to a peer. */
 export function assertWhole(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 1;
@@ -32,10 +24,7 @@ export function assertWhole(owner: string, options: Numbers): void {
   }
 }
 
-/**
- * Rejects options that are not a number of zero or more (`Infinity` is valid). Undefined options
- * pass.
- */
+/** `Infinity` is valid. */
 export function assertNotNegative(owner: string, options: Numbers): void {
   for (const name in options) {
     const value = options[name] ?? 0;

@@ -14,7 +14,6 @@ export function assertKnown(owner: string, options: object, names: object): void
   }
 }
 
-/** Returns the options that have one of these names. */
 export function onlyKnown<T extends object>(options: object, names: OptionNames<T>): T {
   return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(names, name))) as T;
 }

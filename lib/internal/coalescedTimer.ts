@@ -6,21 +6,13 @@ import type { SchedulerLike, Unsubscribable } from 'rxjs';
  */
 export const MAX_DELAY = 2_147_483_647;
 
-/** One timer for all entries of a data structure. */
-export interface CoalescedTimer {
-  /**
-   * Fires after `delay` ms, but at most after {@link MAX_DELAY}. Has no effect while the timer is
-   * set.
-   */
-  set(delay: number): void;
-  clear(): void;
-}
+export type CoalescedTimer = ReturnType<typeof createCoalescedTimer>;
 
 /**
- * Creates a timer for deadlines in ascending order: set it to the first; when it fires, handle the
- * due entries and set it again.
+ * Creates one timer for all entries of a data structure, with deadlines in ascending order: set it
+ * to the first; when it fires, handle the due entries and set it again.
  */
-export function createCoalescedTimer(scheduler: SchedulerLike, onFire: () => void): CoalescedTimer {
+export function createCoalescedTimer(scheduler: SchedulerLike, onFire: () => void) {
   let isSet = false;
   let timer: Unsubscribable | undefined;
 
@@ -29,12 +21,16 @@ export function createCoalescedTimer(scheduler: SchedulerLike, onFire: () => voi
     onFire();
   };
   return {
-    set(delay) {
+    /**
+     * Fires after `delay` ms, but at most after {@link MAX_DELAY}. Has no effect while the timer is
+     * set.
+     */
+    set(delay: number): void {
       if (isSet) return;
       isSet = true;
       timer = scheduler.schedule(fire, Math.min(delay, MAX_DELAY));
     },
-    clear() {
+    clear(): void {
       isSet = false;
       timer?.unsubscribe();
     },

@@ -17,3 +17,26 @@ export function createKeyedCounts() {
     },
   };
 }
+
+export type UsedKeys = ReturnType<typeof createUsedKeys>;
+
+/** Creates the keys that sessions of this process use. */
+export function createUsedKeys() {
+  const users = new Map<unknown, { readonly key: string; readonly leave: () => void }>();
+  const counts = createKeyedCounts();
+
+  return {
+    has: (key: string): boolean => counts.of(key) > 0,
+    /** Adds a user of a key. Does nothing if the user was added before. */
+    use(user: unknown, key: string): void {
+      if (!users.has(user)) users.set(user, { key, leave: counts.add(key) });
+    },
+    /** Removes a user, if it was added. Returns its key. */
+    release(user: unknown): string | undefined {
+      const used = users.get(user);
+      users.delete(user);
+      used?.leave();
+      return used?.key;
+    },
+  };
+}

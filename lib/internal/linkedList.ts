@@ -1,5 +1,5 @@
 /**
- * An entry of a {@link LinkedList}. It belongs to one list, and is created once for a value that
+ * An entry of a list. It belongs to one list, and is created once for a value that
  * enters and leaves the list often.
  */
 export class ListNode<T> {
@@ -13,21 +13,13 @@ export class ListNode<T> {
   }
 }
 
-/**
- * A list in the order in which its entries were appended. Everything is O(1), and takes no memory
- * beyond the entries.
- */
-export interface LinkedList<T> {
-  size(): number;
-  first(): T | undefined;
-  /** Appends an entry. An entry that is in the list moves to its end. */
-  append(node: ListNode<T>): void;
-  /** Removes an entry, if it is in the list. */
-  remove(node: ListNode<T>): void;
-}
+export type LinkedList<T> = ReturnType<typeof createLinkedList<T>>;
 
-/** Creates an empty {@link LinkedList}. */
-export function createLinkedList<T>(): LinkedList<T> {
+/**
+ * Creates a list in the order in which its entries were appended. Everything is O(1), and takes no
+ * memory beyond the entries.
+ */
+export function createLinkedList<T>() {
   // The end, before the first and behind the last entry.
   const end = new ListNode<T | undefined>(undefined) as ListNode<T>;
   end.previous = end.next = end;
@@ -42,10 +34,12 @@ export function createLinkedList<T>(): LinkedList<T> {
     size--;
   };
   return {
-    size: () => size,
-    first: () => end.next?.value,
+    size: (): number => size,
+    first: (): T | undefined => end.next?.value,
+    /** Removes an entry, if it is in the list. */
     remove,
-    append(node) {
+    /** Appends an entry. An entry that is in the list moves to its end. */
+    append(node: ListNode<T>): void {
       remove(node);
       const last = end.previous as ListNode<T>;
       node.previous = last;

@@ -15,14 +15,11 @@ import {
 export interface MergeQueue<T, W> {
   /** Adds a value; or returns it, if it may start at once. */
   readonly push: (value: T, isFree: boolean) => W | undefined;
-  /** Removes and returns the value to start next. */
   readonly shift: () => W | undefined;
-  /** Called when nothing will start any more. */
   readonly close: () => void;
 }
 
-export interface MergeFromQueueOptions<T, W, O> {
-  /** The maximum number of concurrent inner streams. */
+interface MergeFromQueueOptions<T, W, O> {
   readonly concurrency: number;
   /** Creates the queue of a subscription; `fail` ends the stream. */
   readonly createQueue: (fail: (error: unknown) => void) => MergeQueue<T, W>;

@@ -1,5 +1,7 @@
-import { OverflowError } from '../errors.js';
+import { noop, type SchedulerLike } from 'rxjs';
+import { type DropReason, OverflowError } from '../errors.js';
 import { MessagePriority } from '../message/messagePriority.js';
+import { createCoalescedTimer } from './coalescedTimer.js';
 import { createRing, type Ring } from './ring.js';
 
 /**
@@ -9,38 +11,21 @@ import { createRing, type Ring } from './ring.js';
  */
 export type OverflowPolicy = 'drop-oldest' | 'drop-newest' | 'drop-lowest' | 'error';
 
-/** A value in the queue. */
 export interface QueuedValue<T> {
   readonly value: T;
-  /** The time of its arrival, by the clock of the caller. */
   readonly since: number;
-  /** Its position in the order of arrival. */
   readonly arrival: number;
 }
 
-/**
- * A bounded queue: higher priorities first, in order of arrival within a priority. All operations
- * are O(1) at any depth.
- */
-export interface PriorityQueue<T> {
-  readonly size: number;
-  /**
-   * Adds a value, and returns the dropped one (possibly the same), if any.
-   *
-   * @param priority The nearest {@link MessagePriority} applies; NORMAL if it is not a number.
-   * @throws {OverflowError} If the queue is full and the policy is `error`.
-   */
-  push(value: T, priority: number | undefined, since: number): QueuedValue<T> | undefined;
-  /** Removes and returns the first value of the highest priority. */
-  shift(): QueuedValue<T> | undefined;
-  /** Returns the value that has waited longest, whatever its priority. */
-  peekOldest(): QueuedValue<T> | undefined;
-  /** Removes and returns the value that has waited longest. */
-  shiftOldest(): QueuedValue<T> | undefined;
-}
+export type PriorityQueue<T> = ReturnType<typeof createPriorityQueue<T>>;
 
-/** @param owner The name of the queue, for errors. */
-export function createPriorityQueue<T>(owner: string, maxSize: number, overflow: OverflowPolicy): PriorityQueue<T> {
+/**
+ * Creates a bounded queue: higher priorities first, in order of arrival within a priority. All
+ * operations are O(1) at any depth.
+ *
+ * @param owner The name of the queue, for errors.
+ */
+export function createPriorityQueue<T>(owner: string, maxSize: number, overflow: OverflowPolicy) {
   // One ring for each priority, the lowest first. A heap would need O(log n), and a second key to
   // keep the order of arrival.
   const lanes = Object.values(MessagePriority).map(() => createRing<QueuedValue<T>>());
@@ -62,10 +47,16 @@ export function createPriorityQueue<T>(owner: string, maxSize: number, overflow:
   };
 
   return {
-    get size() {
+    get size(): number {
       return size;
     },
-    push(value, priority, since) {
+    /**
+     * Adds a value, and returns the dropped one (possibly the same), if any.
+     *
+     * @param priority The nearest {@link MessagePriority} applies; NORMAL if it is not a number.
+     * @throws {OverflowError} If the queue is full and the policy is `error`.
+     */
+    push(value: T, priority: number | undefined, since: number): QueuedValue<T> | undefined {
       const newcomer = { value, since, arrival: arrivals++ };
       if (size >= maxSize && overflow === 'error') throw new OverflowError(owner, maxSize);
       if (size >= maxSize && overflow === 'drop-newest') return newcomer;
@@ -74,6 +65,7 @@ export function createPriorityQueue<T>(owner: string, maxSize: number, overflow:
       return take(overflow === 'drop-lowest' ? lowest() : oldest());
     },
     shift: () => take(highest()),
+    /** Returns the value that has waited longest, whatever its priority. */
     peekOldest: () => oldest()?.peek(),
     shiftOldest: () => take(oldest()),
   };
@@ -86,4 +78,66 @@ function arrivalOf(lane: Ring<QueuedValue<unknown>>): number {
 function rank(priority: number | undefined): number {
   const nearest = Math.min(MessagePriority.CRITICAL, Math.max(MessagePriority.LOW, Math.round(priority ?? NaN)));
   return Number.isNaN(nearest) ? MessagePriority.NORMAL : nearest;
+}
+
+interface ExpiringQueueOptions<T> {
+  readonly queue: PriorityQueue<T>;
+  readonly maxAge: number;
+  readonly scheduler: SchedulerLike;
+  readonly onDrop: (value: T, reason: DropReason) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Creates a priority queue in which values expire after `maxAge` ms, and that reports all dropped
+ * values. One timer drops expired values on time; `shift` checks too, because timers may be late.
+ */
+export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onError }: ExpiringQueueOptions<T>) {
+  let report = onDrop;
+  const drop = ({ value }: QueuedValue<T>, reason: DropReason): void => {
+    try {
+      report(value, reason);
+    } catch (error) {
+      // The stream ends and drops the remaining values: a callback that throws is not called again.
+      report = noop;
+      onError(error);
+    }
+  };
+  const remaining = ({ since }: QueuedValue<T>): number => since + maxAge - scheduler.now();
+
+  const timer = createCoalescedTimer(scheduler, () => {
+    let oldest = queue.peekOldest();
+    for (; oldest && remaining(oldest) <= 0; oldest = queue.peekOldest()) {
+      queue.shiftOldest();
+      drop(oldest, 'expired');
+    }
+    if (oldest) timer.set(remaining(oldest));
+  });
+
+  return {
+    size: (): number => queue.size,
+    /**
+     * @param since The time of arrival. It must not be earlier than that of previous values.
+     * @default now
+     */
+    push(value: T, priority: number | undefined, since = scheduler.now()): void {
+      const dropped = queue.push(value, priority, since);
+      timer.set(since + maxAge - scheduler.now());
+      if (dropped) drop(dropped, 'overflow');
+    },
+    /** Removes and returns the most urgent value that has not expired. */
+    shift(): QueuedValue<T> | undefined {
+      let next = queue.shift();
+      for (; next && remaining(next) <= 0; next = queue.shift()) drop(next, 'expired');
+      return next;
+    },
+    /**
+     * Drops all values. An exception of `onDrop` is thrown to the caller here, because the stream
+     * has ended.
+     */
+    close(): void {
+      timer.clear();
+      for (let next = queue.shiftOldest(); next; next = queue.shiftOldest()) report(next.value, 'closed');
+    },
+  };
 }

@@ -1,17 +1,9 @@
 import type { SchedulerLike } from 'rxjs';
 
-export interface RecentKeysOptions {
+interface RecentKeysOptions {
   readonly ttl: number;
   readonly maxSize: number;
   readonly scheduler: SchedulerLike;
-}
-
-/** The keys of the last `ttl` ms, at most `maxSize` of them. */
-export interface RecentKeys {
-  /** Returns whether `key` was first seen less than `ttl` ago. If not, it is added. */
-  seen(key: unknown): boolean;
-  /** Returns whether {@link seen} was called with `key` less than `ttl` ago. */
-  has(key: unknown): boolean;
 }
 
 interface Entry {
@@ -20,13 +12,15 @@ interface Entry {
   next: Entry | undefined;
 }
 
+export type RecentKeys = ReturnType<typeof createRecentKeys>;
+
 /**
- * Creates the state of `dedupe`: exact, in O(1) amortised, without timers. Keys are equal as in a
- * `Set`: NaN equals itself.
+ * Creates the keys of the last `ttl` ms, at most `maxSize` of them: exact, in O(1) amortised,
+ * without timers. Keys are equal as in a `Set`: NaN equals itself.
  *
  * A clock that is set back counts as stopped, so that no key is kept for longer.
  */
-export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions): RecentKeys {
+export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions) {
   const keys = new Set<unknown>();
   // A linked list in order of arrival: expired and evicted keys are at its head. The iterator of a
   // Set would visit all deleted entries.
@@ -46,11 +40,12 @@ export function createRecentKeys({ ttl, maxSize, scheduler }: RecentKeysOptions)
   };
 
   return {
-    has(key) {
+    has(key: unknown): boolean {
       forgetOld();
       return keys.has(key);
     },
-    seen(key) {
+    /** Returns whether `key` was first seen less than `ttl` ago. If not, it is added. */
+    seen(key: unknown): boolean {
       const now = forgetOld();
       if (keys.has(key)) return true;
 

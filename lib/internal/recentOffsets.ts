@@ -1,23 +1,20 @@
 import type { SchedulerLike } from 'rxjs';
 
-/** The offsets of the recent messages of a channel, by their ids. */
-export interface RecentOffsets {
-  readonly get: (id: string) => number | undefined;
-  readonly add: (id: string, offset: number) => void;
-}
+export type RecentOffsets = ReturnType<typeof createRecentOffsets>;
 
 /**
- * Remembers ids in two generations, the older of which is dropped as a whole. So an id is
- * remembered for one to two times `window` ms, unless `limit` later ids follow within that time.
+ * Remembers the offsets of the recent messages of a channel, by their ids, in two generations, the
+ * older of which is dropped as a whole. So an id is remembered for one to two times `window` ms,
+ * unless `limit` later ids follow within that time.
  *
  * @param window May be infinite.
  */
-export function createRecentOffsets(window: number, limit: () => number, scheduler: SchedulerLike): RecentOffsets {
+export function createRecentOffsets(window: number, limit: () => number, scheduler: SchedulerLike) {
   let [recent, older] = [new Map<string, number>(), new Map<string, number>()];
   let since = -Infinity;
   return {
-    get: (id) => recent.get(id) ?? older.get(id),
-    add(id, offset) {
+    get: (id: string): number | undefined => recent.get(id) ?? older.get(id),
+    add(id: string, offset: number): void {
       const at = scheduler.now();
       if (recent.size >= limit() || at - since >= window) {
         // Ids that are older than the window are not needed any more.

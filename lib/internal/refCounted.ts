@@ -1,25 +1,22 @@
 import { defer, finalize, type Observable } from 'rxjs';
 
-/** A resource that is needed while any of several streams has a subscriber. */
-export interface RefCount {
-  readonly isActive: () => boolean;
-  /** Returns the stream, whose subscribers count as users. */
-  readonly by: <T>(source: Observable<T>) => Observable<T>;
-}
+export type RefCount = ReturnType<typeof refCounted>;
 
 /**
+ * Counts the subscribers of several streams.
+ *
  * @param onFirst Called before the first subscription.
- * @param onLast Called after the last one has
- *   ended. Both may be called repeatedly.
+ * @param onLast Called after the last one has ended. Both may be called repeatedly.
  */
-export function refCounted(onFirst: () => void, onLast: () => void): RefCount {
+export function refCounted(onFirst: () => void, onLast: () => void) {
   let count = 0;
   const leave = (): void => {
     if (--count === 0) onLast();
   };
   return {
-    isActive: () => count > 0,
-    by: (source) =>
+    isActive: (): boolean => count > 0,
+    /** Returns the stream, whose subscribers count. */
+    by: <T>(source: Observable<T>): Observable<T> =>
       defer(() => {
         if (count++ === 0) onFirst();
         return source.pipe(finalize(leave));

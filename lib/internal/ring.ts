@@ -1,15 +1,3 @@
-/** A first-in, first-out queue: O(1) at any length, unlike an array with `shift`. */
-export interface Ring<T> {
-  readonly size: number;
-  push(value: T): void;
-  /** Returns the oldest value. */
-  peek(): T | undefined;
-  /** Removes and returns the oldest value. */
-  shift(): T | undefined;
-  /** Returns all values, the oldest first; or those from one index on to another one, exclusive. */
-  values(from?: number, to?: number): readonly T[];
-}
-
 /**
  * The capacity with which a ring begins, and the one above which an empty ring releases its memory.
  * Both are powers of two.
@@ -17,20 +5,20 @@ export interface Ring<T> {
 const INITIAL_CAPACITY = 4;
 const MAX_EMPTY_CAPACITY = 64;
 
-/** Creates an empty {@link Ring}. */
+export type Ring<T> = CircularBuffer<T>;
+
 export function createRing<T>(): Ring<T> {
   return new CircularBuffer();
 }
 
 /**
- * A class, because a server has several for each connection: with closures, an empty one would take
- * a kilobyte.
+ * A first-in, first-out queue: O(1) at any length, unlike an array with `shift`. A class, because a
+ * server has several for each connection: with closures, an empty one would take a kilobyte.
  */
-class CircularBuffer<T> implements Ring<T> {
+class CircularBuffer<T> {
   size = 0;
   /** The length is a power of two, or 0 before the first value. */
   #slots: (T | undefined)[] = [];
-  /** The index of the oldest value. */
   #head = 0;
 
   push(value: T): void {
@@ -52,6 +40,7 @@ class CircularBuffer<T> implements Ring<T> {
     return value;
   }
 
+  /** Returns all values, the oldest first; or those from one index to another one, exclusive. */
   values(from = 0, to = this.size): readonly T[] {
     return Array.from({ length: Math.max(0, to - from) }, (_, index) => this.#slots[this.#at(from + index)] as T);
   }

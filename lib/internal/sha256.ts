@@ -1,6 +1,4 @@
-/** The number of bytes that are hashed at a time. */
 const BLOCK = 64;
-/** The place of the length in the last block. */
 const LENGTH_AT = BLOCK - 8;
 
 interface Constants {

@@ -1,6 +1,5 @@
 import { asyncScheduler, type SchedulerAction, type SchedulerLike, type Subscription } from 'rxjs';
 
-/** A scheduler with two clocks. */
 export interface SteadyScheduler extends SchedulerLike {
   /**
    * Returns a monotonic time, for durations, in ms: it has no relation to the date, and no step of

@@ -1,4 +1,4 @@
-import { toBase64 } from '../internal/base64.js';
+import { toBase64 } from '../internal/bytes.js';
 import { sha256 } from '../internal/sha256.js';
 import type { Message } from './types.js';
 

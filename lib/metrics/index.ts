@@ -1,10 +1,10 @@
 export {
   createMetrics,
   type ErrorCounts,
+  type HistogramSnapshot,
   type MessageCounts,
   type Metrics,
   type MetricsOptions,
   type MetricsSnapshot,
   type NamedCounts,
 } from './createMetrics.js';
-export type { HistogramSnapshot } from './histogram.js';

@@ -16,7 +16,7 @@ import {
   timer,
   type Observable,
 } from 'rxjs';
-import { concatBytes } from '../internal/concatBytes.js';
+import { concatBytes } from '../internal/bytes.js';
 import type { ClusterRequests, ForwardedRequest, ForwardedResponse } from '../link/http/clusterRequests.js';
 import {
   ALIVE,

@@ -1,5 +1,5 @@
 import { defer, map } from 'rxjs';
-import { createUsedKeys } from '../internal/usedKeys.js';
+import { createUsedKeys } from '../internal/keyedCounts.js';
 import type { MaybeAsync } from '../internal/maybeAsync.js';
 import type { Log, LogRange, ReadableStore, StoreTransaction } from '../session/store/store.js';
 import { createLogWriter, type LogWriter, type LogWriterContext } from './logWriter.js';

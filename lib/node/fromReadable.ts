@@ -8,8 +8,7 @@ export interface FromReadableOptions<C, T> {
   /**
    * Returns the value for a chunk, such as a message. `offset` is the number of bytes before the
    * chunk; if the chunks are neither bytes nor texts, the number of chunks.
-   * @default the chunk
-   * itself
+   * @default the chunk itself
    */
   readonly map?: (chunk: C, offset: number) => T;
 }
@@ -88,7 +87,6 @@ export function fromReadable<C = Buffer, T = C>(
   return Object.assign(chunks$, { [Symbol.asyncIterator]: iterate });
 }
 
-/** @throws {TypeError} */
 function assertReadable(stream: unknown): void {
   if (isWebStream(stream)) {
     if (stream.locked) throw new TypeError('fromReadable: the ReadableStream has a reader already');

@@ -7,7 +7,7 @@ import { openDatabases, PLAIN_VALUES, RESERVED_PREFIX, type LmdbKey } from './lm
 import { asLmdbStoreError, commitFailure } from './lmdbStoreError.js';
 import { createLocalTails } from './localTails.js';
 import { loadLmdb } from './lmdbPackage.cjs';
-import { createUsedKeys } from '../internal/usedKeys.js';
+import { createUsedKeys } from '../internal/keyedCounts.js';
 
 /**
  * The maximum number of databases in one folder, internal and of the application. LMDB needs it

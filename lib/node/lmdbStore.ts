@@ -1,6 +1,5 @@
 import { Subject, type Observable, type SchedulerLike } from 'rxjs';
-import type { QueueLog, QueueStore } from '../app/queue/queueStore.js';
-import { storedQueueLog } from '../app/queue/storedQueueLog.js';
+import { type QueueLog, type QueueStore, storedQueueLog } from '../app/queue/queueStore.js';
 import { StoreError } from '../errors.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import { assertKnown } from '../internal/assertKnown.js';

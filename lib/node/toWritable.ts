@@ -1,27 +1,26 @@
 import { Writable, type WritableOptions } from 'node:stream';
 import type { Observer } from 'rxjs';
+import { createSending } from '../app/sending/sendAll.js';
+import type { MessageSink } from '../app/sending/pullFrom.js';
 import { SEND_OPTIONS, type SendingWire } from '../app/sending/sendOptions.js';
-import { InvalidMessageError, StreamClosedError } from '../errors.js';
+import { InvalidMessageError, MessageRefusedError, StreamClosedError } from '../errors.js';
 import { assertWhole } from '../internal/assert.js';
 import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
 import { createMessage } from '../message/createMessage.js';
 import { isName } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { describeValue } from './describeValue.js';
-import { createMessageWriter } from './messageWriter.js';
 
 export interface ToWritableOptions<C = Message> {
   /**
    * The type of the messages whose payloads are the written bytes.
-   * @default the stream is in object
-   * mode, and accepts messages
+   * @default the stream is in object mode, and accepts messages
    */
   readonly type?: string;
   /**
    * Returns the message for a chunk, in object mode. `offset` is the number of bytes that were
    * written before; if the chunks are neither bytes nor texts, the number of chunks.
-   * @default the
-   * chunk is the message
+   * @default the chunk is the message
    */
   readonly map?: (chunk: C, offset: number) => Message;
   /**
@@ -86,7 +85,6 @@ export function toWritable(target: SendingWire | Partial<Observer<unknown>>, opt
   return writableOfObserver(target);
 }
 
-/** Returns whether a value is a wire. */
 export function isWire(target: unknown): target is SendingWire {
   const { next, isPending, receipts$ } = Object(target) as Partial<SendingWire>;
   return typeof next === 'function' && typeof isPending === 'function' && receipts$ !== undefined;
@@ -173,4 +171,61 @@ function writableOfObserver(observer: Partial<Observer<unknown>>): Writable {
     },
   };
   return new Writable(options);
+}
+
+/**
+ * Creates a writer, which sends messages one after the other. At most `ahead` of them have no
+ * outcome yet.
+ *
+ * @param onFailed Called once, with the error of the wire, or of the first message that is given up
+ *   or becomes a dead letter. No callback is called after that.
+ */
+export function createMessageWriter(wire: SendingWire, ahead: number, onFailed: (error: unknown) => void) {
+  let sink: MessageSink | undefined;
+  let waiting: { readonly message: Message; readonly done: () => void } | undefined;
+  let onEnd: (() => void) | undefined;
+
+  const sending = createSending(
+    wire,
+    (to) => {
+      sink = to;
+      const pull = (): void => {
+        if (!waiting || !to.hasRoom()) return;
+        const { message, done } = waiting;
+        waiting = undefined;
+        to.next(message);
+        done();
+      };
+      return { pull, release: () => (waiting = undefined) };
+    },
+    {
+      next({ id, outcome }) {
+        if (outcome !== 'dead-lettered') return;
+        sending.stop();
+        // The other side keeps the message, but a stream must not have a hole.
+        onFailed(new MessageRefusedError(id, 'ERR_HANDLER', 'its handler has failed, and the message is a dead letter there'));
+      },
+      error: onFailed,
+      complete: () => onEnd?.(),
+    },
+    { ahead, emitFailed: false, isHeld: false },
+  );
+  return {
+    start: (): void => sending.start(),
+    /** Calls back when the next message may be written. To be called again only after that. */
+    write(message: Message, done: () => void): void {
+      if (!sink?.hasRoom()) waiting = { message, done };
+      else {
+        sink.next(message);
+        done();
+      }
+    },
+    /** Calls back when all messages have their acks. */
+    end(done: () => void): void {
+      onEnd = done;
+      sink?.end();
+    },
+    /** Stops. The wire keeps the messages that are sent. */
+    stop: (): void => sending.stop(),
+  };
 }

@@ -5,9 +5,8 @@ import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnow
 import { RxwireError, StreamClosedError } from '../errors.js';
 import { isName } from '../message/messageLimits.js';
 import { describeValue } from './describeValue.js';
-import { duplexesOf, partMessage, sendPart, type DuplexEnd, type DuplexWire } from './duplexRegistry.js';
-import { createDuplexReader } from './duplexReader.js';
-import { createDuplexWriter } from './duplexWriter.js';
+import { duplexesOf, sendPart, type DuplexEnd, type DuplexWire } from './duplexRegistry.js';
+import { createDuplexReader, createDuplexWriter } from './duplexFlow.js';
 import { isWire, piecesOf, WRITABLE_DEFAULTS, writeEach } from './toWritable.js';
 
 /** The options of a Node `Duplex` that also apply here. */
@@ -111,22 +110,10 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
       end.fail(error);
     },
   };
-  const writer = createDuplexWriter({
-    type,
-    id,
-    ahead,
-    onFailed: (error) => end.fail(error),
-    wire,
-    toMessage: (part) => partMessage(wire, type, part),
-  });
-  const reader = createDuplexReader({
-    type,
-    push: (bytes) => duplex.push(bytes),
-    isRead: () => duplex.readableLength === 0,
-    send: (part) => sendPart(wire, type, part),
-    onAborted: (reason) => end.close(new StreamClosedError(type, reason)),
-  });
-  const duplex = new Duplex({
+  const writer = createDuplexWriter(wire, type, id, ahead, (error) => end.fail(error));
+  const onAborted = (reason: string): void => end.close(new StreamClosedError(type, reason));
+  const reader = createDuplexReader(wire, type, () => duplex, onAborted);
+  const duplex: Duplex = new Duplex({
     ...onlyKnown<DuplexStreamOptions>(options, STREAM_OPTIONS),
     construct(callback) {
       writer.open();

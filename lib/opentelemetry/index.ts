@@ -1,7 +1,5 @@
-export type { InstrumentOptions as OpenTelemetryMetricsOptions } from '../app/metrics/instruments.js';
+export type { InstrumentOptions as OpenTelemetryMetricsOptions } from '../app/metrics/metricsSink.js';
 export { openTelemetryMetrics } from './openTelemetryMetrics.js';
 export { traced, type TracedOptions } from './traced.js';
-export { tracedRequest, type TracedRequestOptions } from './tracedRequest.js';
-export { withTraceContext } from './traceContext.js';
-export { traceWire, type TraceWireOptions } from './traceWire.js';
-export type { TracingOptions } from './messageSpan.js';
+export { tracedRequest, type TracedRequestOptions, traceWire, type TraceWireOptions } from './traceWire.js';
+export { type TracingOptions, withTraceContext } from './messageSpan.js';

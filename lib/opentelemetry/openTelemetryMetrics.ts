@@ -1,6 +1,5 @@
 import type { Meter } from '@opentelemetry/api';
-import { instrumentSink, type InstrumentOptions } from '../app/metrics/instruments.js';
-import type { MetricsSink } from '../app/metrics/metricsSink.js';
+import { instrumentSink, type InstrumentOptions, type MetricsSink } from '../app/metrics/metricsSink.js';
 
 /**
  * Lets `meter` and `meterWire` write to instruments of OpenTelemetry, which computes the

@@ -1,13 +1,23 @@
 import { SpanKind } from '@opentelemetry/api';
-import { Subscription } from 'rxjs';
+import { nanoid } from 'nanoid';
+import { defer, type Observable, Subscription, tap } from 'rxjs';
 import { isReplyOrCancel } from '../app/requests/replyMessage.js';
+import { request } from '../app/requests/request.js';
+import type { ReplyOf, RequestOptions, RequestWire } from '../app/requests/requestTypes.js';
 import { assertPositive } from '../internal/assert.js';
 import { isFinal, type Receipt } from '../message/receipt.js';
-import type { Message } from '../message/types.js';
+import type { Message, MessageHeaders } from '../message/types.js';
 import type { Wire } from '../wire/wire.js';
-import { startSendSpan, type MessageSpan, type TracingOptions } from './messageSpan.js';
-import { carryContext, guarded, withTraceContext } from './traceContext.js';
-import { isTracedRequest } from './tracedRequest.js';
+import {
+  activeContext,
+  carryContext,
+  emitWithin,
+  guarded,
+  type MessageSpan,
+  startSendSpan,
+  type TracingOptions,
+  withTraceContext,
+} from './messageSpan.js';
 
 export interface TraceWireOptions extends TracingOptions {
   /**
@@ -152,4 +162,66 @@ function openSpans(wire: Wire, maxOpen: number) {
     },
     close,
   };
+}
+
+export type TracedRequestOptions<T extends string> = RequestOptions<T> & TracingOptions;
+
+/**
+ * The headers of requests that have their span: `request` copies a message, and keeps its headers.
+ */
+const tracedHeaders = /* @__PURE__ */ new WeakSet<MessageHeaders>();
+
+/** Returns whether a message is a request of {@link tracedRequest}. */
+function isTracedRequest({ headers }: Message): boolean {
+  return headers !== undefined && tracedHeaders.has(headers);
+}
+
+/**
+ * Sends a request as `request` does. Each subscription is a span `request <type>` of the kind
+ * CLIENT, which lasts until the last reply. The request carries the context of the span in its
+ * headers: `reply` with a handler of {@link traced} continues the trace.
+ *
+ * The replies are emitted with the context that was active at the subscription. An error is the
+ * status of the span; a request that is unsubscribed has the attribute `rxwire.cancelled`.
+ *
+ * @throws {RangeError} At call time, if a number is not positive.
+ * @throws {RxwireError} Delivered, as by `request`.
+ * @example
+ * import { connect, createMessage, webSocket } from 'rxwire';
+ * import { tracedRequest } from 'rxwire/opentelemetry';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * tracedRequest(wire, createMessage('files.list', '/')).subscribe(console.log);
+ */
+export function tracedRequest<T extends string>(
+  wire: RequestWire,
+  message: Message<T, unknown>,
+  options: TracedRequestOptions<T> = {},
+): Observable<ReplyOf<T>> {
+  const send = (sent: Message<T, unknown>): Observable<ReplyOf<T>> => request(wire, sent, options);
+  // Checks the options at call time.
+  const untraced$ = send(message);
+  let isFirst = true;
+
+  return defer(() => {
+    const mine = isFirst ? message : { ...message, id: nanoid() };
+    const isRepeated = !isFirst;
+    isFirst = false;
+    const span = startSendSpan(mine, { ...options, operation: 'request', kind: SpanKind.CLIENT });
+    if (!span) return untraced$;
+    const carrying = carryContext(mine, span.context);
+    if (carrying.headers && carrying !== mine) tracedHeaders.add(carrying.headers);
+    let replies = 0;
+    const end = (failure?: { readonly error: unknown }, cancelled?: true): void =>
+      span.end({ 'rxwire.replies': replies, ...(cancelled && { 'rxwire.cancelled': true }) }, failure);
+    return (isRepeated || carrying !== mine ? send(carrying) : untraced$).pipe(
+      tap({
+        next: () => replies++,
+        complete: () => end(),
+        error: (error: unknown) => end({ error }),
+        unsubscribe: () => end(undefined, true),
+      }),
+      emitWithin(activeContext()),
+    );
+  });
 }

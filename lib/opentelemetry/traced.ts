@@ -3,8 +3,7 @@ import { from, isObservable, Observable, tap, type ObservableInput, type Subscri
 import { isPromise } from '../internal/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { isReplayed } from '../session/consume/createDeadLetter.js';
-import { startSpan, type MessageSpan, type TracingOptions } from './messageSpan.js';
-import { carriedContext, emitWithin, runWithin, spanContextOf } from './traceContext.js';
+import { startSpan, type MessageSpan, type TracingOptions, carriedContext, emitWithin, runWithin, spanContextOf } from './messageSpan.js';
 
 export interface TracedOptions extends TracingOptions {
   /**
@@ -75,7 +74,6 @@ function startHandlerSpan(message: Message, options: TracedOptions, kind: SpanKi
   return startSpan(message, spanOptions, publicEndpoint ? ROOT_CONTEXT : carried);
 }
 
-/** Calls a handler within its span, which ends with the result. */
 function runSpan<R>(span: MessageSpan, call: () => R, isRequest: boolean): R {
   let result: R;
   try {

@@ -16,7 +16,7 @@ import {
 import { AckTimeoutError, OverflowError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { exponentialDelay } from '../internal/retryDelays.js';
+import { exponentialDelay } from './retryBackoff.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
@@ -55,7 +55,6 @@ export interface AckWithinOptions<T> {
   readonly scheduler?: SchedulerLike;
 }
 
-/** One message that waits for its ack. */
 interface Waiter {
   /**
    * Sends the message, first and whenever it is due; gives the message up when no attempt is left.

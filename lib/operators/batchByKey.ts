@@ -112,11 +112,9 @@ function typeAndTarget(value: unknown): string {
   return `${type}:${target}`;
 }
 
-/** A batch that is not full. */
 interface OpenBatch<K, T> {
   readonly key: K;
   readonly items: [T, ...T[]];
-  /** The time of its first item. */
   readonly since: number;
 }
 
@@ -147,13 +145,11 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
      * which saves a lookup.
      */
     latest: undefined as OpenBatch<K, T> | undefined,
-    /** Removes a batch and schedules its emission. */
     close(batch: OpenBatch<K, T>): void {
       byKey.delete(batch.key);
       batches.latest = undefined;
       notifications.add(() => subscriber.next({ key: batch.key, items: batch.items }));
     },
-    /** Closes the oldest batch while the condition holds. */
     closeWhile(condition: (oldest: OpenBatch<K, T>) => boolean): void {
       for (let batch = oldest(); batch && condition(batch); batch = oldest()) batches.close(batch);
     },
@@ -164,7 +160,6 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
       else timer.clear();
       notifications.run();
     },
-    /** Closes and emits all batches, then calls `end`. */
     finish(end: () => void): void {
       batches.closeWhile(() => true);
       notifications.add(end);

@@ -73,7 +73,6 @@ interface Entry<T> {
 }
 
 interface LatestQueue<T> extends MergeQueue<T, Entry<T>> {
-  /** Called when the inner stream of a key has ended. */
   readonly release: (key: unknown) => void;
 }
 

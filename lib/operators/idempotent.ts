@@ -103,7 +103,6 @@ function remembering<T, R>(
   key: (value: T) => string,
   results: ResultStore,
 ): (value: T) => Observable<R> {
-  /** The results of the handlers that run. */
   const running = new Map<string, Observable<R>>();
 
   const run = (value: T, name: string): Observable<R> =>

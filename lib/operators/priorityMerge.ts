@@ -2,8 +2,7 @@ import { defer, noop, type ObservableInput, type ObservedValueOf, type OperatorF
 import type { DropReason } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
-import { createPriorityQueue, type OverflowPolicy } from '../internal/priorityQueue.js';
-import { createExpiringQueue } from '../internal/expiringQueue.js';
+import { createPriorityQueue, type OverflowPolicy, createExpiringQueue } from '../internal/priorityQueue.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 
 export type { OverflowPolicy };

@@ -129,7 +129,6 @@ function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: Seq
   return {
     /** Returns the value that was held for longest; `undefined` when there is no subscriber. */
     oldest: () => (ordered.observed ? oldest() : undefined),
-    /** Returns whether the number is a new one. */
     enter(one: Held<T>, maxSize: number): boolean {
       if (Number.isNaN(next)) next = one.key;
       if (one.key >= next + maxSize) reach(one.key - maxSize + 1);

@@ -1,7 +1,6 @@
-import { asyncScheduler, merge, NEVER, retry, timer, type Observable, type SchedulerLike } from 'rxjs';
-import { MAX_DELAY } from '../internal/coalescedTimer.js';
+import { asyncScheduler, merge, NEVER, type Observable, retry, type SchedulerLike, timer } from 'rxjs';
 import { assertNotNegative } from '../internal/assert.js';
-import { exponentialDelay } from '../internal/retryDelays.js';
+import { MAX_DELAY } from '../internal/coalescedTimer.js';
 
 /**
  * Returns the delay before retry number `iteration` (from 0), in ms. Negative numbers and NaN count
@@ -116,4 +115,32 @@ export function backoffDelays(config: RetryBackoffConfig): (iteration: number) =
     const delay = Math.min(backoffDelay(iteration, initialInterval), maxInterval, MAX_DELAY);
     return delay > 0 ? delay * (1 - jitter + jitter * random()) : 0;
   };
+}
+
+/**
+ * Doubles the delay each time: 1, 2, 4, 8, … times `initialInterval`.
+ *
+ * @param iteration The number of retries before this one.
+ * @param initialInterval In ms.
+ * @example
+ * import { exponentialDelay } from 'rxwire';
+ *
+ * console.log([0, 1, 2, 3].map((iteration) => exponentialDelay(iteration, 500)).join(' ')); // prints: 500 1000 2000 4000
+ */
+export function exponentialDelay(iteration: number, initialInterval: number): number {
+  return 2 ** iteration * initialInterval;
+}
+
+/**
+ * Increases the delay linearly: 1, 2, 3, 4, … times `initialInterval`.
+ *
+ * @param iteration The number of retries before this one.
+ * @param initialInterval In ms.
+ * @example
+ * import { linearDelay } from 'rxwire';
+ *
+ * console.log([0, 1, 2, 3].map((iteration) => linearDelay(iteration, 500)).join(' ')); // prints: 500 1000 1500 2000
+ */
+export function linearDelay(iteration: number, initialInterval: number): number {
+  return (iteration + 1) * initialInterval;
 }

@@ -1,6 +1,5 @@
 import { AsyncSubject, defer, type Observable } from 'rxjs';
-import type { QueueStore } from '../app/queue/queueStore.js';
-import { storedQueueLog } from '../app/queue/storedQueueLog.js';
+import { type QueueStore, storedQueueLog } from '../app/queue/queueStore.js';
 import { StoreError } from '../errors.js';
 import { asObservable } from '../internal/maybeAsync.js';
 import type { ResultStore } from '../internal/resultStore.js';

@@ -1,2 +1,2 @@
-export type { InstrumentOptions as PrometheusMetricsOptions } from '../app/metrics/instruments.js';
+export type { InstrumentOptions as PrometheusMetricsOptions } from '../app/metrics/metricsSink.js';
 export { prometheusMetrics } from './prometheusMetrics.js';

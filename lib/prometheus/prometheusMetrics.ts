@@ -1,6 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { instrumentSink, type InstrumentOptions } from '../app/metrics/instruments.js';
-import type { MetricsSink } from '../app/metrics/metricsSink.js';
+import { instrumentSink, type InstrumentOptions, type MetricsSink } from '../app/metrics/metricsSink.js';
 
 /** The ends of the names of histograms, by their unit. */
 const SUFFIXES: Readonly<Record<string, string>> = { By: 'bytes', s: 'seconds' };

@@ -12,8 +12,8 @@ import {
 } from '@bufbuild/protobuf';
 import { findUnsupported, type ValueRules } from '../codec/assertEncodable.js';
 import { withoutProto } from '../codec/json.js';
-import { hasUnpaired, mayHaveReplaced } from '../codec/assertUnicode.js';
-import type { EncodedPayload } from './writeMessage.js';
+import { hasUnpaired, mayHaveReplaced } from '../codec/unicode.js';
+import type { EncodedPayload } from './messageFormat.js';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 
 export interface PayloadRules {
@@ -26,8 +26,7 @@ const valueRules = (maxDepth: number): ValueRules => ({ maxDepth, supports: () =
 
 /**
  * Encodes a payload.
- * @throws {Error} If it is unsupported, with the reason, or the path, as its
- * message.
+ * @throws {Error} If it is unsupported, with the reason, or the path, as its message.
  */
 export function encodePayload(type: string, payload: unknown, { types, maxNodes, maxDepth }: PayloadRules): EncodedPayload {
   if (payload == null) return undefined;
@@ -78,13 +77,11 @@ function messageOf(schema: DescMessage, payload: unknown): MessageShape<DescMess
 
 /** A field that needs more memory than its bytes. */
 interface ExpensiveField {
-  /** The schema of the messages in the field. */
   readonly schema: DescMessage | undefined;
   /** Whether it is a map: its entries are messages with the value in field 2. */
   readonly isMap: boolean;
 }
 
-/** The remaining budget of a payload. */
 export interface Budget {
   /** Messages, map entries, and texts and bytes in lists. */
   nodes: number;

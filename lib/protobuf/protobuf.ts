@@ -1,15 +1,13 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { assertUnicode, mayHaveReplaced } from '../codec/assertUnicode.js';
-import type { PlainCodec } from '../codec/codec.js';
-import { withLimits } from '../codec/withLimits.js';
+import { assertUnicode, mayHaveReplaced } from '../codec/unicode.js';
+import { type PlainCodec, withLimits } from '../codec/codec.js';
 import { DecodeError, EncodeError, RxwireError } from '../errors.js';
 import { assertDepth, assertPositive } from '../internal/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
 import { parseMessage } from '../message/parseMessage.js';
 import { decodePayload, encodePayload } from './payloadCodec.js';
-import { readBatch } from './readMessage.js';
-import { writeMessage } from './writeMessage.js';
+import { readBatch, writeMessage } from './messageFormat.js';
 
 export interface ProtobufOptions {
   /** The schemas of payloads by message type, as `protoc-gen-es` generates them. @default none */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { toBase64 } from '../internal/base64.js';
+import { toBase64 } from '../internal/bytes.js';
 import { sha256 } from '../internal/sha256.js';
 
 /**

@@ -1,4 +1,4 @@
-import { byteLength } from '../internal/byteLength.js';
+import { byteLength } from '../internal/bytes.js';
 import type { Frame } from '../link/link.js';
 
 /** The traffic over the connections of a session. */

@@ -1,7 +1,7 @@
 import { catchError, isObservable } from 'rxjs';
 import type { BatchContext, Codec } from '../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../errors.js';
-import { byteLength } from '../internal/byteLength.js';
+import { byteLength } from '../internal/bytes.js';
 import type { MaybeAsync } from '../internal/maybeAsync.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';

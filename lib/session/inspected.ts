@@ -2,7 +2,7 @@ import { concatMap, defer, type MonoTypeOperatorFunction, type SchedulerLike, Su
 import type { Codec, Direction } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { ProtocolError } from '../errors.js';
-import { byteLength } from '../internal/byteLength.js';
+import { byteLength } from '../internal/bytes.js';
 import { asInput, attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import { describedBy } from '../link/describedBy.js';

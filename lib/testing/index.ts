@@ -32,5 +32,4 @@ export {
   type SimulationReport,
   type SimulationStory,
 } from './simulate.js';
-export type { SimulationFaults } from './simulationFaults.js';
-export type { SimulationEvent, SimulationWorld } from './simulationWorld.js';
+export type { SimulationEvent, SimulationFaults, SimulationWorld } from './simulationWorld.js';

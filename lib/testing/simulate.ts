@@ -2,9 +2,8 @@ import { asyncScheduler, config, interval } from 'rxjs';
 import { textOf } from '../errors/rxwireError.js';
 import { anything, notNegative, type OptionTable, readOptions, type ReadOptions, whole } from '../internal/readOptions.js';
 import { guard } from '../internal/guard.js';
-import type { SimulationFaults } from './simulationFaults.js';
+import { type SimulationFaults, createWorld, type SimulationEvent, type SimulationWorld, synchronous } from './simulationWorld.js';
 import { runVirtually } from './virtualTime.js';
-import { createWorld, type SimulationEvent, type SimulationWorld, synchronous } from './simulationWorld.js';
 
 /** The conditions that must hold in each run. A failing check throws: `expect`, `assert` … */
 export interface SimulationChecks {
@@ -68,7 +67,6 @@ export class SimulationError extends Error {
   }
 }
 
-/** Returns the text of an error, and of its causes. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${textOf(error)}: ${reasonOf(error.cause)}`;
@@ -81,7 +79,6 @@ export interface SimulationReport {
   readonly faults: number;
 }
 
-/** The rules and defaults of the options above. */
 const SIMULATION_OPTIONS = {
   seeds: [whole, 100],
   firstSeed: [notNegative, 1],
@@ -92,7 +89,6 @@ const SIMULATION_OPTIONS = {
 } as const satisfies OptionTable<SimulationOptions>;
 type FullSimulationOptions = ReadOptions<SimulationOptions, typeof SIMULATION_OPTIONS>;
 
-/** How often `always` is called, in ms. */
 const CHECKED_EVERY = 100;
 
 /**
@@ -200,13 +196,11 @@ function reportOf(runs: readonly (readonly SimulationEvent[])[]): SimulationRepo
   return { seeds: runs.length, steps, faults: events.length - steps };
 }
 
-/** One run of one seed. */
 export interface SimulationRun {
   readonly events: readonly SimulationEvent[];
   readonly failure: { readonly cause: unknown } | undefined;
 }
 
-/** Runs for shrinking one seed. */
 const MAX_RUNS = 300;
 
 /**

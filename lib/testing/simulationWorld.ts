@@ -1,8 +1,6 @@
-import { asyncScheduler, delay, EMPTY, mergeMap, of, timer, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { asyncScheduler, delay, EMPTY, mergeMap, type MonoTypeOperatorFunction, type Observable, of, timer } from 'rxjs';
 import { isPromise } from '../internal/maybeAsync.js';
 import type { AnyTypes, MessageIn } from '../message/types.js';
-import { seededRandom } from './seededRandom.js';
-import { describeFault, planFaults, type PlannedFault, type SimulationFaults } from './simulationFaults.js';
 import { testWire, type TestWire, type TestWireOptions } from './testWire.js';
 
 /**
@@ -37,13 +35,11 @@ export interface SimulationEvent {
   readonly text: string;
 }
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly seed: number;
   readonly faults: SimulationFaults;
   readonly duration: number;
-  /** Returns whether the run leaves out the event. */
   readonly isLeftOut: (id: string) => boolean;
-  /** Called with each event that happens. */
   readonly onEvent: (event: SimulationEvent) => void;
 }
 
@@ -70,7 +66,6 @@ interface FaultyWire {
   readonly lag: number;
 }
 
-/** Creates the world of one run, and schedules its faults. */
 export function createWorld(options: WorldOptions): SimulationWorld {
   const { seed, faults, duration, isLeftOut, onEvent } = options;
   const wires: FaultyWire[] = [];
@@ -166,4 +161,78 @@ function scheduleFaults({ seed, faults, duration, isLeftOut, onEvent }: WorldOpt
       }
     });
   }
+}
+
+/** The kinds of faults of a simulation. */
+export interface SimulationFaults {
+  /** The connection is lost, and the network refuses others for up to 3 s. @default true */
+  readonly cuts?: boolean;
+  /** Frames are lost for up to 3 s, without notice to either side. @default true */
+  readonly blackHoles?: boolean;
+  /** Frames take up to 300 ms longer in each direction, for up to 3 s. @default true */
+  readonly lags?: boolean;
+  /**
+   * The server crashes, and another one starts, with only the content of its stores.
+   * @default true
+   */
+  readonly crashes?: boolean;
+  /** `unreliable` loses values, emits them twice, and changes their order. @default true */
+  readonly losses?: boolean;
+  /** `pause` takes time. @default true */
+  readonly slowness?: boolean;
+}
+
+/** A fault of the network or of the server, at a time, in ms. */
+type PlannedFault = ReturnType<typeof planFaults>[number];
+
+const KINDS = { cut: 'cuts', drop: 'cuts', 'black hole': 'blackHoles', lag: 'lags', crash: 'crashes' } as const;
+const MAX_FAULTS = 8;
+const LONGEST = 3_000;
+const MAX_DELAY = 300;
+
+/**
+ * Returns the faults of a seed, in order. Most of them are short; few take longer than a heartbeat.
+ */
+function planFaults(seed: number, faults: SimulationFaults, duration: number) {
+  const random = seededRandom(`faults of ${seed}`);
+  const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter((kind) => faults[KINDS[kind]] !== false);
+  if (kinds.length === 0) return [];
+  const count = Math.floor(random() * (MAX_FAULTS + 1));
+  const planned = Array.from({ length: count }, (_, index) => ({
+    id: `f${index}`,
+    kind: kinds[Math.floor(random() * kinds.length)] ?? ('cut' as const),
+    at: Math.floor(random() * duration),
+    lasts: Math.ceil(LONGEST ** random()),
+    delay: Math.ceil(MAX_DELAY ** random()),
+  }));
+  return planned.sort((one, other) => one.at - other.at);
+}
+
+function describeFault({ kind, lasts, delay }: PlannedFault): string {
+  if (kind === 'crash') return 'the server crashes';
+  if (kind === 'drop') return 'the connection is lost';
+  if (kind === 'cut') return `the network is cut for ${lasts} ms`;
+  return kind === 'lag' ? `frames take ${delay} ms longer for ${lasts} ms` : `frames vanish for ${lasts} ms`;
+}
+
+/**
+ * Returns a source of numbers from 0 up to, but not including, 1: the same ones for the same seed.
+ * This is mulberry32, which is fast, small, and good enough for tests.
+ *
+ * @param seed Any text or number.
+ */
+function seededRandom(seed: string | number): () => number {
+  let state = hashOf(String(seed));
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash;
 }

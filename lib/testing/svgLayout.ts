@@ -1,13 +1,11 @@
 import { differences, show } from './marbleDifference.js';
 import type { MarbleDiagram, MarbleEvent, MarbleLine, MarbleValues } from './marbleSpec.js';
-import { shorten, textWidth } from './svgText.js';
 
 export const WIDTH = 800;
 export const PADDING = 24;
 export const RADIUS = 14;
 export const FONT = 13;
 export const SMALL = 11;
-/** The distance between the levels of a line. */
 export const LEVEL = 2 * RADIUS + 4;
 export const PART_RADIUS = 9;
 /** The maximum length of a label, of that of a part of it, and the maximum number of parts. */
@@ -63,15 +61,7 @@ export interface Placed {
 }
 
 /** The time axis: marbles stay between `left` and `right`. */
-export interface Axis {
-  readonly left: number;
-  readonly right: number;
-  readonly scale: number;
-  readonly end: number;
-  /** The frame at which the result ends. */
-  readonly until: number;
-  readonly xOf: (frame: number) => number;
-}
+export type Axis = ReturnType<typeof axisOf>;
 
 /** The width of the arrow of a stream that continues. */
 const ARROW = 24;
@@ -85,11 +75,12 @@ export function marginOf(diagrams: readonly MarbleDiagram[]): number {
 }
 
 /** Returns the axis of a diagram, which is as wide as the picture, whatever its time. */
-export function axisOf({ lines, end }: MarbleDiagram, left: number): Axis {
+export function axisOf({ lines, end }: MarbleDiagram, left: number) {
   const right = WIDTH - PADDING;
   const scale = (right - ARROW - RADIUS - left) / Math.max(end, 1);
+  /** The frame at which the result ends. */
   const until = lines.find(({ role }) => role === 'result')?.windows[0]?.to ?? Infinity;
-  return { left, right, scale, end, until, xOf: (frame) => left + RADIUS + frame * scale };
+  return { left, right, scale, end, until, xOf: (frame: number): number => left + RADIUS + frame * scale };
 }
 
 /** Positions each marble at its time; below the line if it would cover an earlier marble. */
@@ -129,4 +120,64 @@ export function tickStep(scale: number, room: number): number {
   const least = room / scale;
   const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? power * 10;
+}
+
+/**
+ * The estimated width of a character, relative to the font size: the fonts depend on the reader's
+ * system.
+ */
+const CHARACTER_WIDTH = 0.62;
+
+/** Escapes text for an element or an attribute; replaces characters that XML forbids by U+FFFD. */
+export function escape(text: string): string {
+  return text
+    .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}')
+    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/**
+ * Estimates the width of a text. Characters outside of Latin, Greek and Cyrillic count twice,
+ * because ideographs and emoji are wide.
+ */
+export function textWidth(text: string, size: number): number {
+  const isWide = (character: string): boolean => (character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character);
+  return Array.from(text).reduce((units, character) => units + (isWide(character) ? 2 : 1), 0) * size * CHARACTER_WIDTH;
+}
+
+export function shorten(text: string, limit: number): string {
+  const characters = Array.from(text);
+  return characters.length > limit ? `${characters.slice(0, limit - 1).join('')}…` : text;
+}
+
+/** Breaks a text into lines at spaces; breaks words that are longer than a line. */
+export function wrap(text: string, fits: (line: string) => boolean): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer;
+    else lines.push(...chop(word, fits));
+  }
+  return lines;
+}
+
+function chop(word: string, fits: (line: string) => boolean): string[] {
+  const pieces = [''];
+  for (const character of word) {
+    const longer = `${pieces.at(-1)}${character}`;
+    if (fits(longer) || longer === character) pieces[pieces.length - 1] = longer;
+    else pieces.push(character);
+  }
+  return pieces;
+}
+
+/** Rounds a coordinate to a tenth, so that the output is always the same. */
+export function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** Returns an SVG element; omits attributes that are `undefined`. */
+export function element(name: string, attributes: Readonly<Record<string, string | number | undefined>>, content = ''): string {
+  const given = Object.entries(attributes).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
+  const text = given.map(([key, value]) => ` ${key}="${typeof value === 'number' ? round(value) : escape(value)}"`).join('');
+  return content ? `<${name}${text}>${content}</${name}>` : `<${name}${text}/>`;
 }

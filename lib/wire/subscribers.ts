@@ -1,6 +1,6 @@
 import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { afterMicrotask } from '../internal/steadyScheduler.js';
-import { subscribeContext, type SubscribedPatterns } from '../internal/subscribeContext.js';
+import { subscribeContext, type SubscribedPatterns } from '../internal/deliveryContext.js';
 
 /** The subscriptions to a wire. */
 export interface WireSubscriptions {

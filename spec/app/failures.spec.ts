@@ -1,8 +1,6 @@
 import { filter, map, merge, of, Subject, timer, type Observable } from 'rxjs';
-import { intercept } from '../../lib/app/routing/intercept.js';
-import { createRouter } from '../../lib/app/routing/router.js';
-import { route } from '../../lib/app/routing/route.js';
-import { use } from '../../lib/app/routing/use.js';
+import { intercept, use } from '../../lib/app/routing/use.js';
+import { createRouter, route } from '../../lib/app/routing/route.js';
 import type { RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';
 import { memoryLink } from '../../lib/link/memoryLink.js';

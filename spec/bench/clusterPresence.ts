@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { filter, firstValueFrom, from, of } from 'rxjs';
-import { percentile } from '../../lib/cli/percentiles.js';
+import { percentile } from '../../lib/cli/printable.js';
 import { channel, connect, hub, memoryLink, type Channel, type Frame, type Presence } from '../../lib/index.js';
 import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
 import { createNatsContext } from '../../lib/nats/natsContext.js';

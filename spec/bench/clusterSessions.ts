@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defer, filter, firstValueFrom, noop, Subject, tap, timeout } from 'rxjs';
-import { percentiles } from '../../lib/cli/percentiles.js';
+import { percentiles } from '../../lib/cli/printable.js';
 import { connect, createMessage, webSocket, type Frame, type Link, type Wire } from '../../lib/index.js';
 import { natsCluster } from '../../lib/nats/index.js';
 import { listen } from '../../lib/server/index.js';

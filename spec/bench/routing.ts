@@ -1,5 +1,5 @@
 import { from, map, type MonoTypeOperatorFunction } from 'rxjs';
-import { createRouter } from '../../lib/app/routing/router.js';
+import { createRouter } from '../../lib/app/routing/route.js';
 import { use } from '../../lib/app/routing/use.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';

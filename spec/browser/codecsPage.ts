@@ -4,7 +4,7 @@ import type { Codec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { fromBase64, toBase64 } from '../../lib/internal/base64.js';
+import { fromBase64, toBase64 } from '../../lib/internal/bytes.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { protobuf } from '../../lib/protobuf/index.js';

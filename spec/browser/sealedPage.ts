@@ -1,17 +1,14 @@
 /** The page of sealed.spec.ts: the cipher as a browser has it, to be told what to do. Bytes go in and out in hexadecimal digits or base64. */
 import { firstValueFrom, from, isObservable, map, take, toArray } from 'rxjs';
-import { decryptPayload } from '../../lib/app/payloads/decryptPayload.js';
-import { encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
+import { decryptPayload, encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
 import type { Codec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
-import { deriveKey } from '../../lib/codec/deriveKey.js';
+import { deriveKey, keyring } from '../../lib/codec/keyring.js';
 import { json } from '../../lib/codec/json.js';
-import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { nativeCipher } from '../../lib/codec/seal/nativeCipher.js';
-import { webCipher } from '../../lib/codec/seal/webCipher.js';
+import { nativeCipher, webCipher } from '../../lib/codec/seal/cipher.js';
 import { sealed } from '../../lib/codec/sealed.js';
-import { fromBase64, toBase64 } from '../../lib/internal/base64.js';
+import { fromBase64, toBase64 } from '../../lib/internal/bytes.js';
 import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
 import { webSocket } from '../../lib/link/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';

@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream';
 import { ConnectionLostError, DrainTimeoutError, ReconnectGivenUpError, ReplyError, WireClosedError } from '../../lib/index.js';
-import { checked, exitCodeOf, signalCode, UsageError } from '../../lib/cli/exitCode.js';
-import { percentiles } from '../../lib/cli/percentiles.js';
-import { jsonLine, messageText, printable, timeOfDay } from '../../lib/cli/printable.js';
+import { checked, exitCodeOf, signalCode, UsageError } from '../../lib/cli/commandContext.js';
+import { percentiles, jsonLine, messageText, printable, timeOfDay } from '../../lib/cli/printable.js';
 import { readMessages } from '../../lib/cli/sendCommand.js';
 
 describe('printable', () => {

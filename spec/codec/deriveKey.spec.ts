@@ -1,7 +1,7 @@
 import { pbkdf2Sync } from 'node:crypto';
 import { firstValueFrom } from 'rxjs';
-import { deriveKey } from '../../lib/codec/deriveKey.js';
-import { pbkdf2 } from '../../lib/codec/seal/webCipher.js';
+import { deriveKey } from '../../lib/codec/keyring.js';
+import { pbkdf2 } from '../../lib/codec/seal/cipher.js';
 import { UnsupportedError } from '../../lib/errors.js';
 import { pbkdf2Vectors } from './seal/published.js';
 

@@ -1,7 +1,6 @@
 import { pbkdf2Sync } from 'node:crypto';
 import { firstValueFrom, of } from 'rxjs';
-import { decryptPayload } from '../../lib/app/payloads/decryptPayload.js';
-import { encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
+import { decryptPayload, encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
 import { keyring, type FromSecretOptions, type Keyring } from '../../lib/codec/keyring.js';
 import { DecryptError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fromBase64, toBase64 } from '../../lib/internal/base64.js';
+import { fromBase64, toBase64 } from '../../lib/internal/bytes.js';
 
 describe('base64', () => {
   it('equals the result of Node', () => {

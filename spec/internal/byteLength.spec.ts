@@ -1,4 +1,4 @@
-import { byteLength } from '../../lib/internal/byteLength.js';
+import { byteLength } from '../../lib/internal/bytes.js';
 
 describe('byteLength', () => {
   it.each([

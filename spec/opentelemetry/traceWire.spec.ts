@@ -3,7 +3,7 @@ import { MAX_FIELDS } from '../../lib/message/messageLimits.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { traceWire, type TraceWireOptions } from '../../lib/opentelemetry/traceWire.js';
-import { withTraceContext } from '../../lib/opentelemetry/traceContext.js';
+import { withTraceContext } from '../../lib/opentelemetry/messageSpan.js';
 import { use } from '../../lib/app/routing/use.js';
 import { of } from 'rxjs';
 import { consume } from '../../lib/session/consume/consume.js';

@@ -2,7 +2,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import { repeat, retry, VirtualTimeScheduler } from 'rxjs';
 import { ReplyError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { tracedRequest } from '../../lib/opentelemetry/tracedRequest.js';
+import { tracedRequest } from '../../lib/opentelemetry/traceWire.js';
 import { fakeWire } from '../support/fakeWire.js';
 import { record } from '../support/record.js';
 import { traceparentOf, tracing } from '../support/tracing.js';

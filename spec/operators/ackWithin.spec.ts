@@ -4,7 +4,7 @@ import { AckTimeoutError, MessageDroppedError, OverflowError } from '../../lib/e
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Receipt } from '../../lib/message/receipt.js';
 import { ackWithin, type AckWithinOptions } from '../../lib/operators/ackWithin.js';
-import { linearDelay } from '../../lib/internal/retryDelays.js';
+import { linearDelay } from '../../lib/operators/retryBackoff.js';
 import { operatorContract } from '../support/operatorContract.js';
 
 interface Item {

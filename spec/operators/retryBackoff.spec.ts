@@ -1,6 +1,11 @@
 import { concat, defer, lastValueFrom, mergeMap, of, pipe, take, throwError, toArray, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { exponentialDelay, linearDelay } from '../../lib/internal/retryDelays.js';
-import { retryBackoff, type RetryAttempt, type RetryBackoffConfig } from '../../lib/operators/retryBackoff.js';
+import {
+  exponentialDelay,
+  linearDelay,
+  retryBackoff,
+  type RetryAttempt,
+  type RetryBackoffConfig,
+} from '../../lib/operators/retryBackoff.js';
 import { operatorContract } from '../support/operatorContract.js';
 
 describe('retryBackoff', () => {

@@ -1,8 +1,7 @@
 import { firstValueFrom, from, ReplaySubject, toArray } from 'rxjs';
 import { channel } from '../../lib/app/channels/channel.js';
 import { hub } from '../../lib/app/hub/hub.js';
-import { decryptPayload } from '../../lib/app/payloads/decryptPayload.js';
-import { encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
+import { decryptPayload, encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
 import { json } from '../../lib/codec/json.js';
 import { keyring } from '../../lib/codec/keyring.js';
 import { sealed } from '../../lib/codec/sealed.js';

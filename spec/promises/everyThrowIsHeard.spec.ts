@@ -2,10 +2,8 @@ import { filter, firstValueFrom, map, mergeMap, Subject, throwError, timer, type
 import { queue } from '../../lib/app/queue/queue.js';
 import type { Queue } from '../../lib/app/queue/queueOptions.js';
 import { reply } from '../../lib/app/requests/reply.js';
-import { createRouter } from '../../lib/app/routing/router.js';
-import { intercept } from '../../lib/app/routing/intercept.js';
-import { route } from '../../lib/app/routing/route.js';
-import { use } from '../../lib/app/routing/use.js';
+import { createRouter, route } from '../../lib/app/routing/route.js';
+import { intercept, use } from '../../lib/app/routing/use.js';
 import { ReplyError, type RxwireError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';

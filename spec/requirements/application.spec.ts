@@ -1,8 +1,6 @@
 import { concatMap, delay, firstValueFrom, map, of, Subject, timer } from 'rxjs';
-import { intercept } from '../../lib/app/routing/intercept.js';
-import { route } from '../../lib/app/routing/route.js';
-import { createRouter } from '../../lib/app/routing/router.js';
-import { use } from '../../lib/app/routing/use.js';
+import { intercept, use } from '../../lib/app/routing/use.js';
+import { route, createRouter } from '../../lib/app/routing/route.js';
 import { HandlerError, MiddlewareError, UnhandledError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';

@@ -1,6 +1,5 @@
 import { Subject, take, toArray, lastValueFrom } from 'rxjs';
-import { meter } from '../../lib/app/metrics/meter.js';
-import { meterWire } from '../../lib/app/metrics/meterWire.js';
+import { meter, meterWire } from '../../lib/app/metrics/meter.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { createMetrics } from '../../lib/metrics/index.js';

@@ -18,7 +18,7 @@ import {
 } from 'rxjs';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { reply } from '../../lib/app/requests/reply.js';
-import type { ReplyOptions } from '../../lib/app/requests/replyOptions.js';
+import type { ReplyOptions } from '../../lib/app/requests/requestTypes.js';
 import { request } from '../../lib/app/requests/request.js';
 import type { Handler } from '../../lib/app/requests/handlerRun.js';
 import { ReplyError, RequestTimeoutError, SessionLostError, WireClosedError } from '../../lib/errors.js';

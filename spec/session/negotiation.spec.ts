@@ -4,7 +4,7 @@ import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { webCipher } from '../../lib/codec/seal/webCipher.js';
+import { webCipher } from '../../lib/codec/seal/cipher.js';
 import { sealed, sealedWith } from '../../lib/codec/sealed.js';
 import type { RxwireError } from '../../lib/errors.js';
 import type { Frame } from '../../lib/link/link.js';

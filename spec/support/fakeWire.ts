@@ -1,5 +1,5 @@
 import { Subject } from 'rxjs';
-import type { RequestWire } from '../../lib/app/requests/requestOptions.js';
+import type { RequestWire } from '../../lib/app/requests/requestTypes.js';
 import type { RxwireError } from '../../lib/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Receipt } from '../../lib/message/receipt.js';

@@ -1,6 +1,5 @@
 import { EMPTY, of, type Observable } from 'rxjs';
-import { fromBatchMessage } from '../../lib/app/batches/fromBatchMessage.js';
-import { toBatchMessage } from '../../lib/app/batches/toBatchMessage.js';
+import { fromBatchMessage, toBatchMessage } from '../../lib/app/batches/batchMessage.js';
 import { batchByKey, type Batch } from '../../lib/operators/batchByKey.js';
 import { unbatch } from '../../lib/operators/unbatch.js';
 import type { Message } from '../../lib/message/types.js';

@@ -1,6 +1,5 @@
 import { EMPTY, of, type Observable } from 'rxjs';
-import { queue } from '../../lib/app/queue/queue.js';
-import { queues, type Queues } from '../../lib/app/queue/queues.js';
+import { queue, queues, type Queues } from '../../lib/app/queue/queue.js';
 import type { Queue, QueueDrop } from '../../lib/app/queue/queueOptions.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';

@@ -1,7 +1,6 @@
 import type { retryBackoff as original, RetryBackoffConfig as OriginalConfig } from 'backoff-rxjs';
 import { of, type Observable } from 'rxjs';
-import { exponentialDelay, linearDelay } from '../../lib/internal/retryDelays.js';
-import { retryBackoff, type RetryBackoffConfig } from '../../lib/operators/retryBackoff.js';
+import { exponentialDelay, linearDelay, retryBackoff, type RetryBackoffConfig } from '../../lib/operators/retryBackoff.js';
 
 // One operator for streams of any type.
 const retrying = retryBackoff(1_000);

@@ -1,6 +1,5 @@
 import { defer, map, merge, Subject } from 'rxjs';
-import { createRouter } from '../../lib/app/routing/router.js';
-import { route } from '../../lib/app/routing/route.js';
+import { createRouter, route } from '../../lib/app/routing/route.js';
 import { use } from '../../lib/app/routing/use.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import { connect } from '../../lib/wire/connect.js';

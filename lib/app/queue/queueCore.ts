@@ -1,16 +1,16 @@
-import { of, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { AsyncSubject, catchError, concat, EMPTY, ignoreElements, type Observable, of, type SchedulerLike, Subject, tap } from 'rxjs';
 import type { DropReason, StoreError } from '../../errors.js';
+import { asObservable } from '../../internal/maybeAsync.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { Job } from '../../session/consume/consumeOne.js';
 import { claim } from '../../session/receive/delivery.js';
 import type { Rejection } from '../../session/store/inbox.js';
 import type { QueueDrop } from './queueOptions.js';
-import type { QueuedMessage, QueueStore } from './queueStore.js';
-import { createQueueWriter, type QueueWriter } from './queueWriter.js';
+import type { QueuedMessage, QueueLog, QueueStore } from './queueStore.js';
 import { createWaitingItems, type QueueItem, type WaitingItems, type WaitingItemsOptions } from './waitingItems.js';
 
-export interface QueueCoreOptions<T extends Message> extends Omit<WaitingItemsOptions<T>, 'owner' | 'onDrop' | 'onError'> {
+interface QueueCoreOptions<T extends Message> extends Omit<WaitingItemsOptions<T>, 'owner' | 'onDrop' | 'onError'> {
   readonly name: string;
   readonly store: QueueStore | undefined;
   readonly microtask: SchedulerLike;
@@ -25,7 +25,6 @@ interface Streams<T extends Message> {
   readonly wake$: Subject<void>;
 }
 
-/** The shared state of the functions below. */
 interface QueueState<T extends Message> extends Streams<T> {
   readonly waiting: WaitingItems<T>;
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
@@ -53,7 +52,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const onError = (error: unknown): void => streams.errors$.next(error);
   const onFault = (error: StoreError): void => (error.fault === 'fenced' ? fail(state, error) : onError(error));
   const log = store?.queue(name);
-  const writer = log && createQueueWriter({ log, microtask, onStored: (item) => endDelivery(item), onError: onFault });
+  const writer = log && createQueueWriter(log, microtask, (item) => endDelivery(item), onFault);
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
     // A closed queue did not process the item: it stays in the store, or the session does not ack
     // it.
@@ -88,7 +87,6 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   };
 }
 
-/** The rejections that the senders of dropped messages receive. */
 const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
   overflow: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the queue was full' },
   expired: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the message waited in the queue for too long' },
@@ -104,7 +102,6 @@ function endDelivery(item: QueueItem, rejection?: Rejection): void {
   held?.end({ rejection });
 }
 
-/** Creates the functions that add and hand out items. */
 function createOperations<T extends Message>(state: QueueState<T>, now: () => number) {
   const { waiting, writer, drops$, changes$ } = state;
   return {
@@ -220,4 +217,100 @@ function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
   end(state);
   state.errors$.next(error);
   state.wake$.error(error);
+}
+
+type QueueWriter = ReturnType<typeof createQueueWriter>;
+
+/**
+ * Writes added and removed items to the log, one batch at a time. Changes during a write share the
+ * next one.
+ *
+ * @param onStored Called when an item is durable.
+ * @param onError Called when a write has failed: its items are in memory only, and finished items
+ *   may be repeated after a restart.
+ */
+function createQueueWriter(
+  log: QueueLog,
+  microtask: SchedulerLike,
+  onStored: (item: QueueItem) => void,
+  onError: (error: StoreError) => void,
+) {
+  let added = new Set<QueueItem>();
+  let removed: number[] = [];
+  /** Completes when these changes are written or have failed. */
+  let written$ = new AsyncSubject<unknown>();
+  /** Removals that have failed: the next batch repeats them, whenever there is one. */
+  let unremoved: readonly number[] = [];
+  let lastPlace = 0;
+  /** Also true until the log is open. */
+  let isBusy = true;
+  let isClosing = false;
+
+  const writeNext = (): void => {
+    isBusy = added.size + removed.length > 0;
+    if (isBusy) microtask.schedule(writeBatch);
+    else if (isClosing) log.close();
+  };
+  const writeIfIdle = (): void => {
+    if (!isBusy) writeNext();
+  };
+  const writeBatch = (): void => {
+    // All added items may be finished by now.
+    if (added.size + removed.length === 0) return writeNext();
+    const end$ = written$;
+    for (const item of added) item.place = ++lastPlace;
+    const batch$ = write([...added], removed.concat(unremoved));
+    [added, removed, unremoved, written$] = [new Set(), [], [], new AsyncSubject()];
+    batch$.subscribe({
+      complete() {
+        end$.next(undefined);
+        end$.complete();
+        writeNext();
+      },
+    });
+  };
+  const write = (items: readonly QueueItem[], places: readonly number[]): Observable<never> => {
+    const rows = items.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
+    return asObservable(() => log.write(rows, places)).pipe(
+      tap(() => items.forEach((item) => onStored(item))),
+      catchError((error: StoreError) => {
+        // One item may be impossible to store: the halves are written, so that the others are
+        // stored.
+        const middle = items.length >> 1;
+        if (error.fault === 'failed' && middle > 0) return concat(write(items.slice(0, middle), places), write(items.slice(middle), []));
+        onError(error);
+        unremoved = unremoved.concat(places);
+        return EMPTY;
+      }),
+      ignoreElements(),
+    );
+  };
+
+  return {
+    /** Emits the unfinished items. No write starts before that. */
+    open: (): Observable<readonly QueuedMessage[]> =>
+      asObservable(() => log.open()).pipe(
+        tap((stored) => {
+          lastPlace = stored.at(-1)?.place ?? 0;
+          writeNext();
+        }),
+      ),
+    add(item: QueueItem): void {
+      added.add(item);
+      writeIfIdle();
+    },
+    /** Emits when a restart will not repeat the item. The removal needs no subscriber. */
+    remove(item: QueueItem): Observable<unknown> {
+      if (added.delete(item)) return of(undefined);
+      removed.push(item.place);
+      const removed$ = written$;
+      writeIfIdle();
+      return removed$;
+    },
+    /** Closes the log after the last write. */
+    close(): void {
+      isClosing = true;
+      writeIfIdle();
+    },
+  };
 }

@@ -1,14 +1,12 @@
-import type { SchedulerLike } from 'rxjs';
 import type { DropReason } from '../../errors.js';
-import { createPriorityQueue, type OverflowPolicy } from '../../internal/priorityQueue.js';
+import { createExpiringQueue, createPriorityQueue } from '../../internal/priorityQueue.js';
 import { createRing } from '../../internal/ring.js';
-import { createExpiringQueue } from '../../internal/expiringQueue.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { isExpired } from '../../message/isExpired.js';
 import type { Message } from '../../message/types.js';
+import type { QueueOptions } from './queueOptions.js';
 import type { Claim } from '../../session/receive/delivery.js';
 
-/** A message in a queue. */
 export interface QueueItem<T extends Message = Message> {
   readonly message: T;
   /** When the message was added, in ms since the epoch: for the store. */
@@ -21,15 +19,12 @@ export interface QueueItem<T extends Message = Message> {
   place: number;
 }
 
-export interface WaitingItemsOptions<T extends Message> {
-  /** The name of the queue, for errors. */
+type SharedOptions<T extends Message> = Required<
+  Pick<QueueOptions<T>, 'maxSize' | 'maxAge' | 'ageFrom' | 'overflow' | 'priority' | 'scheduler'>
+>;
+
+export interface WaitingItemsOptions<T extends Message> extends SharedOptions<T> {
   readonly owner: string;
-  readonly maxSize: number;
-  readonly maxAge: number;
-  readonly ageFrom: 'arrival' | 'timestamp';
-  readonly overflow: OverflowPolicy;
-  readonly priority: (message: T) => number | undefined;
-  readonly scheduler: SchedulerLike;
   readonly onDrop: (item: QueueItem<T>, reason: DropReason) => void;
   /** Called with an exception of `priority`. */
   readonly onError: (error: unknown) => void;
@@ -108,7 +103,6 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
       stored.forEach(push);
       for (let early = beforeOpen.shiftOldest(); early; early = beforeOpen.shiftOldest()) if (isWanted(early.value)) push(early.value);
     },
-    /** Removes and returns the next item. */
     shift(): QueueItem<T> | undefined {
       if (!isOpen) return undefined;
       const next = (): QueueItem<T> | undefined => returned.shift() ?? sorted.shift()?.value;
@@ -118,7 +112,6 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
     },
     /** Returns an item to the front. */
     unshift: (item: QueueItem<T>): void => returned.push(item),
-    /** Drops all items. */
     close(): void {
       for (let item = returned.shift(); item; item = returned.shift()) onDrop(item, 'closed');
       for (let early = beforeOpen.shiftOldest(); early; early = beforeOpen.shiftOldest()) onDrop(early.value, 'closed');

@@ -2,10 +2,9 @@ import { from, Subscriber, type ObservableInput } from 'rxjs';
 import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { SessionTerms } from '../../session/receive/delivery.js';
-import type { ReplyContext } from './replyOptions.js';
+import type { ReplyContext } from './requestTypes.js';
 import type { ReplyType } from './replyMessage.js';
 
-/** The handler of a request, untyped. */
 export type Handler = (message: Message, context: ReplyContext<string>) => ObservableInput<unknown>;
 
 export interface HandlerRunCallbacks {
@@ -28,14 +27,12 @@ export interface HandlerRunCallbacks {
  * closures would double the cost of a request. It is also the second argument of the handler.
  */
 export class HandlerRun extends Subscriber<unknown> implements ReplyContext<string> {
-  /** The request. */
   readonly message: Message;
   /** The session that has delivered the request, unless the wire of the replies is its wire. */
   readonly terms: SessionTerms | undefined;
   readonly #handler: Handler;
   readonly #callbacks: HandlerRunCallbacks;
   #isOpen = true;
-  /** The number of replies so far. */
   #count = 0;
   /** The reply that is held until the next event, if there is one. */
   #held: unknown;
@@ -54,12 +51,10 @@ export class HandlerRun extends Subscriber<unknown> implements ReplyContext<stri
     this.#callbacks = callbacks;
   }
 
-  /** The id of the request. */
   get key(): string {
     return this.message.id;
   }
 
-  /** Calls the handler. */
   start(): void {
     try {
       const returned = this.#handler(this.message, this);

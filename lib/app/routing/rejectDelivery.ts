@@ -7,14 +7,12 @@ import { createDeadLetter, rejectionOf } from '../../session/consume/createDeadL
 
 interface Rejected {
   readonly message: Message;
-  /** The error of the middleware. */
   readonly error: unknown;
   /** The error as it was reported. */
   readonly failure: RxwireError;
   readonly scheduler: SchedulerLike;
   /** Called when the letter cannot be stored: the message is not acked. */
   readonly onFailed: (error: unknown) => void;
-  /** Called when the message counts as processed. */
   readonly onDone?: () => void;
 }
 

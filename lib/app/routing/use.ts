@@ -16,10 +16,10 @@ import { assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import { createRing } from '../../internal/ring.js';
 import type { Message } from '../../message/types.js';
-import { claim, emitOnce, type Claim } from '../../session/receive/delivery.js';
 import { reportFailure } from '../../session/consume/reportFailure.js';
+import { claim, type Claim, emitOnce } from '../../session/receive/delivery.js';
 import { rejectDelivery } from './rejectDelivery.js';
-import { keepMetadata, MessageContext, type MiddlewareContext } from './middlewareContext.js';
+import { matcher, type MessageMatching } from './routeTable.js';
 
 /**
  * The result of a middleware: a message replaces the original, `null` stops it, undefined passes it
@@ -224,4 +224,74 @@ function subscribeToResult(
  */
 function isAsync(result: ReturnType<Middleware>): result is ObservableInput<MiddlewareResult> {
   return typeof result === 'object' && !!result && !('type' in result);
+}
+
+/** A middleware for the messages that match a pattern. */
+export type Interceptor<P extends string | RegExp> = (
+  message: MessageMatching<P>,
+  context: MiddlewareContext,
+) => MiddlewareResult | ObservableInput<MiddlewareResult>;
+
+/**
+ * `use` for messages of some types. Other messages are passed on unchanged, in order.
+ *
+ *     source                                   -ab-b-|
+ *     intercept('a', a takes 3 ms)             ----(ab)b-|
+ *
+ * @param pattern As for `route`: a type, or a pattern like `file.*`, or a RegExp.
+ * @throws {RangeError} At call time, if the pattern is invalid or a number is out of range.
+ * @throws {MiddlewareError} Delivered, as by `use`, when no wire delivers the message and there is
+ *   no `onError`.
+ * @throws The error of `onError`, delivered.
+ * @example
+ * import { connect, intercept, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * const quiet = intercept('file.*', ({ payload }) =>
+ *   payload.path.startsWith('/tmp/') ? null : undefined,
+ * );
+ * wire.pipe(quiet).subscribe(({ type }) => console.log(type));
+ */
+export function intercept<const P extends string | RegExp>(
+  pattern: P,
+  interceptor: Interceptor<P>,
+  options: UseOptions = {},
+): MonoTypeOperatorFunction<Message> {
+  const matches = matcher('intercept', pattern);
+  return use((message, context) => (matches(message.type) ? interceptor(message as MessageMatching<P>, context) : undefined), options);
+}
+
+/** The second argument of a middleware. */
+export interface MiddlewareContext {
+  /**
+   * Data about the message, for the middlewares that the message passes afterwards: an object that
+   * all of them share, empty at first. It stays with a message that replaces this one, and is not
+   * sent.
+   */
+  readonly metadata: Record<string, unknown>;
+}
+
+/** The data of the messages for which a middleware has used `metadata`. */
+const metadataByMessage = /* @__PURE__ */ new WeakMap<Message, Record<string, unknown>>();
+
+/** Finds `metadata` when it is first used: most middlewares do not use it. */
+class MessageContext implements MiddlewareContext {
+  readonly #message: Message;
+
+  constructor(message: Message) {
+    this.#message = message;
+  }
+
+  get metadata(): Record<string, unknown> {
+    let metadata = metadataByMessage.get(this.#message);
+    if (!metadata) metadataByMessage.set(this.#message, (metadata = {}));
+    return metadata;
+  }
+}
+
+/** Lets a message have the data of the message that it replaces. */
+function keepMetadata(message: Message, replacement: Message): Message {
+  const metadata = metadataByMessage.get(message);
+  if (metadata) metadataByMessage.set(replacement, metadata);
+  return replacement;
 }

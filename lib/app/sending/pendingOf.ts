@@ -65,7 +65,6 @@ export function pendingOf(wire: Wire, { microtask = asapScheduler }: PendingOpti
   });
 }
 
-/** The list of one subscriber. */
 function createPendingList(wire: Wire) {
   let known: ReadonlyMap<string, PendingMessage> = new Map();
   let list: readonly PendingMessage[] = Object.freeze([]);
@@ -80,7 +79,6 @@ function createPendingList(wire: Wire) {
     return isSame ? former : { message, status, attempts };
   };
   return {
-    /** Counts how often messages are sent. */
     note({ id, status }: Receipt): void {
       if (status === 'sent') sent.set(id, (sent.get(id) ?? 0) + 1);
     },

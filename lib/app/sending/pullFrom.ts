@@ -6,7 +6,6 @@ import type { MessageSource, ReadableStreamOf } from './sendOptions.js';
 
 /** Takes the messages of a source. Its functions do not throw. */
 export interface MessageSink {
-  /** Returns whether another message may be sent now. */
   hasRoom(): boolean;
   next(message: Message): void;
   /**
@@ -18,15 +17,12 @@ export interface MessageSink {
   fail(error: unknown): void;
 }
 
-/** A source that is being read. */
 export interface Pull {
   /** Reads messages while there is room. */
   pull(): void;
-  /** Releases the source. */
   release(): void;
 }
 
-/** Starts to read a source. */
 export type StartPull = (sink: MessageSink) => Pull;
 
 /**

@@ -1,11 +1,11 @@
-import { Observable, type Observer, type OperatorFunction } from 'rxjs';
+import { asapScheduler, Observable, type Observer, type OperatorFunction, Subscription } from 'rxjs';
+import { InvalidMessageError, MessageDroppedError, WireClosedError } from '../../errors.js';
 import { readOptions } from '../../internal/readOptions.js';
 import { createRing } from '../../internal/ring.js';
-import type { Receipt } from '../../message/receipt.js';
-import { createSending, type Sending } from './createSending.js';
-import { pullFrom } from './pullFrom.js';
-import { type MessageSource, SEND_OPTIONS, type SendingWire, type SendOptions, type SentReceipts } from './sendOptions.js';
+import { isFinal, type Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
+import { type MessageSink, pullFrom, type StartPull } from './pullFrom.js';
+import { type MessageSource, SEND_OPTIONS, type SendingWire, type SendOptions, type SentReceipts } from './sendOptions.js';
 
 /**
  * Sends the messages of a source, and returns their last receipts in the order of the source. At
@@ -111,4 +111,140 @@ async function* receiptsOf(create: (to: Observer<Receipt>) => Sending): AsyncGen
 export function sendThrough(wire: SendingWire, options: SendOptions = {}): OperatorFunction<Message, Receipt> {
   readOptions('sendThrough', options, SEND_OPTIONS);
   return (source) => sendAll(wire, source, options);
+}
+
+type Sending = ReturnType<typeof createSending>;
+
+type SendingOptions = Required<Pick<SendOptions, 'ahead' | 'emitFailed'>> & {
+  /** Whether the subscriber calls `release` for each receipt. */
+  readonly isHeld: boolean;
+};
+
+/** Sends the messages of a source, and passes on their last receipts in order. */
+export function createSending(wire: SendingWire, startPull: StartPull, to: Observer<Receipt>, options: SendingOptions) {
+  const { ahead, emitFailed, isHeld } = options;
+  const receipts = new Subscription();
+  const order = createReceiptOrder();
+  /** The number of messages that take the room of `ahead`. */
+  let used = 0;
+  let isOver = false;
+  let isPassing = false;
+  /** Set when the first message that was given up ends the stream. */
+  let reason: Error | undefined;
+  let end: { readonly error?: unknown } | undefined;
+
+  const sink: MessageSink = {
+    hasRoom: () => !isOver && !reason && used < ahead,
+    next(message) {
+      if (isOver) return;
+      if (Object(message) !== message) {
+        fail(new InvalidMessageError('message', 'must be an object'));
+        return;
+      }
+      used++;
+      order.add(message.id);
+      wire.next(message);
+    },
+    end(how = {}) {
+      end ??= how;
+      if (order.isEmpty()) finish(end);
+    },
+    fail: (error) => fail(error),
+  };
+  const source = startPull(sink);
+
+  const stop = (): void => {
+    if (isOver) return;
+    isOver = true;
+    receipts.unsubscribe();
+    source.release();
+  };
+  const finish = (how: { readonly error?: unknown }): void => {
+    if (isOver) return;
+    stop();
+    if ('error' in how) to.error(how.error);
+    else to.complete();
+  };
+  const fail = (error: unknown): void => finish({ error });
+  const giveUp = (error: Error): void => {
+    reason = error;
+    if (!isEnd(error)) fail(error);
+    // The error of the wire follows: at once, or if the wire drains, after the end of its
+    // connection.
+    else if (wire.state.status !== 'disconnecting') asapScheduler.schedule(() => fail(error));
+  };
+  /** Passes on the receipts of the oldest messages. */
+  const pass = (): void => {
+    if (isPassing) return;
+    isPassing = true;
+    for (let receipt = order.peek(); receipt && !isOver && !reason; receipt = order.peek()) {
+      if (receipt.error && !emitFailed) giveUp(receipt.error);
+      else {
+        order.shift();
+        if (!isHeld) used--;
+        to.next(receipt);
+      }
+    }
+    isPassing = false;
+    if (end && order.isEmpty()) finish(end);
+  };
+  const next = (receipt: Receipt): void => {
+    if (!order.isOpen(receipt.id) || !isFinal(receipt, wire)) return;
+    order.settle(receipt);
+    pass();
+    source.pull();
+  };
+
+  return {
+    start(): void {
+      receipts.add(wire.receipts$.subscribe({ next, complete: () => fail(reasonOf(wire, reason)) }));
+      source.pull();
+    },
+    /** Stops, and releases the source. The wire keeps the messages that are sent. */
+    stop,
+    /** Makes room for one message: to be called for each processed receipt, if `isHeld`. */
+    release(): void {
+      used--;
+      source.pull();
+    },
+  };
+}
+
+/** Returns whether a message was given up because the wire ends. */
+function isEnd(error: Error): boolean {
+  return error instanceof MessageDroppedError && error.reason === 'closed';
+}
+
+function reasonOf({ state }: SendingWire, reason: Error | undefined): unknown {
+  return state.status === 'error' ? state.error : (reason ?? new WireClosedError());
+}
+
+interface Sent {
+  receipt: Receipt | undefined;
+  /** An earlier message with the same id, which is the same message for the wire. */
+  readonly twin: Sent | undefined;
+}
+
+/** Puts the last receipts of messages into the order in which the messages were sent. */
+function createReceiptOrder() {
+  const sent = createRing<Sent>();
+  /** The messages without a last receipt, by id. */
+  const open = new Map<string, Sent>();
+
+  return {
+    isEmpty: (): boolean => sent.size === 0,
+    add(id: string): void {
+      const one: Sent = { receipt: undefined, twin: open.get(id) };
+      open.set(id, one);
+      sent.push(one);
+    },
+    isOpen: (id: string): boolean => open.has(id),
+    /** Takes the last receipt of a message. */
+    settle(receipt: Receipt): void {
+      for (let one = open.get(receipt.id); one; one = one.twin) one.receipt = receipt;
+      open.delete(receipt.id);
+    },
+    peek: (): Receipt | undefined => sent.peek()?.receipt,
+    shift: (): void => void sent.shift(),
+  };
 }

@@ -23,7 +23,6 @@ export interface SendOptions {
   readonly emitFailed?: boolean;
 }
 
-/** The rules and defaults of the options above. */
 export const SEND_OPTIONS = {
   ahead: [whole, 1_000],
   maxBuffered: [whole, 10_000],

@@ -1,6 +1,3 @@
-import { cellOf, columnOf, isColumn } from './columnCells.js';
-
-/** The field names of a payload, in order. */
 type Shape = readonly string[];
 
 /** More shapes in a batch would cost more searching than they save. */
@@ -8,20 +5,13 @@ const MAX_SHAPES = 16;
 const MAX_FIELDS = 32;
 
 /**
- * Payloads by columns: the field names of each shape, and a column for each field of each shape.
+ * Returns payloads as a column with the index of each payload's shape (`null` for none), the
+ * shapes, the columns of the first shape, then those of the second …, and the payloads without a
+ * shape.
+ *
+ * @param maxFields The maximum number of fields to encode as columns.
  */
-export interface PayloadColumns {
-  /** A column with the index of each payload's shape; `null` for none. */
-  readonly which: unknown;
-  readonly shapes: readonly Shape[];
-  /** The columns of the first shape, then those of the second … */
-  readonly fields: readonly unknown[];
-  /** Payloads without a shape. */
-  readonly others: readonly unknown[];
-}
-
-/** @param maxFields The maximum number of fields to encode as columns. */
-export function toPayloadColumns(payloads: readonly unknown[], maxFields: number): PayloadColumns {
+export function toPayloadColumns(payloads: readonly unknown[], maxFields: number): readonly unknown[] {
   const shapes: Shape[] = [];
   const fields: unknown[][][] = [];
   const others: unknown[] = [];
@@ -38,7 +28,7 @@ export function toPayloadColumns(payloads: readonly unknown[], maxFields: number
     for (let at = 0; at < names.length; at++) (columns[at] as unknown[]).push((payload as Record<string, unknown>)[names[at] as string]);
     return index;
   });
-  return { which: columnOf(which), shapes, fields: fields.flat().map(columnOf), others };
+  return [columnOf(which), shapes, fields.flat().map((cells) => columnOf(cells)), others];
 }
 
 /** Returns the field names of a plain object that has fields. */
@@ -62,24 +52,22 @@ function isSame(names: Shape, others: Shape): boolean {
   return true;
 }
 
-/** Received columns, unchecked. */
-export type UncheckedColumns = Readonly<Record<keyof PayloadColumns, unknown>>;
-
 /**
- * Restores the payloads.
+ * Restores the payloads of columns, which are not checked yet.
  *
  * @param maxFields The maximum number of fields in total: a shared value may occur a thousand
  *   times.
  * @throws {Error} If the columns do not fit together.
  */
-export function fromPayloadColumns(count: number, parts: UncheckedColumns, maxFields: number): readonly unknown[] {
-  const decoded = readShapes(parts);
-  const others = Array.isArray(parts.others) ? (parts.others as readonly unknown[]) : [];
+export function fromPayloadColumns(count: number, columns: readonly unknown[], maxFields: number): readonly unknown[] {
+  const [which, shapes, fields, unshaped] = columns;
+  const decoded = readShapes(shapes, fields);
+  const others = Array.isArray(unshaped) ? (unshaped as readonly unknown[]) : [];
   let other = 0;
   let left = maxFields;
   const payloads: unknown[] = [];
   for (let index = 0; index < count; index++) {
-    const place = cellOf(parts.which, index) as number | null;
+    const place = cellOf(which, index) as number | null;
     const shape = place === null ? undefined : decoded[place];
     if (shape) {
       if ((left -= shape.names.length) < 0) throw new Error(`more than ${maxFields} nodes`);
@@ -108,7 +96,7 @@ function build({ names, columns }: DecodedShape, row: number): Record<string, un
   return object;
 }
 
-function readShapes({ shapes, fields }: UncheckedColumns): readonly DecodedShape[] {
+function readShapes(shapes: unknown, fields: unknown): readonly DecodedShape[] {
   const isShape = (shape: unknown): boolean => Array.isArray(shape) && shape.every((name) => typeof name === 'string');
   if (!Array.isArray(shapes) || !shapes.every(isShape) || !Array.isArray(fields)) throw new Error('invalid shapes');
   let at = 0;
@@ -119,4 +107,29 @@ function readShapes({ shapes, fields }: UncheckedColumns): readonly DecodedShape
   }));
   if (at !== fields.length) throw new Error('columns that do not match');
   return decoded;
+}
+
+/**
+ * The values of one field in a batch: an array with one value for each message, or one value for
+ * all.
+ */
+type Column = readonly unknown[] | Cell;
+
+/** Values that may be shared: no mutable objects. */
+type Cell = string | number | boolean | bigint | null | undefined;
+
+export function columnOf(cells: readonly unknown[]): Column {
+  const first = cells[0];
+  if (typeof first === 'object' && first !== null) return cells;
+  for (let index = 1; index < cells.length; index++) if (cells[index] !== first) return cells;
+  return first as Cell;
+}
+
+/** Returns whether a value can be a column of `count` messages. */
+export function isColumn(value: unknown, count: number): value is Column {
+  return Array.isArray(value) ? value.length === count : typeof value !== 'object' || value === null;
+}
+
+export function cellOf(column: unknown, index: number): unknown {
+  return Array.isArray(column) ? column[index] : column;
 }

@@ -1,7 +1,7 @@
 import type { Message } from '../../message/types.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import { NONCE, TAG } from './cipher.js';
-import { BYTES, HEADER_SIZE, SALT, VERSION } from './sealedFormat.js';
+import { BYTES, HEADER_SIZE, SALT, VERSION } from './seal.js';
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { FrameTooLargeError, ProtocolError } from '../../errors.js';
-import { fromBase64, toBase64 } from '../../internal/base64.js';
+import { fromBase64, toBase64 } from '../../internal/bytes.js';
 import { toEnding, type Ending, type Item } from './recordFormat.js';
 
 /** Characters that end a line, or, for some parsers, the stream. */

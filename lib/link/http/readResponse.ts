@@ -1,5 +1,5 @@
 import { catchError, concatMap, EMPTY, from, map, toArray, type Observable } from 'rxjs';
-import { concatBytes } from '../../internal/concatBytes.js';
+import { concatBytes } from '../../internal/bytes.js';
 import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
 import { ABNORMAL, MESSAGE_TOO_BIG } from '../closeCode.js';
 import { requestError } from './fetchErrors.js';

@@ -1,4 +1,4 @@
-import { concatBytes } from '../../internal/concatBytes.js';
+import { concatBytes } from '../../internal/bytes.js';
 import { createRing } from '../../internal/ring.js';
 import { encodeRecord, type Item, MAX_BODY } from './recordFormat.js';
 

@@ -8,7 +8,7 @@ import { type Exchange, respond } from './exchange.js';
 import { closeCodeOf, StatusError } from './statusError.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
-import { concatBytes } from '../../internal/concatBytes.js';
+import { concatBytes } from '../../internal/bytes.js';
 import { maxFragments } from '../limits/fragmentLimit.js';
 
 export interface RequestLimits {

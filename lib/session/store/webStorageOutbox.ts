@@ -1,6 +1,6 @@
 import type { StoreError } from '../../errors.js';
 import { assertPositive } from '../../internal/assert.js';
-import { fromBase64, toBase64 } from '../../internal/base64.js';
+import { fromBase64, toBase64 } from '../../internal/bytes.js';
 import { delivered } from '../../internal/maybeAsync.js';
 import { exclusive, type ExclusiveOptions } from './exclusive.js';
 import type { OutboxStore } from './outboxStore.js';

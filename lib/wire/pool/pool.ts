@@ -21,7 +21,7 @@ import { after } from '../../internal/after.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
 import { completionOf } from '../../internal/completionOf.js';
 import { readOptions } from '../../internal/readOptions.js';
-import { exponentialDelay } from '../../internal/retryDelays.js';
+import { exponentialDelay } from '../../operators/retryBackoff.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ConnectionStatus } from '../connectionState.js';
 import type { Wire } from '../wire.js';

@@ -1,5 +1,5 @@
 import { from, map, Subject, take, type Observable } from 'rxjs';
-import { fromBatchMessage } from '../../../lib/app/batches/fromBatchMessage.js';
+import { fromBatchMessage } from '../../../lib/app/batches/batchMessage.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { consume } from '../../../lib/session/consume/consume.js';

@@ -1,6 +1,5 @@
 import { firstValueFrom, from, map, of, pipe, toArray } from 'rxjs';
-import { fromBatchMessage } from '../../../lib/app/batches/fromBatchMessage.js';
-import { toBatchMessage, type BatchMessageOptions } from '../../../lib/app/batches/toBatchMessage.js';
+import { fromBatchMessage, toBatchMessage, type BatchMessageOptions } from '../../../lib/app/batches/batchMessage.js';
 import { encryptPayload } from '../../../lib/app/payloads/encryptPayload.js';
 import { keyring } from '../../../lib/codec/keyring.js';
 import { createMessage, type MessageOptions } from '../../../lib/message/createMessage.js';

@@ -1,7 +1,6 @@
 import { concat, of, throwError, toArray, lastValueFrom, VirtualTimeScheduler } from 'rxjs';
-import { meter, type MeterOptions } from '../../../lib/app/metrics/meter.js';
+import { meter, type MeterOptions, payloadSize } from '../../../lib/app/metrics/meter.js';
 import type { MetricsSink } from '../../../lib/app/metrics/metricsSink.js';
-import { payloadSize } from '../../../lib/app/metrics/meter.js';
 import { HandlerError, WireClosedError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';

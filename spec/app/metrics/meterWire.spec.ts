@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { HandlerError, SessionLostError } from '../../../lib/errors.js';
-import { meterWire } from '../../../lib/app/metrics/meterWire.js';
+import { meterWire } from '../../../lib/app/metrics/meter.js';
 import { EMPTY, of, tap, type Observable } from 'rxjs';
 import type { Frame } from '../../../lib/link/link.js';
 import { memoryLink } from '../../../lib/link/memoryLink.js';

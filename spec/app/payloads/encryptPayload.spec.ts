@@ -1,17 +1,16 @@
 import fc from 'fast-check';
 import { firstValueFrom, from, map, of, Subject, toArray, type Observable, type OperatorFunction } from 'rxjs';
-import { decryptPayload, type DecryptOptions } from '../../../lib/app/payloads/decryptPayload.js';
-import { encryptPayload, type EncryptWhen } from '../../../lib/app/payloads/encryptPayload.js';
-import { webCompressor } from '../../../lib/codec/gzip/webCompressor.js';
+import { decryptPayload, type DecryptOptions, encryptPayload, type EncryptWhen } from '../../../lib/app/payloads/encryptPayload.js';
+import { webCompressor } from '../../../lib/codec/compressor.js';
 import { gzipped, gzippedWith } from '../../../lib/codec/gzipped.js';
 import { json } from '../../../lib/codec/json.js';
 import { keyring, type Keyring } from '../../../lib/codec/keyring.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { isMarkedEncrypted } from '../../../lib/codec/seal/encryptedPayload.js';
-import { nativeCipher } from '../../../lib/codec/seal/nativeCipher.js';
-import { createPayloadSeal } from '../../../lib/codec/seal/payloadSeal.js';
+import { nativeCipher } from '../../../lib/codec/seal/cipher.js';
+import { createPayloadSeal } from '../../../lib/codec/seal/seal.js';
 import { DecryptError, EncodeError, type RxwireError } from '../../../lib/errors.js';
-import { fromBase64, toBase64 } from '../../../lib/internal/base64.js';
+import { fromBase64, toBase64 } from '../../../lib/internal/bytes.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { messages } from '../../codec/messages.js';
@@ -280,7 +279,7 @@ describe('decryptPayload', () => {
 
 describe('createPayloadSeal', () => {
   it('takes another key before there are too many nonces for one', () => {
-    const { seal } = createPayloadSeal(nativeCipher()!, { keys: ring(), codec: 'json', maxPerSalt: 2 });
+    const { seal } = createPayloadSeal(nativeCipher()!, ring(), 'json', 2);
     const salts = [1, 2, 3, 4, 5].map(() =>
       Buffer.from((seal('x', { id: 'a', type: 'b' }) as Uint8Array).subarray(17, 33)).toString('hex'),
     );

@@ -1,5 +1,5 @@
 import { firstValueFrom, map, timer } from 'rxjs';
-import { queues, type Queues, type QueuesOptions } from '../../../lib/app/queue/queues.js';
+import { queues, type Queues, type QueuesOptions } from '../../../lib/app/queue/queue.js';
 import type { QueueOptions } from '../../../lib/app/queue/queueOptions.js';
 import { OverflowError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';

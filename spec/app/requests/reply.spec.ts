@@ -17,7 +17,7 @@ import {
   type Subscriber,
 } from 'rxjs';
 import { reply } from '../../../lib/app/requests/reply.js';
-import type { ReplyHandler, ReplyOptions } from '../../../lib/app/requests/replyOptions.js';
+import type { ReplyHandler, ReplyOptions } from '../../../lib/app/requests/requestTypes.js';
 import {
   EncodeError,
   HandlerError,

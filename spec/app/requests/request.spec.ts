@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { firstValueFrom, retry, Subject, take } from 'rxjs';
 import { request } from '../../../lib/app/requests/request.js';
-import type { RequestOptions } from '../../../lib/app/requests/requestOptions.js';
+import type { RequestOptions } from '../../../lib/app/requests/requestTypes.js';
 import {
   ConnectionLostError,
   EncodeError,

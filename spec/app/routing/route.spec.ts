@@ -1,6 +1,5 @@
 import { concatMap, delay, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer } from 'rxjs';
-import { route, type RouteOptions } from '../../../lib/app/routing/route.js';
-import { createRouter } from '../../../lib/app/routing/router.js';
+import { route, type RouteOptions, createRouter } from '../../../lib/app/routing/route.js';
 import { use } from '../../../lib/app/routing/use.js';
 import { HandlerError, OverflowError, type RxwireError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';

@@ -1,6 +1,5 @@
 import { concat, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer, type Observable } from 'rxjs';
-import { intercept } from '../../../lib/app/routing/intercept.js';
-import { use, type Middleware, type UseOptions } from '../../../lib/app/routing/use.js';
+import { intercept, use, type Middleware, type UseOptions } from '../../../lib/app/routing/use.js';
 import { MiddlewareError, OverflowError, type RxwireError } from '../../../lib/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';

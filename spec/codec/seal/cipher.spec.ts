@@ -1,6 +1,4 @@
-import type { Cipher } from '../../../lib/codec/seal/cipher.js';
-import { nativeCipher } from '../../../lib/codec/seal/nativeCipher.js';
-import { webCipher } from '../../../lib/codec/seal/webCipher.js';
+import { type Cipher, nativeCipher, webCipher } from '../../../lib/codec/seal/cipher.js';
 import { soon } from '../../support/places.js';
 import { gcmVectors, hkdfVectors } from './published.js';
 

@@ -2,7 +2,7 @@ import { batchFrame } from '../../support/protocol/frames.js';
 import { gzipped } from '../../../lib/codec/gzipped.js';
 import { json } from '../../../lib/codec/json.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
-import { concatBytes } from '../../../lib/internal/concatBytes.js';
+import { concatBytes } from '../../../lib/internal/bytes.js';
 import { encodeRecord } from '../../../lib/link/http/recordFormat.js';
 import type { Frame } from '../../../lib/link/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';

@@ -1,4 +1,4 @@
-import { concatBytes } from '../../../lib/internal/concatBytes.js';
+import { concatBytes } from '../../../lib/internal/bytes.js';
 import { FrameTooLargeError, ProtocolError } from '../../../lib/errors.js';
 import { decodeRecords, encodeRecord, type Item } from '../../../lib/link/http/recordFormat.js';
 import { mutations } from '../../codec/mutations.js';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { concatBytes } from '../../../lib/internal/concatBytes.js';
+import { concatBytes } from '../../../lib/internal/bytes.js';
 import { decodeRecords, encodeRecord, type Item } from '../../../lib/link/http/recordFormat.js';
 import type { Frame } from '../../../lib/link/link.js';
 

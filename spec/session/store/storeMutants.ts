@@ -43,9 +43,9 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
   { why: 'keeps too many letters', file: 'storedLetters.ts', find: 'maxCount: maxSize', replace: 'maxCount: maxSize + 1' },
   {
     why: 'does not fence a queue',
-    file: 'storedQueueLog.ts',
+    file: 'queueStore.ts',
     find: "if (before > mine) throw new StoreError(name, 'fenced');",
     replace: '',
   },
-  { why: 'removes nothing from a queue', file: 'storedQueueLog.ts', find: 'epoch: mine }, put, drop }', replace: 'epoch: mine }, put }' },
+  { why: 'removes nothing from a queue', file: 'queueStore.ts', find: 'epoch: mine }, put, drop }', replace: 'epoch: mine }, put }' },
 ];

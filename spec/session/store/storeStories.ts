@@ -1,4 +1,4 @@
-import { storedQueueLog } from '../../../lib/app/queue/storedQueueLog.js';
+import { storedQueueLog } from '../../../lib/app/queue/queueStore.js';
 import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
 import { StoreError } from '../../../lib/errors.js';
 import { asObservable, type MaybePromise } from '../../../lib/internal/maybeAsync.js';

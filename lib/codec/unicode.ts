@@ -1,7 +1,6 @@
-import { EncodeError } from '../errors.js';
+import { DecodeError, EncodeError } from '../errors.js';
 import type { Message } from '../message/types.js';
 
-/** Matches a text with a surrogate that is not in a pair. */
 const UNPAIRED = /\p{Surrogate}/u;
 
 /**
@@ -27,7 +26,6 @@ export function assertUnicode(batch: readonly Message[], codec: string): void {
   if (index >= 0) throw new EncodeError(codec, `cannot carry [${index}]: a text with an unpaired surrogate`);
 }
 
-/** Returns whether a value contains a text with an unpaired surrogate. */
 export function hasUnpaired(value: unknown): boolean {
   if (typeof value === 'string') return UNPAIRED.test(value);
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
@@ -35,4 +33,17 @@ export function hasUnpaired(value: unknown): boolean {
   if (value instanceof Set) return [...value].some(hasUnpaired);
   if (Array.isArray(value)) return value.some(hasUnpaired);
   return Object.entries(value).some(([key, inner]) => hasUnpaired(key) || hasUnpaired(inner));
+}
+
+/** @throws {DecodeError} If the bytes are not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array, codec: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new DecodeError(codec, 'the text is not UTF-8', cause);
+  }
+}
+
+export function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { inflateRawSync } from 'node:zlib';
-import { nativeCompressor } from '../../../lib/codec/gzip/nativeCompressor.js';
-import { webCompressor } from '../../../lib/codec/gzip/webCompressor.js';
-import { soon } from '../../support/places.js';
-import { memberOf } from './memberOf.js';
+import { nativeCompressor, webCompressor } from '../../lib/codec/compressor.js';
+import { soon } from '../support/places.js';
+import { memberOf } from './gzip/memberOf.js';
 
 interface Vector {
   readonly name: string;
