@@ -25,9 +25,8 @@ import type { Frame, Link } from '../link.js';
 import { createRequestSender } from './requestSender.js';
 import { createHttpSession, type DownstreamFormat, type HttpSession } from './httpSession.js';
 import type { FullHttpLinkOptions } from './httpLinkOptions.js';
-import { type Ending, isEnding, type Item } from './recordFormat.js';
+import { createRecordQueue, type Ending, isEnding, type Item } from './recordFormat.js';
 import { createStallCheck } from '../stallCheck.js';
-import { createRecordQueue } from './recordQueue.js';
 
 /**
  * A link over requests. It subscribes to `outgoing` at once: the first frames are sent with the
