@@ -1,16 +1,30 @@
-import { concatMap, defer, filter, identity, map, merge, mergeMap, noop, Subject, tap } from 'rxjs';
+import {
+  concatMap,
+  defer,
+  filter,
+  identity,
+  map,
+  merge,
+  mergeMap,
+  noop,
+  Subject,
+  tap,
+  isObservable,
+  Observable,
+  type OperatorFunction,
+  type Subscriber,
+} from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
 import { ConnectionLostError, NotEncryptedError, type RxwireError } from '../errors.js';
-import { asInput, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
+import { asInput, attempt, type MaybeAsync, chain, whenReady } from '../internal/maybeAsync.js';
 import { readOptions } from '../internal/readOptions.js';
-import { BAD_FRAMES } from '../link/closeCode.js';
+import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { checkSize, decodeBody } from '../session/encoding.js';
+import { checkSize, decodeBody, asEncodeError } from '../session/encoding.js';
 import { ENDPOINT_OPTIONS } from '../session/endpointOptions.js';
-import { createEncoder, type OnUnsendable } from './createEncoder.js';
-import { readInOrder } from './readInOrder.js';
+import { createRing } from '../internal/ring.js';
 
 export interface FramedOptions {
   /**
@@ -94,3 +108,114 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
 
 /** The maximum number of frames of full size that wait for an asynchronous codec. */
 const MAX_UNREAD = 8;
+
+/** Called with each message that cannot be encoded, or exceeds the size limit alone. */
+export type OnUnsendable = (message: Message, error: RxwireError) => void;
+
+/**
+ * Returns a function that encodes messages as frames, as few as the limit allows.
+ *
+ * @param onUnsendable Called with the messages that cannot be encoded, which are left out.
+ */
+export function createEncoder(codec: Codec, maxFrame: number, onUnsendable: OnUnsendable) {
+  const failed = (messages: readonly Message[], error: unknown): MaybeAsync<readonly Frame[]> => {
+    const middle = messages.length >> 1;
+    // Halves the batch until the faulty message is alone, so that the other messages are sent.
+    if (middle > 0)
+      return chain(encode(messages.slice(0, middle)), (left) => chain(encode(messages.slice(middle)), (right) => [...left, ...right]));
+    const [message] = messages as readonly [Message];
+    onUnsendable(message, asEncodeError(error, codec.name, message));
+    return [];
+  };
+  const encode = (messages: readonly Message[]): MaybeAsync<readonly Frame[]> =>
+    attempt<Frame, readonly Frame[]>(
+      () => codec.encode(messages),
+      (frame) => {
+        checkSize(frame, maxFrame);
+        return [frame];
+      },
+      (error) => failed(messages, error),
+    );
+  return encode;
+}
+
+/** A frame, and its connection. */
+export type Arrival<C> = readonly [frame: Frame, connection: C];
+
+/** The memory that a waiting frame takes besides its bytes. */
+const OVERHEAD = 1_024;
+
+/** Reads a frame of a connection. */
+type Read<T, C> = (...arrival: Arrival<C>) => MaybeAsync<T>;
+
+/**
+ * Reads one frame after the other: at once, unless an earlier frame is still being read.
+ *
+ * @param maxBytes When more bytes wait, `onFull` is called to end the connection.
+ */
+export function readInOrder<T, C>(
+  read: Read<T, C>,
+  maxBytes: number,
+  onFull: (error: ConnectionLostError) => void,
+): OperatorFunction<Arrival<C>, T> {
+  return (arrivals$) =>
+    new Observable((to) => {
+      follow(arrivals$, to, read, (bytes) => {
+        if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'too many frames wait'));
+      });
+    });
+}
+
+/** Not composed of operators: a `concatMap` for each connection would take 2 KiB. */
+function follow<T, C>(arrivals$: Observable<Arrival<C>>, to: Subscriber<T>, read: Read<T, C>, check: (bytes: number) => void): void {
+  /** Created when a frame must wait. */
+  let waiting: ReturnType<typeof createRing<Arrival<C>>> | undefined;
+  let bytes = 0;
+  let isBusy = false;
+  let isOver = false;
+
+  const error = (reason: unknown): void => to.error(reason);
+  const doneLater = (value: T): void => {
+    done(value);
+    goOn();
+  };
+  const done = (value: T): void => {
+    to.next(value);
+    isBusy = false;
+  };
+  const begin = (arrival: Arrival<C>): void => {
+    isBusy = true;
+    try {
+      const answer = read(...arrival);
+      if (isObservable(answer)) to.add(whenReady(answer, doneLater, error));
+      else done(answer);
+    } catch (reason) {
+      error(reason);
+    }
+  };
+  const goOn = (): void => {
+    while (!isBusy && !to.closed) {
+      const next = waiting?.shift();
+      if (!next) break;
+      bytes -= next[0].length + OVERHEAD;
+      begin(next);
+    }
+    if (isOver && !isBusy) to.complete();
+  };
+  const next = (arrival: Arrival<C>): void => {
+    check(bytes);
+    if (!isBusy && !waiting?.size) {
+      begin(arrival);
+      goOn();
+      return;
+    }
+    waiting ??= createRing();
+    waiting.push(arrival);
+    bytes += arrival[0].length + OVERHEAD;
+  };
+  const complete = (): void => {
+    isOver = true;
+    goOn();
+  };
+  to.add(arrivals$.subscribe({ next, error, complete }));
+}

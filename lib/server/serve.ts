@@ -2,9 +2,8 @@ import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { CallbackError } from '../errors.js';
 import { completionOf } from '../internal/completionOf.js';
 import { GuardedObservable } from '../internal/guardedObservable.js';
-import { createRefusalReporter } from './accept/refusalReporter.js';
-import { type AnyWire, type Principal, PrincipalWire, type ServerWire } from './principal.js';
-import { guardOf } from './subscriberGuard.js';
+import { createRefusalReporter, goodbyeOf } from './accept/authentication.js';
+import { type AnyWire, type Principal, PrincipalWire, type ServerWire, guardOf } from './principal.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
 import {
   type AnyServeOptions,
@@ -19,7 +18,6 @@ import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
 import { guard } from '../internal/guard.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
-import { goodbyeOf } from './accept/authentication.js';
 import { type IncomingConnection, isSessionFrame } from './accept/incomingConnection.js';
 import { IncomingConnections } from './accept/incomingConnections.js';
 import { encodingOnce } from './encodingOnce.js';

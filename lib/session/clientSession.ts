@@ -11,14 +11,13 @@ import { Credentials } from './credentials.js';
 import { waitIn } from './waitIn.js';
 import type { NetworkSignal } from './networkSignals.js';
 import { Reconnection, type ConnectionOwner, type ReconnectPolicy } from './reconnect.js';
-import type { SessionOptions } from './sessionOptions.js';
+import { type SessionOptions, sessionDefaults } from './endpointOptions.js';
 import { drainHost, giveUpRest } from './hostDrain.js';
 import type { ConnectionEvent, HostConnection, HostOptions, HostOwner, HostUser } from './hostOwner.js';
 import type { RestoredState } from '../core/storedTypes.js';
 import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../link/closeCode.js';
 import type { ClientStores } from './clientStores.js';
 import { HostCodec } from './hostCodec.js';
-import { sessionDefaults } from './endpointOptions.js';
 import { SessionHost } from './sessionHost.js';
 
 /** The user of a client's session. */

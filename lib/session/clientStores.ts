@@ -3,10 +3,10 @@ import type { ClientIdentity } from '../core/clientHandshake.js';
 import type { OutboxContents, RestoredState } from '../core/storedTypes.js';
 import { after } from '../internal/after.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
-import type { SessionOptions } from './sessionOptions.js';
+import type { SessionOptions } from './endpointOptions.js';
 import { callStore } from './store/storeErrorOf.js';
 import type { InboxClaim } from './store/inbox.js';
-import type { OutboxStore } from './store/outboxStore.js';
+import type { OutboxStore, Durability } from './store/outboxStore.js';
 import { fromStored, StoreWrites } from './storeWrites.js';
 
 /** The stores of a client's session. */
@@ -56,3 +56,21 @@ export function clientStores(outbox: OutboxStore, { inbox, microtask = asapSched
     },
   };
 }
+
+/** The function that a session needs only for persistent stores. */
+export interface Durable extends Durability {
+  readonly clientStores: typeof clientStores;
+}
+
+const DURABLE: Durable = { kind: 'durable', clientStores };
+
+/**
+ * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's
+ * session needs for them.
+ *
+ * @example
+ * import { durable, memoryOutbox } from 'rxwire';
+ *
+ * const outbox = { ...memoryOutbox(), isDurable: true, durability: durable }; // and functions of your own, that write
+ */
+export const durable: Durability = DURABLE;

@@ -4,7 +4,7 @@ import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import type { Watcher } from '../core/watcher.js';
 import type { Codec } from '../codec/codec.js';
-import type { ByteCounts } from './byteCounts.js';
+import type { ByteCounts } from './encoding.js';
 import type { EndpointOptions, FullEndpointOptions } from './endpointOptions.js';
 
 /** The options that hosts may share. */

@@ -5,15 +5,14 @@ import type { Codec } from '../codec/codec.js';
 import type { Frame, Layer, Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { ClientSession, type ClientUser } from './clientSession.js';
-import type { Durable } from './durability.js';
-import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS } from './endpointOptions.js';
+import type { Durable } from './clientStores.js';
+import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS, type SessionOptions } from './endpointOptions.js';
 import { reconnectPolicy } from './reconnect.js';
-import type { SessionOptions } from './sessionOptions.js';
 import type { Inbox } from './store/inbox.js';
 import { inMemory } from './store/memoryOutbox.js';
 import type { OutboxStore } from './store/outboxStore.js';
 
-export type { SessionOptions } from './sessionOptions.js';
+export type { SessionOptions } from './endpointOptions.js';
 
 /**
  * Turns an unreliable link for frames into a reliable link for messages: each message arrives once

@@ -2,9 +2,8 @@ import { AsyncSubject, defer, from, map, mergeAll, mergeMap, startWith, tap, typ
 import { assertPositive } from '../../internal/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../../internal/mergeFromQueue.js';
 import type { Message } from '../../message/types.js';
-import { createRetries } from '../../session/consume/messageRetries.js';
+import { createRetries, type Consumed, type HandlerWork } from '../../session/consume/consumeOptions.js';
 import { handled, type ConsumeParts } from '../../session/consume/consumeOne.js';
-import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
 import type { QueueCore } from './queueCore.js';
 import type { ProcessOptions } from './queueOptions.js';
 import type { QueueItem } from './waitingItems.js';

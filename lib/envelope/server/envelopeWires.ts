@@ -1,6 +1,6 @@
 import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { ConnectionLostError, UnsupportedError } from '../../errors.js';
+import { ConnectionLostError, UnsupportedError, OverflowError } from '../../errors.js';
 import { guard } from '../../internal/guard.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { afterMicrotask } from '../../internal/steadyScheduler.js';
@@ -8,18 +8,18 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { HelloPayload, Message } from '../../message/types.js';
-import type { AcceptedWires } from '../../server/accept/acceptedWires.js';
+import type { AcceptedWires } from '../../server/accept/incomingConnections.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import type { Progress } from '../../server/limits/floodGuard.js';
 import { type AnyWire, PrincipalWire } from '../../server/principal.js';
 import { randomName } from '../../server/nodePlatform.js';
 import { SessionTransport, type TransportUser } from '../../server/session/transport.js';
 import { pongFor } from '../../server/session/systemMessages.js';
-import { throttledCodec } from '../../server/limits/throttledCodec.js';
 import type { Report, SessionEvent } from '../../session/sessionEvents.js';
 import { waitIn } from '../../session/waitIn.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
+import type { Bucket, Rates } from '../../server/limits/rateLimit.js';
 
 /**
  * Creates the registry of the clients of a server that speak envelopes, by the secret of each
@@ -232,4 +232,35 @@ function transportLink(transport: SessionTransport, report: Report, moved: Trans
       });
       transport.use(user);
     });
+}
+
+export interface ThrottledCodecOptions {
+  readonly rates: Rates;
+  readonly report: Report;
+  /** Called when the client does not slow down. */
+  readonly onFlood: () => void;
+}
+
+/**
+ * Returns a codec that drops the messages of a client above its rate limit. They are not acked, so
+ * that an at-least-once client sends them again.
+ */
+export function throttledCodec(
+  codec: Codec,
+  bucket: Bucket,
+  { rates: { window, perSecond }, report, onFlood }: ThrottledCodecOptions,
+): Codec {
+  let dropped = 0;
+  const admit = ({ type }: Message): boolean => {
+    // The server itself causes these messages.
+    if (type === 'ack' || type === 'system.hello') return true;
+    if (bucket.take(1) === 1) {
+      dropped = 0;
+      return true;
+    }
+    if (dropped++ === 0) report({ kind: 'error', error: new OverflowError('messages a second', perSecond) });
+    if (dropped > window) onFlood();
+    return false;
+  };
+  return { ...codec, decode: (frame, context) => chain(codec.decode(frame, context), (batch) => batch.filter(admit)) };
 }

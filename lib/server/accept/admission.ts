@@ -7,7 +7,7 @@ import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { type ConnectionRate, createConnectionLimiter, readConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
-import { createRefusalReporter } from './refusalReporter.js';
+import { createRefusalReporter } from './authentication.js';
 
 export interface AdmissionOptions {
   /**

@@ -1,10 +1,12 @@
 import { defaultIfEmpty, from, Subscription, take, type ObservableInput, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError, UnauthorizedError } from '../../errors.js';
+import { CallbackError, ConnectionLostError, UnauthorizedError, DecodeError, RxwireError, StoreError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { createSemaphore } from '../../internal/semaphore.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Authenticate, Credentials, Principal } from '../principal.js';
+import { guard } from '../../internal/guard.js';
+import { reportUncaught } from '../../internal/reportUncaught.js';
 
 export interface AuthenticationOptions {
   readonly authenticate?: Authenticate<Principal | undefined> | undefined;
@@ -129,4 +131,20 @@ export function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: st
   if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, NOT_ACCEPTED];
   if (error instanceof CallbackError) return [CloseCode.TRY_AGAIN_LATER, 'the server could not check the credentials'];
   return [CloseCode.BAD_FRAMES, 'no hello that this server understands'];
+}
+
+/**
+ * Returns a function that reports why a connection was refused: to `onRefused`. Without it, only
+ * failures of the server itself are reported.
+ */
+export function createRefusalReporter(onRefused: ((error: RxwireError) => void) | undefined): (error: unknown) => void {
+  return (error) => {
+    const refusal = error instanceof RxwireError ? error : new DecodeError('hello', 'the first frame is not readable', error);
+    if (onRefused)
+      guard(
+        () => onRefused(refusal),
+        (cause) => reportUncaught(new CallbackError('onRefused', cause)),
+      );
+    else if (refusal instanceof CallbackError || refusal instanceof StoreError) reportUncaught(refusal);
+  };
 }

@@ -3,11 +3,20 @@ import { Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { emptyRequest } from '../nodePlatform.js';
-import type { Authenticate, Credentials, Principal } from '../principal.js';
-import type { ServedLink, ServedSocket } from '../serverOptions.js';
+import type { Authenticate, Credentials, Principal, AnyWire } from '../principal.js';
+import type { ServedLink, ServedSocket, WiresOptions } from '../serverOptions.js';
 import { createAuthentication, type Authentication } from './authentication.js';
-import { HelloTimeouts } from './helloTimeouts.js';
-import { IncomingConnection, isSessionFrame, type ConnectionOwner } from './incomingConnection.js';
+import { HelloTimeouts, IncomingConnection, isSessionFrame, type ConnectionOwner } from './incomingConnection.js';
+
+/** The options of the wires of a server, with the functions that take its wires and refusals. */
+export interface AcceptedWires extends WiresOptions {
+  /** Takes the wire of each new client. */
+  readonly emit: (wire: AnyWire) => void;
+  /** Closes the connection of a client, and reports the error. */
+  readonly refuse: (connection: IncomingConnection, error: unknown) => void;
+  /** Reports the reason why a client was refused. */
+  readonly onRefused: (error: unknown) => void;
+}
 
 export interface IncomingConnectionsOptions {
   readonly authenticate?: Authenticate<Principal | undefined> | undefined;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { catchError, defer, fromEvent, takeUntil, tap, throwIfEmpty, type Observable } from 'rxjs';
-import type { ClusterRequests } from '../../link/http/clusterRequests.js';
+import type { ClusterRequests } from '../../session/serverCluster.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
 import { type HttpReply, respond, StatusError } from './httpReply.js';

@@ -1,9 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { catchError, defer, finalize, fromEvent, mergeMap, NEVER, noop, type Observable, of, Subject, take, takeUntil, tap } from 'rxjs';
-import type { ForwardedRequestHandler } from '../../link/http/clusterRequests.js';
+import type { ForwardedRequestHandler, ServerCluster } from '../../session/serverCluster.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
-import type { ServerCluster } from '../../session/serverCluster.js';
-import { interceptEvents } from '../accept/interceptEvents.js';
+import { interceptEvents } from '../accept/serverEvents.js';
 import { createForwarder } from './forwardRequests.js';
 import { HttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';
 import { type HttpReply, respond, statusErrorOf } from './httpReply.js';

@@ -5,11 +5,11 @@ import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../er
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { concatBytes } from '../../internal/concatBytes.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { ForwardedRequest } from '../../link/http/clusterRequests.js';
+import type { ForwardedRequest } from '../../session/serverCluster.js';
 import { HttpHeader, LINK_LENGTH, NODE_PATTERN } from '../../link/http/httpHeaders.js';
 import { bodyLimit, decodeRecords, type Ending, isEnding, type Item } from '../../link/http/recordFormat.js';
 import type { Frame } from '../../link/link.js';
-import { maxFragments } from '../limits/fragmentLimit.js';
+import { maxFragments } from '../serverOptions.js';
 import { StatusError } from './httpReply.js';
 
 /** A request of a client, or one that another node has forwarded. */

@@ -13,7 +13,7 @@ import type { WiresOptions } from '../serverOptions.js';
 import type { Drained } from './drain.js';
 import { pongFor } from './systemMessages.js';
 import type { SessionTransport, TransportUser } from './transport.js';
-import { countFrame } from '../../session/byteCounts.js';
+import { countFrame } from '../../session/encoding.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxLease } from '../../session/store/inbox.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';

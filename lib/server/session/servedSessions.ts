@@ -8,7 +8,7 @@ import { once } from '../../internal/once.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { expiryOf } from '../accept/authentication.js';
-import type { AcceptedWires } from '../accept/acceptedWires.js';
+import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { randomName } from '../nodePlatform.js';
 import { PrincipalWire } from '../principal.js';
@@ -20,11 +20,10 @@ import type { Inbox, InboxClaim, InboxLease } from '../../session/store/inbox.js
 import { isEarlier } from '../../session/store/isEarlier.js';
 import { waitIn, type Wait } from '../../session/waitIn.js';
 import { SessionLoop } from '../../session/sessionLoop.js';
-import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient } from './clientClaims.js';
+import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient, knownClientIn, type KnownClient } from './clientClaims.js';
 import { coreOptions } from './coreOptions.js';
 import { type NewClient, ServedSession } from './servedSession.js';
 import { openOutbox, outboxOf, ServedStores } from './servedStores.js';
-import { knownClientIn, type KnownClient } from './storedClient.js';
 import { refusalIn, UnconfirmedClients, type UnconfirmedClient } from './unconfirmedClients.js';
 
 /** A client whose row is claimed for a hello that is not refused. */

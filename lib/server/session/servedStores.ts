@@ -10,7 +10,7 @@ import { storeErrorOf } from '../../session/store/storeErrorOf.js';
 import type { Wait } from '../../session/waitIn.js';
 import type { SessionHost } from '../../session/sessionHost.js';
 import { fromStored, StoreWrites } from '../../session/storeWrites.js';
-import { storedClientOf } from './storedClient.js';
+import { storedClientOf } from './clientClaims.js';
 
 interface OutboxOptions {
   readonly outbox?: (pid: string, group: string) => OutboxStore;

@@ -1,9 +1,8 @@
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { createFairEviction, type FairEviction } from '../limits/fairEviction.js';
+import { createFairEviction, type FairEviction, groupOf } from './quota.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { groupOf } from './quota.js';
 import { TAKEN_OVER } from './transport.js';
 
 /** A client that has not confirmed a welcome. It has no session, no wire and no timer. */

@@ -23,9 +23,8 @@ import { HandlerError, OverflowError, UnsupportedError } from '../../errors.js';
 import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
-import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
+import type { Consumed, ConsumeOptions, HandlerWork, MessageRetries } from './consumeOptions.js';
 import { createDeadLetter, createHistory, rejectionOf } from './createDeadLetter.js';
-import type { MessageRetries } from './messageRetries.js';
 import { reportFailure } from './reportFailure.js';
 import type { FailedAttempt } from '../store/deadLetterStore.js';
 

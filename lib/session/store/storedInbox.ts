@@ -1,6 +1,6 @@
 import { StoreError } from '../../errors.js';
 import { chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
-import { durable } from '../durability.js';
+import { durable } from '../clientStores.js';
 import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from './inbox.js';
 import { isEarlier } from './isEarlier.js';
 import { isInboxClaim } from './isHelloNumber.js';

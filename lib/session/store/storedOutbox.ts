@@ -1,7 +1,7 @@
 import { noop, Subject, Subscription } from 'rxjs';
 import { StoreError, type StoreFault } from '../../errors.js';
 import { asObservable, attempt, chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
-import { durable } from '../durability.js';
+import { durable } from '../clientStores.js';
 import { delivered } from './delivered.js';
 import { isEarlier } from './isEarlier.js';
 import type { HelloNumber, OutboxStore, OutboxWrite, StoredBatch } from './outboxStore.js';
