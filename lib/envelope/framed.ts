@@ -1,7 +1,6 @@
 import {
   concatMap,
   defer,
-  filter,
   identity,
   map,
   merge,
@@ -12,7 +11,6 @@ import {
   isObservable,
   Observable,
   type OperatorFunction,
-  type Subscriber,
 } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
@@ -98,11 +96,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
         mergeMap(identity),
         tap({ complete: () => refused$.complete() }),
       );
-      return link(merge(refused$, frames$)).pipe(
-        map((frame) => [frame, undefined] as const),
-        readInOrder(read, MAX_UNREAD * maxFrame, refuse),
-        filter((batch) => batch !== undefined),
-      );
+      return link(merge(refused$, frames$)).pipe(readInOrder(read, MAX_UNREAD * maxFrame, refuse));
     });
 }
 
@@ -110,7 +104,7 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
 const MAX_UNREAD = 8;
 
 /** Called with each message that cannot be encoded, or exceeds the size limit alone. */
-export type OnUnsendable = (message: Message, error: RxwireError) => void;
+type OnUnsendable = (message: Message, error: RxwireError) => void;
 
 /**
  * Returns a function that encodes messages as frames, as few as the limit allows.
@@ -139,83 +133,73 @@ export function createEncoder(codec: Codec, maxFrame: number, onUnsendable: OnUn
   return encode;
 }
 
-/** A frame, and its connection. */
-export type Arrival<C> = readonly [frame: Frame, connection: C];
-
 /** The memory that a waiting frame takes besides its bytes. */
 const OVERHEAD = 1_024;
 
-/** Reads a frame of a connection. */
-type Read<T, C> = (...arrival: Arrival<C>) => MaybeAsync<T>;
-
 /**
- * Reads one frame after the other: at once, unless an earlier frame is still being read.
+ * Reads one frame after the other: at once, unless an earlier frame is still being read. Not
+ * composed of operators: a `concatMap` for each connection would take 2 KiB.
  *
+ * @param read Returns nothing for a frame that is dropped.
  * @param maxBytes When more bytes wait, `onFull` is called to end the connection.
  */
-export function readInOrder<T, C>(
-  read: Read<T, C>,
+function readInOrder<T extends object>(
+  read: (frame: Frame) => MaybeAsync<T | undefined>,
   maxBytes: number,
   onFull: (error: ConnectionLostError) => void,
-): OperatorFunction<Arrival<C>, T> {
-  return (arrivals$) =>
+): OperatorFunction<Frame, T> {
+  return (frames$) =>
+    // eslint-disable-next-line no-restricted-syntax -- the frames end with their subscriber, which gets their errors
     new Observable((to) => {
-      follow(arrivals$, to, read, (bytes) => {
+      /** Created when a frame must wait. */
+      let waiting: ReturnType<typeof createRing<Frame>> | undefined;
+      let bytes = 0;
+      let isBusy = false;
+      let isOver = false;
+
+      const error = (reason: unknown): void => to.error(reason);
+      const done = (value: T | undefined): void => {
+        if (value) to.next(value);
+        isBusy = false;
+      };
+      const doneLater = (value: T | undefined): void => {
+        done(value);
+        goOn();
+      };
+      const begin = (frame: Frame): void => {
+        isBusy = true;
+        try {
+          const answer = read(frame);
+          if (isObservable(answer)) to.add(whenReady(answer, doneLater, error));
+          else done(answer);
+        } catch (reason) {
+          error(reason);
+        }
+      };
+      const goOn = (): void => {
+        while (!isBusy && !to.closed) {
+          const frame = waiting?.shift();
+          if (frame === undefined) break;
+          bytes -= frame.length + OVERHEAD;
+          begin(frame);
+        }
+        if (isOver && !isBusy) to.complete();
+      };
+      const next = (frame: Frame): void => {
         if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'too many frames wait'));
-      });
+        if (!isBusy && !waiting?.size) {
+          begin(frame);
+          goOn();
+          return;
+        }
+        waiting ??= createRing();
+        waiting.push(frame);
+        bytes += frame.length + OVERHEAD;
+      };
+      const complete = (): void => {
+        isOver = true;
+        goOn();
+      };
+      to.add(frames$.subscribe({ next, error, complete }));
     });
-}
-
-/** Not composed of operators: a `concatMap` for each connection would take 2 KiB. */
-function follow<T, C>(arrivals$: Observable<Arrival<C>>, to: Subscriber<T>, read: Read<T, C>, check: (bytes: number) => void): void {
-  /** Created when a frame must wait. */
-  let waiting: ReturnType<typeof createRing<Arrival<C>>> | undefined;
-  let bytes = 0;
-  let isBusy = false;
-  let isOver = false;
-
-  const error = (reason: unknown): void => to.error(reason);
-  const doneLater = (value: T): void => {
-    done(value);
-    goOn();
-  };
-  const done = (value: T): void => {
-    to.next(value);
-    isBusy = false;
-  };
-  const begin = (arrival: Arrival<C>): void => {
-    isBusy = true;
-    try {
-      const answer = read(...arrival);
-      if (isObservable(answer)) to.add(whenReady(answer, doneLater, error));
-      else done(answer);
-    } catch (reason) {
-      error(reason);
-    }
-  };
-  const goOn = (): void => {
-    while (!isBusy && !to.closed) {
-      const next = waiting?.shift();
-      if (!next) break;
-      bytes -= next[0].length + OVERHEAD;
-      begin(next);
-    }
-    if (isOver && !isBusy) to.complete();
-  };
-  const next = (arrival: Arrival<C>): void => {
-    check(bytes);
-    if (!isBusy && !waiting?.size) {
-      begin(arrival);
-      goOn();
-      return;
-    }
-    waiting ??= createRing();
-    waiting.push(arrival);
-    bytes += arrival[0].length + OVERHEAD;
-  };
-  const complete = (): void => {
-    isOver = true;
-    goOn();
-  };
-  to.add(arrivals$.subscribe({ next, error, complete }));
 }

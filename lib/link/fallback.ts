@@ -88,43 +88,39 @@ function isOptions(one: Candidate | FallbackOptions): one is FallbackOptions {
 /** The maximum wait before better links are tried again, in ms. */
 const MAX_WAIT = 3_600_000;
 
-/** Remembers which link worked last, and when to retry better ones. */
-export interface LinkPreference {
-  /** The index of the link in use. */
-  current: number;
-  /** Returns the index of the link to start with. */
-  start(): number;
-  /** Records an attempt. */
-  onAttempt(index: number): void;
-  onSuccess(index: number): void;
-  /** Returns the time until better links are tried again, in ms. */
-  untilRetry(): number;
-}
+type LinkPreference = ReturnType<typeof createLinkPreference>;
 
-/** @param first The first wait, in ms. It doubles after each failure. */
-export function createLinkPreference(first: number, { now }: Pick<SchedulerLike, 'now'>): LinkPreference {
+/**
+ * Remembers which link worked last, and when to retry better ones.
+ *
+ * @param first The first wait, in ms. It doubles after each failure.
+ */
+function createLinkPreference(first: number, { now }: Pick<SchedulerLike, 'now'>) {
   let best = 0;
   let triedAt = -Infinity;
   /** The number of attempts of the first link since it last worked. */
   let count = 0;
   const retryAt = (): number => triedAt + Math.min(first * 2 ** Math.max(0, count - 1), Math.max(first, MAX_WAIT));
   return {
+    /** The index of the link in use. */
     current: 0,
+    /** Returns the index of the link to start with. */
     start: () => (now() >= retryAt() ? 0 : best),
-    onAttempt(index) {
+    onAttempt(index: number) {
       if (index > 0) return;
       count++;
       triedAt = now();
     },
-    onSuccess(index) {
+    onSuccess(index: number) {
       best = index;
       if (index === 0) count = 0;
     },
+    /** Returns the time until better links are tried again, in ms. */
     untilRetry: () => Math.max(0, retryAt() - now()),
   };
 }
 
-export interface LinkSelectorOptions {
+interface LinkSelectorOptions {
   readonly links: readonly Link<Frame>[];
   readonly preference: LinkPreference;
   /** The time in which a link must receive something, in ms. */
@@ -133,9 +129,9 @@ export interface LinkSelectorOptions {
 }
 
 /** Uses one link or, until one works, those that follow: `left` in total. */
-export type UseLink = (index: number, left: number, outgoing: Observable<Frame>) => Observable<Frame>;
+type UseLink = (index: number, left: number, outgoing: Observable<Frame>) => Observable<Frame>;
 
-export function createLinkSelector(options: LinkSelectorOptions): UseLink {
+function createLinkSelector(options: LinkSelectorOptions): UseLink {
   const { links, preference } = options;
   const use: UseLink = (index, left, outgoing) =>
     defer(() => {

@@ -96,8 +96,8 @@ function onThrow(cause: unknown, value: unknown): void {
  * @param emit Takes the wire of each new client.
  */
 function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
-  const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, authenticate, rateLimit, helloTimeout } = options;
-  const { codecs = [json(), msgpack()], retryAfter, maxAuthenticating, random = Math.random } = options;
+  const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, rateLimit } = options;
+  const { codecs = [json(), msgpack()], retryAfter, random = Math.random } = options;
   const chance = (): number => guard(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
   const rates = rateLimit && createRates(rateLimit, options.window, scheduler);
   const settings = {
@@ -118,7 +118,7 @@ function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) =
   const envelopeWires = createEnvelopeWires(admitting);
   const membership = cluster?.serve(sessions);
   const admit = (connection: IncomingConnection): void => (isSessionFrame(connection.first) ? sessions : envelopeWires).admit(connection);
-  const connections = new IncomingConnections({ authenticate, maxAuthenticating, helloTimeout, scheduler, onRefused, admit, refuse });
+  const connections = new IncomingConnections(admitting, admit);
 
   return {
     /** Serves a connection. */

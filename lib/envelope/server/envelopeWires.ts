@@ -34,7 +34,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
     const transport = new SessionTransport(connection, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
     const giveUp = quota.take(transport.owner);
-    const bucket = rates?.enter(transport.owner);
+    const limit = rates?.enter(transport.owner);
     const id = randomName();
     clients.set(key, { transport, codec, id });
 
@@ -54,7 +54,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
     const leave = (): void => {
       clients.delete(key);
       giveUp();
-      bucket?.leave();
+      limit?.leave();
     };
     const setup = {
       id,
@@ -67,7 +67,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
         const { report, moved } = progressOf(parts, window);
         const link = transportLink(transport, report, moved);
         const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
-        const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
+        const reader = rates && limit ? throttledCodec(codec, limit.bucket, rates, report, onFlood) : codec;
         return completeOnError(envelopeLink(link, reader, settings, parts, report), parts, transport, leave);
       },
     };
@@ -234,22 +234,13 @@ function transportLink(transport: SessionTransport, report: Report, moved: Trans
     });
 }
 
-export interface ThrottledCodecOptions {
-  readonly rates: Rates;
-  readonly report: Report;
-  /** Called when the client does not slow down. */
-  readonly onFlood: () => void;
-}
-
 /**
  * Returns a codec that drops the messages of a client above its rate limit. They are not acked, so
  * that an at-least-once client sends them again.
+ *
+ * @param onFlood Called when the client does not slow down.
  */
-export function throttledCodec(
-  codec: Codec,
-  bucket: Bucket,
-  { rates: { window, perSecond }, report, onFlood }: ThrottledCodecOptions,
-): Codec {
+function throttledCodec(codec: Codec, bucket: Bucket, { window, perSecond }: Rates, report: Report, onFlood: () => void): Codec {
   let dropped = 0;
   const admit = ({ type }: Message): boolean => {
     // The server itself causes these messages.

@@ -4,18 +4,10 @@ import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { createSemaphore } from '../../internal/semaphore.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Authenticate, Credentials, Principal } from '../principal.js';
+import type { Credentials, Principal } from '../principal.js';
+import type { FullServeOptions } from '../serverOptions.js';
 import { guard } from '../../internal/guard.js';
 import { reportUncaught } from '../../internal/reportUncaught.js';
-
-export interface AuthenticationOptions {
-  readonly authenticate?: Authenticate<Principal | undefined> | undefined;
-  /** Credentials that may be checked at once; the others wait. */
-  readonly maxAuthenticating: number;
-  /** How long a check may take, in ms, with the time that it waits for its turn. */
-  readonly timeLimit: number;
-  readonly scheduler: SchedulerLike;
-}
 
 /**
  * Calls back with the principal of credentials: at once if `authenticate` answers at once. Without
@@ -34,8 +26,12 @@ export type Authentication = (
   failed: (error: unknown) => void,
 ) => Unsubscribable | undefined;
 
-export function createAuthentication(options: AuthenticationOptions): Authentication {
-  const { authenticate, maxAuthenticating, timeLimit, scheduler } = options;
+export function createAuthentication({
+  authenticate,
+  maxAuthenticating,
+  helloTimeout,
+  scheduler,
+}: Pick<FullServeOptions, 'authenticate' | 'maxAuthenticating' | 'helloTimeout' | 'scheduler'>): Authentication {
   if (!authenticate)
     return (_, done) => {
       done(undefined);
@@ -43,7 +39,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     };
 
   const inTurn = createSemaphore(maxAuthenticating);
-  const limit = Math.min(timeLimit, MAX_DELAY);
+  const limit = Math.min(helloTimeout, MAX_DELAY);
   return (credentials, done, failed) => {
     const check = new Subscription();
     const end = (callback: () => void): void => {

@@ -3,7 +3,7 @@ import { Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { emptyRequest } from '../nodePlatform.js';
-import type { Authenticate, Credentials, Principal, AnyWire } from '../principal.js';
+import type { Credentials, Principal, AnyWire } from '../principal.js';
 import type { ServedLink, ServedSocket, WiresOptions } from '../serverOptions.js';
 import { createAuthentication, type Authentication } from './authentication.js';
 import { HelloTimeouts, IncomingConnection, isSessionFrame, type ConnectionOwner } from './incomingConnection.js';
@@ -18,37 +18,26 @@ export interface AcceptedWires extends WiresOptions {
   readonly onRefused: (error: unknown) => void;
 }
 
-export interface IncomingConnectionsOptions {
-  readonly authenticate?: Authenticate<Principal | undefined> | undefined;
-  readonly maxAuthenticating: number;
-  /**
-   * How long the first frame may take, its authentication, and the answer to the welcome, in ms.
-   */
-  readonly helloTimeout: number;
-  readonly scheduler: SchedulerLike;
-  /** Takes a connection whose client is authenticated. May throw why the client is refused. */
-  readonly admit: (connection: IncomingConnection) => void;
-  /** Refuses a client. */
-  readonly refuse: (connection: IncomingConnection, error: unknown) => void;
-  /** Called with the reason why a connection ended before its first frame. */
-  readonly onRefused: (error: unknown) => void;
-}
+type ConnectionsOptions = Omit<AcceptedWires, 'emit'>;
 
 /** The connections of a server. Each is authenticated when its first frame has arrived. */
 export class IncomingConnections implements ConnectionOwner {
   readonly scheduler: SchedulerLike;
   readonly timeouts: HelloTimeouts;
-  readonly #options: IncomingConnectionsOptions;
+  readonly #options: ConnectionsOptions;
+  readonly #admit: (connection: IncomingConnection) => void;
   readonly #principalOf: Authentication;
   readonly #open = new Set<IncomingConnection>();
   #isStopping = false;
 
-  constructor(options: IncomingConnectionsOptions) {
-    const { authenticate, maxAuthenticating, helloTimeout, scheduler } = options;
+  /** @param admit Takes a connection whose client is authenticated. May throw to refuse it. */
+  constructor(options: ConnectionsOptions, admit: (connection: IncomingConnection) => void) {
+    const { helloTimeout, scheduler } = options;
     this.#options = options;
+    this.#admit = admit;
     this.scheduler = scheduler;
     this.timeouts = new HelloTimeouts(helloTimeout, scheduler);
-    this.#principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
+    this.#principalOf = createAuthentication(options);
   }
 
   /** Opens a connection. */
@@ -73,7 +62,7 @@ export class IncomingConnections implements ConnectionOwner {
     this.#open.delete(connection);
   }
   onFirstFrame(connection: IncomingConnection): void {
-    const { admit, refuse } = this.#options;
+    const { refuse } = this.#options;
     if (this.#isStopping) {
       refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
       return;
@@ -82,7 +71,7 @@ export class IncomingConnections implements ConnectionOwner {
       connection.principal = principal;
       try {
         connection.onIdentified?.(principal, (request) => this.#identify(connection, request));
-        admit(connection);
+        this.#admit(connection);
       } catch (error) {
         refuse(connection, error);
       }

@@ -9,16 +9,6 @@ import { linkIdOf, nodeOf, type ReceivedRequest } from './receivedRequest.js';
 
 const RETRY = { 'retry-after': '1' };
 
-export interface ForwardOptions {
-  /** The name of this node. */
-  readonly node: string;
-  readonly requests: ClusterRequests;
-  readonly registry: Pick<HttpLinkRegistry, 'has'>;
-  readonly admission: Pick<Admission, 'addressOf' | 'throttle'>;
-  /** The maximum number of requests that are forwarded at once. */
-  readonly maxRequests: number;
-}
-
 /**
  * The maximum size of the bodies of all requests that are forwarded at once, and of the responses
  * to them, in bytes.
@@ -26,19 +16,25 @@ export interface ForwardOptions {
 const MAX_FORWARDED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Creates a function that forwards a request to the node that it names, and emits the reply. The
- * function returns `undefined` for a request that this node handles itself.
+ * Creates a function that forwards a request to the node that it names, and emits the reply;
+ * `maxConnections` requests at once at most. It returns `undefined` for a request that this node
+ * handles itself.
  *
  * The client may name any node. The other node judges the request as one of its own, and reads the
  * body only if the client may use the link.
  */
-export function createForwarder({ node, requests, registry, admission, maxRequests }: ForwardOptions) {
+export function createForwarder(
+  node: string,
+  requests: ClusterRequests,
+  registry: HttpLinkRegistry,
+  { admission, maxConnections }: { readonly admission: Admission; readonly maxConnections: number },
+) {
   let count = 0;
   let bytes = 0;
 
   const forward = ({ head, response, body$ }: Required<ReceivedRequest>, target: string): Observable<HttpReply> =>
     defer(() => {
-      if (count >= maxRequests || bytes >= MAX_FORWARDED_BYTES) throw tooMuch();
+      if (count >= maxConnections || bytes >= MAX_FORWARDED_BYTES) throw tooMuch();
       let size = 0;
       const add = (chunk: Uint8Array): void => {
         size += chunk.length;

@@ -21,7 +21,7 @@ export interface HttpLinksOptions extends HttpLinkRegistryOptions {
  * from all other listeners of the server: Express would respond to unknown requests.
  */
 export function httpLinks(server: Server, options: HttpLinksOptions): Observable<OpenedHttpLink> {
-  const { path, admission, maxConnections, cluster: { node, requests } = {} } = options;
+  const { path, admission, cluster: { node, requests } = {} } = options;
   const isPath = (url: string | undefined): boolean => url?.split('?', 1)[0] === path;
   const isOurs = (request: IncomingMessage): boolean => isPath(request.url) && (HttpHeader.LINK in request.headers || isPreflight(request));
 
@@ -33,7 +33,7 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
       server.off('close', registry.closeAll);
     };
     const registry = new HttpLinkRegistry(options, requests && node, (link) => links$.next(link), leave);
-    const forward = node !== undefined && requests && createForwarder({ node, requests, registry, admission, maxRequests: maxConnections });
+    const forward = node !== undefined && requests && createForwarder(node, requests, registry, options);
     const handle = (head: IncomingMessage, response: ServerResponse): Observable<HttpReply> => {
       const refusal = admission.inspect(head);
       if (refusal) return of(refusal);

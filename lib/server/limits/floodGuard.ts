@@ -1,10 +1,7 @@
-import type { SchedulerLike } from 'rxjs';
-import type { ServeOptions } from '../serverOptions.js';
+import type { FullServeOptions } from '../serverOptions.js';
 
 /** The pings and acks of each `pingInterval` are always allowed. */
-export interface FloodGuardOptions extends Required<Pick<ServeOptions, 'maxIdleFrames' | 'pingInterval'>> {
-  readonly scheduler: SchedulerLike;
-}
+type FloodGuardOptions = Pick<FullServeOptions, 'maxIdleFrames' | 'pingInterval' | 'scheduler'>;
 
 /**
  * The guard checks the progress of a session once in this many frames: other frames only cost an

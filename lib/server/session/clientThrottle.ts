@@ -3,7 +3,7 @@ import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import { OverflowError } from '../../errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { createRing, type Ring } from '../../internal/ring.js';
-import type { Rates, SharedBucket } from '../limits/rateLimit.js';
+import type { Bucket, Rates } from '../limits/rateLimit.js';
 
 /** A message that is processed, or rejected, and whose ack waits. */
 type ProcessedMessage = readonly [number: number, progress: Progress, rejection: ReceivedRejection | undefined];
@@ -29,7 +29,9 @@ export class ClientThrottle {
   released = 0;
   readonly #client: ThrottledClient;
   readonly #rates: Rates;
-  readonly #bucket: SharedBucket;
+  readonly #bucket: Bucket;
+  /** To be called when the session has ended. */
+  readonly #leave: () => void;
   readonly #timer: CoalescedTimer;
   #waiting: Ring<ProcessedMessage> | undefined;
   /** The number of messages without numbers that were dropped in a row. */
@@ -39,7 +41,9 @@ export class ClientThrottle {
   constructor(client: ThrottledClient, rates: Rates, owner: string | undefined, scheduler: SchedulerLike) {
     this.#client = client;
     this.#rates = rates;
-    this.#bucket = rates.enter(owner);
+    const { bucket, leave } = rates.enter(owner);
+    this.#bucket = bucket;
+    this.#leave = leave;
     this.#timer = createCoalescedTimer(scheduler, () => this.#releaseNext());
   }
 
@@ -67,7 +71,7 @@ export class ClientThrottle {
   /** The session has ended. */
   leave(): void {
     this.#timer.clear();
-    this.#bucket.leave();
+    this.#leave();
   }
 
   #releaseNext(): void {

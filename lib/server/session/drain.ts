@@ -1,5 +1,6 @@
-import { defer, EMPTY, ignoreElements, interval, takeUntil, takeWhile, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, EMPTY, ignoreElements, interval, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
 import { after } from '../../internal/after.js';
+import type { FullServeOptions } from '../serverOptions.js';
 
 /** The session of a client while the server stops. */
 export interface Drained {
@@ -18,11 +19,8 @@ export interface Drained {
   giveUp(timeout: number): void;
 }
 
-export interface DrainingOptions {
-  readonly retryAfter: number;
-  readonly drainTimeout: number;
+interface DrainingOptions extends Pick<FullServeOptions, 'retryAfter' | 'drainTimeout' | 'scheduler'> {
   readonly random: () => number;
-  readonly scheduler: SchedulerLike;
   /**
    * Whether the sessions leave by and by, within half of `drainTimeout`: those who take them over
    * are not to get all of them at once.

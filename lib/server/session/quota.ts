@@ -12,44 +12,40 @@ export interface QuotaUser {
   vacate(error: PeerGoneError): void;
 }
 
-/** Limits the wires of each principal, and the wires that wait for their clients. */
-export interface Quota {
-  /**
-   * Counts a wire of a principal. Returns a function that ends the count, to be called once. The
-   * number of anonymous wires is not limited.
-   *
-   * @throws {ConnectionLostError} When the principal has `maxPerPrincipal` wires.
-   */
-  take(owner: string | undefined): () => void;
-  readonly onDetached: (user: QuotaUser) => void;
-  readonly onAttached: (user: QuotaUser) => void;
-}
-
-/** The options of the same names are in `serverOptions.ts`, with their default values. */
-export interface QuotaOptions {
+/** The options of these names are in `serverOptions.ts`, with their default values. */
+interface QuotaOptions {
   readonly maxDetached: number;
   readonly maxPerPrincipal: number;
   readonly maxDetachedPerPrincipal: number;
   readonly scheduler: SchedulerLike;
 }
 
+/** Limits the wires of each principal, and the wires that wait for their clients. */
+export type Quota = ReturnType<typeof createQuota>;
+
 /**
  * Creates the quota. When too many wires wait for their clients, a wire of the principal or address
  * that has most of them ends: the one that has waited longest. So a stranger cannot end the wires
  * of others. When too many wires of one principal wait, the one that has waited longest ends.
  */
-export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions): Quota {
+export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions) {
   const taken = createKeyedCounts();
   const all = createAway(maxDetached, scheduler, ({ group }) => group);
   const ofOwner = new Map<string, ReturnType<typeof createAway>>();
 
   return {
-    take(owner) {
+    /**
+     * Counts a wire of a principal. Returns a function that ends the count, to be called once. The
+     * number of anonymous wires is not limited.
+     *
+     * @throws {ConnectionLostError} When the principal has `maxPerPrincipal` wires.
+     */
+    take(owner: string | undefined): () => void {
       if (owner === undefined) return noop;
       if (taken.of(owner) >= maxPerPrincipal) throw new ConnectionLostError(CloseCode.TRY_AGAIN_LATER, 'the principal has too many wires');
       return taken.add(owner);
     },
-    onDetached(user) {
+    onDetached(user: QuotaUser): void {
       const { owner } = user;
       all.add(user);
       if (owner === undefined) return;
@@ -57,7 +53,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
       ofOwner.set(owner, mine);
       mine.add(user);
     },
-    onAttached(user) {
+    onAttached(user: QuotaUser): void {
       all.remove(user);
       const mine = user.owner === undefined ? undefined : ofOwner.get(user.owner);
       mine?.remove(user);
@@ -93,19 +89,11 @@ function createAway(max: number, scheduler: SchedulerLike, group: (user: QuotaUs
 }
 
 /**
- * A bounded set of items, each of which belongs to a group. When it is full, the group with the
- * most items loses its oldest item: no group can evict the items of a smaller one.
+ * Creates a bounded set of items, each of which belongs to a group. When it is full, the group with
+ * the most items loses its oldest item: no group can evict the items of a smaller one. Each call
+ * takes constant time.
  */
-export interface FairEviction<T> {
-  /**
-   * Adds an item. Returns the item that must go, which may be the new one: it is removed already.
-   */
-  add(item: T, group: string): T | undefined;
-  remove(item: T): void;
-}
-
-/** Creates an empty set. Each call takes constant time. */
-export function createFairEviction<T>(maxSize: number): FairEviction<T> {
+export function createFairEviction<T>(maxSize: number) {
   const groupOf = new Map<T, string>();
   /** The items of each group, the oldest first. */
   const groups = new Map<string, Set<T>>();
@@ -133,7 +121,10 @@ export function createFairEviction<T>(maxSize: number): FairEviction<T> {
     resized(group, items.size + 1, items.size);
   };
   return {
-    add(item, group) {
+    /**
+     * Adds an item. Returns the item that must go, which may be the new one: it is removed already.
+     */
+    add(item: T, group: string): T | undefined {
       remove(item);
       const items = groups.get(group) ?? new Set<T>();
       groups.set(group, items);

@@ -6,9 +6,10 @@ import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { expiryOf } from '../accept/authentication.js';
+import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { Progress as Progressed } from '../limits/floodGuard.js';
+import { Bucket } from '../limits/rateLimit.js';
 import type { WiresOptions } from '../serverOptions.js';
 import type { Drained } from './drain.js';
 import { pongFor } from './systemMessages.js';
@@ -20,13 +21,19 @@ import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 import type { Traffic } from '../../wire/connectionState.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
 import { drainHost, giveUpRest } from '../../session/hostDrain.js';
-import type { ConnectionEvent, HostConnection, HostOwner } from '../../session/hostOwner.js';
+import type { ConnectionEvent, HostOwner } from '../../session/hostOwner.js';
 import { SessionHost } from '../../session/sessionHost.js';
 import type { SessionLoop } from '../../session/sessionLoop.js';
 import { ClientThrottle, type ThrottledClient } from './clientThrottle.js';
 import type { ServedStores } from './servedStores.js';
-import { TokenRenewal, type TokenUser } from './tokenRenewal.js';
 import type { SessionCodec } from '../../core/sessionTypes.js';
+
+/**
+ * The limits of fresh tokens that a client may send, per second and at once: each token is work for
+ * `authenticate`.
+ */
+const TOKENS_PER_SECOND = 10;
+const TOKENS_AT_ONCE = 100;
 
 /** A client whose session begins. */
 export interface NewClient {
@@ -51,9 +58,7 @@ export interface NewClient {
  * The end of a session is no failure of the server: the wire completes, and reports the reason in
  * its `errors$`.
  */
-export class ServedSession
-  implements WireSetup, TransportUser, HostOwner, HostConnection, Drained, ThrottledClient, TokenUser, Observer<Message>, Unsubscribable
-{
+export class ServedSession implements WireSetup, TransportUser, HostOwner, Drained, ThrottledClient, Observer<Message>, Unsubscribable {
   readonly transport: SessionTransport;
   readonly pid: string;
   readonly id: string;
@@ -77,7 +82,10 @@ export class ServedSession
   #to!: Observer<Message>;
   #draining: Unsubscribable | undefined;
   #throttle: ClientThrottle | undefined;
-  #tokens: TokenRenewal | undefined;
+  /** Limits the fresh tokens of the client. Created at the first one. */
+  #tokens: Bucket | undefined;
+  /** The check of a fresh token. The core sees to it that there is one at a time. */
+  #renewal: Unsubscribable | undefined;
 
   constructor(
     transport: SessionTransport,
@@ -162,7 +170,7 @@ export class ServedSession
     this.#host.end();
     this.#stores?.close();
     this.#throttle?.leave();
-    this.#tokens?.clear();
+    this.#renewal?.unsubscribe();
     this.#onEnded(this);
     this.transport.leave();
   }
@@ -201,12 +209,12 @@ export class ServedSession
     else core.accept(client?.hello ?? (this.#hello as ReceivedHello), now, expires);
     this.#client = this.#hello = undefined;
     this.#isHelloNext = true;
-    this.#host.attach(this);
+    this.#host.attach(this.transport);
   }
   disconnected(): void {
     if (this.#stores) this.#stores.isAgreed = false;
-    this.#tokens?.clear();
-    this.#host.detach(this);
+    this.#renewal?.unsubscribe();
+    this.#host.detach(this.transport);
   }
   receive(frame: Frame): void {
     if (!this.#isHelloNext) this.#host.receive(frame);
@@ -214,14 +222,6 @@ export class ServedSession
       this.#isHelloNext = false;
       countFrame(this.#traffic, 'bytesReceived', frame, this.#options.scheduler.now());
     }
-  }
-  send(frame: Frame): void {
-    this.transport.send(frame);
-  }
-  close(code?: CloseCode, reason = ''): void {
-    if (this.isEnding) return;
-    if (code === undefined) this.transport.finish();
-    else this.transport.fail(new ConnectionLostError(code, reason));
   }
   /** Whether the client is connected, and the handshake is complete. */
   get #isHere(): boolean {
@@ -285,17 +285,25 @@ export class ServedSession
   }
   onConnectionEvent(event: ConnectionEvent): void {
     if (event.kind === 'agreed' && this.#stores) this.#stores.isAgreed = true;
-    if (event.kind !== 'auth') return;
-    this.#tokens ??= new TokenRenewal(this, this.#options.scheduler);
-    this.#tokens.check(event.token, this.transport.latest);
+    else if (event.kind === 'auth') this.#renew(event.token);
   }
-
-  renewed(expires: number | undefined): void {
-    this.#host.core.renewed(expires, this.#host.now);
-    this.#host.schedule();
+  #renew(token: string): void {
+    const { scheduler } = this.#options;
+    const { latest } = this.transport;
+    this.#tokens ??= new Bucket(TOKENS_PER_SECOND, TOKENS_AT_ONCE, scheduler);
+    if (this.#tokens.take(1) === 0) {
+      this.#refuse(CloseCode.FLOOD, 'the client sent too many fresh tokens');
+      return;
+    }
+    const renewed = (): void => {
+      this.#host.core.renewed(expiryOf(latest.principal, scheduler), this.#host.now);
+      this.#host.schedule();
+    };
+    this.#renewal = latest.renew(token, renewed, (error) => this.#refuse(...goodbyeOf(error)));
   }
-  refused(error: ConnectionLostError): void {
-    this.transport.fail(error);
+  /** Ends the connection. */
+  #refuse(code: CloseCode, reason: string): void {
+    this.transport.fail(new ConnectionLostError(code, reason));
   }
 
   // ---- The rate limit
@@ -314,7 +322,7 @@ export class ServedSession
     this.report({ kind: 'error', error });
   }
   flooded(): void {
-    this.transport.fail(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many messages'));
+    this.#refuse(CloseCode.FLOOD, 'the client sent too many messages');
   }
 
   // ---- The end of the server

@@ -4,18 +4,15 @@ import { guard } from '../../internal/guard.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
+import type { HostConnection } from '../../session/hostOwner.js';
 import type { Report } from '../../session/sessionEvents.js';
 import { isFenced } from '../../session/store/isFenced.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';
+import { createFloodGuard, FRAMES_PER_CHECK, type Progress } from '../limits/floodGuard.js';
 import { reportUncaught } from '../../internal/reportUncaught.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { groupOf, type Quota, type QuotaUser } from './quota.js';
-
-export interface TransportOptions extends FloodGuardOptions, Pick<WiresOptions, 'detachedTimeout'> {
-  readonly quota: Quota;
-}
+import { groupOf, type QuotaUser } from './quota.js';
 
 /**
  * The user of a transport. The transport passes it the frames of a client, and reports the end of
@@ -37,6 +34,8 @@ export interface TransportUser {
   ended(): void;
   moved(): Progress;
   readonly report: Report;
+  /** Whether the session closes the connection itself, when its stores have answered. */
+  readonly isEnding?: boolean;
 }
 
 /**
@@ -44,7 +43,7 @@ export interface TransportUser {
  * transport outlives its connections: it waits for the client to return, and switches to each newer
  * connection. When its user leaves before the client, the transport closes the connection.
  */
-export class SessionTransport implements QuotaUser, Observer<Frame> {
+export class SessionTransport implements QuotaUser, HostConnection, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
   latest: IncomingConnection;
   /**
@@ -53,7 +52,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
    */
   readonly returns: boolean;
   readonly owner: string | undefined;
-  readonly #options: TransportOptions;
+  readonly #options: WiresOptions;
   #user: TransportUser | undefined;
   #connected: IncomingConnection | undefined;
   /** Set while the client is not connected. */
@@ -67,7 +66,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** The close code and reason for the client when its wire ends. */
   #goodbye: Goodbye = NO_GOODBYE;
 
-  constructor(latest: IncomingConnection, returns: boolean, options: TransportOptions) {
+  constructor(latest: IncomingConnection, returns: boolean, options: WiresOptions) {
     this.latest = latest;
     this.returns = returns;
     this.owner = latest.principal?.id;
@@ -130,6 +129,12 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** Completes the current connection. */
   finish(): void {
     this.#connected?.finish();
+  }
+
+  close(code?: number, reason = ''): void {
+    if (this.#user?.isEnding) return;
+    if (code === undefined) this.finish();
+    else this.fail(new ConnectionLostError(code, reason));
   }
 
   /** Ends the current connection with the close code of an error. */
@@ -198,8 +203,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   #isFlooded(): boolean {
     this.#frames = 0;
     if (this.#isFlooding) return this.#isFlooding();
-    const { maxIdleFrames, pingInterval, scheduler } = this.#options;
-    this.#isFlooding = createFloodGuard({ maxIdleFrames, pingInterval, scheduler }, () => this.#user?.moved() ?? { steps: 0, open: 0 });
+    this.#isFlooding = createFloodGuard(this.#options, () => this.#user?.moved() ?? { steps: 0, open: 0 });
     return false;
   }
 

@@ -1,7 +1,7 @@
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { createFairEviction, type FairEviction, groupOf } from './quota.js';
+import { createFairEviction, groupOf } from './quota.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { TAKEN_OVER } from './transport.js';
 
@@ -30,7 +30,7 @@ const MAX_AWAY = 1_000;
  */
 export class UnconfirmedClients {
   readonly #clients = new Map<string, UnconfirmedClient>();
-  readonly #away: FairEviction<string> = createFairEviction(MAX_AWAY);
+  readonly #away = createFairEviction<string>(MAX_AWAY);
 
   readonly #options: Pick<WiresOptions, 'scheduler' | 'detachedTimeout'>;
 
