@@ -103,7 +103,6 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
 /** The maximum number of frames of full size that wait for an asynchronous codec. */
 const MAX_UNREAD = 8;
 
-/** Called with each message that cannot be encoded, or exceeds the size limit alone. */
 type OnUnsendable = (message: Message, error: RxwireError) => void;
 
 /**

@@ -42,13 +42,11 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
   readonly #credentials: Credentials | undefined;
   readonly #reconnection: Reconnection;
   readonly #signals$: Observable<NetworkSignal> | undefined;
-  /** The observer of the frames that arrive. */
   readonly #received: Observer<Frame> = {
     next: (frame) => this.#receive(frame),
     error: (error: unknown) => this.#lost(error),
     complete: () => this.#finish(),
   };
-  /** The frames for the connection. */
   readonly #frames$ = new Observable<Frame>((to) => this.#opened(to));
   /** Whether the server has announced the end of the last connection. */
   isAnnounced = false;

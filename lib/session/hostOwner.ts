@@ -37,7 +37,6 @@ export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 
 
 /** The side of a session that owns a host. */
 export interface HostOwner {
-  /** Passes a message to the application. */
   emit(message: Message): void;
   /**
    * Called with each event of the connection. After `close`, the host has closed the connection

@@ -45,9 +45,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Called once, when the session has ended and all outcomes are known. */
   #onFinished: (() => void) | undefined;
   #connection: HostConnection | undefined;
-  /** Whether an effect was answered during the loop. */
   #hasAnswer = false;
-  /** Whether a loop over the events runs. */
   #isHandling = false;
 
   /**
@@ -79,14 +77,12 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   get wait(): Wait {
     return waitIn(this.#lifetime());
   }
-  /** The name of the codec that both sides have agreed on, or the best one. */
   get codecName(): string {
     return (this.core.outgoing.codec ?? this.#options.codecs[0])?.name ?? '';
   }
   get now(): number {
     return this.#scheduler.now();
   }
-  /** Whether the host has a connection. */
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }
@@ -120,7 +116,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     if (!outgoing.isEmpty && incoming.lazyAcks && phase === 'agreed') keepalive.isPingDue = true;
     this.schedule();
   }
-  /** Gives up all messages that have no outcome. */
   giveUp(): void {
     this.core.outgoing.close();
     this.#handleEvents();
@@ -150,7 +145,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.core.closed();
     this.run();
   }
-  /** Takes a frame of the connection. */
   receive(frame: Frame): void {
     if (!this.#connection) return;
     const { core } = this;
@@ -197,7 +191,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
 
   // ---- The loop
 
-  /** Runs the loop at the end of the microtask. */
   schedule(): void {
     if (!this.isOver) this.#loop.schedule(this);
   }

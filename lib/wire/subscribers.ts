@@ -36,7 +36,6 @@ export class Subscribers {
     this.#microtask = microtask;
   }
 
-  /** Emits the subscriptions now, and at each change. */
   subscriptions(): Observable<WireSubscriptions> {
     return defer(() => {
       if (!this.#isOver && !this.#changes$) {
@@ -49,7 +48,6 @@ export class Subscribers {
     });
   }
 
-  /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
     const latest: (readonly (string | RegExp)[])[] = [];
     const changes = [...(this.#patterns?.values() ?? [])].map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));

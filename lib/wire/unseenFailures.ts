@@ -20,7 +20,6 @@ export function overflowTest(policy: OverflowPolicy | undefined): (error: Error)
   return (error) => (isOverflow(error) ? !isChosen : error instanceof OverflowError || error instanceof StoreError);
 }
 
-/** Returns whether a policy has dropped a message because there was no room. */
 export function isOverflow(error: Error): boolean {
   return error instanceof MessageDroppedError && error.reason === 'overflow';
 }
@@ -86,7 +85,6 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
   };
 
   return {
-    /** Counts a message that was lost. */
     add,
     /** A caller does not await the promise of a message that has failed. */
     ignored(id: string, error: unknown, isLost: boolean): void {

@@ -114,11 +114,9 @@ export function createEnvelopeWires(options: AcceptedWires) {
   };
 }
 
-/** A client that has a wire. */
 interface EnvelopeClient {
   readonly transport: SessionTransport;
   readonly codec: Codec;
-  /** The id of the wire. */
   readonly id: string;
 }
 

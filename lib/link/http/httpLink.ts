@@ -33,9 +33,7 @@ import { createRequestSender, type HttpRequest, type SendRequest } from './reque
 import type { ReadResponse } from './readResponse.js';
 import { createRecordQueue, type Ending, isEnding, type Item } from './recordFormat.js';
 
-/** The format of received frames. */
 export interface DownstreamFormat {
-  /** The `accept` header. */
   readonly accept: string;
   readonly read: ReadResponse;
   /** Returns what follows the response to the first request. @param ask Requests more, once. */
@@ -59,7 +57,6 @@ export function httpLink(format: DownstreamFormat, options: FullHttpLinkOptions)
 class HttpConnection {
   readonly #send: SendRequest;
   readonly #format: DownstreamFormat;
-  /** The fields of all requests. */
   readonly #link: Record<string, string> = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
   readonly #running = new Set<AbortController>();
   readonly #opened$ = new ReplaySubject<void>(1);

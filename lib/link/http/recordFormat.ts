@@ -19,7 +19,6 @@ export interface Ending {
   readonly reason: string;
 }
 
-/** An item of a body: a frame or, at the end, an ending. */
 export type Item = Frame | Ending;
 
 export function isEnding(item: Item): item is Ending {
@@ -102,7 +101,6 @@ export function createRecordQueue() {
   const records = createRing<Uint8Array>();
   let bytes = 0;
   return {
-    /** The size of all waiting records. */
     get bytes(): number {
       return bytes;
     },

@@ -14,7 +14,6 @@ import {
 } from '../closeCode.js';
 import { invalidField, type FetchLike, type FetchResponse, type FullHttpLinkOptions, type HeaderFields } from './httpLinkOptions.js';
 
-/** One request. */
 export interface HttpRequest {
   readonly method: 'POST' | 'GET' | 'DELETE';
   readonly headers: HeaderFields;
@@ -79,12 +78,10 @@ const platformFetch: FetchLike = (url, request) => {
   return fetch(url, request);
 };
 
-/** Returns the error for a response with an unexpected status. */
 function statusError({ status }: FetchResponse): ConnectionLostError {
   return new ConnectionLostError(closeCodeOf(status), `the server answers ${status}`);
 }
 
-/** Returns the close code of an HTTP status. */
 function closeCodeOf(status: number): number {
   const codes: Readonly<Record<number, number>> = {
     400: BAD_FRAMES,
@@ -102,7 +99,6 @@ function closeCodeOf(status: number): number {
   return codes[status] ?? ABNORMAL;
 }
 
-/** Returns the error for an exception of `fetch`. */
 export function requestError(cause: unknown): ConnectionLostError {
   const { message, code } = Object((cause as { readonly cause?: unknown } | undefined)?.cause ?? cause) as {
     readonly message?: string;

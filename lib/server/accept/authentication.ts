@@ -80,7 +80,6 @@ export function createAuthentication({
   };
 }
 
-/** Returns whether an answer comes as a promise, or as another input of an Observable. */
 function isStream(answer: unknown): answer is ObservableInput<unknown> {
   return Object(answer) === answer && !isPrincipal(answer);
 }

@@ -19,7 +19,6 @@ export interface ConnectionOwner {
   onRefused(error: unknown): void;
   onFirstFrame(connection: IncomingConnection): void;
   onEnded(connection: IncomingConnection): void;
-  /** Authenticates a client again, by a fresh token. */
   authenticate(
     connection: IncomingConnection,
     fresh: Partial<Credentials>,
@@ -32,7 +31,6 @@ export interface ConnectionOwner {
 export interface ConnectionWaiter {
   /** Called when the client has answered the welcome by a frame, which waits for the reader. */
   answered?(): void;
-  /** Called when the client has left. */
   left(): void;
 }
 
@@ -56,11 +54,9 @@ type End = { readonly error?: unknown };
 export class IncomingConnection implements Observer<Frame>, Unsubscribable, TimedHandshake {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
-  /** The request that opened the connection, if known. */
   readonly request: IncomingMessage | undefined;
   /** The address of the client, as limits count it. */
   readonly address: string;
-  /** The name of the transport. */
   readonly protocol: string;
   /**
    * To be called when the client is authenticated, with a function that authenticates another
@@ -69,13 +65,11 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
   readonly onIdentified: ServedLink['onIdentified'];
   readonly #onFlood: ServedLink['onFlood'];
   readonly #owner: ConnectionOwner;
-  /** The principal of the client, when the client is authenticated. */
   principal: Principal | undefined;
   #hasBegun = false;
   #hello: ReceivedHello | undefined;
   readonly #link: LinkConnection;
   #expiryTimer: CoalescedTimer | undefined;
-  /** Receives the frames of the client. */
   #reader: Observer<Frame> | undefined;
   /** The frames after the first that wait for the reader. */
   #early: Frame[] | undefined;
@@ -181,7 +175,6 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
     }
   }
 
-  /** Removes the reader. */
   leave(): void {
     this.#expiryTimer?.clear();
     this.#early = undefined;
@@ -193,12 +186,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
     this.#link.next(frame);
   }
 
-  /** Completes the connection. */
   finish(): void {
     this.#link.complete();
   }
 
-  /** Ends the connection with the close code of an error. */
   fail(error: unknown): void {
     this.#link.error(error);
   }
@@ -280,7 +271,6 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
     this.#owner.onEnded(this);
   }
 
-  /** Sets the timer for the end of the credentials. */
   #watchExpiry(): void {
     this.#expiryTimer?.clear();
     const { expiresAt } = this.principal ?? {};
@@ -295,7 +285,6 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
   }
 }
 
-/** Returns whether a first frame is the hello of the session protocol. */
 export function isSessionFrame(frame: Frame): boolean {
   return typeof frame === 'string' && frame.startsWith('["hello",');
 }
@@ -333,14 +322,12 @@ export class HelloTimeouts {
     this.#timer = createCoalescedTimer(scheduler, () => this.#onTimer());
   }
 
-  /** Begins the time of a connection, or begins it again. */
   begin(connection: TimedHandshake): void {
     if (this.#helloTimeout === Infinity) return;
     this.#due.delete(connection);
     this.#due.set(connection, this.#scheduler.now() + this.#helloTimeout);
     this.#timer.set(this.#helloTimeout);
   }
-  /** Ends the time of a connection. */
   end(connection: TimedHandshake): void {
     if (this.#due.delete(connection) && this.#due.size === 0) this.#timer.clear();
   }

@@ -10,11 +10,8 @@ import { HelloTimeouts, IncomingConnection, isSessionFrame, type ConnectionOwner
 
 /** The options of the wires of a server, with the functions that take its wires and refusals. */
 export interface AcceptedWires extends WiresOptions {
-  /** Takes the wire of each new client. */
   readonly emit: (wire: AnyWire) => void;
-  /** Closes the connection of a client, and reports the error. */
   readonly refuse: (connection: IncomingConnection, error: unknown) => void;
-  /** Reports the reason why a client was refused. */
   readonly onRefused: (error: unknown) => void;
 }
 
@@ -40,7 +37,6 @@ export class IncomingConnections implements ConnectionOwner {
     this.#principalOf = createAuthentication(options);
   }
 
-  /** Opens a connection. */
   accept(link: ServedLink | ServedSocket): void {
     const connection = new IncomingConnection(link, this);
     this.#open.add(connection);
@@ -50,7 +46,6 @@ export class IncomingConnections implements ConnectionOwner {
   stop(): void {
     this.#isStopping = true;
   }
-  /** Ends all connections. */
   close(): void {
     for (const connection of [...this.#open]) connection.unsubscribe();
   }
@@ -102,7 +97,6 @@ export class IncomingConnections implements ConnectionOwner {
       },
     );
   }
-  /** Emits the principal of another request for a connection. */
   #identify(connection: IncomingConnection, request: IncomingMessage): Observable<Principal | undefined> {
     return new Observable((to) => {
       const done = (principal: Principal | undefined): void => {

@@ -8,12 +8,9 @@ import { createRecordQueue, type Ending } from '../../link/http/recordFormat.js'
 import type { Frame } from '../../link/link.js';
 import { COMMON_HEADERS, type HttpReply } from './httpReply.js';
 
-/** Sends frames to the client of one link. */
 export interface Downlink {
   readonly protocol: string;
-  /** Returns the number of bytes that wait for the client. */
   readonly buffered: () => number;
-  /** Returns whether a response is waiting for frames. */
   readonly isHeld: () => boolean;
   /** Starts the response to the opening request, or emits the reply. */
   readonly open: (response: ServerResponse) => Observable<HttpReply>;
@@ -22,7 +19,6 @@ export interface Downlink {
   readonly send: (frame: Frame) => void;
   /** Reports the end to the client; nothing is sent after that. */
   readonly end: (ending: Ending) => void;
-  /** Handles the close of the client. */
   readonly close: () => void;
 }
 

@@ -11,7 +11,6 @@ import { negotiateDownlink, ServedHttpLink, type OpenedHttpLink, type ServedHttp
 
 export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
   readonly admission: Admission;
-  /** Whether clients are authenticated. */
   readonly isAuthenticated: boolean;
   readonly maxFrame: number;
   /** The maximum duration of the opening request, in ms. */
@@ -28,9 +27,7 @@ const REMEMBERED = { ttl: 60_000, maxSize: 10_000 } as const;
 /** The maximum duration of a body after that of the opening request, in ms. */
 const BODY_TIMEOUT = 30_000;
 
-/** All links over requests to one server, by id. */
 export class HttpLinkRegistry {
-  /** Whether the server accepts no more links. */
   isStopped = false;
   readonly #options: HttpLinkRegistryOptions;
   readonly #node: string | undefined;
@@ -62,7 +59,6 @@ export class HttpLinkRegistry {
   has(name: string): boolean {
     return this.#links.has(name) || this.#ended.has(name);
   }
-  /** Closes all links. */
   readonly closeAll = (): void => [...this.#links.values()].forEach((link) => link.close());
 
   /**
@@ -137,7 +133,6 @@ export class HttpLinkRegistry {
     if (!link) throw new StatusError(head.method !== 'GET' && this.#ended.has(name) ? 204 : 404);
     return link;
   }
-  /** Emits the link of a request if the client may use it. */
   #authorized(head: IncomingMessage): Observable<ServedHttpLink> {
     const checked$ = this.#options.isAuthenticated ? this.#find(head).check(head) : of(undefined);
     return checked$.pipe(map(() => this.#find(head)));

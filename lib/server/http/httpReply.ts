@@ -16,7 +16,6 @@ export class StatusError extends Error implements HttpReply {
   }
 }
 
-/** Returns the reply for an error. */
 export function statusErrorOf(error: unknown): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof FrameTooLargeError) return new StatusError(413, { connection: 'close' });
@@ -28,7 +27,6 @@ export function statusErrorOf(error: unknown): StatusError {
   return new StatusError(500);
 }
 
-/** Returns the close code of the link whose request failed with an error. */
 export function closeCodeOf(error: unknown): CloseCode {
   if (error instanceof FrameTooLargeError) return CloseCode.MESSAGE_TOO_BIG;
   return error instanceof ProtocolError ? CloseCode.BAD_FRAMES : CloseCode.ABNORMAL;
@@ -41,7 +39,6 @@ export const COMMON_HEADERS: OutgoingHttpHeaders = {
   'x-content-type-options': 'nosniff',
 };
 
-/** Sends a complete response. */
 export function respond(response: ServerResponse, { status, headers, body }: HttpReply): void {
   // A disconnected client gets no response: without a listener, a failed write would end the
   // process.

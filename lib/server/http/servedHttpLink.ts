@@ -35,7 +35,6 @@ const MAX_CONCURRENT_BODIES = 4;
 const MAX_IDLE_REQUESTS = 100;
 const IDLE_WINDOW = 10_000;
 
-/** The server's state of one link over requests. */
 export class ServedHttpLink {
   readonly opened: OpenedHttpLink;
   /** Whether the server, not the client, has ended the link. */
@@ -128,7 +127,6 @@ export class ServedHttpLink {
       }),
     );
   }
-  /** Starts the response to the opening request, or emits the reply. */
   respondToOpening(response: ServerResponse): Observable<HttpReply> {
     return this.#downlink.open(response);
   }
@@ -168,13 +166,11 @@ export class ServedHttpLink {
     this.#polls = number;
     return poll$;
   }
-  /** Counts a request without effect. */
   #countIdle(): void {
     if (!this.#isFlooding()) return;
     this.onClientClosed({ code: CloseCode.FLOOD, reason: 'the client sent too many requests without effect' });
     throw tooMany();
   }
-  /** Handles the end of the client. */
   onClientClosed(ending: Ending): void {
     const { code, reason } = ending;
     this.#closeReason = ending;
@@ -182,7 +178,6 @@ export class ServedHttpLink {
     if (code === CloseCode.NORMAL) this.#received$.complete();
     else this.#received$.error(new ConnectionLostError(code, reason, code !== CloseCode.ABNORMAL));
   }
-  /** Handles the close of the client. */
   close(): void {
     this.#downlink.close();
   }

@@ -17,7 +17,6 @@ const RECOVERY = 10_000;
  */
 const FRAMES_PER_INTERVAL = 4;
 
-/** The progress of a session. */
 export interface Progress {
   /**
    * One or two for each message received; two for each message acked: one when it was received, and

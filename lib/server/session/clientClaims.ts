@@ -9,7 +9,6 @@ import type { ClientRecord } from '../../core/storedTypes.js';
 
 /** The result of a claim for a new session. */
 export interface ClaimedClient {
-  /** The stored state before the claim. */
   readonly row: InboxRecord | undefined;
   /** Undefined if the hello is refused. */
   readonly lease: InboxLease | undefined;
@@ -23,7 +22,6 @@ export interface ClaimCall<T> {
   readonly hello: ReceivedHello;
   readonly wait: Wait;
   readonly done: (result: T) => void;
-  /** Called with the error of the inbox. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -43,7 +41,6 @@ export function claimClient(call: ClaimCall<ClaimedClient>, owner: string | unde
   claim(call, decide, ({ record, lease }) => ({ row: record, lease, refusal }));
 }
 
-/** Returns the code with which the row of a client refuses a hello. */
 function refusalIn(row: InboxRecord | undefined, owner: string | undefined, hello: ReceivedHello): CloseCode | undefined {
   const known = knownClientIn(row);
   // Checked first: another principal must not learn that the client exists.
@@ -74,7 +71,6 @@ export function renewClaim(call: ClaimCall<boolean>, lease: InboxLease, isRefuse
   });
 }
 
-/** The result is whether a server has stored a client. */
 export function isStored(call: ClaimCall<boolean>): void {
   claim(
     call,
@@ -113,7 +109,6 @@ interface StoredClient {
   readonly isConfirmed: boolean;
   /** Whether the server may have sent messages under this `sid`. */
   readonly isBegun: boolean;
-  /** The name of the codec of the session. */
   readonly codec: string;
   /** The `id` of the principal; absent for an anonymous client. */
   readonly principal?: string;

@@ -11,7 +11,6 @@ type ProcessedMessage = readonly [number: number, progress: Progress, rejection:
 export interface ThrottledClient {
   /** The message counts as processed now: its ack may be sent. */
   release(...message: ProcessedMessage): void;
-  /** Reports the error of a message that is dropped. */
   complain(error: OverflowError): void;
   /** Ends the connection: the client does not slow down. */
   flooded(): void;
@@ -47,7 +46,6 @@ export class ClientThrottle {
     this.#timer = createCoalescedTimer(scheduler, () => this.#releaseNext());
   }
 
-  /** Takes a message that is processed. */
   processed(...message: ProcessedMessage): void {
     (this.#waiting ??= createRing()).push(message);
     this.#releaseNext();
@@ -68,7 +66,6 @@ export class ClientThrottle {
     this.#isOver = true;
     this.#releaseNext();
   }
-  /** The session has ended. */
   leave(): void {
     this.#timer.clear();
     this.#leave();

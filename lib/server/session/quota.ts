@@ -68,7 +68,6 @@ export function groupOf(owner: string | undefined, address: string): string {
 }
 
 function createAway(max: number, scheduler: SchedulerLike, group: (user: QuotaUser) => string) {
-  /** The time at which each client was lost. */
   const since = new Map<QuotaUser, number>();
   const waiting = createFairEviction<QuotaUser>(max);
   return {

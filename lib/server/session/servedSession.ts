@@ -66,9 +66,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Drain
   readonly #options: WiresOptions;
   readonly #loop: SessionLoop;
   readonly #onEnded: (session: ServedSession) => void;
-  /** The hello of the latest connection, until the core has it. */
   #hello: ReceivedHello | undefined;
-  /** The first handshake, until the core has it. */
   #client: NewClient | undefined;
   readonly #stores: ServedStores | undefined;
   /** Ends the count of the quota, and the lease of the inbox. */
@@ -140,7 +138,6 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Drain
     return this;
   }
 
-  /** Sends a message of the application. */
   next(message: Message): void {
     this.#host.send(message);
   }
@@ -160,7 +157,6 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Drain
     const [onTimeout, done] = [(error: RxwireError) => this.complain(error), () => this.ended()];
     this.#draining = drainHost(this.#host, this.#options, onTimeout, done);
   }
-  /** Ends the session. */
   unsubscribe(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -177,7 +173,6 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Drain
 
   // ---- The connections
 
-  /** The lease on the row of the client; undefined without an inbox. */
   get lease(): InboxLease | undefined {
     return this.#stores?.lease;
   }
@@ -259,7 +254,6 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Drain
     // The connection may break while the session ends: that is no loss any more.
     if (!this.#isOver) this.#host.report(event);
   }
-  /** Returns the progress of the session, for the guard against floods. */
   moved(): Progressed {
     const { window } = this.#options;
     const { messagesReceived, errors } = this.#traffic;
@@ -301,7 +295,6 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Drain
     };
     this.#renewal = latest.renew(token, renewed, (error) => this.#refuse(...goodbyeOf(error)));
   }
-  /** Ends the connection. */
   #refuse(code: CloseCode, reason: string): void {
     this.transport.fail(new ConnectionLostError(code, reason));
   }

@@ -51,12 +51,10 @@ export interface ServedSessionsOptions extends AcceptedWires {
 export class ServedSessions implements ClusterServer {
   readonly #sessions = new Map<string, ServedSession>();
   readonly #unconfirmed: UnconfirmedClients;
-  /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
   readonly #options: ServedSessionsOptions;
   readonly #coreOptionsOf: (pid: string) => SessionOptions;
   readonly #loop: SessionLoop;
-  /** Ends with the server. */
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
 
@@ -84,7 +82,6 @@ export class ServedSessions implements ClusterServer {
     else this.#greet(connection, hello, undefined);
   }
 
-  /** Sends a message to each connected client at once. */
   announce(message: Message): void {
     for (const session of this.#sessions.values()) session.announce(message);
   }
@@ -105,7 +102,6 @@ export class ServedSessions implements ClusterServer {
     for (const { transport } of [...this.#sessions.values()])
       if (transport.owner === principal) transport.vacate(new UnauthorizedError(CloseCode.FORBIDDEN, KICKED));
   }
-  /** The number of sessions. */
   get size(): number {
     return this.#sessions.size;
   }
@@ -334,7 +330,6 @@ export class ServedSessions implements ClusterServer {
     this.#sessions.delete(pid);
     giveUpPlace();
   };
-  /** Begins the session of a client. */
   #begin(connection: IncomingConnection, client: NewClient): void {
     const { pid } = client.hello;
     const { onRefused, emit } = this.#options;

@@ -24,13 +24,10 @@ export interface TransportUser {
    * over this one.
    */
   connected(): void;
-  /** Called when the connection has ended. */
   disconnected(): void;
-  /** Handles a frame of the client. */
   receive(frame: Frame): void;
   /** Called when the client does not return, with the reason. */
   failed(error: unknown): void;
-  /** Called when the client has closed its session. */
   ended(): void;
   moved(): Progress;
   readonly report: Report;
@@ -90,7 +87,6 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
     this.latest.close(...this.#goodbye);
   }
 
-  /** Replaces the connection by a newer one. */
   takeOver(newer: IncomingConnection): void {
     const older = this.latest;
     this.latest = newer;
@@ -126,7 +122,6 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
     this.#connected?.send(frame);
   }
 
-  /** Completes the current connection. */
   finish(): void {
     this.#connected?.finish();
   }
@@ -137,7 +132,6 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
     else this.fail(new ConnectionLostError(code, reason));
   }
 
-  /** Ends the current connection with the close code of an error. */
   fail(error: unknown): void {
     const failed = this.#connected;
     if (!failed) return;
@@ -153,7 +147,6 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
     else this.#user?.receive(frame);
   }
 
-  /** Handles the loss of the connection. */
   error(error: unknown): void {
     this.#lost(error, false);
   }
@@ -225,7 +218,6 @@ function isFinal(error: unknown): boolean {
   return error instanceof RxwireError;
 }
 
-/** Returns whether the server closes a connection whose credentials are not valid any more. */
 function isRejection(error: unknown): boolean {
   return error instanceof ConnectionLostError && REJECTIONS.includes(error.closeCode);
 }
@@ -235,7 +227,6 @@ const REJECTIONS: readonly number[] = [CloseCode.UNAUTHORIZED, CloseCode.FORBIDD
 type Goodbye = readonly [code: CloseCode, reason: string];
 const NO_GOODBYE: Goodbye = [CloseCode.ABANDONED, ''];
 
-/** The reasons of closes. */
 export const STOPS = 'the server stops';
 export const TAKEN_OVER = 'another connection took over';
 export const KICKED = 'the server has ended the session';
@@ -256,7 +247,6 @@ export function closeOf(error: unknown, isWelcome = true): Goodbye {
   return isKnown ? [CloseCode.ABANDONED, ''] : [CloseCode.INTERNAL_ERROR, 'the server has failed'];
 }
 
-/** Closes an outbox. */
 export function closeStore(store: Pick<OutboxStore, 'close'>): void {
   guard(
     () => store.close(),

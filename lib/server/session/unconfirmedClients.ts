@@ -55,7 +55,6 @@ export class UnconfirmedClients {
     const isOver = scheduler.now() - known.awaySince >= detachedTimeout;
     return isOver && refusalIn(known, connection, hello, true) === CloseCode.TRY_AGAIN_LATER ? undefined : known;
   }
-  /** Adds a client whose connection is open. */
   enter(pid: string, client: UnconfirmedClient): void {
     this.#away.remove(pid);
     this.#clients.set(pid, client);
@@ -85,7 +84,6 @@ export class UnconfirmedClients {
     this.#away.remove(pid);
     this.#clients.delete(pid);
   }
-  /** The open connections. */
   get connections(): readonly IncomingConnection[] {
     return [...this.#clients.values()].flatMap(({ connection }) => connection ?? []);
   }

@@ -28,7 +28,6 @@ import { createDeadLetter, createHistory, rejectionOf } from './createDeadLetter
 import { reportFailure } from './reportFailure.js';
 import type { FailedAttempt } from '../store/deadLetterStore.js';
 
-/** A message, and its claim. */
 export interface Job<T> {
   readonly message: T;
   /** `undefined` if no session has delivered the message. */

@@ -78,14 +78,12 @@ export function rejectionOf({ code, text }: RxwireError): Rejection {
   return { kind: 'dead-lettered', code, reason: text.slice(0, MAX_REASON) };
 }
 
-/** Returns the record of one failure. */
 export function failureOf(error: unknown, at?: number): FailedAttempt {
   const { code, message, text = message } = Object(error) as Readonly<Record<'code' | 'message' | 'text', unknown>>;
   const sentence = (typeof text === 'string' ? text : String(error)).slice(0, MAX_TEXT);
   return { reason: typeof code === 'string' ? code : sentence, error: sentence, ...(at !== undefined && { at }) };
 }
 
-/** Creates a recorder of the last failures. */
 export function createHistory(scheduler: SchedulerLike) {
   let failures: readonly FailedAttempt[] = [];
   return {

@@ -109,14 +109,12 @@ export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
   };
 }
 
-/** A wire of a pool. */
 interface Member<W extends Wire> {
   readonly wire: W;
   isConnected: boolean;
   isLeased: boolean;
   /** Whether the pool has closed the wire. */
   isClosing: boolean;
-  /** Since when the wire is idle. */
   since: number;
 }
 
@@ -183,12 +181,10 @@ class WirePool<W extends Wire> {
     caller.add(after(acquireTimeout, scheduler).subscribe(onTimeout));
     this.#changed();
   }
-  /** Ends the wait of a caller. */
   #leave(caller: Subscriber<Lease<W>>): void {
     if (this.#waiting.delete(caller)) this.#changed();
   }
 
-  /** Opens the wires that are missing. */
   fill(): void {
     while (!this.#isDestroyed && !this.#isReopenDelayed && this.#needsMore()) this.#open();
   }
@@ -214,7 +210,6 @@ class WirePool<W extends Wire> {
     return concat(this.changes$.pipe(ignoreElements()), failure$);
   }
 
-  /** Ends all wires without draining them. */
   #endAll(): void {
     const { drainTimeout } = this.#options;
     const ids: string[] = [];
@@ -244,7 +239,6 @@ class WirePool<W extends Wire> {
     return [...this.#members].filter(is).length;
   }
 
-  /** Returns whether another wire is needed and allowed. */
   #needsMore(): boolean {
     const { min, max } = this.#options;
     const staying = this.#count(({ isClosing }) => !isClosing);
@@ -357,7 +351,6 @@ class WirePool<W extends Wire> {
     return { wire: member.wire, release, discard: end(() => this.#close(member)) };
   }
 
-  /** Closes a wire after its remaining messages are sent. */
   #close(member: Member<W>): void {
     member.isClosing = true;
     this.#removeIdle(member);
@@ -370,7 +363,6 @@ class WirePool<W extends Wire> {
     if (oldest) this.#idleTimer.set(Math.max(0, oldest.since + idleTimeout - scheduler.now()));
   }
 
-  /** Closes a wire that was idle for too long. */
   #closeIdle(): void {
     const { idleTimeout, scheduler } = this.#options;
     const oldest = this.#oldestSpare();
