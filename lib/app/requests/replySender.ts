@@ -6,7 +6,7 @@ import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 import type { HandlerRun, HandlerRunCallbacks } from './handlerRun.js';
-import { reportFailure } from '../../session/consume/reportFailure.js';
+import { reportFailure } from '../../session/consume/createDeadLetter.js';
 import { replyMessage, type ReplyType } from './replyMessage.js';
 import type { ReplyOptions, ReplyWire } from './replyOptions.js';
 import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
@@ -60,8 +60,7 @@ export function createReplySender(options: ReplySenderOptions, onUndeliverable: 
         send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
         if (error instanceof RxwireError) onError?.(error, message);
-        else
-          reportFailure(new HandlerError(message, 1, error), message, { complain: report ?? terms?.complain, onError, isReceived: false });
+        else reportFailure(new HandlerError(message, 1, error), message, report ?? terms?.complain, onError, false);
       } catch (thrown) {
         subscriber.error(thrown);
       }

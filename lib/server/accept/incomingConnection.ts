@@ -51,7 +51,7 @@ type End = { readonly error?: unknown };
  * One connection of a client, from its start to its end. Frames that arrive before {@link
  * IncomingConnection.open} wait.
  */
-export class IncomingConnection implements Observer<Frame>, Unsubscribable, TimedHandshake {
+export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
   readonly request: IncomingMessage | undefined;
@@ -303,10 +303,7 @@ function notifyOfEnd(reader: Observer<Frame>, end: End): void {
   else reader.complete();
 }
 
-/** A connection whose handshake may take the `helloTimeout`. */
-export interface TimedHandshake {
-  onHelloTimeout(): void;
-}
+type TimedHandshake = Pick<IncomingConnection, 'onHelloTimeout'>;
 
 /** One timer for the handshakes of all connections of a server. */
 export class HelloTimeouts {

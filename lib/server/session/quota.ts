@@ -9,6 +9,8 @@ export interface QuotaUser {
   readonly owner: string | undefined;
   /** The principal of the client, or the address of an anonymous client: see {@link groupOf}. */
   readonly group: string;
+  /** The time at which the client was lost. */
+  readonly goneAt: number;
   vacate(error: PeerGoneError): void;
 }
 
@@ -30,8 +32,12 @@ export type Quota = ReturnType<typeof createQuota>;
  */
 export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions) {
   const taken = createKeyedCounts();
-  const all = createAway(maxDetached, scheduler, ({ group }) => group);
-  const ofOwner = new Map<string, ReturnType<typeof createAway>>();
+  const all = createFairEviction<QuotaUser>(maxDetached);
+  const ofOwner = new Map<string, FairEviction<QuotaUser>>();
+  const add = (user: QuotaUser, group: string, detached: FairEviction<QuotaUser>): void => {
+    const evicted = detached.add(user, group);
+    evicted?.vacate(new PeerGoneError(scheduler.now() - evicted.goneAt));
+  };
 
   return {
     /**
@@ -47,11 +53,11 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
     },
     onDetached(user: QuotaUser): void {
       const { owner } = user;
-      all.add(user);
+      add(user, user.group, all);
       if (owner === undefined) return;
-      const mine = ofOwner.get(owner) ?? createAway(maxDetachedPerPrincipal, scheduler, () => '');
+      const mine = ofOwner.get(owner) ?? createFairEviction<QuotaUser>(maxDetachedPerPrincipal);
       ofOwner.set(owner, mine);
-      mine.add(user);
+      add(user, '', mine);
     },
     onAttached(user: QuotaUser): void {
       all.remove(user);
@@ -67,25 +73,7 @@ export function groupOf(owner: string | undefined, address: string): string {
   return owner === undefined ? `address ${address}` : `principal ${owner}`;
 }
 
-function createAway(max: number, scheduler: SchedulerLike, group: (user: QuotaUser) => string) {
-  const since = new Map<QuotaUser, number>();
-  const waiting = createFairEviction<QuotaUser>(max);
-  return {
-    get size() {
-      return since.size;
-    },
-    add(user: QuotaUser): void {
-      const now = scheduler.now();
-      since.set(user, now);
-      const evicted = waiting.add(user, group(user));
-      evicted?.vacate(new PeerGoneError(now - (since.get(evicted) ?? now)));
-    },
-    remove(user: QuotaUser): void {
-      since.delete(user);
-      waiting.remove(user);
-    },
-  };
-}
+type FairEviction<T> = ReturnType<typeof createFairEviction<T>>;
 
 /**
  * Creates a bounded set of items, each of which belongs to a group. When it is full, the group with
@@ -93,7 +81,7 @@ function createAway(max: number, scheduler: SchedulerLike, group: (user: QuotaUs
  * takes constant time.
  */
 export function createFairEviction<T>(maxSize: number) {
-  const groupOf = new Map<T, string>();
+  const groupOfItem = new Map<T, string>();
   /** The items of each group, the oldest first. */
   const groups = new Map<string, Set<T>>();
   /** The groups of each size. */
@@ -112,14 +100,17 @@ export function createFairEviction<T>(maxSize: number) {
     }
   };
   const remove = (item: T): void => {
-    const group = groupOf.get(item);
+    const group = groupOfItem.get(item);
     const items = group === undefined ? undefined : groups.get(group);
     if (group === undefined || !items) return;
-    groupOf.delete(item);
+    groupOfItem.delete(item);
     items.delete(item);
     resized(group, items.size + 1, items.size);
   };
   return {
+    get size() {
+      return groupOfItem.size;
+    },
     /**
      * Adds an item. Returns the item that must go, which may be the new one: it is removed already.
      */
@@ -127,10 +118,10 @@ export function createFairEviction<T>(maxSize: number) {
       remove(item);
       const items = groups.get(group) ?? new Set<T>();
       groups.set(group, items);
-      groupOf.set(item, group);
+      groupOfItem.set(item, group);
       items.add(item);
       resized(group, items.size - 1, items.size);
-      if (groupOf.size <= maxSize) return undefined;
+      if (groupOfItem.size <= maxSize) return undefined;
       const [from = group] = bySize[largest] ?? [];
       const [oldest] = groups.get(from) ?? [];
       if (oldest !== undefined) remove(oldest);

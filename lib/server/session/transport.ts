@@ -52,6 +52,7 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
   readonly #options: WiresOptions;
   #user: TransportUser | undefined;
   #connected: IncomingConnection | undefined;
+  goneAt = 0;
   /** Set while the client is not connected. */
   #gone: CoalescedTimer | undefined;
   /** The frames of this connection since the last check of the flood guard. */
@@ -168,6 +169,7 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
     if (!this.#user) return;
     this.#gone = createCoalescedTimer(scheduler, () => this.#user?.failed(new PeerGoneError(detachedTimeout)));
     if (detachedTimeout < Infinity) this.#gone.set(detachedTimeout);
+    this.goneAt = scheduler.now();
     quota.onDetached(this);
   }
 
