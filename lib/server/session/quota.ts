@@ -34,9 +34,11 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
   const taken = createKeyedCounts();
   const all = createFairEviction<QuotaUser>(maxDetached);
   const ofOwner = new Map<string, FairEviction<QuotaUser>>();
-  const add = (user: QuotaUser, group: string, detached: FairEviction<QuotaUser>): void => {
+  /** Returns false if the user itself is evicted. */
+  const add = (user: QuotaUser, group: string, detached: FairEviction<QuotaUser>): boolean => {
     const evicted = detached.add(user, group);
     evicted?.vacate(new PeerGoneError(scheduler.now() - evicted.goneAt));
+    return evicted !== user;
   };
 
   return {
@@ -53,8 +55,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
     },
     onDetached(user: QuotaUser): void {
       const { owner } = user;
-      add(user, user.group, all);
-      if (owner === undefined) return;
+      if (!add(user, user.group, all) || owner === undefined) return;
       const mine = ofOwner.get(owner) ?? createFairEviction<QuotaUser>(maxDetachedPerPrincipal);
       ofOwner.set(owner, mine);
       add(user, '', mine);
