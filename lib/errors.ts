@@ -1,5 +1,5 @@
 export * from './errors/applicationErrors.js';
 export * from './errors/connectionErrors.js';
-export { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from './errors/messageErrors.js';
+export { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from './errors/deliveryErrors.js';
 export * from './errors/messageErrors.js';
 export { RxwireError, type ErrorCode } from './errors/rxwireError.js';

@@ -65,8 +65,8 @@ type Candidate = Link<Frame> & DescribedLink;
  */
 export function fallback(...args: readonly Candidate[] | readonly [...links: Candidate[], options: FallbackOptions]): Candidate {
   const all: readonly (Candidate | FallbackOptions)[] = args;
-  const links = all.filter(isLink);
-  const options: FallbackOptions = all.find(isOptions) ?? {};
+  const links = all.filter((one) => typeof one === 'function');
+  const options: FallbackOptions = all.find((one) => typeof one === 'object') ?? {};
   const { timeout = 4_000, upgradeAfter = 60_000, scheduler = steadyScheduler() } = options;
   assertPositive('fallback', { timeout, upgradeAfter });
   if (links.length === 0) throw new TypeError('fallback: expected at least one link');
@@ -75,14 +75,6 @@ export function fallback(...args: readonly Candidate[] | readonly [...links: Can
   const use = createLinkSelector({ links, preference, scheduler, timeLimit: Math.min(timeout, MAX_DELAY) });
   const link: Link<Frame> = (outgoing) => defer(() => use(preference.start(), links.length, outgoing));
   return describedBy(link, () => links[preference.current]);
-}
-
-function isLink(one: Candidate | FallbackOptions): one is Candidate {
-  return typeof one === 'function';
-}
-
-function isOptions(one: Candidate | FallbackOptions): one is FallbackOptions {
-  return typeof one === 'object';
 }
 
 /** The maximum wait before better links are tried again, in ms. */

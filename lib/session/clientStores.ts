@@ -10,26 +10,23 @@ import type { OutboxStore, Durability } from './store/outboxStore.js';
 import { fromStored, StoreWrites } from './storeWrites.js';
 
 /** The stores of a client's session. */
-export interface ClientStores {
-  /** Undefined if nothing is written: a store without writes may have another owner, too. */
-  readonly writes: StoreWrites | undefined;
-  /**
-   * Opens the outbox, and claims the cursor of its former owner in the inbox. Returns the state to
-   * be restored; the identity has the rest.
-   */
-  open(identity: ClientIdentity): MaybeAsync<RestoredState>;
-}
+export type ClientStores = ReturnType<typeof clientStores>;
 
 /** The functions that a client needs for stores. */
-export function clientStores(outbox: OutboxStore, { inbox, microtask = asapScheduler }: SessionOptions): ClientStores {
+export function clientStores(outbox: OutboxStore, { inbox, microtask = asapScheduler }: SessionOptions) {
   const { isDurable } = outbox;
   let claim: InboxClaim;
   const claimOf = (): InboxClaim => claim;
   const writes = isDurable || inbox ? new StoreWrites({ outbox: isDurable ? outbox : undefined, inbox, claimOf }) : undefined;
 
   return {
+    /** Undefined if nothing is written: a store without writes may have another owner, too. */
     writes,
-    open(identity) {
+    /**
+     * Opens the outbox, and claims the cursor of its former owner in the inbox. Returns the state
+     * to be restored; the identity has the rest.
+     */
+    open(identity: ClientIdentity): MaybeAsync<RestoredState> {
       const withCursor = (contents: OutboxContents): MaybeAsync<RestoredState> => {
         const { sid = '' } = contents.ticket ?? {};
         const state: RestoredState = { key: sid, outbox: isDurable ? contents : undefined };

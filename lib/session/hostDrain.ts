@@ -1,6 +1,6 @@
 import { asapScheduler, Subscription } from 'rxjs';
 import { DrainTimeoutError, type UndeliveredMessages } from '../errors.js';
-import { MAX_IDS } from '../errors/messageErrors.js';
+import { MAX_IDS } from '../errors/deliveryErrors.js';
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
 import type { FullEndpointOptions } from './endpointOptions.js';
 import type { SessionHost } from './sessionHost.js';

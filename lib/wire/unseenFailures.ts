@@ -8,7 +8,7 @@ import {
   type UndeliveredMessages,
 } from '../errors.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
-import { MAX_IDS } from '../errors/messageErrors.js';
+import { MAX_IDS } from '../errors/deliveryErrors.js';
 import type { OverflowPolicy } from '../internal/priorityQueue.js';
 
 /**

@@ -11,7 +11,6 @@ import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { Progress as Progressed } from '../limits/floodGuard.js';
 import { Bucket } from '../limits/rateLimit.js';
 import type { WiresOptions } from '../serverOptions.js';
-import type { Drained } from './drain.js';
 import { pongFor } from './systemMessages.js';
 import type { SessionTransport, TransportUser } from './transport.js';
 import { countFrame } from '../../session/encoding.js';
@@ -58,7 +57,7 @@ export interface NewClient {
  * The end of a session is no failure of the server: the wire completes, and reports the reason in
  * its `errors$`.
  */
-export class ServedSession implements WireSetup, TransportUser, HostOwner, Drained, ThrottledClient, Observer<Message>, Unsubscribable {
+export class ServedSession implements WireSetup, TransportUser, HostOwner, ThrottledClient, Observer<Message>, Unsubscribable {
   readonly transport: SessionTransport;
   readonly pid: string;
   readonly id: string;
@@ -320,19 +319,26 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Drain
 
   // ---- The end of the server
 
+  /** Asks the client to send no more messages, and to reconnect in `retryAfter` ms. */
   bye(retryAfter: number): void {
     if (this.#isHere) this.#host.core.leave(retryAfter);
     this.#host.schedule();
     this.#throttle?.end();
   }
+  /**
+   * Returns whether the client has answered and both sides have processed all messages, or the
+   * client is not connected.
+   */
   isDrained(): boolean {
     const { hasLeft, outgoing, incoming } = this.#host.core;
     const isIdle = this.#stores?.writes.core.isIdle !== false;
     return !this.#isHere || (hasLeft && isIdle && outgoing.isEmpty && incoming.progress.done === incoming.rx);
   }
+  /** Closes the connection with 1001: the client may go to another server. */
   leave(): void {
     this.transport.vacate();
   }
+  /** Gives up the messages that are left after `timeout` ms, and reports an error if any are. */
   giveUp(timeout: number): void {
     const left = giveUpRest(this.#host);
     if (left) this.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });

@@ -12,7 +12,6 @@ import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { randomName } from '../nodePlatform.js';
 import { PrincipalWire } from '../principal.js';
-import type { Drained } from './drain.js';
 import { closeOf, closeStore, KICKED, SessionTransport, STOPS } from './transport.js';
 import type { ClusterServer, ServerCluster } from '../../session/serverCluster.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
@@ -88,7 +87,7 @@ export class ServedSessions implements ClusterServer {
   /**
    * Returns all sessions. Closes the connections of the clients that have no session yet with 1012.
    */
-  sessions(): readonly Drained[] {
+  sessions(): readonly ServedSession[] {
     this.#closeUnconfirmed(CloseCode.SERVICE_RESTART);
     return [...this.#sessions.values()];
   }
