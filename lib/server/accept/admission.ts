@@ -110,7 +110,7 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
      */
     isBlocked: ({ remoteAddress }: Socket): boolean => trustProxy === 0 && limiter && limiter.isBlocked(addressGroup(remoteAddress)),
     /** Makes an address pay for a connection that was closed as a flood (4429). */
-    charge(address: string): void {
+    charge: (address: string): void => {
       if (limiter) limiter.charge(address);
     },
     /**
