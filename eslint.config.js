@@ -71,6 +71,7 @@ export default defineConfig(
       'lib/server/**',
       'lib/wire/**',
       'lib/link/acceptedSocket.ts',
+      'lib/link/http/httpLink.ts',
       'lib/app/channels/channelReaders.ts',
       'lib/app/channels/channelRequests.ts',
       'lib/app/channels/membership.ts',

@@ -27,7 +27,7 @@ import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { RxwireError } from '../errors.js';
 import { textOf } from '../errors/rxwireError.js';
-import { fallback } from '../link/fallback/fallback.js';
+import { fallback } from '../link/fallback.js';
 import type { WebSocketConstructor } from '../link/webSocketLike.js';
 import type { DescribedLink, Frame, Link } from '../link/link.js';
 import { longPolling } from '../link/longPolling.js';

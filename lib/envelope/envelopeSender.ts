@@ -200,7 +200,6 @@ function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, repor
     pending: pending as ReadonlyMap<string, Message>,
     /** Messages that were taken and are not settled, in order. */
     inFlight: inFlight as ReadonlyMap<string, Message>,
-    /** Emits when a message is settled. */
     settled$,
     /** Adds a message, unless a message of the same id is pending. */
     accept: (message: Message): void => {
@@ -236,7 +235,6 @@ function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, repor
   };
 }
 
-/** Creates one FIFO queue for each priority. */
 function createPriorityRings() {
   const rings = [0, 1, 2, 3].map(() => createRing<Message>());
   const urgentFirst = [...rings].reverse();

@@ -1,16 +1,28 @@
-import { concatMap, defer, filter, identity, map, merge, mergeMap, noop, Subject, tap } from 'rxjs';
+import {
+  concatMap,
+  defer,
+  identity,
+  map,
+  merge,
+  mergeMap,
+  noop,
+  Subject,
+  tap,
+  isObservable,
+  Observable,
+  type OperatorFunction,
+} from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import { isUnencrypted } from '../codec/seal/encryptedPayload.js';
 import { ConnectionLostError, NotEncryptedError, type RxwireError } from '../errors.js';
-import { asInput, attempt, type MaybeAsync } from '../internal/maybeAsync.js';
+import { asInput, attempt, type MaybeAsync, chain, whenReady } from '../internal/maybeAsync.js';
 import { readOptions } from '../internal/readOptions.js';
-import { BAD_FRAMES } from '../link/closeCode.js';
+import { BAD_FRAMES, GAP } from '../link/closeCode.js';
 import type { Frame, Layer } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { checkSize, decodeBody } from '../session/encoding.js';
+import { checkSize, decodeBody, asEncodeError } from '../session/encoding.js';
 import { ENDPOINT_OPTIONS } from '../session/endpointOptions.js';
-import { createEncoder, type OnUnsendable } from './createEncoder.js';
-import { readInOrder } from './readInOrder.js';
+import { createRing } from '../internal/ring.js';
 
 export interface FramedOptions {
   /**
@@ -84,13 +96,109 @@ export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonl
         mergeMap(identity),
         tap({ complete: () => refused$.complete() }),
       );
-      return link(merge(refused$, frames$)).pipe(
-        map((frame) => [frame, undefined] as const),
-        readInOrder(read, MAX_UNREAD * maxFrame, refuse),
-        filter((batch) => batch !== undefined),
-      );
+      return link(merge(refused$, frames$)).pipe(readInOrder(read, MAX_UNREAD * maxFrame, refuse));
     });
 }
 
 /** The maximum number of frames of full size that wait for an asynchronous codec. */
 const MAX_UNREAD = 8;
+
+type OnUnsendable = (message: Message, error: RxwireError) => void;
+
+/**
+ * Returns a function that encodes messages as frames, as few as the limit allows.
+ *
+ * @param onUnsendable Called with the messages that cannot be encoded, which are left out.
+ */
+export function createEncoder(codec: Codec, maxFrame: number, onUnsendable: OnUnsendable) {
+  const failed = (messages: readonly Message[], error: unknown): MaybeAsync<readonly Frame[]> => {
+    const middle = messages.length >> 1;
+    // Halves the batch until the faulty message is alone, so that the other messages are sent.
+    if (middle > 0)
+      return chain(encode(messages.slice(0, middle)), (left) => chain(encode(messages.slice(middle)), (right) => [...left, ...right]));
+    const [message] = messages as readonly [Message];
+    onUnsendable(message, asEncodeError(error, codec.name, message));
+    return [];
+  };
+  const encode = (messages: readonly Message[]): MaybeAsync<readonly Frame[]> =>
+    attempt<Frame, readonly Frame[]>(
+      () => codec.encode(messages),
+      (frame) => {
+        checkSize(frame, maxFrame);
+        return [frame];
+      },
+      (error) => failed(messages, error),
+    );
+  return encode;
+}
+
+/** The memory that a waiting frame takes besides its bytes. */
+const OVERHEAD = 1_024;
+
+/**
+ * Reads one frame after the other: at once, unless an earlier frame is still being read. Not
+ * composed of operators: a `concatMap` for each connection would take 2 KiB.
+ *
+ * @param read Returns nothing for a frame that is dropped.
+ * @param maxBytes When more bytes wait, `onFull` is called to end the connection.
+ */
+function readInOrder<T extends object>(
+  read: (frame: Frame) => MaybeAsync<T | undefined>,
+  maxBytes: number,
+  onFull: (error: ConnectionLostError) => void,
+): OperatorFunction<Frame, T> {
+  return (frames$) =>
+    // eslint-disable-next-line no-restricted-syntax -- the frames end with their subscriber, which gets their errors
+    new Observable((to) => {
+      /** Created when a frame must wait. */
+      let waiting: ReturnType<typeof createRing<Frame>> | undefined;
+      let bytes = 0;
+      let isBusy = false;
+      let isOver = false;
+
+      const error = (reason: unknown): void => to.error(reason);
+      const done = (value: T | undefined): void => {
+        if (value) to.next(value);
+        isBusy = false;
+      };
+      const doneLater = (value: T | undefined): void => {
+        done(value);
+        goOn();
+      };
+      const begin = (frame: Frame): void => {
+        isBusy = true;
+        try {
+          const answer = read(frame);
+          if (isObservable(answer)) to.add(whenReady(answer, doneLater, error));
+          else done(answer);
+        } catch (reason) {
+          error(reason);
+        }
+      };
+      const goOn = (): void => {
+        while (!isBusy && !to.closed) {
+          const frame = waiting?.shift();
+          if (frame === undefined) break;
+          bytes -= frame.length + OVERHEAD;
+          begin(frame);
+        }
+        if (isOver && !isBusy) to.complete();
+      };
+      const next = (frame: Frame): void => {
+        if (bytes > maxBytes) onFull(new ConnectionLostError(GAP, 'too many frames wait'));
+        if (!isBusy && !waiting?.size) {
+          begin(frame);
+          goOn();
+          return;
+        }
+        waiting ??= createRing();
+        waiting.push(frame);
+        bytes += frame.length + OVERHEAD;
+      };
+      const complete = (): void => {
+        isOver = true;
+        goOn();
+      };
+      to.add(frames$.subscribe({ next, error, complete }));
+    });
+}

@@ -6,8 +6,7 @@ import { reportUncaught } from '../internal/reportUncaught.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
 import { bytesOf, closeFor, explainClose } from './webSocketLike.js';
-import type { Frame } from './link.js';
-import type { LinkConnection } from './linkConnection.js';
+import type { Frame, LinkConnection } from './link.js';
 import type { SocketOptions } from './socket.js';
 import { createStallCheck } from './stallCheck.js';
 

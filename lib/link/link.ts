@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs';
+import { Observable, type Observer, type Subscriber, type Subscription, type Unsubscribable } from 'rxjs';
 
 /**
  * A unit of transfer over a connection: text, or bytes. The bytes may be a view of memory that
@@ -45,3 +45,35 @@ export const TransportProtocol = { WEBSOCKET: 'websocket', SSE: 'sse', LONG_POLL
 
 /** One of the transports, as its text. */
 export type TransportProtocol = (typeof TransportProtocol)[keyof typeof TransportProtocol];
+
+/**
+ * Makes a link describe itself as another one does, now and whenever that changes.
+ * @param described
+ * Returns the other link, if there is one.
+ */
+export function describedBy(link: Link<Frame>, described: () => DescribedLink | undefined): Link<Frame> & DescribedLink {
+  const describe = (name: keyof DescribedLink): PropertyDescriptor => ({ enumerable: true, get: () => described()?.[name] });
+  return Object.defineProperties(link, { protocol: describe('protocol'), endpoint: describe('endpoint') });
+}
+
+/**
+ * One connection, as an object: it sends the frames that it is given. `complete` and `error` end
+ * the connection, and `unsubscribe` abandons it.
+ */
+export interface LinkConnection extends Observer<Frame>, Unsubscribable {
+  /** Opens the connection. The frames that arrive, and the end, go to `to`. To be called once. */
+  begin(to: Observer<Frame>): void;
+}
+
+/** Returns a connection over a link, which is subscribed to once. */
+export function connectionOver(link: Link<Frame>): LinkConnection {
+  let outgoing: Subscriber<Frame> | undefined;
+  let incoming: Subscription | undefined;
+  return {
+    begin: (to) => void (incoming = link(new Observable((subscriber) => void (outgoing = subscriber))).subscribe(to)),
+    next: (frame) => outgoing?.next(frame),
+    error: (error) => outgoing?.error(error),
+    complete: () => outgoing?.complete(),
+    unsubscribe: () => incoming?.unsubscribe(),
+  };
+}

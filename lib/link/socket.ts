@@ -93,5 +93,4 @@ export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame
   });
 }
 
-/** The `readyState` of a WebSocket that is open. */
 const OPEN = 1;

@@ -19,7 +19,6 @@ export interface WebSocketLike {
 /** A class of WebSockets. */
 export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => WebSocketLike;
 
-/** The event of a closed socket. */
 export interface CloseEvent {
   readonly code: number;
   readonly reason: string;

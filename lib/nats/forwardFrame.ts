@@ -1,4 +1,4 @@
-import type { ForwardedRequest, ForwardedResponse } from '../link/http/clusterRequests.js';
+import type { ForwardedRequest, ForwardedResponse } from '../session/serverCluster.js';
 import type { NatsContext } from './natsContext.js';
 
 /** The kinds of the frames of one forwarded request. */

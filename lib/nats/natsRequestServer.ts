@@ -15,7 +15,7 @@ import {
 } from 'rxjs';
 import { ConnectionLostError } from '../errors.js';
 import { CloseCode } from '../link/closeCode.js';
-import type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../link/http/clusterRequests.js';
+import type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../session/serverCluster.js';
 import {
   ALIVE,
   ALIVE_INTERVAL,

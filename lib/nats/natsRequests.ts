@@ -17,7 +17,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { concatBytes } from '../internal/bytes.js';
-import type { ClusterRequests, ForwardedRequest, ForwardedResponse } from '../link/http/clusterRequests.js';
+import type { ClusterRequests, ForwardedRequest, ForwardedResponse } from '../session/serverCluster.js';
 import {
   ALIVE,
   ALIVE_INTERVAL,

@@ -7,6 +7,6 @@ export { listen, type ListenOptions } from './listen.js';
 export type { Authenticate, Credentials, Principal, ServerWire } from './principal.js';
 export type { RateLimit } from './limits/rateLimit.js';
 export type { SystemMessagesOptions } from './session/systemMessages.js';
-export type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../link/http/clusterRequests.js';
+export type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../session/serverCluster.js';
 export type { ClusterServer, ServerCluster } from '../session/serverCluster.js';
 export { serve, type ServedLink, type ServeOptions } from './serve.js';

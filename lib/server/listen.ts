@@ -6,14 +6,12 @@ import { AcceptedSocket } from '../link/acceptedSocket.js';
 import { NODE_PATTERN } from '../link/http/httpHeaders.js';
 import type { MessageIn } from '../message/types.js';
 import { ADMISSION_OPTIONS, createAdmission, readAdmission, type AdmissionOptions } from './accept/admission.js';
-import { blockFloods } from './accept/blockFloods.js';
+import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { AnyWire, Principal, ServerWire } from './principal.js';
 import { guardWires, servedWires } from './serve.js';
-import { readServeOptions, SERVE_OPTIONS, type ServedSocket, type ServeOptions } from './serverOptions.js';
-import { maxFragments } from './limits/fragmentLimit.js';
-import { acceptUpgrades } from './accept/acceptUpgrades.js';
+import { readServeOptions, SERVE_OPTIONS, type ServedSocket, type ServeOptions, maxFragments } from './serverOptions.js';
 
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
   /** The path of the requests of clients. @default '/wire' */

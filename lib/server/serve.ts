@@ -2,9 +2,8 @@ import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { CallbackError } from '../errors.js';
 import { completionOf } from '../internal/completionOf.js';
 import { GuardedObservable } from '../internal/guardedObservable.js';
-import { createRefusalReporter } from './accept/refusalReporter.js';
-import { type AnyWire, type Principal, PrincipalWire, type ServerWire } from './principal.js';
-import { guardOf } from './subscriberGuard.js';
+import { createRefusalReporter, goodbyeOf } from './accept/authentication.js';
+import { type AnyWire, type Principal, PrincipalWire, type ServerWire, guardOf } from './principal.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
 import {
   type AnyServeOptions,
@@ -19,7 +18,6 @@ import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
 import { guard } from '../internal/guard.js';
 import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
-import { goodbyeOf } from './accept/authentication.js';
 import { type IncomingConnection, isSessionFrame } from './accept/incomingConnection.js';
 import { IncomingConnections } from './accept/incomingConnections.js';
 import { encodingOnce } from './encodingOnce.js';
@@ -98,8 +96,8 @@ function onThrow(cause: unknown, value: unknown): void {
  * @param emit Takes the wire of each new client.
  */
 function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
-  const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, authenticate, rateLimit, helloTimeout } = options;
-  const { codecs = [json(), msgpack()], retryAfter, maxAuthenticating, random = Math.random } = options;
+  const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, rateLimit } = options;
+  const { codecs = [json(), msgpack()], retryAfter, random = Math.random } = options;
   const chance = (): number => guard(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
   const rates = rateLimit && createRates(rateLimit, options.window, scheduler);
   const settings = {
@@ -120,7 +118,7 @@ function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) =
   const envelopeWires = createEnvelopeWires(admitting);
   const membership = cluster?.serve(sessions);
   const admit = (connection: IncomingConnection): void => (isSessionFrame(connection.first) ? sessions : envelopeWires).admit(connection);
-  const connections = new IncomingConnections({ authenticate, maxAuthenticating, helloTimeout, scheduler, onRefused, admit, refuse });
+  const connections = new IncomingConnections(admitting, admit);
 
   return {
     /** Serves a connection. */

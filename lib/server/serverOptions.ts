@@ -5,13 +5,12 @@ import type { RxwireError } from '../errors.js';
 import { assertKnown } from '../internal/assertKnown.js';
 import { anything, notNegative, positive, readOptions, whole, type OptionTable } from '../internal/readOptions.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
-import type { DescribedLink, Frame, Link } from '../link/link.js';
-import type { LinkConnection } from '../link/linkConnection.js';
+import type { DescribedLink, Frame, Link, LinkConnection } from '../link/link.js';
 import { ENVELOPE_OPTIONS } from '../envelope/envelopeOptions.js';
 import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS, PING_INTERVAL } from '../session/endpointOptions.js';
 import type { DeadLetterStore } from '../session/store/deadLetterStore.js';
 import type { OutboxStore } from '../session/store/outboxStore.js';
-import type { WireOptions } from '../wire/connectOptions.js';
+import type { WireOptions } from '../wire/connect.js';
 import type { Authenticate, Principal } from './principal.js';
 import type { ServerCluster } from '../session/serverCluster.js';
 import { readRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
@@ -213,4 +212,17 @@ export function readServeOptions(owner: string, options: AnyServeOptions, table:
     rateLimit: rateLimit && readRateLimit(owner, rateLimit),
     system: readOptions(owner, system, SYSTEM_OPTIONS),
   };
+}
+
+/** The limit of a small message. */
+const MIN_LIMIT = 4_096;
+/** The minimum average size of fragments, in bytes: no client has reason to send smaller ones. */
+const SMALLEST_FRAGMENT = 256;
+
+/**
+ * Returns the maximum number of fragments in which a message of this size may arrive: a small
+ * fragment takes more memory than its content.
+ */
+export function maxFragments(bytes: number): number {
+  return Math.max(MIN_LIMIT, bytes / SMALLEST_FRAGMENT);
 }

@@ -3,33 +3,30 @@ import type { ClientIdentity } from '../core/clientHandshake.js';
 import type { OutboxContents, RestoredState } from '../core/storedTypes.js';
 import { after } from '../internal/after.js';
 import { chain, type MaybeAsync } from '../internal/maybeAsync.js';
-import type { SessionOptions } from './sessionOptions.js';
+import type { SessionOptions } from './endpointOptions.js';
 import { callStore } from './store/storeErrors.js';
 import type { InboxClaim } from './store/inbox.js';
-import type { OutboxStore } from './store/outboxStore.js';
+import type { OutboxStore, Durability } from './store/outboxStore.js';
 import { fromStored, StoreWrites } from './storeWrites.js';
 
 /** The stores of a client's session. */
-export interface ClientStores {
-  /** Undefined if nothing is written: a store without writes may have another owner, too. */
-  readonly writes: StoreWrites | undefined;
-  /**
-   * Opens the outbox, and claims the cursor of its former owner in the inbox. Returns the state to
-   * be restored; the identity has the rest.
-   */
-  open(identity: ClientIdentity): MaybeAsync<RestoredState>;
-}
+export type ClientStores = ReturnType<typeof clientStores>;
 
 /** The functions that a client needs for stores. */
-export function clientStores(outbox: OutboxStore, { inbox, microtask = asapScheduler }: SessionOptions): ClientStores {
+export function clientStores(outbox: OutboxStore, { inbox, microtask = asapScheduler }: SessionOptions) {
   const { isDurable } = outbox;
   let claim: InboxClaim;
   const claimOf = (): InboxClaim => claim;
   const writes = isDurable || inbox ? new StoreWrites({ outbox: isDurable ? outbox : undefined, inbox, claimOf }) : undefined;
 
   return {
+    /** Undefined if nothing is written: a store without writes may have another owner, too. */
     writes,
-    open(identity) {
+    /**
+     * Opens the outbox, and claims the cursor of its former owner in the inbox. Returns the state
+     * to be restored; the identity has the rest.
+     */
+    open(identity: ClientIdentity): MaybeAsync<RestoredState> {
       const withCursor = (contents: OutboxContents): MaybeAsync<RestoredState> => {
         const { sid = '' } = contents.ticket ?? {};
         const state: RestoredState = { key: sid, outbox: isDurable ? contents : undefined };
@@ -56,3 +53,21 @@ export function clientStores(outbox: OutboxStore, { inbox, microtask = asapSched
     },
   };
 }
+
+/** The function that a session needs only for persistent stores. */
+export interface Durable extends Durability {
+  readonly clientStores: typeof clientStores;
+}
+
+const DURABLE: Durable = { kind: 'durable', clientStores };
+
+/**
+ * The `durability` of an `Inbox`, and of a persistent `OutboxStore`: the code that the client's
+ * session needs for them.
+ *
+ * @example
+ * import { durable, memoryOutbox } from 'rxwire';
+ *
+ * const outbox = { ...memoryOutbox(), isDurable: true, durability: durable }; // and functions of your own, that write
+ */
+export const durable: Durability = DURABLE;

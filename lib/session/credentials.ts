@@ -9,7 +9,6 @@ import type { Report } from './sessionEvents.js';
  */
 export type TokenSource = string | (() => string | PromiseLike<string> | Observable<string>);
 
-/** Requests the tokens of a client. */
 export class Credentials {
   readonly #source: TokenSource;
   readonly #report: Report;

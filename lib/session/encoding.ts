@@ -12,7 +12,6 @@ export function checkSize(frame: Frame, maxFrame: number): void {
   if (error) throw error;
 }
 
-/** Returns the error of a frame with more than `maxFrame` bytes. */
 export function sizeError(frame: Frame, maxFrame: number): FrameTooLargeError | undefined {
   const { length } = frame;
   // Text is sent as UTF-8, with up to 3 bytes for each character: the bytes are counted only if
@@ -41,4 +40,17 @@ export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): M
   } catch (error) {
     return fail(error);
   }
+}
+
+export interface ByteCounts {
+  bytesSent: number;
+  bytesReceived: number;
+  /** The time of the last frame, in ms of the clock of the scheduler. */
+  activeAt?: number;
+}
+
+export function countFrame(counts: ByteCounts | undefined, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
+  if (!counts) return;
+  counts[direction] += typeof frame === 'string' ? byteLength(frame) : frame.length;
+  counts.activeAt = now;
 }

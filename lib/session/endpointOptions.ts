@@ -1,4 +1,4 @@
-import type { SchedulerLike } from 'rxjs';
+import type { SchedulerLike, Observable } from 'rxjs';
 import type { Watcher } from '../core/watcher.js';
 import type { OverflowPolicy } from '../internal/priorityQueue.js';
 import type { Delivery, Message } from '../message/types.js';
@@ -8,8 +8,12 @@ import { anything, notNegative, type OptionTable, positive, type ReadOptions, wh
 import type { SessionTerms } from './receive/delivery.js';
 import type { DeadLetterStore } from './store/deadLetterStore.js';
 import type { Inbox } from './store/inbox.js';
-import type { SessionOptions } from '../core/sessionTypes.js';
+import type { SessionOptions as CoreOptions } from '../core/sessionTypes.js';
 import type { Codec } from '../codec/codec.js';
+import type { TokenSource } from './credentials.js';
+import type { NetworkSignal } from './networkSignals.js';
+import type { ReconnectOptions } from './reconnect.js';
+import type { OutboxStore } from './store/outboxStore.js';
 
 /** The options of both sides of a session. By default, the application waits for all receipts. */
 export interface EndpointOptions extends Partial<Watcher> {
@@ -135,7 +139,7 @@ export function checkDeadLetters(owner: string, { deadLetters }: Pick<EndpointOp
 }
 
 /** Returns the options of a core that are those of an endpoint. */
-export function sessionDefaults(options: FullEndpointOptions): Omit<SessionOptions, 'id' | 'codecs' | 'secret'> {
+export function sessionDefaults(options: FullEndpointOptions): Omit<CoreOptions, 'id' | 'codecs' | 'secret'> {
   const { delivery = 'at-least-once', window, maxFrame, maxQueued, overflow, maxBadFrames, ackDelay } = options;
   return {
     delivery,
@@ -163,4 +167,24 @@ export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
   const sealed = codecs.filter(({ isSealed }) => isSealed).length;
   if (!length || length > MAX_CODECS || new Set(codecs.map(({ name }) => name)).size < length || (sealed && sealed < length))
     throw new TypeError(`${owner}: expected 1 to ${MAX_CODECS} codecs with different names, all sealed or none`);
+}
+
+export interface SessionOptions extends EndpointOptions {
+  /** @default from 0.5 to 30 s with full jitter, for ever */
+  readonly reconnect?: ReconnectOptions;
+  /**
+   * The credentials for the server, which are sent in the hello, and never in a URL. Requested for
+   * each connection, and again before they expire. An exception counts as a failed connection and
+   * is retried, except for an `UnauthorizedError`, which ends the wire.
+   * @default none
+   */
+  readonly token?: TokenSource;
+  /**
+   * The signals of the platform about the page and the network.
+   * @default those of the browser; on
+   * Node none
+   */
+  readonly signals$?: Observable<NetworkSignal>;
+  /** The store of the numbered messages until they are acked. @default memoryOutbox() */
+  readonly outbox?: OutboxStore;
 }

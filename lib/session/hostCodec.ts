@@ -11,7 +11,6 @@ import { asEncodeError, decodeBody, sizeError } from './encoding.js';
 import type { Wait } from './waitIn.js';
 import type { Body } from '../core/storedTypes.js';
 
-/** The client of a session. */
 interface ClientName {
   /** Identifies its outbox. */
   readonly pid: string;
@@ -115,7 +114,6 @@ export class HostCodec implements SessionCodec {
   }
 }
 
-/** A call of a codec. */
 export type CodecEffect = Extract<SessionEffect, { readonly kind: 'encode' | 'decode' }>;
 
 /** The host of a core whose codec answers later. */

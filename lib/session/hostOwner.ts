@@ -4,7 +4,7 @@ import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import type { Watcher } from '../core/watcher.js';
 import type { Codec } from '../codec/codec.js';
-import type { ByteCounts } from './byteCounts.js';
+import type { ByteCounts } from './encoding.js';
 import type { EndpointOptions, FullEndpointOptions } from './endpointOptions.js';
 
 /** The options that hosts may share. */
@@ -37,7 +37,6 @@ export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 
 
 /** The side of a session that owns a host. */
 export interface HostOwner {
-  /** Passes a message to the application. */
   emit(message: Message): void;
   /**
    * Called with each event of the connection. After `close`, the host has closed the connection

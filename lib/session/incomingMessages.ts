@@ -59,7 +59,6 @@ export class IncomingMessages implements DeliverySession {
     this.#emit = emit;
   }
 
-  /** The application has subscribed. */
   open(): void {
     const held = this.#held ?? [];
     this.#held = undefined;

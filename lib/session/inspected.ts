@@ -5,8 +5,7 @@ import { ProtocolError } from '../errors.js';
 import { byteLength } from '../internal/bytes.js';
 import { asInput, attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
-import { describedBy } from '../link/describedBy.js';
-import type { DescribedLink, Frame, Link } from '../link/link.js';
+import { describedBy, type DescribedLink, type Frame, type Link } from '../link/link.js';
 import type { Message } from '../message/types.js';
 import { decodeBody } from './encoding.js';
 import {

@@ -21,7 +21,6 @@ import { encodeErrorOf } from './hostCodec.js';
 
 type OutcomeEvent = Extract<SessionEvent, { readonly kind: 'outcome' }>;
 
-/** The host that takes the events. */
 interface Reporting {
   report(event: ReportedEvent): void;
 }
@@ -92,7 +91,6 @@ export class OutgoingReporter implements OutgoingMessages {
     if (!this.pending.has(message.id)) this.#giveUp(message, error, 'dead');
   }
 
-  /** Returns why a message was given up; undefined if it was sent. */
   #errorOf({ message, outcome, rejection }: OutcomeEvent, codec: string): RxwireError | undefined {
     const { id } = message;
     const [, , code = '', reason = ''] = rejection ?? [];

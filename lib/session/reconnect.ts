@@ -12,7 +12,6 @@ import { platformSignals, type NetworkSignal } from './networkSignals.js';
  */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
-/** Opens connections, one after the other. */
 export interface ConnectionOwner {
   /**
    * Opens a connection, which calls `failed` or `succeeded` of its {@link Reconnection}. An
@@ -74,7 +73,6 @@ export class Reconnection implements Unsubscribable {
   readonly #policy: ReconnectPolicy;
   readonly #owner: ConnectionOwner;
   #connection: Unsubscribable | undefined;
-  /** The current delay. */
   #delay: Subscription | undefined;
   /** The retries that count for `maxRetries`. */
   #retries = 0;
@@ -96,14 +94,12 @@ export class Reconnection implements Unsubscribable {
     if (pause > 0) this.#wait(pause, () => this.#open());
     else this.#open();
   }
-  /** Ends the connection, or the delay. */
   unsubscribe(): void {
     this.#isOver = true;
     this.#delay?.unsubscribe();
     this.#connection?.unsubscribe();
   }
 
-  /** The connection has made progress. */
   succeeded(): void {
     this.#attempts = 0;
     if (this.#policy.config.resetOnSuccess) this.#retries = 0;

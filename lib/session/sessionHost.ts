@@ -8,8 +8,7 @@ import { wallTime } from '../internal/steadyScheduler.js';
 import { BAD_FRAMES } from '../link/closeCode.js';
 import type { Frame } from '../link/link.js';
 import type { Message } from '../message/types.js';
-import { countFrame } from './byteCounts.js';
-import { sizeError } from './encoding.js';
+import { countFrame, sizeError } from './encoding.js';
 import { type Wait, waitIn } from './waitIn.js';
 import { tellFailed, type Outcome } from './receive/delivery.js';
 import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
@@ -46,9 +45,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Called once, when the session has ended and all outcomes are known. */
   #onFinished: (() => void) | undefined;
   #connection: HostConnection | undefined;
-  /** Whether an effect was answered during the loop. */
   #hasAnswer = false;
-  /** Whether a loop over the events runs. */
   #isHandling = false;
 
   /**
@@ -80,14 +77,12 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   get wait(): Wait {
     return waitIn(this.#lifetime());
   }
-  /** The name of the codec that both sides have agreed on, or the best one. */
   get codecName(): string {
     return (this.core.outgoing.codec ?? this.#options.codecs[0])?.name ?? '';
   }
   get now(): number {
     return this.#scheduler.now();
   }
-  /** Whether the host has a connection. */
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }
@@ -121,7 +116,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     if (!outgoing.isEmpty && incoming.lazyAcks && phase === 'agreed') keepalive.isPingDue = true;
     this.schedule();
   }
-  /** Gives up all messages that have no outcome. */
   giveUp(): void {
     this.core.outgoing.close();
     this.#handleEvents();
@@ -151,7 +145,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.core.closed();
     this.run();
   }
-  /** Takes a frame of the connection. */
   receive(frame: Frame): void {
     if (!this.#connection) return;
     const { core } = this;
@@ -198,7 +191,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
 
   // ---- The loop
 
-  /** Runs the loop at the end of the microtask. */
   schedule(): void {
     if (!this.isOver) this.#loop.schedule(this);
   }

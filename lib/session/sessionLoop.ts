@@ -39,7 +39,6 @@ export class SessionLoop {
     this.#microtask = microtask;
   }
 
-  /** Runs a task at the end of the microtask. */
   schedule(task: LoopTask): void {
     if (task.isScheduled) return;
     task.isScheduled = true;
@@ -61,7 +60,6 @@ export class SessionLoop {
     if (time < this.#nextAt) this.#set(time, now);
   }
 
-  /** Forgets a task. */
   remove(task: LoopTask): void {
     task.wakesAt = Infinity;
     for (const [at, tasks] of this.#waiting) if (tasks.delete(task) && tasks.size === 0) this.#waiting.delete(at);

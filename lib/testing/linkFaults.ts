@@ -34,8 +34,7 @@ import { assertNotNegative } from '../internal/assert.js';
 import { completionOf } from '../internal/completionOf.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { ABNORMAL } from '../link/closeCode.js';
-import { describedBy } from '../link/describedBy.js';
-import type { DescribedLink, Frame, Link } from '../link/link.js';
+import { describedBy, type DescribedLink, type Frame, type Link } from '../link/link.js';
 
 /**
  * The condition of a network: it carries frames, refuses each connection, or loses each frame

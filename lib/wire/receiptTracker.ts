@@ -76,7 +76,6 @@ export class ReceiptTracker {
     return ignorable(end, (error) => this.#wire.unseen?.ignored(id, error, isLost));
   }
 
-  /** Emits the state of a message, and then its receipts. */
   state(id: string): Observable<Receipt> {
     return new Observable((to) => {
       this.ends ??= new Map();

@@ -1,6 +1,11 @@
 import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { afterMicrotask } from '../internal/steadyScheduler.js';
 import { subscribeContext, type SubscribedPatterns } from '../internal/deliveryContext.js';
+import { UnhandledError, type RxwireError } from '../errors.js';
+import { whenReady } from '../internal/maybeAsync.js';
+import type { Message } from '../message/types.js';
+import { createDeadLetter, rejectionOf } from '../session/consume/createDeadLetter.js';
+import { claim } from '../session/receive/delivery.js';
 
 /** The subscriptions to a wire. */
 export interface WireSubscriptions {
@@ -31,7 +36,6 @@ export class Subscribers {
     this.#microtask = microtask;
   }
 
-  /** Emits the subscriptions now, and at each change. */
   subscriptions(): Observable<WireSubscriptions> {
     return defer(() => {
       if (!this.#isOver && !this.#changes$) {
@@ -44,7 +48,6 @@ export class Subscribers {
     });
   }
 
-  /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
     const latest: (readonly (string | RegExp)[])[] = [];
     const changes = [...(this.#patterns?.values() ?? [])].map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
@@ -88,4 +91,30 @@ export class Subscribers {
     this.#changes$?.next();
     this.#changes$?.complete();
   }
+}
+
+/**
+ * The messages that the other side sends for requests, channels and the connection: they may arrive
+ * after their last subscriber has unsubscribed.
+ */
+const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.(?!publish$))/;
+
+/**
+ * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as
+ * a dead letter, and rejects it: the sender receives the reason with the ack.
+ */
+export function rejectUnreceived(message: Message, wire: { report(error: RxwireError): void }, scheduler: SchedulerLike): void {
+  const held = claim(message);
+  if (OF_PROTOCOLS.test(message.type)) {
+    held?.end();
+    return;
+  }
+  const error = new UnhandledError(message);
+  wire.report(error);
+  const letter = createDeadLetter(message, error, { scheduler });
+  const rejection = rejectionOf(error);
+  const onFailed = (reason: unknown): void => wire.report(reason as RxwireError);
+  const keep = held?.delivery.session.keep;
+  if (!keep) held?.end({ deadLetter: letter, rejection });
+  else whenReady(keep(letter), () => held.end({ rejection }), onFailed);
 }

@@ -1,7 +1,50 @@
 import type { SchedulerLike } from 'rxjs';
-import { UndeliveredError } from '../errors.js';
+import {
+  UndeliveredError,
+  DrainTimeoutError,
+  MessageDroppedError,
+  OverflowError,
+  StoreError,
+  type UndeliveredMessages,
+} from '../errors.js';
 import { reportUncaught } from '../internal/reportUncaught.js';
-import { addLoss, type Losses } from './overflowLosses.js';
+import { MAX_IDS } from '../errors/deliveryErrors.js';
+import type { OverflowPolicy } from '../internal/priorityQueue.js';
+
+/**
+ * Returns a function that tells whether a message was lost because there was no room for it, or its
+ * store failed. A drop is no loss if the application has chosen a policy that drops messages.
+ */
+export function overflowTest(policy: OverflowPolicy | undefined): (error: Error) => boolean {
+  const isChosen = policy !== undefined && policy !== 'error';
+  return (error) => (isOverflow(error) ? !isChosen : error instanceof OverflowError || error instanceof StoreError);
+}
+
+export function isOverflow(error: Error): boolean {
+  return error instanceof MessageDroppedError && error.reason === 'overflow';
+}
+
+/**
+ * The messages of a wire that were lost because there was no room for them, or the store failed.
+ */
+export interface Losses extends UndeliveredMessages {
+  count: number;
+  readonly ids: string[];
+}
+
+/** Counts a lost message. Returns `losses`, or new ones. */
+export function addLoss(id: string, losses: Losses = { count: 0, ids: [], kept: 0 }): Losses {
+  losses.count++;
+  if (losses.ids.length < MAX_IDS) losses.ids.push(id);
+  return losses;
+}
+
+/** Returns the error with which the wire ends: it counts the lost messages as well. */
+export function withLosses(error: unknown, losses: Losses | undefined): unknown {
+  if (!losses || !(error instanceof UndeliveredError)) return error;
+  const all: UndeliveredMessages = { count: losses.count + error.count, ids: [...losses.ids, ...error.ids], kept: error.kept };
+  return error instanceof DrainTimeoutError ? new DrainTimeoutError(all, error.timeout) : new UndeliveredError(all);
+}
 
 /** The failures of a wire that no part of the program sees. */
 export type UnseenFailures = ReturnType<typeof createUnseenFailures>;
@@ -42,7 +85,6 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
   };
 
   return {
-    /** Counts a message that was lost. */
     add,
     /** A caller does not await the promise of a message that has failed. */
     ignored(id: string, error: unknown, isLost: boolean): void {

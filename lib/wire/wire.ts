@@ -27,11 +27,9 @@ import {
   type Identity,
   type Traffic,
 } from './connectionState.js';
-import { addLoss, isOverflow, withLosses, type Losses } from './overflowLosses.js';
+import { addLoss, isOverflow, withLosses, type Losses, createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 import { ReceiptTracker } from './receiptTracker.js';
-import { Subscribers, type WireSubscriptions } from './subscribers.js';
-import { rejectUnreceived } from './unreceived.js';
-import { createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
+import { Subscribers, type WireSubscriptions, rejectUnreceived } from './subscribers.js';
 
 export interface WaitOptions {
   /**

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { asyncScheduler, firstValueFrom, NEVER, of, toArray, VirtualTimeScheduler, map, EMPTY, Subject } from 'rxjs';
-import type { ClusterRequests, ForwardedRequest } from '../../lib/link/http/clusterRequests.js';
+import type { ClusterRequests, ForwardedRequest } from '../../lib/session/serverCluster.js';
 import { createFrameWriter, encodeHead, FrameKind } from '../../lib/nats/forwardFrame.js';
 import { createNatsContext, type NatsSettings } from '../../lib/nats/natsContext.js';
 import { createNatsRequests } from '../../lib/nats/natsRequests.js';

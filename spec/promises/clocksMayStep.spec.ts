@@ -11,7 +11,7 @@ import { lmdbStore } from '../../lib/node/lmdbStore.js';
 import { ackWithin } from '../../lib/operators/ackWithin.js';
 import { dedupe } from '../../lib/operators/dedupe.js';
 import { retryBackoff } from '../../lib/operators/retryBackoff.js';
-import { createBucket } from '../../lib/server/limits/rateLimit.js';
+import { Bucket } from '../../lib/server/limits/rateLimit.js';
 import { serve } from '../../lib/server/serve.js';
 import { readFrame } from '../../lib/session/inspected.js';
 import { connect } from '../../lib/wire/connect.js';
@@ -320,7 +320,7 @@ describe('when the clock of the system steps, lmdbStore', () => {
 
 it('rateLimit takes no tokens away when a scheduler of your own steps back', () => {
   let time = MONTH;
-  const bucket = createBucket(100, 10, { now: () => time, schedule: asyncScheduler.schedule });
+  const bucket = new Bucket(100, 10, { now: () => time, schedule: asyncScheduler.schedule });
   expect(bucket.take(4)).toBe(4);
   time -= HOUR;
   expect([bucket.take(4), bucket.take(4)]).toEqual([4, 2]);

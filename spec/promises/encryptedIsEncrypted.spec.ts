@@ -14,7 +14,7 @@ import type { Delivery, Message } from '../../lib/message/types.js';
 import { lmdbOutbox } from '../../lib/node/lmdbOutbox.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Principal } from '../../lib/server/principal.js';
-import { durable } from '../../lib/session/durability.js';
+import { durable } from '../../lib/session/clientStores.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { folder } from '../node/folder.js';

@@ -1,5 +1,5 @@
 import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
-import { durable } from '../../lib/session/durability.js';
+import { durable } from '../../lib/session/clientStores.js';
 import type { Frame } from '../../lib/link/link.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
 import { isFenced } from '../../lib/session/store/storeErrors.js';

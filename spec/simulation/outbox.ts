@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
 import { StoreError } from '../../lib/errors.js';
-import { durable } from '../../lib/session/durability.js';
+import { durable } from '../../lib/session/clientStores.js';
 import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
 import type { HelloNumber, OpenedOutbox, OutboxStore, OutboxWrite, StoredBatch } from '../../lib/session/store/outboxStore.js';
 import { isEarlier } from '../../lib/session/store/helloNumber.js';

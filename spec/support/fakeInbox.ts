@@ -1,5 +1,5 @@
 import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
-import { durable } from '../../lib/session/durability.js';
+import { durable } from '../../lib/session/clientStores.js';
 import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
 import { StoreError } from '../../lib/errors.js';
 import { isEarlier } from '../../lib/session/store/helloNumber.js';

@@ -1,6 +1,6 @@
 import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
 import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
-import { durable } from '../../lib/session/durability.js';
+import { durable } from '../../lib/session/clientStores.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
 import { changeOf, type OutboxChange } from './outboxChange.js';

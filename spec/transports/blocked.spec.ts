@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
 import { finalize } from 'rxjs';
-import { fallback } from '../../lib/link/fallback/fallback.js';
+import { fallback } from '../../lib/link/fallback.js';
 import type { DescribedLink, Frame, Link } from '../../lib/link/link.js';
 import { longPolling } from '../../lib/link/longPolling.js';
 import { serverSentEvents } from '../../lib/link/serverSentEvents.js';

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { map, ReplaySubject } from 'rxjs';
-import { durable } from '../../lib/session/durability.js';
+import { durable } from '../../lib/session/clientStores.js';
 import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';

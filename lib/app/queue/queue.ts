@@ -22,7 +22,7 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { type ConsumeParts, handled } from '../../session/consume/consumeOne.js';
 import type { Consumed, HandlerWork } from '../../session/consume/consumeOptions.js';
-import { createRetries } from '../../session/consume/messageRetries.js';
+import { createRetries } from '../../session/consume/consumeOptions.js';
 import { createQueueCore, type QueueCore } from './queueCore.js';
 import type { ProcessOptions, Queue, QueueOptions } from './queueOptions.js';
 import type { QueueItem } from './waitingItems.js';

@@ -9,7 +9,7 @@ import { operate } from '../../internal/operate.js';
 import { steadyScheduler, wallTime } from '../../internal/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
-import { reportFailure } from '../../session/consume/reportFailure.js';
+import { reportFailure } from '../../session/consume/createDeadLetter.js';
 import { termsOfDelivery } from '../../session/receive/delivery.js';
 import { type Handler, HandlerRun, type HandlerRunCallbacks } from './handlerRun.js';
 import { describeError, replyMessage, type ReplyType } from './replyMessage.js';
@@ -214,8 +214,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
         send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
         if (error instanceof RxwireError) onError?.(error, message);
-        else
-          reportFailure(new HandlerError(message, 1, error), message, { complain: report ?? terms?.complain, onError, isReceived: false });
+        else reportFailure(new HandlerError(message, 1, error), message, report ?? terms?.complain, onError, false);
       } catch (thrown) {
         subscriber.error(thrown);
       }

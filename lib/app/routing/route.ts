@@ -7,7 +7,7 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { abandonOnError, buried, handled } from '../../session/consume/consumeOne.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from '../../session/consume/consumeOptions.js';
-import { createRetries } from '../../session/consume/messageRetries.js';
+import { createRetries } from '../../session/consume/consumeOptions.js';
 import { claim, noteUnhandled } from '../../session/receive/delivery.js';
 import { isReplyOrCancel } from '../requests/replyMessage.js';
 import { createRouteTable, type RouteHandler } from './routeTable.js';

@@ -16,7 +16,7 @@ import { assertPositive } from '../../internal/assert.js';
 import { operate } from '../../internal/operate.js';
 import { createRing } from '../../internal/ring.js';
 import type { Message } from '../../message/types.js';
-import { reportFailure } from '../../session/consume/reportFailure.js';
+import { reportFailure } from '../../session/consume/createDeadLetter.js';
 import { claim, type Claim, emitOnce } from '../../session/receive/delivery.js';
 import { rejectDelivery } from './rejectDelivery.js';
 import { matcher, type MessageMatching } from './routeTable.js';
@@ -138,7 +138,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
       };
       try {
         const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
-        reportFailure(failure, message, { complain: held?.delivery.session.complain, onError, isReceived: false });
+        reportFailure(failure, message, held?.delivery.session.complain, onError, false);
         if (held) rejectDelivery(held, { message, error, failure, scheduler, onFailed: end });
       } catch (thrown) {
         end(thrown);

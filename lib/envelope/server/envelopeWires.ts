@@ -1,6 +1,6 @@
 import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { ConnectionLostError, UnsupportedError } from '../../errors.js';
+import { ConnectionLostError, UnsupportedError, OverflowError } from '../../errors.js';
 import { guard } from '../../internal/guard.js';
 import { attempt, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { afterMicrotask } from '../../internal/steadyScheduler.js';
@@ -8,18 +8,18 @@ import { CloseCode } from '../../link/closeCode.js';
 import type { Frame, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { HelloPayload, Message } from '../../message/types.js';
-import type { AcceptedWires } from '../../server/accept/acceptedWires.js';
+import type { AcceptedWires } from '../../server/accept/incomingConnections.js';
 import type { IncomingConnection } from '../../server/accept/incomingConnection.js';
 import type { Progress } from '../../server/limits/floodGuard.js';
 import { type AnyWire, PrincipalWire } from '../../server/principal.js';
 import { randomName } from '../../server/nodePlatform.js';
 import { SessionTransport, type TransportUser } from '../../server/session/transport.js';
 import { pongFor } from '../../server/session/systemMessages.js';
-import { throttledCodec } from '../../server/limits/throttledCodec.js';
 import type { Report, SessionEvent } from '../../session/sessionEvents.js';
 import { waitIn } from '../../session/waitIn.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../wire/envelopeProtocol.js';
+import type { Bucket, Rates } from '../../server/limits/rateLimit.js';
 
 /**
  * Creates the registry of the clients of a server that speak envelopes, by the secret of each
@@ -34,7 +34,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
     const transport = new SessionTransport(connection, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
     const giveUp = quota.take(transport.owner);
-    const bucket = rates?.enter(transport.owner);
+    const limit = rates?.enter(transport.owner);
     const id = randomName();
     clients.set(key, { transport, codec, id });
 
@@ -54,7 +54,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
     const leave = (): void => {
       clients.delete(key);
       giveUp();
-      bucket?.leave();
+      limit?.leave();
     };
     const setup = {
       id,
@@ -67,7 +67,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
         const { report, moved } = progressOf(parts, window);
         const link = transportLink(transport, report, moved);
         const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
-        const reader = rates && bucket ? throttledCodec(codec, bucket, { rates, report, onFlood }) : codec;
+        const reader = rates && limit ? throttledCodec(codec, limit.bucket, rates, report, onFlood) : codec;
         return completeOnError(envelopeLink(link, reader, settings, parts, report), parts, transport, leave);
       },
     };
@@ -114,11 +114,9 @@ export function createEnvelopeWires(options: AcceptedWires) {
   };
 }
 
-/** A client that has a wire. */
 interface EnvelopeClient {
   readonly transport: SessionTransport;
   readonly codec: Codec;
-  /** The id of the wire. */
   readonly id: string;
 }
 
@@ -232,4 +230,26 @@ function transportLink(transport: SessionTransport, report: Report, moved: Trans
       });
       transport.use(user);
     });
+}
+
+/**
+ * Returns a codec that drops the messages of a client above its rate limit. They are not acked, so
+ * that an at-least-once client sends them again.
+ *
+ * @param onFlood Called when the client does not slow down.
+ */
+function throttledCodec(codec: Codec, bucket: Bucket, { window, perSecond }: Rates, report: Report, onFlood: () => void): Codec {
+  let dropped = 0;
+  const admit = ({ type }: Message): boolean => {
+    // The server itself causes these messages.
+    if (type === 'ack' || type === 'system.hello') return true;
+    if (bucket.take(1) === 1) {
+      dropped = 0;
+      return true;
+    }
+    if (dropped++ === 0) report({ kind: 'error', error: new OverflowError('messages a second', perSecond) });
+    if (dropped > window) onFlood();
+    return false;
+  };
+  return { ...codec, decode: (frame, context) => chain(codec.decode(frame, context), (batch) => batch.filter(admit)) };
 }

@@ -9,9 +9,9 @@ import type { Frame, Layer, Link } from '../../link/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
-import { countFrame, type ByteCounts } from '../../session/byteCounts.js';
+import { countFrame, type ByteCounts } from '../../session/encoding.js';
 import { framed } from '../framed.js';
-import type { Protocol } from '../../wire/connectOptions.js';
+import type { Protocol } from '../../wire/connect.js';
 import type { Report } from '../../session/sessionEvents.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopes, type EnvelopeOptions } from '../envelopes.js';
@@ -85,7 +85,6 @@ export function envelopeLink(
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }
 
-/** Counts the bytes of a link. */
 function counted(traffic: ByteCounts, scheduler: SchedulerLike = steadyScheduler()): Layer<Frame> {
   const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler.now()));
   return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));

@@ -15,10 +15,8 @@ export const HttpHeader = {
   NODE: 'rxwire-node',
 } as const;
 
-/** The content type of frames as bytes. */
 export const RECORDS_TYPE = 'application/octet-stream';
 
-/** The content type of frames as events. */
 export const EVENTS_TYPE = 'text/event-stream';
 
 /** The names of the nodes of a cluster. */

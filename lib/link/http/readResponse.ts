@@ -2,13 +2,12 @@ import { catchError, concatMap, EMPTY, from, map, toArray, type Observable } fro
 import { concatBytes } from '../../internal/bytes.js';
 import { ConnectionLostError, FrameTooLargeError } from '../../errors.js';
 import { ABNORMAL, MESSAGE_TOO_BIG } from '../closeCode.js';
-import { requestError } from './fetchErrors.js';
 import { createEventDecoder } from './eventFormat.js';
 import { bodyLimit, decodeRecords, type Item } from './recordFormat.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from './httpHeaders.js';
 import type { FetchResponse } from './httpLinkOptions.js';
+import { requestError } from './requestSender.js';
 
-/** Emits the frames of a response. */
 export type ReadResponse = (response: FetchResponse) => Observable<Item>;
 
 /** The maximum size of an event beside its frame. */
@@ -42,7 +41,6 @@ export function readRecords(maxFrame: number): ReadResponse {
   };
 }
 
-/** Converts read errors to a lost connection. */
 function toConnectionLost(cause: unknown): Observable<never> {
   if (cause instanceof ConnectionLostError) throw cause;
   throw cause instanceof FrameTooLargeError

@@ -1,4 +1,6 @@
 import { FrameTooLargeError, ProtocolError } from '../../errors.js';
+import { concatBytes } from '../../internal/bytes.js';
+import { createRing } from '../../internal/ring.js';
 import type { Frame } from '../link.js';
 
 /** The maximum size of a body in bytes, unless it is a single larger frame. */
@@ -17,7 +19,6 @@ export interface Ending {
   readonly reason: string;
 }
 
-/** An item of a body: a frame or, at the end, an ending. */
 export type Item = Frame | Ending;
 
 export function isEnding(item: Item): item is Ending {
@@ -93,4 +94,32 @@ function decodeText(payload: Uint8Array): string {
   } catch {
     throw new ProtocolError('text is not UTF-8');
   }
+}
+
+/** Creates a queue of the records that wait for the next body. */
+export function createRecordQueue() {
+  const records = createRing<Uint8Array>();
+  let bytes = 0;
+  return {
+    get bytes(): number {
+      return bytes;
+    },
+    push(item: Item): void {
+      const record = encodeRecord(item);
+      records.push(record);
+      bytes += record.length;
+    },
+    /** Removes the records of one body and returns the body. */
+    take(): Uint8Array {
+      const taken: Uint8Array[] = [];
+      let size = 0;
+      for (let next = records.peek(); next && (size === 0 || size + next.length <= MAX_BODY); next = records.peek()) {
+        records.shift();
+        taken.push(next);
+        size += next.length;
+      }
+      bytes -= size;
+      return concatBytes(taken);
+    },
+  };
 }

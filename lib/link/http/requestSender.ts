@@ -1,11 +1,19 @@
 import { catchError, defer, from, mergeMap, of, tap, throwError, timeout, type Observable } from 'rxjs';
 import { ConnectionLostError, RxwireError, UnsupportedError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
-import { ABNORMAL } from '../closeCode.js';
-import { statusError, requestError } from './fetchErrors.js';
+import {
+  ABNORMAL,
+  BAD_FRAMES,
+  BAD_GATEWAY,
+  FORBIDDEN,
+  INTERNAL_ERROR,
+  MESSAGE_TOO_BIG,
+  TRY_AGAIN_LATER,
+  UNAUTHORIZED,
+  UNSUPPORTED_DATA,
+} from '../closeCode.js';
 import { invalidField, type FetchLike, type FetchResponse, type FullHttpLinkOptions, type HeaderFields } from './httpLinkOptions.js';
 
-/** One request. */
 export interface HttpRequest {
   readonly method: 'POST' | 'GET' | 'DELETE';
   readonly headers: HeaderFields;
@@ -69,3 +77,32 @@ const platformFetch: FetchLike = (url, request) => {
   if (!fetch) throw new UnsupportedError('this runtime has no fetch');
   return fetch(url, request);
 };
+
+function statusError({ status }: FetchResponse): ConnectionLostError {
+  return new ConnectionLostError(closeCodeOf(status), `the server answers ${status}`);
+}
+
+function closeCodeOf(status: number): number {
+  const codes: Readonly<Record<number, number>> = {
+    400: BAD_FRAMES,
+    401: UNAUTHORIZED,
+    403: FORBIDDEN,
+    405: UNSUPPORTED_DATA,
+    406: UNSUPPORTED_DATA,
+    413: MESSAGE_TOO_BIG,
+    429: TRY_AGAIN_LATER,
+    500: INTERNAL_ERROR,
+    502: BAD_GATEWAY,
+    503: TRY_AGAIN_LATER,
+    504: BAD_GATEWAY,
+  };
+  return codes[status] ?? ABNORMAL;
+}
+
+export function requestError(cause: unknown): ConnectionLostError {
+  const { message, code } = Object((cause as { readonly cause?: unknown } | undefined)?.cause ?? cause) as {
+    readonly message?: string;
+    readonly code?: string;
+  };
+  return new ConnectionLostError(ABNORMAL, message || code || '', false, cause);
+}

@@ -7,7 +7,7 @@ import { createKeyedCounts } from '../../internal/keyedCounts.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { type ConnectionRate, createConnectionLimiter, readConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
-import { createRefusalReporter } from './refusalReporter.js';
+import { createRefusalReporter } from './authentication.js';
 
 export interface AdmissionOptions {
   /**
@@ -66,33 +66,6 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Decides which requests may open a connection, by their headers. */
-export interface Admission {
-  /** Returns the address of a client, as limits count it. */
-  addressOf(request: IncomingMessage): string;
-  /** Returns whether the server closes a new connection unread, because its address is a flood. */
-  isBlocked(socket: Socket): boolean;
-  /** Makes an address pay for a connection that was closed as a flood (4429). */
-  readonly charge: (address: string) => void;
-  /**
-   * Takes a token of the address that opens a connection. Returns a refusal when there is none. To
-   * be called once for each connection, before all else.
-   */
-  throttle(address: string): Refusal | undefined;
-  /**
-   * Returns a refusal when the request comes from a page that is not allowed, or was sent to a host
-   * name that is not allowed.
-   */
-  inspect(request: IncomingMessage): Refusal | undefined;
-  /**
-   * Counts a connection of an address. Returns a function that must be called once, at its end; or
-   * a refusal when there are too many connections.
-   */
-  enter(address: string): Refusal | (() => void);
-  /** Refuses all requests from now on; clients may try again after `retryAfter` ms. */
-  close(retryAfter: number): void;
-}
-
 /** How long a client should wait when there are too many connections, in ms. */
 const RETRY_AFTER = 5_000;
 
@@ -114,18 +87,11 @@ export function readAdmission(owner: string, options: AdmissionOptions) {
   return { ...read, connectionRate: connectionRate && readConnectionRate(owner, connectionRate) };
 }
 
-export function createAdmission(
-  {
-    origins,
-    hosts,
-    connectionRate,
-    trustProxy,
-    maxConnections,
-    maxPerAddress,
-    onRefused,
-  }: FullAdmissionOptions & Pick<ServeOptions, 'onRefused'>,
-  scheduler: SchedulerLike,
-): Admission {
+/** Decides which requests may open a connection, by their headers. */
+export type Admission = ReturnType<typeof createAdmission>;
+
+export function createAdmission(options: FullAdmissionOptions & Pick<ServeOptions, 'onRefused'>, scheduler: SchedulerLike) {
+  const { origins, hosts, connectionRate, trustProxy, maxConnections, maxPerAddress, onRefused } = options;
   const limiter = connectionRate && createConnectionLimiter(connectionRate, scheduler);
   const reportRefusal = createRefusalReporter(onRefused);
   const perAddress = createKeyedCounts();
@@ -136,24 +102,43 @@ export function createAdmission(
   };
 
   return {
-    addressOf: (request) => clientAddress(request, trustProxy),
-    // Behind a proxy, only the headers tell who it is.
-    isBlocked: ({ remoteAddress }) => trustProxy === 0 && limiter && limiter.isBlocked(addressGroup(remoteAddress)),
-    charge: (address) => limiter && limiter.charge(address),
-    throttle(from) {
+    /** Returns the address of a client, as limits count it. */
+    addressOf: (request: IncomingMessage): string => clientAddress(request, trustProxy),
+    /**
+     * Returns whether the server closes a new connection unread, because its address is a flood.
+     * Behind a proxy, only the headers contain the address.
+     */
+    isBlocked: ({ remoteAddress }: Socket): boolean => trustProxy === 0 && limiter && limiter.isBlocked(addressGroup(remoteAddress)),
+    /** Makes an address pay for a connection that was closed as a flood (4429). */
+    charge: (address: string): void => {
+      if (limiter) limiter.charge(address);
+    },
+    /**
+     * Takes a token of the address that opens a connection. Returns a refusal when there is none.
+     * To be called once for each connection, before all else.
+     */
+    throttle(from: string): Refusal | undefined {
       // A socket of the file system has no address.
       const wait = limiter && from !== '' ? limiter.take(from) : 0;
       if (!limiter || wait === 0) return undefined;
       if (limiter.isNews(from)) reportRefusal(new OverflowError(`new connections of ${from} a second`, limiter.perSecond));
       return { status: 429, headers: retryIn(wait) };
     },
-    inspect(request) {
+    /**
+     * Returns a refusal when the request comes from a page that is not allowed, or was sent to a
+     * host name that is not allowed.
+     */
+    inspect(request: IncomingMessage): Refusal | undefined {
       const wrong = !isHost(request, hosts) ? 'host' : !isAllowed(request, origins) ? 'origin' : undefined;
       if (!wrong) return undefined;
       reportRefusal(new UnauthorizedError(CloseCode.FORBIDDEN, reasonOf(wrong, request)));
-      return FORBIDDEN;
+      return { status: 403, headers: {} };
     },
-    enter(from) {
+    /**
+     * Counts a connection of an address. Returns a function that must be called once, at its end;
+     * or a refusal when there are too many connections.
+     */
+    enter(from: string): Refusal | (() => void) {
       if (closedFor !== undefined) return unavailable(closedFor);
       if (count >= maxConnections || (maxPerAddress < Infinity && perAddress.of(from) >= maxPerAddress)) return unavailable(RETRY_AFTER);
       count++;
@@ -165,7 +150,8 @@ export function createAdmission(
         remove();
       };
     },
-    close: (retryAfter) => void (closedFor = retryAfter),
+    /** Refuses all requests from now on; clients may try again after `retryAfter` ms. */
+    close: (retryAfter: number): void => void (closedFor = retryAfter),
   };
 }
 
@@ -176,8 +162,6 @@ function reasonOf(header: 'origin' | 'host', { headers }: IncomingMessage): stri
   const value = headers[header];
   return value === undefined ? `the request has no ${header} header` : `the ${header} ${value.slice(0, 100)} is not among "${header}s"`;
 }
-
-const FORBIDDEN: Refusal = { status: 403, headers: {} };
 
 function unavailable(retryAfter: number): Refusal {
   return { status: 503, headers: retryIn(retryAfter) };

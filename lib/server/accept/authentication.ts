@@ -1,19 +1,13 @@
 import { defaultIfEmpty, from, Subscription, take, type ObservableInput, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError, UnauthorizedError } from '../../errors.js';
+import { CallbackError, ConnectionLostError, UnauthorizedError, DecodeError, RxwireError, StoreError } from '../../errors.js';
 import { MAX_DELAY } from '../../internal/coalescedTimer.js';
 import { createSemaphore } from '../../internal/semaphore.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Authenticate, Credentials, Principal } from '../principal.js';
-
-export interface AuthenticationOptions {
-  readonly authenticate?: Authenticate<Principal | undefined> | undefined;
-  /** Credentials that may be checked at once; the others wait. */
-  readonly maxAuthenticating: number;
-  /** How long a check may take, in ms, with the time that it waits for its turn. */
-  readonly timeLimit: number;
-  readonly scheduler: SchedulerLike;
-}
+import type { Credentials, Principal } from '../principal.js';
+import type { FullServeOptions } from '../serverOptions.js';
+import { guard } from '../../internal/guard.js';
+import { reportUncaught } from '../../internal/reportUncaught.js';
 
 /**
  * Calls back with the principal of credentials: at once if `authenticate` answers at once. Without
@@ -32,8 +26,12 @@ export type Authentication = (
   failed: (error: unknown) => void,
 ) => Unsubscribable | undefined;
 
-export function createAuthentication(options: AuthenticationOptions): Authentication {
-  const { authenticate, maxAuthenticating, timeLimit, scheduler } = options;
+export function createAuthentication({
+  authenticate,
+  maxAuthenticating,
+  helloTimeout,
+  scheduler,
+}: Pick<FullServeOptions, 'authenticate' | 'maxAuthenticating' | 'helloTimeout' | 'scheduler'>): Authentication {
   if (!authenticate)
     return (_, done) => {
       done(undefined);
@@ -41,7 +39,7 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
     };
 
   const inTurn = createSemaphore(maxAuthenticating);
-  const limit = Math.min(timeLimit, MAX_DELAY);
+  const limit = Math.min(helloTimeout, MAX_DELAY);
   return (credentials, done, failed) => {
     const check = new Subscription();
     const end = (callback: () => void): void => {
@@ -82,7 +80,6 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
   };
 }
 
-/** Returns whether an answer comes as a promise, or as another input of an Observable. */
 function isStream(answer: unknown): answer is ObservableInput<unknown> {
   return Object(answer) === answer && !isPrincipal(answer);
 }
@@ -129,4 +126,20 @@ export function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: st
   if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, NOT_ACCEPTED];
   if (error instanceof CallbackError) return [CloseCode.TRY_AGAIN_LATER, 'the server could not check the credentials'];
   return [CloseCode.BAD_FRAMES, 'no hello that this server understands'];
+}
+
+/**
+ * Returns a function that reports why a connection was refused: to `onRefused`. Without it, only
+ * failures of the server itself are reported.
+ */
+export function createRefusalReporter(onRefused: ((error: RxwireError) => void) | undefined): (error: unknown) => void {
+  return (error) => {
+    const refusal = error instanceof RxwireError ? error : new DecodeError('hello', 'the first frame is not readable', error);
+    if (onRefused)
+      guard(
+        () => onRefused(refusal),
+        (cause) => reportUncaught(new CallbackError('onRefused', cause)),
+      );
+    else if (refusal instanceof CallbackError || refusal instanceof StoreError) reportUncaught(refusal);
+  };
 }

@@ -4,13 +4,11 @@ import { CallbackError, ConnectionLostError, ProtocolError, UnauthorizedError } 
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import { CloseCode } from '../../link/closeCode.js';
-import type { Frame } from '../../link/link.js';
-import { connectionOver, type LinkConnection } from '../../link/linkConnection.js';
+import { type Frame, connectionOver, type LinkConnection } from '../../link/link.js';
 import type { Violation } from '../../core/frameFormat.js';
 import { readHello, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { Credentials, Principal } from '../principal.js';
 import type { ServedLink, ServedSocket } from '../serverOptions.js';
-import type { HelloTimeouts, TimedHandshake } from './helloTimeouts.js';
 
 /** The part of a server that owns its connections. */
 export interface ConnectionOwner {
@@ -21,7 +19,6 @@ export interface ConnectionOwner {
   onRefused(error: unknown): void;
   onFirstFrame(connection: IncomingConnection): void;
   onEnded(connection: IncomingConnection): void;
-  /** Authenticates a client again, by a fresh token. */
   authenticate(
     connection: IncomingConnection,
     fresh: Partial<Credentials>,
@@ -34,7 +31,6 @@ export interface ConnectionOwner {
 export interface ConnectionWaiter {
   /** Called when the client has answered the welcome by a frame, which waits for the reader. */
   answered?(): void;
-  /** Called when the client has left. */
   left(): void;
 }
 
@@ -55,14 +51,12 @@ type End = { readonly error?: unknown };
  * One connection of a client, from its start to its end. Frames that arrive before {@link
  * IncomingConnection.open} wait.
  */
-export class IncomingConnection implements Observer<Frame>, Unsubscribable, TimedHandshake {
+export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
-  /** The request that opened the connection, if known. */
   readonly request: IncomingMessage | undefined;
   /** The address of the client, as limits count it. */
   readonly address: string;
-  /** The name of the transport. */
   readonly protocol: string;
   /**
    * To be called when the client is authenticated, with a function that authenticates another
@@ -71,13 +65,11 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
   readonly onIdentified: ServedLink['onIdentified'];
   readonly #onFlood: ServedLink['onFlood'];
   readonly #owner: ConnectionOwner;
-  /** The principal of the client, when the client is authenticated. */
   principal: Principal | undefined;
   #hasBegun = false;
   #hello: ReceivedHello | undefined;
   readonly #link: LinkConnection;
   #expiryTimer: CoalescedTimer | undefined;
-  /** Receives the frames of the client. */
   #reader: Observer<Frame> | undefined;
   /** The frames after the first that wait for the reader. */
   #early: Frame[] | undefined;
@@ -183,7 +175,6 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
     }
   }
 
-  /** Removes the reader. */
   leave(): void {
     this.#expiryTimer?.clear();
     this.#early = undefined;
@@ -195,12 +186,10 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
     this.#link.next(frame);
   }
 
-  /** Completes the connection. */
   finish(): void {
     this.#link.complete();
   }
 
-  /** Ends the connection with the close code of an error. */
   fail(error: unknown): void {
     this.#link.error(error);
   }
@@ -282,7 +271,6 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
     this.#owner.onEnded(this);
   }
 
-  /** Sets the timer for the end of the credentials. */
   #watchExpiry(): void {
     this.#expiryTimer?.clear();
     const { expiresAt } = this.principal ?? {};
@@ -297,7 +285,6 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable, Time
   }
 }
 
-/** Returns whether a first frame is the hello of the session protocol. */
 export function isSessionFrame(frame: Frame): boolean {
   return typeof frame === 'string' && frame.startsWith('["hello",');
 }
@@ -314,4 +301,45 @@ function helloOf(first: Frame): ReceivedHello {
 function notifyOfEnd(reader: Observer<Frame>, end: End): void {
   if ('error' in end) reader.error(end.error);
   else reader.complete();
+}
+
+type TimedHandshake = Pick<IncomingConnection, 'onHelloTimeout'>;
+
+/** One timer for the handshakes of all connections of a server. */
+export class HelloTimeouts {
+  readonly #helloTimeout: number;
+  readonly #scheduler: SchedulerLike;
+  readonly #timer: CoalescedTimer;
+  /** When the time of each connection is over, in ascending order. */
+  readonly #due = new Map<TimedHandshake, number>();
+
+  constructor(helloTimeout: number, scheduler: SchedulerLike) {
+    this.#helloTimeout = helloTimeout;
+    this.#scheduler = scheduler;
+    this.#timer = createCoalescedTimer(scheduler, () => this.#onTimer());
+  }
+
+  begin(connection: TimedHandshake): void {
+    if (this.#helloTimeout === Infinity) return;
+    this.#due.delete(connection);
+    this.#due.set(connection, this.#scheduler.now() + this.#helloTimeout);
+    this.#timer.set(this.#helloTimeout);
+  }
+  end(connection: TimedHandshake): void {
+    if (this.#due.delete(connection) && this.#due.size === 0) this.#timer.clear();
+  }
+
+  #onTimer(): void {
+    const now = this.#scheduler.now();
+    for (const [connection, due] of this.#due) {
+      if (due > now) {
+        // The end of an earlier one may have begun another, and set the timer for it.
+        this.#timer.clear();
+        this.#timer.set(due - now);
+        return;
+      }
+      this.#due.delete(connection);
+      connection.onHelloTimeout();
+    }
+  }
 }

@@ -3,46 +3,40 @@ import { Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError } from '../../errors.js';
 import { CloseCode } from '../../link/closeCode.js';
 import { emptyRequest } from '../nodePlatform.js';
-import type { Authenticate, Credentials, Principal } from '../principal.js';
-import type { ServedLink, ServedSocket } from '../serverOptions.js';
+import type { Credentials, Principal, AnyWire } from '../principal.js';
+import type { ServedLink, ServedSocket, WiresOptions } from '../serverOptions.js';
 import { createAuthentication, type Authentication } from './authentication.js';
-import { HelloTimeouts } from './helloTimeouts.js';
-import { IncomingConnection, isSessionFrame, type ConnectionOwner } from './incomingConnection.js';
+import { HelloTimeouts, IncomingConnection, isSessionFrame, type ConnectionOwner } from './incomingConnection.js';
 
-export interface IncomingConnectionsOptions {
-  readonly authenticate?: Authenticate<Principal | undefined> | undefined;
-  readonly maxAuthenticating: number;
-  /**
-   * How long the first frame may take, its authentication, and the answer to the welcome, in ms.
-   */
-  readonly helloTimeout: number;
-  readonly scheduler: SchedulerLike;
-  /** Takes a connection whose client is authenticated. May throw why the client is refused. */
-  readonly admit: (connection: IncomingConnection) => void;
-  /** Refuses a client. */
+/** The options of the wires of a server, with the functions that take its wires and refusals. */
+export interface AcceptedWires extends WiresOptions {
+  readonly emit: (wire: AnyWire) => void;
   readonly refuse: (connection: IncomingConnection, error: unknown) => void;
-  /** Called with the reason why a connection ended before its first frame. */
   readonly onRefused: (error: unknown) => void;
 }
+
+type ConnectionsOptions = Omit<AcceptedWires, 'emit'>;
 
 /** The connections of a server. Each is authenticated when its first frame has arrived. */
 export class IncomingConnections implements ConnectionOwner {
   readonly scheduler: SchedulerLike;
   readonly timeouts: HelloTimeouts;
-  readonly #options: IncomingConnectionsOptions;
+  readonly #options: ConnectionsOptions;
+  readonly #admit: (connection: IncomingConnection) => void;
   readonly #principalOf: Authentication;
   readonly #open = new Set<IncomingConnection>();
   #isStopping = false;
 
-  constructor(options: IncomingConnectionsOptions) {
-    const { authenticate, maxAuthenticating, helloTimeout, scheduler } = options;
+  /** @param admit Takes a connection whose client is authenticated. May throw to refuse it. */
+  constructor(options: ConnectionsOptions, admit: (connection: IncomingConnection) => void) {
+    const { helloTimeout, scheduler } = options;
     this.#options = options;
+    this.#admit = admit;
     this.scheduler = scheduler;
     this.timeouts = new HelloTimeouts(helloTimeout, scheduler);
-    this.#principalOf = createAuthentication({ authenticate, maxAuthenticating, timeLimit: helloTimeout, scheduler });
+    this.#principalOf = createAuthentication(options);
   }
 
-  /** Opens a connection. */
   accept(link: ServedLink | ServedSocket): void {
     const connection = new IncomingConnection(link, this);
     this.#open.add(connection);
@@ -52,7 +46,6 @@ export class IncomingConnections implements ConnectionOwner {
   stop(): void {
     this.#isStopping = true;
   }
-  /** Ends all connections. */
   close(): void {
     for (const connection of [...this.#open]) connection.unsubscribe();
   }
@@ -64,7 +57,7 @@ export class IncomingConnections implements ConnectionOwner {
     this.#open.delete(connection);
   }
   onFirstFrame(connection: IncomingConnection): void {
-    const { admit, refuse } = this.#options;
+    const { refuse } = this.#options;
     if (this.#isStopping) {
       refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
       return;
@@ -73,7 +66,7 @@ export class IncomingConnections implements ConnectionOwner {
       connection.principal = principal;
       try {
         connection.onIdentified?.(principal, (request) => this.#identify(connection, request));
-        admit(connection);
+        this.#admit(connection);
       } catch (error) {
         refuse(connection, error);
       }
@@ -104,7 +97,6 @@ export class IncomingConnections implements ConnectionOwner {
       },
     );
   }
-  /** Emits the principal of another request for a connection. */
   #identify(connection: IncomingConnection, request: IncomingMessage): Observable<Principal | undefined> {
     return new Observable((to) => {
       const done = (principal: Principal | undefined): void => {

@@ -1,29 +1,24 @@
 import type { ServerResponse } from 'node:http';
-import { asapScheduler, interval, type SchedulerLike, Subscription, type Unsubscribable } from 'rxjs';
-import type { Ending } from '../../link/http/recordFormat.js';
-import type { Frame } from '../../link/link.js';
-import { COMMON_HEADERS, type HttpResponse, respond } from './exchange.js';
+import { asapScheduler, EMPTY, interval, Observable, type SchedulerLike, type Subscriber, Subscription, type Unsubscribable } from 'rxjs';
 import { after } from '../../internal/after.js';
 import { SLOW_READER } from '../../link/closeCode.js';
 import { encodeEvent, KEEPALIVE_COMMENT } from '../../link/http/eventFormat.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/httpHeaders.js';
-import { createRecordQueue } from '../../link/http/recordQueue.js';
+import { createRecordQueue, type Ending } from '../../link/http/recordFormat.js';
+import type { Frame } from '../../link/link.js';
+import { COMMON_HEADERS, type HttpReply } from './httpReply.js';
 
-/** Sends frames to the client of one link. */
 export interface Downlink {
   readonly protocol: string;
-  /** Returns the number of bytes that wait for the client. */
   readonly buffered: () => number;
-  /** Returns whether a response is waiting for frames. */
   readonly isHeld: () => boolean;
-  /** Starts the response to the opening request. */
-  readonly open: (response: ServerResponse) => void;
-  /** Adds the response to a poll, which waits for frames; `undefined` if frames are not polled. */
-  readonly attach?: (response: HttpResponse) => void;
+  /** Starts the response to the opening request, or emits the reply. */
+  readonly open: (response: ServerResponse) => Observable<HttpReply>;
+  /** Emits the reply to a poll, when there are frames; `undefined` if frames are not polled. */
+  readonly poll$?: Observable<HttpReply>;
   readonly send: (frame: Frame) => void;
   /** Reports the end to the client; nothing is sent after that. */
   readonly end: (ending: Ending) => void;
-  /** Handles the close of the client. */
   readonly close: () => void;
 }
 
@@ -36,7 +31,7 @@ export interface DownlinkOptions {
 }
 
 /** The time for the client's next poll, and for reading the last data, in ms. */
-export const CLIENT_TIMEOUT = 10_000;
+const CLIENT_TIMEOUT = 10_000;
 
 /** The interval of comments, in ms, which keep intermediaries from closing the connection. */
 const COMMENT_INTERVAL = 15_000;
@@ -62,6 +57,7 @@ export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlin
         onClosed();
       });
       timers.add(interval(COMMENT_INTERVAL, scheduler).subscribe(() => write(KEEPALIVE_COMMENT)));
+      return EMPTY;
     },
     send: (frame) => write(encodeEvent(frame)),
     close: () => void response?.end(),
@@ -76,35 +72,65 @@ export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlin
   };
 }
 
-/** Sends frames in responses to polls, each held until there are frames. */
-export function pollDownlink(options: DownlinkOptions): Downlink {
+/**
+ * Sends frames in replies to polls, each held until there are frames. If the next poll does not
+ * arrive in time, the client has disconnected.
+ */
+export function pollDownlink({ scheduler, pollHold, onClosed }: DownlinkOptions): Downlink {
   const queue = createRecordQueue();
-  const poll = createHeldPoll(options);
+  let held: Subscriber<HttpReply> | undefined;
+  let timer: Unsubscribable = Subscription.EMPTY;
   let isFlushing = false;
   let isEnded = false;
 
+  const wait = (delay: number, then: () => void): void => {
+    timer.unsubscribe();
+    timer = after(delay, scheduler).subscribe(then);
+  };
+  /** Answers the held poll: with frames, or, without any, with 204. */
+  const answer = (body?: Uint8Array): void => {
+    const poll = held;
+    if (!poll) return;
+    held = undefined;
+    wait(CLIENT_TIMEOUT, close);
+    poll.next(body ? { status: 200, headers: { 'content-type': RECORDS_TYPE }, body } : { status: 204, headers: {} });
+    poll.complete();
+  };
+  const close = (): void => {
+    answer();
+    timer.unsubscribe();
+    onClosed();
+  };
   const release = (): void => {
-    poll.answer(queue.bytes > 0 ? queue.take() : undefined);
-    if (isEnded && queue.bytes === 0) poll.close();
+    answer(queue.bytes > 0 ? queue.take() : undefined);
+    if (isEnded && queue.bytes === 0) close();
   };
   const flush = (): void => {
     isFlushing = false;
-    if (poll.isHeld && queue.bytes > 0) release();
+    if (held && queue.bytes > 0) release();
   };
-  const attach = (response: HttpResponse): void => {
-    poll.hold(response, release);
+  const poll$ = new Observable<HttpReply>((poll) => {
+    // A newer poll supersedes the held one.
+    answer();
+    held = poll;
+    wait(pollHold, release);
+    poll.add(() => {
+      if (held !== poll) return;
+      held = undefined;
+      close();
+    });
     if (queue.bytes > 0) release();
-  };
+  });
   return {
     protocol: 'long-polling',
     buffered: () => queue.bytes,
-    isHeld: () => poll.isHeld,
-    open: attach,
-    attach,
-    close: poll.close,
+    isHeld: () => held !== undefined,
+    open: () => poll$,
+    poll$,
+    close,
     send(frame) {
       queue.push(frame);
-      if (isFlushing || !poll.isHeld) return;
+      if (isFlushing || !held) return;
       isFlushing = true;
       // Frames that are sent in one run share a response.
       asapScheduler.schedule(flush);
@@ -113,48 +139,6 @@ export function pollDownlink(options: DownlinkOptions): Downlink {
       isEnded = true;
       queue.push(ending);
       flush();
-    },
-  };
-}
-
-/** The held poll. If the next one does not arrive in time, the client has disconnected. */
-function createHeldPoll({ scheduler, pollHold, onClosed }: DownlinkOptions) {
-  let heldResponse: HttpResponse | undefined;
-  let timer: Unsubscribable = Subscription.EMPTY;
-
-  const wait = (delay: number, then: () => void): void => {
-    timer.unsubscribe();
-    timer = after(delay, scheduler).subscribe(then);
-  };
-  const answer = (body?: Uint8Array): void => {
-    const response = heldResponse;
-    if (!response) return;
-    heldResponse = undefined;
-    wait(CLIENT_TIMEOUT, close);
-    if (body) respond(response, 200, { 'content-type': RECORDS_TYPE }, body);
-    else respond(response, 204);
-  };
-  const close = (): void => {
-    answer();
-    timer.unsubscribe();
-    onClosed();
-  };
-  return {
-    get isHeld() {
-      return heldResponse !== undefined;
-    },
-    answer,
-    close,
-    hold(response: HttpResponse, onTime: () => void): void {
-      // A newer poll supersedes the held one.
-      answer();
-      heldResponse = response;
-      wait(pollHold, onTime);
-      response.on('close', () => {
-        if (heldResponse !== response) return;
-        heldResponse = undefined;
-        close();
-      });
     },
   };
 }

@@ -1,45 +1,40 @@
 import type { IncomingMessage } from 'node:http';
-import { catchError, defer, finalize, fromEvent, ignoreElements, take, takeUntil, tap, throwIfEmpty, type Observable } from 'rxjs';
-import type { ClusterRequests } from '../../link/http/clusterRequests.js';
+import { catchError, defer, fromEvent, takeUntil, tap, throwIfEmpty, type Observable } from 'rxjs';
+import type { ClusterRequests } from '../../session/serverCluster.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
-import { type ReceivedExchange, respond } from './exchange.js';
+import { type HttpReply, respond, StatusError } from './httpReply.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';
-import { linkIdOf, nodeOf } from './requestFields.js';
-import { StatusError } from './statusError.js';
+import { linkIdOf, nodeOf, type ReceivedRequest } from './receivedRequest.js';
 
 const RETRY = { 'retry-after': '1' };
-
-export interface ForwardOptions {
-  /** The name of this node. */
-  readonly node: string;
-  readonly requests: ClusterRequests;
-  readonly registry: Pick<HttpLinkRegistry, 'has'>;
-  readonly admission: Pick<Admission, 'addressOf' | 'throttle'>;
-  /** The maximum number of requests that are forwarded at once. */
-  readonly maxRequests: number;
-}
 
 /**
  * The maximum size of the bodies of all requests that are forwarded at once, and of the responses
  * to them, in bytes.
  */
-export const MAX_FORWARDED_BYTES = 64 * 1024 * 1024;
+const MAX_FORWARDED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Creates a function that forwards a request to the node that it names. The function returns
- * `undefined` for a request that this node handles itself.
+ * Creates a function that forwards a request to the node that it names, and emits the reply;
+ * `maxConnections` requests at once at most. It returns `undefined` for a request that this node
+ * handles itself.
  *
  * The client may name any node. The other node judges the request as one of its own, and reads the
  * body only if the client may use the link.
  */
-export function createForwarder({ node, requests, registry, admission, maxRequests }: ForwardOptions) {
+export function createForwarder(
+  node: string,
+  requests: ClusterRequests,
+  registry: HttpLinkRegistry,
+  { admission, maxConnections }: { readonly admission: Admission; readonly maxConnections: number },
+) {
   let count = 0;
   let bytes = 0;
 
-  const forward = ({ request, response, body$ }: ReceivedExchange, target: string): Observable<never> =>
+  const forward = ({ head, response, body$ }: Required<ReceivedRequest>, target: string): Observable<HttpReply> =>
     defer(() => {
-      if (count >= maxRequests || bytes >= MAX_FORWARDED_BYTES) throw tooMuch();
+      if (count >= maxConnections || bytes >= MAX_FORWARDED_BYTES) throw tooMuch();
       let size = 0;
       const add = (chunk: Uint8Array): void => {
         size += chunk.length;
@@ -52,8 +47,7 @@ export function createForwarder({ node, requests, registry, admission, maxReques
         count--;
         bytes -= size;
       });
-      return defer(() => requests.send(target, { ...fieldsOf(request), body$: body$.pipe(tap(add)) })).pipe(
-        take(1),
+      return defer(() => requests.send(target, { ...fieldsOf(head), body$: body$.pipe(tap(add)) })).pipe(
         takeUntil(fromEvent(response, 'close')),
         throwIfEmpty(),
         catchError((error: unknown): never => {
@@ -62,28 +56,26 @@ export function createForwarder({ node, requests, registry, admission, maxReques
         tap(({ status, headers, body }) => {
           if (status === 404) throw new StatusError(404, headers);
           if (body) add(body);
-          respond(response, status, headers, body);
         }),
-        ignoreElements(),
         // The server may stop meanwhile.
-        finalize(() => respond(response, 503, RETRY)),
+        tap({ unsubscribe: () => respond(response, new StatusError(503, RETRY)) }),
       );
     });
   /**
    * A request that finds no link costs the address as much as a new connection: the client may
    * invent nodes and links as fast as it can send.
    */
-  const charge = (request: IncomingMessage, error: unknown): never => {
-    const refusal = error instanceof StatusError && error.status === 404 ? admission.throttle(admission.addressOf(request)) : undefined;
+  const charge = (head: IncomingMessage, error: unknown): never => {
+    const refusal = error instanceof StatusError && error.status === 404 ? admission.throttle(admission.addressOf(head)) : undefined;
     throw refusal ? new StatusError(refusal.status, { ...refusal.headers, connection: 'close' }) : error;
   };
 
-  return (exchange: ReceivedExchange): Observable<never> | undefined => {
-    const { request } = exchange;
-    const target = nodeOf(request);
-    const name = linkIdOf(request);
-    if (target === undefined || target === node || isOpening(request) || registry.has(name)) return undefined;
-    return forward(exchange, target).pipe(catchError((error: unknown) => charge(request, error)));
+  return (request: Required<ReceivedRequest>): Observable<HttpReply> | undefined => {
+    const { head } = request;
+    const target = nodeOf(head);
+    const name = linkIdOf(head);
+    if (target === undefined || target === node || isOpening(head) || registry.has(name)) return undefined;
+    return forward(request, target).pipe(catchError((error: unknown) => charge(head, error)));
   };
 }
 

@@ -1,66 +1,64 @@
-import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
-import { catchError, defer, EMPTY, finalize, map, mergeMap, noop, type Observable, Subject } from 'rxjs';
-import { ProtocolError } from '../../errors.js';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { catchError, defer, finalize, fromEvent, mergeMap, NEVER, noop, type Observable, of, Subject, take, takeUntil, tap } from 'rxjs';
+import type { ForwardedRequestHandler, ServerCluster } from '../../session/serverCluster.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
-import type { Admission } from '../accept/admission.js';
-import type { ForwardedRequestHandler } from '../../link/http/clusterRequests.js';
-import type { ServerCluster } from '../../session/serverCluster.js';
-import { createExchange, type HttpResponse, type ReceivedExchange, respond, respondToForwarded } from './exchange.js';
+import { interceptEvents } from '../accept/serverEvents.js';
 import { createForwarder } from './forwardRequests.js';
-import { statusErrorOf } from './statusError.js';
-import type { OpenedHttpLink } from './servedHttpLink.js';
-import { handleRequest, type OpenLink, type RequestLimits } from './handleRequest.js';
 import { HttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';
-import { interceptEvents } from '../accept/interceptEvents.js';
+import { type HttpReply, respond, statusErrorOf } from './httpReply.js';
+import { forwardedRequest, requestOf } from './receivedRequest.js';
+import type { OpenedHttpLink } from './servedHttpLink.js';
 
-export interface HttpLinksOptions extends Omit<HttpLinkRegistryOptions, 'isStopped' | 'onClosed' | 'node'>, RequestLimits {
-  readonly admission: Admission;
+export interface HttpLinksOptions extends HttpLinkRegistryOptions {
   readonly path: string;
   /** The maximum number of requests that are forwarded to other nodes at once. */
   readonly maxConnections: number;
   readonly cluster?: Pick<ServerCluster, 'node' | 'requests'>;
 }
 
-/** Emits the links over requests to a server, one for each that a client opens. */
+/**
+ * Emits the links over requests to a server, one for each that a client opens. Hides their requests
+ * from all other listeners of the server: Express would respond to unknown requests.
+ */
 export function httpLinks(server: Server, options: HttpLinksOptions): Observable<OpenedHttpLink> {
-  const { path, admission, maxConnections, cluster: { node, requests } = {} } = options;
+  const { path, admission, cluster: { node, requests } = {} } = options;
   const isPath = (url: string | undefined): boolean => url?.split('?', 1)[0] === path;
   const isOurs = (request: IncomingMessage): boolean => isPath(request.url) && (HttpHeader.LINK in request.headers || isPreflight(request));
 
   return defer(() => {
     const links$ = new Subject<OpenedHttpLink>();
-    let isStopped = false;
     const leave = (): void => {
-      if (!isStopped || registry.size > 0) return;
+      if (!registry.isStopped || registry.size > 0) return;
       handling.unsubscribe();
       server.off('close', registry.closeAll);
     };
-    const registry = new HttpLinkRegistry({ ...options, node: requests && node, isStopped: () => isStopped, onClosed: leave });
-    const forward = node !== undefined && requests && createForwarder({ node, requests, registry, admission, maxRequests: maxConnections });
-    const handle = (exchange: ReceivedExchange): Observable<OpenedHttpLink> => {
-      const { request, response } = exchange;
-      // Without a listener, an error of a disconnected client would end the process.
-      response.on('error', noop);
-      const refusal = admission.inspect(request);
-      if (refusal) respond(response, refusal.status, refusal.headers);
-      else if (isPreflight(request)) respond(response, 204, preflightHeaders(request));
-      else {
-        for (const [name, value] of Object.entries(corsHeaders(request))) response.setHeader(name, value as string);
-        const open: OpenLink = (name, frames) => registry.open(exchange, name, frames);
-        return answer(response, () => (forward && forward(exchange)) || handleRequest(exchange, registry, options, open));
-      }
-      return EMPTY;
+    const registry = new HttpLinkRegistry(options, requests && node, (link) => links$.next(link), leave);
+    const forward = node !== undefined && requests && createForwarder(node, requests, registry, options);
+    const handle = (head: IncomingMessage, response: ServerResponse): Observable<HttpReply> => {
+      const refusal = admission.inspect(head);
+      if (refusal) return of(refusal);
+      if (isPreflight(head)) return of({ status: 204, headers: preflightHeaders(head) });
+      for (const [name, value] of Object.entries(corsHeaders(head))) response.setHeader(name, value);
+      const request = requestOf(head, response);
+      // The end of a link counts also if its client, such as a page that is closed, does not wait.
+      const closed$ = head.method === 'DELETE' ? NEVER : fromEvent(response, 'close');
+      return answer(() => (forward && forward(request)) || registry.handle(request).pipe(takeUntil(closed$)));
     };
-    const handleForwarded: ForwardedRequestHandler = (request) => {
-      if (!isPath(request.url) || !registry.has(String(request.headers[HttpHeader.LINK]))) return undefined;
-      return respondToForwarded(request, (exchange) =>
-        answer(exchange.response, () => handleRequest(exchange, registry, options, refuseOpening)),
-      );
-    };
-    const handling = interceptRequests(server, isOurs).pipe(mergeMap(handle)).subscribe(links$);
+    const handleForwarded: ForwardedRequestHandler = (request) =>
+      isPath(request.url) && registry.has(String(request.headers[HttpHeader.LINK]))
+        ? answer(() => registry.handle(forwardedRequest(request)))
+        : undefined;
+    const handled$ = interceptEvents<[IncomingMessage, ServerResponse]>(server, 'request', isOurs).pipe(
+      mergeMap(([head, response]) => {
+        // Without a listener, an error of a disconnected client would end the process.
+        response.on('error', noop);
+        return handle(head, response).pipe(tap((reply) => respond(response, reply)));
+      }),
+    );
+    const handling = handled$.subscribe({ error: (error: unknown) => links$.error(error) });
     handling.add(requests?.serve(handleForwarded));
     const stop = (): void => {
-      isStopped = true;
+      registry.isStopped = true;
       // Polling clients must still be informed of the end.
       server.once('close', registry.closeAll);
       leave();
@@ -69,27 +67,11 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
   });
 }
 
-function answer(response: HttpResponse, route: () => Observable<OpenedHttpLink>): Observable<OpenedHttpLink> {
+/** Emits one reply at most: an error becomes the reply that it stands for. */
+function answer(route: () => Observable<HttpReply>): Observable<HttpReply> {
   return defer(route).pipe(
-    catchError((error: unknown) => {
-      const { status, headers } = statusErrorOf(error);
-      respond(response, status, headers);
-      return EMPTY;
-    }),
-  );
-}
-
-function refuseOpening(): never {
-  throw new ProtocolError('a forwarded request opens a link');
-}
-
-/**
- * Emits the matching requests, and hides them from all other listeners of the server: Express would
- * respond to unknown requests.
- */
-function interceptRequests(server: Server, isOurs: (request: IncomingMessage) => boolean): Observable<ReceivedExchange> {
-  return interceptEvents<[IncomingMessage, ServerResponse]>(server, 'request', isOurs).pipe(
-    map(([request, response]) => createExchange(request, response)),
+    catchError((error: unknown) => of(statusErrorOf(error))),
+    take(1),
   );
 }
 
@@ -105,7 +87,7 @@ function isPreflight({ method, headers }: IncomingMessage): boolean {
  * Returns the headers that allow a page of this origin to read the response. The value is never a
  * wildcard, because responses depend on credentials.
  */
-function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingHttpHeaders {
+function corsHeaders({ headers: { origin } }: IncomingMessage): Record<string, string> {
   if (origin === undefined) return {};
   return {
     'access-control-allow-origin': origin,
@@ -119,7 +101,7 @@ function corsHeaders({ headers: { origin } }: IncomingMessage): OutgoingHttpHead
  * Returns the headers that allow the request, with any header fields, because the origin is
  * trusted.
  */
-function preflightHeaders(request: IncomingMessage): OutgoingHttpHeaders {
+function preflightHeaders(request: IncomingMessage): Record<string, string> {
   return {
     ...corsHeaders(request),
     'access-control-allow-methods': 'GET, POST, DELETE',

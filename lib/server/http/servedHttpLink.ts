@@ -10,8 +10,7 @@ import type { DescribedLink, Frame, Link } from '../../link/link.js';
 import { createStallCheck, type StallOptions } from '../../link/stallCheck.js';
 import type { ServedLink } from '../serverOptions.js';
 import { type Downlink, type DownlinkOptions, eventDownlink, pollDownlink } from './downlink.js';
-import { respond, type Exchange, type ReceivedExchange } from './exchange.js';
-import { StatusError } from './statusError.js';
+import { StatusError, type HttpReply } from './httpReply.js';
 
 /** The transports that a server can offer. */
 export type Transport = 'websocket' | 'sse' | 'long-polling';
@@ -36,13 +35,11 @@ const MAX_CONCURRENT_BODIES = 4;
 const MAX_IDLE_REQUESTS = 100;
 const IDLE_WINDOW = 10_000;
 
-/** The server's state of one link over requests. */
 export class ServedHttpLink {
   readonly opened: OpenedHttpLink;
   /** Whether the server, not the client, has ended the link. */
   isEnded = false;
   readonly #downlink: Downlink;
-  readonly #response: ServerResponse;
   readonly #received$ = new Subject<Frame>();
   readonly #checkStall: () => void;
   readonly #isFlooding: () => boolean;
@@ -57,7 +54,7 @@ export class ServedHttpLink {
 
   /** @param make Creates the downlink; see {@link negotiateDownlink}. */
   constructor(
-    { request, response }: ReceivedExchange,
+    request: IncomingMessage,
     make: MakeDownlink,
     options: ServedHttpLinkOptions & Required<Pick<ServedLink, 'address' | 'onFlood'>>,
     onClosed: () => void,
@@ -69,7 +66,6 @@ export class ServedHttpLink {
     };
     const downlink = make({ ...options, onClosed: onDisconnected });
     const onIdentified: OnIdentified = (...all) => void (this.#identified = all);
-    this.#response = response;
     this.#downlink = downlink;
     this.#checkStall = createStallCheck(options, scheduler, downlink.buffered);
     this.#isFlooding = createRateDetector(MAX_IDLE_REQUESTS, IDLE_WINDOW, scheduler);
@@ -131,9 +127,8 @@ export class ServedHttpLink {
       }),
     );
   }
-  /** Starts the response to the opening request. */
-  respondToOpening(): void {
-    this.#downlink.open(this.#response);
+  respondToOpening(response: ServerResponse): Observable<HttpReply> {
+    return this.#downlink.open(response);
   }
   /** Reads a body. @throws {StatusError} Delivered, if too many bodies are being read. */
   readLimited<T>(body$: Observable<T>): Observable<T> {
@@ -147,10 +142,12 @@ export class ServedHttpLink {
     this.#received$.next(frame);
   }
   /**
+   * Takes the frames of a request, and returns the reply.
+   *
    * @throws {ProtocolError} If earlier requests are missing.
    * @throws {StatusError} If too many requests have no effect.
    */
-  push({ response }: Exchange, number: number, frames: readonly Frame[]): void {
+  push(number: number, frames: readonly Frame[]): HttpReply {
     if (number > this.#posts + 1) throw new ProtocolError('an earlier request is missing');
     if (number <= this.#posts || frames.length === 0) this.#countIdle();
     // A repeated request gets a response and has no effect.
@@ -158,24 +155,22 @@ export class ServedHttpLink {
       this.#posts = number;
       for (const frame of frames) this.receive(frame);
     }
-    respond(response, 204);
+    return { status: 204, headers: {} };
   }
-  /** @throws {StatusError} If the poll cannot be held. */
-  poll({ response }: Exchange, number: number): void {
-    const { attach, isHeld } = this.#downlink;
-    if (!attach) throw new StatusError(406);
+  /** Emits the reply to a poll. @throws {StatusError} If the poll cannot be held. */
+  poll(number: number): Observable<HttpReply> {
+    const { poll$, isHeld } = this.#downlink;
+    if (!poll$) throw new StatusError(406);
     if (number <= this.#polls) throw new StatusError(409);
     if (isHeld()) this.#countIdle();
     this.#polls = number;
-    attach(response);
+    return poll$;
   }
-  /** Counts a request without effect. */
   #countIdle(): void {
     if (!this.#isFlooding()) return;
     this.onClientClosed({ code: CloseCode.FLOOD, reason: 'the client sent too many requests without effect' });
     throw tooMany();
   }
-  /** Handles the end of the client. */
   onClientClosed(ending: Ending): void {
     const { code, reason } = ending;
     this.#closeReason = ending;
@@ -183,7 +178,6 @@ export class ServedHttpLink {
     if (code === CloseCode.NORMAL) this.#received$.complete();
     else this.#received$.error(new ConnectionLostError(code, reason, code !== CloseCode.ABNORMAL));
   }
-  /** Handles the close of the client. */
   close(): void {
     this.#downlink.close();
   }

@@ -1,5 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 import { positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
+import { Bucket, sweep } from './rateLimit.js';
 
 /**
  * How many connections one address may open. An IPv6 address counts with all addresses of its /64.
@@ -16,25 +17,9 @@ const CONNECTION_RATE_OPTIONS = {
   burst: [(burst) => (burst as number) >= 1 || '>= 1', 100],
 } as const satisfies OptionTable<ConnectionRate>;
 
-/** Limits the rate at which each address opens connections. */
-export interface ConnectionLimiter {
-  readonly perSecond: number;
-  /**
-   * Takes a token of an address. Returns 0 when there was one; otherwise the time until there is
-   * one, in ms.
-   */
-  take(address: string): number;
-  /**
-   * Returns whether this is the first refusal of the address since `take` last accepted it.
-   */
-  isNews(address: string): boolean;
-  /**
-   * Returns whether an address has so much debt that its connections are not worth an answer. If
-   * so, the debt grows.
-   */
-  isBlocked(address: string): boolean;
-  /** Takes a part of the burst of an address: one of its connections was closed as a flood. */
-  charge(address: string): void;
+/** @throws {RangeError} When a number is out of range. */
+export function readConnectionRate(owner: string, rate: ConnectionRate): Required<ConnectionRate> {
+  return readOptions(owner, rate, CONNECTION_RATE_OPTIONS);
 }
 
 /**
@@ -68,86 +53,61 @@ const BLOCKED = 1 / 2;
  */
 const MAX_ADDRESSES = 10_000;
 
-/**
- * The addresses that are checked whenever another one is added: those whose bucket is full are
- * removed.
- */
-const SWEEP = 2;
-
-interface AddressBucket {
-  /** Negative when the address has debt: `-burst` at least. */
-  tokens: number;
-  /** The time of the last change. */
-  at: number;
+class AddressBucket extends Bucket {
   /** The number of refusals since the address was last accepted. */
-  refusals: number;
-  isReported: boolean;
+  refusals = 0;
+  isReported = false;
 }
 
-/** @throws {RangeError} When a number is out of range. */
-export function readConnectionRate(owner: string, rate: ConnectionRate): Required<ConnectionRate> {
-  return readOptions(owner, rate, CONNECTION_RATE_OPTIONS);
-}
-
-export function createConnectionLimiter({ perSecond, burst }: Required<ConnectionRate>, scheduler: SchedulerLike): ConnectionLimiter {
+/** Limits the rate at which each address opens connections. */
+export function createConnectionLimiter({ perSecond, burst }: Required<ConnectionRate>, scheduler: SchedulerLike) {
   const buckets = new Map<string, AddressBucket>();
-
-  /** Adds the tokens of the time since the last change. */
-  const refill = (bucket: AddressBucket): AddressBucket => {
-    const now = scheduler.now();
-    bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * perSecond) / 1_000);
-    bucket.at = now;
-    return bucket;
-  };
-  const sweep = (): void => {
-    let seen = 0;
-    for (const [address, bucket] of buckets) {
-      if (seen++ === SWEEP) break;
-      buckets.delete(address);
-      if (refill(bucket).tokens < burst) buckets.set(address, bucket);
-    }
+  const add = (address: string): AddressBucket => {
+    sweep(buckets, (bucket) => bucket.isFull());
     const [oldest] = buckets.size >= MAX_ADDRESSES ? buckets.keys() : [];
     if (oldest !== undefined) buckets.delete(oldest);
-  };
-  const add = (address: string): AddressBucket => {
-    sweep();
-    const bucket = { tokens: burst, at: scheduler.now(), refusals: 0, isReported: false };
+    const bucket = new AddressBucket(perSecond, burst, scheduler);
     buckets.set(address, bucket);
     return bucket;
-  };
-  const take = (bucket: AddressBucket, tokens: number): void => void (bucket.tokens = Math.max(-burst, bucket.tokens - tokens));
-  const punish = (bucket: AddressBucket): void => {
-    take(bucket, REFUSAL_COST + bucket.refusals++ * GROWTH);
   };
 
   return {
     perSecond,
-    take(address) {
-      const known = buckets.get(address);
-      const bucket = known ? refill(known) : add(address);
-      if (bucket.tokens >= 1) {
-        bucket.tokens--;
-        bucket.refusals = 0;
-        bucket.isReported = false;
-        return 0;
+    /**
+     * Takes a token of an address. Returns 0 when there was one; otherwise the time until there is
+     * one, in ms.
+     */
+    take(address: string): number {
+      const bucket = buckets.get(address) ?? add(address);
+      if (bucket.take(1) === 0) {
+        punish(bucket);
+        return bucket.wait(1);
       }
-      punish(bucket);
-      return ((1 - bucket.tokens) * 1_000) / perSecond;
+      bucket.refusals = 0;
+      bucket.isReported = false;
+      return 0;
     },
-    isNews(address) {
+    /** Returns whether this is the first refusal of the address since `take` last accepted it. */
+    isNews(address: string): boolean {
       const bucket = buckets.get(address);
       if (!bucket || bucket.refusals === 0 || bucket.isReported) return false;
       return (bucket.isReported = true);
     },
-    isBlocked(address) {
+    /**
+     * Returns whether an address has so much debt that its connections are not worth an answer. If
+     * so, the debt grows.
+     */
+    isBlocked(address: string): boolean {
       const bucket = buckets.get(address);
-      if (!bucket || bucket.refusals === 0 || refill(bucket).tokens > -burst * BLOCKED) return false;
+      if (!bucket || bucket.refusals === 0 || bucket.fill() > -burst * BLOCKED) return false;
       punish(bucket);
       return true;
     },
-    charge(address) {
-      const bucket = buckets.get(address);
-      if (bucket) take(refill(bucket), burst * FLOOD_COST);
-    },
+    /** Takes a part of the burst of an address: one of its connections was closed as a flood. */
+    charge: (address: string): void => buckets.get(address)?.charge(burst * FLOOD_COST),
   };
+}
+
+function punish(bucket: AddressBucket): void {
+  bucket.charge(REFUSAL_COST + bucket.refusals++ * GROWTH);
 }

@@ -1,10 +1,7 @@
-import type { SchedulerLike } from 'rxjs';
-import type { ServeOptions } from '../serverOptions.js';
+import type { FullServeOptions } from '../serverOptions.js';
 
 /** The pings and acks of each `pingInterval` are always allowed. */
-export interface FloodGuardOptions extends Required<Pick<ServeOptions, 'maxIdleFrames' | 'pingInterval'>> {
-  readonly scheduler: SchedulerLike;
-}
+type FloodGuardOptions = Pick<FullServeOptions, 'maxIdleFrames' | 'pingInterval' | 'scheduler'>;
 
 /**
  * The guard checks the progress of a session once in this many frames: other frames only cost an
@@ -20,7 +17,6 @@ const RECOVERY = 10_000;
  */
 const FRAMES_PER_INTERVAL = 4;
 
-/** The progress of a session. */
 export interface Progress {
   /**
    * One or two for each message received; two for each message acked: one when it was received, and

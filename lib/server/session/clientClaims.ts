@@ -5,11 +5,10 @@ import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '.
 import { isEarlier } from '../../session/store/helloNumber.js';
 import { storeErrorOf } from '../../session/store/storeErrors.js';
 import type { Wait } from '../../session/waitIn.js';
-import { knownClientIn } from './storedClient.js';
+import type { ClientRecord } from '../../core/storedTypes.js';
 
 /** The result of a claim for a new session. */
 export interface ClaimedClient {
-  /** The stored state before the claim. */
   readonly row: InboxRecord | undefined;
   /** Undefined if the hello is refused. */
   readonly lease: InboxLease | undefined;
@@ -23,7 +22,6 @@ export interface ClaimCall<T> {
   readonly hello: ReceivedHello;
   readonly wait: Wait;
   readonly done: (result: T) => void;
-  /** Called with the error of the inbox. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -43,7 +41,6 @@ export function claimClient(call: ClaimCall<ClaimedClient>, owner: string | unde
   claim(call, decide, ({ record, lease }) => ({ row: record, lease, refusal }));
 }
 
-/** Returns the code with which the row of a client refuses a hello. */
 function refusalIn(row: InboxRecord | undefined, owner: string | undefined, hello: ReceivedHello): CloseCode | undefined {
   const known = knownClientIn(row);
   // Checked first: another principal must not learn that the client exists.
@@ -74,7 +71,6 @@ export function renewClaim(call: ClaimCall<boolean>, lease: InboxLease, isRefuse
   });
 }
 
-/** The result is whether a server has stored a client. */
 export function isStored(call: ClaimCall<boolean>): void {
   claim(
     call,
@@ -97,4 +93,70 @@ function claim<T>(
 
 function claimOf({ epoch, n }: ReceivedHello, owner: string): InboxClaim {
   return { owner, epoch, n };
+}
+
+/** The record of a client as an inbox stores it: plain data. */
+interface StoredClient {
+  readonly sid: string;
+  /**
+   * Digests of the tokens that the client may send: that of the last welcome, and, until the client
+   * has used that one, the token before.
+   */
+  readonly tokens: readonly string[];
+  /** Its latest hello. */
+  readonly epoch: number;
+  readonly n: number;
+  readonly isConfirmed: boolean;
+  /** Whether the server may have sent messages under this `sid`. */
+  readonly isBegun: boolean;
+  readonly codec: string;
+  /** The `id` of the principal; absent for an anonymous client. */
+  readonly principal?: string;
+}
+
+/** A client that an inbox knows. */
+export interface KnownClient {
+  readonly record: ClientRecord;
+  /** The `id` of its principal. */
+  readonly owner: string | undefined;
+}
+
+/** Returns the record of a client as an inbox stores it. @param owner The `id` of its principal. */
+export function storedClientOf(record: ClientRecord, owner: string | undefined): StoredClient {
+  const { sid, epoch, n, codec, token, former, isConfirmed, hasBegun } = record;
+  const tokens = former === undefined ? [token] : [token, former];
+  return { sid, tokens, epoch, n, isConfirmed, isBegun: hasBegun, codec, ...(owner !== undefined && { principal: owner }) };
+}
+
+/**
+ * Returns a client with its latest hello: a session that ended before its handshake has stored only
+ * the claim. Returns undefined if the row has no record, or a malformed one, as it may be of
+ * another version.
+ */
+export function knownClientIn(row: InboxRecord | undefined): KnownClient | undefined {
+  const known = parseClient(row?.session);
+  const claim = row?.claim;
+  if (!known || !claim || !isEarlier(known.record, claim)) return known;
+  return { ...known, record: { ...known.record, epoch: claim.epoch, n: claim.n } };
+}
+
+/** The length of a digest. */
+const DIGEST = 43;
+
+function parseClient(value: unknown): KnownClient | undefined {
+  const { sid, tokens, epoch, n, isBegun, codec, principal } = Object(value) as { readonly [K in keyof StoredClient]?: unknown };
+  if (typeof sid !== 'string' || !Array.isArray(tokens) || typeof epoch !== 'number' || typeof n !== 'number') return undefined;
+  const [token = '', former] = tokens.filter((one) => typeof one === 'string' && one.length === DIGEST) as string[];
+  const record: ClientRecord = {
+    epoch,
+    n,
+    sid,
+    token,
+    former,
+    codec: typeof codec === 'string' ? codec : '',
+    // A server stores only clients that have confirmed a welcome.
+    isConfirmed: true,
+    hasBegun: isBegun !== false,
+  };
+  return { record, owner: typeof principal === 'string' ? principal : undefined };
 }

@@ -3,7 +3,7 @@ import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import { OverflowError } from '../../errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { createRing, type Ring } from '../../internal/ring.js';
-import type { Rates, SharedBucket } from '../limits/rateLimit.js';
+import type { Bucket, Rates } from '../limits/rateLimit.js';
 
 /** A message that is processed, or rejected, and whose ack waits. */
 type ProcessedMessage = readonly [number: number, progress: Progress, rejection: ReceivedRejection | undefined];
@@ -11,7 +11,6 @@ type ProcessedMessage = readonly [number: number, progress: Progress, rejection:
 export interface ThrottledClient {
   /** The message counts as processed now: its ack may be sent. */
   release(...message: ProcessedMessage): void;
-  /** Reports the error of a message that is dropped. */
   complain(error: OverflowError): void;
   /** Ends the connection: the client does not slow down. */
   flooded(): void;
@@ -29,7 +28,9 @@ export class ClientThrottle {
   released = 0;
   readonly #client: ThrottledClient;
   readonly #rates: Rates;
-  readonly #bucket: SharedBucket;
+  readonly #bucket: Bucket;
+  /** To be called when the session has ended. */
+  readonly #leave: () => void;
   readonly #timer: CoalescedTimer;
   #waiting: Ring<ProcessedMessage> | undefined;
   /** The number of messages without numbers that were dropped in a row. */
@@ -39,11 +40,12 @@ export class ClientThrottle {
   constructor(client: ThrottledClient, rates: Rates, owner: string | undefined, scheduler: SchedulerLike) {
     this.#client = client;
     this.#rates = rates;
-    this.#bucket = rates.enter(owner);
+    const { bucket, leave } = rates.enter(owner);
+    this.#bucket = bucket;
+    this.#leave = leave;
     this.#timer = createCoalescedTimer(scheduler, () => this.#releaseNext());
   }
 
-  /** Takes a message that is processed. */
   processed(...message: ProcessedMessage): void {
     (this.#waiting ??= createRing()).push(message);
     this.#releaseNext();
@@ -64,10 +66,9 @@ export class ClientThrottle {
     this.#isOver = true;
     this.#releaseNext();
   }
-  /** The session has ended. */
   leave(): void {
     this.#timer.clear();
-    this.#bucket.leave();
+    this.#leave();
   }
 
   #releaseNext(): void {

@@ -1,28 +1,13 @@
-import { defer, EMPTY, ignoreElements, interval, takeUntil, takeWhile, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, EMPTY, ignoreElements, interval, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
 import { after } from '../../internal/after.js';
+import type { FullServeOptions } from '../serverOptions.js';
+import type { ServedSession } from './servedSession.js';
 
 /** The session of a client while the server stops. */
-export interface Drained {
-  /** Asks the client to send no more messages, and to reconnect in `retryAfter` ms. */
-  bye(retryAfter: number): void;
-  /**
-   * Returns whether the client has answered and both sides have processed all messages, or the
-   * client is not connected.
-   */
-  isDrained(): boolean;
-  /** Closes the connection with 1001: the client may go to another server. */
-  leave(): void;
-  /**
-   * Gives up the messages that are left after `timeout` ms, and reports an error if there are any.
-   */
-  giveUp(timeout: number): void;
-}
+export type Drained = Pick<ServedSession, 'bye' | 'isDrained' | 'leave' | 'giveUp'>;
 
-export interface DrainingOptions {
-  readonly retryAfter: number;
-  readonly drainTimeout: number;
+interface DrainingOptions extends Pick<FullServeOptions, 'retryAfter' | 'drainTimeout' | 'scheduler'> {
   readonly random: () => number;
-  readonly scheduler: SchedulerLike;
   /**
    * Whether the sessions leave by and by, within half of `drainTimeout`: those who take them over
    * are not to get all of them at once.

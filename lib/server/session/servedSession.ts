@@ -6,27 +6,33 @@ import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { expiryOf } from '../accept/authentication.js';
+import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { Progress as Progressed } from '../limits/floodGuard.js';
+import { Bucket } from '../limits/rateLimit.js';
 import type { WiresOptions } from '../serverOptions.js';
-import type { Drained } from './drain.js';
 import { pongFor } from './systemMessages.js';
 import type { SessionTransport, TransportUser } from './transport.js';
-import { countFrame } from '../../session/byteCounts.js';
+import { countFrame } from '../../session/encoding.js';
 import type { SessionEvent } from '../../session/sessionEvents.js';
 import type { InboxLease } from '../../session/store/inbox.js';
 import type { DeadLetterStore } from '../../session/store/deadLetterStore.js';
 import type { Traffic } from '../../wire/connectionState.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
 import { drainHost, giveUpRest } from '../../session/hostDrain.js';
-import type { ConnectionEvent, HostConnection, HostOwner } from '../../session/hostOwner.js';
+import type { ConnectionEvent, HostOwner } from '../../session/hostOwner.js';
 import { SessionHost } from '../../session/sessionHost.js';
 import type { SessionLoop } from '../../session/sessionLoop.js';
 import { ClientThrottle, type ThrottledClient } from './clientThrottle.js';
 import type { ServedStores } from './servedStores.js';
-import { TokenRenewal, type TokenUser } from './tokenRenewal.js';
 import type { SessionCodec } from '../../core/sessionTypes.js';
+
+/**
+ * The limits of fresh tokens that a client may send, per second and at once: each token is work for
+ * `authenticate`.
+ */
+const TOKENS_PER_SECOND = 10;
+const TOKENS_AT_ONCE = 100;
 
 /** A client whose session begins. */
 export interface NewClient {
@@ -51,9 +57,7 @@ export interface NewClient {
  * The end of a session is no failure of the server: the wire completes, and reports the reason in
  * its `errors$`.
  */
-export class ServedSession
-  implements WireSetup, TransportUser, HostOwner, HostConnection, Drained, ThrottledClient, TokenUser, Observer<Message>, Unsubscribable
-{
+export class ServedSession implements WireSetup, TransportUser, HostOwner, ThrottledClient, Observer<Message>, Unsubscribable {
   readonly transport: SessionTransport;
   readonly pid: string;
   readonly id: string;
@@ -61,9 +65,7 @@ export class ServedSession
   readonly #options: WiresOptions;
   readonly #loop: SessionLoop;
   readonly #onEnded: (session: ServedSession) => void;
-  /** The hello of the latest connection, until the core has it. */
   #hello: ReceivedHello | undefined;
-  /** The first handshake, until the core has it. */
   #client: NewClient | undefined;
   readonly #stores: ServedStores | undefined;
   /** Ends the count of the quota, and the lease of the inbox. */
@@ -77,7 +79,10 @@ export class ServedSession
   #to!: Observer<Message>;
   #draining: Unsubscribable | undefined;
   #throttle: ClientThrottle | undefined;
-  #tokens: TokenRenewal | undefined;
+  /** Limits the fresh tokens of the client. Created at the first one. */
+  #tokens: Bucket | undefined;
+  /** The check of a fresh token. The core sees to it that there is one at a time. */
+  #renewal: Unsubscribable | undefined;
 
   constructor(
     transport: SessionTransport,
@@ -132,7 +137,6 @@ export class ServedSession
     return this;
   }
 
-  /** Sends a message of the application. */
   next(message: Message): void {
     this.#host.send(message);
   }
@@ -152,7 +156,6 @@ export class ServedSession
     const [onTimeout, done] = [(error: RxwireError) => this.complain(error), () => this.ended()];
     this.#draining = drainHost(this.#host, this.#options, onTimeout, done);
   }
-  /** Ends the session. */
   unsubscribe(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -162,14 +165,13 @@ export class ServedSession
     this.#host.end();
     this.#stores?.close();
     this.#throttle?.leave();
-    this.#tokens?.clear();
+    this.#renewal?.unsubscribe();
     this.#onEnded(this);
     this.transport.leave();
   }
 
   // ---- The connections
 
-  /** The lease on the row of the client; undefined without an inbox. */
   get lease(): InboxLease | undefined {
     return this.#stores?.lease;
   }
@@ -201,12 +203,12 @@ export class ServedSession
     else core.accept(client?.hello ?? (this.#hello as ReceivedHello), now, expires);
     this.#client = this.#hello = undefined;
     this.#isHelloNext = true;
-    this.#host.attach(this);
+    this.#host.attach(this.transport);
   }
   disconnected(): void {
     if (this.#stores) this.#stores.isAgreed = false;
-    this.#tokens?.clear();
-    this.#host.detach(this);
+    this.#renewal?.unsubscribe();
+    this.#host.detach(this.transport);
   }
   receive(frame: Frame): void {
     if (!this.#isHelloNext) this.#host.receive(frame);
@@ -214,14 +216,6 @@ export class ServedSession
       this.#isHelloNext = false;
       countFrame(this.#traffic, 'bytesReceived', frame, this.#options.scheduler.now());
     }
-  }
-  send(frame: Frame): void {
-    this.transport.send(frame);
-  }
-  close(code?: CloseCode, reason = ''): void {
-    if (this.isEnding) return;
-    if (code === undefined) this.transport.finish();
-    else this.transport.fail(new ConnectionLostError(code, reason));
   }
   /** Whether the client is connected, and the handshake is complete. */
   get #isHere(): boolean {
@@ -259,7 +253,6 @@ export class ServedSession
     // The connection may break while the session ends: that is no loss any more.
     if (!this.#isOver) this.#host.report(event);
   }
-  /** Returns the progress of the session, for the guard against floods. */
   moved(): Progressed {
     const { window } = this.#options;
     const { messagesReceived, errors } = this.#traffic;
@@ -285,17 +278,24 @@ export class ServedSession
   }
   onConnectionEvent(event: ConnectionEvent): void {
     if (event.kind === 'agreed' && this.#stores) this.#stores.isAgreed = true;
-    if (event.kind !== 'auth') return;
-    this.#tokens ??= new TokenRenewal(this, this.#options.scheduler);
-    this.#tokens.check(event.token, this.transport.latest);
+    else if (event.kind === 'auth') this.#renew(event.token);
   }
-
-  renewed(expires: number | undefined): void {
-    this.#host.core.renewed(expires, this.#host.now);
-    this.#host.schedule();
+  #renew(token: string): void {
+    const { scheduler } = this.#options;
+    const { latest } = this.transport;
+    this.#tokens ??= new Bucket(TOKENS_PER_SECOND, TOKENS_AT_ONCE, scheduler);
+    if (this.#tokens.take(1) === 0) {
+      this.#refuse(CloseCode.FLOOD, 'the client sent too many fresh tokens');
+      return;
+    }
+    const renewed = (): void => {
+      this.#host.core.renewed(expiryOf(latest.principal, scheduler), this.#host.now);
+      this.#host.schedule();
+    };
+    this.#renewal = latest.renew(token, renewed, (error) => this.#refuse(...goodbyeOf(error)));
   }
-  refused(error: ConnectionLostError): void {
-    this.transport.fail(error);
+  #refuse(code: CloseCode, reason: string): void {
+    this.transport.fail(new ConnectionLostError(code, reason));
   }
 
   // ---- The rate limit
@@ -314,24 +314,31 @@ export class ServedSession
     this.report({ kind: 'error', error });
   }
   flooded(): void {
-    this.transport.fail(new ConnectionLostError(CloseCode.FLOOD, 'the client sent too many messages'));
+    this.#refuse(CloseCode.FLOOD, 'the client sent too many messages');
   }
 
   // ---- The end of the server
 
+  /** Asks the client to send no more messages, and to reconnect in `retryAfter` ms. */
   bye(retryAfter: number): void {
     if (this.#isHere) this.#host.core.leave(retryAfter);
     this.#host.schedule();
     this.#throttle?.end();
   }
+  /**
+   * Returns whether the client has answered and both sides have processed all messages, or the
+   * client is not connected.
+   */
   isDrained(): boolean {
     const { hasLeft, outgoing, incoming } = this.#host.core;
     const isIdle = this.#stores?.writes.core.isIdle !== false;
     return !this.#isHere || (hasLeft && isIdle && outgoing.isEmpty && incoming.progress.done === incoming.rx);
   }
+  /** Closes the connection with 1001: the client may go to another server. */
   leave(): void {
     this.transport.vacate();
   }
+  /** Gives up the messages that are left after `timeout` ms, and reports an error if any are. */
   giveUp(timeout: number): void {
     const left = giveUpRest(this.#host);
     if (left) this.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });

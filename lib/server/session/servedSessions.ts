@@ -8,11 +8,10 @@ import { once } from '../../internal/once.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { expiryOf } from '../accept/authentication.js';
-import type { AcceptedWires } from '../accept/acceptedWires.js';
+import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { randomName } from '../nodePlatform.js';
 import { PrincipalWire } from '../principal.js';
-import type { Drained } from './drain.js';
 import { closeOf, closeStore, KICKED, SessionTransport, STOPS } from './transport.js';
 import type { ClusterServer, ServerCluster } from '../../session/serverCluster.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
@@ -20,11 +19,10 @@ import type { Inbox, InboxClaim, InboxLease } from '../../session/store/inbox.js
 import { isEarlier } from '../../session/store/helloNumber.js';
 import { waitIn, type Wait } from '../../session/waitIn.js';
 import { SessionLoop } from '../../session/sessionLoop.js';
-import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient } from './clientClaims.js';
+import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient, knownClientIn, type KnownClient } from './clientClaims.js';
 import { coreOptions } from './coreOptions.js';
 import { type NewClient, ServedSession } from './servedSession.js';
 import { openOutbox, outboxOf, ServedStores } from './servedStores.js';
-import { knownClientIn, type KnownClient } from './storedClient.js';
 import { refusalIn, UnconfirmedClients, type UnconfirmedClient } from './unconfirmedClients.js';
 
 /** A client whose row is claimed for a hello that is not refused. */
@@ -52,12 +50,10 @@ export interface ServedSessionsOptions extends AcceptedWires {
 export class ServedSessions implements ClusterServer {
   readonly #sessions = new Map<string, ServedSession>();
   readonly #unconfirmed: UnconfirmedClients;
-  /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
   readonly #options: ServedSessionsOptions;
   readonly #coreOptionsOf: (pid: string) => SessionOptions;
   readonly #loop: SessionLoop;
-  /** Ends with the server. */
   readonly #life = new Subscription();
   readonly #wait: Wait = waitIn(this.#life);
 
@@ -85,14 +81,13 @@ export class ServedSessions implements ClusterServer {
     else this.#greet(connection, hello, undefined);
   }
 
-  /** Sends a message to each connected client at once. */
   announce(message: Message): void {
     for (const session of this.#sessions.values()) session.announce(message);
   }
   /**
    * Returns all sessions. Closes the connections of the clients that have no session yet with 1012.
    */
-  sessions(): readonly Drained[] {
+  sessions(): readonly ServedSession[] {
     this.#closeUnconfirmed(CloseCode.SERVICE_RESTART);
     return [...this.#sessions.values()];
   }
@@ -106,7 +101,6 @@ export class ServedSessions implements ClusterServer {
     for (const { transport } of [...this.#sessions.values()])
       if (transport.owner === principal) transport.vacate(new UnauthorizedError(CloseCode.FORBIDDEN, KICKED));
   }
-  /** The number of sessions. */
   get size(): number {
     return this.#sessions.size;
   }
@@ -335,7 +329,6 @@ export class ServedSessions implements ClusterServer {
     this.#sessions.delete(pid);
     giveUpPlace();
   };
-  /** Begins the session of a client. */
   #begin(connection: IncomingConnection, client: NewClient): void {
     const { pid } = client.hello;
     const { onRefused, emit } = this.#options;

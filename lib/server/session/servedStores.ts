@@ -10,7 +10,7 @@ import { storeErrorOf } from '../../session/store/storeErrors.js';
 import type { Wait } from '../../session/waitIn.js';
 import type { SessionHost } from '../../session/sessionHost.js';
 import { fromStored, StoreWrites } from '../../session/storeWrites.js';
-import { storedClientOf } from './storedClient.js';
+import { storedClientOf } from './clientClaims.js';
 
 interface OutboxOptions {
   readonly outbox?: (pid: string, group: string) => OutboxStore;
@@ -22,7 +22,6 @@ export interface StoredState {
   /** The `id` of its principal. */
   readonly owner: string | undefined;
   readonly inbox: Inbox | undefined;
-  /** The lease on the row of the client; undefined without an inbox. */
   readonly lease: InboxLease | undefined;
   readonly row: InboxRecord | undefined;
   /** Undefined for a new client. */
@@ -36,7 +35,6 @@ export interface StoredState {
 /** The stores of the session of one client. */
 export class ServedStores {
   readonly writes: StoreWrites;
-  /** The lease on the row of the client; undefined without an inbox. */
   readonly lease: InboxLease | undefined;
   /** Whether the handshake of the connection in use is complete. */
   isAgreed = false;
@@ -76,7 +74,6 @@ export class ServedStores {
     if (contents ?? !outbox) begin(contents);
     else openOutbox(host.wait, outbox, hello, begin, (error) => host.fail(error));
   }
-  /** The session has ended. */
   close(): void {
     if (this.#outbox) closeStore(this.#outbox);
   }

@@ -4,18 +4,15 @@ import { guard } from '../../internal/guard.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { Frame } from '../../link/link.js';
+import type { HostConnection } from '../../session/hostOwner.js';
 import type { Report } from '../../session/sessionEvents.js';
 import { isFenced } from '../../session/store/storeErrors.js';
 import type { OutboxStore } from '../../session/store/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { createFloodGuard, FRAMES_PER_CHECK, type FloodGuardOptions, type Progress } from '../limits/floodGuard.js';
+import { createFloodGuard, FRAMES_PER_CHECK, type Progress } from '../limits/floodGuard.js';
 import { reportUncaught } from '../../internal/reportUncaught.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { groupOf, type Quota, type QuotaUser } from './quota.js';
-
-export interface TransportOptions extends FloodGuardOptions, Pick<WiresOptions, 'detachedTimeout'> {
-  readonly quota: Quota;
-}
+import { groupOf, type QuotaUser } from './quota.js';
 
 /**
  * The user of a transport. The transport passes it the frames of a client, and reports the end of
@@ -27,16 +24,15 @@ export interface TransportUser {
    * over this one.
    */
   connected(): void;
-  /** Called when the connection has ended. */
   disconnected(): void;
-  /** Handles a frame of the client. */
   receive(frame: Frame): void;
   /** Called when the client does not return, with the reason. */
   failed(error: unknown): void;
-  /** Called when the client has closed its session. */
   ended(): void;
   moved(): Progress;
   readonly report: Report;
+  /** Whether the session closes the connection itself, when its stores have answered. */
+  readonly isEnding?: boolean;
 }
 
 /**
@@ -44,7 +40,7 @@ export interface TransportUser {
  * transport outlives its connections: it waits for the client to return, and switches to each newer
  * connection. When its user leaves before the client, the transport closes the connection.
  */
-export class SessionTransport implements QuotaUser, Observer<Frame> {
+export class SessionTransport implements QuotaUser, HostConnection, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
   latest: IncomingConnection;
   /**
@@ -53,9 +49,10 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
    */
   readonly returns: boolean;
   readonly owner: string | undefined;
-  readonly #options: TransportOptions;
+  readonly #options: WiresOptions;
   #user: TransportUser | undefined;
   #connected: IncomingConnection | undefined;
+  goneAt = 0;
   /** Set while the client is not connected. */
   #gone: CoalescedTimer | undefined;
   /** The frames of this connection since the last check of the flood guard. */
@@ -67,7 +64,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   /** The close code and reason for the client when its wire ends. */
   #goodbye: Goodbye = NO_GOODBYE;
 
-  constructor(latest: IncomingConnection, returns: boolean, options: TransportOptions) {
+  constructor(latest: IncomingConnection, returns: boolean, options: WiresOptions) {
     this.latest = latest;
     this.returns = returns;
     this.owner = latest.principal?.id;
@@ -91,7 +88,6 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.latest.close(...this.#goodbye);
   }
 
-  /** Replaces the connection by a newer one. */
   takeOver(newer: IncomingConnection): void {
     const older = this.latest;
     this.latest = newer;
@@ -127,12 +123,16 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     this.#connected?.send(frame);
   }
 
-  /** Completes the current connection. */
   finish(): void {
     this.#connected?.finish();
   }
 
-  /** Ends the current connection with the close code of an error. */
+  close(code?: number, reason = ''): void {
+    if (this.#user?.isEnding) return;
+    if (code === undefined) this.finish();
+    else this.fail(new ConnectionLostError(code, reason));
+  }
+
   fail(error: unknown): void {
     const failed = this.#connected;
     if (!failed) return;
@@ -148,7 +148,6 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     else this.#user?.receive(frame);
   }
 
-  /** Handles the loss of the connection. */
   error(error: unknown): void {
     this.#lost(error, false);
   }
@@ -170,6 +169,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
     if (!this.#user) return;
     this.#gone = createCoalescedTimer(scheduler, () => this.#user?.failed(new PeerGoneError(detachedTimeout)));
     if (detachedTimeout < Infinity) this.#gone.set(detachedTimeout);
+    this.goneAt = scheduler.now();
     quota.onDetached(this);
   }
 
@@ -198,8 +198,7 @@ export class SessionTransport implements QuotaUser, Observer<Frame> {
   #isFlooded(): boolean {
     this.#frames = 0;
     if (this.#isFlooding) return this.#isFlooding();
-    const { maxIdleFrames, pingInterval, scheduler } = this.#options;
-    this.#isFlooding = createFloodGuard({ maxIdleFrames, pingInterval, scheduler }, () => this.#user?.moved() ?? { steps: 0, open: 0 });
+    this.#isFlooding = createFloodGuard(this.#options, () => this.#user?.moved() ?? { steps: 0, open: 0 });
     return false;
   }
 
@@ -221,7 +220,6 @@ function isFinal(error: unknown): boolean {
   return error instanceof RxwireError;
 }
 
-/** Returns whether the server closes a connection whose credentials are not valid any more. */
 function isRejection(error: unknown): boolean {
   return error instanceof ConnectionLostError && REJECTIONS.includes(error.closeCode);
 }
@@ -231,7 +229,6 @@ const REJECTIONS: readonly number[] = [CloseCode.UNAUTHORIZED, CloseCode.FORBIDD
 type Goodbye = readonly [code: CloseCode, reason: string];
 const NO_GOODBYE: Goodbye = [CloseCode.ABANDONED, ''];
 
-/** The reasons of closes. */
 export const STOPS = 'the server stops';
 export const TAKEN_OVER = 'another connection took over';
 export const KICKED = 'the server has ended the session';
@@ -252,7 +249,6 @@ export function closeOf(error: unknown, isWelcome = true): Goodbye {
   return isKnown ? [CloseCode.ABANDONED, ''] : [CloseCode.INTERNAL_ERROR, 'the server has failed'];
 }
 
-/** Closes an outbox. */
 export function closeStore(store: Pick<OutboxStore, 'close'>): void {
   guard(
     () => store.close(),

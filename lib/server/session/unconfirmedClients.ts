@@ -1,9 +1,8 @@
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../link/closeCode.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { createFairEviction, type FairEviction } from '../limits/fairEviction.js';
+import { createFairEviction, groupOf } from './quota.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { groupOf } from './quota.js';
 import { TAKEN_OVER } from './transport.js';
 
 /** A client that has not confirmed a welcome. It has no session, no wire and no timer. */
@@ -31,7 +30,7 @@ const MAX_AWAY = 1_000;
  */
 export class UnconfirmedClients {
   readonly #clients = new Map<string, UnconfirmedClient>();
-  readonly #away: FairEviction<string> = createFairEviction(MAX_AWAY);
+  readonly #away = createFairEviction<string>(MAX_AWAY);
 
   readonly #options: Pick<WiresOptions, 'scheduler' | 'detachedTimeout'>;
 
@@ -56,7 +55,6 @@ export class UnconfirmedClients {
     const isOver = scheduler.now() - known.awaySince >= detachedTimeout;
     return isOver && refusalIn(known, connection, hello, true) === CloseCode.TRY_AGAIN_LATER ? undefined : known;
   }
-  /** Adds a client whose connection is open. */
   enter(pid: string, client: UnconfirmedClient): void {
     this.#away.remove(pid);
     this.#clients.set(pid, client);
@@ -86,7 +84,6 @@ export class UnconfirmedClients {
     this.#away.remove(pid);
     this.#clients.delete(pid);
   }
-  /** The open connections. */
   get connections(): readonly IncomingConnection[] {
     return [...this.#clients.values()].flatMap(({ connection }) => connection ?? []);
   }

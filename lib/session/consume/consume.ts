@@ -5,8 +5,7 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../receive/delivery.js';
 import { abandonOnError, buried, handled, type Job } from './consumeOne.js';
-import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
-import { createRetries } from './messageRetries.js';
+import { type Consumed, type ConsumeOptions, type HandlerWork, createRetries } from './consumeOptions.js';
 
 export type { Consumed, ConsumeOptions, HandlerWork };
 

@@ -23,13 +23,10 @@ import { HandlerError, OverflowError, UnsupportedError } from '../../errors.js';
 import { isPromise } from '../../internal/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../receive/delivery.js';
-import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
-import { createDeadLetter, createHistory, rejectionOf } from './createDeadLetter.js';
-import type { MessageRetries } from './messageRetries.js';
-import { reportFailure } from './reportFailure.js';
+import type { Consumed, ConsumeOptions, HandlerWork, MessageRetries } from './consumeOptions.js';
+import { createDeadLetter, createHistory, rejectionOf, reportFailure } from './createDeadLetter.js';
 import type { FailedAttempt } from '../store/deadLetterStore.js';
 
-/** A message, and its claim. */
 export interface Job<T> {
   readonly message: T;
   /** `undefined` if no session has delivered the message. */
@@ -121,7 +118,7 @@ export function buried<T extends Message, R, Tx>(
     if (held?.delivery.session.isOver()) return EMPTY;
     const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
     const isReceived = deadLetter !== undefined || isWatched?.() === true;
-    reportFailure(failure, message, { complain: held?.delivery.session.complain, onError, isReceived });
+    reportFailure(failure, message, held?.delivery.session.complain, onError, isReceived);
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     // One place stores the letter: the callback, the store of the wire, or the inbox.

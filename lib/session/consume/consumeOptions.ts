@@ -1,7 +1,8 @@
-import type { ObservableInput, SchedulerLike } from 'rxjs';
+import type { ObservableInput, SchedulerLike, Observable } from 'rxjs';
 import type { RxwireError } from '../../errors.js';
-import type { RetryBackoffConfig } from '../../operators/retryBackoff.js';
+import { type RetryBackoffConfig, retryBackoff } from '../../operators/retryBackoff.js';
 import type { DeadLetter } from '../store/deadLetterStore.js';
+import type { Message } from '../../message/types.js';
 
 /**
  * The result of a callback: its work is done at once, or when the returned Observable or Promise
@@ -76,3 +77,26 @@ export type Consumed<T, R> = {
       readonly error: unknown;
     }
 );
+
+/** The maximum of `metadata.maxRetries`, which the sender chooses. */
+const MAX_RETRIES = 100;
+
+/** Returns the operator that retries the handler of a message. */
+export type MessageRetries = (message: Message) => <V>(source: Observable<V>) => Observable<V>;
+
+/**
+ * Creates the retries of a handler: those of the option, and for a message with
+ * `metadata.maxRetries` that number in its place, less its `retryCount`. With `retry: false` no
+ * handler is retried.
+ *
+ * @throws {RangeError} If a number is out of range.
+ */
+export function createRetries(retry: ConsumeOptions<Message, unknown, unknown>['retry'] = {}, scheduler: SchedulerLike): MessageRetries {
+  const config = { ...RETRY_DEFAULTS, ...(retry === false ? { maxRetries: 0 } : retry), scheduler };
+  const usual = retryBackoff(config);
+  return ({ metadata }) => {
+    if (retry === false || metadata?.maxRetries === undefined) return usual;
+    const { maxRetries, retryCount = 0 } = metadata;
+    return retryBackoff({ ...config, maxRetries: Math.max(0, Math.min(maxRetries, MAX_RETRIES) - retryCount) });
+  };
+}

@@ -1,9 +1,11 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import type { RxwireError } from '../../errors.js';
+import { type RxwireError, HandlerError } from '../../errors.js';
 import { wallTime } from '../../internal/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { DeadLetter, FailedAttempt } from '../store/deadLetterStore.js';
 import type { Rejection } from '../store/inbox.js';
+import { watchResult } from '../../internal/guard.js';
+import type { SessionTerms } from '../receive/delivery.js';
 
 export interface DeadLetterOptions {
   /** The number of attempts. @default 1 */
@@ -78,18 +80,38 @@ export function rejectionOf({ code, text }: RxwireError): Rejection {
   return { kind: 'dead-lettered', code, reason: text.slice(0, MAX_REASON) };
 }
 
-/** Returns the record of one failure. */
 export function failureOf(error: unknown, at?: number): FailedAttempt {
   const { code, message, text = message } = Object(error) as Readonly<Record<'code' | 'message' | 'text', unknown>>;
   const sentence = (typeof text === 'string' ? text : String(error)).slice(0, MAX_TEXT);
   return { reason: typeof code === 'string' ? code : sentence, error: sentence, ...(at !== undefined && { at }) };
 }
 
-/** Creates a recorder of the last failures. */
 export function createHistory(scheduler: SchedulerLike) {
   let failures: readonly FailedAttempt[] = [];
   return {
     add: (error: unknown): void => void (failures = [...failures, failureOf(error, wallTime(scheduler))].slice(-MAX_HISTORY)),
     failures: () => failures,
   };
+}
+
+/**
+ * Reports the failure of a message to the parts of an application that may receive it.
+ *
+ * @param complain Reports in `errors$` of the wire; `undefined` if no wire delivers the message.
+ * @param onError The option of the operator.
+ * @param isReceived Whether another callback receives the failure.
+ * @throws The failure itself, if no part of the application would receive it: it must end the
+ *   stream. The error of `onError`.
+ */
+export function reportFailure<T extends Message>(
+  error: RxwireError,
+  message: T,
+  complain: SessionTerms['complain'],
+  onError: ((error: RxwireError, message: T) => void) | undefined,
+  isReceived: boolean,
+): void {
+  complain?.(error);
+  const returned: unknown = onError?.(error, message);
+  if (returned && complain) watchResult(returned, (cause) => complain(new HandlerError(message, 1, cause)));
+  if (!complain && !onError && !isReceived) throw error;
 }

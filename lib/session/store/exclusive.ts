@@ -1,7 +1,7 @@
 import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
 import { StoreError } from '../../errors.js';
 import { asObservable, type MaybeAsync } from '../../internal/maybeAsync.js';
-import { durable } from '../durability.js';
+import { durable } from '../clientStores.js';
 import type { OutboxStore } from './outboxStore.js';
 
 /** The part of `navigator.locks` that `exclusive` uses. */

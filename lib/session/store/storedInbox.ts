@@ -2,7 +2,7 @@ import { MAX_CODE, MAX_REASON } from '../../core/progress.js';
 import type { RejectionFields } from '../../core/storedTypes.js';
 import { StoreError } from '../../errors.js';
 import { chain, converted, type MaybeAsync } from '../../internal/maybeAsync.js';
-import { durable } from '../durability.js';
+import { durable } from '../clientStores.js';
 import { isEarlier, isInboxClaim } from './helloNumber.js';
 import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord, NumberedRejection } from './inbox.js';
 import { HEAD_ONLY, type Store, type StoreTransaction } from './store.js';

@@ -3,7 +3,7 @@ import { noop, Subject, Subscription } from 'rxjs';
 import { EMPTY_OUTBOX } from '../../core/outgoingStore.js';
 import { StoreError, type StoreFault } from '../../errors.js';
 import { asObservable, attempt, chain, converted, delivered, type MaybeAsync } from '../../internal/maybeAsync.js';
-import { durable } from '../durability.js';
+import { durable } from '../clientStores.js';
 import { isEarlier, isHelloNumber } from './helloNumber.js';
 import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxStore, OutboxWrite, SessionTicket, StoredBatch } from './outboxStore.js';
 import { ALL_KEYS, HEAD_ONLY, isNumber, type LogEntry, type Store, type StoreTransaction } from './store.js';

@@ -8,13 +8,14 @@ import {
   ignoreElements,
   map,
   mergeMap,
+  Observable,
   of,
   startWith,
   Subject,
   takeUntil,
   throwError,
-  type Observable,
   type ObservableInput,
+  type Subscriber,
 } from 'rxjs';
 import { DrainTimeoutError, OverflowError, PoolClosedError, PoolTimeoutError, UndeliveredError } from '../../errors.js';
 import { after } from '../../internal/after.js';
@@ -26,7 +27,6 @@ import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ConnectionStatus } from '../connectionState.js';
 import type { Wire } from '../wire.js';
 import { POOL_OPTIONS, type Lease, type PoolOptions, type PoolState } from './poolOptions.js';
-import { createWaitQueue } from './waitQueue.js';
 
 /** A pool of wires, each of which is used by one caller at a time. */
 export interface Pool<W extends Wire = Wire> {
@@ -109,14 +109,12 @@ export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
   };
 }
 
-/** A wire of a pool. */
 interface Member<W extends Wire> {
   readonly wire: W;
   isConnected: boolean;
   isLeased: boolean;
   /** Whether the pool has closed the wire. */
   isClosing: boolean;
-  /** Since when the wire is idle. */
   since: number;
 }
 
@@ -130,7 +128,8 @@ class WirePool<W extends Wire> {
    * The members that are connected and not leased: first the one that has been idle for longest.
    */
   readonly #idle: Member<W>[] = [];
-  readonly #waiting;
+  /** The callers that wait for a wire: first the one that has waited for longest. */
+  readonly #waiting = new Set<Subscriber<Lease<W>>>();
   readonly #idleTimer;
   readonly #reopenTimer;
   #isReopenDelayed = false;
@@ -144,14 +143,8 @@ class WirePool<W extends Wire> {
   #isEndingAll = false;
 
   constructor(options: Required<PoolOptions<W>>) {
-    const { acquireTimeout, scheduler } = options;
+    const { scheduler } = options;
     this.#options = options;
-    this.#waiting = createWaitQueue<Lease<W>>({
-      timeout: acquireTimeout,
-      scheduler,
-      onTimeout: () => new PoolTimeoutError(acquireTimeout, this.#members.size, this.#count(isLeased), this.#lastError),
-      onChange: () => this.#changed(),
-    });
     this.#idleTimer = createCoalescedTimer(scheduler, () => this.#closeIdle());
     this.#reopenTimer = createCoalescedTimer(scheduler, () => {
       this.#isReopenDelayed = false;
@@ -164,7 +157,7 @@ class WirePool<W extends Wire> {
       size: this.#members.size,
       idle: this.#idle.length,
       leased: this.#count(isLeased),
-      waiting: this.#waiting.size(),
+      waiting: this.#waiting.size,
       isDestroyed: this.#isDestroyed,
     };
   }
@@ -172,13 +165,26 @@ class WirePool<W extends Wire> {
   acquire(): Observable<Lease<W>> {
     const { maxWaiting } = this.#options;
     if (this.#isDestroyed) return throwError(() => new PoolClosedError());
-    const lease = this.#waiting.size() === 0 && this.#lease();
+    const lease = this.#waiting.size === 0 && this.#lease();
     if (lease) return of(lease);
-    if (this.#waiting.size() >= maxWaiting) return throwError(() => new OverflowError('callers that wait for a wire', maxWaiting));
-    return this.#waiting.enter;
+    if (this.#waiting.size >= maxWaiting) return throwError(() => new OverflowError('callers that wait for a wire', maxWaiting));
+    return new Observable((caller) => this.#wait(caller));
+  }
+  #wait(caller: Subscriber<Lease<W>>): void {
+    const { acquireTimeout, scheduler } = this.#options;
+    const onTimeout = (): void => {
+      this.#leave(caller);
+      caller.error(new PoolTimeoutError(acquireTimeout, this.#members.size, this.#count(isLeased), this.#lastError));
+    };
+    this.#waiting.add(caller);
+    caller.add(() => this.#leave(caller));
+    caller.add(after(acquireTimeout, scheduler).subscribe(onTimeout));
+    this.#changed();
+  }
+  #leave(caller: Subscriber<Lease<W>>): void {
+    if (this.#waiting.delete(caller)) this.#changed();
   }
 
-  /** Opens the wires that are missing. */
   fill(): void {
     while (!this.#isDestroyed && !this.#isReopenDelayed && this.#needsMore()) this.#open();
   }
@@ -189,7 +195,10 @@ class WirePool<W extends Wire> {
       this.#reopenTimer.clear();
       const late$ = after(this.#options.drainTimeout, this.#options.scheduler).pipe(takeUntil(completionOf(this.changes$)));
       late$.subscribe(() => this.#endAll());
-      this.#waiting.fail(new PoolClosedError());
+      for (const caller of this.#waiting) {
+        this.#leave(caller);
+        caller.error(new PoolClosedError());
+      }
       this.#idleTimer.clear();
       for (const member of [...this.#members]) if (!member.isLeased) this.#close(member);
       this.#changed();
@@ -201,7 +210,6 @@ class WirePool<W extends Wire> {
     return concat(this.changes$.pipe(ignoreElements()), failure$);
   }
 
-  /** Ends all wires without draining them. */
   #endAll(): void {
     const { drainTimeout } = this.#options;
     const ids: string[] = [];
@@ -231,12 +239,11 @@ class WirePool<W extends Wire> {
     return [...this.#members].filter(is).length;
   }
 
-  /** Returns whether another wire is needed and allowed. */
   #needsMore(): boolean {
     const { min, max } = this.#options;
     const staying = this.#count(({ isClosing }) => !isClosing);
     const connecting = this.#count((member) => !member.isConnected && !member.isLeased && !member.isClosing);
-    return this.#members.size < max && (staying < min || this.#waiting.size() > connecting);
+    return this.#members.size < max && (staying < min || this.#waiting.size > connecting);
   }
 
   #open(): void {
@@ -309,7 +316,15 @@ class WirePool<W extends Wire> {
   #serve(): void {
     if (this.#isServing) return;
     this.#isServing = true;
-    while (this.#waiting.size() > 0 && this.#idle.length > 0) this.#waiting.give(() => this.#lease());
+    for (const caller of this.#waiting) {
+      const lease = this.#lease();
+      if (!lease) break;
+      this.#leave(caller);
+      // A subscriber of the state may have ended the wait.
+      if (caller.closed) lease.release();
+      caller.next(lease);
+      caller.complete();
+    }
     this.#isServing = false;
   }
 
@@ -336,7 +351,6 @@ class WirePool<W extends Wire> {
     return { wire: member.wire, release, discard: end(() => this.#close(member)) };
   }
 
-  /** Closes a wire after its remaining messages are sent. */
   #close(member: Member<W>): void {
     member.isClosing = true;
     this.#removeIdle(member);
@@ -349,7 +363,6 @@ class WirePool<W extends Wire> {
     if (oldest) this.#idleTimer.set(Math.max(0, oldest.since + idleTimeout - scheduler.now()));
   }
 
-  /** Closes a wire that was idle for too long. */
   #closeIdle(): void {
     const { idleTimeout, scheduler } = this.#options;
     const oldest = this.#oldestSpare();

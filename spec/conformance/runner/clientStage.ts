@@ -4,7 +4,7 @@ import { WebSocketServer } from 'ws';
 import { json } from '../../../lib/codec/json.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { webSocket } from '../../../lib/link/webSocket.js';
-import { durable } from '../../../lib/session/durability.js';
+import { durable } from '../../../lib/session/clientStores.js';
 import { webStorageOutbox } from '../../../lib/session/store/webStorageOutbox.js';
 import { connect, type ConnectOptions } from '../../../lib/wire/connect.js';
 import { fakeStorage } from '../../session/store/fakeStorage.js';

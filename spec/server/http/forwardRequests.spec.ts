@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { jest } from '@jest/globals';
 import { firstValueFrom, NEVER, of, ReplaySubject } from 'rxjs';
 import { listen, type ListenOptions } from '../../../lib/server/listen.js';
-import type { ClusterRequests } from '../../../lib/link/http/clusterRequests.js';
+import type { ClusterRequests } from '../../../lib/session/serverCluster.js';
 import { longPolling } from '../../../lib/link/longPolling.js';
 import { serverSentEvents } from '../../../lib/link/serverSentEvents.js';
 import { createMessage } from '../../../lib/message/createMessage.js';

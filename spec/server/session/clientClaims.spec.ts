@@ -1,4 +1,4 @@
-import { knownClientIn, storedClientOf } from '../../../lib/server/session/storedClient.js';
+import { knownClientIn, storedClientOf } from '../../../lib/server/session/clientClaims.js';
 import { digestOf } from '../../../lib/server/nodePlatform.js';
 
 const record = {

@@ -1,5 +1,5 @@
 import { VirtualTimeScheduler } from 'rxjs';
-import { HelloTimeouts } from '../../../lib/server/accept/helloTimeouts.js';
+import { HelloTimeouts } from '../../../lib/server/accept/incomingConnection.js';
 
 describe('HelloTimeouts', () => {
   it('ends each handshake at its time, also when the end of an earlier one begins another', () => {

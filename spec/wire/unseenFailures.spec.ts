@@ -1,5 +1,5 @@
 import { DrainTimeoutError, EncodeError, MessageDroppedError, OverflowError, StoreError, UndeliveredError } from '../../lib/errors.js';
-import { addLoss, overflowTest, withLosses, type Losses } from '../../lib/wire/overflowLosses.js';
+import { addLoss, overflowTest, withLosses, type Losses } from '../../lib/wire/unseenFailures.js';
 
 const overflow = new MessageDroppedError('a', 'overflow');
 

@@ -16,9 +16,9 @@ import {
   type Observable,
 } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { ConnectionLostError, NoWebSocketError, ProtocolError, UnsupportedError } from '../../../lib/errors.js';
-import { fallback } from '../../../lib/link/fallback/fallback.js';
-import type { DescribedLink, Frame, Link } from '../../../lib/link/link.js';
+import { ConnectionLostError, NoWebSocketError, ProtocolError, UnsupportedError } from '../../lib/errors.js';
+import { fallback } from '../../lib/link/fallback.js';
+import type { DescribedLink, Frame, Link } from '../../lib/link/link.js';
 
 type Candidate = Link<Frame> & DescribedLink;
 

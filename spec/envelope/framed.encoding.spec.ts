@@ -1,6 +1,6 @@
 import { asapScheduler, observeOn, of, throwError } from 'rxjs';
 import type { Codec } from '../../lib/codec/codec.js';
-import { createEncoder } from '../../lib/envelope/createEncoder.js';
+import { createEncoder } from '../../lib/envelope/framed.js';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { boundCodec } from '../support/boundCodec.js';
