@@ -13,11 +13,11 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
-import { endedError, readEnd } from '../app/channels/channelPayloads.js';
+import { readEnd } from '../app/channels/channelPayloads.js';
 import { appendOnce } from '../app/hub/appendOnce.js';
 import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from '../app/hub/channelLog.js';
-import { decodeStored, encodeStored } from '../app/hub/storedMessage.js';
-import { ChannelEndedError, OverflowError, StoreError } from '../errors.js';
+import { decodeStored, encodeStored, endedBy } from '../app/hub/storedMessage.js';
+import { OverflowError, StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnown.js';
 import { anything, positive, readOptions, type OptionTable } from '../internal/readOptions.js';
@@ -316,8 +316,3 @@ function createChannelWriter(environment: LmdbEnvironment, rows: ChannelRowsOpti
 }
 
 const closedError = (path: string): StoreError => new StoreError('lmdb', 'failed', new Error(`the log of channels in ${path} is closed`));
-
-/** @param end The message that has ended the channel; undefined if it is unreadable. */
-function endedBy(channel: string, end: Message | undefined): ChannelEndedError {
-  return end ? endedError(channel, end) : new ChannelEndedError(channel, { status: 'failed', reason: 'its last message is unreadable' });
-}

@@ -1,5 +1,7 @@
 import { msgpack } from '../../codec/msgpack.js';
+import { ChannelEndedError } from '../../errors.js';
 import type { Message } from '../../message/types.js';
+import { endedError } from '../channels/channelPayloads.js';
 
 /**
  * A log checks no limits: a message has passed those of its codec before it was appended, and other
@@ -19,4 +21,13 @@ export function decodeStored(data: Uint8Array): Message | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Returns the error of an append to a channel that has ended.
+ *
+ * @param end The stored message that has ended it; undefined if it is unreadable.
+ */
+export function endedBy(channel: string, end: Message | undefined): ChannelEndedError {
+  return end ? endedError(channel, end) : new ChannelEndedError(channel, { status: 'failed', reason: 'its last message is unreadable' });
 }
