@@ -1,19 +1,17 @@
-import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelRetention, ChannelSlice } from '../app/hub/channelLog.js';
-import type { ChannelPosition } from '../message/channelTypes.js';
-import type { Message } from '../message/types.js';
+import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../app/hub/channelLog.js';
 import {
-  backwardRange,
-  forwardRange,
   isInside,
   limitsOf,
   PAGE_BYTES,
-  PAGE_MESSAGES,
+  rangeOf,
   type ChannelLimits,
+  type ChannelRange,
   type KeptOffsets,
 } from '../app/hub/channelRange.js';
-import { nextEpoch } from './channelEpochs.js';
-import { isChannelHead, newChannelHead, type ChannelHead } from './channelHead.js';
-import { readValue, type Databases } from './lmdbDatabases.js';
+import type { ChannelPosition } from '../message/channelTypes.js';
+import type { Message } from '../message/types.js';
+import { headIn, type ChannelHead } from './channelRows.js';
+import { firstKey, type Databases } from './lmdbDatabases.js';
 
 export interface ChannelReaderOptions {
   readonly databases: Databases;
@@ -27,51 +25,48 @@ export interface ChannelReaderOptions {
 /** The number of channels that are read at once. */
 const LIST_CHUNK = 256;
 
-type Part = Pick<ChannelSlice, 'entries' | 'isComplete'>;
-
-/** A channel that is read, without the messages that are too old. */
-interface ReadChannel extends ChannelReaderOptions {
-  readonly name: string;
-  readonly head: ChannelHead;
-  /** The offset of the latest removed message. */
-  readonly removed: number;
-}
-
 /**
  * Reads a part of a channel. All reads of one call see the same snapshot: LMDB renews it between
  * two turns.
  */
 export function readChannel(options: ChannelReaderOptions, name: string, query: ChannelQuery): ChannelSlice {
-  const { after } = query;
-  const channel = openChannel(options, name);
-  const { head, decode } = channel;
-  const part = after === undefined ? readBackwards(channel, query) : readForwards(channel, after, query);
-  const message = head.end && decode(head.end.data);
-  return {
-    epoch: head.epoch,
-    last: head.last,
-    ...part,
-    ...(head.end && message && { end: { epoch: head.epoch, offset: head.end.offset, message } }),
-  };
+  const head = headIn(options.databases, name);
+  const { epoch, last, end } = head;
+  const range = rangeOf(query, offsetsOf(options, name, head));
+  const entries = firstPage(entriesIn(options, name, head, range), query);
+  const message = end && options.decode(end.data);
+  return { epoch, last, entries, isComplete: range.isComplete, ...(message && { end: { epoch, offset: end.offset, message } }) };
 }
 
 /** Returns whether a channel may have given out a position. */
 export function isKnownPosition(options: ChannelReaderOptions, name: string, position: ChannelPosition): boolean {
-  return isInside(position, keptIn(openChannel(options, name)));
+  return isInside(position, offsetsOf(options, name, headIn(options.databases, name)));
 }
 
-function openChannel(options: ChannelReaderOptions, name: string): ReadChannel {
-  const { databases } = options;
-  const found = readValue(databases.channels, name);
-  const head = isChannelHead(found) ? found : newChannelHead(nextEpoch(databases));
-  return { ...options, name, head, removed: firstOf(options, name, head) - 1 };
+/** Returns the offsets of the messages that are not too old. */
+function offsetsOf(options: ChannelReaderOptions, name: string, head: ChannelHead): KeptOffsets {
+  const { channelEntries } = options.databases;
+  const { epoch, last } = head;
+  const removed = firstOf(options, name, head) - 1;
+  return {
+    epoch,
+    last,
+    removed,
+    // A reader may have the offset of a message, or that in front of one.
+    isHole: (offset) => firstKey(channelEntries, [name, offset], [name, offset + 2]) === undefined,
+    lastOffsets(end, limit) {
+      const range = { start: [name, end], end: [name, removed + 1], reverse: true, limit };
+      const keys = limit > 0 ? [...channelEntries.getKeys(range)] : [];
+      return { first: keys.at(-1)?.[1] ?? end, count: keys.length };
+    },
+  };
 }
 
 /** Returns the offset behind the latest message that is removed, or has expired. */
 function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string, head: ChannelHead): number {
   const since = now() - limitsOf(head.retention ?? {}, limits).maxAge;
   const isExpired = (offset: number): boolean => {
-    const [key] = [...databases.channelEntries.getKeys({ start: [name, offset], end: [name, Infinity], limit: 1 })];
+    const key = firstKey(databases.channelEntries, [name, offset], [name, Infinity]);
     return key === undefined || key[2] <= since;
   };
   let [low, high] = [head.first, head.last + 1];
@@ -83,13 +78,6 @@ function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string,
     else high = middle;
   }
   return low;
-}
-
-function readForwards(channel: ReadChannel, after: ChannelPosition | 'start', query: ChannelQuery): Part {
-  const { before } = query;
-  const { first, isComplete } = forwardRange(after, keptIn(channel));
-  const found = before ? storedEntries(channel, first, before.offset) : entriesFrom(channel, first);
-  return { entries: firstPage(found, query), isComplete };
 }
 
 /** The size of an entry, and the entry if it is readable. */
@@ -109,88 +97,47 @@ function firstPage(found: Iterable<SizedEntry>, { limit, maxBytes = PAGE_BYTES }
   return entries;
 }
 
-/** Yields the entries from an offset on, up to another one, exclusive. */
-function* storedEntries(channel: ReadChannel, from: number, end: number): Generator<SizedEntry> {
-  const { databases, name } = channel;
-  for (const { key, value } of databases.channelEntries.getRange({ start: [name, from], end: [name, end] }))
-    yield [key[3], entryOf(channel, key[1], value)];
-}
-
-/**
- * Yields the entries from an offset on. A compacted entry takes the place of those that it stands
- * for.
- */
-function* entriesFrom(channel: ReadChannel, from: number): Generator<SizedEntry> {
-  const { databases, head } = channel;
-  for (let next = from; next <= head.last;) {
-    const compacted = compactedFrom(channel, next);
-    const until = compacted?.[1] ?? head.last + 1;
-    yield* storedEntries(channel, next, until);
-    next = until;
-    if (!compacted) continue;
-    const [, first, offset, size] = compacted;
-    const entry = entryOf(channel, offset, databases.compactedEntries.get(compacted) ?? new Uint8Array());
-    yield [size, entry && { ...entry, first }];
+/** Yields the entries of a range. */
+function* entriesIn(
+  { databases, decode }: ChannelReaderOptions,
+  name: string,
+  head: ChannelHead,
+  { first, end, isCompacted }: ChannelRange,
+): Generator<SizedEntry> {
+  const { channelEntries, compactedEntries } = databases;
+  const sizedEntry = (size: number, offset: number, data: Uint8Array): SizedEntry => {
+    const message = decode(data);
+    return [size, message && { epoch: head.epoch, offset, message }];
+  };
+  for (let next = first; next < end;) {
+    const compacted = isCompacted && head.compacted > 0 ? firstKey(compactedEntries, [name, next], [name, end]) : undefined;
+    const until = compacted?.[1] ?? end;
+    for (const { key, value } of channelEntries.getRange({ start: [name, next], end: [name, until] }))
+      yield sizedEntry(key[3], key[1], value);
+    if (!compacted) return;
+    const [, from, offset, size] = compacted;
+    const [, entry] = sizedEntry(size, offset, compactedEntries.get(compacted) ?? new Uint8Array());
+    yield [size, entry && { ...entry, first: from }];
     next = offset + 1;
   }
-}
-
-/** Returns the first compacted entry that begins at an offset or behind it. */
-function compactedFrom({ databases, name, head }: ReadChannel, from: number) {
-  if (head.compacted === 0) return undefined;
-  return [...databases.compactedEntries.getKeys({ start: [name, from], end: [name, Infinity], limit: 1 })][0];
-}
-
-function readBackwards(channel: ReadChannel, query: ChannelQuery): Part {
-  const { databases, name, removed } = channel;
-  const { before, limit } = query;
-  const { end, isKnown } = backwardRange(before, keptIn(channel));
-  const range = { start: [name, end], end: [name, removed + 1], reverse: true, limit };
-  const keys = limit > 0 ? [...databases.channelEntries.getKeys(range)] : [];
-  const first = keys.at(-1)?.[1] ?? end;
-  return {
-    entries: firstPage(storedEntries(channel, first, end), { ...query, limit: Math.min(limit, PAGE_MESSAGES) }),
-    isComplete: isKnown && (keys.length === limit || removed === 0),
-  };
-}
-
-function keptIn({ databases, name, head: { epoch, last }, removed }: ReadChannel): KeptOffsets {
-  /** A reader may have the offset of a message, or that in front of one. */
-  const isHole = (offset: number): boolean =>
-    [...databases.channelEntries.getKeys({ start: [name, offset], end: [name, offset + 2], limit: 1 })].length === 0;
-  return { epoch, last, removed, isHole };
-}
-
-function entryOf({ head, decode }: ReadChannel, offset: number, data: Uint8Array): ChannelEntry | undefined {
-  const message = decode(data);
-  return message && { epoch: head.epoch, offset, message };
-}
-
-/** Returns the limits that are stored with a channel. */
-export function retentionOf({ channels }: Databases, name: string): ChannelRetention {
-  const head = readValue(channels, name);
-  return (isChannelHead(head) && head.retention) || {};
 }
 
 /**
  * Yields the channels whose names begin with `prefix`. Reads them in parts: an open snapshot would
  * keep LMDB from reusing free pages.
  */
-export function* listChannels({ channels }: Databases, prefix: string): Generator<ChannelInfo> {
+export function* listChannels(databases: Databases, prefix: string): Generator<ChannelInfo> {
+  const { channels } = databases;
   let start = prefix;
   for (;;) {
     const names = [...channels.getKeys({ ...(start && { start }), limit: LIST_CHUNK })];
     for (const name of names) {
       if (!name.startsWith(prefix)) return;
-      const head = readValue(channels, name);
-      if (isChannelHead(head) && head.last > 0) yield infoOf(name, head);
+      const { epoch, last, date: at, end } = headIn(databases, name);
+      if (last > 0) yield { name, last: { epoch, offset: last }, at, hasEnded: end !== undefined };
     }
     if (names.length < LIST_CHUNK) return;
     // The first key behind the last one: no name contains this character.
     start = `${names.at(-1)}\u0001`;
   }
-}
-
-function infoOf(name: string, { epoch, last, date, end }: ChannelHead): ChannelInfo {
-  return { name, last: { epoch, offset: last }, at: date, hasEnded: end !== undefined };
 }

@@ -1,14 +1,131 @@
 import { randomInt } from 'node:crypto';
+import type { Database } from 'lmdb';
 import type { ChannelEntry, ChannelRetention } from '../app/hub/channelLog.js';
-import type { ChannelPosition } from '../message/channelTypes.js';
 import { limitsOf, type ChannelLimits } from '../app/hub/channelRange.js';
-import { changeNextEpoch, nextEpoch, runOf } from './channelEpochs.js';
-import { isChannelHead, newChannelHead, type ChannelHead, type ChannelSlot } from './channelHead.js';
-import { countOf, readValue, type Databases } from './lmdbDatabases.js';
+import type { ChannelPosition } from '../message/channelTypes.js';
+import {
+  countOf,
+  firstKey,
+  readValue,
+  type ChannelEntryKey,
+  type CompactedEntryKey,
+  type Databases,
+  type LmdbKey,
+} from './lmdbDatabases.js';
 import type { StoreClock } from './storeClock.js';
+
+/** The stored state of a channel. A transaction changes it in place. */
+export interface ChannelHead {
+  readonly epoch: string;
+  /** The offset behind the latest removed message. */
+  first: number;
+  /** The offset of the latest message; 0 if there was none. */
+  last: number;
+  /** The run that has stored the latest message. */
+  run: number;
+  /** The number of stored messages. */
+  count: number;
+  /** The size of the stored messages, compacted ones included. */
+  bytes: number;
+  /** The time of the latest message, by the clock of the store. */
+  at: number;
+  /** The time of the latest message, in ms since 1970. */
+  date: number;
+  /** The number of compacted entries. */
+  compacted: number;
+  /** The message that has ended the channel, encoded: it is read also when its entry is removed. */
+  end?: { readonly offset: number; readonly data: Uint8Array };
+  retention?: ChannelRetention;
+  /** The place in the index of channels. */
+  slot?: ChannelSlot;
+}
+
+/**
+ * The kind of an index and a time: when the latest message of a channel expires, or when a channel
+ * without messages became empty.
+ */
+type ChannelSlot = readonly [kind: string, step: number];
+
+const FILLED = 'channel';
+const EMPTY = 'emptyChannel';
+/**
+ * The resolution of the index, in ms: a channel in constant use is moved no more often than that.
+ */
+const STEP = 1_000;
+
+/** The maximum number of changes in a transaction, to bound its time. */
+export const MAX_CHANGES = 1_000;
+/**
+ * The maximum number of messages that one transaction removes in addition to those that it appends,
+ * to bound its time.
+ */
+const MAX_REMOVALS = 1_000;
+/** The maximum number of other channels that one transaction trims or forgets. */
+const MAX_SWEPT = 32;
+/** The number of keys that are read at once. */
+const CHUNK = 16;
+
+const TOTAL = 'channelBytes';
+const EPOCH = 'channelLog';
+/** The range of epochs, and of runs. */
+const MAX_ID = 2 ** 47;
+/** The run that has created the log. */
+const FIRST_RUN = 1;
+/**
+ * The range of the hole that a run leaves in front of its first message of a channel. A folder
+ * that was restored from a backup so gives other offsets to its messages than the run that was
+ * lost: a reader of the lost messages is at an offset that no message has. The probability that
+ * they meet is the number of lost messages in 268 million. The text of a position has room for 7
+ * million runs.
+ */
+const MAX_HOLE = 2 ** 28;
+
+/** The runs of the environments that this process has opened. */
+const runs = new WeakMap<Databases, number>();
+
+/**
+ * Returns what identifies the present run: the time from opening the folder to closing it. Also
+ * makes the folder a log of channels if it is none.
+ */
+export function identifyRun(databases: Databases): number {
+  const isNew = !databases.counters.doesExist(EPOCH);
+  if (isNew) changeNextEpoch(databases);
+  const run = runs.get(databases) ?? (isNew ? FIRST_RUN : randomInt(FIRST_RUN + 1, MAX_ID));
+  runs.set(databases, run);
+  return run;
+}
+
+/**
+ * Makes all channels that are created from now on begin another epoch: when a channel was
+ * forgotten, clients must not mistake its new offsets for old ones.
+ */
+function changeNextEpoch({ counters }: Databases): void {
+  counters.putSync(EPOCH, randomInt(MAX_ID));
+}
+
+/**
+ * Returns the stored head of a channel, or a new one. A channel that does not exist yet has its
+ * epoch already: a reader that waits for its first message keeps its position.
+ *
+ * @param found The stored value.
+ */
+export function headIn({ channels, counters }: Databases, name: string, found = readValue(channels, name)): ChannelHead {
+  if (isChannelHead(found)) return found;
+  const epoch = (counters.get(EPOCH) ?? 0).toString(36);
+  return { epoch, first: 1, last: 0, run: FIRST_RUN, count: 0, bytes: 0, at: 0, date: 0, compacted: 0 };
+}
+
+function isChannelHead(value: unknown): value is ChannelHead {
+  const { epoch, first, last, run, count, bytes, at, date, compacted, end } = Object(value) as Partial<Record<keyof ChannelHead, unknown>>;
+  const { offset, data } = Object(end ?? {}) as Partial<Record<'offset' | 'data', unknown>>;
+  const areNumbers = [first, last, run, count, bytes, at, date, compacted].every(Number.isFinite);
+  return typeof epoch === 'string' && areNumbers && (end === undefined || (Number.isFinite(offset) && data instanceof Uint8Array));
+}
 
 export interface ChannelRowsOptions {
   readonly databases: Databases;
+  /** See {@link identifyRun}. */
+  readonly run: number;
   readonly limits: ChannelLimits;
   /** The maximum size of the messages of all channels, in bytes. */
   readonly maxTotalBytes: number;
@@ -23,253 +140,211 @@ export interface ChannelRowsOptions {
   readonly onCorrupt: () => void;
 }
 
-/** The changes of one transaction. All methods must be called inside it. */
-export interface ChannelEdit {
-  /** Returns the encoded message that has ended the channel. */
-  endOf(channel: string): Uint8Array | undefined;
-  append(channel: string, data: Uint8Array, isEnd: boolean): ChannelPosition;
-  retain(channel: string, retention: ChannelRetention): void;
-  /**
-   * Stores an entry that stands for several. Does nothing if the first of them is removed already.
-   */
-  compact(channel: string, entry: Required<Omit<ChannelEntry, 'message'>>, data: Uint8Array): void;
-  /** Removes what exceeds the limits, and stores the heads. To be called once, at the end. */
-  end(): void;
-}
-
-/**
- * The channels by the time at which their latest message expires, and those without messages by the
- * time at which they became empty.
- */
-const FILLED = 'channel';
-const EMPTY = 'emptyChannel';
-/**
- * The resolution of the index, in ms: a channel in constant use is moved no more often than that.
- */
-const STEP = 1_000;
-
-/**
- * The maximum number of messages that one transaction removes in addition to those that it appends,
- * to bound its time.
- */
-const MAX_REMOVALS = 1_000;
-/** The maximum number of other channels that one transaction trims or forgets. */
-const MAX_SWEPT = 32;
-/** The number of keys that are read at once. */
-const CHUNK = 16;
-
-const TOTAL = 'channelBytes';
-/**
- * The range of the hole that a run leaves in front of its first message of a channel. A folder
- * that was restored from a backup so gives other offsets to its messages than the run that was
- * lost: a reader of the lost messages is at an offset that no message has. The probability that
- * they meet is the number of lost messages in 268 million. The text of a position has room for 7
- * million runs.
- */
-const MAX_HOLE = 2 ** 28;
-
-/** Begins the changes of one transaction. */
-export function editChannels(options: ChannelRowsOptions): ChannelEdit {
-  const { databases, limits, clock, date } = options;
-  const { channels, channelEntries, compactedEntries, counters } = databases;
-  clock.save(counters);
-  const now = clock.now();
-  const run = runOf(databases);
-  const heads = new Map<string, ChannelHead>();
-  const appended = new Map<string, number>();
-  let total = counters.get(TOTAL) ?? 0;
-
-  const headOf = (name: string): ChannelHead => {
-    const known = heads.get(name);
-    if (known) return known;
-    const found = readValue(channels, name);
-    if (found !== undefined && !isChannelHead(found)) {
-      options.onCorrupt();
-      total -= clearRows(databases, name);
-      forget(databases, name);
-    }
-    const head = isChannelHead(found) ? found : newChannelHead(nextEpoch(databases));
-    heads.set(name, head);
-    return head;
-  };
-  const change = (name: string, head: ChannelHead): void => {
-    total += head.bytes - (heads.get(name)?.bytes ?? 0);
-    heads.set(name, head);
-  };
-  const store = (name: string): void => {
-    const head = headOf(name);
-    const slot = slotOf(head, limitsOf(head.retention ?? {}, limits).maxAge, now);
-    if (slot !== head.slot) {
-      if (head.slot) databases.lastUsed.removeSync([...head.slot, name]);
-      databases.lastUsed.putSync([...slot, name], true);
-    }
-    heads.set(name, { ...head, slot });
-    channels.putSync(name, { ...head, slot });
-  };
-  const trim = (name: string, isExcess: Excess, max: number): number => {
-    const before = headOf(name);
-    change(name, trimChannel(databases, { name, head: before, isExcess, max }));
-    return before.count - headOf(name).count;
-  };
-
-  return {
-    endOf: (name) => headOf(name).end?.data,
-    append(name, data, isEnd) {
-      const head = headOf(name);
-      const offset = head.last + 1 + (head.run < run ? randomInt(MAX_HOLE) : 0);
-      // The clock of an earlier process may have been ahead.
-      const at = Math.max(now, head.at);
-      channelEntries.putSync([name, offset, at, data.length], data);
-      const bytes = head.bytes + data.length;
-      const next = { last: offset, run: Math.max(run, head.run), count: head.count + 1, bytes, at, date: date() };
-      change(name, { ...head, ...next, ...(isEnd && { end: { offset, data } }) });
-      appended.set(name, (appended.get(name) ?? 0) + 1);
-      return { epoch: head.epoch, offset };
-    },
-    retain: (name, retention) => change(name, { ...headOf(name), retention }),
-    compact(name, { epoch, first, offset }, data) {
-      const head = headOf(name);
-      if (epoch !== head.epoch || first < head.first || offset > head.last) return;
-      const replaced = removeCompacted(databases, [name, first], [name, first + 1]);
-      compactedEntries.putSync([name, first, offset, data.length], data);
-      change(name, {
-        ...head,
-        bytes: head.bytes + data.length - replaced.bytes,
-        compacted: head.compacted + 1 - replaced.count,
-      });
-    },
-    end() {
-      for (const name of [...heads.keys()]) {
-        const { maxMessages, maxBytes, maxAge } = limitsOf(headOf(name).retention ?? {}, limits);
-        const isExcess: Excess = (head, at) => head.count > maxMessages || head.bytes > maxBytes || at + maxAge <= now;
-        trim(name, isExcess, (appended.get(name) ?? 0) + MAX_REMOVALS);
-        store(name);
-      }
-      sweep(options, { now, total: () => total, headOf, trim, store, drop: (name) => heads.delete(name) });
-      if (total !== counters.get(TOTAL)) counters.putSync(TOTAL, total);
-    },
-  };
-}
-
-/** Returns whether the oldest message must go. `at` is its time. */
-type Excess = (head: ChannelHead, at: number) => boolean;
-
-interface SweepParts {
+/** The changes of one transaction. */
+export interface ChannelEdit extends ChannelRowsOptions {
   readonly now: number;
-  readonly total: () => number;
-  readonly headOf: (name: string) => ChannelHead;
-  readonly trim: (name: string, isExcess: Excess, max: number) => number;
-  readonly store: (name: string) => void;
-  readonly drop: (name: string) => void;
+  /** The heads that the transaction has read. */
+  readonly heads: Map<string, ChannelHead>;
+  /** The size of the messages of all channels, in bytes. */
+  total: number;
+}
+
+/** Begins the changes of one transaction. {@link endEdit} stores the heads. */
+export function beginEdit(options: ChannelRowsOptions): ChannelEdit {
+  const { clock, databases } = options;
+  clock.save(databases.counters);
+  return { ...options, now: clock.now(), heads: new Map(), total: databases.counters.get(TOTAL) ?? 0 };
+}
+
+/** Returns the head of a channel, which the transaction may change. */
+export function headOf(edit: ChannelEdit, name: string): ChannelHead {
+  const { heads, databases } = edit;
+  const known = heads.get(name);
+  if (known) return known;
+  const found = readValue(databases.channels, name);
+  if (found !== undefined && !isChannelHead(found)) {
+    edit.onCorrupt();
+    edit.total -= removeRows(databases.channelEntries, [name], [name, Infinity]).bytes;
+    edit.total -= removeRows(databases.compactedEntries, [name], [name, Infinity]).bytes;
+    forget(databases, name);
+  }
+  const head = headIn(databases, name, found);
+  heads.set(name, head);
+  return head;
+}
+
+/** Appends an encoded message. */
+export function appendRow(edit: ChannelEdit, name: string, data: Uint8Array, isEnd: boolean): ChannelPosition {
+  const { databases, run, now, date } = edit;
+  const head = headOf(edit, name);
+  const offset = head.last + 1 + (head.run === run ? 0 : randomInt(MAX_HOLE));
+  // The clock of an earlier process may have been ahead.
+  const at = Math.max(now, head.at);
+  databases.channelEntries.putSync([name, offset, at, data.length], data);
+  Object.assign(head, { last: offset, run, at, date: date() });
+  if (isEnd) head.end = { offset, data };
+  head.count++;
+  resize(edit, head, data.length);
+  return { epoch: head.epoch, offset };
 }
 
 /**
- * Removes messages of idle channels, beginning with the channel whose messages expire first. Then
- * removes channels without messages.
+ * Stores an entry that stands for several. Does nothing if the first of them is removed already.
  */
-function sweep({ databases, limits, maxTotalBytes, maxChannels, isObserved }: ChannelRowsOptions, parts: SweepParts): void {
-  const { channels, lastUsed } = databases;
-  const { now, total, headOf, trim, store } = parts;
-  const firstOf = (kind: string): readonly [string, number, string] | undefined =>
-    [...lastUsed.getKeys({ start: [kind], end: [kind, Infinity], limit: 1 })][0] as [string, number, string] | undefined;
+export function compactRows(
+  edit: ChannelEdit,
+  name: string,
+  { epoch, first, offset }: Omit<Required<ChannelEntry>, 'message'>,
+  data: Uint8Array,
+): void {
+  const head = headOf(edit, name);
+  if (epoch !== head.epoch || first < head.first || offset > head.last) return;
+  removeCompacted(edit, name, first, first + 1);
+  edit.databases.compactedEntries.putSync([name, first, offset, data.length], data);
+  head.compacted++;
+  resize(edit, head, data.length);
+}
 
+/** Removes what exceeds the limits, and stores the heads. To be called once, at the end. */
+export function endEdit(edit: ChannelEdit): void {
+  const { counters } = edit.databases;
+  for (const name of [...edit.heads.keys()]) {
+    const { maxMessages, maxBytes, maxAge } = limitsIn(edit, name);
+    const isExcess: Excess = (head, at) => head.count > maxMessages || head.bytes > maxBytes || at + maxAge <= edit.now;
+    trim(edit, name, MAX_CHANGES + MAX_REMOVALS, isExcess);
+    store(edit, name);
+  }
+  trimOthers(edit);
+  forgetOthers(edit);
+  if (edit.total !== counters.get(TOTAL)) counters.putSync(TOTAL, edit.total);
+}
+
+/** Trims idle channels, beginning with the channel whose messages expire first. */
+function trimOthers(edit: ChannelEdit): void {
+  const { databases, maxTotalBytes, maxChannels, now } = edit;
+  const { channels, lastUsed } = databases;
   let left = MAX_REMOVALS;
   for (let swept = 0; swept < MAX_SWEPT && left > 0; swept++) {
-    const slot = firstOf(FILLED);
-    const isCrowded = countOf(channels) > maxChannels && !firstOf(EMPTY);
-    const isOver = isCrowded || total() > maxTotalBytes;
-    if (!slot || (!isOver && (slot[1] + 1) * STEP > now)) break;
+    const slot = firstSlot(databases, FILLED);
+    const isCrowded = countOf(channels) > maxChannels && !firstSlot(databases, EMPTY);
+    const isOver = isCrowded || edit.total > maxTotalBytes;
+    if (!slot || (!isOver && (slot[1] + 1) * STEP > now)) return;
     const [, , name] = slot;
-    const { maxAge } = limitsOf(headOf(name).retention ?? {}, limits);
-    const others = total() - headOf(name).bytes;
-    left -= trim(name, (head, at) => isCrowded || others + head.bytes > maxTotalBytes || at + maxAge <= now, left);
+    const { maxAge } = limitsIn(edit, name);
+    left -= trim(edit, name, left, (_, at) => isCrowded || edit.total > maxTotalBytes || at + maxAge <= now);
     // If a head was unreadable, its entry in the index is out of date.
-    if (!isSlot(headOf(name), slot)) lastUsed.removeSync([...slot]);
-    store(name);
+    if (!isSlot(headOf(edit, name), slot)) lastUsed.removeSync([...slot]);
+    store(edit, name);
   }
-  for (let swept = 0; swept < MAX_SWEPT && countOf(channels) > maxChannels; swept++) {
-    const slot = firstOf(EMPTY);
-    if (!slot) break;
-    const [kind, , name] = slot;
-    lastUsed.removeSync([...slot]);
-    const head = headOf(name);
-    parts.drop(name);
+}
+
+/**
+ * Removes channels without messages, beginning with the one that was empty for the longest time.
+ */
+function forgetOthers(edit: ChannelEdit): void {
+  const { databases, maxChannels, isObserved, now } = edit;
+  for (let swept = 0; swept < MAX_SWEPT && countOf(databases.channels) > maxChannels; swept++) {
+    const slot = firstSlot(databases, EMPTY);
+    if (!slot) return;
+    const [, step, name] = slot;
+    databases.lastUsed.removeSync([...slot]);
+    const head = headOf(edit, name);
     if (!isSlot(head, slot)) continue;
     if (!isObserved(name)) {
       forget(databases, name);
       continue;
     }
     // Behind the others.
-    const moved: ChannelSlot = [kind, stepOf(now)];
-    lastUsed.putSync([...moved, name], true);
-    channels.putSync(name, { ...head, slot: moved });
-    if (slot[1] === moved[1]) break;
+    delete head.slot;
+    store(edit, name);
+    if (step === stepOf(now)) return;
   }
 }
 
-const stepOf = (at: number): number => Math.min(Math.floor(at / STEP), Number.MAX_SAFE_INTEGER);
-const isSlot = ({ slot }: ChannelHead, [kind, step]: ChannelSlot | readonly [string, number, string]): boolean =>
-  slot?.[0] === kind && slot[1] === step;
+/** Returns whether the oldest message must go. `at` is its time. */
+type Excess = (head: ChannelHead, at: number) => boolean;
 
-/** Returns the place of a channel in the index: the present one if it need not change. */
-function slotOf(head: ChannelHead, maxAge: number, now: number): ChannelSlot {
-  const { slot } = head;
-  const isEmpty = head.count === 0;
-  if (slot && isEmpty && slot[0] === EMPTY) return slot;
-  const next: ChannelSlot = isEmpty ? [EMPTY, stepOf(now)] : [FILLED, stepOf(head.at + maxAge)];
-  return slot && isSlot(head, next) ? slot : next;
-}
-
-interface TrimOptions {
-  readonly name: string;
-  readonly head: ChannelHead;
-  readonly isExcess: Excess;
-  /** The maximum number of messages to remove. */
-  readonly max: number;
-}
-
-/** Removes the oldest messages of a channel. Returns the new head. */
-function trimChannel(databases: Databases, { name, head: before, isExcess, max }: TrimOptions): ChannelHead {
-  const { channelEntries } = databases;
-  let head = before;
-  let isDone = false;
-  for (let removed = 0; !isDone && removed < max && head.count > 0;) {
+/** Removes the oldest messages of a channel: up to `max` of them. Returns their number. */
+function trim(edit: ChannelEdit, name: string, max: number, isExcess: Excess): number {
+  const { channelEntries } = edit.databases;
+  const head = headOf(edit, name);
+  const { first } = head;
+  let removed = 0;
+  for (let isDone = head.count === 0; !isDone;) {
     const keys = [...channelEntries.getKeys({ start: [name, head.first], end: [name, head.last + 1], limit: CHUNK })];
-    // Rows that do not exist need no removal.
-    if (keys.length === 0) head = { ...head, first: head.last + 1, count: 0 };
     for (const key of keys) {
       const [, offset, at, size] = key;
       isDone = removed === max || !isExcess(head, at);
       if (isDone) break;
       channelEntries.removeSync(key);
       removed++;
-      head = { ...head, first: offset + 1, count: head.count - 1, bytes: head.bytes - size };
+      head.first = offset + 1;
+      head.count--;
+      resize(edit, head, -size);
     }
+    if (isDone || keys.length === CHUNK) continue;
+    // All rows are removed.
+    head.first = head.last + 1;
+    head.count = 0;
+    isDone = true;
   }
-  if (head.first === before.first) return head;
-  const { count, bytes } = head.compacted > 0 ? removeCompacted(databases, [name], [name, head.first]) : { count: 0, bytes: 0 };
-  head = { ...head, compacted: head.compacted - count, bytes: head.bytes - bytes };
-  return head.count > 0 ? head : { ...head, bytes: 0 };
+  if (head.first > first && head.compacted > 0) removeCompacted(edit, name, 0, head.first);
+  if (head.count === 0) resize(edit, head, -head.bytes);
+  return removed;
 }
 
-interface Removed {
-  readonly count: number;
-  readonly bytes: number;
+function store(edit: ChannelEdit, name: string): void {
+  const { lastUsed, channels } = edit.databases;
+  const head = headOf(edit, name);
+  const slot = slotOf(head, limitsIn(edit, name).maxAge, edit.now);
+  if (!isSlot(head, slot)) {
+    if (head.slot) lastUsed.removeSync([...head.slot, name]);
+    lastUsed.putSync([...slot, name], true);
+    head.slot = slot;
+  }
+  channels.putSync(name, head);
 }
 
-/** Removes the compacted entries of a range. */
-function removeCompacted({ compactedEntries }: Databases, start: readonly unknown[], end: readonly unknown[]): Removed {
-  const keys = [...compactedEntries.getKeys({ start, end } as object)];
-  for (const key of keys) compactedEntries.removeSync(key);
+/** Returns the place of a channel in the index. */
+function slotOf({ slot, count, at }: ChannelHead, maxAge: number, now: number): ChannelSlot {
+  if (count > 0) return [FILLED, stepOf(at + maxAge)];
+  return slot?.[0] === EMPTY ? slot : [EMPTY, stepOf(now)];
+}
+
+const stepOf = (at: number): number => Math.min(Math.floor(at / STEP), Number.MAX_SAFE_INTEGER);
+const isSlot = ({ slot }: ChannelHead, [kind, step]: readonly [kind: string, step: number, ...unknown[]]): boolean =>
+  slot?.[0] === kind && slot[1] === step;
+
+/** Returns the first entry of an index. */
+function firstSlot({ lastUsed }: Databases, kind: string): readonly [kind: string, step: number, name: string] | undefined {
+  return firstKey(lastUsed, [kind], [kind, Infinity]) as [string, number, string] | undefined;
+}
+
+function limitsIn(edit: ChannelEdit, name: string): ChannelLimits {
+  return limitsOf(headOf(edit, name).retention ?? {}, edit.limits);
+}
+
+function resize(edit: ChannelEdit, head: ChannelHead, bytes: number): void {
+  head.bytes += bytes;
+  edit.total += bytes;
+}
+
+/** Removes the compacted entries of a channel that begin in a range. */
+function removeCompacted(edit: ChannelEdit, name: string, from: number, to: number): void {
+  const head = headOf(edit, name);
+  const { count, bytes } = removeRows(edit.databases.compactedEntries, [name, from], [name, to]);
+  head.compacted -= count;
+  resize(edit, head, -bytes);
+}
+
+function removeRows<K extends ChannelEntryKey | CompactedEntryKey>(
+  database: Database<Uint8Array, K>,
+  start: LmdbKey,
+  end: LmdbKey,
+): { readonly count: number; readonly bytes: number } {
+  const keys = [...database.getKeys({ start, end })];
+  for (const key of keys) database.removeSync(key);
   return { count: keys.length, bytes: keys.reduce((sum, [, , , size]) => sum + size, 0) };
-}
-
-/** Removes all entries of a channel, and returns their size. */
-function clearRows(databases: Databases, name: string): number {
-  const { channelEntries } = databases;
-  const keys = [...channelEntries.getKeys({ start: [name], end: [name, Infinity] })];
-  for (const key of keys) channelEntries.removeSync(key);
-  return removeCompacted(databases, [name], [name, Infinity]).bytes + keys.reduce((sum, [, , , size]) => sum + size, 0);
 }
 
 /** Removes a channel that has no entries. Its name begins another epoch. */

@@ -1,20 +1,42 @@
-import { randomInt } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { catchError, defer, from, isObservable, merge, noop, of, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
-import { endedError, readEnd } from '../app/channels/channelPayloads.js';
+import {
+  AsyncSubject,
+  catchError,
+  defer,
+  from,
+  isObservable,
+  merge,
+  noop,
+  of,
+  Subject,
+  throwError,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
+import { readEnd } from '../app/channels/channelPayloads.js';
 import { appendOnce } from '../app/hub/appendOnce.js';
 import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from '../app/hub/channelLog.js';
-import { msgpack } from '../codec/msgpack.js';
-import { ChannelEndedError, StoreError } from '../errors.js';
+import { decodeStored, encodeStored, endedBy } from '../app/hub/storedMessage.js';
+import { OverflowError, StoreError } from '../errors.js';
 import { assertPositive } from '../internal/assert.js';
 import { assertKnown, onlyKnown, type OptionNames } from '../internal/assertKnown.js';
+import { anything, positive, readOptions, type OptionTable } from '../internal/readOptions.js';
 import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
-import { isKnownPosition, listChannels, readChannel, retentionOf, type ChannelReaderOptions } from './channelReader.js';
-import { identifyLog } from './channelEpochs.js';
-import { editChannels, type ChannelEdit, type ChannelRowsOptions } from './channelRows.js';
-import { createChannelWriter, type ChannelWriter } from './channelWriter.js';
+import { isKnownPosition, listChannels, readChannel, type ChannelReaderOptions } from './channelReader.js';
+import {
+  appendRow,
+  beginEdit,
+  compactRows,
+  endEdit,
+  headIn,
+  headOf,
+  identifyRun,
+  MAX_CHANGES,
+  type ChannelEdit,
+  type ChannelRowsOptions,
+} from './channelRows.js';
 import { assertName } from './lmdbDatabases.js';
 import { openLmdbEnvironment, type LmdbEnvironment } from './lmdbEnvironment.js';
 import { asLmdbStoreError } from './lmdbStoreError.js';
@@ -60,16 +82,16 @@ export interface LmdbChannelLogOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-const OPTIONS: OptionNames<LmdbChannelLogOptions> = {
-  path: true,
-  maxMessages: true,
-  maxBytes: true,
-  maxAge: true,
-  maxTotalBytes: true,
-  maxChannels: true,
-  maxPending: true,
-  scheduler: true,
-};
+const OPTIONS = {
+  path: [anything],
+  maxMessages: [positive, 100_000],
+  maxBytes: [positive, 67_108_864],
+  maxAge: [positive, 604_800_000],
+  maxTotalBytes: [positive, 4_294_967_296],
+  maxChannels: [positive, 100_000],
+  maxPending: [positive, 100_000],
+  scheduler: [anything],
+} as const satisfies OptionTable<LmdbChannelLogOptions>;
 
 const RETENTION: OptionNames<ChannelRetention> = { messages: true, bytes: true, age: true };
 
@@ -86,9 +108,6 @@ export interface LmdbChannelLog extends Required<ChannelLog> {
   /** Closes the log when all writes are done. Its tails fail. */
   close(): void;
 }
-
-/** The range of the random part of an epoch. */
-const MAX_ID = 2 ** 47;
 
 /**
  * Stores the history of channels in LMDB: messages, offsets, epochs and ends outlive the process
@@ -119,30 +138,30 @@ const MAX_ID = 2 ** 47;
  * });
  */
 export function lmdbChannelLog(options: LmdbChannelLogOptions): LmdbChannelLog {
-  const { path, maxMessages = 100_000, maxBytes = 67_108_864, maxAge = 604_800_000, maxTotalBytes = 4_294_967_296 } = options;
-  const { maxChannels = 100_000, maxPending = 100_000, scheduler = steadyScheduler() } = options;
   assertKnown('lmdbChannelLog', options, OPTIONS);
-  assertPositive('lmdbChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxChannels, maxPending });
-
-  const environment = openLmdbEnvironment(path);
-  const { databases, channelTails } = environment;
-  identifyLog(databases, randomInt(MAX_ID));
-  const clock = createStoreClock(scheduler, databases.counters);
-  const faults$ = new Subject<StoreError>();
-  const onCorrupt = (): void => faults$.next(new StoreError('lmdb', 'corrupt'));
-  const rows: ChannelRowsOptions = {
-    databases,
-    clock,
-    onCorrupt,
+  const {
     maxTotalBytes,
     maxChannels,
-    limits: { maxMessages, maxBytes, maxAge },
+    maxPending,
+    scheduler = steadyScheduler(),
+    ...limits
+  } = readOptions('lmdbChannelLog', options, OPTIONS);
+
+  const environment = openLmdbEnvironment(options.path);
+  const { databases, channelTails } = environment;
+  const faults$ = new Subject<StoreError>();
+  const rows: ChannelRowsOptions = {
+    databases,
+    run: identifyRun(databases),
+    clock: createStoreClock(scheduler, databases.counters),
+    onCorrupt: () => faults$.next(new StoreError('lmdb', 'corrupt')),
+    maxTotalBytes,
+    maxChannels,
+    limits,
     date: () => wallTime(scheduler),
     isObserved: (channel) => channelTails.has(channel),
   };
-  const begin = (): ChannelEdit => editChannels(rows);
-  const writer = createChannelWriter({ environment, begin, maxPending, onSettled: () => channelTails.emit() });
-  const log = createLmdbChannelLog({ environment, rows, writer, faults$ });
+  const log = createLog(environment, rows, createChannelWriter(environment, rows, maxPending), faults$);
   const once = appendOnce(log, scheduler, environment);
   const append: LmdbChannelLog['append'] = (channel, message) => {
     const position = once(channel, message);
@@ -151,17 +170,20 @@ export function lmdbChannelLog(options: LmdbChannelLogOptions): LmdbChannelLog {
   return { ...log, dropsRepeats: true, append };
 }
 
-interface LmdbChannelLogParts {
-  readonly environment: LmdbEnvironment;
-  readonly rows: ChannelRowsOptions;
-  readonly writer: ChannelWriter;
-  readonly faults$: Subject<StoreError>;
-}
-
-function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChannelLogParts): Omit<LmdbChannelLog, 'dropsRepeats'> {
+/** Returns a log that stores repeats, too. */
+function createLog(
+  environment: LmdbEnvironment,
+  rows: ChannelRowsOptions,
+  writer: ChannelWriter,
+  faults$: Subject<StoreError>,
+): Omit<LmdbChannelLog, 'dropsRepeats'> {
   const { databases, channelTails, path } = environment;
-  const codec = createEntryCodec(rows.onCorrupt);
-  const reader: ChannelReaderOptions = { ...rows, decode: (data) => codec.decode(data), now: () => rows.clock.now() };
+  const decode = (data: Uint8Array): Message | undefined => {
+    const message = decodeStored(data);
+    if (!message) rows.onCorrupt();
+    return message;
+  };
+  const reader: ChannelReaderOptions = { ...rows, now: () => rows.clock.now(), decode };
   const closed$ = new Subject<never>();
   let isOpen = true;
 
@@ -179,7 +201,7 @@ function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChanne
   const write = <T, U>(channel: string, change: (edit: ChannelEdit) => T, finish: (result: T) => U): Observable<U> => {
     assertOpen();
     assertName('lmdbChannelLog', channel);
-    return writer.write(change, finish);
+    return writer(change, finish);
   };
 
   return {
@@ -187,13 +209,13 @@ function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChanne
     append(channel, message) {
       const isEnd = message.type === 'channel.ended';
       if (isEnd) readEnd(message.payload);
-      const data = codec.encode(message);
+      const data = encodeStored(message);
       const finish = (stored: ChannelPosition | Uint8Array): ChannelPosition => {
-        if (stored instanceof Uint8Array) throw endedBy(channel, codec.decode(stored));
+        if (stored instanceof Uint8Array) throw endedBy(channel, decode(stored));
         channelTails.add(channel, { ...stored, message });
         return stored;
       };
-      return write(channel, (edit) => edit.endOf(channel) ?? edit.append(channel, data, isEnd), finish);
+      return write(channel, (edit) => headOf(edit, channel).end?.data ?? appendRow(edit, channel, data, isEnd), finish);
     },
     read: (channel, query) => read(() => readChannel(reader, channel, query)),
     isKnown: (channel, position) => read(() => isKnownPosition(reader, channel, position)),
@@ -206,18 +228,14 @@ function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChanne
       assertPositive('lmdbChannelLog: retain', { messages: limits.messages, bytes: limits.bytes, age: limits.age });
       const retention = onlyKnown<ChannelRetention>(limits, RETENTION);
       // A hub sets the limits in each process. They are stored already, as a rule.
-      if (
-        isDeepStrictEqual(
-          read(() => retentionOf(databases, channel)),
-          retention,
-        )
-      )
-        return;
-      write(channel, (edit) => edit.retain(channel, retention), noop).subscribe({ error: (fault: StoreError) => faults$.next(fault) });
+      const stored = read(() => headIn(databases, channel).retention) ?? {};
+      if (isDeepStrictEqual(stored, retention)) return;
+      const change = (edit: ChannelEdit): void => void (headOf(edit, channel).retention = retention);
+      write(channel, change, noop).subscribe({ error: (fault: StoreError) => faults$.next(fault) });
     },
     compact(channel, { message, ...entry }) {
-      const data = codec.encode(message);
-      return write(channel, (edit) => edit.compact(channel, entry, data), noop);
+      const data = encodeStored(message);
+      return write(channel, (edit) => compactRows(edit, channel, entry, data), noop);
     },
     list: (prefix) =>
       defer(() => from(read(() => listChannels(databases, prefix)))).pipe(
@@ -232,32 +250,69 @@ function createLmdbChannelLog({ environment, rows, writer, faults$ }: LmdbChanne
   };
 }
 
-/** The encoding of stored messages. */
-function createEntryCodec(onCorrupt: () => void) {
-  const codec = msgpack(UNLIMITED);
-  return {
-    encode: (message: Message): Uint8Array => codec.encode([message]) as Uint8Array,
-    /** Returns the message; undefined if it is unreadable. */
-    decode(data: Uint8Array): Message | undefined {
-      try {
-        return codec.decode(data)[0];
-      } catch {
-        onCorrupt();
-        return undefined;
-      }
-    },
-  };
+/**
+ * Makes a change in the next transaction, after those of earlier calls. Emits the result of
+ * `finish`, or its exception, when the transaction is durable.
+ *
+ * @throws {OverflowError} If too many changes wait.
+ */
+type ChannelWriter = <T, U>(change: (edit: ChannelEdit) => T, finish: (result: T) => U) => Observable<U>;
+
+interface WaitingChange {
+  readonly run: (edit: ChannelEdit) => void;
+  readonly settle: (failure?: StoreError) => void;
 }
 
 /**
- * The log checks no limits: a message has passed those of its codec before it was appended, and
- * other codecs may allow more.
+ * Creates a writer. All changes that arrive while a transaction is written share the next one,
+ * which reads and stores the state of each channel once. They have no transactions of their own: if
+ * one cannot be written, none is.
  */
-const UNLIMITED = { maxNodes: Infinity, maxDepth: 128 };
+function createChannelWriter(environment: LmdbEnvironment, rows: ChannelRowsOptions, maxPending: number): ChannelWriter {
+  const waiting: WaitingChange[] = [];
+
+  const writeGroup = (): void => {
+    let group: readonly WaitingChange[] = [];
+    const take = (): void => {
+      group = waiting.splice(0, MAX_CHANGES);
+      if (waiting.length > 0) writeGroup();
+    };
+    const writeAll = (): void => {
+      take();
+      const edit = beginEdit(rows);
+      for (const { run } of group) run(edit);
+      endEdit(edit);
+    };
+    const end = (failure?: StoreError): void => {
+      // The transaction may have failed before it was begun.
+      if (failure && group.length === 0) take();
+      for (const { settle } of group) settle(failure);
+      environment.channelTails.emit();
+    };
+    environment.write(writeAll).subscribe({
+      error: (reason: unknown) => end(asLmdbStoreError(reason, environment.path)),
+      complete: () => end(),
+    });
+  };
+  return <T, U>(change: (edit: ChannelEdit) => T, finish: (result: T) => U): Observable<U> => {
+    if (waiting.length >= maxPending) throw new OverflowError('lmdb', maxPending);
+    const result$ = new AsyncSubject<U>();
+    let result: T;
+    waiting.push({
+      run: (edit) => void (result = change(edit)),
+      settle(failure) {
+        try {
+          if (failure) throw failure;
+          result$.next(finish(result));
+          result$.complete();
+        } catch (reason) {
+          result$.error(reason);
+        }
+      },
+    });
+    if (waiting.length === 1) writeGroup();
+    return result$;
+  };
+}
 
 const closedError = (path: string): StoreError => new StoreError('lmdb', 'failed', new Error(`the log of channels in ${path} is closed`));
-
-/** @param end The message that has ended the channel; undefined if it is unreadable. */
-function endedBy(channel: string, end: Message | undefined): ChannelEndedError {
-  return end ? endedError(channel, end) : new ChannelEndedError(channel, { status: 'failed', reason: 'its last message is unreadable' });
-}

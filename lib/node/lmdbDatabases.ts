@@ -62,6 +62,11 @@ export function countOf(database: { readonly getStats: () => object }): number {
   return (database.getStats() as { readonly entryCount: number }).entryCount;
 }
 
+/** Returns the first key of a range; `end` is exclusive. */
+export function firstKey<K extends LmdbKey>(database: Database<unknown, K>, start: LmdbKey, end: LmdbKey): K | undefined {
+  return [...database.getKeys({ start, end, limit: 1 })][0];
+}
+
 /** Rejects names that cannot be part of a key. */
 export function assertName(owner: string, name: string): void {
   if (!/^[^\0]{1,255}$/.test(name)) throw new TypeError(`${owner}: a name has 1 to 255 characters and no NUL, not ${JSON.stringify(name)}`);

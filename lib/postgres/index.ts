@@ -1,3 +1,4 @@
+export { postgresChannelLog, type PostgresChannelLog, type PostgresChannelLogOptions } from './postgresChannelLog.js';
 export { postgresStore, type PostgresInbox, type PostgresStore } from './postgresStore.js';
 export { postgresMigration } from './postgresSchema.js';
 export type {

@@ -9,12 +9,16 @@ export interface PostgresTables {
   readonly logs: string;
   /** The entries of logs, by name and key. */
   readonly entries: string;
+  /** The heads of channels, by name. That with the empty name has the epoch of new channels. */
+  readonly channels: string;
+  /** The messages of channels, by name and offset. */
+  readonly messages: string;
 }
 
 /** @throws {TypeError} If the name of the schema is invalid. */
 export function tablesOf(owner: string, schema: string): PostgresTables {
   const quoted = quotedSchema(owner, schema);
-  return { logs: `${quoted}.logs`, entries: `${quoted}.entries` };
+  return { logs: `${quoted}.logs`, entries: `${quoted}.entries`, channels: `${quoted}.channels`, messages: `${quoted}.channel_messages` };
 }
 
 /**
@@ -32,7 +36,7 @@ export function tablesOf(owner: string, schema: string): PostgresTables {
  * console.log(postgresMigration().split('\n')[0]); // prints: create schema if not exists "rxwire";
  */
 export function postgresMigration(schema: string = DEFAULT_SCHEMA): string {
-  const { logs, entries } = tablesOf('postgresMigration', schema);
+  const { logs, entries, channels, messages } = tablesOf('postgresMigration', schema);
   return `create schema if not exists ${quotedSchema('postgresMigration', schema)};
 select (case when to_regclass('${quotedSchema('postgresMigration', schema)}.dead_letters') is null then '0'
   else 'an earlier version of rxwire has written the tables of the schema ${schema}: drop them' end)::int;
@@ -48,6 +52,30 @@ create table if not exists ${entries} (
   key bigint,
   value bytea not null,
   primary key (log, key)
+);
+create table if not exists ${channels} (
+  name text collate "C" primary key,
+  epoch text not null,
+  last bigint not null default 0,
+  total bigint not null default 0,
+  at bigint,
+  end_offset bigint,
+  end_data bytea,
+  max_messages float8,
+  max_bytes float8,
+  max_age float8
+) with (fillfactor = 50);
+insert into ${channels} (name, epoch) values ('', md5(random()::text || clock_timestamp()::text)) on conflict do nothing;
+create table if not exists ${messages} (
+  channel text collate "C",
+  position bigint,
+  key text not null,
+  size bigint not null,
+  total bigint not null,
+  at bigint not null,
+  data bytea not null,
+  primary key (channel, position),
+  unique (channel, key)
 );
 `;
 }

@@ -15,13 +15,13 @@ export interface TransactionClient {
 
 /**
  * Lends a connection to `work`, and returns it to the pool after that. A connection whose work has
- * failed or takes too long is closed: its transaction is rolled back by the server. Rejects with
- * the failure.
+ * failed or takes too long is closed: its transaction is rolled back by the server. Resolves to the
+ * result, or rejects with the failure.
  */
-export function withConnection(
-  { pool, timeout, scheduler }: PostgresSettings,
-  work: (client: TransactionClient) => Promise<void>,
-): Promise<void> {
+export function withConnection<T>(
+  { pool, timeout, scheduler }: Pick<PostgresSettings, 'pool' | 'timeout' | 'scheduler'>,
+  work: (client: TransactionClient) => Promise<T>,
+): Promise<T> {
   let lent: PostgresClient | undefined;
   let isOver = false;
 
@@ -33,11 +33,11 @@ export function withConnection(
     if (!hasFailed) client?.removeListener?.('error', noop);
     client?.release(hasFailed);
   };
-  const run = async (): Promise<void> => {
+  const run = async (): Promise<T> => {
     const client = await pool.connect();
     if (isOver) {
       client.release();
-      return;
+      throw new Error('the transaction has ended');
     }
     lent = client;
     // The pool may have opened the connection before the inbox was created.
@@ -63,7 +63,7 @@ export function withConnection(
       last = Promise.resolve();
       await query('rollback');
     };
-    await work({ query, rollback });
+    return await work({ query, rollback });
   };
   const tooLate$: Observable<never> = after(timeout, scheduler).pipe(
     mergeMap(() => {
@@ -71,7 +71,10 @@ export function withConnection(
     }),
   );
   return firstValueFrom(from(run()).pipe(raceWith(tooLate$))).then(
-    () => giveBack(false),
+    (result) => {
+      giveBack(false);
+      return result;
+    },
     (reason: unknown) => {
       giveBack(true);
       throw reason;

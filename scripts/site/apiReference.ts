@@ -42,7 +42,7 @@ const purposes: Readonly<Record<string, string>> = {
   'rxwire/prometheus': 'Metrics for Prometheus.',
   'rxwire/angular': 'A wire by dependency injection, and signals of its state.',
   'rxwire/nats': 'Channels in NATS JetStream, and clusters of servers.',
-  'rxwire/postgres': 'An inbox and dead letters in PostgreSQL.',
+  'rxwire/postgres': 'Stores and a log of channels in PostgreSQL.',
 };
 
 /** Writes the API reference to the pages of the site: a page for each export, from its docstring. */

@@ -39,6 +39,8 @@ export async function bundleModules(format: 'esm' | 'cjs', folder: string): Prom
     minify: true,
     generatedCode: { symbols: false },
     chunkFileNames: '[name]-[hash].js',
+    // In a chunk with the codec, each user of the ring would import msgpackr.
+    codeSplitting: { groups: [{ name: 'ring', test: /lib\/internal\/ring\.ts$/ }] },
     postBanner: ({ name }) => (name === COMMAND ? '#!/usr/bin/env node' : ''),
     ...maps,
   });

@@ -6,7 +6,7 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { endedError } from '../channels/channelPayloads.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
-import { backwardRange, forwardRange, PAGE_BYTES, type ChannelLimits } from './channelRange.js';
+import { PAGE_BYTES, rangeOf, type ChannelLimits, type ChannelRange } from './channelRange.js';
 import { repeatKeyOf } from './publisherMark.js';
 
 /**
@@ -205,29 +205,20 @@ export class ChannelHistory {
     while (this.bytes > this.#limits.maxBytes && this.size > 0) this.shift();
   }
 
-  read({ after, before, limit }: ChannelQuery, now: number): ChannelSlice {
+  read(query: ChannelQuery, now: number): ChannelSlice {
     this.expire(now);
     const { epoch, last } = this;
-    const part = after === undefined ? this.#readBackwards(before, limit) : this.#readForwards(after, limit, before);
-    return { epoch, last, ...part, ...(this.#end && { end: this.#end }) };
-  }
-
-  #readForwards(after: ChannelPosition | 'start', limit: number, before?: ChannelPosition): Pick<ChannelSlice, 'entries' | 'isComplete'> {
-    const { first, isComplete } = forwardRange(after, this);
-    return { entries: this.#page(first, before?.offset ?? this.last + 1, limit, before ? undefined : this.#compacted), isComplete };
-  }
-
-  #readBackwards(before: ChannelPosition | undefined, limit: number): Pick<ChannelSlice, 'entries' | 'isComplete'> {
-    const { end, isKnown } = backwardRange(before, this);
-    const first = Math.max(end - limit, this.removed + 1);
-    return { entries: this.#page(first, end, limit), isComplete: isKnown && (end - first === limit || this.removed === 0) };
+    const range = rangeOf(query, this);
+    const entries = this.#page(range, query.limit);
+    return { epoch, last, entries, isComplete: range.isComplete, ...(this.#end && { end: this.#end }) };
   }
 
   /** Returns the first entries of a range, up to the size of a page. */
-  #page(first: number, end: number, limit: number, compacted?: Map<number, KeptEntry>): readonly ChannelEntry[] {
+  #page({ first, end, isCompacted }: ChannelRange, limit: number): readonly ChannelEntry[] {
+    const compacted = isCompacted ? this.#compacted : undefined;
     const entries: ChannelEntry[] = [];
     let bytes = 0;
-    for (let next = first; next < end && next <= this.last && entries.length < limit && bytes < PAGE_BYTES;) {
+    for (let next = first; next < end && entries.length < limit && bytes < PAGE_BYTES;) {
       const { entry, ...kept } = compacted?.get(next) ?? this.#at(next);
       entries.push(entry);
       bytes += kept.bytes;

@@ -6,8 +6,6 @@ import type { ChannelQuery, ChannelRetention } from './channelLog.js';
  * hold.
  */
 export const PAGE_BYTES = 262_144;
-/** The maximum number of messages that a log reads backwards at once. */
-export const PAGE_MESSAGES = 256;
 
 /** The limits of one channel. */
 export interface ChannelLimits {
@@ -34,6 +32,11 @@ export interface KeptOffsets {
    * @default the offsets are contiguous
    */
   readonly isHole?: (offset: number) => boolean;
+  /**
+   * Returns the first of the last `limit` offsets in front of `end`, and their number.
+   * @default the offsets are contiguous
+   */
+  readonly lastOffsets?: (end: number, limit: number) => { readonly first: number; readonly count: number };
 }
 
 /** Returns whether a reader may be at a position. That of removed messages may be any. */
@@ -42,20 +45,33 @@ export function isInside({ epoch, offset }: ChannelPosition, kept: KeptOffsets):
   return epoch === kept.epoch && offset <= kept.last && !(isKept && kept.isHole?.(offset));
 }
 
-/** Returns the first offset to read forwards, and whether no message in front of it is missing. */
-export function forwardRange(
-  after: NonNullable<ChannelQuery['after']>,
-  kept: KeptOffsets,
-): { readonly first: number; readonly isComplete: boolean } {
-  const { removed } = kept;
-  const isKnown = after === 'start' || isInside(after, kept);
-  const from = isKnown && after !== 'start' ? after.offset : 0;
-  return { first: Math.max(from, removed) + 1, isComplete: isKnown && removed <= from };
+/** The offsets that a query requests. A log reads the first of them, up to the size of a page. */
+export interface ChannelRange {
+  readonly first: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** Whether a compacted entry takes the place of those that it stands for. */
+  readonly isCompacted: boolean;
+  /** Whether no message is missing between the requested position and `first`, or `end`. */
+  readonly isComplete: boolean;
 }
 
-/** Returns the end of the offsets to read backwards, exclusive, and whether the place is known. */
-export function backwardRange(before: ChannelPosition | undefined, kept: KeptOffsets): { readonly end: number; readonly isKnown: boolean } {
-  const next = kept.last + 1;
-  const isKnown = before === undefined || isInside(before, kept) || (before.epoch === kept.epoch && before.offset === next);
-  return { end: Math.max(kept.removed + 1, isKnown ? (before?.offset ?? next) : 0), isKnown };
+/** Returns the offsets that a query requests. */
+export function rangeOf({ after, before, limit }: ChannelQuery, kept: KeptOffsets): ChannelRange {
+  const { epoch, last, removed } = kept;
+  if (after !== undefined) {
+    const isKnown = after === 'start' || isInside(after, kept);
+    const from = isKnown && after !== 'start' ? after.offset : 0;
+    return {
+      first: Math.max(from, removed) + 1,
+      end: Math.min(before?.offset ?? Infinity, last + 1),
+      isCompacted: !before,
+      isComplete: isKnown && removed <= from,
+    };
+  }
+  const isKnown = before === undefined || isInside(before, kept) || (before.epoch === epoch && before.offset === last + 1);
+  const end = Math.max(removed + 1, isKnown ? (before?.offset ?? last + 1) : 0);
+  const firstKept = Math.max(end - limit, removed + 1);
+  const { first, count } = kept.lastOffsets?.(end, limit) ?? { first: firstKept, count: end - firstKept };
+  return { first, end, isCompacted: false, isComplete: isKnown && (count === limit || removed === 0) };
 }
