@@ -10,7 +10,6 @@ import type { ChannelHead, ChannelHeads } from './channelHeads.js';
 import { endOf, type LogContext } from './logContext.js';
 import { ATTEMPT_TIMEOUT } from './natsContext.js';
 import { failed, isStreamMissing } from './natsFaults.js';
-import { pauseAfter } from './retrying.js';
 import { entryBytes, offsetOf } from './streamEntry.js';
 
 interface AppendJob {
@@ -133,7 +132,7 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
       [isWriting, isUnsure, reason] = [false, isUnsure || isWriting, error];
       if (isStreamMissing(error)) head = undefined;
       try {
-        await pauseAfter(error, until, log);
+        await log.pauseAfter(error, until);
       } catch (final) {
         for (const job of jobs) reject(job, final);
         return;

@@ -5,7 +5,6 @@ import type { ChannelHeads } from './channelHeads.js';
 import type { LogContext } from './logContext.js';
 import type { NatsMessage } from './natsContext.js';
 import { failed } from './natsFaults.js';
-import { retrying } from './retrying.js';
 import { offsetOf, republishedEntry, type StreamEntry } from './streamEntry.js';
 import type { TailEpoch } from './tailEpoch.js';
 
@@ -74,7 +73,7 @@ export function createChannelTail(log: LogContext, channel: string, parts: TailP
       const hasCopies = copies.length > 0;
       const isWhole = emitCopies();
       if (isWhole && hasCopies) return;
-      const entry = await retrying(log, () => reader.next(subject, place.next() ?? 1));
+      const entry = await log.retry(() => reader.next(subject, place.next() ?? 1));
       if (!entry && isWhole && copies.length === 0) return;
       if (entry && isHole(entry)) {
         fail('messages were removed before they were read');
@@ -111,7 +110,7 @@ export function createChannelTail(log: LogContext, channel: string, parts: TailP
     /** Looks for entries in the stream that were not copied to the tail. Rejects if that fails. */
     async look(): Promise<void> {
       const from = place.next();
-      const entry = await retrying(log, () => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
+      const entry = await log.retry(() => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
       place.begin(entry?.seq ?? 0, !entry);
       if (!entry || from === undefined || isKnown(entry)) return;
       // A read may overtake a copy.

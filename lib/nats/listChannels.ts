@@ -1,7 +1,6 @@
 import { concatMap, defer, from, mergeMap, type Observable } from 'rxjs';
 import type { ChannelInfo } from '../app/hub/channelLog.js';
 import { endOf, type LogContext } from './logContext.js';
-import { retrying } from './retrying.js';
 import { offsetOf } from './streamEntry.js';
 import type { StreamEpoch } from './streamEpochs.js';
 
@@ -20,13 +19,13 @@ export function listChannels(log: LogContext, prefix: string): Observable<Channe
     return names.filter((name) => name?.startsWith(prefix) === true).sort() as string[];
   };
   const infoOf = async (name: string, { epoch, since }: StreamEpoch): Promise<readonly ChannelInfo[]> => {
-    const latest = await retrying(log, () => reader.latest(subjects.of(name)));
+    const latest = await log.retry(() => reader.latest(subjects.of(name)));
     if (!latest || latest.seq <= since) return [];
     const messages = decodeQuietly(latest.data);
     const last = { epoch, offset: offsetOf(latest.seq, Math.max(0, messages.length - 1)) };
     return [{ name, last, at: latest.at, hasEnded: endOf(messages) !== undefined }];
   };
-  return defer(() => retrying(log, async () => ({ streamEpoch: await epochs.current(), names: await namesOf() }))).pipe(
+  return defer(() => log.retry(async () => ({ streamEpoch: await epochs.current(), names: await namesOf() }))).pipe(
     mergeMap(({ streamEpoch, names }) =>
       from(chunksOf(names)).pipe(concatMap((chunk) => Promise.all(chunk.map((name) => infoOf(name, streamEpoch))))),
     ),

@@ -1,13 +1,13 @@
 import { nanoid } from 'nanoid';
 import { firstValueFrom } from 'rxjs';
+import { StoreError } from '../errors.js';
 import { asObservable, type MaybeAsync } from '../internal/maybeAsync.js';
 import { runEffect } from '../session/store/runEffect.js';
-import type { ChangedLog, Log, LogChange, LogRange, StoreTransaction } from '../session/store/store.js';
+import type { ChangedLog, LogChange, StoreTransaction } from '../session/store/store.js';
 import { encodeMessage, partsOf } from './logMessage.js';
-import { createDraft, readLog, rowOf, viewOf, type Draft, type LogState } from './logState.js';
+import { createDraft, createLogState, readLog, rowOf, type Draft, type LogLimit, type LogState } from './logState.js';
 import type { NatsContext } from './natsContext.js';
 import { corrupt, failed } from './natsFaults.js';
-import { untilStored } from './retrying.js';
 import type { SubjectStore } from './subjectStore.js';
 
 export type LogWriterContext = Pick<NatsContext, 'maxPayload' | 'scheduler' | 'timeout' | 'report'>;
@@ -15,6 +15,7 @@ export type LogWriterContext = Pick<NatsContext, 'maxPayload' | 'scheduler' | 't
 export interface LogWriterOptions {
   readonly context: LogWriterContext;
   readonly store: SubjectStore;
+  readonly limit?: LogLimit | undefined;
   /** The name of the log in the store. */
   readonly name: string;
   /** Changes another log. */
@@ -23,14 +24,17 @@ export interface LogWriterOptions {
   readonly onIdle: () => void;
 }
 
-export type Work = (transaction: StoreTransaction<undefined>) => MaybeAsync<unknown>;
-
-interface Job {
+interface Work {
   /** The name of the log in the transaction. */
   readonly log: string;
-  readonly work: Work;
+  readonly run: (transaction: StoreTransaction<undefined>) => MaybeAsync<unknown>;
   /** Whom the entries count for when the store is full. */
   readonly group: string;
+  /** Whether it changes nothing. It shares no transaction with others, which may fail. */
+  readonly isRead: boolean;
+}
+
+interface Job extends Work {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   result?: unknown;
@@ -42,6 +46,8 @@ interface Job {
 
 /** The room for the head of a message and the headers of NATS, in bytes. */
 const OVERHEAD = 8_192;
+/** How often a transaction runs: each time that it fails, another node has succeeded. */
+const ATTEMPTS = 16;
 /** Messages in front of the first one that counts are removed when there are this many. */
 const TRIM_AFTER = 128;
 /**
@@ -55,66 +61,63 @@ export interface LogWriter {
   /** Whether there is nothing to do. */
   isIdle(): boolean;
   /** Runs work in a transaction, which it shares with what arrives at the same time. */
-  run(job: Pick<Job, 'log' | 'work' | 'group'>): Promise<unknown>;
-  read(range?: LogRange): Promise<Log>;
+  run(work: Work): Promise<unknown>;
   /** Removes old messages. */
   trim(): void;
 }
 
 export function createLogWriter(options: LogWriterOptions): LogWriter {
-  const { context, store, name, onIdle } = options;
+  const { context, store, name, limit, onIdle } = options;
   const trimming = createTrimming(options);
   const jobs: Job[] = [];
   let known: LogState | undefined;
   let isRunning = false;
 
-  const readNow = (): Promise<LogState> => readLog(store, name, known, () => context.report(corrupt(name)));
   /**
    * Stores a draft directly behind the known state. Only its last message has the new row: until it
-   * is stored, the others do not count. Resolves with `undefined` if another writer was faster.
+   * is stored, the others do not count. Returns false if another writer was faster.
    */
-  const append = async (before: LogState, draft: Draft, group: string): Promise<true | undefined> => {
+  const append = async (before: LogState, draft: Draft, group: string): Promise<boolean> => {
     const parts = partsOf(draft.entryChange(), Math.max(OVERHEAD, context.maxPayload() - OVERHEAD));
     const write = nanoid();
     let [seq, first] = [before.seq, 0];
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
-      const row = isLast ? rowOf(draft, first || 'here') : rowOf(before, 0);
+      const row = isLast ? draft.row(first || 'here') : rowOf(before);
       const stored = await store.append(name, encodeMessage({ write, index, isLast, row, part }), seq, group);
-      if (stored === undefined) return undefined;
+      if (stored === undefined) return false;
       trimming.note(stored);
       seq = stored;
       first ||= stored;
     }
-    known = draft.stored(first, seq);
+    draft.stored(first, seq);
     return true;
   };
-  /** Runs the works of the jobs on one draft. Resolves with `undefined` if they must run again. */
-  const runAll = async (left: Set<Job>, isFresh: boolean): Promise<true | undefined> => {
-    const before = (known = isFresh || !known ? await readNow() : known);
+  /** Runs the works of the jobs on one draft. Returns whether they need not run again. */
+  const runAll = async (left: Set<Job>, isFresh: boolean): Promise<boolean> => {
+    const before =
+      known && !isFresh ? known : await readLog(store, name, known ?? createLogState(limit), () => context.report(corrupt(name)));
+    known = before;
     const draft = createDraft(before);
     for (const job of left) {
       const count = draft.count();
       try {
         job.result = await runJob(job, draft, isFresh, options);
       } catch (error) {
-        if (!isFresh) return undefined;
+        if (!isFresh) return false;
         left.delete(job);
         job.reject(error);
-        if (draft.count() > count) return undefined;
+        if (draft.count() > count) return false;
       }
     }
-    if (draft.count() === 0) return isFresh ? true : undefined;
+    if (draft.count() === 0) return isFresh;
     return append(before, draft, [...left].at(-1)?.group ?? '');
   };
   const storeAll = async (left: Set<Job>): Promise<void> => {
-    let isFresh = !known;
+    const isNew = !known;
     try {
-      await untilStored('other nodes wrote to the log at each attempt', async () => {
-        const stored = await runAll(left, isFresh);
-        isFresh = true;
-        return stored;
-      });
+      for (let count = 0; !(await runAll(left, isNew || count > 0)); count++)
+        if (count === ATTEMPTS - 1) throw new StoreError('nats', 'failed', new Error('other nodes wrote to the log at each attempt'));
       for (const { resolve, result } of left) resolve(result);
     } catch (error) {
       // The outcome is unknown.
@@ -125,23 +128,22 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   const start = async (): Promise<void> => {
     if (isRunning) return;
     isRunning = true;
-    while (jobs.length > 0) await storeAll(new Set(jobs.splice(0)));
+    for (let job = jobs[0]; job; job = jobs[0]) {
+      const { isRead } = job;
+      const end = jobs.findIndex((other) => other.isRead !== isRead);
+      await storeAll(new Set(jobs.splice(0, end < 0 ? jobs.length : end)));
+    }
     isRunning = false;
     trimming.trim(TRIM_AFTER, known);
     onIdle();
   };
   return {
     isIdle: () => !isRunning,
-    run: (job) =>
+    run: (work) =>
       new Promise((resolve, reject) => {
-        jobs.push({ ...job, resolve, reject });
+        jobs.push({ ...work, resolve, reject });
         void start();
       }),
-    async read(range) {
-      const found = await readNow();
-      if (!isRunning) known = found;
-      return viewOf(found, range);
-    },
     trim: () => trimming.trim(2, known),
   };
 }
@@ -153,7 +155,7 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
 function runJob(job: Job, draft: Draft, isFresh: boolean, { changeOther }: LogWriterOptions): Promise<unknown> {
   const hadEffects = job.hasEffects === true;
   const transaction: StoreTransaction<undefined> = {
-    read: (_, range) => viewOf(draft, range),
+    read: (_, range) => draft.view(range),
     change: (log, change) => (log === job.log ? draft.change(change) : asObservable(() => (job.other ??= changeOther(log, change)))),
     perform(effect) {
       if (!isFresh) throw new Error('the log is not fresh');
@@ -161,7 +163,7 @@ function runJob(job: Job, draft: Draft, isFresh: boolean, { changeOther }: LogWr
       if (!hadEffects) runEffect(effect, undefined);
     },
   };
-  return firstValueFrom(asObservable(() => job.work(transaction)));
+  return firstValueFrom(asObservable(() => job.run(transaction)));
 }
 
 /** Removes the messages of a log in front of the first one that counts, when they are old. */
@@ -182,7 +184,7 @@ function createTrimming({ context: { scheduler, timeout }, store, name }: LogWri
     trim(count: number, known: LogState | undefined): void {
       if (messages < count || old === 0 || !known) return;
       messages = 0;
-      store.trim(name, Math.min(old, Number(rowOf(known, 0).start) || known.seq));
+      store.trim(name, Math.min(old, Number(rowOf(known).start) || known.seq));
     },
   };
 }

@@ -10,7 +10,6 @@ import { createNatsContext, type NatsContext } from './natsContext.js';
 import { failed } from './natsFaults.js';
 import { logSettingsOf, type LogSettings, type NatsChannelLogOptions } from './natsOptions.js';
 import { readHistory } from './readHistory.js';
-import { retrying } from './retrying.js';
 import { createSharedReads } from './sharedReads.js';
 import { createStreamCheck } from './streamCheck.js';
 
@@ -70,7 +69,7 @@ export function createChannelLog(context: NatsContext & LogSettings): ChannelLog
     read(channel, query) {
       const key = JSON.stringify([channel, query.after, query.before, query.limit]);
       const until = scheduler.now() + log.timeout;
-      return from(reads(key, () => retrying(log, () => read(channel, query), until))).pipe(
+      return from(reads(key, () => log.retry(() => read(channel, query), until))).pipe(
         timeout({ first: log.timeout, scheduler }),
         catchError((error: unknown) => throwError(() => failed(error))),
       );

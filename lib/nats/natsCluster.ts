@@ -26,12 +26,11 @@ import { createChannelLog } from './natsChannelLog.js';
 import { assertNats, createNatsContext, type NatsConnection } from './natsContext.js';
 import { logSettingsOf } from './natsOptions.js';
 import { createNatsRequests } from './natsRequests.js';
-import type { StreamLimits } from './natsStream.js';
+import { createNatsStream, type NatsStream, type StreamLimits } from './natsStream.js';
 import { natsStore } from './natsStore.js';
 import { createOutboxEviction } from './outboxEviction.js';
 import { createPresenceNode } from './presenceNode.js';
-import { createSubjectStore } from './subjectStore.js';
-import { createSubjectStream, type SubjectStream } from './subjectStream.js';
+import { createSubjectStore, type SubjectStore } from './subjectStore.js';
 
 export interface NatsClusterOptions {
   /**
@@ -176,17 +175,26 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
 
   const settings = { connection, replicas, storage, timeout, onError, scheduler };
   const context = createNatsContext({ ...settings, name, node });
-  const streamOf = (stream: string, kind: string, limits: Partial<StreamLimits> = {}): SubjectStream => {
+  const streamOf = (stream: string, kind: string, limits: Partial<StreamLimits> = {}): NatsStream => {
     const unlimited = { maxMessages: Infinity, maxAge: Infinity, maxBytes: Infinity };
-    return createSubjectStream(context, { stream: `${name}-${stream}`, prefix: `${name}.${kind}.`, ...unlimited, ...limits });
+    return createNatsStream(context, {
+      name: `${name}-${stream}`,
+      subjects: [`${name}.${kind}.*`],
+      discard: 'new',
+      ...unlimited,
+      ...limits,
+    });
   };
+  const storeOf = (stream: string, kind: string, limits?: Partial<StreamLimits>): SubjectStore =>
+    createSubjectStore(streamOf(stream, kind, limits), context, { prefix: `${name}.${kind}.` });
   const outboxes = streamOf('outboxes', 'outbox', { maxAge: sessionTtl, maxBytes: maxTotalBytes });
+  const makeRoom = createOutboxEviction(outboxes, `${name}.outbox.*`, context);
   const store = natsStore(context, {
-    sender: createSubjectStore(streamOf('sessions', 'session', { maxMessages: 1, maxAge: sessionTtl, maxBytes: maxTotalBytes }), context),
-    outbox: createSubjectStore(outboxes, context, createOutboxEviction(outboxes, context)),
-    result: createSubjectStore(streamOf('results', 'result', { maxMessages: 1, maxAge: resultTtl }), context),
-    letters: createSubjectStore(streamOf('letters', 'letter'), context),
-    queue: createSubjectStore(streamOf('queues', 'queue'), context),
+    sender: { store: storeOf('sessions', 'session', { maxMessages: 1, maxAge: sessionTtl, maxBytes: maxTotalBytes }) },
+    outbox: { store: createSubjectStore(outboxes, context, { prefix: `${name}.outbox.`, makeRoom }) },
+    result: { store: storeOf('results', 'result', { maxMessages: 1, maxAge: resultTtl }) },
+    letters: { store: storeOf('letters', 'letter') },
+    queue: { store: storeOf('queues', 'queue') },
   });
   const deadLetters = storedLetters(store, maxDeadLetters, () => context.report(new StoreError('nats', 'corrupt')));
   const onCorrupt = (): never => {

@@ -1,9 +1,9 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { filter, from, map, Subject, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import type { RxwireError } from '../errors.js';
+import { filter, firstValueFrom, from, map, race, Subject, timer, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import { StoreError, type RxwireError } from '../errors.js';
 import { guard } from '../internal/guard.js';
 import { NODE_PATTERN } from '../link/http/httpHeaders.js';
-import { failed } from './natsFaults.js';
+import { failed, isRefusal } from './natsFaults.js';
 
 /** The result of `connect` of a NATS transport. */
 export type NatsConnection = Parameters<typeof jetstream>[0];
@@ -23,8 +23,27 @@ export interface NatsSettings {
   readonly onError?: ((error: RxwireError) => void) | undefined;
 }
 
+/** Repeats requests while NATS is unreachable, or elects a leader. */
+export interface Retrying {
+  /**
+   * Repeats a request after each temporary failure until it succeeds. The request must be one that
+   * may be repeated.
+   *
+   * @param request Called with the timeout of the attempt, in ms.
+   * @param until The end of the last attempt, as a time of the scheduler.
+   * @throws {StoreError} Delivered: `failed` after the timeout, if NATS has rejected the request
+   *   finally, or the connection is closed. A StoreError of the request is delivered unchanged.
+   */
+  readonly retry: <T>(request: (timeout: number) => Promise<T>, until?: number) => Promise<T>;
+  /**
+   * Waits before another attempt after a failure. The wait ends when the connection is back.
+   * @throws {StoreError} Delivered, if there is none to be made.
+   */
+  readonly pauseAfter: (error: unknown, until: number) => Promise<void>;
+}
+
 /** The connection and settings that all parts share. */
-export interface NatsContext extends NatsSettings {
+export interface NatsContext extends NatsSettings, Retrying {
   readonly client: JetStreamClient;
   /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
   readonly manager: (timeout?: number) => Promise<JetStreamManager>;
@@ -53,6 +72,11 @@ export interface NodeContext extends NatsContext {
  * sent before.
  */
 export const ATTEMPT_TIMEOUT = 1_000;
+/** The timeout of an attempt that is told its timeout, in ms. */
+const LONGEST_ATTEMPT = 2_000;
+/** The pause between two attempts, in ms, and the longest one while there is no connection. */
+const PAUSE = 50;
+const OFFLINE_PAUSE = 250;
 /** The `max_payload` of NATS by default, until the server reports its own. */
 const MAX_PAYLOAD = 1_048_576;
 
@@ -64,15 +88,40 @@ export function createNatsContext<S extends NatsSettings>(settings: S): S & Nats
       // There is no other place to report it.
       () => undefined,
     );
+  const status = createConnectionStatus(connection);
   return {
     ...settings,
-    ...createConnectionStatus(connection),
+    ...status,
+    ...createRetrying({ ...settings, ...status }),
     client: jetstream(connection, { timeout }),
     manager: (limit = Math.min(timeout, ATTEMPT_TIMEOUT)) => jetstreamManager(connection, { checkAPI: false, timeout: limit }),
     maxPayload: () => connection.info?.max_payload ?? MAX_PAYLOAD,
     listen: (subject, next) =>
       connection.subscribe(subject, { callback: (error, message) => (error ? report(failed(error)) : next(message)) }),
     report,
+  };
+}
+
+type RetryContext = Pick<NatsContext, 'connection' | 'timeout' | 'scheduler' | 'isConnected' | 'reconnected$'>;
+
+export function createRetrying({ connection, timeout, scheduler, isConnected, reconnected$ }: RetryContext): Retrying {
+  const pauseAfter: Retrying['pauseAfter'] = async (error, until) => {
+    const left = until - scheduler.now();
+    if (error instanceof StoreError || isRefusal(error) || connection.isClosed() || left <= 0) throw failed(error);
+    const pause = Math.min(isConnected() ? PAUSE : OFFLINE_PAUSE, left);
+    await firstValueFrom(race(timer(pause, scheduler), reconnected$), { defaultValue: undefined });
+  };
+  return {
+    pauseAfter,
+    async retry(request, until = scheduler.now() + timeout) {
+      for (;;) {
+        try {
+          return await request(Math.max(1, Math.min(LONGEST_ATTEMPT, until - scheduler.now())));
+        } catch (error) {
+          await pauseAfter(error, until);
+        }
+      }
+    },
   };
 }
 

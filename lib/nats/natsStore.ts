@@ -1,7 +1,8 @@
-import { defer, map } from 'rxjs';
+import { defer } from 'rxjs';
 import { createUsedKeys } from '../internal/usedKeys.js';
-import type { MaybeAsync } from '../internal/maybeAsync.js';
-import type { Log, LogRange, ReadableStore, StoreTransaction } from '../session/store/store.js';
+import { converted, type MaybeAsync } from '../internal/maybeAsync.js';
+import type { ReadableStore, StoreTransaction } from '../session/store/store.js';
+import type { LogLimit } from './logState.js';
 import { createLogWriter, type LogWriter, type LogWriterContext } from './logWriter.js';
 import { tokenOf, type SubjectStore } from './subjectStore.js';
 
@@ -15,6 +16,12 @@ export interface NatsStore extends ReadableStore<undefined> {
   ) => MaybeAsync<T>;
 }
 
+/** The stream of one kind of logs, and the limit of each of them. */
+export interface LogKind {
+  readonly store: SubjectStore;
+  readonly limit?: LogLimit;
+}
+
 /**
  * Logs in streams of NATS JetStream. Each log is a subject. Each write is directly behind the one
  * that its transaction has read: so the writes of a log are one sequence, whichever nodes they come
@@ -24,9 +31,9 @@ export interface NatsStore extends ReadableStore<undefined> {
  * Effects get no transaction, as JetStream has none for data of the application: they run before
  * the write, and again if the node dies in between.
  *
- * @param kinds The streams by the first word of the names of their logs.
+ * @param kinds The kinds by the first word of the names of their logs.
  */
-export function natsStore(context: LogWriterContext, kinds: Readonly<Record<string, SubjectStore>>): NatsStore {
+export function natsStore(context: LogWriterContext, kinds: Readonly<Record<string, LogKind>>): NatsStore {
   /** Bounded by the users and the transactions of this process. */
   const writers = new Map<string, LogWriter>();
   const used = createUsedKeys();
@@ -35,11 +42,11 @@ export function natsStore(context: LogWriterContext, kinds: Readonly<Record<stri
     const known = writers.get(log);
     if (known) return known;
     const [kind = '', name = kind] = /^(\S+) ([^]*)$/.exec(log)?.slice(1) ?? [log];
-    const store = kinds[kind];
-    if (!store) throw new Error(`there is no stream for the log ${log}`);
+    const found = kinds[kind];
+    if (!found) throw new Error(`there is no stream for the log ${log}`);
     const writer = createLogWriter({
       context,
-      store,
+      ...found,
       name: tokenOf(name),
       changeOther: (other, change) => run(other, (transaction) => transaction.change(other, change)),
       onIdle: () => forget(log),
@@ -54,17 +61,14 @@ export function natsStore(context: LogWriterContext, kinds: Readonly<Record<stri
     writer?.trim();
     writers.delete(log);
   };
-  const run = <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group = ''): Promise<T> =>
-    writerOf(log).run({ log, work, group }) as Promise<T>;
-  const read = (log: string, range?: LogRange): Promise<Log> =>
-    writerOf(log)
-      .read(range)
-      .finally(() => forget(log));
+  const run = <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group = '', isRead = false): Promise<T> =>
+    writerOf(log).run({ log, run: work, group, isRead }) as Promise<T>;
+  const read: ReadableStore['read'] = (log, range) => defer(() => run(log, (transaction) => transaction.read(log, range), '', true));
   return {
     name: 'nats',
     transact: (log, work, _, group) => defer(() => run(log, work, group)),
-    read: (log, range) => defer(() => read(log, range)),
-    count: (log) => defer(() => read(log)).pipe(map(({ entries }) => entries.length)),
+    read,
+    count: (log) => converted(read(log), ({ entries }) => entries.length),
     use: (user, log) => used.use(user, log),
     release(user) {
       const log = used.release(user);

@@ -2,7 +2,6 @@ import { nanoid } from 'nanoid';
 import { firstValueFrom, timer } from 'rxjs';
 import type { NatsContext } from './natsContext.js';
 import type { NatsStream } from './natsStream.js';
-import { untilStored } from './retrying.js';
 
 /** An epoch of the stream. */
 export interface StreamEpoch {
@@ -35,18 +34,18 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
   const writeMarker = (data: string, behind: number): Promise<unknown> => stream.append({ subject, data, behind });
   const begin = (behind: number): Promise<unknown> => writeMarker(`${nanoid(10)} 0`, behind);
   /** Returns the epoch of the stream. Starts one if there is none. */
-  const current = (): Promise<StreamEpoch> =>
-    untilStored('the mark of the epoch does not stay', async () => {
-      const mark = await stream.get({ last_by_subj: subject });
-      const streamEpoch = mark && parseEpoch(mark.string(), mark.seq, mark.time.getTime());
-      if (!streamEpoch) {
-        await begin(mark?.seq ?? 0);
-        return undefined;
-      }
-      // Another epoch begins with another numbering.
-      if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
-      return streamEpoch;
-    });
+  const current = async (isRepeated = false): Promise<StreamEpoch> => {
+    const mark = await stream.get({ last_by_subj: subject });
+    const streamEpoch = mark && parseEpoch(mark.string(), mark.seq, mark.time.getTime());
+    if (!streamEpoch) {
+      if (isRepeated) throw new Error('the mark of the epoch does not stay');
+      await begin(mark?.seq ?? 0);
+      return current(true);
+    }
+    // Another epoch begins with another numbering.
+    if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
+    return streamEpoch;
+  };
   /** Reports an entry that the stream has in an epoch. */
   const observe = (seq: number, epoch: string): void => {
     // Another epoch may number its entries anew.
@@ -61,7 +60,7 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
   };
 
   return {
-    current,
+    current: () => current(),
     observe,
     /**
      * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has

@@ -1,6 +1,19 @@
+import { nanoid } from 'nanoid';
 import { StoreError } from '../errors.js';
-import { retrying, type RetryContext } from './retrying.js';
-import type { SubjectEntry, SubjectStream } from './subjectStream.js';
+import type { Retrying } from './natsContext.js';
+import type { NatsStream } from './natsStream.js';
+
+/** An entry of a subject. */
+export interface SubjectEntry {
+  /** Its sequence number in the stream. */
+  readonly seq: number;
+  readonly data: Uint8Array;
+}
+
+/** The part of a stream that a store uses. */
+export interface SubjectStream extends Pick<NatsStream, 'append' | 'purge'> {
+  readonly get: (query: Parameters<NatsStream['get']>[0]) => Promise<SubjectEntry | undefined>;
+}
 
 /**
  * A stream in which one owner at a time appends to each subject: an append names the entry that it
@@ -28,40 +41,43 @@ export interface SubjectStore {
   trim(name: string, seq: number): void;
 }
 
+export interface SubjectStoreOptions {
+  /** Each subject begins with this text, behind which is one token. */
+  readonly prefix: string;
+  /**
+   * Removes entries of a full stream. Resolves with whether there is room.
+   * @default it stays full
+   */
+  readonly makeRoom?: () => Promise<boolean>;
+}
+
 /** The maximum number of requests that remove entries at once: they are slow. */
 const MAX_TRIMS = 4;
 
-/**
- * @param makeRoom Removes entries of a full stream. Resolves with whether there is room.
- * @default a full stream stays full
- */
-export function createSubjectStore(stream: SubjectStream, context: RetryContext, makeRoom?: () => Promise<boolean>): SubjectStore {
+export function createSubjectStore(stream: SubjectStream, { retry }: Retrying, { prefix, makeRoom }: SubjectStoreOptions): SubjectStore {
   let trims = 0;
-  const run = <T>(request: (timeout: number) => Promise<T>): Promise<T> => retrying(context, request);
-
-  /** Appends an entry in one attempt. Returns `undefined` if another entry is there. */
-  const tryAppend: SubjectStream['append'] = async (name, data, behind, timeout, group) => {
-    const stored = await stream.append(name, data, behind, timeout, group);
-    if (stored !== undefined) return stored;
-    // Others may have followed an earlier attempt whose answer was lost.
-    const there = await stream.read(name, behind + 1);
-    // A leader answers so, too, while it stores an earlier attempt, or has not read all that it
-    // has.
-    if (!there) throw new Error('another append is in progress');
-    return Buffer.compare(there.data, data) === 0 ? there.seq : undefined;
-  };
-
+  const next: SubjectStore['next'] = (name, seq) => retry(() => stream.get({ seq, next_by_subj: prefix + name }));
   return {
     evicts: makeRoom !== undefined,
-    last: (name) => run(() => stream.read(name)),
-    next: (name, seq) => run(() => stream.read(name, seq)),
-    async append(name, data, behind, group) {
-      const append = (): Promise<number | undefined> => run((timeout) => tryAppend(name, data, behind, timeout, group));
+    last: (name) => retry(() => stream.get({ last_by_subj: prefix + name })),
+    next,
+    async append(name, data, behind, group = '') {
+      const tryAppend = async (timeout: number): Promise<number | undefined> => {
+        // The id carries the group: the other headers would need another package.
+        const stored = await stream.append({ subject: prefix + name, data, behind, id: `${nanoid()} ${group}` }, timeout);
+        if (stored !== undefined) return stored;
+        // Others may have followed an earlier attempt whose answer was lost.
+        const there = await stream.get({ seq: behind + 1, next_by_subj: prefix + name });
+        // A leader answers so, too, while it stores an earlier attempt, or has not read all that it
+        // has.
+        if (!there) throw new Error('another append is in progress');
+        return Buffer.compare(there.data, data) === 0 ? there.seq : undefined;
+      };
       try {
-        return await append();
+        return await retry(tryAppend);
       } catch (error) {
-        if (!isQuota(error) || !(await makeRoom?.())) throw error;
-        return append();
+        if (!(error instanceof StoreError && error.fault === 'quota') || !(await makeRoom?.())) throw error;
+        return retry(tryAppend);
       }
     },
     trim(name, seq) {
@@ -72,12 +88,10 @@ export function createSubjectStore(stream: SubjectStream, context: RetryContext,
       const end = (): void => {
         trims--;
       };
-      stream.purge(name, seq).then(end, end);
+      stream.purge({ filter: prefix + name, seq }).then(end, end);
     },
   };
 }
-
-const isQuota = (error: unknown): boolean => error instanceof StoreError && error.fault === 'quota';
 
 /**
  * Returns a name as one token of a subject: other characters than letters, digits, `_` and `-` are

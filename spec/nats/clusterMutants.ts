@@ -17,8 +17,9 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'writes behind whatever is there',
     file: 'subjectStore.ts',
-    find: 'const stored = await stream.append(name, data, behind, timeout, group);',
-    replace: 'const stored = await stream.append(name, data, (await stream.read(name))?.seq ?? 0, timeout, group);',
+    find: 'const stored = await stream.append({ subject: prefix + name, data, behind, id: `${nanoid()} ${group}` }, timeout);',
+    replace:
+      'const last = await stream.get({ last_by_subj: prefix + name }); const stored = await stream.append({ subject: prefix + name, data, behind: last?.seq ?? 0 }, timeout);',
   },
   {
     why: 'takes the entry of another owner for its own',
@@ -35,7 +36,7 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'takes what it knows for what is stored',
     file: 'logWriter.ts',
-    find: 'if (stored === undefined) return undefined;',
+    find: 'if (stored === undefined) return false;',
     replace: 'if (stored === undefined) return true;',
   },
   {
