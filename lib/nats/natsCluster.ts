@@ -75,7 +75,8 @@ export interface NatsClusterOptions {
   /**
    * The maximum size of the messages that wait for all clients, in bytes. Above it, the principal
    * (or the address of anonymous clients) with most of them loses messages: those to the client to
-   * which nothing was stored for the longest time.
+   * which nothing was stored for the longest time. It is also the maximum size of the dead letters,
+   * above which the oldest are removed, and of each queue, above which a queue refuses messages.
    * @default 1_073_741_824: 1 GiB
    */
   readonly maxTotalBytes?: number;
@@ -193,8 +194,8 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
     sender: { store: storeOf('sessions', 'session', { maxMessages: 1, maxAge: sessionTtl, maxBytes: maxTotalBytes }) },
     outbox: { store: createSubjectStore(outboxes, context, { prefix: `${name}.outbox.`, makeRoom }) },
     result: { store: storeOf('results', 'result', { maxMessages: 1, maxAge: resultTtl }) },
-    letters: { store: storeOf('letters', 'letter') },
-    queue: { store: storeOf('queues', 'queue') },
+    letters: { store: storeOf('letters', 'letter'), limit: { maxBytes: maxTotalBytes, evicts: true } },
+    queue: { store: storeOf('queues', 'queue'), limit: { maxBytes: maxTotalBytes, evicts: false } },
   });
   const deadLetters = storedLetters(store, maxDeadLetters, () => context.report(new StoreError('nats', 'corrupt')));
   const onCorrupt = (): never => {
