@@ -42,7 +42,8 @@ describeWith('nats-server', 'what a cluster keeps for all of its nodes', (progra
       const { deadLetters } = node({ maxTotalBytes: 2_000 });
       const dropped: string[] = [];
       deadLetters.dropped$.subscribe(({ message: { id } }) => dropped.push(id));
-      for (const id of ['a', 'b', 'c']) await ready(deadLetters.add({ ...letter(id), message: createMessage('a', 'x'.repeat(700), { id }) }));
+      for (const id of ['a', 'b', 'c'])
+        await ready(deadLetters.add({ ...letter(id), message: createMessage('a', 'x'.repeat(700), { id }) }));
       expect(dropped).toEqual(['a']);
       expect(await firstValueFrom(node().deadLetters.count())).toBe(2);
     });
