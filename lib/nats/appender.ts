@@ -8,8 +8,7 @@ import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 import type { ChannelHead, ChannelHeads } from './channelHeads.js';
 import { endOf, type LogContext } from './logContext.js';
-import { ATTEMPT_TIMEOUT } from './natsContext.js';
-import { failed, isStreamMissing } from './natsFaults.js';
+import { ATTEMPT_TIMEOUT, failed, isStreamMissing } from './natsContext.js';
 import { entryBytes, offsetOf } from './streamEntry.js';
 
 interface AppendJob {

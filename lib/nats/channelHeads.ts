@@ -48,7 +48,7 @@ const MAX_READS = 32;
  * JetStream stores an entry only directly behind the head.
  */
 export function createChannelHeads(log: LogContext) {
-  const { reader, epochs, dedupeWindow, decodeQuietly, maxPending, scheduler } = log;
+  const { reader, epochs, dedupeWindow, decode, maxPending, scheduler } = log;
   const known = new Map<string, ChannelHead>();
   const loads = createSharedReads<LoadedHead>(MAX_READS, maxPending + MAX_READS);
   const limit = (): number => Math.max(MIN_IDS, Math.ceil(MAX_IDS / 2 / Math.max(1, known.size)));
@@ -75,7 +75,7 @@ export function createChannelHeads(log: LogContext) {
     const ids = isKnown ? before.ids : createRecentOffsets(dedupeWindow, limit, scheduler);
     // A message of an earlier epoch ends nothing.
     const isThere = latest !== undefined && latest.seq > since;
-    const end = isThere ? endOf(decodeQuietly(latest.data)) : undefined;
+    const end = isThere ? endOf(decode(latest.data)) : undefined;
     const seq = latest?.seq ?? 0;
     const head: ChannelHead = { epoch, seq, previous: Math.max(isThere ? seq : 0, isKnown ? before.previous : 0), end, ids };
     const setRead = (): ChannelHead => {
@@ -89,7 +89,7 @@ export function createChannelHeads(log: LogContext) {
     const entries = isKnown
       ? await reader.forwards({ ...range, from: before.seq + 1, maxBytes: Infinity }, () => false)
       : await reader.backwards({ ...range, from: since + 1, maxBytes: MAX_BYTES }, MAX_ENTRIES, isOld);
-    const read = new Map(entries.flatMap((entry) => offsetsOf(entry.seq, decodeQuietly(entry.data))));
+    const read = new Map(entries.flatMap((entry) => offsetsOf(entry.seq, decode(entry.data))));
     for (const [id, offset] of read) ids.add(id, offset);
     return { head: setRead(), read };
   };

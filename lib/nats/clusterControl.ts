@@ -3,8 +3,7 @@ import { StoreError } from '../errors.js';
 import type { ClusterServer } from '../session/serverCluster.js';
 import type { InboxClaim } from '../session/store/inbox.js';
 import { isInboxClaim } from '../session/store/isHelloNumber.js';
-import type { NodeContext } from './natsContext.js';
-import { corrupt } from './natsFaults.js';
+import { corrupt, type NodeContext } from './natsContext.js';
 
 /** A notice of one node to all others. */
 type Notice =

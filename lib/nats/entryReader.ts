@@ -1,5 +1,5 @@
 import { createRing } from '../internal/ring.js';
-import type { MessageRange } from './fetchMessages.js';
+import type { MessageRange } from './natsStream.js';
 import type { MessageQuery, NatsStream } from './natsStream.js';
 import { entryOf, type StreamEntry } from './streamEntry.js';
 

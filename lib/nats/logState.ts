@@ -2,7 +2,7 @@ import { StoreError } from '../errors.js';
 import { estimateSize } from '../internal/estimateSize.js';
 import type { ChangedLog, Log, LogChange, LogRange } from '../session/store/store.js';
 import { changeOf, decodeMessage, type EntryChange, type LogMessage, type LogRow } from './logMessage.js';
-import { failed } from './natsFaults.js';
+import { failed } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
 
 /** The maximum size of the entries of one log. */

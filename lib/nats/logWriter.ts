@@ -6,8 +6,7 @@ import { runEffect } from '../session/store/runEffect.js';
 import type { ChangedLog, LogChange, StoreTransaction } from '../session/store/store.js';
 import { encodeMessage, partsOf } from './logMessage.js';
 import { createDraft, createLogState, readLog, rowOf, type Draft, type LogLimit, type LogState } from './logState.js';
-import type { NatsContext } from './natsContext.js';
-import { corrupt, failed } from './natsFaults.js';
+import { corrupt, failed, type NatsContext } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
 
 export type LogWriterContext = Pick<NatsContext, 'maxPayload' | 'scheduler' | 'timeout' | 'report'>;

@@ -24,7 +24,7 @@ import { createClusterControl } from './clusterControl.js';
 import { createClusterNodes, type ClusterState } from './clusterNodes.js';
 import { createChannelLog } from './natsChannelLog.js';
 import { assertNats, createNatsContext, type NatsConnection } from './natsContext.js';
-import { logSettingsOf } from './natsOptions.js';
+import { logSettingsOf } from './logContext.js';
 import { createNatsRequests } from './natsRequests.js';
 import { createNatsStream, type NatsStream, type StreamLimits } from './natsStream.js';
 import { natsStore } from './natsStore.js';

@@ -3,7 +3,7 @@ import { filter, firstValueFrom, from, map, race, Subject, timer, type Observabl
 import { StoreError, type RxwireError } from '../errors.js';
 import { guard } from '../internal/guard.js';
 import { NODE_PATTERN } from '../link/http/httpHeaders.js';
-import { failed, isRefusal } from './natsFaults.js';
+import { NAME_PATTERN } from '../message/messageLimits.js';
 
 /** The result of `connect` of a NATS transport. */
 export type NatsConnection = Parameters<typeof jetstream>[0];
@@ -165,3 +165,50 @@ export function assertNats(owner: string, connection: NatsConnection, names: Rea
   if ((connection as { readonly options?: { readonly noEcho?: boolean } }).options?.noEcho === true)
     throw new TypeError(`${owner}: "connection" must receive its own messages: open it without "noEcho"`);
 }
+
+/**
+ * Returns the name of a channel as one token of a subject. The name may contain dots, which
+ * separate tokens, and no `=`: each dot becomes one.
+ * @throws {TypeError} If the name is invalid.
+ */
+export function channelToken(channel: string): string {
+  if (!NAME_PATTERN.test(channel)) throw new TypeError(`natsChannelLog: the name of a channel must match ${NAME_PATTERN.source}`);
+  return channel.replaceAll('.', '=');
+}
+
+/** Returns the JetStream error code of a failure. */
+export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
+
+export const STREAM_NOT_FOUND = 10059;
+export const STREAM_FULL = 10077;
+const WRONG_LAST_SEQUENCE = 10071;
+/** A cluster answers so while it stores another message of the subject. */
+const WRONG_LAST_SEQUENCE_IN_FLIGHT = 10164;
+const CONSUMER_NOT_FOUND = 10014;
+/** A cluster has too few servers for a new stream. */
+const NO_PEERS = 10005;
+const OVERTAKEN: readonly unknown[] = [WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT];
+const TEMPORARY: readonly unknown[] = [STREAM_NOT_FOUND, CONSUMER_NOT_FOUND, NO_PEERS];
+
+/** Returns whether a compare-and-set has failed: the subject has another last entry. */
+export const isOvertaken = (error: unknown): boolean => OVERTAKEN.includes(codeOf(error));
+
+/**
+ * Returns whether JetStream has rejected a request for good. Status codes from 500 on are those of
+ * a cluster that elects a leader.
+ */
+export function isRefusal(error: unknown): boolean {
+  const status = (error as { status?: unknown } | null)?.status;
+  return typeof status === 'number' && status < 500 && !TEMPORARY.includes(codeOf(error));
+}
+
+/** Returns whether the stream may be missing. A stream without a leader has no responder either. */
+export function isStreamMissing(error: unknown): boolean {
+  return codeOf(error) === STREAM_NOT_FOUND || (error as { name?: unknown } | null)?.name === 'JetStreamNotEnabled';
+}
+
+export const failed = (cause: unknown): StoreError => (cause instanceof StoreError ? cause : new StoreError('nats', 'failed', cause));
+
+/** Returns the error for data of a subject that cannot be read. */
+export const corrupt = (subject: string, cause?: unknown): StoreError =>
+  new StoreError('nats', 'corrupt', new Error(`in ${subject}`, { cause }));

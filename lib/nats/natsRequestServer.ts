@@ -30,8 +30,7 @@ import {
   requestsSubject,
   type RequestHead,
 } from './forwardFrame.js';
-import type { NodeContext } from './natsContext.js';
-import { failed } from './natsFaults.js';
+import { failed, type NodeContext } from './natsContext.js';
 
 /** The maximum number of requests of other nodes at once; the node answers more with 503. */
 const MAX_REQUESTS = 50_000;

@@ -31,8 +31,7 @@ import {
   type Frame,
   type ResponseHead,
 } from './forwardFrame.js';
-import type { NatsMessage, NodeContext } from './natsContext.js';
-import { failed } from './natsFaults.js';
+import { failed, type NatsMessage, type NodeContext } from './natsContext.js';
 import { createNatsRequestServer } from './natsRequestServer.js';
 
 /**

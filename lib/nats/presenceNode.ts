@@ -3,7 +3,7 @@ import { defer, EMPTY, finalize, interval, merge, of, Subscription, type Observa
 import type { ClusterPresence, PresenceChange } from '../app/hub/clusterPresence.js';
 import { FrameTooLargeError } from '../errors.js';
 import type { ChannelMember } from '../message/channelTypes.js';
-import { corrupt, failed } from './natsFaults.js';
+import { corrupt, failed } from './natsContext.js';
 import { decodeNodeMessage, memberSize, type NodeMessage, type PresenceHeartbeat, type PresenceSnapshot } from './nodeMessages.js';
 import {
   createPresenceChannel,

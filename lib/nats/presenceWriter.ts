@@ -1,7 +1,5 @@
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import type { NodeContext } from './natsContext.js';
-import { failed } from './natsFaults.js';
-import { createNatsSubjects } from './natsSubjects.js';
+import { channelToken, failed, type NodeContext } from './natsContext.js';
 import {
   encodeNodeMessage,
   memberSize,
@@ -34,7 +32,7 @@ export function createPresenceState(context: PresenceContext, node: string) {
       /** The subject of the requests to one node, and of the answers to it. */
       to: (other: string): string => `${prefix}.to.${other}`,
       /** The subject of the changes of a channel. An invalid name of a channel is a TypeError. */
-      channel: createNatsSubjects(prefix).of,
+      channel: (name: string): string => `${prefix}.channel.${channelToken(name)}`,
     },
     channels: new Map<string, PresenceChannel>(),
     peers: new Map<string, PresencePeer>(),

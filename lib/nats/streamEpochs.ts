@@ -1,10 +1,12 @@
 import { nanoid } from 'nanoid';
 import { firstValueFrom, timer } from 'rxjs';
+import { wallTime } from '../internal/steadyScheduler.js';
 import type { NatsContext } from './natsContext.js';
 import type { NatsStream } from './natsStream.js';
 
 /** An epoch of the stream. */
 export interface StreamEpoch {
+  /** A later epoch is a greater text. */
   readonly epoch: string;
   /** Messages up to this position belong to an earlier epoch. */
   readonly since: number;
@@ -27,12 +29,12 @@ const SETTLING = 500;
  * @param subject The subject of the marker.
  */
 export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stream: NatsStream, subject: string) {
-  /** The highest sequence number that was seen, and the marker from which on it counts. */
+  /** The highest sequence number that was seen, and the epoch in which it counts. */
   const seen = { head: 0, epoch: '' };
 
   /** Does nothing if another server has written a marker in the meantime. */
   const writeMarker = (data: string, behind: number): Promise<unknown> => stream.append({ subject, data, behind });
-  const begin = (behind: number): Promise<unknown> => writeMarker(`${nanoid(10)} 0`, behind);
+  const begin = (behind: number): Promise<unknown> => writeMarker(`${laterEpoch(seen.epoch, wallTime(scheduler))} 0`, behind);
   /** Returns the epoch of the stream. Starts one if there is none. */
   const current = async (isRepeated = false): Promise<StreamEpoch> => {
     const mark = await stream.get({ last_by_subj: subject });
@@ -78,6 +80,17 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
     /** Writes the same marker again, before it is evicted as an old message. */
     refresh: ({ epoch, since, marker }: StreamEpoch) => writeMarker(`${epoch} ${since}`, marker),
   };
+}
+
+/**
+ * Returns an epoch that is later than another one, which may be empty: a `z`, the time in 8 digits,
+ * and a random character.
+ */
+export function laterEpoch(epoch: string, now: number): string {
+  const before = /^z[0-9a-z]{8}/.test(epoch) ? parseInt(epoch.slice(1, 9), 36) : 0;
+  return `z${Math.max(now, before + 1)
+    .toString(36)
+    .padStart(8, '0')}${nanoid(1)}`;
 }
 
 /** Parses a marker; undefined if it is not one. */

@@ -23,7 +23,7 @@ function headsOf(answers: (() => Promise<StreamEntry | undefined>)[], verified =
     dedupeWindow: 60_000,
     maxPending: 100,
     scheduler: asyncScheduler,
-    decodeQuietly: (data: Uint8Array) => [note(Number(Buffer.from(data).toString()))],
+    decode: (data: Uint8Array) => [note(Number(Buffer.from(data).toString()))],
     epochs: {
       current: () => Promise.resolve(epochOf('epoch-0001', 1)),
       verify: () => Promise.resolve(verified),
