@@ -28,6 +28,23 @@ const MAX_COPIES = 64;
 /** The time in which a copy arrives that is on its way, in ms. */
 const SETTLING = 250;
 
+/** The last entry that a tail has emitted; before that, the one that a reader has read. */
+interface TailPlace {
+  readonly seq: number;
+  readonly isEmitted: boolean;
+  /** Whether the channel had no entry up to that number. */
+  readonly isEmpty: boolean;
+}
+
+function isKnown({ seq }: StreamEntry, last: TailPlace | undefined): boolean {
+  return last?.isEmitted === true && seq <= last.seq;
+}
+
+/** Returns whether entries in front of an entry are missing. */
+function isBehind({ previous = 0 }: StreamEntry, last: TailPlace | undefined): boolean {
+  return last !== undefined && previous > last.seq;
+}
+
 /**
  * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
  * the tail, with the number of the previous entry. When the previous entry is missing, the tail
@@ -38,38 +55,30 @@ export function createChannelTail(log: LogContext, channel: string, { heads, epo
   const subject = subjects.of(channel);
   const entries$ = new Subject<ChannelEntry | ChannelBroadcast>();
   const listening = new Subscription(onClose);
-  /**
-   * The last entry that was emitted; before that, the one that a reader has read. `isEmpty`: the
-   * channel had no entry up to that number.
-   */
-  let last: { readonly seq: number; readonly isEmitted: boolean; readonly isEmpty: boolean } | undefined;
+  let last: TailPlace | undefined;
   let reading: Promise<void> | undefined;
-  /** The copies that arrived while the stream was read. */
-  let copies: StreamEntry[] = [];
-  let isIdle = true;
+  /** The copies that arrived while the stream was read; and whether none has arrived lately. */
+  let [copies, isIdle] = [[] as StreamEntry[], true];
 
   const fail = (reason: unknown): void => {
     listening.unsubscribe();
     entries$.error(typeof reason === 'string' ? new StoreError('nats', 'evicted', new Error(reason)) : failed(reason));
   };
-  /** Whether entries in front of an entry are missing. */
-  const isBehind = ({ previous = 0 }: StreamEntry): boolean => last !== undefined && previous > last.seq;
   /** Emits the messages of an entry that is not known. Returns false if it may not be emitted. */
   const emit = (entry: StreamEntry): boolean => {
-    const { seq, data } = entry;
-    if (last?.isEmitted && seq <= last.seq) return true;
+    if (isKnown(entry, last)) return true;
     const epoch = epochOf(entry);
     if (epoch === undefined) return false;
-    last = { seq, isEmitted: true, isEmpty: false };
-    const messages = decode(data, entry.subject);
+    last = { seq: entry.seq, isEmitted: true, isEmpty: false };
+    const messages = decode(entry.data, entry.subject);
     heads.observe(entry, messages);
-    for (const [index, message] of messages.entries()) entries$.next({ epoch, offset: offsetOf(seq, index), message });
+    for (const [index, message] of messages.entries()) entries$.next({ epoch, offset: offsetOf(entry.seq, index), message });
     return true;
   };
   /** Emits the copies up to the first gap. Returns whether there is none. */
   const emitCopies = (): boolean => {
     for (let [entry] = copies; entry; [entry] = copies) {
-      if (isBehind(entry)) return false;
+      if (isBehind(entry, last)) return false;
       copies.shift();
       // The check reads what may not be emitted now.
       if (!emit(entry)) copies = [];
@@ -83,8 +92,7 @@ export function createChannelTail(log: LogContext, channel: string, { heads, epo
       if (emitCopies() && hasCopies) return;
       const entry = await log.retry(() => reader.next(subject, last ? last.seq + 1 : 1));
       if (!entry && copies.length === 0) return;
-      const { previous } = entry ?? {};
-      if (last && previous !== undefined && (previous > last.seq || (previous === 0 && !last.isEmpty))) {
+      if (entry && last && (isBehind(entry, last) || (entry.previous === 0 && !last.isEmpty))) {
         fail('messages were removed before they were read');
         return;
       }
@@ -98,14 +106,12 @@ export function createChannelTail(log: LogContext, channel: string, { heads, epo
     const entry = republishedEntry(received);
     if (!entry) {
       for (const message of decode(received.data, received.subject)) entries$.next({ message });
-      return;
-    }
-    isIdle = false;
-    if (reading || isBehind(entry)) {
+    } else if (reading || isBehind(entry, last)) {
       copies.push(entry);
       if (copies.length > MAX_COPIES) copies.shift();
       heal().catch(fail);
     } else emit(entry);
+    isIdle &&= !entry;
   };
   const begin = (seq: number, isEmpty: boolean): void => void (last ??= { seq, isEmitted: false, isEmpty });
   listening.add(log.listen(subjects.liveOf(channel), receive));
@@ -127,11 +133,10 @@ export function createChannelTail(log: LogContext, channel: string, { heads, epo
       const from = last && last.seq + 1;
       const entry = await log.retry(() => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
       begin(entry?.seq ?? 0, !entry);
-      const isMissed = (): boolean => entry !== undefined && from !== undefined && !(last?.isEmitted && entry.seq <= last.seq);
-      if (!isMissed()) return;
+      if (!entry || from === undefined || isKnown(entry, last)) return;
       // A read may overtake a copy.
       await firstValueFrom(timer(SETTLING, log.scheduler));
-      if (isMissed()) await heal();
+      if (!isKnown(entry, last)) await heal();
     },
     /** Returns whether no copy has arrived since the last call. */
     wasIdle(): boolean {

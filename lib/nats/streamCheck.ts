@@ -110,7 +110,7 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
   const requested$ = checks$.pipe(throttleTime(SETTLING, scheduler, { leading: true, trailing: true }));
   return {
     /** Requests a check of the epoch and of all channels: copies of entries may be lost. */
-    suspect(): void {
+    suspect: (): void => {
       looked = new WeakSet();
       checks$.next();
     },
