@@ -2,7 +2,7 @@ import { repeatKeyOf } from '../app/hub/publisherMark.js';
 import { createRecentOffsets, type RecentOffsets } from '../internal/recentOffsets.js';
 import type { Message } from '../message/types.js';
 import { endOf, type LogContext } from './logContext.js';
-import { createSharedReads } from './sharedReads.js';
+import { createSharedReads } from './entryReader.js';
 import { offsetOf, type StreamEntry } from './streamEntry.js';
 
 /**

@@ -8,7 +8,7 @@ import { createLogContext } from './logContext.js';
 import { createNatsContext, failed, type NatsContext } from './natsContext.js';
 import { logSettingsOf, type LogSettings, type NatsChannelLogOptions } from './logContext.js';
 import { listChannels, readHistory } from './readHistory.js';
-import { createSharedReads } from './sharedReads.js';
+import { createSharedReads } from './entryReader.js';
 import { createStreamCheck } from './streamCheck.js';
 
 /** The maximum number of concurrent reads. */

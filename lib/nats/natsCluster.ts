@@ -5,9 +5,9 @@ import type { ClusterPresence } from '../app/hub/clusterPresence.js';
 import type { QueueStore } from '../app/queue/queueStore.js';
 import { storedQueueLog } from '../app/queue/storedQueueLog.js';
 import { StoreError, type RxwireError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
-import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import { assertKnown } from '../internal/assertKnown.js';
 import { asObservable } from '../internal/maybeAsync.js';
+import { anything, positive, readOptions, type OptionTable } from '../internal/readOptions.js';
 import type { ResultStore } from '../internal/resultStore.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
@@ -89,22 +89,22 @@ export interface NatsClusterOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-const OPTIONS: OptionNames<NatsClusterOptions> = {
-  connection: true,
-  name: true,
-  node: true,
-  replicas: true,
-  storage: true,
-  timeout: true,
-  sessionTtl: true,
-  maxMessages: true,
-  maxBytes: true,
-  maxTotalBytes: true,
-  maxDeadLetters: true,
-  resultTtl: true,
-  onError: true,
-  scheduler: true,
-};
+const OPTIONS = {
+  connection: [anything],
+  name: [anything, 'rxwire'],
+  node: [anything],
+  replicas: [positive, 1],
+  storage: [anything, 'file'],
+  timeout: [positive, 15_000],
+  sessionTtl: [positive, 2_592_000_000],
+  maxMessages: [positive, 10_000],
+  maxBytes: [positive, 16_777_216],
+  maxTotalBytes: [positive, 1_073_741_824],
+  maxDeadLetters: [positive, 10_000],
+  resultTtl: [positive, 300_000],
+  onError: [anything],
+  scheduler: [anything],
+} as const satisfies OptionTable<NatsClusterOptions>;
 
 /** One node of a cluster. */
 export interface NatsCluster extends ServerCluster, QueueStore {
@@ -167,12 +167,12 @@ export interface NatsCluster extends ServerCluster, QueueStore {
  */
 export function natsCluster(options: NatsClusterOptions): NatsCluster {
   assertKnown('natsCluster', options, OPTIONS);
-  const { connection, name = 'rxwire', node = nanoid(10), replicas = 1, storage = 'file', timeout = 15_000 } = options;
-  const { sessionTtl = 2_592_000_000, maxMessages = 10_000, maxBytes = 16_777_216, maxTotalBytes = 1_073_741_824 } = options;
-  const { maxDeadLetters = 10_000, resultTtl = 300_000, onError, scheduler = steadyScheduler() } = options;
-  assertPositive('natsCluster', { replicas, timeout, sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl });
+  const read = readOptions('natsCluster', options, OPTIONS);
+  const { name, node = nanoid(10), sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl } = read;
+  const { connection, onError, scheduler = steadyScheduler() } = options;
   assertNats('natsCluster', connection, { name, node });
 
+  const { replicas, storage, timeout } = read;
   const settings = { connection, replicas, storage, timeout, onError, scheduler };
   const context = createNatsContext({ ...settings, name, node });
   const streamOf = (stream: string, kind: string, limits: Partial<StreamLimits> = {}): NatsStream => {
@@ -186,12 +186,13 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
     });
   };
   const storeOf = (stream: string, kind: string, limits?: Partial<StreamLimits>): SubjectStore =>
-    createSubjectStore(streamOf(stream, kind, limits), context, { prefix: `${name}.${kind}.` });
+    createSubjectStore(streamOf(stream, kind, limits), context, `${name}.${kind}.`);
   const outboxes = streamOf('outboxes', 'outbox', { maxAge: sessionTtl, maxBytes: maxTotalBytes });
-  const makeRoom = createOutboxEviction(outboxes, `${name}.outbox.*`, context);
   const store = natsStore(context, {
     sender: { store: storeOf('sessions', 'session', { maxMessages: 1, maxAge: sessionTtl, maxBytes: maxTotalBytes }) },
-    outbox: { store: createSubjectStore(outboxes, context, { prefix: `${name}.outbox.`, makeRoom }) },
+    outbox: {
+      store: createSubjectStore(outboxes, context, `${name}.outbox.`, createOutboxEviction(outboxes, `${name}.outbox.*`, context)),
+    },
     result: { store: storeOf('results', 'result', { maxMessages: 1, maxAge: resultTtl }) },
     letters: { store: storeOf('letters', 'letter'), limit: { maxBytes: maxTotalBytes, evicts: true } },
     queue: { store: storeOf('queues', 'queue'), limit: { maxBytes: maxTotalBytes, evicts: false } },

@@ -15,53 +15,37 @@ export interface SubjectStream extends Pick<NatsStream, 'append' | 'purge'> {
   readonly get: (query: Parameters<NatsStream['get']>[0]) => Promise<SubjectEntry | undefined>;
 }
 
-/**
- * A stream in which one owner at a time appends to each subject: an append names the entry that it
- * follows.
- */
-export interface SubjectStore {
-  /** Whether a full stream removes entries that count. */
-  readonly evicts: boolean;
-  /** Returns the latest entry of a subject. */
-  last(name: string): Promise<SubjectEntry | undefined>;
-  /** Returns the first entry of a subject from a sequence number on. */
-  next(name: string, seq: number): Promise<SubjectEntry | undefined>;
-  /**
-   * Stores an entry directly behind the one with the sequence number `behind`; 0 for the first of
-   * the subject. Returns its sequence number, or `undefined` if another entry is there. The data
-   * must differ from those of all other appends: an append whose answer was lost is recognized by
-   * them.
-   *
-   * @param group Whom the entry counts for when the stream is full. @default ''
-   */
-  append(name: string, data: Uint8Array, behind: number, group?: string): Promise<number | undefined>;
-  /**
-   * Removes the entries of a subject in front of a sequence number, later. It may remove nothing.
-   */
-  trim(name: string, seq: number): void;
-}
-
-export interface SubjectStoreOptions {
-  /** Each subject begins with this text, behind which is one token. */
-  readonly prefix: string;
-  /**
-   * Removes entries of a full stream. Resolves with whether there is room.
-   * @default it stays full
-   */
-  readonly makeRoom?: () => Promise<boolean>;
-}
+export type SubjectStore = ReturnType<typeof createSubjectStore>;
 
 /** The maximum number of requests that remove entries at once: they are slow. */
 const MAX_TRIMS = 4;
 
-export function createSubjectStore(stream: SubjectStream, { retry }: Retrying, { prefix, makeRoom }: SubjectStoreOptions): SubjectStore {
+/**
+ * A stream in which one owner at a time appends to each subject: an append names the entry that it
+ * follows.
+ *
+ * @param prefix Each subject begins with this text, behind which is one token.
+ * @param makeRoom Removes entries of a full stream. Resolves with whether there is room.
+ * @default a full stream stays full
+ */
+export function createSubjectStore(stream: SubjectStream, { retry }: Retrying, prefix: string, makeRoom?: () => Promise<boolean>) {
   let trims = 0;
-  const next: SubjectStore['next'] = (name, seq) => retry(() => stream.get({ seq, next_by_subj: prefix + name }));
   return {
+    /** Whether a full stream removes entries that count. */
     evicts: makeRoom !== undefined,
-    last: (name) => retry(() => stream.get({ last_by_subj: prefix + name })),
-    next,
-    async append(name, data, behind, group = '') {
+    /** Returns the latest entry of a subject. */
+    last: (name: string) => retry(() => stream.get({ last_by_subj: prefix + name })),
+    /** Returns the first entry of a subject from a sequence number on. */
+    next: (name: string, seq: number) => retry(() => stream.get({ seq, next_by_subj: prefix + name })),
+    /**
+     * Stores an entry directly behind the one with the sequence number `behind`; 0 for the first of
+     * the subject. Returns its sequence number, or `undefined` if another entry is there. The data
+     * must differ from those of all other appends: an append whose answer was lost is recognized by
+     * them.
+     *
+     * @param group Whom the entry counts for when the stream is full. @default ''
+     */
+    async append(name: string, data: Uint8Array, behind: number, group = ''): Promise<number | undefined> {
       const tryAppend = async (timeout: number): Promise<number | undefined> => {
         // The id carries the group: the other headers would need another package.
         const stored = await stream.append({ subject: prefix + name, data, behind, id: `${nanoid()} ${group}` }, timeout);
@@ -80,7 +64,10 @@ export function createSubjectStore(stream: SubjectStream, { retry }: Retrying, {
         return retry(tryAppend);
       }
     },
-    trim(name, seq) {
+    /**
+     * Removes the entries of a subject in front of a sequence number, later. It may remove nothing.
+     */
+    trim(name: string, seq: number): void {
       // Nothing is in front of the first entry; and NATS takes a purge up to it for one of the
       // whole subject.
       if (trims === MAX_TRIMS || seq <= 1) return;
@@ -91,12 +78,4 @@ export function createSubjectStore(stream: SubjectStream, { retry }: Retrying, {
       stream.purge({ filter: prefix + name, seq }).then(end, end);
     },
   };
-}
-
-/**
- * Returns a name as one token of a subject: other characters than letters, digits, `_` and `-` are
- * replaced by their codes.
- */
-export function tokenOf(name: string): string {
-  return name.replace(/[^A-Za-z0-9_-]/gu, (character) => `=${(character.codePointAt(0) as number).toString(16)}=`);
 }

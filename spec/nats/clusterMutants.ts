@@ -35,19 +35,19 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   },
   {
     why: 'takes what it knows for what is stored',
-    file: 'logWriter.ts',
+    file: 'natsStore.ts',
     find: 'if (stored === undefined) return false;',
     replace: 'if (stored === undefined) return true;',
   },
   {
     why: 'says that a change is stored before it is',
-    file: 'logWriter.ts',
+    file: 'natsStore.ts',
     find: "return append(before, draft, [...left].at(-1)?.group ?? '');",
     replace: "void append(before, draft, '').catch(() => undefined);\n    return true;",
   },
   {
     why: 'removes entries that count',
-    file: 'logWriter.ts',
+    file: 'natsStore.ts',
     find: 'if (messages < count || old === 0 || !known) return;',
     replace: 'if (!known) return;\n    store.trim(name, known.seq);',
   },

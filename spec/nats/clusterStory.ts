@@ -144,7 +144,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
   const context = retryContext(scheduler, 15_000);
   const judge = createJudge();
   const nodes = NODES.map((node) => {
-    const [sender, outbox] = streams.map((stream) => ({ store: createSubjectStore(stream(node), context, { prefix: '' }) }));
+    const [sender, outbox] = streams.map((stream) => ({ store: createSubjectStore(stream(node), context, '') }));
     const store = natsStore({ ...context, timeout: 500 }, { sender: sender!, outbox: outbox! });
     const onCorrupt = (): void => void judge.violations.push('something is corrupt');
     const limits = { name: 'nats', maxMessages: 1_000, maxBytes: 1_000_000 };

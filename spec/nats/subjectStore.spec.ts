@@ -51,24 +51,24 @@ describe('an append of a cluster', () => {
       entries.push({ seq: 2, data: bytes('of another owner') });
       return fail(new Error('timeout'));
     });
-    expect(await createSubjectStore(stream, context, { prefix: '' }).append('a', bytes('mine'), 0)).toBe(1);
+    expect(await createSubjectStore(stream, context, '').append('a', bytes('mine'), 0)).toBe(1);
   });
 
   it('returns nothing when another owner was faster', async () => {
     const { stream, entries } = streamWith();
     entries.push({ seq: 1, data: bytes('of another owner') });
-    expect(await createSubjectStore(stream, context, { prefix: '' }).append('a', bytes('mine'), 0)).toBeUndefined();
+    expect(await createSubjectStore(stream, context, '').append('a', bytes('mine'), 0)).toBeUndefined();
   });
 
   it('waits while the leader says that the sequence is wrong, and has nothing behind it', async () => {
     const busy = (): undefined => undefined;
     const { stream } = streamWith(busy, busy);
-    expect(await createSubjectStore(stream, context, { prefix: '' }).append('a', bytes('mine'), 0)).toBe(1);
+    expect(await createSubjectStore(stream, context, '').append('a', bytes('mine'), 0)).toBe(1);
   });
 
   it('fails with quota when the stream is full, at once', async () => {
     const { stream } = streamWith(() => fail(new StoreError('nats', 'quota')));
-    const append = createSubjectStore(stream, context, { prefix: '' }).append('a', bytes('mine'), 0);
+    const append = createSubjectStore(stream, context, '').append('a', bytes('mine'), 0);
     await expect(append).rejects.toMatchObject({ code: 'ERR_STORE', fault: 'quota' });
   });
 });
@@ -78,7 +78,7 @@ it('removes nothing in front of the first entry: NATS would remove all of the su
   const { stream } = streamWith();
   const purge: SubjectStream['purge'] = (options) =>
     Promise.resolve({ success: true, purged: purged.push((options as { seq: number }).seq) });
-  const store = createSubjectStore({ ...stream, purge }, context, { prefix: '' });
+  const store = createSubjectStore({ ...stream, purge }, context, '');
   for (const seq of [0, 1, 2]) store.trim('a', seq);
   expect(purged).toEqual([2]);
 });
@@ -86,7 +86,7 @@ it('removes nothing in front of the first entry: NATS would remove all of the su
 it('an owner whose answer was lost finds its entry, though the next owner has closed the outbox', async () => {
   const { stream } = streamWith((write) => write(), lostAnswer);
   const open = () => {
-    const store = natsStore(context, { outbox: { store: createSubjectStore({ ...stream }, context, { prefix: '' }) } });
+    const store = natsStore(context, { outbox: { store: createSubjectStore({ ...stream }, context, '') } });
     return ownerOf(storedOutbox({ name: 'nats', log: 'outbox p', maxMessages: 100, maxBytes: 100_000, openStore: () => store }));
   };
   const [first, next] = [open(), open()];

@@ -78,7 +78,7 @@ describeWith('nats-server', 'a store in JetStream', (program) => {
     const context = createNatsContext({ connection, replicas: 1, storage: 'file', timeout: 5_000, scheduler: asyncScheduler });
     const limits = { maxMessages: Infinity, maxBytes: Infinity, maxAge: Infinity };
     const stream = createNatsStream(context, { name: 'queues', subjects: ['queue.*'], discard: 'new', ...limits });
-    return natsStore(context, { queue: { store: createSubjectStore(stream, context, { prefix: 'queue.' }) } });
+    return natsStore(context, { queue: { store: createSubjectStore(stream, context, 'queue.') } });
   };
   contract(() => ({ log: nameOf(), open }));
 
