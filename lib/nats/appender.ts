@@ -15,7 +15,6 @@ interface AppendJob {
   readonly channel: string;
   readonly message: Message;
   readonly id: string;
-  /** The estimated size. */
   readonly bytes: number;
   readonly until: number;
   readonly stored$: AsyncSubject<ChannelPosition>;

@@ -15,9 +15,7 @@ export interface ChannelHead {
   readonly seq: number;
   /** The sequence number of the last entry, also if it is removed; 0 if none is known. */
   readonly previous: number;
-  /** The last message, if it has ended the channel. */
   readonly end: Message | undefined;
-  /** The offsets of the recent messages. */
   readonly ids: RecentOffsets;
 }
 
@@ -40,7 +38,6 @@ const MIN_IDS = 64;
  */
 const MAX_ENTRIES = 1_000;
 const MAX_BYTES = 16_777_216;
-/** The maximum number of channels that are read at once. */
 const MAX_READS = 32;
 
 /**

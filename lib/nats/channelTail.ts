@@ -10,7 +10,6 @@ export interface TailParts {
   readonly heads: ChannelHeads;
   /** Returns the epoch of the tails; undefined if the entry may not be emitted. */
   readonly epochOf: (entry: StreamEntry) => string | undefined;
-  /** Called when the tail is closed. */
   readonly onClose: () => void;
 }
 
@@ -40,7 +39,6 @@ function isKnown({ seq }: StreamEntry, last: TailPlace | undefined): boolean {
   return last?.isEmitted === true && seq <= last.seq;
 }
 
-/** Returns whether entries in front of an entry are missing. */
 function isBehind({ previous = 0 }: StreamEntry, last: TailPlace | undefined): boolean {
   return last !== undefined && previous > last.seq;
 }

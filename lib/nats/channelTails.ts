@@ -17,7 +17,6 @@ export type ChannelTails = ReturnType<typeof createChannelTails>;
  */
 export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded: () => void) {
   const tails = new Map<string, ChannelTail>();
-  /** The latest epoch that is known. */
   let epoch = '';
 
   /**

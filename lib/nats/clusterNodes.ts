@@ -29,7 +29,6 @@ type Notice =
 const BEAT = 1_000;
 /** The silence after which a node is considered dead, in ms. */
 const SILENCE = 3_500;
-/** The maximum number of nodes that are remembered. */
 const MAX_NODES = 1_000;
 
 /**
@@ -44,7 +43,6 @@ export function createClusterControl({ connection, name, listen, report }: NodeC
       if (connection.isClosed()) throw new StoreError('nats', 'failed', new Error('the connection to NATS is closed'));
       connection.publish(subject, JSON.stringify(notice));
     },
-    /** Passes the notices of all nodes to a server. */
     listen: (server: ClusterServer): Unsubscribable =>
       listen(subject, (message) => {
         const { kind, pid, claim, principal } = fieldsIn(message.string());

@@ -43,7 +43,6 @@ export function createEntryReader(stream: NatsStream) {
     stream.fetch(range, (message) => take(entryOf(message)));
 
   return {
-    /** Returns the last entry of a subject. */
     latest: (subject: string) => get({ last_by_subj: subject }),
     next,
     /**
@@ -100,7 +99,6 @@ export function createEntryReader(stream: NatsStream) {
   };
 }
 
-/** Collects entries until they are enough. */
 function createPart(isEnough: EntryTest, limit: number, maxBytes: number) {
   const entries: StreamEntry[] = [];
   let [bytes, isFull] = [0, false];

@@ -1,7 +1,6 @@
 import type { ForwardedRequest, ForwardedResponse } from '../link/http/clusterRequests.js';
 import type { NatsContext } from './natsContext.js';
 
-/** The kinds of the frames of one forwarded request. */
 export const FrameKind = {
   /** To the node of the link: the head of the request, as JSON. */
   REQUEST: 0,
@@ -29,7 +28,6 @@ const HEADER_SIZE = 5;
 /** The maximum size of a frame: larger ones would delay other messages of the connection. */
 const MAX_FRAME = 256 * 1024;
 
-/** Returns the maximum size of a frame's payload, in bytes. */
 export function maxPiece({ maxPayload }: FrameContext): number {
   return Math.min(maxPayload(), MAX_FRAME) - HEADER_SIZE;
 }
@@ -59,7 +57,6 @@ export function createFrameWriter(context: FrameContext, subject: string, reply?
   };
 }
 
-/** Returns whether a frame begins a request. */
 export function isFirstFrame(data: Uint8Array): boolean {
   return data.length >= HEADER_SIZE && data[0] === FrameKind.REQUEST;
 }
@@ -79,14 +76,12 @@ export function createFrameReader(): (data: Uint8Array) => { readonly kind: numb
 /** The head of a response, with the size of the body in bytes. */
 export type ResponseHead = Omit<ForwardedResponse, 'body'> & { readonly size: number };
 
-/** The head of a request. */
 export type RequestHead = Omit<ForwardedRequest, 'body$'>;
 
 export function encodeHead(head: RequestHead | ResponseHead): Uint8Array {
   return Buffer.from(JSON.stringify(head));
 }
 
-/** @throws {SyntaxError} If it is no JSON. */
 export function decodeHead(payload: Uint8Array): unknown {
   return JSON.parse(bufferOf(payload).toString());
 }

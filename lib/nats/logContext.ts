@@ -94,7 +94,6 @@ export interface LogContext extends NatsContext, Omit<LogSettings, 'stream' | ke
   readonly subjects: LogSubjects;
   readonly epochs: Epochs;
   readonly reader: EntryReader;
-  /** The maximum size of an entry, in bytes. */
   readonly maxSize: () => number;
   /** @throws {FrameTooLargeError} If NATS would not accept the messages as one. */
   readonly encode: (messages: readonly Message[]) => Uint8Array | string;
@@ -155,7 +154,6 @@ function createLogSubjects(stream: string) {
   const [prefix, live] = [`${stream}.channel.`, `${stream}.live.`];
   return {
     epoch: `${stream}.epoch`,
-    /** The subjects of all channels. */
     channels: `${prefix}*`,
     /** Where JetStream copies each stored entry to. */
     republish: { src: `${prefix}*`, dest: `${live}{{wildcard(1)}}` },

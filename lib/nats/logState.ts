@@ -29,7 +29,6 @@ export interface LogState {
   whole: number;
   /** The entries in the order of their writes. */
   readonly entries: Map<number, KnownEntry>;
-  /** The keys of the entries in their order. */
   readonly keys: number[];
   /** The size of the entries; 0 if the log has no limit. */
   bytes: number;
@@ -81,7 +80,6 @@ function applyChange(state: LogState, { drop, put }: EntryChange, seq: number): 
   }
 }
 
-/** Some changes of a log that are not stored yet. */
 export type Draft = ReturnType<typeof createDraft>;
 
 export function createDraft(before: LogState) {
@@ -125,7 +123,6 @@ export function createDraft(before: LogState) {
   const size = (): number => keys.length - removed.size + put.size;
   return {
     view,
-    /** The number of changes. */
     count: () => changes,
     /** @throws {StoreError} `quota`, if the entries are too large. */
     change(change: LogChange): ChangedLog {
@@ -158,7 +155,6 @@ export function createDraft(before: LogState) {
   };
 }
 
-/** Returns the row of a log. */
 export function rowOf({ head, last, entries }: LogState): LogRow {
   const [first] = entries.values();
   return { head, last, start: first?.seq ?? 0 };

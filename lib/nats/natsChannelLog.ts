@@ -11,7 +11,6 @@ import { listChannels, readHistory } from './readHistory.js';
 import { createSharedReads } from './entryReader.js';
 import { createStreamCheck } from './streamCheck.js';
 
-/** The maximum number of concurrent reads. */
 const MAX_READS = 32;
 
 /**

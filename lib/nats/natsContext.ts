@@ -8,16 +8,13 @@ import { NAME_PATTERN } from '../message/messageLimits.js';
 /** The result of `connect` of a NATS transport. */
 export type NatsConnection = Parameters<typeof jetstream>[0];
 
-/** A message of a plain subject. */
 export type NatsMessage = Parameters<NonNullable<NonNullable<Parameters<NatsConnection['subscribe']>[1]>['callback']>>[1];
 
 /** The options of a log and of a cluster that all of their parts use. */
 export interface NatsSettings {
   readonly connection: NatsConnection;
-  /** The number of copies that NATS keeps of each message. */
   readonly replicas: number;
   readonly storage: 'file' | 'memory';
-  /** The timeout of a write or a read, in ms. */
   readonly timeout: number;
   readonly scheduler: SchedulerLike;
   readonly onError?: ((error: RxwireError) => void) | undefined;
@@ -49,9 +46,7 @@ export interface NatsContext extends NatsSettings, Retrying {
   readonly manager: (timeout?: number) => Promise<JetStreamManager>;
   readonly isConnected: () => boolean;
   readonly reconnected$: Observable<void>;
-  /** Fails when the connection is lost. */
   readonly lost$: Observable<never>;
-  /** Returns the maximum size of a message, in bytes. */
   readonly maxPayload: () => number;
   /** Receives the messages of a plain subject. Reports the failures of the subscription. */
   readonly listen: (subject: string, next: (message: NatsMessage) => void) => Unsubscribable;
@@ -59,7 +54,6 @@ export interface NatsContext extends NatsSettings, Retrying {
   readonly report: (error: RxwireError) => void;
 }
 
-/** The context of one node of a cluster. */
 export interface NodeContext extends NatsContext {
   /** The name of the cluster: its streams and subjects begin with it. */
   readonly name: string;
@@ -176,7 +170,6 @@ export function channelToken(channel: string): string {
   return channel.replaceAll('.', '=');
 }
 
-/** Returns the JetStream error code of a failure. */
 export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
 
 export const STREAM_NOT_FOUND = 10059;

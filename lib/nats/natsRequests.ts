@@ -54,7 +54,6 @@ const RETRY = { count: 2, delay: 50 } as const;
 /** The maximum number of requests of other nodes at once; the node answers more with 503. */
 const MAX_REQUESTS = 50_000;
 
-/** One request that waits for its response. */
 interface PendingRequest {
   /** When the other node has last reported it. */
   heardAt: number;
@@ -182,7 +181,6 @@ type ServedRequest = (data: Uint8Array) => void;
 
 type Handle = (request: ForwardedRequest) => Observable<ForwardedResponse>;
 
-/** Creates the function that answers the requests of other nodes. */
 function createServer(context: NodeContext): ClusterRequests['serve'] {
   const { connection, isConnected, scheduler, listen, name, node } = context;
   const handlers = new Set<ForwardedRequestHandler>();

@@ -50,7 +50,6 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
     writers.set(log, writer);
     return writer;
   };
-  /** Forgets a log that nothing uses. */
   const forget = (log: string): void => {
     const writer = writers.get(log);
     if (used.has(log) || writer?.isIdle() === false) return;
@@ -90,11 +89,8 @@ function tokenOf(name: string): string {
 
 interface LogWriterOptions extends LogKind {
   readonly context: StoreContext;
-  /** The name of the log in the store. */
   readonly name: string;
-  /** Changes another log. */
   readonly changeOther: (log: string, change: LogChange) => Promise<ChangedLog>;
-  /** Called when all transactions have ended. */
   readonly onIdle: () => void;
 }
 
@@ -112,7 +108,6 @@ interface Job extends Work {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   result?: unknown;
-  /** Whether its effects have run. */
   hasEffects?: boolean;
   /** The change of another log, which is stored first, and once. */
   other?: Promise<ChangedLog>;
@@ -205,7 +200,6 @@ function createLogWriter(options: LogWriterOptions) {
     onIdle();
   };
   return {
-    /** Whether there is nothing to do. */
     isIdle: () => !isRunning,
     /** Runs work in a transaction, which it shares with what arrives at the same time. */
     run: (work: Work) =>
@@ -213,7 +207,6 @@ function createLogWriter(options: LogWriterOptions) {
         jobs.push({ ...work, resolve, reject });
         void start();
       }),
-    /** Removes old messages. */
     trim: () => trimming.trim(2, known),
   };
 }
@@ -243,7 +236,6 @@ function createTrimming({ context: { scheduler, timeout }, store, name }: LogWri
   let old = 0;
   let young = { seq: 0, at: 0 };
   return {
-    /** Notes a message that was stored now. */
     note(seq: number): void {
       messages++;
       const now = scheduler.now();

@@ -12,7 +12,6 @@ export interface StreamDefinition extends Pick<StreamConfig, 'name' | 'subjects'
 export interface StreamLimits {
   /** The maximum number of entries of a subject; the oldest are removed. */
   readonly maxMessages: number;
-  /** The maximum size of all entries, in bytes. */
   readonly maxBytes: number;
   /** The time after which an entry is removed, in ms. */
   readonly maxAge: number;
@@ -81,7 +80,6 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
     }
   };
   return {
-    /** Returns the state of the stream. */
     info: (query?: Partial<StreamInfoRequestOptions>) => attempt(async () => (await manager()).streams.info(name, query)),
     /** Reads one message from the leader of the stream: a replica might lag behind. */
     get: (query: MessageQuery) => attempt(async () => (await (await manager()).streams.getMessage(name, query)) ?? undefined),
@@ -96,7 +94,6 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
      * @throws {StoreError} Delivered: `quota`, if the stream is full.
      */
     append: (message: NewMessage, limit = timeout) => attempt(() => publish(message, limit)),
-    /** Removes messages, which is slow. */
     purge: (options: PurgeOpts) => attempt(async () => (await manager(timeout)).streams.purge(name, options)),
   };
 }

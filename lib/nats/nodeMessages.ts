@@ -14,7 +14,6 @@ export interface ClusterMember extends ChannelMember {
   readonly by: string;
 }
 
-/** A channel, and a version of a node. */
 export type ChannelVersion = readonly [channel: string, version: number];
 
 /** Reads a field. The node that has written it may be of another version. */

@@ -2,10 +2,8 @@ import { StoreError } from '../errors.js';
 import type { NatsContext } from './natsContext.js';
 import type { NatsStream } from './natsStream.js';
 
-/** The stored entries of one subject. */
 export interface SubjectUsage {
   readonly subject: string;
-  /** The group of the latest entry. */
   readonly group: string;
   /** The size of its entries in bytes, without the latest one. */
   readonly bytes: number;
@@ -13,7 +11,6 @@ export interface SubjectUsage {
   readonly at: number;
 }
 
-/** The stored entries of a stream. */
 export interface StreamUsage {
   /** The size of all entries, and the size that they may have, in bytes. */
   readonly bytes: number;
@@ -100,7 +97,6 @@ export function evictedOf(usage: StreamUsage): readonly string[] {
   return evicted;
 }
 
-/** Returns the number of bytes that must be removed. */
 function excessOf({ bytes, maxBytes }: StreamUsage): number {
   return bytes - maxBytes * (1 - FREED);
 }

@@ -50,7 +50,6 @@ export function createPresenceChannel(name: string, node: string, publish: (id: 
     own: own as ReadonlyMap<string, ClusterMember>,
     /** The members at each of the other nodes. */
     nodes,
-    /** The changes of the members of other nodes. */
     changes$,
     /** The own members whose change is not published yet. */
     touched: new Set<string>(),
@@ -59,7 +58,6 @@ export function createPresenceChannel(name: string, node: string, publish: (id: 
     /** The subscription to the deltas of the other nodes, and the number of its users. */
     hearing: undefined as Unsubscribable | undefined,
     users: 0,
-    /** Returns the members at any of the other nodes. */
     others: (): readonly ChannelMember[] => [...shown.values()].map(plain),
     /** Adds a member of this node. Its state is the one that another node has set, if any has. */
     enter(member: ChannelMember): void {
@@ -67,7 +65,6 @@ export function createPresenceChannel(name: string, node: string, publish: (id: 
       const { state, clock, by } = shown.get(member.id) ?? { state: member.state, clock: 0, by: '' };
       own.set(member.id, { ...plain({ ...member, state }), clock, by });
     },
-    /** Removes members of this node. */
     leave: (members: readonly ChannelMember[]): void => refresh(members.flatMap(({ id }) => (own.delete(id) ? id : []))),
     /**
      * Sets the state of a member of this node. Returns its clock.
@@ -81,7 +78,6 @@ export function createPresenceChannel(name: string, node: string, publish: (id: 
       if (shown.has(id)) shown.set(id, member);
       return member.clock;
     },
-    /** Changes the members at another node. */
     apply(known: NodeMembers, { set, left }: Pick<PresenceDelta, 'set' | 'left'>): void {
       const removed = left.filter((id) => known.delete(id));
       for (const member of set) known.set(member.id, member);
@@ -94,7 +90,6 @@ function newer(a: ClusterMember | undefined, b: ClusterMember | undefined): Clus
   return a && b ? (order(b, a) > 0 ? b : a) : (a ?? b);
 }
 
-/** Compares the states of a member. */
 function order(a: ClusterMember, b: ClusterMember): number {
   if (a.clock !== b.clock) return a.clock - b.clock;
   if (a.by === b.by) return 0;
@@ -110,7 +105,6 @@ export type PresencePeer = ReturnType<typeof createPresencePeer>;
 interface PeerChannel {
   version: number;
   readonly members: NodeMembers;
-  /** The parts of a snapshot that is arriving. */
   arriving?: { readonly version: number; readonly members: ClusterMember[] } | undefined;
 }
 
@@ -174,7 +168,6 @@ export function createPresencePeer(id: string) {
       if (isLarge) throw new RangeError(`more than ${MAX_MEMBERS} members in ${channel.name}`);
       channel.apply(known.members, { set: arriving.members, left: missingIn(arriving.members, known.members) });
     },
-    /** Forgets the members of a channel. */
     forget(channel: PresenceChannel): void {
       const known = channels.get(channel.name);
       channels.delete(channel.name);

@@ -15,7 +15,6 @@ import {
   type PresenceWriter,
 } from './presenceWriter.js';
 
-/** The presence of one node of a cluster. */
 export interface PresenceNode extends ClusterPresence {
   /**
    * Announces to the other nodes that this node and its members have left. Then nothing more is
@@ -24,7 +23,6 @@ export interface PresenceNode extends ClusterPresence {
   close(): void;
 }
 
-/** The interval of the checks, in ms. */
 export const TICK = 500;
 /** A heartbeat is sent each second. */
 const HEARTBEAT_TICKS = 2;
@@ -35,7 +33,6 @@ const GONE_TICKS = 8;
  * others: its own connection is interrupted.
  */
 const ECHO_TICKS = 3;
-/** The maximum number of other nodes. */
 const MAX_NODES = 1_000;
 
 /**
@@ -160,16 +157,13 @@ function listenTo(subject: string, next: (message: NodeMessage) => void, { liste
   }
 }
 
-/** Creates the functions that read the messages of the other nodes. */
 function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
   const { channels, peers } = state;
 
-  /** Returns a channel that this node hears. */
   const heard = (name: string): PresenceChannel | undefined => {
     const channel = channels.get(name);
     return channel && channel.users > 0 ? channel : undefined;
   };
-  /** Removes all members of a node. */
   const remove = (peer: PresencePeer): void => {
     peers.delete(peer.id);
     for (const channel of channels.values()) peer.forget(channel);

@@ -3,13 +3,11 @@ import { channelToken, failed, type NodeContext } from './natsContext.js';
 import { encodeNodeMessage, memberSize, type ChannelVersion, type NodeMessage, type SnapshotPart } from './nodeMessages.js';
 import type { PresenceChannel, PresencePeer } from './presenceMembers.js';
 
-/** The part of the context of a node that presence uses. */
 export type PresenceContext = Pick<
   NodeContext,
   'name' | 'connection' | 'listen' | 'isConnected' | 'reconnected$' | 'maxPayload' | 'scheduler' | 'report'
 >;
 
-/** The state that the parts of a node share. */
 export type PresenceState = ReturnType<typeof createPresenceState>;
 
 /** @param node Names this run of the node. */
@@ -46,7 +44,6 @@ const ANSWER_TICKS = 2;
 const PART_BYTES = 32_768;
 const PART_SHARE = 4;
 
-/** Creates the functions that send the messages of this node to the others. */
 export function createPresenceWriter(state: PresenceState) {
   const { node, connection, isConnected, subjects, scheduler, channels, peers } = state;
   const nextHeartbeat = createChangeLog();
@@ -107,7 +104,6 @@ export function createPresenceWriter(state: PresenceState) {
   const runSoon = (): void => timer.set(Math.max(0, lastRun + INTERVAL - scheduler.now()));
 
   return {
-    /** Publishes the change of a member of this node soon. */
     touch(channel: PresenceChannel, id: string): void {
       channel.touched.add(id);
       changed.add(channel);
@@ -187,7 +183,6 @@ const MAX_CHANGED = 256;
  * heartbeats, and the version since when they are complete. It removes the older ones.
  */
 function createChangeLog() {
-  /** The versions at the last heartbeats. */
   const versions: number[] = [];
   let since = 0;
   return (recent: Map<string, number>, version: number): { readonly since: number; readonly channels: readonly ChannelVersion[] } => {

@@ -124,7 +124,6 @@ function messagesIn({ seq, data, subject }: StreamEntry, { log, streamEpoch: { e
   return log.decode(data, subject).map((message, index) => ({ epoch, offset: offsetOf(seq, index), message }));
 }
 
-/** The number of channels whose last entries are read at once. */
 const CONCURRENCY = 32;
 
 /**

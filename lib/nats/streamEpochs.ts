@@ -4,15 +4,12 @@ import { wallTime } from '../internal/steadyScheduler.js';
 import type { NatsContext } from './natsContext.js';
 import type { NatsStream } from './natsStream.js';
 
-/** An epoch of the stream. */
 export interface StreamEpoch {
   /** A later epoch is a greater text. */
   readonly epoch: string;
   /** Messages up to this position belong to an earlier epoch. */
   readonly since: number;
-  /** The position of the marker message. */
   readonly marker: number;
-  /** The time at which the marker was written. */
   readonly at: number;
 }
 
@@ -93,7 +90,6 @@ export function laterEpoch(epoch: string, now: number): string {
     .padStart(8, '0')}${nanoid(1)}`;
 }
 
-/** Parses a marker; undefined if it is not one. */
 export function parseEpoch(text: string, seq: number, at: number): StreamEpoch | undefined {
   const [, epoch, since] = /^([A-Za-z0-9_-]{10}) (\d{1,15})$/.exec(text) ?? [];
   return epoch === undefined ? undefined : { epoch, since: Number(since) || seq, marker: seq, at };

@@ -3,14 +3,11 @@ import { StoreError } from '../errors.js';
 import type { Retrying } from './natsContext.js';
 import type { NatsStream } from './natsStream.js';
 
-/** An entry of a subject. */
 export interface SubjectEntry {
-  /** Its sequence number in the stream. */
   readonly seq: number;
   readonly data: Uint8Array;
 }
 
-/** The part of a stream that a store uses. */
 export interface SubjectStream extends Pick<NatsStream, 'append' | 'purge'> {
   readonly get: (query: Parameters<NatsStream['get']>[0]) => Promise<SubjectEntry | undefined>;
 }
@@ -33,7 +30,6 @@ export function createSubjectStore(stream: SubjectStream, { retry }: Retrying, p
   return {
     /** Whether a full stream removes entries that count. */
     evicts: makeRoom !== undefined,
-    /** Returns the latest entry of a subject. */
     last: (name: string) => retry(() => stream.get({ last_by_subj: prefix + name })),
     /** Returns the first entry of a subject from a sequence number on. */
     next: (name: string, seq: number) => retry(() => stream.get({ seq, next_by_subj: prefix + name })),
