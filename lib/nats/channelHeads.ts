@@ -82,10 +82,16 @@ export function createChannelHeads(log: LogContext) {
     };
     if (!isThere || (isKnown && before.seq >= latest.seq)) return { head: setRead(), read: new Map() };
     const range = { subject, until: latest.seq };
-    const isOld = ({ at }: StreamEntry): boolean => at < latest.at - dedupeWindow;
-    const entries = isKnown
-      ? await reader.forwards({ ...range, from: before.seq + 1, maxBytes: Infinity }, () => false)
-      : await reader.backwards({ ...range, from: since + 1, maxBytes: MAX_BYTES }, MAX_ENTRIES, isOld);
+    const entries: StreamEntry[] = [];
+    if (isKnown) for await (const entry of reader.forwards({ ...range, from: before.seq + 1 })) entries.push(entry);
+    else {
+      let bytes = 0;
+      for await (const entry of reader.backwards({ ...range, from: since + 1 }, MAX_ENTRIES, MAX_BYTES)) {
+        bytes += entry.data.length;
+        if (entries.push(entry) === MAX_ENTRIES || bytes >= MAX_BYTES || entry.at < latest.at - dedupeWindow) break;
+      }
+      entries.reverse();
+    }
     const read = new Map(entries.flatMap((entry) => offsetsOf(entry.seq, decode(entry.data))));
     for (const [id, offset] of read) ids.add(id, offset);
     return { head: setRead(), read };

@@ -83,8 +83,11 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
     info: (query?: Partial<StreamInfoRequestOptions>) => attempt(async () => (await manager()).streams.info(name, query)),
     /** Reads one message from the leader of the stream: a replica might lag behind. */
     get: (query: MessageQuery) => attempt(async () => (await (await manager()).streams.getMessage(name, query)) ?? undefined),
-    /** Reads the messages of a range until `take` returns true; see {@link fetchMessages}. */
-    fetch: (range: MessageRange, take: (message: JsMsg) => boolean) => attempt(() => fetchMessages(context, name, range, take)),
+    /** Emits the messages of a range; see {@link fetchMessages}. */
+    async *fetch(range: MessageRange): AsyncGenerator<JsMsg> {
+      await attempt(() => Promise.resolve());
+      yield* fetchMessages(context, name, range);
+    },
     /**
      * Stores a message if `behind` is the last one of its subject. Returns its sequence number;
      * undefined if the subject has another last message, or one is being stored. If it fails, the
@@ -152,18 +155,14 @@ const PAGE = 64;
 const PAGE_OF_HEADERS = 1_024;
 
 /**
- * Reads the messages of a range with a consumer, as far as it has them, until `take` returns true.
+ * Emits the messages of a range with a consumer, as far as it has them.
  *
  * @throws {Error} Delivered, if some were lost on their way: the consumer does not send a message
  *   again, and the client of NATS continues behind the lost ones when it has reconnected. Also if
  *   not all servers of a cluster know the new consumer yet.
  */
-async function fetchMessages(
-  { client, manager }: NatsContext,
-  stream: string,
-  { subject, from, until, headersOnly = false }: MessageRange,
-  take: (message: JsMsg) => boolean,
-): Promise<void> {
+async function* fetchMessages({ client, manager }: NatsContext, stream: string, range: MessageRange): AsyncGenerator<JsMsg> {
+  const { subject, from, until, headersOnly = false } = range;
   const { consumers } = await manager();
   const info = await consumers.add(stream, {
     ack_policy: 'none',
@@ -185,7 +184,7 @@ async function fetchMessages(
       for await (const message of await consumer.fetch({ max_messages: Math.min(left, page), expires: EXPIRES })) {
         if (message.info.deliverySequence !== ++delivered) throw new Error('messages were lost on their way from NATS');
         left = message.seq >= until ? 0 : message.info.pending;
-        if (message.seq <= until && take(message)) return;
+        if (message.seq <= until) yield message;
       }
       if (delivered === before) return;
     }

@@ -54,7 +54,7 @@ export async function readUsage(stream: NatsStream, subjects: string): Promise<S
   const before = await stream.info();
   const found = new Map<string, SubjectUsage & { readonly last: number }>();
   const range = { subject: subjects, from: 1, until: before.state.last_seq, headersOnly: true };
-  await stream.fetch(range, ({ subject, headers, time }) => {
+  for await (const { subject, headers, time } of stream.fetch(range)) {
     const known = found.get(subject);
     found.set(subject, {
       subject,
@@ -63,8 +63,7 @@ export async function readUsage(stream: NatsStream, subjects: string): Promise<S
       at: time.getTime(),
       last: Number(headers?.get(SIZE) ?? 0),
     });
-    return false;
-  });
+  }
   // Another node may have made room meanwhile.
   const { state, config } = await stream.info();
   return { bytes: state.bytes, maxBytes: config.max_bytes, subjects: [...found.values()] };

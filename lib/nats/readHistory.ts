@@ -62,6 +62,9 @@ interface HistoryState {
   readonly highest: number;
 }
 
+/** The maximum size of the entries that are read backwards at once, in bytes. */
+const MAX_BYTES = 4_194_304;
+
 type Part = Pick<ChannelSlice, 'entries' | 'isComplete'>;
 
 async function readForwards({ after, limit, maxBytes = PAGE_BYTES }: ChannelQuery, state: HistoryState): Promise<Part> {
@@ -83,9 +86,15 @@ async function readForwards({ after, limit, maxBytes = PAGE_BYTES }: ChannelQuer
   const isNext = latest.seq === seq || (latest.previous !== undefined && latest.previous > 0 && latest.previous < seq);
   // All messages of the entry at the position but the last one are behind the position.
   const range = { subject: latest.subject, from: place === undefined ? seq + 1 : seq, until: latest.seq };
-  const found = isNext ? [latest] : await log.reader.forwards(range, isEnough);
+  let first = isNext ? latest : undefined;
   if (isNext) isEnough(latest);
-  const isComplete = after === 'start' || (isKnown && (await isDirectlyBehind(seq, found[0], log)));
+  else {
+    for await (const entry of log.reader.forwards(range)) {
+      first ??= entry;
+      if (isEnough(entry)) break;
+    }
+  }
+  const isComplete = after === 'start' || (isKnown && (await isDirectlyBehind(seq, first, log)));
   return { entries: entries.slice(0, limit), isComplete };
 }
 
@@ -115,7 +124,11 @@ async function readBackwards({ before, limit }: ChannelQuery, state: HistoryStat
   const isLast = seq >= latest.seq;
   if (!isLast || !isEnough(latest)) {
     const range = { subject: latest.subject, from: since + 1, until: isLast ? (latest.previous ?? latest.seq - 1) : seq };
-    await log.reader.backwards(range, limit + 1, isEnough);
+    let bytes = 0;
+    for await (const entry of log.reader.backwards(range, limit + 1, MAX_BYTES)) {
+      bytes += entry.data.length;
+      if (isEnough(entry) || bytes >= MAX_BYTES) break;
+    }
   }
   return { entries: entries.slice(-limit), isComplete: true };
 }
