@@ -5,8 +5,6 @@ import { createSemaphore } from '../internal/semaphore.js';
 import type { MessageRange, MessageQuery, NatsStream } from './natsStream.js';
 import { entryOf, type StreamEntry } from './streamEntry.js';
 
-export type EntryReader = ReturnType<typeof createEntryReader>;
-
 type EntryRange = Omit<MessageRange, 'headersOnly'>;
 
 /** The number of entries that are read one by one: more of them are worth a consumer. */

@@ -6,10 +6,10 @@ import { assertPositive } from '../internal/assert.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
-import { createEntryReader, type EntryReader } from './entryReader.js';
+import { createEntryReader } from './entryReader.js';
 import { assertNats, channelToken, corrupt, type NatsConnection, type NatsContext, type NatsSettings } from './natsContext.js';
-import { createNatsStream, type NatsStream } from './natsStream.js';
-import { createEpochs, type Epochs } from './streamEpochs.js';
+import { createNatsStream } from './natsStream.js';
+import { createEpochs } from './streamEpochs.js';
 
 export interface NatsChannelLogOptions {
   /**
@@ -89,27 +89,14 @@ export function logSettingsOf(options: Options): LogSettings {
 }
 
 /** The stream, the settings and the helpers that all parts of a log share. */
-export interface LogContext extends NatsContext, Omit<LogSettings, 'stream' | keyof NatsContext> {
-  readonly stream: NatsStream;
-  readonly subjects: LogSubjects;
-  readonly epochs: Epochs;
-  readonly reader: EntryReader;
-  readonly maxSize: () => number;
-  /** @throws {FrameTooLargeError} If NATS would not accept the messages as one. */
-  readonly encode: (messages: readonly Message[]) => Uint8Array | string;
-  /**
-   * Decodes the messages of an entry; none of an unreadable one. A reader of the entry passes its
-   * subject: then an unreadable one is reported.
-   */
-  readonly decode: (data: Uint8Array, subject?: string) => readonly Message[];
-}
+export type LogContext = ReturnType<typeof createLogContext>;
 
 /** The room for headers, in bytes. */
 const OVERHEAD = 4_096;
 /** The offsets of an entry do not suffice for more. */
 const MAX_DECODED = 4_096;
 
-export function createLogContext(context: LogSettings & NatsContext): LogContext {
+export function createLogContext(context: LogSettings & NatsContext) {
   const { stream: name, codec, maxMessages, maxTotalBytes, maxAge, maxPayload, report } = context;
   const subjects = createLogSubjects(name);
   const { channels, epoch, republish } = subjects;
@@ -124,14 +111,19 @@ export function createLogContext(context: LogSettings & NatsContext): LogContext
     epochs: createEpochs(context, stream, epoch),
     reader: createEntryReader(stream),
     maxSize,
-    encode(messages) {
+    /** @throws {FrameTooLargeError} If NATS would not accept the messages as one. */
+    encode: (messages: readonly Message[]): Uint8Array | string => {
       const data = codec.encode(messages);
       const size = Buffer.byteLength(data);
       // NATS would close the connection. The headers count too.
       if (size > maxSize()) throw new FrameTooLargeError(size, maxSize());
       return data;
     },
-    decode(data, subject) {
+    /**
+     * Decodes the messages of an entry; none of an unreadable one. A reader of the entry passes its
+     * subject: then an unreadable one is reported.
+     */
+    decode: (data: Uint8Array, subject?: string): readonly Message[] => {
       try {
         const messages = codec.decode(codec.binary === false ? text.decode(data) : data);
         if (messages.length === 0 || messages.length > MAX_DECODED) throw new TypeError(`${messages.length} messages in one entry`);
@@ -143,8 +135,6 @@ export function createLogContext(context: LogSettings & NatsContext): LogContext
     },
   };
 }
-
-type LogSubjects = ReturnType<typeof createLogSubjects>;
 
 /**
  * Creates the subjects of the channels, and of the epoch marker. An invalid name of a channel is a

@@ -13,8 +13,6 @@ export interface StreamEpoch {
   readonly at: number;
 }
 
-export type Epochs = ReturnType<typeof createEpochs>;
-
 /** The time in which the new leader of a stream finds its last entries, in ms. */
 const SETTLING = 500;
 
