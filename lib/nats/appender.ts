@@ -3,25 +3,20 @@ import { endedError, readEnd } from '../app/channels/channelPayloads.js';
 import { repeatKeyOf } from '../app/hub/publisherMark.js';
 import { OverflowError } from '../errors.js';
 import { estimateSize } from '../internal/estimateSize.js';
-import { createRing, type Ring } from '../internal/ring.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 import type { ChannelHead, ChannelHeads } from './channelHeads.js';
 import { endOf, type LogContext } from './logContext.js';
-import { ATTEMPT_TIMEOUT } from './natsContext.js';
-import { failed, isStreamMissing } from './natsFaults.js';
-import { pauseAfter } from './retrying.js';
+import { ATTEMPT_TIMEOUT, failed, isStreamMissing } from './natsContext.js';
 import { entryBytes, offsetOf } from './streamEntry.js';
 
 interface AppendJob {
   readonly channel: string;
   readonly message: Message;
   readonly id: string;
-  /** The estimated size. */
   readonly bytes: number;
   readonly until: number;
   readonly stored$: AsyncSubject<ChannelPosition>;
-  isSettled: boolean;
 }
 
 /** The maximum number of messages in an entry, and their estimated size in bytes. */
@@ -41,20 +36,20 @@ const MAX_BYTES = 131_072;
  *   leader.
  */
 export function createAppender(log: LogContext, heads: ChannelHeads, onRecovered: () => void) {
-  const { maxPending, scheduler, subjects, codec, encode, maxSize } = log;
-  const queues = new Map<string, Ring<AppendJob>>();
-  const maxMessages = Math.min(MAX_MESSAGES, codec.limits?.maxBatch ?? MAX_MESSAGES);
+  const { maxPending, scheduler, subjects, encode, maxSize } = log;
+  const queues = new Map<string, AppendQueue>();
   let pending = 0;
 
-  const drain = async (subject: string, queue: Ring<AppendJob>): Promise<void> => {
-    while (queue.size > 0) {
-      await storeNext(subject, queue, { log, heads, onRecovered, maxMessages });
-      for (let job = queue.peek(); job?.isSettled; job = queue.peek()) {
-        queue.shift();
-        pending--;
-      }
-    }
-    queues.delete(subject);
+  const open = (subject: string): AppendQueue => {
+    const queue = createQueue(() => pending--);
+    const drain = async (): Promise<void> => {
+      while (queue.jobs.size > 0) await storeNext(subject, queue, log, heads, onRecovered);
+      queues.delete(subject);
+    };
+    queues.set(subject, queue);
+    // Messages of one turn share an entry.
+    queueMicrotask(() => void drain());
+    return queue;
   };
 
   return (channel: string, message: Message): Observable<ChannelPosition> => {
@@ -65,36 +60,57 @@ export function createAppender(log: LogContext, heads: ChannelHeads, onRecovered
     if (bytes > maxSize() / 4) encode([message]);
     if (pending >= maxPending) throw new OverflowError('nats', maxPending);
     pending++;
-    const until = scheduler.now() + log.timeout;
-    const job: AppendJob = { channel, message, id: repeatKeyOf(message), bytes, until, stored$: new AsyncSubject(), isSettled: false };
-    const queue = queues.get(subject) ?? createRing<AppendJob>();
-    queue.push(job);
-    if (queue.size === 1) {
-      queues.set(subject, queue);
-      // Messages of one turn share an entry.
-      queueMicrotask(() => void drain(subject, queue));
-    }
-    return job.stored$;
+    const stored$ = new AsyncSubject<ChannelPosition>();
+    const { jobs } = queues.get(subject) ?? open(subject);
+    jobs.add({ channel, message, id: repeatKeyOf(message), bytes, until: scheduler.now() + log.timeout, stored$ });
+    return stored$;
   };
 }
 
-interface StoreParts {
-  readonly log: LogContext;
-  readonly heads: ChannelHeads;
-  readonly onRecovered: () => void;
-  readonly maxMessages: number;
+type AppendQueue = ReturnType<typeof createQueue>;
+
+/** The messages of a channel that wait, in order. A message leaves when its outcome is known. */
+function createQueue(onLeft: () => void) {
+  const jobs = new Set<AppendJob>();
+  const leave = (job: AppendJob): boolean => {
+    const isInside = jobs.delete(job);
+    if (isInside) onLeft();
+    return isInside;
+  };
+  return {
+    jobs,
+    store(job: AppendJob, epoch: string, offset: number | undefined): void {
+      if (offset === undefined || !leave(job)) return;
+      job.stored$.next({ epoch, offset });
+      job.stored$.complete();
+    },
+    reject(job: AppendJob, error: unknown): void {
+      if (leave(job)) job.stored$.error(error);
+    },
+  };
 }
 
 /**
- * Stores the first messages of a queue as one entry. Returns when at least one of them is settled.
+ * Stores the first messages of a queue as one entry. Returns when the outcome of at least one of
+ * them is known.
  */
-async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StoreParts): Promise<void> {
-  const { log, heads, maxMessages, onRecovered } = parts;
+async function storeNext(
+  subject: string,
+  queue: AppendQueue,
+  log: LogContext,
+  heads: ChannelHeads,
+  onRecovered: () => void,
+): Promise<void> {
   const { stream, scheduler } = log;
-  const waiting = (): readonly AppendJob[] => queue.values(0, Math.min(queue.size, maxMessages)).filter(({ isSettled }) => !isSettled);
+  const most = Math.min(MAX_MESSAGES, log.codec.limits?.maxBatch ?? MAX_MESSAGES);
+  const waiting = (): readonly AppendJob[] => {
+    const first: AppendJob[] = [];
+    for (const job of queue.jobs) if (first.push(job) === most) break;
+    return first;
+  };
   const load = async (): Promise<ChannelHead> => {
     const { head, read } = await heads.load(subject);
-    for (const job of waiting()) settleStored(job, head.epoch, read.get(job.id));
+    for (const job of waiting()) queue.store(job, head.epoch, read.get(job.id));
     return head;
   };
   let head = heads.get(subject);
@@ -103,13 +119,14 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
   let reason: unknown = new Error('no time was left for it');
 
   for (;;) {
-    const jobs = waiting().filter((job) => job.until > scheduler.now() || reject(job, failed(reason)));
+    for (const job of waiting()) if (job.until <= scheduler.now()) queue.reject(job, failed(reason));
+    const jobs = waiting();
     const until = jobs.at(-1)?.until;
     if (until === undefined) return;
     try {
       // After an end, the leader reports whether the channel still contains it.
       if (!head || head.end) head = await load();
-      const batch = batchOf(jobs, head, log);
+      const batch = batchOf(queue, jobs, head, log);
       if (!batch) return;
       const { epoch, previous, seq: behind } = head;
       const data = entryBytes(epoch, previous, batch.frame);
@@ -121,7 +138,7 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
           { subject, seq, previous },
           batch.jobs.map(({ message }) => message),
         );
-        batch.jobs.forEach((job, index) => settleStored(job, epoch, offsetOf(seq, index)));
+        batch.jobs.forEach((job, index) => queue.store(job, epoch, offsetOf(seq, index)));
         if (isUnsure) onRecovered();
         return;
       }
@@ -133,28 +150,13 @@ async function storeNext(subject: string, queue: Ring<AppendJob>, parts: StorePa
       [isWriting, isUnsure, reason] = [false, isUnsure || isWriting, error];
       if (isStreamMissing(error)) head = undefined;
       try {
-        await pauseAfter(error, until, log);
+        await log.pauseAfter(error, until);
       } catch (final) {
-        for (const job of jobs) reject(job, final);
+        for (const job of jobs) queue.reject(job, final);
         return;
       }
     }
   }
-}
-
-function settleStored(job: AppendJob, epoch: string, offset: number | undefined): void {
-  if (job.isSettled || offset === undefined) return;
-  job.isSettled = true;
-  job.stored$.next({ epoch, offset });
-  job.stored$.complete();
-}
-
-function reject(job: AppendJob, error: unknown): false {
-  if (!job.isSettled) {
-    job.isSettled = true;
-    job.stored$.error(error);
-  }
-  return false;
 }
 
 interface AppendBatch {
@@ -163,45 +165,41 @@ interface AppendBatch {
 }
 
 /**
- * Takes the first messages for an entry. Settles those that are stored already, or that are behind
- * the end of the channel. Returns undefined if none is left.
+ * Takes the first messages for an entry. Those that are stored already, or that are behind the end
+ * of the channel, leave the queue. Returns undefined if none is left.
  */
-function batchOf(waiting: readonly AppendJob[], head: ChannelHead, log: LogContext): AppendBatch | undefined {
+function batchOf(queue: AppendQueue, waiting: readonly AppendJob[], head: ChannelHead, log: LogContext): AppendBatch | undefined {
   const jobs = new Map<string, AppendJob>();
   let bytes = 0;
   for (const job of waiting) {
-    if (job.isSettled) continue;
+    if (!queue.jobs.has(job)) continue;
     const offset = head.ids.get(job.id);
-    if (offset !== undefined) {
-      settleStored(job, head.epoch, offset);
-      continue;
+    if (offset !== undefined) queue.store(job, head.epoch, offset);
+    else if (head.end) queue.reject(job, endedError(job.channel, head.end));
+    else {
+      bytes += job.bytes;
+      // The later messages wait for the next entry: the position of a repeated message, or the end,
+      // is known then.
+      if (jobs.has(job.id) || (jobs.size > 0 && bytes > MAX_BYTES)) break;
+      jobs.set(job.id, job);
+      if (endOf([job.message])) break;
     }
-    if (head.end) {
-      reject(job, endedError(job.channel, head.end));
-      continue;
-    }
-    bytes += job.bytes;
-    // The later messages wait for the next entry: the position of a repeated message, or the end,
-    // is known then.
-    if (jobs.has(job.id) || (jobs.size > 0 && bytes > MAX_BYTES)) break;
-    jobs.set(job.id, job);
-    if (endOf([job.message])) break;
   }
-  return encodeBatch([...jobs.values()], log);
+  return encodeBatch(queue, [...jobs.values()], log);
 }
 
 /**
  * Encodes messages as one entry; if the codec or NATS does not accept that, the first half of them.
  * Rejects a single one that is not accepted.
  */
-function encodeBatch(jobs: readonly AppendJob[], log: LogContext): AppendBatch | undefined {
+function encodeBatch(queue: AppendQueue, jobs: readonly AppendJob[], log: LogContext): AppendBatch | undefined {
   const [first] = jobs;
   if (!first) return undefined;
   try {
     return { jobs, frame: log.encode(jobs.map(({ message }) => message)) };
   } catch (error) {
-    if (jobs.length > 1) return encodeBatch(jobs.slice(0, Math.ceil(jobs.length / 2)), log);
-    reject(first, error);
+    if (jobs.length > 1) return encodeBatch(queue, jobs.slice(0, Math.ceil(jobs.length / 2)), log);
+    queue.reject(first, error);
     return undefined;
   }
 }

@@ -2,7 +2,7 @@ import { repeatKeyOf } from '../app/hub/publisherMark.js';
 import { createRecentOffsets, type RecentOffsets } from '../internal/recentOffsets.js';
 import type { Message } from '../message/types.js';
 import { endOf, type LogContext } from './logContext.js';
-import { createSharedReads } from './sharedReads.js';
+import { createSharedReads } from './entryReader.js';
 import { offsetOf, type StreamEntry } from './streamEntry.js';
 
 /**
@@ -15,9 +15,7 @@ export interface ChannelHead {
   readonly seq: number;
   /** The sequence number of the last entry, also if it is removed; 0 if none is known. */
   readonly previous: number;
-  /** The last message, if it has ended the channel. */
   readonly end: Message | undefined;
-  /** The offsets of the recent messages. */
   readonly ids: RecentOffsets;
 }
 
@@ -40,7 +38,6 @@ const MIN_IDS = 64;
  */
 const MAX_ENTRIES = 1_000;
 const MAX_BYTES = 16_777_216;
-/** The maximum number of channels that are read at once. */
 const MAX_READS = 32;
 
 /**
@@ -48,7 +45,7 @@ const MAX_READS = 32;
  * JetStream stores an entry only directly behind the head.
  */
 export function createChannelHeads(log: LogContext) {
-  const { reader, epochs, dedupeWindow, decodeQuietly, maxPending, scheduler } = log;
+  const { reader, epochs, dedupeWindow, decode, maxPending, scheduler } = log;
   const known = new Map<string, ChannelHead>();
   const loads = createSharedReads<LoadedHead>(MAX_READS, maxPending + MAX_READS);
   const limit = (): number => Math.max(MIN_IDS, Math.ceil(MAX_IDS / 2 / Math.max(1, known.size)));
@@ -75,7 +72,7 @@ export function createChannelHeads(log: LogContext) {
     const ids = isKnown ? before.ids : createRecentOffsets(dedupeWindow, limit, scheduler);
     // A message of an earlier epoch ends nothing.
     const isThere = latest !== undefined && latest.seq > since;
-    const end = isThere ? endOf(decodeQuietly(latest.data)) : undefined;
+    const end = isThere ? endOf(decode(latest.data)) : undefined;
     const seq = latest?.seq ?? 0;
     const head: ChannelHead = { epoch, seq, previous: Math.max(isThere ? seq : 0, isKnown ? before.previous : 0), end, ids };
     const setRead = (): ChannelHead => {
@@ -85,11 +82,17 @@ export function createChannelHeads(log: LogContext) {
     };
     if (!isThere || (isKnown && before.seq >= latest.seq)) return { head: setRead(), read: new Map() };
     const range = { subject, until: latest.seq };
-    const isOld = ({ at }: StreamEntry): boolean => at < latest.at - dedupeWindow;
-    const entries = isKnown
-      ? await reader.forwards({ ...range, from: before.seq + 1, maxBytes: Infinity }, () => false)
-      : await reader.backwards({ ...range, from: since + 1, maxBytes: MAX_BYTES }, MAX_ENTRIES, isOld);
-    const read = new Map(entries.flatMap((entry) => offsetsOf(entry.seq, decodeQuietly(entry.data))));
+    const entries: StreamEntry[] = [];
+    if (isKnown) for await (const entry of reader.forwards({ ...range, from: before.seq + 1 })) entries.push(entry);
+    else {
+      let bytes = 0;
+      for await (const entry of reader.backwards({ ...range, from: since + 1 }, MAX_ENTRIES, MAX_BYTES)) {
+        bytes += entry.data.length;
+        if (entries.push(entry) === MAX_ENTRIES || bytes >= MAX_BYTES || entry.at < latest.at - dedupeWindow) break;
+      }
+      entries.reverse();
+    }
+    const read = new Map(entries.flatMap((entry) => offsetsOf(entry.seq, decode(entry.data))));
     for (const [id, offset] of read) ids.add(id, offset);
     return { head: setRead(), read };
   };

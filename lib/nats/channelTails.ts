@@ -4,38 +4,51 @@ import type { Message } from '../message/types.js';
 import type { ChannelHeads } from './channelHeads.js';
 import { createChannelTail, type ChannelTail } from './channelTail.js';
 import type { LogContext } from './logContext.js';
-import { failed } from './natsFaults.js';
-import { createTailEpoch } from './tailEpoch.js';
-
-export interface TailRequests {
-  /** Called when a channel gets its first subscriber. */
-  readonly onAdded: () => void;
-  /** Called when an entry has another epoch. */
-  readonly onDoubt: () => void;
-}
+import { failed } from './natsContext.js';
+import type { StreamEntry } from './streamEntry.js';
 
 export type ChannelTails = ReturnType<typeof createChannelTails>;
 
 /**
  * The tails of this server, one for each channel that has subscribers, and each with a subscription
  * of core NATS.
+ *
+ * @param onAdded Called when a channel gets its first subscriber.
  */
-export function createChannelTails(log: LogContext, heads: ChannelHeads, { onAdded, onDoubt }: TailRequests) {
-  const { connection, subjects, isConnected, encode } = log;
+export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded: () => void) {
   const tails = new Map<string, ChannelTail>();
-  const epoch = createTailEpoch(onDoubt);
+  let epoch = '';
 
+  /**
+   * Fails all tails, with a reason or an error: the hub subscribes again and reads the missed
+   * messages.
+   */
+  const fail = (reason: unknown): void => {
+    for (const tail of [...tails.values()]) tail.fail(reason);
+  };
+  /**
+   * Reports an epoch of the stream. A later one than that of the tails ends them, and returns
+   * false. An earlier one means nothing: its writer knows no later one.
+   */
+  const observe = (known: string): boolean => {
+    const isOther = epoch !== '' && known > epoch;
+    if (known > epoch) epoch = known;
+    if (isOther) fail('another epoch has begun');
+    return !isOther;
+  };
+  const epochOf = ({ epoch: known = '' }: Pick<StreamEntry, 'epoch'>): string | undefined => (observe(known) && epoch) || undefined;
   const open = (channel: string): ChannelTail => {
     const onClose = (): void => {
       if (tails.get(channel) === tail) tails.delete(channel);
     };
-    const tail = createChannelTail(log, channel, { heads, epoch, onClose });
+    const tail = createChannelTail(log, channel, { heads, epochOf, onClose });
     tails.set(channel, tail);
     onAdded();
     return tail;
   };
   return {
-    epoch,
+    observe,
+    forgetEpoch: (): void => void (epoch = ''),
     get: (channel: string) => tails.get(channel),
     all: (): readonly ChannelTail[] => [...tails.values()],
     of: (channel: string): Observable<ChannelEntry | ChannelBroadcast> =>
@@ -47,13 +60,7 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, { onAdd
           }),
         );
       }),
-    /**
-     * Fails all tails, with a reason or an error: the hub subscribes again and reads the missed
-     * messages.
-     */
-    fail: (reason: unknown): void => {
-      for (const tail of [...tails.values()]) tail.fail(reason);
-    },
+    fail,
     /**
      * Sends a message to the tails of a channel on all servers, without storing it.
      *
@@ -61,9 +68,9 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, { onAdd
      *   and send it late.
      */
     broadcast: (channel: string, message: Message): void => {
-      const frame = encode([message]);
-      if (!isConnected()) throw failed(new Error('the connection to NATS is lost'));
-      connection.publish(subjects.liveOf(channel), frame);
+      const frame = log.encode([message]);
+      if (!log.isConnected()) throw failed(new Error('the connection to NATS is lost'));
+      log.connection.publish(log.subjects.liveOf(channel), frame);
     },
   };
 }

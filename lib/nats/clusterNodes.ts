@@ -1,6 +1,9 @@
 import { defer, finalize, interval, map, merge, Observable, startWith, tap, type Unsubscribable } from 'rxjs';
+import { StoreError } from '../errors.js';
 import type { ClusterServer } from '../session/serverCluster.js';
-import type { NodeContext } from './natsContext.js';
+import type { InboxClaim } from '../session/store/inbox.js';
+import { isInboxClaim } from '../session/store/helloNumber.js';
+import { corrupt, type NodeContext } from './natsContext.js';
 
 /** A node of a cluster, as it has described itself. */
 export interface ClusterNode {
@@ -18,10 +21,38 @@ export interface ClusterState {
   readonly sessions: number;
 }
 
+/** A notice of one node to all others. */
+type Notice =
+  { readonly kind: 'claimed'; readonly pid: string; readonly claim: InboxClaim } | { readonly kind: 'kick'; readonly principal: string };
+
 /** The interval in which a node describes itself, in ms. */
 const BEAT = 1_000;
 /** The silence after which a node is considered dead, in ms. */
 const SILENCE = 3_500;
+const MAX_NODES = 1_000;
+
+/**
+ * The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as
+ * the stores fence an owner that does not hear it.
+ */
+export function createClusterControl({ connection, name, listen, report }: NodeContext) {
+  const subject = `${name}.control`;
+  return {
+    /** @throws {StoreError} `failed`, if the connection is closed. */
+    tell(notice: Notice): void {
+      if (connection.isClosed()) throw new StoreError('nats', 'failed', new Error('the connection to NATS is closed'));
+      connection.publish(subject, JSON.stringify(notice));
+    },
+    listen: (server: ClusterServer): Unsubscribable =>
+      listen(subject, (message) => {
+        const { kind, pid, claim, principal } = fieldsIn(message.string());
+        if (kind === 'kick' && typeof principal === 'string') server.kick(principal);
+        else if (kind === 'claimed' && typeof pid === 'string' && isInboxClaim(claim)) server.fence(pid, claim);
+        // Another version may have written it.
+        else report(corrupt(subject));
+      }),
+  };
+}
 
 export function createClusterNodes({ connection, name, node, scheduler, listen }: NodeContext) {
   const subject = `${name}.nodes`;
@@ -58,34 +89,29 @@ export function createClusterNodes({ connection, name, node, scheduler, listen }
       const seen = new Map<string, { readonly described: ClusterNode; readonly at: number }>();
       const beats$ = new Observable<string>((subscriber) => listen(subject, (message) => subscriber.next(message.string())));
       const note = (text: string): void => {
-        const beat = beatIn(text);
-        if (!beat) return;
-        const { isGone, ...described } = beat;
-        if (isGone) seen.delete(described.node);
-        else if (seen.size < MAX_NODES || seen.has(described.node)) seen.set(described.node, { described, at: scheduler.now() });
+        const { node: id, sessions = 0, lag: measured = 0, isGone } = fieldsIn(text);
+        if (typeof id !== 'string' || typeof sessions !== 'number' || typeof measured !== 'number') return;
+        if (isGone === true) seen.delete(id);
+        else if (seen.size < MAX_NODES || seen.has(id))
+          seen.set(id, { described: { node: id, sessions, lag: measured }, at: scheduler.now() });
       };
       return merge(beats$.pipe(tap(note)), interval(BEAT, scheduler)).pipe(
         map(() => {
           const now = scheduler.now();
           for (const [key, { at }] of seen) if (now - at > SILENCE) seen.delete(key);
-          const list = [...seen.values()].map(({ described }) => described);
-          return { nodes: list, sessions: list.reduce((sum, { sessions }) => sum + sessions, 0) };
+          const nodes = [...seen.values()].map(({ described }) => described);
+          return { nodes, sessions: nodes.reduce((sum, { sessions }) => sum + sessions, 0) };
         }),
       );
     }),
   };
 }
 
-/** The maximum number of nodes that are remembered. */
-const MAX_NODES = 1_000;
-
-/** Returns the announcement of a node; `undefined` if another version has written it. */
-function beatIn(text: string): (ClusterNode & { readonly isGone: boolean }) | undefined {
+/** Reads the fields of a message; none if it is not an object in JSON. */
+function fieldsIn(text: string): Readonly<Record<string, unknown>> {
   try {
-    const { node, sessions = 0, lag = 0, isGone = false } = Object(JSON.parse(text)) as Record<string, unknown>;
-    const isBeat = typeof node === 'string' && typeof sessions === 'number' && typeof lag === 'number';
-    return isBeat ? { node, sessions, lag, isGone: isGone === true } : undefined;
+    return Object(JSON.parse(text)) as Record<string, unknown>;
   } catch {
-    return undefined;
+    return {};
   }
 }

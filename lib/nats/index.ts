@@ -2,4 +2,4 @@ export { natsChannelLog } from './natsChannelLog.js';
 export { natsCluster, type NatsCluster, type NatsClusterOptions } from './natsCluster.js';
 export type { ClusterNode, ClusterState } from './clusterNodes.js';
 export type { NatsConnection } from './natsContext.js';
-export type { NatsChannelLogOptions } from './natsOptions.js';
+export type { NatsChannelLogOptions } from './logContext.js';

@@ -4,17 +4,13 @@ import { refCounted } from '../internal/refCounted.js';
 import { createAppender } from './appender.js';
 import { createChannelHeads } from './channelHeads.js';
 import { createChannelTails } from './channelTails.js';
-import { listChannels } from './listChannels.js';
 import { createLogContext } from './logContext.js';
-import { createNatsContext, type NatsContext } from './natsContext.js';
-import { failed } from './natsFaults.js';
-import { logSettingsOf, type LogSettings, type NatsChannelLogOptions } from './natsOptions.js';
-import { readHistory } from './readHistory.js';
-import { retrying } from './retrying.js';
-import { createSharedReads } from './sharedReads.js';
+import { createNatsContext, failed, type NatsContext } from './natsContext.js';
+import { logSettingsOf, type LogSettings, type NatsChannelLogOptions } from './logContext.js';
+import { listChannels, readHistory } from './readHistory.js';
+import { createSharedReads } from './entryReader.js';
 import { createStreamCheck } from './streamCheck.js';
 
-/** The maximum number of concurrent reads. */
 const MAX_READS = 32;
 
 /**
@@ -47,7 +43,7 @@ export function createChannelLog(context: NatsContext & LogSettings): ChannelLog
   const log = createLogContext(context);
   const { scheduler } = log;
   const heads = createChannelHeads(log);
-  const tails = createChannelTails(log, heads, { onAdded: () => check.lookSoon(), onDoubt: () => check.suspect() });
+  const tails = createChannelTails(log, heads, () => check.lookSoon());
   const check = createStreamCheck(log, tails);
   const reads = createSharedReads<ChannelSlice>(MAX_READS, log.maxPending);
   const read = (channel: string, query: ChannelQuery): Promise<ChannelSlice> => {
@@ -61,7 +57,7 @@ export function createChannelLog(context: NatsContext & LogSettings): ChannelLog
     () => (checking = check.checks$.subscribe({ error: tails.fail })),
     () => {
       checking.unsubscribe();
-      tails.epoch.forget();
+      tails.forgetEpoch();
     },
   );
   return {
@@ -70,7 +66,7 @@ export function createChannelLog(context: NatsContext & LogSettings): ChannelLog
     read(channel, query) {
       const key = JSON.stringify([channel, query.after, query.before, query.limit]);
       const until = scheduler.now() + log.timeout;
-      return from(reads(key, () => retrying(log, () => read(channel, query), until))).pipe(
+      return from(reads(key, () => log.retry(() => read(channel, query), until))).pipe(
         timeout({ first: log.timeout, scheduler }),
         catchError((error: unknown) => throwError(() => failed(error))),
       );

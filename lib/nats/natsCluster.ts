@@ -4,9 +4,9 @@ import type { ChannelLog } from '../app/hub/channelLog.js';
 import type { ClusterPresence } from '../app/hub/clusterPresence.js';
 import { type QueueStore, storedQueueLog } from '../app/queue/queueStore.js';
 import { StoreError, type RxwireError } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
-import { assertKnown, type OptionNames } from '../internal/assertKnown.js';
+import { assertKnown } from '../internal/assertKnown.js';
 import { asObservable } from '../internal/maybeAsync.js';
+import { anything, positive, readOptions, type OptionTable } from '../internal/readOptions.js';
 import type { ResultStore } from '../internal/resultStore.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
@@ -19,18 +19,16 @@ import { storedInbox } from '../session/store/storedInbox.js';
 import { storedLetters } from '../session/store/storedLetters.js';
 import { storedOutbox } from '../session/store/storedOutbox.js';
 import { storedResults } from '../session/store/storedResults.js';
-import { createClusterControl } from './clusterControl.js';
-import { createClusterNodes, type ClusterState } from './clusterNodes.js';
+import { createClusterControl, createClusterNodes, type ClusterState } from './clusterNodes.js';
 import { createChannelLog } from './natsChannelLog.js';
 import { assertNats, createNatsContext, type NatsConnection } from './natsContext.js';
-import { logSettingsOf } from './natsOptions.js';
+import { logSettingsOf } from './logContext.js';
 import { createNatsRequests } from './natsRequests.js';
-import type { StreamLimits } from './natsStream.js';
+import { createNatsStream, type NatsStream, type StreamLimits } from './natsStream.js';
 import { natsStore } from './natsStore.js';
 import { createOutboxEviction } from './outboxEviction.js';
 import { createPresenceNode } from './presenceNode.js';
-import { createSubjectStore } from './subjectStore.js';
-import { createSubjectStream, type SubjectStream } from './subjectStream.js';
+import { createSubjectStore, type SubjectStore } from './subjectStore.js';
 
 export interface NatsClusterOptions {
   /**
@@ -75,7 +73,8 @@ export interface NatsClusterOptions {
   /**
    * The maximum size of the messages that wait for all clients, in bytes. Above it, the principal
    * (or the address of anonymous clients) with most of them loses messages: those to the client to
-   * which nothing was stored for the longest time.
+   * which nothing was stored for the longest time. It is also the maximum size of the dead letters,
+   * above which the oldest are removed, and of each queue, above which a queue refuses messages.
    * @default 1_073_741_824: 1 GiB
    */
   readonly maxTotalBytes?: number;
@@ -89,22 +88,22 @@ export interface NatsClusterOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-const OPTIONS: OptionNames<NatsClusterOptions> = {
-  connection: true,
-  name: true,
-  node: true,
-  replicas: true,
-  storage: true,
-  timeout: true,
-  sessionTtl: true,
-  maxMessages: true,
-  maxBytes: true,
-  maxTotalBytes: true,
-  maxDeadLetters: true,
-  resultTtl: true,
-  onError: true,
-  scheduler: true,
-};
+const OPTIONS = {
+  connection: [anything],
+  name: [anything, 'rxwire'],
+  node: [anything],
+  replicas: [positive, 1],
+  storage: [anything, 'file'],
+  timeout: [positive, 15_000],
+  sessionTtl: [positive, 2_592_000_000],
+  maxMessages: [positive, 10_000],
+  maxBytes: [positive, 16_777_216],
+  maxTotalBytes: [positive, 1_073_741_824],
+  maxDeadLetters: [positive, 10_000],
+  resultTtl: [positive, 300_000],
+  onError: [anything],
+  scheduler: [anything],
+} as const satisfies OptionTable<NatsClusterOptions>;
 
 /** One node of a cluster. */
 export interface NatsCluster extends ServerCluster, QueueStore {
@@ -167,25 +166,35 @@ export interface NatsCluster extends ServerCluster, QueueStore {
  */
 export function natsCluster(options: NatsClusterOptions): NatsCluster {
   assertKnown('natsCluster', options, OPTIONS);
-  const { connection, name = 'rxwire', node = nanoid(10), replicas = 1, storage = 'file', timeout = 15_000 } = options;
-  const { sessionTtl = 2_592_000_000, maxMessages = 10_000, maxBytes = 16_777_216, maxTotalBytes = 1_073_741_824 } = options;
-  const { maxDeadLetters = 10_000, resultTtl = 300_000, onError, scheduler = steadyScheduler() } = options;
-  assertPositive('natsCluster', { replicas, timeout, sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl });
+  const read = readOptions('natsCluster', options, OPTIONS);
+  const { name, node = nanoid(10), sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl } = read;
+  const { connection, onError, scheduler = steadyScheduler() } = options;
   assertNats('natsCluster', connection, { name, node });
 
+  const { replicas, storage, timeout } = read;
   const settings = { connection, replicas, storage, timeout, onError, scheduler };
   const context = createNatsContext({ ...settings, name, node });
-  const streamOf = (stream: string, kind: string, limits: Partial<StreamLimits> = {}): SubjectStream => {
+  const streamOf = (stream: string, kind: string, limits: Partial<StreamLimits> = {}): NatsStream => {
     const unlimited = { maxMessages: Infinity, maxAge: Infinity, maxBytes: Infinity };
-    return createSubjectStream(context, { stream: `${name}-${stream}`, prefix: `${name}.${kind}.`, ...unlimited, ...limits });
+    return createNatsStream(context, {
+      name: `${name}-${stream}`,
+      subjects: [`${name}.${kind}.*`],
+      discard: 'new',
+      ...unlimited,
+      ...limits,
+    });
   };
+  const storeOf = (stream: string, kind: string, limits?: Partial<StreamLimits>): SubjectStore =>
+    createSubjectStore(streamOf(stream, kind, limits), context, `${name}.${kind}.`);
   const outboxes = streamOf('outboxes', 'outbox', { maxAge: sessionTtl, maxBytes: maxTotalBytes });
   const store = natsStore(context, {
-    sender: createSubjectStore(streamOf('sessions', 'session', { maxMessages: 1, maxAge: sessionTtl, maxBytes: maxTotalBytes }), context),
-    outbox: createSubjectStore(outboxes, context, createOutboxEviction(outboxes, context)),
-    result: createSubjectStore(streamOf('results', 'result', { maxMessages: 1, maxAge: resultTtl }), context),
-    letters: createSubjectStore(streamOf('letters', 'letter'), context),
-    queue: createSubjectStore(streamOf('queues', 'queue'), context),
+    sender: { store: storeOf('sessions', 'session', { maxMessages: 1, maxAge: sessionTtl, maxBytes: maxTotalBytes }) },
+    outbox: {
+      store: createSubjectStore(outboxes, context, `${name}.outbox.`, createOutboxEviction(outboxes, `${name}.outbox.*`, context)),
+    },
+    result: { store: storeOf('results', 'result', { maxMessages: 1, maxAge: resultTtl }) },
+    letters: { store: storeOf('letters', 'letter'), limit: { maxBytes: maxTotalBytes, evicts: true } },
+    queue: { store: storeOf('queues', 'queue'), limit: { maxBytes: maxTotalBytes, evicts: false } },
   });
   const deadLetters = storedLetters(store, maxDeadLetters, () => context.report(new StoreError('nats', 'corrupt')));
   const onCorrupt = (): never => {

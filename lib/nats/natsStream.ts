@@ -1,8 +1,6 @@
 import type { JsMsg, PurgeOpts, StreamConfig, StreamInfoRequestOptions } from '@nats-io/jetstream';
 import { StoreError, UnsupportedError } from '../errors.js';
-import { fetchMessages, type MessageRange } from './fetchMessages.js';
-import type { NatsContext } from './natsContext.js';
-import { codeOf, isOvertaken, isStreamMissing, STREAM_FULL, STREAM_NOT_FOUND } from './natsFaults.js';
+import { codeOf, isOvertaken, isStreamMissing, type NatsContext, STREAM_FULL, STREAM_NOT_FOUND } from './natsContext.js';
 
 /** The configuration of a stream. Its limits may be changed later. */
 export interface StreamDefinition extends Pick<StreamConfig, 'name' | 'subjects' | 'discard'>, StreamLimits {
@@ -14,10 +12,19 @@ export interface StreamDefinition extends Pick<StreamConfig, 'name' | 'subjects'
 export interface StreamLimits {
   /** The maximum number of entries of a subject; the oldest are removed. */
   readonly maxMessages: number;
-  /** The maximum size of all entries, in bytes. */
   readonly maxBytes: number;
   /** The time after which an entry is removed, in ms. */
   readonly maxAge: number;
+}
+
+export interface MessageRange {
+  /** A subject of the stream; it may contain wildcards. */
+  readonly subject: string;
+  /** The sequence numbers to read from and to, both inclusive. */
+  readonly from: number;
+  readonly until: number;
+  /** Whether the messages have headers, and no data. @default false */
+  readonly headersOnly?: boolean;
 }
 
 /** Asks for the message with a number, the first of a subject from it on, or the last of one. */
@@ -73,12 +80,14 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
     }
   };
   return {
-    /** Returns the state of the stream. */
     info: (query?: Partial<StreamInfoRequestOptions>) => attempt(async () => (await manager()).streams.info(name, query)),
     /** Reads one message from the leader of the stream: a replica might lag behind. */
     get: (query: MessageQuery) => attempt(async () => (await (await manager()).streams.getMessage(name, query)) ?? undefined),
-    /** Reads the messages of a range until `take` returns true; see {@link fetchMessages}. */
-    fetch: (range: MessageRange, take: (message: JsMsg) => boolean) => attempt(() => fetchMessages(context, name, range, take)),
+    /** Emits the messages of a range; see {@link fetchMessages}. */
+    async *fetch(range: MessageRange): AsyncGenerator<JsMsg> {
+      await attempt(() => Promise.resolve());
+      yield* fetchMessages(context, name, range);
+    },
     /**
      * Stores a message if `behind` is the last one of its subject. Returns its sequence number;
      * undefined if the subject has another last message, or one is being stored. If it fails, the
@@ -88,7 +97,6 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
      * @throws {StoreError} Delivered: `quota`, if the stream is full.
      */
     append: (message: NewMessage, limit = timeout) => attempt(() => publish(message, limit)),
-    /** Removes messages, which is slow. */
     purge: (options: PurgeOpts) => attempt(async () => (await manager(timeout)).streams.purge(name, options)),
   };
 }
@@ -138,4 +146,50 @@ function limitsOf({ maxMessages, maxBytes, maxAge, republish }: StreamDefinition
 function hasLimits({ republish, ...config }: JetStreamLimits, { republish: wanted, ...limits }: JetStreamLimits): boolean {
   const isRepublished = republish?.src === wanted?.src && republish?.dest === wanted?.dest;
   return isRepublished && (Object.keys(limits) as (keyof typeof limits)[]).every((name) => config[name] === limits[name]);
+}
+
+/** The time to wait, in ms, for messages that were removed after they were counted. */
+const EXPIRES = 1_000;
+/** The number of messages that are requested at once, with data and without. */
+const PAGE = 64;
+const PAGE_OF_HEADERS = 1_024;
+
+/**
+ * Emits the messages of a range with a consumer, as far as it has them.
+ *
+ * @throws {Error} Delivered, if some were lost on their way: the consumer does not send a message
+ *   again, and the client of NATS continues behind the lost ones when it has reconnected. Also if
+ *   not all servers of a cluster know the new consumer yet.
+ */
+async function* fetchMessages({ client, manager }: NatsContext, stream: string, range: MessageRange): AsyncGenerator<JsMsg> {
+  const { subject, from, until, headersOnly = false } = range;
+  const { consumers } = await manager();
+  const info = await consumers.add(stream, {
+    ack_policy: 'none',
+    deliver_policy: 'by_start_sequence',
+    replay_policy: 'instant',
+    opt_start_seq: Math.max(1, from),
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: 30e9,
+    filter_subject: subject,
+    headers_only: headersOnly,
+  });
+  const consumer = client.consumers.getConsumerFromInfo(info);
+  const page = headersOnly ? PAGE_OF_HEADERS : PAGE;
+  let [left, delivered] = [info.num_pending, 0];
+  try {
+    while (left > 0) {
+      const before = delivered;
+      for await (const message of await consumer.fetch({ max_messages: Math.min(left, page), expires: EXPIRES })) {
+        if (message.info.deliverySequence !== ++delivered) throw new Error('messages were lost on their way from NATS');
+        left = message.seq >= until ? 0 : message.info.pending;
+        if (message.seq <= until) yield message;
+      }
+      if (delivered === before) return;
+    }
+  } finally {
+    // NATS removes it later, if this request fails.
+    consumers.delete(stream, info.name).catch(() => undefined);
+  }
 }

@@ -1,10 +1,28 @@
 import { StoreError } from '../errors.js';
 import type { NatsContext } from './natsContext.js';
-import { retrying } from './retrying.js';
-import type { StreamUsage, SubjectStream, SubjectUsage } from './subjectStream.js';
+import type { NatsStream } from './natsStream.js';
+
+export interface SubjectUsage {
+  readonly subject: string;
+  readonly group: string;
+  /** The size of its entries in bytes, without the latest one. */
+  readonly bytes: number;
+  /** The time at which the latest entry was stored, in ms since 1970. */
+  readonly at: number;
+}
+
+export interface StreamUsage {
+  /** The size of all entries, and the size that they may have, in bytes. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly subjects: readonly SubjectUsage[];
+}
 
 /** The share of a full stream that is freed at once. */
 const FREED = 1 / 8;
+/** The headers of JetStream with the id of a message, and with the size of its data. */
+const ID = 'Nats-Msg-Id';
+const SIZE = 'Nats-Msg-Size';
 
 /**
  * Returns a function that removes messages of a full stream of outboxes. Concurrent calls share one
@@ -14,29 +32,50 @@ const FREED = 1 / 8;
  * that is connected receives all messages, as its node has them in memory. A client that is away
  * loses the removed messages; its session skips their numbers.
  */
-export function createOutboxEviction(stream: SubjectStream, context: NatsContext): () => Promise<boolean> {
+export function createOutboxEviction(
+  stream: NatsStream,
+  subjects: string,
+  { retry, report }: Pick<NatsContext, 'retry' | 'report'>,
+): () => Promise<boolean> {
   let running: Promise<boolean> | undefined;
   const evict = async (): Promise<boolean> => {
-    const usage = await stream.usage();
-    const names = evictedOf(usage);
-    for (const name of names) await stream.keepLatest(name);
-    if (names.length > 0)
-      context.report(new StoreError('nats', 'quota', new Error(`above "maxTotalBytes", ${names.length} outboxes were emptied`)));
-    return names.length > 0 || excessOf(usage) <= 0;
+    const usage = await readUsage(stream, subjects);
+    const evicted = evictedOf(usage);
+    for (const filter of evicted) await stream.purge({ filter, keep: 1 });
+    if (evicted.length > 0)
+      report(new StoreError('nats', 'quota', new Error(`above "maxTotalBytes", ${evicted.length} outboxes were emptied`)));
+    return evicted.length > 0 || excessOf(usage) <= 0;
   };
-  return () =>
-    (running ??= retrying(context, evict).finally(() => {
-      running = undefined;
-    }));
+  return () => (running ??= retry(evict).finally(() => (running = undefined)));
+}
+
+/** Reads the headers of all entries. */
+export async function readUsage(stream: NatsStream, subjects: string): Promise<StreamUsage> {
+  const before = await stream.info();
+  const found = new Map<string, SubjectUsage & { readonly last: number }>();
+  const range = { subject: subjects, from: 1, until: before.state.last_seq, headersOnly: true };
+  for await (const { subject, headers, time } of stream.fetch(range)) {
+    const known = found.get(subject);
+    found.set(subject, {
+      subject,
+      group: /(?<= ).*/.exec(headers?.get(ID) ?? '')?.[0] ?? '',
+      bytes: (known?.bytes ?? 0) + (known?.last ?? 0),
+      at: time.getTime(),
+      last: Number(headers?.get(SIZE) ?? 0),
+    });
+  }
+  // Another node may have made room meanwhile.
+  const { state, config } = await stream.info();
+  return { bytes: state.bytes, maxBytes: config.max_bytes, subjects: [...found.values()] };
 }
 
 /**
- * Returns the names of the outboxes to be emptied: each time that of the group with most bytes to
- * which nothing was written for the longest time. So no group can evict the messages of a smaller
- * one.
+ * Returns the subjects of the outboxes to be emptied: each time that of the group with most bytes
+ * to which nothing was written for the longest time. So no group can evict the messages of a
+ * smaller one.
  */
 export function evictedOf(usage: StreamUsage): readonly string[] {
-  const names: string[] = [];
+  const evicted: string[] = [];
   const groups = new Map<string, { bytes: number; readonly oldest: SubjectUsage[] }>();
   for (const subject of [...usage.subjects].sort((one, other) => other.at - one.at)) {
     if (subject.bytes === 0) continue;
@@ -50,14 +89,13 @@ export function evictedOf(usage: StreamUsage): readonly string[] {
     const largest = first && others.reduce((most, group) => (group.bytes > most.bytes ? group : most), first);
     const subject = largest?.oldest.pop();
     if (!largest || !subject) break;
-    names.push(subject.name);
+    evicted.push(subject.subject);
     largest.bytes -= subject.bytes;
     excess -= subject.bytes;
   }
-  return names;
+  return evicted;
 }
 
-/** Returns the number of bytes that must be removed. */
 function excessOf({ bytes, maxBytes }: StreamUsage): number {
   return bytes - maxBytes * (1 - FREED);
 }

@@ -3,16 +3,9 @@ import { defer, EMPTY, finalize, interval, merge, of, Subscription, type Observa
 import type { ClusterPresence, PresenceChange } from '../app/hub/clusterPresence.js';
 import { FrameTooLargeError } from '../errors.js';
 import type { ChannelMember } from '../message/channelTypes.js';
-import { corrupt, failed } from './natsFaults.js';
-import { decodeNodeMessage, memberSize, type NodeMessage, type PresenceHeartbeat, type PresenceSnapshot } from './nodeMessages.js';
-import {
-  createPresenceChannel,
-  createPresencePeer,
-  openChange,
-  type OpenChange,
-  type PresenceChannel,
-  type PresencePeer,
-} from './presenceMembers.js';
+import { corrupt, failed } from './natsContext.js';
+import { decodeNodeMessage, memberSize, type NodeMessage, type PresenceHeartbeat } from './nodeMessages.js';
+import { createPresenceChannel, createPresencePeer, type PresenceChannel, type PresencePeer } from './presenceMembers.js';
 import {
   createPresenceState,
   createPresenceWriter,
@@ -22,7 +15,6 @@ import {
   type PresenceWriter,
 } from './presenceWriter.js';
 
-/** The presence of one node of a cluster. */
 export interface PresenceNode extends ClusterPresence {
   /**
    * Announces to the other nodes that this node and its members have left. Then nothing more is
@@ -31,7 +23,6 @@ export interface PresenceNode extends ClusterPresence {
   close(): void;
 }
 
-/** The interval of the checks, in ms. */
 export const TICK = 500;
 /** A heartbeat is sent each second. */
 const HEARTBEAT_TICKS = 2;
@@ -42,9 +33,6 @@ const GONE_TICKS = 8;
  * others: its own connection is interrupted.
  */
 const ECHO_TICKS = 3;
-/** The time in which a node answers a request. */
-const ANSWER_TICKS = 2;
-/** The maximum number of other nodes. */
 const MAX_NODES = 1_000;
 
 /**
@@ -74,11 +62,12 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
     if (++state.ticks % HEARTBEAT_TICKS === 0) writer.heartbeat();
     const counts = ++state.silence <= ECHO_TICKS;
     for (const peer of [...peers.values()]) if (counts && ++peer.silence >= GONE_TICKS) reader.remove(peer);
-    askAgain(state, ANSWER_TICKS, writer);
+    writer.askSoon();
   };
   const resume = (): void => {
+    for (const { wanted } of peers.values()) for (const channel of wanted.keys()) wanted.set(channel, -Infinity);
     for (const peer of peers.values()) peer.silence = 0;
-    askAgain(state, 0, writer);
+    writer.askSoon();
     writer.heartbeat();
   };
   const start = (): void => {
@@ -90,7 +79,7 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
     running.add(reconnected$.subscribe(resume));
   };
   const channelOf = (name: string): PresenceChannel => {
-    const channel = channels.get(name) ?? createPresenceChannel(name, node);
+    const channel = channels.get(name) ?? createPresenceChannel(name, node, (id) => writer.touch(channel, id));
     channels.set(name, channel);
     return channel;
   };
@@ -103,7 +92,7 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
   const ignore = (channel: PresenceChannel): void => {
     if (--channel.users > 0) return;
     channel.hearing?.unsubscribe();
-    for (const peer of peers.values()) peer.forget(channel.name, channel.members);
+    for (const peer of peers.values()) peer.forget(channel);
     dropIfIdle(state, channel);
   };
   const changesOf = (name: string): Observable<PresenceChange> => {
@@ -111,7 +100,7 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
     start();
     const channel = channelOf(name);
     hear(channel);
-    const entered = channel.members.others();
+    const entered = channel.others();
     const first$ = entered.length > 0 ? of({ entered, left: [], updated: [] }) : EMPTY;
     return merge(first$, channel.changes$).pipe(finalize(() => ignore(channel)));
   };
@@ -121,12 +110,10 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
       if (running.closed) return;
       start();
       const channel = channelOf(name);
-      const change = openChange();
-      for (const { id } of left) channel.members.leave(id, change);
-      for (const member of entered) channel.members.enter(fitting(member, state));
-      for (const member of updated) clock = channel.members.update(fitting(member, state), clock + 1);
+      channel.leave(left);
+      for (const member of entered) channel.enter(fitting(member, state));
+      for (const member of updated) clock = channel.update(fitting(member, state), clock + 1);
       for (const { id } of [...left, ...entered, ...updated]) writer.touch(channel, id);
-      reader.emit(channel, change);
     },
     changes: (name) => defer(() => changesOf(name)),
     close() {
@@ -136,18 +123,6 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
       for (const { changes$ } of [...channels.values()]) changes$.complete();
     },
   };
-}
-
-/** Repeats the requests that were not answered in time. */
-function askAgain({ peers, ticks }: PresenceState, within: number, writer: PresenceWriter): void {
-  for (const peer of peers.values()) {
-    for (const [channel, at] of peer.asked) {
-      if (ticks - at < within) continue;
-      peer.asked.delete(channel);
-      peer.wanted.add(channel);
-    }
-    if (peer.wanted.size > 0) writer.askSoon();
-  }
 }
 
 /**
@@ -182,19 +157,16 @@ function listenTo(subject: string, next: (message: NodeMessage) => void, { liste
   }
 }
 
-/** Creates the functions that read the messages of the other nodes. */
 function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
-  const { node: self, channels, peers } = state;
+  const { channels, peers } = state;
 
-  /** Emits a change, and publishes the states that the members of this node have taken over. */
-  const emit = (channel: PresenceChannel, { adopted, ...change }: OpenChange): void => {
-    for (const id of adopted) writer.touch(channel, id);
-    if (change.entered.length + change.left.length + change.updated.length > 0) channel.changes$.next(change);
+  const heard = (name: string): PresenceChannel | undefined => {
+    const channel = channels.get(name);
+    return channel && channel.users > 0 ? channel : undefined;
   };
-  /** Removes all members of a node. */
   const remove = (peer: PresencePeer): void => {
     peers.delete(peer.id);
-    for (const channel of channels.values()) emit(channel, peer.forget(channel.name, channel.members));
+    for (const channel of channels.values()) peer.forget(channel);
   };
   const greet = (id: string): PresencePeer => {
     if (peers.size >= MAX_NODES) throw new RangeError(`more than ${MAX_NODES} nodes`);
@@ -208,41 +180,33 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
     const peer = known ?? greet(node);
     peer.silence = 0;
     if (known && since <= known.checked) {
-      for (const [name, at] of changed) if (isHeard(channels.get(name)) && peer.versionOf(name) < at) peer.want(name);
+      for (const [name, at] of changed) if (heard(name) && peer.versionOf(name) < at) peer.want(name);
     } else {
-      for (const channel of channels.values()) if (isHeard(channel)) peer.want(channel.name);
+      for (const name of channels.keys()) if (heard(name)) peer.want(name);
     }
     peer.checked = Math.max(peer.checked, version);
     if (peer.wanted.size > 0) writer.askSoon();
   };
-  const takeSnapshot = (node: string, { version, parts }: PresenceSnapshot): void => {
-    const peer = peers.get(node);
-    for (const part of parts) {
-      const channel = channels.get(part.channel);
-      if (peer && isHeard(channel)) emit(channel, peer.applyPart(channel.members, version, part));
-    }
-  };
   const receive = (message: NodeMessage): void => {
     const { kind, node } = message;
-    if (node === self) {
+    const peer = peers.get(node);
+    if (node === state.node) {
       if (kind === 'heartbeat') state.silence = 0;
     } else if (kind === 'heartbeat') takeHeartbeat(node, message);
-    else if (kind === 'snapshot') takeSnapshot(node, message);
     else if (kind === 'ask') writer.answer(node, message.channels);
-    else if (kind === 'bye') {
-      const peer = peers.get(node);
-      if (peer) remove(peer);
+    else if (peer && kind === 'bye') remove(peer);
+    else if (peer && kind === 'snapshot') {
+      for (const part of message.parts) {
+        const channel = heard(part.channel);
+        if (channel) peer.applyPart(channel, message.version, part);
+      }
     }
   };
   const receiveDelta = (channel: PresenceChannel, message: NodeMessage): void => {
     const peer = peers.get(message.node);
     if (!peer || message.kind !== 'delta') return;
-    emit(channel, peer.applyDelta(channel.name, channel.members, message));
+    peer.applyDelta(channel, message);
     if (peer.wanted.size > 0) writer.askSoon();
   };
-  return { emit, remove, receive, receiveDelta };
-}
-
-function isHeard(channel: PresenceChannel | undefined): channel is PresenceChannel {
-  return channel !== undefined && channel.users > 0;
+  return { remove, receive, receiveDelta };
 }

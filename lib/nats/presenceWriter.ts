@@ -1,25 +1,13 @@
 import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import type { NodeContext } from './natsContext.js';
-import { failed } from './natsFaults.js';
-import { createNatsSubjects } from './natsSubjects.js';
-import {
-  encodeNodeMessage,
-  memberSize,
-  type ChannelVersion,
-  type ClusterMember,
-  type NodeMessage,
-  type PresenceDelta,
-  type SnapshotPart,
-} from './nodeMessages.js';
+import { channelToken, failed, type NodeContext } from './natsContext.js';
+import { encodeNodeMessage, memberSize, type ChannelVersion, type NodeMessage, type SnapshotPart } from './nodeMessages.js';
 import type { PresenceChannel, PresencePeer } from './presenceMembers.js';
 
-/** The part of the context of a node that presence uses. */
 export type PresenceContext = Pick<
   NodeContext,
   'name' | 'connection' | 'listen' | 'isConnected' | 'reconnected$' | 'maxPayload' | 'scheduler' | 'report'
 >;
 
-/** The state that the parts of a node share. */
 export type PresenceState = ReturnType<typeof createPresenceState>;
 
 /** @param node Names this run of the node. */
@@ -34,7 +22,7 @@ export function createPresenceState(context: PresenceContext, node: string) {
       /** The subject of the requests to one node, and of the answers to it. */
       to: (other: string): string => `${prefix}.to.${other}`,
       /** The subject of the changes of a channel. An invalid name of a channel is a TypeError. */
-      channel: createNatsSubjects(prefix).of,
+      channel: (name: string): string => `${prefix}.channel.${channelToken(name)}`,
     },
     channels: new Map<string, PresenceChannel>(),
     peers: new Map<string, PresencePeer>(),
@@ -50,16 +38,18 @@ export type PresenceWriter = ReturnType<typeof createPresenceWriter>;
  * The shortest time between two runs that publish changes, in ms: it bounds the number of messages.
  */
 const INTERVAL = 20;
-
+/** The time in which a node answers a request. */
+const ANSWER_TICKS = 2;
 /** The size of the parts of a message, in bytes, and the share of what NATS accepts. */
 const PART_BYTES = 32_768;
 const PART_SHARE = 4;
 
-/** Creates the functions that send the messages of this node to the others. */
 export function createPresenceWriter(state: PresenceState) {
   const { node, connection, isConnected, subjects, scheduler, channels, peers } = state;
-  const changeLog = createChangeLog();
+  const nextHeartbeat = createChangeLog();
   const changed = new Set<PresenceChannel>();
+  /** The channels in which the members of this node have changed lately, by their versions. */
+  const recent = new Map<string, number>();
   let [version, lastRun, isHeartbeatDue] = [0, -Infinity, false];
 
   const send = (subject: string, message: NodeMessage): void => {
@@ -73,41 +63,47 @@ export function createPresenceWriter(state: PresenceState) {
   };
   const partBytes = (): number => Math.min(PART_BYTES, state.maxPayload() / PART_SHARE);
   const publishChanges = (): void => {
-    const limit = partBytes();
     for (const channel of changed) {
-      for (const part of takeOwnChanges(channel, limit)) {
+      const { name, own, touched } = channel;
+      const sizeOf = (id: string): number => {
+        const member = own.get(id);
+        return member ? memberSize(member) : id.length + 2;
+      };
+      for (const ids of touched.size > 0 ? chunk([...touched], sizeOf, partBytes()) : []) {
         const after = channel.version;
         channel.version = ++version;
-        changeLog.add(channel.name, version);
-        send(subjects.channel(channel.name), { kind: 'delta', node, after, version, ...part });
+        recent.delete(name);
+        recent.set(name, version);
+        const change = { set: ids.flatMap((id) => own.get(id) ?? []), left: ids.filter((id) => !own.has(id)) };
+        send(subjects.channel(name), { kind: 'delta', node, after, version, ...change });
       }
+      touched.clear();
       dropIfIdle(state, channel);
     }
     changed.clear();
   };
-  const ask = ({ id, wanted, asked, versionOf }: PresencePeer): void => {
-    const requests = [...wanted].map((channel): ChannelVersion => [channel, versionOf(channel)]);
-    for (const channel of wanted) asked.set(channel, state.ticks);
-    wanted.clear();
-    for (const part of chunk(requests, ([channel]) => channel.length + 8, partBytes()))
+  const ask = ({ id, wanted, versionOf }: PresencePeer): void => {
+    const due = [...wanted].filter(([, at]) => state.ticks - at >= ANSWER_TICKS).map(([channel]) => channel);
+    for (const channel of due) wanted.set(channel, state.ticks);
+    const requests = due.map((channel): ChannelVersion => [channel, versionOf(channel)]);
+    for (const part of due.length > 0 ? chunk(requests, ([channel]) => channel.length + 8, partBytes()) : [])
       send(subjects.to(id), { kind: 'ask', node, channels: part });
   };
   const heartbeat = (): void => {
     isHeartbeatDue = false;
     publishChanges();
-    send(subjects.nodes, { kind: 'heartbeat', node, version, ...changeLog.next(version) });
+    send(subjects.nodes, { kind: 'heartbeat', node, version, ...nextHeartbeat(recent, version) });
   };
   const run = (): void => {
     lastRun = scheduler.now();
     publishChanges();
     if (isHeartbeatDue) heartbeat();
-    if (isConnected()) for (const peer of peers.values()) if (peer.wanted.size > 0) ask(peer);
+    if (isConnected()) for (const peer of peers.values()) ask(peer);
   };
   const timer = createCoalescedTimer(scheduler, run);
   const runSoon = (): void => timer.set(Math.max(0, lastRun + INTERVAL - scheduler.now()));
 
   return {
-    /** Publishes the change of a member of this node soon. */
     touch(channel: PresenceChannel, id: string): void {
       channel.touched.add(id);
       changed.add(channel);
@@ -124,12 +120,7 @@ export function createPresenceWriter(state: PresenceState) {
     answer(to: string, requests: readonly ChannelVersion[]): void {
       publishChanges();
       const limit = partBytes();
-      const parts = requests.flatMap(([name, known]): readonly SnapshotPart[] => {
-        const channel = channels.get(name);
-        if (channel && channel.version > 0 && known >= channel.version)
-          return [{ channel: name, isSame: true, isFirst: true, isLast: true, members: [] }];
-        return snapshotParts(name, [...(channel?.members.own.values() ?? [])], limit);
-      });
+      const parts = requests.flatMap(([name, known]) => snapshotParts(name, channels.get(name), known, limit));
       for (const part of chunk(parts, partSize, limit)) send(subjects.to(to), { kind: 'snapshot', node, version, parts: part });
     },
     end(): void {
@@ -139,26 +130,17 @@ export function createPresenceWriter(state: PresenceState) {
   };
 }
 
+/**
+ * Returns the own members of a channel, in parts below a size; none if the known version has them.
+ */
+function snapshotParts(name: string, channel: PresenceChannel | undefined, known: number, limit: number): readonly SnapshotPart[] {
+  const isSame = channel !== undefined && channel.version > 0 && known >= channel.version;
+  const lists = chunk(isSame || !channel ? [] : [...channel.own.values()], memberSize, limit);
+  return lists.map((members, at) => ({ channel: name, isSame, isFirst: at === 0, isLast: at === lists.length - 1, members }));
+}
+
 function partSize({ channel, members }: SnapshotPart): number {
   return members.reduce((size, member) => size + memberSize(member), channel.length + 48);
-}
-
-/** Takes the changes of the own members, in parts below a size. */
-function takeOwnChanges({ members: { own }, touched }: PresenceChannel, limit: number): readonly Pick<PresenceDelta, 'set' | 'left'>[] {
-  if (touched.size === 0) return [];
-  const sizeOf = (id: string): number => {
-    const member = own.get(id);
-    return member ? memberSize(member) : id.length + 2;
-  };
-  const parts = chunk([...touched], sizeOf, limit);
-  touched.clear();
-  return parts.map((ids) => ({ set: ids.flatMap((id) => own.get(id) ?? []), left: ids.filter((id) => !own.has(id)) }));
-}
-
-/** Returns the own members, in parts below a size. */
-function snapshotParts(name: string, own: readonly ClusterMember[], limit: number): readonly SnapshotPart[] {
-  const lists = chunk(own, memberSize, limit);
-  return lists.map((members, index) => ({ channel: name, isFirst: index === 0, isLast: index === lists.length - 1, members }));
 }
 
 /**
@@ -181,8 +163,8 @@ function chunk<T>(items: readonly T[], measure: (item: T) => number, limit: numb
 }
 
 /** Forgets a channel that has no members of this node, nothing to publish, and no subscriber. */
-export function dropIfIdle({ channels }: PresenceState, channel: PresenceChannel): void {
-  if (channel.users === 0 && channel.touched.size === 0 && channel.members.own.size === 0) channels.delete(channel.name);
+export function dropIfIdle({ channels }: PresenceState, { name, users, touched, own }: PresenceChannel): void {
+  if (users === 0 && touched.size === 0 && own.size === 0) channels.delete(name);
 }
 
 /**
@@ -196,35 +178,21 @@ const REPEATS = 3;
  */
 const MAX_CHANGED = 256;
 
-/** Remembers the channels in which the members of this node have changed lately. */
+/**
+ * Creates a function that returns the channels that have changed in the time of the last
+ * heartbeats, and the version since when they are complete. It removes the older ones.
+ */
 function createChangeLog() {
-  /** In the order of their versions. */
-  const changed = new Map<string, number>();
-  /** The versions at the last heartbeats. */
   const versions: number[] = [];
-  let dropped = 0;
-
-  return {
-    add(channel: string, version: number): void {
-      changed.delete(channel);
-      changed.set(channel, version);
-      const [oldest] = changed;
-      if (changed.size <= MAX_CHANGED || !oldest) return;
-      changed.delete(oldest[0]);
-      dropped = oldest[1];
-    },
-    /**
-     * Returns the channels that have changed in the time of the last heartbeats, for the next one,
-     * and the version since when they are complete.
-     */
-    next(version: number): { readonly since: number; readonly channels: readonly ChannelVersion[] } {
-      if (versions.length === REPEATS) dropped = Math.max(dropped, versions.shift() ?? 0);
-      versions.push(version);
-      for (const [channel, at] of changed) {
-        if (at > dropped) break;
-        changed.delete(channel);
-      }
-      return { since: dropped, channels: [...changed] };
-    },
+  let since = 0;
+  return (recent: Map<string, number>, version: number): { readonly since: number; readonly channels: readonly ChannelVersion[] } => {
+    if (versions.length === REPEATS) since = Math.max(since, versions.shift() ?? 0);
+    versions.push(version);
+    for (const [channel, at] of recent) {
+      if (at > since && recent.size <= MAX_CHANGED) break;
+      recent.delete(channel);
+      since = Math.max(since, at);
+    }
+    return { since, channels: [...recent] };
   };
 }

@@ -20,8 +20,7 @@ import { retryBackoff } from '../operators/retryBackoff.js';
 import type { ChannelTail } from './channelTail.js';
 import type { ChannelTails } from './channelTails.js';
 import type { LogContext } from './logContext.js';
-import { failed } from './natsFaults.js';
-import type { StreamEpoch } from './streamEpochs.js';
+import { failed } from './natsContext.js';
 
 /**
  * The time in which a cluster learns of a new subscription, and within which requests share a
@@ -37,20 +36,14 @@ const CONCURRENCY = 32;
  * reach the tails, and the loss of the stream itself.
  */
 export function createStreamCheck(log: LogContext, tails: ChannelTails) {
-  const { stream, epochs, connection, checkInterval, report, scheduler, reconnected$, lost$ } = log;
+  const { stream, epochs, checkInterval, report, scheduler } = log;
   const looks$ = new Subject<void>();
   const checks$ = new Subject<void>();
   /** The tails that have received all entries, as far as is known. */
   let looked = new WeakSet<ChannelTail>();
+  /** `turn` counts the turns of the tails, and `left` those until the stream has new entries. */
   let seen = { leader: '', last: -1, turn: 0, left: 0, marker: NaN, markerSeen: 0 };
 
-  /**
-   * Asks for a check of the epoch, and for a look at all channels: copies of entries may be lost.
-   */
-  const suspect = (): void => {
-    looked = new WeakSet();
-    checks$.next();
-  };
   const look = async (tail: ChannelTail): Promise<void> => {
     const current = looked;
     try {
@@ -71,14 +64,10 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
     }
     return from(due).pipe(mergeMap(look, CONCURRENCY), ignoreElements());
   };
-  const read = async () => {
-    const isOther = tails.epoch.check();
+  const check = async (): Promise<Observable<never>> => {
     const { state, cluster } = await stream.info();
-    return { isOther, state, cluster, streamEpoch: await epochs.verify() };
-  };
-  /** Uses what was read, unless a later check has begun. */
-  const apply = ({ isOther, state, cluster, streamEpoch }: Awaited<ReturnType<typeof read>>): Observable<never> => {
-    if (isOther(streamEpoch.epoch)) tails.fail('another epoch has begun');
+    const streamEpoch = await epochs.verify();
+    tails.observe(streamEpoch.epoch);
     const leader = cluster?.leader ?? '';
     // The entries that a new leader has taken over were not copied.
     if (leader !== seen.leader) looked = new WeakSet();
@@ -89,20 +78,22 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
     const left = state.last_seq === seen.last ? seen.left : 2 * tails.all().length;
     const inTurn = Math.min(IN_TURN, left);
     seen = { ...seen, leader, last: state.last_seq, left: left - inTurn };
-    const refresh$ = isOld(streamEpoch, state, now - seen.markerSeen, log) ? defer(() => epochs.refresh(streamEpoch)) : EMPTY;
+    // The clock of this system may be behind that of the server.
+    const age = Math.max(wallTime(scheduler) - streamEpoch.at, now - seen.markerSeen);
+    const isLarge = state.bytes > log.maxTotalBytes / 4 && (state.last_seq - streamEpoch.marker) * 8 > state.messages;
+    // The marker must not be removed as one of the oldest messages.
+    const refresh$ = age > log.maxAge / 4 || isLarge ? defer(() => epochs.refresh(streamEpoch)) : EMPTY;
     return concat(refresh$.pipe(ignoreElements()), sweep(inTurn));
   };
-  const regular$ = timer(0, checkInterval, scheduler).pipe(exhaustMap(() => defer(read).pipe(mergeMap(apply))));
+  const regular$ = timer(0, checkInterval, scheduler).pipe(exhaustMap(() => defer(check).pipe(mergeMap((sweep$) => sweep$))));
   const soon$ = looks$.pipe(
     throttleTime(SETTLING, scheduler, { leading: false, trailing: true }),
     exhaustMap(() => sweep(0)),
   );
-  const afterReconnect$ = reconnected$.pipe(
-    tap(() => {
-      looked = new WeakSet();
-      for (const tail of tails.all()) if (!tail.hasBegun()) tail.fail('the connection was lost before the first read');
-    }),
-  );
+  const reconnected = (): void => {
+    looked = new WeakSet();
+    for (const tail of tails.all()) if (!tail.hasBegun()) tail.fail('the connection was lost before the first read');
+  };
   const retrying = retryBackoff({
     initialInterval: 100,
     maxInterval: 1_000,
@@ -110,7 +101,7 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
     resetOnSuccess: true,
     scheduler,
     // A closed connection stays closed.
-    shouldRetry: () => !connection.isClosed(),
+    shouldRetry: () => !log.connection.isClosed(),
     onRetry({ error }) {
       looked = new WeakSet();
       report(failed(error));
@@ -118,29 +109,18 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
   });
   const requested$ = checks$.pipe(throttleTime(SETTLING, scheduler, { leading: true, trailing: true }));
   return {
-    suspect,
+    /** Requests a check of the epoch and of all channels: copies of entries may be lost. */
+    suspect: (): void => {
+      looked = new WeakSet();
+      checks$.next();
+    },
     /** Requests a check of the channels that were not checked yet. */
     lookSoon: (): void => looks$.next(),
     /** Checks while it has a subscriber. Emits nothing. */
-    checks$: merge(afterReconnect$, requested$).pipe(
+    checks$: merge(log.reconnected$.pipe(tap(reconnected)), requested$).pipe(
       startWith(undefined),
-      switchMap(() => merge(regular$, soon$, lost$).pipe(retrying)),
+      switchMap(() => merge(regular$, soon$, log.lost$).pipe(retrying)),
       ignoreElements(),
     ),
   };
-}
-
-/**
- * Returns whether the marker of the epoch must be written again, before it is removed as one of the
- * oldest messages.
- */
-function isOld(
-  { marker, at }: StreamEpoch,
-  { last_seq, messages, bytes }: { readonly last_seq: number; readonly messages: number; readonly bytes: number },
-  known: number,
-  { scheduler, maxAge, maxTotalBytes }: LogContext,
-): boolean {
-  // The clock of this system may be behind that of the server.
-  const age = Math.max(wallTime(scheduler) - at, known);
-  return age > maxAge / 4 || (bytes > maxTotalBytes / 4 && (last_seq - marker) * 8 > messages);
 }

@@ -4,18 +4,15 @@ import type { NatsMessage } from './natsContext.js';
 /** An entry of the stream: one or more messages of a channel. */
 export interface StreamEntry {
   readonly subject: string;
-  /** Its sequence number in the stream. */
   readonly seq: number;
   /**
    * The sequence number of the entry of the channel in front of it; 0 if there was none, or it is
    * removed and its writer did not know it. Undefined if another program has written it.
    */
   readonly previous: number | undefined;
-  /** The epoch that its writer knew. */
   readonly epoch: string | undefined;
   /** The time at which it was stored, in ms since 1970. */
   readonly at: number;
-  /** The frame of the codec. */
   readonly data: Uint8Array;
 }
 
@@ -41,7 +38,6 @@ function readBytes(bytes: Uint8Array): Pick<StreamEntry, 'epoch' | 'previous' | 
   return { epoch, previous: Number(previous), data: bytes.subarray(end + 1) };
 }
 
-/** Returns the entry of a message that was read from the stream. */
 export function entryOf({ subject, seq, time, data }: Pick<StoredMsg | JsMsg, 'subject' | 'seq' | 'time' | 'data'>): StreamEntry {
   return { subject, seq, at: time.getTime(), ...readBytes(data) };
 }
@@ -76,7 +72,6 @@ export function lastOffsetOf(seq: number): number {
   return seq * OFFSETS + OFFSETS - 1;
 }
 
-/** Returns the sequence number of the entry that an offset belongs to. */
 export function sequenceOf(offset: number): number {
   return Math.floor(offset / OFFSETS);
 }

@@ -1,21 +1,17 @@
 import { nanoid } from 'nanoid';
 import { firstValueFrom, timer } from 'rxjs';
+import { wallTime } from '../internal/steadyScheduler.js';
 import type { NatsContext } from './natsContext.js';
 import type { NatsStream } from './natsStream.js';
-import { untilStored } from './retrying.js';
 
-/** An epoch of the stream. */
 export interface StreamEpoch {
+  /** A later epoch is a greater text. */
   readonly epoch: string;
   /** Messages up to this position belong to an earlier epoch. */
   readonly since: number;
-  /** The position of the marker message. */
   readonly marker: number;
-  /** The time at which the marker was written. */
   readonly at: number;
 }
-
-export type Epochs = ReturnType<typeof createEpochs>;
 
 /** The time in which the new leader of a stream finds its last entries, in ms. */
 const SETTLING = 500;
@@ -28,25 +24,25 @@ const SETTLING = 500;
  * @param subject The subject of the marker.
  */
 export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stream: NatsStream, subject: string) {
-  /** The highest sequence number that was seen, and the marker from which on it counts. */
+  /** The highest sequence number that was seen, and the epoch in which it counts. */
   const seen = { head: 0, epoch: '' };
 
   /** Does nothing if another server has written a marker in the meantime. */
   const writeMarker = (data: string, behind: number): Promise<unknown> => stream.append({ subject, data, behind });
-  const begin = (behind: number): Promise<unknown> => writeMarker(`${nanoid(10)} 0`, behind);
+  const begin = (behind: number): Promise<unknown> => writeMarker(`${laterEpoch(seen.epoch, wallTime(scheduler))} 0`, behind);
   /** Returns the epoch of the stream. Starts one if there is none. */
-  const current = (): Promise<StreamEpoch> =>
-    untilStored('the mark of the epoch does not stay', async () => {
-      const mark = await stream.get({ last_by_subj: subject });
-      const streamEpoch = mark && parseEpoch(mark.string(), mark.seq, mark.time.getTime());
-      if (!streamEpoch) {
-        await begin(mark?.seq ?? 0);
-        return undefined;
-      }
-      // Another epoch begins with another numbering.
-      if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
-      return streamEpoch;
-    });
+  const current = async (isRepeated = false): Promise<StreamEpoch> => {
+    const mark = await stream.get({ last_by_subj: subject });
+    const streamEpoch = mark && parseEpoch(mark.string(), mark.seq, mark.time.getTime());
+    if (!streamEpoch) {
+      if (isRepeated) throw new Error('the mark of the epoch does not stay');
+      await begin(mark?.seq ?? 0);
+      return current(true);
+    }
+    // Another epoch begins with another numbering.
+    if (seen.epoch !== streamEpoch.epoch) Object.assign(seen, { epoch: streamEpoch.epoch, head: streamEpoch.marker });
+    return streamEpoch;
+  };
   /** Reports an entry that the stream has in an epoch. */
   const observe = (seq: number, epoch: string): void => {
     // Another epoch may number its entries anew.
@@ -61,7 +57,7 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
   };
 
   return {
-    current,
+    current: () => current(),
     observe,
     /**
      * Starts a new epoch if the stream has lost its end: if it is shorter than what this server has
@@ -81,7 +77,17 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
   };
 }
 
-/** Parses a marker; undefined if it is not one. */
+/**
+ * Returns an epoch that is later than another one, which may be empty: a `z`, the time in 8 digits,
+ * and a random character.
+ */
+export function laterEpoch(epoch: string, now: number): string {
+  const before = /^z[0-9a-z]{8}/.test(epoch) ? parseInt(epoch.slice(1, 9), 36) : 0;
+  return `z${Math.max(now, before + 1)
+    .toString(36)
+    .padStart(8, '0')}${nanoid(1)}`;
+}
+
 export function parseEpoch(text: string, seq: number, at: number): StreamEpoch | undefined {
   const [, epoch, since] = /^([A-Za-z0-9_-]{10}) (\d{1,15})$/.exec(text) ?? [];
   return epoch === undefined ? undefined : { epoch, since: Number(since) || seq, marker: seq, at };

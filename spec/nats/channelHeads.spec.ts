@@ -16,6 +16,13 @@ const entryOf = (seq: number, previous: number): StreamEntry => ({
   data: Buffer.from(`${seq}`),
 });
 
+const of = (...entries: StreamEntry[]) => ({
+  async *[Symbol.asyncIterator]() {
+    await Promise.resolve();
+    yield* entries;
+  },
+});
+
 /** The heads of a log whose reads take their answers from `answers`, one after the other. */
 function headsOf(answers: (() => Promise<StreamEntry | undefined>)[], verified = epochOf('epoch-0001', 1)) {
   const observed: [number, string][] = [];
@@ -23,7 +30,7 @@ function headsOf(answers: (() => Promise<StreamEntry | undefined>)[], verified =
     dedupeWindow: 60_000,
     maxPending: 100,
     scheduler: asyncScheduler,
-    decodeQuietly: (data: Uint8Array) => [note(Number(Buffer.from(data).toString()))],
+    decode: (data: Uint8Array) => [note(Number(Buffer.from(data).toString()))],
     epochs: {
       current: () => Promise.resolve(epochOf('epoch-0001', 1)),
       verify: () => Promise.resolve(verified),
@@ -31,8 +38,8 @@ function headsOf(answers: (() => Promise<StreamEntry | undefined>)[], verified =
     },
     reader: {
       latest: () => answers.shift()!(),
-      forwards: () => Promise.resolve([]),
-      backwards: ({ until }: { until: number }) => Promise.resolve([entryOf(until, 0)]),
+      forwards: () => of(),
+      backwards: ({ until }: { until: number }) => of(entryOf(until, 0)),
     },
   };
   return { heads: createChannelHeads(log as unknown as LogContext), observed };

@@ -17,8 +17,9 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'writes behind whatever is there',
     file: 'subjectStore.ts',
-    find: 'const stored = await stream.append(name, data, behind, timeout, group);',
-    replace: 'const stored = await stream.append(name, data, (await stream.read(name))?.seq ?? 0, timeout, group);',
+    find: 'const stored = await stream.append({ subject: prefix + name, data, behind, id: `${nanoid()} ${group}` }, timeout);',
+    replace:
+      'const last = await stream.get({ last_by_subj: prefix + name }); const stored = await stream.append({ subject: prefix + name, data, behind: last?.seq ?? 0 }, timeout);',
   },
   {
     why: 'takes the entry of another owner for its own',
@@ -34,19 +35,19 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   },
   {
     why: 'takes what it knows for what is stored',
-    file: 'logWriter.ts',
-    find: 'if (stored === undefined) return undefined;',
+    file: 'natsStore.ts',
+    find: 'if (stored === undefined) return false;',
     replace: 'if (stored === undefined) return true;',
   },
   {
     why: 'says that a change is stored before it is',
-    file: 'logWriter.ts',
+    file: 'natsStore.ts',
     find: "return append(before, draft, [...left].at(-1)?.group ?? '');",
     replace: "void append(before, draft, '').catch(() => undefined);\n    return true;",
   },
   {
     why: 'removes entries that count',
-    file: 'logWriter.ts',
+    file: 'natsStore.ts',
     find: 'if (messages < count || old === 0 || !known) return;',
     replace: 'if (!known) return;\n    store.trim(name, known.seq);',
   },

@@ -2,8 +2,7 @@ import { VirtualTimeScheduler } from 'rxjs';
 import { StoreError } from '../../lib/errors.js';
 import { asObservable, type MaybePromise } from '../../lib/internal/maybeAsync.js';
 import { natsStore } from '../../lib/nats/natsStore.js';
-import { createSubjectStore } from '../../lib/nats/subjectStore.js';
-import type { SubjectEntry, SubjectStream } from '../../lib/nats/subjectStream.js';
+import { createSubjectStore, type SubjectEntry, type SubjectStream } from '../../lib/nats/subjectStore.js';
 import type { InboxLease } from '../../lib/session/store/inbox.js';
 import { isEarlier } from '../../lib/session/store/helloNumber.js';
 import { storedInbox } from '../../lib/session/store/storedInbox.js';
@@ -60,11 +59,13 @@ function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) =
     return last;
   };
   return (node: string): SubjectStream => ({
-    async read(name, from) {
+    async get(query) {
       await wait(node);
-      return from === undefined ? ofSubject(name).at(-1) : ofSubject(name).find(({ seq }) => seq >= from);
+      if ('last_by_subj' in query) return ofSubject(query.last_by_subj).at(-1);
+      return ofSubject(query.next_by_subj ?? '').find(({ seq }) => seq >= query.seq);
     },
-    async append(name, data, behind) {
+    async append({ subject: name, data: bytes, behind }) {
+      const data = bytes as Uint8Array;
       await wait(node);
       if (hit(0.08)) {
         // The leader keeps it, and stores it later, if nothing is there by then. Now and then, it says so meanwhile.
@@ -80,13 +81,12 @@ function createStream(keepsOne: boolean, { hit }: Chance, wait: (node: string) =
       tally.lostAnswers++;
       throw new Error('timeout');
     },
-    async purge(name, seq) {
+    async purge(options) {
+      const { filter, seq = 0 } = options as { filter?: string; seq?: number };
       await wait(node);
-      entries = entries.filter((entry) => entry.name !== name || entry.seq >= seq);
+      entries = entries.filter((entry) => entry.name !== filter || entry.seq >= seq);
+      return { success: true, purged: 0 };
     },
-    // It is never full.
-    keepLatest: () => Promise.reject(new Error('not called')),
-    usage: () => Promise.reject(new Error('not called')),
   });
 }
 
@@ -144,7 +144,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
   const context = retryContext(scheduler, 15_000);
   const judge = createJudge();
   const nodes = NODES.map((node) => {
-    const [sender, outbox] = streams.map((stream) => createSubjectStore(stream(node), context));
+    const [sender, outbox] = streams.map((stream) => ({ store: createSubjectStore(stream(node), context, '') }));
     const store = natsStore({ ...context, timeout: 500 }, { sender: sender!, outbox: outbox! });
     const onCorrupt = (): void => void judge.violations.push('something is corrupt');
     const limits = { name: 'nats', maxMessages: 1_000, maxBytes: 1_000_000 };

@@ -1,10 +1,11 @@
 import { firstValueFrom } from 'rxjs';
+import { createMessage } from '../../lib/message/createMessage.js';
 import { natsCluster, type NatsClusterOptions, type NatsConnection } from '../../lib/nats/index.js';
 import { deadLetterCases, letter } from '../support/deadLetterCases.js';
 import { describeWith } from '../support/debian.js';
 import { leaseOf } from '../support/inboxes.js';
 import { startNats, type Nats } from '../support/nats.js';
-import { ready } from '../support/outboxCases.js';
+import { faultOf, ready } from '../support/outboxCases.js';
 import { queueCases } from '../support/queueCases.js';
 
 describeWith('nats-server', 'what a cluster keeps for all of its nodes', (program) => {
@@ -37,6 +38,16 @@ describeWith('nats-server', 'what a cluster keeps for all of its nodes', (progra
       expect(await firstValueFrom(other.deadLetters.count())).toBe(2);
     });
 
+    it('are removed above a size, and reported', async () => {
+      const { deadLetters } = node({ maxTotalBytes: 2_000 });
+      const dropped: string[] = [];
+      deadLetters.dropped$.subscribe(({ message: { id } }) => dropped.push(id));
+      for (const id of ['a', 'b', 'c'])
+        await ready(deadLetters.add({ ...letter(id), message: createMessage('a', 'x'.repeat(700), { id }) }));
+      expect(dropped).toEqual(['a']);
+      expect(await firstValueFrom(node().deadLetters.count())).toBe(2);
+    });
+
     it('are added by several nodes at once', async () => {
       const nodes = [node(), node(), node()];
       await Promise.all(nodes.flatMap(({ deadLetters }) => ['a', 'b', 'c', 'd'].map((id) => ready(deadLetters.add(letter(id))))));
@@ -47,6 +58,17 @@ describeWith('nats-server', 'what a cluster keeps for all of its nodes', (progra
   describe('queues', () => {
     const cases = Object.entries(queueCases).filter(([title]) => !title.includes('corrupt'));
     it.each(cases)('%s', async (_, check) => check({ log: () => node().queue('orders'), corrupt: () => undefined }));
+
+    it('refuse messages above a size, and take some again when others are done', async () => {
+      const log = node({ maxTotalBytes: 2_000 }).queue('large');
+      await ready(log.open());
+      const message = createMessage('order.placed', 'x'.repeat(700));
+      const add = (place: number) => log.write([{ place, message, since: 0 }], []);
+      for (const place of [1, 2]) await ready(add(place));
+      expect(await faultOf(() => add(3))).toBe('quota');
+      await ready(log.write([], [1]));
+      await ready(add(3));
+    });
   });
 
   it('results', async () => {

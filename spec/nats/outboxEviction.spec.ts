@@ -1,13 +1,17 @@
 import fc from 'fast-check';
-import { evictedOf } from '../../lib/nats/outboxEviction.js';
-import type { SubjectUsage } from '../../lib/nats/subjectStream.js';
+import { asyncScheduler } from 'rxjs';
+import { createNatsContext } from '../../lib/nats/natsContext.js';
+import { createNatsStream } from '../../lib/nats/natsStream.js';
+import { evictedOf, readUsage, type SubjectUsage } from '../../lib/nats/outboxEviction.js';
+import { describeWith } from '../support/debian.js';
+import { startNats, type Nats } from '../support/nats.js';
 
 const usageOf = (subjects: readonly SubjectUsage[], maxBytes: number) => ({
   bytes: subjects.reduce((sum, { bytes }) => sum + bytes, 0),
   maxBytes,
   subjects,
 });
-const subject = (name: string, group: string, bytes: number, at: number): SubjectUsage => ({ name, group, bytes, at });
+const subject = (name: string, group: string, bytes: number, at: number): SubjectUsage => ({ subject: name, group, bytes, at });
 
 describe('the outboxes that a full store empties', () => {
   it('are none while an eighth is free', () => {
@@ -38,5 +42,37 @@ describe('the outboxes that a full store empties', () => {
         expect(left).toBeLessThanOrEqual((maxBytes * 7) / 8);
       }),
     );
+  });
+});
+
+describeWith('nats-server', 'the usage of a stream', (program) => {
+  let nats: Nats;
+  beforeAll(async () => {
+    nats = await startNats(program);
+  });
+  afterAll(() => nats.close());
+
+  it('has room when another node has made room while it was read', async () => {
+    const settings = { replicas: 1, storage: 'memory', timeout: 5_000, scheduler: asyncScheduler } as const;
+    const context = createNatsContext({ ...settings, connection: await nats.connect() });
+    const limits = { maxMessages: Infinity, maxBytes: 100_000, maxAge: Infinity };
+    const options = { name: 'outboxes', subjects: ['outbox.*'], discard: 'new' as const, ...limits };
+    const other = createNatsStream(context, options);
+    let seq = 0;
+    for (const name of ['a', 'b']) {
+      const first = await other.append({ subject: `outbox.${name}`, data: new Uint8Array(30_000), behind: 0 });
+      seq = (await other.append({ subject: `outbox.${name}`, data: new Uint8Array(15_000), behind: first! }))!;
+    }
+    expect(seq).toBe(4);
+    const manager: typeof context.manager = async (limit) => {
+      const real = await context.manager(limit);
+      const add: typeof real.consumers.add = async (...args) => {
+        await other.purge({ filter: 'outbox.a', keep: 1 });
+        return real.consumers.add(...args);
+      };
+      return { ...real, consumers: Object.assign(Object.create(real.consumers) as typeof real.consumers, { add }) };
+    };
+    const usage = await readUsage(createNatsStream({ ...context, manager }, options), 'outbox.*');
+    expect([usage.subjects.map(({ subject: name }) => name), evictedOf(usage)]).toEqual([['outbox.a', 'outbox.b'], []]);
   });
 });

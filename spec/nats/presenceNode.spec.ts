@@ -421,7 +421,7 @@ describe('presence of the nodes of a cluster', () => {
     const eve = { id: 'eve', clock: 0, by: '' };
     const delta = { kind: 'delta', node: 'x', after: 1, version: 2, set: [eve], left: [] } as const;
     stranger.publish(NODES, encodeNodeMessage({ kind: 'heartbeat', node: 'x', version: 1, since: 0, channels: [] }));
-    const part = { channel: CHANNEL, isFirst: true, isLast: true, members: [{ ...eve, id: 'adam' }] };
+    const part = { channel: CHANNEL, isSame: false, isFirst: true, isLast: true, members: [{ ...eve, id: 'adam' }] };
     stranger.publish(FIRST, encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
     stranger.publish(CHANGES, encodeNodeMessage(delta));
     stranger.publish(CHANGES, encodeNodeMessage({ ...delta, version: 3, set: [], left: ['adam'] }));
@@ -457,7 +457,7 @@ describe('presence of the nodes of a cluster', () => {
     expect(errors).toHaveLength(bad.length + 2);
     for (const error of errors) expect(error).toMatchObject({ code: 'ERR_STORE', store: 'nats', fault: 'corrupt' });
     stranger.publish(NODES, encodeNodeMessage(heartbeat));
-    const part = { channel: CHANNEL, isFirst: true, isLast: true, members: [member] };
+    const part = { channel: CHANNEL, isSame: false, isFirst: true, isLast: true, members: [member] };
     stranger.publish(FIRST, encodeNodeMessage({ kind: 'snapshot', node: 'x', version: 1, parts: [part] }));
     pass(10);
     expect(a.ids()).toEqual(['eve']);
@@ -474,6 +474,7 @@ describe('presence of the nodes of a cluster', () => {
     expect(errors).toHaveLength(1);
     const part = (index: number, size = 20_000) => ({
       channel: CHANNEL,
+      isSame: false,
       isFirst: index === 0,
       isLast: index === 5,
       members: Array.from({ length: size }, (_, at) => ({ id: `m${index}.${at}`, clock: 0, by: '' })),

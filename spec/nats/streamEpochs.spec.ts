@@ -1,10 +1,9 @@
 import { firstValueFrom } from 'rxjs';
 import { asObservable } from '../../lib/internal/maybeAsync.js';
-import { createLogContext } from '../../lib/nats/logContext.js';
+import { createLogContext, logSettingsOf } from '../../lib/nats/logContext.js';
 import { createNatsContext } from '../../lib/nats/natsContext.js';
-import { createEpochs, parseEpoch } from '../../lib/nats/streamEpochs.js';
+import { createEpochs, laterEpoch, parseEpoch } from '../../lib/nats/streamEpochs.js';
 import { natsChannelLog } from '../../lib/nats/index.js';
-import { logSettingsOf } from '../../lib/nats/natsOptions.js';
 import type { NatsStream } from '../../lib/nats/natsStream.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
@@ -74,6 +73,15 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
     await log.client.publish(log.subjects.epoch, 'nonsense');
     expect((await epochs.current()).epoch).not.toBe(before.epoch);
   });
+});
+
+it('an epoch is later than the one before, whatever the clock says', () => {
+  const first = laterEpoch('', 1_700_000_000_000);
+  expect(parseEpoch(`${first} 0`, 7, 0)?.epoch).toBe(first);
+  const epochs = [laterEpoch(first, 1_700_000_000_001), laterEpoch(first, 1_700_000_000_000), laterEpoch(first, 0)];
+  expect(epochs.every((epoch) => epoch > first)).toBe(true);
+  // An earlier version has written a random one.
+  expect(laterEpoch('Xk_3-yz901', 1_700_000_000_000) > 'Xk_3-yz901').toBe(true);
 });
 
 describe('the mark of an epoch', () => {

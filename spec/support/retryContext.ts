@@ -1,10 +1,11 @@
 import { NEVER, noop, type SchedulerLike } from 'rxjs';
 import type { NatsConnection } from '../../lib/nats/index.js';
-import type { LogWriterContext } from '../../lib/nats/logWriter.js';
-import type { RetryContext } from '../../lib/nats/retrying.js';
+import type { StoreContext } from '../../lib/nats/natsStore.js';
+import { createRetrying, type Retrying } from '../../lib/nats/natsContext.js';
 
 /** The context of a store whose stream is a fake: its connection is never lost. */
-export function retryContext(scheduler: SchedulerLike, timeout: number): RetryContext & LogWriterContext {
+export function retryContext(scheduler: SchedulerLike, timeout: number): Retrying & StoreContext {
   const connection = { isClosed: () => false } as unknown as NatsConnection;
-  return { connection, scheduler, timeout, isConnected: () => true, reconnected$: NEVER, maxPayload: () => 1_048_576, report: noop };
+  const retrying = createRetrying({ connection, scheduler, timeout, isConnected: () => true, reconnected$: NEVER });
+  return { ...retrying, scheduler, timeout, maxPayload: () => 1_048_576, report: noop };
 }

@@ -4,8 +4,8 @@ import { lmdbLogs } from '../../../lib/node/lmdbLogs.js';
 import type { NatsConnection } from '../../../lib/nats/index.js';
 import { createNatsContext } from '../../../lib/nats/natsContext.js';
 import { natsStore } from '../../../lib/nats/natsStore.js';
+import { createNatsStream } from '../../../lib/nats/natsStream.js';
 import { createSubjectStore } from '../../../lib/nats/subjectStore.js';
-import { createSubjectStream } from '../../../lib/nats/subjectStream.js';
 import { postgresMigration } from '../../../lib/postgres/index.js';
 import { postgresSettingsOf } from '../../../lib/postgres/postgresOptions.js';
 import { logsIn } from '../../../lib/postgres/postgresStore.js';
@@ -75,8 +75,8 @@ describeWith('nats-server', 'a store in JetStream', (program) => {
   const open = () => {
     const context = createNatsContext({ connection, replicas: 1, storage: 'file', timeout: 5_000, scheduler: asyncScheduler });
     const limits = { maxMessages: Infinity, maxBytes: Infinity, maxAge: Infinity };
-    const queue = createSubjectStore(createSubjectStream(context, { stream: 'queues', prefix: 'queue.', ...limits }), context);
-    return natsStore(context, { queue });
+    const stream = createNatsStream(context, { name: 'queues', subjects: ['queue.*'], discard: 'new', ...limits });
+    return natsStore(context, { queue: { store: createSubjectStore(stream, context, 'queue.') } });
   };
   contract(() => ({ log: nameOf(), open }));
 
