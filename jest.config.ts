@@ -10,7 +10,7 @@ const config: Config = {
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true }] },
   moduleNameMapper: {
     '^rxwire$': '<rootDir>/lib/index.ts',
-    '^rxwire/(server|testing|indexeddb|node|protobuf|metrics|opentelemetry|prometheus|angular|nats|postgres|react|vue)$':
+    '^rxwire/(server|testing|indexeddb|node|protobuf|metrics|opentelemetry|prometheus|angular|nats|postgres|react|vue|ai)$':
       '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

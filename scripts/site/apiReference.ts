@@ -40,6 +40,7 @@ const purposes: Readonly<Record<string, string>> = {
   'rxwire/metrics': 'Counters and histograms of wires, operators and queues.',
   'rxwire/opentelemetry': 'Metrics and traces for OpenTelemetry.',
   'rxwire/prometheus': 'Metrics for Prometheus.',
+  'rxwire/ai': 'Chats of the AI SDK: the transport of a page, and the answers of a server.',
   'rxwire/react': 'Hooks for React: a wire, its state, channels, requests.',
   'rxwire/vue': 'Composables for Vue: a wire, its state, channels, requests.',
   'rxwire/angular': 'A wire by dependency injection, and signals of its state.',
