@@ -10,7 +10,8 @@ const config: Config = {
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true }] },
   moduleNameMapper: {
     '^rxwire$': '<rootDir>/lib/index.ts',
-    '^rxwire/(server|testing|indexeddb|node|protobuf|metrics|opentelemetry|prometheus|angular|nats|postgres)$': '<rootDir>/lib/$1/index.ts',
+    '^rxwire/(server|testing|indexeddb|node|protobuf|metrics|opentelemetry|prometheus|angular|nats|postgres|react|vue|ai)$':
+      '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   // What hangs, hangs; a machine that is busy with other things may take its time.

@@ -3,4 +3,7 @@ export { injectConnection } from './injectConnection.js';
 export { injectMessages } from './injectMessages.js';
 export { injectPending } from './injectPending.js';
 export { injectReceipt } from './injectReceipt.js';
+export { injectRequest, type InjectRequestOptions, type RequestSignals } from './injectRequest.js';
 export { injectWire, provideWire, WIRE, type ProvideWireOptions } from './provideWire.js';
+export type { ChannelActions, ChannelViewOptions } from '../app/channels/channelView.js';
+export type { RequestState } from '../app/requests/requestRunner.js';

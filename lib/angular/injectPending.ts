@@ -1,7 +1,6 @@
 import { inject, NgZone, type InjectionToken, type Signal } from '@angular/core';
 import { toSignal } from '@angular/core/rxjs-interop';
-import { distinctUntilChanged, map } from 'rxjs';
-import { pendingOf, type PendingMessage } from '../app/sending/pendingOf.js';
+import { pendingOfTypes, type PendingMessage } from '../app/sending/pendingOf.js';
 import type { Message, MessageType } from '../message/types.js';
 import type { MessageOf, Selected, TypeIn } from '../operators/ofType.js';
 import type { Wire } from '../wire/wire.js';
@@ -9,7 +8,7 @@ import { inZone } from './inZone.js';
 import { injectWire, readSelection } from './provideWire.js';
 
 /**
- * Returns the messages that have no outcome yet as a signal, as {@link pendingOf} lists them: all,
+ * Returns the messages that have no outcome yet as a signal, as `pendingOf` lists them: all,
  * or those of some types. With a durable outbox, those that an earlier page has left are among
  * them. The signal follows the wire until the injecting object is destroyed. The list is empty when
  * a durable outbox is not open yet.
@@ -38,13 +37,5 @@ export function injectPending<T extends MessageType | (string & {})>(
 ): Signal<readonly PendingMessage<MessageOf<T>>[]>;
 export function injectPending(...selection: [(InjectionToken<Wire> | string)?, ...string[]]): Signal<readonly unknown[]> {
   const { token, types } = readSelection(selection);
-  const wanted = new Set(types);
-  const select = (pending: readonly PendingMessage[]): readonly PendingMessage[] =>
-    wanted.size === 0 ? pending : pending.filter(({ message }) => wanted.has(message.type));
-  const pending$ = pendingOf(injectWire(token)).pipe(map(select), distinctUntilChanged(isSameList), inZone(inject(NgZone)));
-  return toSignal(pending$, { requireSync: true });
-}
-
-function isSameList(a: readonly PendingMessage[], b: readonly PendingMessage[]): boolean {
-  return a.length === b.length && a.every((one, index) => one === b[index]);
+  return toSignal(pendingOfTypes(injectWire(token), types).pipe(inZone(inject(NgZone))), { requireSync: true });
 }

@@ -7,9 +7,8 @@ import {
   PLATFORM_ID,
   type EnvironmentProviders,
 } from '@angular/core';
-import { NEVER } from 'rxjs';
 import type { AnyTypes, Message, MessageIn } from '../message/types.js';
-import { connect } from '../wire/connect.js';
+import { createIdleWire } from '../wire/idleWire.js';
 import type { Wire } from '../wire/wire.js';
 
 /** The default token of {@link provideWire}. */
@@ -102,9 +101,4 @@ export function injectWire(token: InjectionToken<Wire> = WIRE): Wire {
  */
 export function readSelection([first = WIRE, ...types]: readonly [(InjectionToken<Wire> | string)?, ...string[]]) {
   return typeof first === 'string' ? { token: WIRE, types: [first, ...types] } : { token: first, types };
-}
-
-/** Returns a wire that never connects. It accepts messages and keeps them. */
-function createIdleWire(): Wire {
-  return connect({ link: () => NEVER });
 }

@@ -16,8 +16,17 @@ import {
   type Signal,
 } from '@angular/core';
 import { consumerAfterComputation, consumerBeforeComputation, REACTIVE_NODE } from '@angular/core/primitives/signals';
-import { injectChannel, injectMessages, injectPending, injectReceipt, injectWire, provideWire } from '../../lib/angular/index.js';
-import { createMessage, hub, webStorageOutbox, type Message, type MessageIn, type Wire } from '../../lib/index.js';
+import { NEVER, of } from 'rxjs';
+import {
+  injectChannel,
+  injectMessages,
+  injectPending,
+  injectReceipt,
+  injectRequest,
+  injectWire,
+  provideWire,
+} from '../../lib/angular/index.js';
+import { createMessage, hub, reply, webStorageOutbox, type Message, type MessageIn, type Wire } from '../../lib/index.js';
 import { testWire, type TestWire, type TestWireOptions } from '../../lib/testing/index.js';
 import { eventually } from '../examples/consoleSupport.js';
 import { fakeStorage } from '../session/store/fakeStorage.js';
@@ -313,6 +322,32 @@ describe('injectChannel', () => {
     const { ask } = bootstrap();
     expect(() => ask(() => injectChannel('no name'))).toThrow(TypeError);
     expect(() => ask(() => injectChannel('log', { keep: 0 }))).toThrow(RangeError);
+  });
+});
+
+describe('injectRequest', () => {
+  it('has the state of the latest request, and cancels it with the component', async () => {
+    const cancelled: unknown[] = [];
+    const answer = reply({
+      'files.list': ({ payload }, { progress, signal }) => {
+        signal.addEventListener('abort', () => cancelled.push(payload));
+        progress(50);
+        return payload === '/a' ? of('one') : NEVER;
+      },
+    });
+    const { ask, component } = bootstrap({ serve: (served) => served.pipe(answer).subscribe(served) });
+    const owner = component();
+    const { state, run } = ask(() => injectRequest<string>(), owner);
+    expect(state()).toEqual({ status: 'idle' });
+    run(createMessage('files.list', '/a'));
+    expect(state()).toEqual({ status: 'running' });
+    await eventually(() => state().status === 'done');
+    expect(state()).toEqual({ status: 'done', progress: 50, value: 'one' });
+    run(createMessage('files.list', '/b'));
+    await eventually(() => state().progress === 50);
+    destroy(owner);
+    await eventually(() => cancelled.length === 1);
+    expect(cancelled).toEqual(['/b']);
   });
 });
 

@@ -23,8 +23,9 @@ const apps: Readonly<Record<string, () => { readonly contents: string; readonly 
   vue: () => {
     const [component = ''] = /<script setup[\s\S]*<\/template>/.exec(readFileSync('docs/recipes/vue.md', 'utf8')) ?? [];
     const { content } = compileScript(parse(component).descriptor, { id: 'app', inlineTemplate: true });
-    const mounted = `${content.replace('export default', 'const App =')}\ncreateApp(App).mount('#root');`;
-    return { contents: `import { createApp } from 'vue';\n${mounted}`, loader: 'ts' };
+    const main = examplesOf('docs/recipes/vue.md', readFileSync('docs/recipes/vue.md', 'utf8')).at(-1)!.code;
+    const mounted = main.replace(/^declare const App.*$/m, '');
+    return { contents: `${content.replace('export default', 'const App =')}\n${mounted}`, loader: 'ts' };
   },
 };
 

@@ -35,3 +35,6 @@ export interface ChannelState {
    */
   readonly error?: RxwireError;
 }
+
+/** The state before a join. */
+export const LEFT: ChannelState = { status: 'left' };

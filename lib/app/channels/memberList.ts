@@ -16,6 +16,9 @@ export interface Presence {
   readonly updated: readonly ChannelMember[];
 }
 
+/** The members as far as they are known before a join. */
+export const NOBODY: Presence = { members: [], others: [], entered: [], left: [], updated: [] };
+
 /**
  * Creates the list of the members of a channel, as far as the client knows them.
  *

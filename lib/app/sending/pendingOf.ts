@@ -65,6 +65,18 @@ export function pendingOf(wire: Wire, { microtask = asapScheduler }: PendingOpti
   });
 }
 
+/**
+ * Emits the pending messages of these types, as {@link pendingOf} does; all of them without a type.
+ */
+export function pendingOfTypes(wire: Wire, types: readonly string[]): Observable<readonly PendingMessage[]> {
+  const wanted = new Set(types);
+  if (wanted.size === 0) return pendingOf(wire);
+  return pendingOf(wire).pipe(
+    map((pending) => pending.filter(({ message }) => wanted.has(message.type))),
+    distinctUntilChanged((one, other) => one.length === other.length && one.every((entry, index) => entry === other[index])),
+  );
+}
+
 function createPendingList(wire: Wire) {
   let known: ReadonlyMap<string, PendingMessage> = new Map();
   let list: readonly PendingMessage[] = Object.freeze([]);

@@ -1,0 +1,328 @@
+import type { UIMessage, UIMessageChunk } from 'ai';
+import {
+  bufferTime,
+  catchError,
+  defer,
+  EMPTY,
+  filter,
+  firstValueFrom,
+  from,
+  interval,
+  map,
+  merge,
+  mergeMap,
+  noop,
+  Subject,
+  takeUntil,
+  tap,
+  throwError,
+  timer,
+  toArray,
+  type Observable,
+  type ObservableInput,
+  type SchedulerLike,
+  type Subscription,
+} from 'rxjs';
+import { nanoid } from 'nanoid';
+import type { ChannelSubject } from '../app/channels/channelSubject.js';
+import type { Hub } from '../app/hub/hub.js';
+import type { ChannelRetention } from '../app/hub/channelLog.js';
+import { reply } from '../app/requests/reply.js';
+import { publishTo } from '../app/sending/publishTo.js';
+import { ChannelEndedError, ReplyError } from '../errors.js';
+import { anything, readOptions, whole, type OptionTable } from '../internal/readOptions.js';
+import { reportUncaught } from '../internal/reportUncaught.js';
+import { steadyScheduler, wallTime } from '../internal/steadyScheduler.js';
+import { createMessage } from '../message/createMessage.js';
+import type { Message } from '../message/types.js';
+import { ofType } from '../operators/ofType.js';
+import type { Wire } from '../wire/wire.js';
+import {
+  ALIVE,
+  ALIVE_INTERVAL,
+  CHUNKS,
+  joinChunks,
+  MAX_SILENCE,
+  prefixOf,
+  RESUME,
+  SEND,
+  SERVER,
+  STARTED,
+  STOP,
+  type AnswerPayload,
+  type SendPayload,
+} from './chatMessages.js';
+
+/** A question, for the handler that answers it. */
+export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire> {
+  readonly chatId: string;
+  /** Names the answer: the same for a question that is sent again. */
+  readonly answerId: string;
+  readonly trigger: 'submit-message' | 'regenerate-message';
+  /** The message to regenerate. */
+  readonly messageId: string | undefined;
+  /**
+   * The messages that the client has sent. Check them with `validateUIMessages` of the AI SDK: a
+   * client may send anything.
+   */
+  readonly messages: M[];
+  /** The `body` and the `metadata` that the page has passed to `sendMessage`. */
+  readonly body: unknown;
+  readonly metadata: unknown;
+  /** Aborted when a user stops the answer. Pass it to the model. */
+  readonly signal: AbortSignal;
+  /** The wire of the client that asks. It may end before the answer does. */
+  readonly wire: W;
+}
+
+/** Returns the chunks of an answer: the result of `toUIMessageStream()`, or any other source. */
+export type ChatHandler<M extends UIMessage = UIMessage, W extends Wire = Wire> = (
+  turn: ChatTurn<M, W>,
+) => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>;
+
+/** What a client wants to do with a chat. */
+export interface ChatAccess<W extends Wire = Wire> {
+  readonly wire: W;
+  readonly chatId: string;
+  readonly action: 'send' | 'resume' | 'stop';
+}
+
+export interface ServeChatOptions<W extends Wire = Wire> {
+  /**
+   * Decides who may ask, resume and stop. To protect what is read, deny the action `join` for the
+   * channels `ai/<chatId>/…` in `authorize` of the hub, too.
+   * @default everyone may do everything
+   */
+  readonly authorize?: (access: ChatAccess<W>) => boolean | ObservableInput<boolean>;
+  /**
+   * Returns the text that readers receive when the handler fails. The details of an error may be
+   * secret.
+   * @default 'The answer has failed.'
+   */
+  readonly describe?: (error: unknown) => string;
+  /** Called with the error of a handler, or of the log. @default the warnings of the process */
+  readonly onError?: (error: unknown) => void;
+  /** Chunks are collected for this time, in ms: one token is not one message. @default 30 */
+  readonly flush?: number;
+  /** The maximum number of answers that run at the same time. @default 1_000 */
+  readonly maxAnswers?: number;
+  /** How long an answer is kept. @default as the log of the hub keeps its channels */
+  readonly retain?: ChannelRetention;
+  /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
+}
+
+const CHAT_OPTIONS = {
+  authorize: [anything],
+  describe: [anything],
+  onError: [anything],
+  flush: [whole, 30],
+  maxAnswers: [whole, 1_000],
+  retain: [anything],
+  scheduler: [anything],
+} as const satisfies OptionTable<ServeChatOptions>;
+
+/** After a stop, a handler may still write for this time, in ms. */
+const STOP_TIME = 1_000;
+
+/**
+ * Answers the chats of the AI SDK: {@link chatTransport} is the side of the page. Each answer is a
+ * channel of the hub, so it continues after a reload, in another tab, and, with a log that several
+ * servers share, at another server. The handler is called once for each question, however often the
+ * question is sent. A client that leaves does not stop the answer.
+ *
+ * Returns a function that serves a wire. Call `rooms.serve(wire)` for the same wire.
+ *
+ * Needs a log that can list its channels, as all logs of rxwire can. Needs the package `ai`,
+ * version 6 or 7.
+ *
+ * @param handler Passes the question to a model, and returns what it says.
+ * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
+ * @example
+ * import { createServer } from 'node:http';
+ * import { hub } from 'rxwire';
+ * import { serveChat } from 'rxwire/ai';
+ * import { listen } from 'rxwire/server';
+ *
+ * const rooms = hub({ authorize: ({ action }) => action === 'join' });
+ * const chat = serveChat(rooms, async function* ({ messages, signal }) {
+ *   yield { type: 'start' };
+ *   yield { type: 'text-start', id: '1' };
+ *   yield { type: 'text-delta', id: '1', delta: `${messages.length} messages` };
+ *   yield { type: 'text-end', id: '1' };
+ *   yield { type: 'finish' };
+ * });
+ * listen(createServer().listen(4870)).subscribe((wire) => {
+ *   rooms.serve(wire);
+ *   chat(wire);
+ * });
+ */
+export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire>(
+  rooms: Hub<W>,
+  handler: ChatHandler<M, W>,
+  options: ServeChatOptions<W> = {},
+): (wire: W) => Subscription {
+  const read = readOptions('serveChat', options, CHAT_OPTIONS);
+  const { authorize = () => true, onError = reportUncaught } = read;
+  const answers = createAnswers(rooms, handler, { ...read, onError });
+
+  const permit = async (wire: W, chatId: string, action: ChatAccess['action']): Promise<void> => {
+    const answer = authorize({ wire, chatId, action });
+    const isAllowed = typeof answer === 'boolean' ? answer : await firstValueFrom(from(answer), { defaultValue: false });
+    if (!isAllowed) throw new ReplyError('ERR_FORBIDDEN', `you may not ${action} this chat`);
+  };
+  const stop = async (payload: unknown, wire: W): Promise<void> => {
+    const { chatId, answerId } = readAnswer(payload);
+    await permit(wire, chatId, 'stop');
+    await answers.stop(chatId, answerId);
+  };
+
+  return (wire) => {
+    const handlers = {
+      [SEND]: async ({ payload }: Message) => {
+        const question = readSend(payload);
+        await permit(wire, question.chatId, 'send');
+        return answers.start(question, wire);
+      },
+      [RESUME]: async ({ payload }: Message) => {
+        const { chatId } = readAnswer(payload);
+        await permit(wire, chatId, 'resume');
+        return (await answers.latest(chatId)) ?? null;
+      },
+    };
+    const subscription = wire.pipe(reply(handlers, { wire })).subscribe(wire as never);
+    subscription.add(wire.pipe(ofType(STOP)).subscribe(({ payload }) => void stop(payload, wire).catch(onError)));
+    return subscription;
+  };
+}
+
+/** The options of the answers, with their defaults. */
+type AnswerOptions = Pick<ServeChatOptions, 'describe' | 'retain' | 'scheduler'> &
+  Required<Pick<ServeChatOptions, 'flush' | 'maxAnswers' | 'onError'>>;
+
+/** The answers of a server: each is a channel, which this server or another one writes. */
+function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handler: ChatHandler<M, W>, options: AnswerOptions) {
+  const { flush, maxAnswers, retain, onError, scheduler = steadyScheduler(), describe = () => 'The answer has failed.' } = options;
+  let running = 0;
+
+  const run = (room: ChannelSubject, payload: SendPayload, wire: W): void => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const stop$ = new Subject<void>();
+    const stops = room.subscribe({
+      next({ type, source }) {
+        if (type !== STOP || source !== SERVER || signal.aborted) return;
+        controller.abort();
+        stop$.next();
+      },
+      error: noop,
+    });
+    const { messages, ...question } = payload;
+    running++;
+    chunksOf(() => handler({ ...question, messages: messages as M[], signal, wire }))
+      .pipe(
+        takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
+        catchError((error: unknown) => {
+          if (signal.aborted) return EMPTY;
+          onError(error);
+          return throwError(() => new Error(describe(error)));
+        }),
+        written(flush, scheduler),
+        publishTo(room),
+      )
+      .subscribe({ error: noop })
+      .add(() => {
+        running--;
+        stops.unsubscribe();
+      });
+  };
+  /**
+   * Returns the latest answer of a chat that goes on; undefined if there is none. Ends those whose
+   * writer is gone.
+   */
+  const latest = async (chatId: string): Promise<string | undefined> => {
+    const prefix = prefixOf('serveChat', chatId);
+    const all = await firstValueFrom(rooms.list(prefix).pipe(toArray()));
+    const oldest = wallTime(scheduler) - MAX_SILENCE;
+    const active = all.filter(({ hasEnded }) => !hasEnded).sort((one, other) => one.at - other.at);
+    for (const { name, at } of active) if (at < oldest) await rooms.channel(name).end('the server of this answer has stopped').catch(noop);
+    const found = active.at(-1);
+    return found && found.at >= oldest ? found.name.slice(prefix.length) : undefined;
+  };
+
+  return {
+    latest,
+    async start(payload: SendPayload, wire: W): Promise<string> {
+      const { chatId, answerId } = payload;
+      if (running >= maxAnswers) throw new ReplyError('ERR_OVERFLOW', 'too many answers are being written');
+      const name = prefixOf('serveChat', chatId) + answerId;
+      const room = rooms.channel(name, { from: 'start', compact: compactChunks, ...(retain && { retain }) });
+      // The log stores this message once, whichever server has taken the question first.
+      const mark = nanoid();
+      try {
+        await room.send(createMessage(STARTED, mark, { id: answerId, source: SERVER }));
+      } catch (error) {
+        if (error instanceof ChannelEndedError) return answerId;
+        throw error;
+      }
+      const first = await firstValueFrom(room);
+      if (first.payload === mark) run(room, payload, wire);
+      return answerId;
+    },
+    /** Stops an answer, wherever it is written. An answer that has ended needs no stop. */
+    async stop(chatId: string, answerId: string | undefined): Promise<void> {
+      const stopped = answerId ?? (await latest(chatId));
+      if (stopped === undefined) return;
+      const room = rooms.channel(prefixOf('serveChat', chatId) + stopped);
+      await room.send(createMessage(STOP, null, { source: SERVER })).catch(noop);
+    },
+  };
+}
+
+/** Calls a handler, and emits its chunks. A handler that fails, fails the stream. */
+function chunksOf(call: () => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>): Observable<UIMessageChunk> {
+  return defer(() => {
+    const result = call();
+    return result instanceof Promise ? from(result).pipe(mergeMap((source) => from(source))) : from(result);
+  });
+}
+
+/** The messages of an answer: its chunks, collected, and signs of life between them. */
+function written(flush: number, scheduler: SchedulerLike) {
+  return (chunks$: Observable<UIMessageChunk>): Observable<Message> =>
+    defer(() => {
+      const done$ = new Subject<void>();
+      const batches$ = chunks$.pipe(
+        bufferTime(flush, null, Infinity, scheduler),
+        filter(({ length }) => length > 0),
+        map((chunks) => createMessage(CHUNKS, joinChunks(chunks), { source: SERVER })),
+        tap({ complete: () => done$.next() }),
+      );
+      const alive$ = interval(ALIVE_INTERVAL, scheduler).pipe(map(() => createMessage(ALIVE, null, { source: SERVER })));
+      return merge(batches$, alive$.pipe(takeUntil(done$)));
+    });
+}
+
+/** A late reader receives one long message in place of many short ones. */
+function compactChunks(messages: readonly Message[]): Message {
+  const chunks = messages.flatMap(({ type, payload }) => (type === CHUNKS ? (payload as readonly UIMessageChunk[]) : []));
+  return createMessage(CHUNKS, joinChunks(chunks), { source: SERVER });
+}
+
+const ANSWER_ID = /^[\w-]{1,32}$/;
+
+function readAnswer(payload: unknown): AnswerPayload {
+  const { chatId, answerId } = Object(payload) as Partial<AnswerPayload>;
+  if (typeof chatId !== 'string' || (answerId !== undefined && !ANSWER_ID.test(answerId)))
+    throw new ReplyError('ERR_INVALID', 'the chat has no valid id');
+  return { chatId, answerId };
+}
+
+function readSend(payload: unknown): SendPayload {
+  const { chatId, answerId } = readAnswer(payload);
+  const { trigger, messageId, messages, body, metadata } = Object(payload) as Partial<SendPayload>;
+  const isRegeneration = trigger === 'regenerate-message';
+  if (answerId === undefined || !Array.isArray(messages)) throw new ReplyError('ERR_INVALID', 'the question has no messages');
+  const id = typeof messageId === 'string' ? messageId : undefined;
+  return { chatId, answerId, trigger: isRegeneration ? trigger : 'submit-message', messageId: id, messages, body, metadata };
+}
