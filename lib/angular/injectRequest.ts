@@ -1,6 +1,6 @@
 import { DestroyRef, inject, NgZone, type InjectionToken, type Signal } from '@angular/core';
 import { toSignal } from '@angular/core/rxjs-interop';
-import type { RequestOptions } from '../app/requests/request.js';
+import type { RequestOptions } from '../app/requests/requestTypes.js';
 import { createRequestRunner, type RequestRunner, type RequestState } from '../app/requests/requestRunner.js';
 import type { Wire } from '../wire/wire.js';
 import { inZone } from './inZone.js';

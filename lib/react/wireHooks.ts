@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef } from 'react';
 import { noop } from 'rxjs';
 import { NOBODY, type Presence } from '../app/channels/memberList.js';
 import { channel } from '../app/channels/channel.js';
-import type { RequestOptions } from '../app/requests/request.js';
+import type { RequestOptions } from '../app/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../app/requests/requestRunner.js';
 import { pendingOfTypes, type PendingMessage } from '../app/sending/pendingOf.js';
 import type { Receipt } from '../message/receipt.js';

@@ -2,7 +2,7 @@ import { onScopeDispose, type MaybeRefOrGetter, type ShallowRef } from 'vue';
 import { noop } from 'rxjs';
 import { channel } from '../app/channels/channel.js';
 import { NOBODY, type Presence } from '../app/channels/memberList.js';
-import type { RequestOptions } from '../app/requests/request.js';
+import type { RequestOptions } from '../app/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../app/requests/requestRunner.js';
 import { pendingOfTypes, type PendingMessage } from '../app/sending/pendingOf.js';
 import type { Receipt } from '../message/receipt.js';

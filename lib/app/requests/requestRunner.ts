@@ -1,6 +1,7 @@
 import { BehaviorSubject, type Observable, Subscription } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { request, type ProgressOf, type ReplyOf, type RequestOptions, type RequestWire } from './request.js';
+import { request } from './request.js';
+import type { ProgressOf, ReplyOf, RequestOptions, RequestWire } from './requestTypes.js';
 
 /** The state of a request that a component has sent. */
 export interface RequestState<T extends string = string> {
