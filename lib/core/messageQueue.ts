@@ -1,5 +1,5 @@
 import type { Message } from '../message/types.js';
-import { NONE, type QueueOverflow } from './sessionTypes.js';
+import type { QueueOverflow } from './sessionTypes.js';
 
 interface Queued {
   readonly message: Message;
@@ -7,16 +7,17 @@ interface Queued {
   readonly arrival: number;
 }
 
+/** The lane of messages that were taken and have come back: they are the next ones. */
+const RETURNED = 4;
+
 /**
  * The messages that have no number yet: the highest priority first, in order of arrival within one.
  */
 export class MessageQueue {
   size = 0;
-  /** One list for each priority. */
-  readonly #lanes: Queued[][] = [[], [], [], []];
+  /** One list for each priority, and {@link RETURNED}. */
+  readonly #lanes: Queued[][] = [[], [], [], [], []];
   #arrivals = 0;
-  /** Messages that were taken and have come back: they are the next ones. */
-  #putBack: Message[] = NONE;
 
   /** Adds a message. Returns the message for which there is no room, if there is one. */
   push(message: Message, max: number, overflow: QueueOverflow): Message | undefined {
@@ -36,19 +37,22 @@ export class MessageQueue {
     return filled[0] as Queued[];
   }
 
-  /** Removes the messages for which `isGone` holds. Returns how many. */
-  remove(isGone: (message: Message) => boolean): number {
-    const { size } = this;
-    this.#putBack = this.#putBack.filter((message) => !isGone(message));
-    for (const [priority, lane] of this.#lanes.entries()) this.#lanes[priority] = lane.filter(({ message }) => !isGone(message));
-    this.size = this.#lanes.reduce((sum, { length }) => sum + length, this.#putBack.length);
-    return size - this.size;
-  }
-
   /** Puts messages back in front of all others. */
   putBack(messages: readonly Message[]): void {
-    this.#putBack = [...messages, ...this.#putBack];
+    this.#lanes[RETURNED]?.unshift(...messages.map((message) => ({ message, arrival: 0 })));
     this.size += messages.length;
+  }
+
+  /** Removes the messages for which `isGone` holds. Returns how many. */
+  remove(isGone: (message: Message) => boolean): number {
+    let removed = 0;
+    for (const [index, lane] of this.#lanes.entries()) {
+      const left = lane.filter(({ message }) => !isGone(message));
+      removed += lane.length - left.length;
+      this.#lanes[index] = left;
+    }
+    this.size -= removed;
+    return removed;
   }
 
   /**
@@ -56,15 +60,8 @@ export class MessageQueue {
    * first of them. A message with a `ttl` for which `isGone` returns true is left out.
    */
   take(most: number, isAlike: (message: Message, first: Message) => boolean, isGone: (message: Message) => boolean): Message[] {
-    const [head] = this.#putBack;
-    if (head) {
-      const other = this.#putBack.findIndex((message) => !isAlike(message, head));
-      const back = this.#putBack.splice(0, Math.min(most, other < 0 ? this.#putBack.length : other));
-      this.size -= back.length;
-      return back.filter((message) => message.ttl === undefined || !isGone(message));
-    }
     const taken: Message[] = [];
-    for (let priority = 3; priority >= 0; priority--) {
+    for (let priority = RETURNED; priority >= 0; priority--) {
       const lane = this.#lanes[priority] as Queued[];
       let count = 0;
       for (const { message } of lane) {

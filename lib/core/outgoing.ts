@@ -110,12 +110,6 @@ export class Outgoing {
   get isEmpty(): boolean {
     return this.#pending === undefined || this.#pending.size === 0;
   }
-  /** The first batch that was sent over this connection, and was not accepted before. */
-  get head(): OutgoingBatch | undefined {
-    const index = this.batches.findIndex((batch) => lastOf(batch) > this.accepted);
-    return index < this.#next ? this.batches[index] : undefined;
-  }
-
   // ---- The application
 
   /** Adds a message. Returns false if a message with this id has no outcome yet. */
@@ -525,17 +519,16 @@ export class Outgoing {
     let next = Infinity;
     const isGone = (message: Message): boolean => {
       const hasExpired = this.expire(message, date);
-      if (!hasExpired && message.ttl !== undefined && this.isOpen(message)) next = Math.min(next, message.timestamp + message.ttl);
+      if (message.ttl !== undefined && this.isOpen(message)) next = Math.min(next, message.timestamp + message.ttl);
       return hasExpired;
     };
     this.#gone += this.#queue?.remove(isGone) ?? 0;
     this.unnumbered?.remove(isGone);
-    for (const { first, messages } of this.batches)
-      for (let index = Math.max(0, this.sent + 1 - first); index < messages.length; index++)
-        if (isGone(messages[index] as Message)) {
-          this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
-          this.outbox?.skip(first + index);
-        }
+    for (const batch of this.batches)
+      for (const number of batch.messages === NONE ? NONE : numbersFrom(Math.max(batch.first, this.sent + 1), batch, isGone)) {
+        this.#checkedUpTo = Math.min(this.#checkedUpTo, number - 1);
+        this.outbox?.skip(number);
+      }
     this.nextExpiry = Math.max(next, date + EXPIRY_STEP);
   }
   end(message: Message, outcome: Outcome, rejection?: RejectionFields, latency?: number): void {

@@ -87,7 +87,7 @@ export class OutgoingStore implements OutgoingKeeper {
   }
   /** Whether an outcome waits for a write. */
   get isBusy(): boolean {
-    return this.#writing !== undefined || this.#ends.length > 0;
+    return this.isWriting || this.#ends.length > 0;
   }
   /**
    * Whether the handshake is stored: its ticket, and the new numbers. Before that, nothing is sent.
@@ -172,10 +172,11 @@ export class OutgoingStore implements OutgoingKeeper {
    * @param reason What the sender of a message learns that is given up.
    */
   blame(code: string, reason: string): boolean {
-    const { head, acked, last } = this.#outgoing;
-    if (!head) return false;
-    const { first, messages } = head;
-    const left = messages.filter((message, index) => first + index > acked && this.#outgoing.isOpen(message));
+    const { batches, accepted, tail, last } = this.#outgoing;
+    // The first batch that was sent over this connection, and was not accepted before.
+    const { first = Infinity, messages = NONE } = batches.find((batch) => lastOf(batch) > accepted) ?? {};
+    if (first > tail) return false;
+    const left = messages.filter((message) => this.#outgoing.isOpen(message));
     const blamed = (this.#failures ??= new RefusedHeads()).blame(
       left.map(({ id }) => id),
       last,
@@ -260,8 +261,8 @@ export class OutgoingStore implements OutgoingKeeper {
   }
   #hasNews(): boolean {
     const { acked, mark, ticket } = this.#stored;
-    const hasChanged = this.#outgoing.acked > acked || this.#mark > mark || this.#ticket !== ticket;
-    return hasChanged || this.#ends.length > 0 || this.#skipState === 'new';
+    if (this.#ends.length > 0 || this.#skipState === 'new') return true;
+    return this.#outgoing.acked > acked || this.#mark > mark || this.#ticket !== ticket;
   }
 
   #write(batches: readonly OutgoingBatch[]): void {

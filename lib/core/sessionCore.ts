@@ -85,19 +85,10 @@ export abstract class SessionCore {
     if (this.phase === 'over') return Infinity;
     return Math.min(this.keepalive.checkAt, this.incoming.ackAt, this.expiresAt);
   }
-  /** The time of day of the next {@link expire}. */
-  get nextExpiry(): number {
-    return this.phase === 'over' ? Infinity : this.outgoing.nextExpiry;
-  }
   /** The number of frames that have arrived and are not read yet. */
   get unread(): number {
     return this.#decoder.unread;
   }
-  /** Whether all messages of both directions are finished, as far as they were sent. */
-  get isDrained(): boolean {
-    return this.outgoing.acked >= this.outgoing.tail && this.incoming.isDrained && this.stores?.isIdle !== false;
-  }
-
   /** Whether all messages have their outcomes, and no outcome waits for a write. */
   get isSettled(): boolean {
     return this.outgoing.isEmpty && this.stores?.outbox?.isBusy !== true;
@@ -206,6 +197,7 @@ export abstract class SessionCore {
     if (this.phase === 'over') return;
     this.closed();
     this.phase = 'over';
+    this.outgoing.nextExpiry = Infinity;
     this.#finish();
   }
   #finish(): void {
@@ -273,11 +265,6 @@ export abstract class SessionCore {
     if (this.phase === 'opened' || this.phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
     else if (!this.keepalive.check(now, sent > acked || isPaused, acked, this.options.measuresLatency !== false))
       this.#close(frames.SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
-  }
-
-  /** The time of {@link nextExpiry} has come. */
-  expire(date: number): void {
-    if (this.phase !== 'over') this.outgoing.expireWaiting(date);
   }
 
   #close(code: number, reason: string, isReported = false): void {

@@ -216,9 +216,6 @@ export class Outputs {
     this.effects = pushed(this.effects, effect);
     return effect.id;
   }
-  get areEmpty(): boolean {
-    return this.events.length + this.effects.length === 0;
-  }
   takeEvent(): SessionEvent | undefined {
     const event = this.events.shift();
     if (this.events.length === 0) this.events = NONE;

@@ -200,7 +200,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     const { core } = this;
     const { outputs } = core;
     if (now >= core.timeout) core.tick(now);
-    if (date >= core.nextExpiry) core.expire(date);
+    if (date >= core.outgoing.nextExpiry) core.outgoing.expireWaiting(date);
     if (this.#isHandling) {
       this.schedule();
       return;
@@ -211,7 +211,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       this.#write(now, date);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- an effect may be answered at once
     } while (outputs.events !== NONE || outputs.effects !== NONE || this.#hasAnswer);
-    const at = Math.min(core.timeout, now + Math.max(0, core.nextExpiry - date));
+    const at = Math.min(core.timeout, core.outgoing.nextExpiry - date + now);
     if (at < this.wakesAt) this.#loop.wake(this, at, now);
   }
   #write(now: number, date: number): void {

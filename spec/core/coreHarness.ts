@@ -35,6 +35,14 @@ export function message(id: string, fields: Partial<Message> = {}): Message {
   return { id, type: 'test.item', timestamp: 0, version: '1.0', source: '', payload: id, ...fields };
 }
 
+/** Whether all messages of both directions are finished, as far as they were sent. */
+export function isDrained(core: SessionCore): boolean {
+  const { outgoing, incoming, stores } = core as unknown as Pick<SessionCore, 'outgoing' | 'incoming'> & {
+    readonly stores?: SessionStores;
+  };
+  return outgoing.acked >= outgoing.tail && incoming.isDrained && stores?.isIdle !== false;
+}
+
 /** One side of a session, whose inputs a test calls, and whose outputs it reads. */
 export class Side<Core extends SessionCore = SessionCore> {
   readonly core: Core;
@@ -58,7 +66,7 @@ export class Side<Core extends SessionCore = SessionCore> {
       for (let frame = this.core.transmit(this.now, this.now); frame !== undefined; frame = this.core.transmit(this.now, this.now))
         frames.push(frame);
       this.effects.push(...this.core.outputs.takeEffects());
-    } while (!this.core.outputs.areEmpty);
+    } while (this.core.outputs.events.length + this.core.outputs.effects.length > 0);
     return frames;
   }
   send(...ids: readonly string[]): this {

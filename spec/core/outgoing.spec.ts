@@ -132,10 +132,10 @@ describe('Outgoing', () => {
       client.core.send(message('a', { ttl: 5, timestamp: 0, delivery }));
       client.core.send(message('b', { ttl: 500, timestamp: 0, delivery }));
       client.core.send(message('c', { delivery }));
-      expect(client.core.nextExpiry).toBe(5);
-      client.core.expire(5);
+      expect(client.core.outgoing.nextExpiry).toBe(5);
+      client.core.outgoing.expireWaiting(5);
       client.frames();
-      expect([client.outcomes, client.core.nextExpiry]).toEqual([['a expired'], 500]);
+      expect([client.outcomes, client.core.outgoing.nextExpiry]).toEqual([['a expired'], 500]);
       open(client, server);
       exchange(client, server);
       const outcome = delivery === 'at-most-once' ? 'sent' : 'acked';
@@ -149,7 +149,7 @@ describe('Outgoing', () => {
     client.core.send(message('a', { ttl: 5, timestamp: 0 }));
     client.frames();
     client.core.closed();
-    client.core.expire(5);
+    client.core.outgoing.expireWaiting(5);
     client.now = server.now = 5;
     expect(client.frames()).toEqual([]);
     expect(client.outcomes).toEqual([]);
@@ -164,7 +164,7 @@ describe('Outgoing', () => {
     open(client, server);
     client.core.send(message('a', { ttl: 5, timestamp: 0 }));
     client.frames();
-    client.core.expire(5);
+    client.core.outgoing.expireWaiting(5);
     client.core.send(message('a', { payload: 'second' }));
     client.now = server.now = 5;
     client.frames();

@@ -11,7 +11,22 @@ export const floors: readonly (readonly string[])[] = [
   ['envelope'],
   ['wire'],
   ['app'],
-  ['index', 'server', 'indexeddb', 'protobuf', 'node', 'metrics', 'opentelemetry', 'prometheus', 'angular', 'react', 'vue', 'ai', 'nats', 'postgres'],
+  [
+    'index',
+    'server',
+    'indexeddb',
+    'protobuf',
+    'node',
+    'metrics',
+    'opentelemetry',
+    'prometheus',
+    'angular',
+    'react',
+    'vue',
+    'ai',
+    'nats',
+    'postgres',
+  ],
   // The kit for tests and the command have both ends of a connection.
   ['testing', 'cli'],
 ];

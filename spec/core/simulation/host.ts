@@ -6,6 +6,7 @@ import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { SessionStores } from '../../../lib/core/sessionStores.js';
 import type { SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
 import type { Body, StoreFault } from '../../../lib/core/storedTypes.js';
+import { isDrained } from '../coreHarness.js';
 import type { Run } from './run.js';
 
 export interface HostHandlers {
@@ -69,7 +70,7 @@ export class CoreHost {
   }
   /** Whether all messages of this side, and those that have arrived, are finished. */
   get isDone(): boolean {
-    return this.core.outgoing.isEmpty && this.core.isDrained;
+    return this.core.outgoing.isEmpty && isDrained(this.core);
   }
   /**
    * Takes a frame of the other side.
@@ -119,16 +120,16 @@ export class CoreHost {
     const { core } = this;
     const { outputs } = core;
     const { now } = this.simulation.clock;
-    if (now >= core.nextExpiry) core.expire(now);
+    if (now >= core.outgoing.nextExpiry) core.outgoing.expireWaiting(now);
     do {
       while (outputs.events.length > 0) this.#handle(outputs.takeEvent()!);
       for (let frame = core.transmit(now, now); frame !== undefined; frame = core.transmit(now, now)) this.send?.(frame);
       this.#hasAnswers = false;
       if (outputs.effects.length > 0) for (const effect of outputs.takeEffects()) this.#perform(effect);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a store may answer at once
-    } while (this.#hasAnswers || !outputs.areEmpty);
-    if (core.nextExpiry <= now) throw new Error('a message that has expired still waits');
-    this.#arm(Math.min(core.timeout, core.nextExpiry));
+    } while (this.#hasAnswers || outputs.events.length + outputs.effects.length > 0);
+    if (core.outgoing.nextExpiry <= now) throw new Error('a message that has expired still waits');
+    this.#arm(Math.min(core.timeout, core.outgoing.nextExpiry));
     if (this.#checks.length > 0) for (const check of this.#checks.splice(0)) check();
   }
   #handle(event: SessionEvent): void {

@@ -1,3 +1,4 @@
+import { isDrained } from '../coreHarness.js';
 import type { RunCounts, Trace } from './run.js';
 import { StoreApplications } from './storeApplications.js';
 import { StoreClients } from './storeClients.js';
@@ -90,7 +91,7 @@ class World {
   }
   #left(): string {
     return this.#processes()
-      .map(({ host: { core } }) => `${core.phase} ${[...core.outgoing.pending.keys()].join(' ')} ${core.isDrained}`)
+      .map(({ host: { core } }) => `${core.phase} ${[...core.outgoing.pending.keys()].join(' ')} ${isDrained(core)}`)
       .join(' | ');
   }
 }
