@@ -1,5 +1,20 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { catchError, defer, finalize, fromEvent, mergeMap, NEVER, noop, type Observable, of, Subject, take, takeUntil, tap } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  fromEvent,
+  mergeMap,
+  NEVER,
+  noop,
+  type Observable,
+  of,
+  Subject,
+  take,
+  takeUntil,
+  tap,
+} from 'rxjs';
 import type { ForwardedRequestHandler, ServerCluster } from '../../session/serverCluster.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import { interceptEvents } from '../accept/serverEvents.js';
@@ -52,7 +67,14 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
       mergeMap(([head, response]) => {
         // Without a listener, an error of a disconnected client would end the process.
         response.on('error', noop);
-        return handle(head, response).pipe(tap((reply) => respond(response, reply)));
+        return handle(head, response).pipe(
+          tap((reply) => respond(response, reply)),
+          // The reply of another node may have a status or a header that HTTP does not allow.
+          catchError((error: unknown) => {
+            respond(response, statusErrorOf(error));
+            return EMPTY;
+          }),
+        );
       }),
     );
     const handling = handled$.subscribe({ error: (error: unknown) => links$.error(error) });
