@@ -236,6 +236,15 @@ describe('listen, over requests', () => {
     expect(Object.hasOwn(server, 'emit')).toBe(false);
   });
 
+  it('answers the last client that leaves while the server stops', async () => {
+    const { url, stop } = await start();
+    const link = rawLink(url);
+    await link.post(1, [helloFrame()]);
+    stop();
+    const left = link.request('DELETE', { 'rxwire-code': '1000' }, undefined, AbortSignal.timeout(5_000));
+    expect((await left).status).toBe(204);
+  });
+
   describe('a client that needs credentials', () => {
     const authenticate: Authenticate<Principal> = ({ request }) => {
       asked++;
