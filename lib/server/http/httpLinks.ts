@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import {
+  asapScheduler,
   catchError,
   defer,
   EMPTY,
@@ -44,7 +45,8 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
     const links$ = new Subject<OpenedHttpLink>();
     const leave = (): void => {
       if (!registry.isStopped || registry.size > 0) return;
-      handling.unsubscribe();
+      // A request whose frames have stopped the server is still to be answered.
+      asapScheduler.schedule(() => handling.unsubscribe());
       server.off('close', registry.closeAll);
     };
     const registry = new HttpLinkRegistry(options, requests && node, (link) => links$.next(link), leave);
