@@ -18,6 +18,8 @@ export type ChannelTails = ReturnType<typeof createChannelTails>;
 export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded: () => void) {
   const tails = new Map<string, ChannelTail>();
   let epoch = '';
+  /** The earlier epoch that the latest check has found in the stream. */
+  let doubted = '';
 
   /**
    * Fails all tails, with a reason or an error: the hub subscribes again and reads the missed
@@ -36,6 +38,20 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
     if (isOther) fail('another epoch has begun');
     return !isOther;
   };
+  /**
+   * Takes the epoch that a check has found in the stream. An earlier one than before the check also
+   * ends the tails, when two checks have found it: a server whose clock is slow has begun it.
+   *
+   * @param before The epoch of the tails when the check has begun.
+   */
+  const confirm = (found: string, before: string): void => {
+    const isEarlier = before === epoch && found < epoch;
+    if (isEarlier && found === doubted) {
+      epoch = found;
+      fail('another epoch has begun');
+    } else observe(found);
+    doubted = isEarlier ? found : '';
+  };
   const epochOf = ({ epoch: known = '' }: Pick<StreamEntry, 'epoch'>): string | undefined => (observe(known) && epoch) || undefined;
   const open = (channel: string): ChannelTail => {
     const onClose = (): void => {
@@ -48,6 +64,8 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
   };
   return {
     observe,
+    confirm,
+    epoch: () => epoch,
     forgetEpoch: (): void => void (epoch = ''),
     get: (channel: string) => tails.get(channel),
     all: (): readonly ChannelTail[] => [...tails.values()],

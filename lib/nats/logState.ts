@@ -177,7 +177,7 @@ export async function readLog(store: SubjectStore, name: string, known: LogState
   // No key is used again.
   if (!message) return { ...createLogState(known.limit), head: null, last: seq, seq, whole: seq };
   const { head, last, start } = message.row;
-  const first = start === 'here' ? seq : start;
+  const first = start === 'here' ? seq : start || Infinity;
   for (const [key, entry] of state.entries) {
     if (entry.seq >= first) break;
     applyChange(state, { drop: [[key, key]], put: [] }, 0);

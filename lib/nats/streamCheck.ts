@@ -65,9 +65,10 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
     return from(due).pipe(mergeMap(look, CONCURRENCY), ignoreElements());
   };
   const check = async (): Promise<Observable<never>> => {
+    const before = tails.epoch();
     const { state, cluster } = await stream.info();
     const streamEpoch = await epochs.verify();
-    tails.observe(streamEpoch.epoch);
+    tails.confirm(streamEpoch.epoch, before);
     const leader = cluster?.leader ?? '';
     // The entries that a new leader has taken over were not copied.
     if (leader !== seen.leader) looked = new WeakSet();

@@ -64,6 +64,20 @@ describe('the epoch of the tails', () => {
     expect(await tail.ended).toBeDefined();
   });
 
+  it('is also an earlier one that two checks have found: a server whose clock is slow has begun it', async () => {
+    const { tails, tail, copy, epochs } = openTail();
+    copy(NEW);
+    tails.confirm(OLD, OLD);
+    tails.confirm(OLD, OLD);
+    tails.confirm(OLD, NEW);
+    tails.confirm(NEW, NEW);
+    tails.confirm(OLD, NEW);
+    expect([epochs(), tail.isOver(), tails.epoch()]).toEqual([[NEW], false, NEW]);
+    tails.confirm(OLD, NEW);
+    expect(await tail.ended).toMatchObject({ cause: { message: 'another epoch has begun' } });
+    expect(tails.epoch()).toBe(OLD);
+  });
+
   it('is not known from the entry of another program', () => {
     const { tails, copy, epochs } = openTail();
     copy('');

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { StoreError } from '../../lib/errors.js';
-import { createDraft, createLogState, rowOf, type LogLimit, type LogState } from '../../lib/nats/logState.js';
+import { encodeMessage, partsOf } from '../../lib/nats/logMessage.js';
+import { createDraft, createLogState, readLog, rowOf, type LogLimit, type LogState } from '../../lib/nats/logState.js';
+import type { SubjectStore } from '../../lib/nats/subjectStore.js';
 import type { LogChange } from '../../lib/session/store/store.js';
 
 /** Stores one change of a log. */
@@ -47,6 +49,19 @@ it('a log has the entries of a simple one, whatever changes', () => {
       }
     }),
   );
+});
+
+it('a log has no entry that another node has removed, also when it has none at all', async () => {
+  const known = createLogState();
+  store(known, { put: values(2) });
+  const there = createLogState();
+  store(there, { put: values(2) });
+  const { row } = store(there, { drop: [[1, 2]] });
+  const [part = new Uint8Array(0)] = partsOf({ drop: [[1, 2]], put: [] }, 1_000);
+  const data = encodeMessage({ write: 'w', index: 0, isLast: true, row, part });
+  const read = { evicts: false, last: () => Promise.resolve({ seq: 2, data }) } as unknown as SubjectStore;
+  expect(keysOf(await readLog(read, 'log', known, () => undefined))).toEqual([]);
+  expect([known.keys, known.entries.size]).toEqual([[], 0]);
 });
 
 it('a write of a large log costs as little as one of a small log', () => {

@@ -1,5 +1,7 @@
-import { defer, EMPTY, expand, map, filter, merge, mergeMap, type Observable, type SchedulerLike } from 'rxjs';
+import { defer, filter, map, merge, mergeMap, noop, of, type Observable, type SchedulerLike } from 'rxjs';
 import { asObservable } from '../../internal/maybeAsync.js';
+import { operate } from '../../internal/operate.js';
+import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
 import { step } from '../channels/channelPosition.js';
@@ -90,17 +92,32 @@ function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: Foll
       return false;
     }),
   );
-  const read = (next: ChannelQuery): Observable<ChannelSlice> => asObservable(() => log.read(channel, next));
-  const slices$ = defer(() => read(query)).pipe(
-    expand((slice) => {
-      const reached = reachedBy(slice);
-      since ??= slice.last;
-      const isBehind = reached.offset < slice.last || (latest && step(reached, latest) !== 'repeat');
-      if (isReading && isBehind) return read({ after: reached, limit: PAGE_SIZE, since });
-      isReading = false;
-      onCaughtUp?.(slice);
-      return EMPTY;
-    }),
+  const nextQuery = (slice: ChannelSlice): ChannelQuery | undefined => {
+    const reached = reachedBy(slice);
+    // A reader that has a position knows no removal behind it.
+    since ??= typeof query.after === 'object' && slice.isComplete ? query.after.offset : slice.last;
+    const isBehind = reached.offset < slice.last || (latest && step(reached, latest) !== 'repeat');
+    if (isReading && isBehind) return { after: reached, limit: PAGE_SIZE, since };
+    isReading = false;
+    onCaughtUp?.(slice);
+    return undefined;
+  };
+  const readPages = operate<ChannelQuery, ChannelSlice>((subscriber) => {
+    // Without it, pages of a log that answers synchronously would be nested in each other.
+    const pages = createTrampoline();
+    const error = (reason: unknown): void => subscriber.error(reason);
+    const next = (slice: ChannelSlice): void => {
+      subscriber.next(slice);
+      const following = subscriber.closed ? undefined : nextQuery(slice);
+      if (following) read(following);
+      else subscriber.complete();
+    };
+    const read = (page: ChannelQuery): void =>
+      pages.run(() => subscriber.add(asObservable(() => log.read(channel, page)).subscribe({ next, error })));
+    return { next: read, error, complete: noop };
+  });
+  const entries$ = of(query).pipe(
+    readPages,
     mergeMap((slice) => {
       // The first entry does not directly follow the previous position.
       if (isReading && !slice.isComplete) cursor.position = undefined;
@@ -108,5 +125,5 @@ function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: Foll
       return slice.entries;
     }),
   );
-  return merge(live$, slices$);
+  return merge(live$, entries$);
 }

@@ -3,6 +3,7 @@ import {
   concatMap,
   defer,
   filter,
+  finalize,
   firstValueFrom,
   map,
   noop,
@@ -154,7 +155,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     authorize: createAuthorizer(settings, report),
     turns: createClientTurns(scheduler),
   };
-  const served = new Map<Wire, HubClient>();
+  const served = new Map<Wire, ServedWire>();
   const list = (prefix: string): Observable<ChannelInfo> =>
     defer(() => log.list?.(prefix) ?? throwError(() => new UnsupportedError('the log of the hub cannot list its channels')));
 
@@ -184,11 +185,12 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     },
     join(wire, name) {
       assertName(name);
-      const client = served.get(wire);
+      const client = served.get(wire)?.client;
       client?.admit(name);
       return client !== undefined;
     },
-    leave: (wire, name, reason = '') => served.get(wire)?.remove(name, reasonText(reason) || ('removed' satisfies ChannelRefusal)) === true,
+    leave: (wire, name, reason = '') =>
+      served.get(wire)?.client.remove(name, reasonText(reason) || ('removed' satisfies ChannelRefusal)) === true,
     channel(name, { from, ...kept } = {}) {
       const { retain: { messages, bytes, age } = {}, ttl } = kept;
       assertPositive('hub.channel', { messages, bytes, age, ttl });
@@ -241,25 +243,33 @@ function publishingParts(
   };
 }
 
+/** A client that is served, and the Subscription to its wire. */
+interface ServedWire {
+  readonly client: HubClient;
+  readonly subscription: Subscription;
+}
+
 /** Serves the wire of a client until it ends. */
-function serveWire(client: HubClient, served: Map<Wire, HubClient>): HubClient {
-  const { wire, subscription } = client;
-  subscription.add(() => served.delete(wire));
+function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire {
+  const { wire } = client;
+  client.subscription.add(() => served.delete(wire));
   const served$ = wire.pipe(
     // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
     // not notified.
     takeUntil(completionOf(wire.errors$)),
+    // The client leaves at once: a message that is being handled may take any time.
+    finalize(() => client.subscription.unsubscribe()),
     filter(isChannelMessage),
     use((message) => client.receive(message), {
       onError: (error, message) => client.fail(message, error instanceof MiddlewareError ? error.cause : error),
     }),
   );
-  const end = (): void => subscription.unsubscribe();
-  subscription.add(served$.subscribe({ next: (message) => client.settle(message), error: end, complete: end }));
-  if (!subscription.closed) served.set(wire, client);
+  const subscription = served$.subscribe({ next: (message) => client.settle(message), error: noop });
+  const entry = { client, subscription };
+  if (!client.subscription.closed) served.set(wire, entry);
   // A client that was served by a hub before a restart must join again.
   wire.next(hubMessage('channel.reset', null));
-  return client;
+  return entry;
 }
 
 function assertName(name: string): void {

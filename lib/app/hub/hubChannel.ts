@@ -1,7 +1,7 @@
 import { asapScheduler, defer, EMPTY, map, merge, noop, Subject, Subscription, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
 import { estimateSize } from '../../internal/estimateSize.js';
 import { guard } from '../../internal/guard.js';
-import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { asObservable, chain, type MaybeAsync } from '../../internal/maybeAsync.js';
 import { refCounted } from '../../internal/refCounted.js';
 import { steadyScheduler } from '../../internal/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
@@ -13,7 +13,7 @@ import type { Presence } from '../channels/memberList.js';
 import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { Cursor, type CursorParts } from './cursor.js';
-import { followLog, PAGE_SIZE, type SteppedEntry } from './followLog.js';
+import { followLog, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
 import { PART_BYTES, type ClientFlow } from './clientFlow.js';
 import { createPresenceTracker } from './presenceTracker.js';
@@ -89,8 +89,11 @@ export class HubChannel implements CursorParts {
     const { name, scheduler, onFailed, read } = this;
     const messages$ = defer(() => {
       const end$ = new Subject<ChannelBroadcast>();
+      // While reads fail, the subscriber still gets what the channel emits.
+      const readAgain = (query: ChannelQuery): MaybeAsync<ChannelSlice> =>
+        asObservable(() => read(query)).pipe(retryReads(scheduler, onFailed));
       const entries$ = followLog({
-        log: { read: (_, query) => read(query), tail: () => this.#entries$ },
+        log: { read: (_, query) => readAgain(query), tail: () => this.#entries$ },
         channel: name,
         cursor: { position: undefined },
         first: queryOfStart(start),

@@ -63,7 +63,7 @@ export class HubClient {
   readonly #joins = new Map<string, number>();
   /** The joins that are not answered yet, in order: each completes when it is. */
   readonly #joining = new Map<string, Subject<undefined>>();
-  /** Serves the client. When it ends, the client leaves all channels. */
+  /** Ends with the wire, or before. Then the client leaves all channels. */
   readonly subscription = new Subscription(() => [...this.#joined.keys()].forEach((channel) => this.#leave(channel)));
   readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { defer, EMPTY, map, merge, mergeMap, of, takeLast, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, finalize, map, merge, mergeMap, of, takeLast, tap, type Observable } from 'rxjs';
 import { ProtocolError } from '../../errors.js';
 import { createRecentKeys, type RecentKeys } from '../../internal/recentKeys.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
@@ -111,13 +111,12 @@ export class HttpLinkRegistry {
   }
   #leave(head: IncomingMessage): Observable<HttpReply> {
     const ending = endingOfRequest(head);
-    return this.#authorized(head).pipe(
-      map((link) => {
-        link.onClientClosed(ending);
-        link.close();
-        return { status: 204, headers: {} };
-      }),
-    );
+    const end = (link: ServedHttpLink): void => {
+      link.onClientClosed(ending);
+      link.close();
+    };
+    // The reply goes first: the end of the last link of a server that stops ends all requests.
+    return this.#authorized(head).pipe(mergeMap((link) => of({ status: 204, headers: {} }).pipe(finalize(() => end(link)))));
   }
 
   /**

@@ -1,5 +1,21 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { catchError, defer, finalize, fromEvent, mergeMap, NEVER, noop, type Observable, of, Subject, take, takeUntil, tap } from 'rxjs';
+import {
+  asapScheduler,
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  fromEvent,
+  mergeMap,
+  NEVER,
+  noop,
+  type Observable,
+  of,
+  Subject,
+  take,
+  takeUntil,
+  tap,
+} from 'rxjs';
 import type { ForwardedRequestHandler, ServerCluster } from '../../session/serverCluster.js';
 import { HttpHeader } from '../../link/http/httpHeaders.js';
 import { interceptEvents } from '../accept/serverEvents.js';
@@ -29,7 +45,8 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
     const links$ = new Subject<OpenedHttpLink>();
     const leave = (): void => {
       if (!registry.isStopped || registry.size > 0) return;
-      handling.unsubscribe();
+      // A request whose frames have stopped the server is still to be answered.
+      asapScheduler.schedule(() => handling.unsubscribe());
       server.off('close', registry.closeAll);
     };
     const registry = new HttpLinkRegistry(options, requests && node, (link) => links$.next(link), leave);
@@ -52,7 +69,14 @@ export function httpLinks(server: Server, options: HttpLinksOptions): Observable
       mergeMap(([head, response]) => {
         // Without a listener, an error of a disconnected client would end the process.
         response.on('error', noop);
-        return handle(head, response).pipe(tap((reply) => respond(response, reply)));
+        return handle(head, response).pipe(
+          tap((reply) => respond(response, reply)),
+          // The reply of another node may have a status or a header that HTTP does not allow.
+          catchError((error: unknown) => {
+            respond(response, statusErrorOf(error));
+            return EMPTY;
+          }),
+        );
       }),
     );
     const handling = handled$.subscribe({ error: (error: unknown) => links$.error(error) });

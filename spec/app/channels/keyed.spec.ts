@@ -178,6 +178,14 @@ describe('a keyed channel', () => {
     expect([all.values.length, texts(all.values).at(-1), texts(live.values)]).toEqual([600, 'new', ['new']]);
   });
 
+  it('tells the server itself of each removal behind its position, also on a later page', async () => {
+    open();
+    const from = await town.hall.channel('files').send(file('a'));
+    await put(...Array.from({ length: 600 }, (_, count) => file(`f${count}`)), removed('a'));
+    const changes = record(town.hall.channel('files', { from: from! }));
+    expect([changes.values.length, texts(changes.values).at(-1)]).toEqual([601, null]);
+  });
+
   it('delivers ephemeral messages, keyed or not, and ends', async () => {
     open({}, { authorize: () => true });
     await put(file('a', 1));

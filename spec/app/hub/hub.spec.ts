@@ -209,6 +209,19 @@ describe('hub', () => {
     expect((await presence.take(2))[1]).toMatchObject({ left: [{ id: gone }], members: [{ id: b.states.values.at(-1)?.member }] });
   });
 
+  it('lets go of it at once, while its last message is being handled', async () => {
+    const decision$ = new Subject<boolean>();
+    open({ authorize: ({ action }) => (action === 'join' ? true : decision$) });
+    const { room } = await town.member('room.1');
+    const presence = record(town.hall.channel('room.1').presence$);
+    room.next(note(1));
+    while (!decision$.observed) await turn();
+    town.served[0]?.unsubscribe();
+    await turn();
+    expect(presence.values.at(-1)?.members).toEqual([]);
+    presence.subscription.unsubscribe();
+  });
+
   it('serves a wire once, until it is unsubscribed', async () => {
     open();
     const { messages, room } = await town.member('room.1');
@@ -273,6 +286,16 @@ describe('hub', () => {
         if (index % 100 === 0) await turn();
       }
       expect(payloads(await seen.take(1_500))).toEqual(Array.from({ length: 1_500 }, (_, index) => index));
+      seen.subscription.unsubscribe();
+    });
+
+    it('reads thousands of pages that are there at once', async () => {
+      const log = memoryChannelLog({ maxMessages: 5_000 });
+      open({ log: { ...log, read: (name, query) => log.read(name, { ...query, limit: 1 }) } });
+      const room = town.hall.channel('room.1', { from: 'start' });
+      for (let index = 0; index < 5_000; index++) room.next(note(index));
+      const seen = record(room);
+      expect([payloads(await seen.take(5_000)).at(-1), town.errors]).toEqual([4_999, []]);
       seen.subscription.unsubscribe();
     });
 
@@ -466,6 +489,20 @@ describe('hub', () => {
       log.append('room.1', note(3));
       expect(payloads(seen.values)).toEqual([1, 2, 3]);
       expect(town.errors).toEqual(Array(2).fill(new ChannelFailedError('log', 'room.1', boom)));
+      seen.subscription.unsubscribe();
+    });
+
+    it.each(['live', 'start'] as const)('hands on what is published while the first read fails, to the server itself: from %s', (from) => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = memoryChannelLog({ scheduler });
+      let failures = 2;
+      const read: ChannelLog['read'] = (...args) => (failures-- > 0 ? fail() : log.read(...args));
+      open({ log: { ...log, read }, scheduler });
+      const seen = record(town.hall.channel('room.1', { from }));
+      log.append('room.1', note('stored'));
+      town.hall.channel('room.1').next({ ...note('broadcast'), delivery: 'at-most-once' });
+      scheduler.flush();
+      expect(new Set(payloads(seen.values))).toEqual(new Set(['stored', 'broadcast']));
       seen.subscription.unsubscribe();
     });
 

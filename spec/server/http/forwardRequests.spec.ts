@@ -91,6 +91,18 @@ describe('the node that forwards', () => {
     expect([(await linkTo(url).poll(1)).status, (await linkTo(url).poll(1)).status]).toEqual([404, 404]);
   });
 
+  it('answers 500 when HTTP does not allow the reply of the other node, and serves the next request', async () => {
+    const replies = [
+      { status: 1_000, headers: {} },
+      { status: 204, headers: { 'x-none': undefined } },
+      { status: 204, headers: {} },
+    ];
+    const { url } = await start(() => of(replies.shift()!));
+    const statuses: number[] = [];
+    for (let count = 0; count < 3; count++) statuses.push((await linkTo(url).poll(1)).status);
+    expect(statuses).toEqual([500, 500, 204]);
+  });
+
   it('counts requests that find no link as new connections of their address: 429, and the connection is closed', async () => {
     let forwarded = 0;
     const send: ClusterRequests['send'] = () => {

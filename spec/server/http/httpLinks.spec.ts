@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { VirtualTimeScheduler } from 'rxjs';
 import { listen, type ListenOptions } from '../../../lib/server/listen.js';
 import type { Authenticate, Principal } from '../../../lib/server/principal.js';
-import { helloFrame } from '../../support/sessionFrames.js';
+import { batch, helloFrame } from '../../support/sessionFrames.js';
 import { EVENTS, itemsOf, linkName, rawLink, RECORDS, textUntil } from './rawHttpLink.js';
 import { eventually } from '../../support/eventually.js';
 import { serve } from '../../support/recordingServer.js';
@@ -234,6 +234,29 @@ describe('listen, over requests', () => {
     // From now on it is a server like any other.
     expect((await rawLink(url).post(1, [helloFrame()])).status).toBe(404);
     expect(Object.hasOwn(server, 'emit')).toBe(false);
+  });
+
+  it('answers the last client that leaves while the server stops', async () => {
+    const { url, stop } = await start();
+    const link = rawLink(url);
+    await link.post(1, [helloFrame()]);
+    stop();
+    const left = link.request('DELETE', { 'rxwire-code': '1000' }, undefined, AbortSignal.timeout(5_000));
+    expect((await left).status).toBe(204);
+  });
+
+  it('answers a request whose message stops the server', async () => {
+    const { url, stop, wire } = await start();
+    const link = rawLink(url);
+    await link.post(1, [helloFrame()]);
+    await link.post(2, ['["ack",0,1024]']);
+    const { wire: server } = await wire();
+    server.subscribe(() => stop());
+    await link.poll(1);
+    const poll = link.poll(2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await link.post(3, [batch(1, 'a')], RECORDS, AbortSignal.timeout(5_000))).status).toBe(204);
+    expect(await itemsOf(await poll)).toContainEqual({ code: 1_001, reason: 'the server stops' });
   });
 
   describe('a client that needs credentials', () => {
