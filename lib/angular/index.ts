@@ -6,4 +6,4 @@ export { injectReceipt } from './injectReceipt.js';
 export { injectRequest, type InjectRequestOptions, type RequestSignals } from './injectRequest.js';
 export { injectWire, provideWire, WIRE, type ProvideWireOptions } from './provideWire.js';
 export type { ChannelActions, ChannelViewOptions } from '../app/channels/channelView.js';
-export type { RequestState } from '../app/requests/requestRunner.js';
+export type { RequestRunner, RequestState } from '../app/requests/requestRunner.js';
