@@ -24,9 +24,13 @@ export type ChannelStatements = ReturnType<typeof channelStatements>;
 export function channelStatements({ channels, messages }: PostgresTables) {
   const head = `c.name, c.epoch, c.last::float8, c.total::float8, c.end_offset::float8, encode(c.end_data, 'base64') as end_data`;
   return {
-    /** Creates the channels that do not exist. */
+    /**
+     * Creates the channels that do not exist. All servers do so in one order: each waits for those
+     * that another one creates.
+     */
     create: `insert into ${channels} (name, epoch) select g.name, c.epoch from json_array_elements_text($1::json) as g(name), ${channels} as c
-where c.name = '' and not exists (select from ${channels} as k where k.name = g.name) on conflict do nothing`,
+where c.name = '' and not exists (select from ${channels} as k where k.name = g.name)
+order by g.name on conflict do nothing`,
     /** Locks channels, in the order of their names. */
     lock: `with given as materialized (
   select set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT}', true), json_array_elements_text($1::json) as name)
