@@ -123,7 +123,7 @@ export class Outgoing {
     const pending = (this.#pending ??= new Map());
     if (pending.has(message.id)) return false;
     pending.set(message.id, message);
-    this.#mayExpire(message);
+    if (message.ttl !== undefined) this.nextExpiry = Math.min(this.nextExpiry, message.timestamp + message.ttl);
     const { maxQueued, overflow } = this.#options;
     const isNumbered = this.#levelOf(message) !== 'at-most-once';
     const queue = isNumbered ? (this.#queue ??= new MessageQueue()) : (this.unnumbered ??= new UnnumberedMessages(this, this.#outputs));
@@ -139,9 +139,6 @@ export class Outgoing {
   /** Whether a message has no outcome yet. Another one may have its id since it has one. */
   isOpen(message: Message): boolean {
     return this.#pending?.get(message.id) === message;
-  }
-  #mayExpire({ ttl, timestamp }: Message): void {
-    if (ttl !== undefined) this.nextExpiry = Math.min(this.nextExpiry, timestamp + ttl);
   }
   /** Ends all messages that have no outcome, and that no outbox keeps. */
   close(): void {
@@ -165,7 +162,8 @@ export class Outgoing {
     const gone = new Set(skips);
     for (const { first, messages } of batches)
       messages.forEach((message, index) => first + index > acked && !gone.has(first + index) && pending.set(message.id, message));
-    for (const message of pending.values()) this.#mayExpire(message);
+    // All messages are checked, which finds the time of the next check.
+    this.nextExpiry = 0;
   }
 
   // ---- Opening a connection (section 7)
@@ -212,7 +210,8 @@ export class Outgoing {
     // Those of the former numbering.
     const { sent, batches } = this;
     const restoredTop = Math.min(top, this.#restoredLast);
-    this.#restoredLast = 0;
+    // Those that were sent wait again.
+    this.#restoredLast = this.nextExpiry = 0;
     this.batches = NONE;
     this.#encoding = undefined;
     this.#rejections.clear();
@@ -257,11 +256,7 @@ export class Outgoing {
 
   /** Adds messages in batches of at most so many. */
   #appendAll(all: readonly Message[], level: Delivery, most: number): void {
-    // Those that were sent before wait again.
-    for (const message of all) this.#mayExpire(message);
-    for (let from = 0; from < all.length; from += most) {
-      this.#append(newBatch(this.last + 1, all.slice(from, from + most), level));
-    }
+    for (let from = 0; from < all.length; from += most) this.#append(newBatch(this.last + 1, all.slice(from, from + most), level));
   }
   #append(batch: OutgoingBatch): OutgoingBatch {
     this.last = lastOf(batch);

@@ -169,7 +169,7 @@ describe('Outgoing', () => {
     client.core.opened(client.now);
     other.core.accept(readHello(client.frames()[0]), other.now);
     client.receive(...other.frames());
-    expect(client.core.nextExpiry).toBe(5);
+    expect(client.core.nextExpiry).toBe(0);
     client.core.expire(5);
     client.frames();
     expect(client.outcomes).toEqual(['a expired']);

@@ -283,7 +283,7 @@ describe('A session with an outbox', () => {
     first.core.send(message('old', { ttl: 5, timestamp: 0 }));
     first.settle();
     const next = new StoringClient(contentsOf(first));
-    expect(next.core.nextExpiry).toBe(5);
+    expect(next.core.nextExpiry).toBe(0);
     next.core.expire(5);
     next.settle().frames();
     expect(next.outcomes).toEqual(['old expired']);
