@@ -251,6 +251,14 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(await run(`select position::int from ${schema}.channel_messages`)).toEqual([{ position: 3 }]);
     });
 
+    it('removes none between others, also where the clock of the database was set back', async () => {
+      const { add, start } = asked(open({ maxAge: 60_000 }));
+      await add('a', 1, 2);
+      await run(`update ${schema}.channel_messages set at = at - 60001 where position = 2`);
+      await add('a', 3);
+      expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
+    });
+
     it('returns the first messages up to maxBytes, and one at least', async () => {
       const log = open();
       const { epoch } = await asked(log).add('a', ...Array.from({ length: 6 }, () => text));
