@@ -1,4 +1,5 @@
 import type { UIMessage, UIMessageChunk } from 'ai';
+import { estimateSize } from '../internal/estimateSize.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 
 /** The types of the messages between {@link chatTransport} and {@link serveChat}. */
@@ -41,9 +42,13 @@ export interface AnswerPayload {
 /** Returns the start of the names of a chat's channels. @throws {TypeError} */
 export function prefixOf(owner: string, chatId: string): string {
   const prefix = `ai/${chatId}/`;
-  if (chatId.includes('/') || !NAME_PATTERN.test(`${prefix}${'a'.repeat(32)}`))
+  if (!isChatId(chatId))
     throw new TypeError(`${owner}: the id of a chat must be 1 to 90 of the characters A-Z a-z 0-9 _ . : -, got ${chatId}`);
   return prefix;
+}
+
+export function isChatId(value: unknown): boolean {
+  return typeof value === 'string' && !value.includes('/') && NAME_PATTERN.test(`ai/${value}/${'a'.repeat(32)}`);
 }
 
 /** Joins the pieces of one text. A late reader receives few long pieces, not many short ones. */
@@ -66,3 +71,37 @@ function joinText(one: UIMessageChunk, other: UIMessageChunk): UIMessageChunk | 
   if (!areText || one.id !== other.id || other.providerMetadata) return undefined;
   return { ...one, delta: one.delta + other.delta };
 }
+
+/** The maximum estimated size of the chunks of one message, in bytes: every reader can take it. */
+const MAX_SIZE = 65_536;
+
+/** Returns the chunks of messages that are not too large. A long text becomes several pieces. */
+export function splitChunks(chunks: readonly UIMessageChunk[]): readonly (readonly UIMessageChunk[])[] {
+  const messages: UIMessageChunk[][] = [];
+  let size = Infinity;
+  for (const chunk of chunks.flatMap(piecesOf)) {
+    const bytes = estimateSize(chunk);
+    if (size + bytes > MAX_SIZE) {
+      messages.push([]);
+      size = 0;
+    }
+    messages.at(-1)?.push(chunk);
+    size += bytes;
+  }
+  return messages;
+}
+
+function piecesOf(chunk: UIMessageChunk): readonly UIMessageChunk[] {
+  if (chunk.type === 'tool-input-delta') return textsOf(chunk.inputTextDelta).map((inputTextDelta) => ({ ...chunk, inputTextDelta }));
+  if (chunk.type === 'text-delta' || chunk.type === 'reasoning-delta') return textsOf(chunk.delta).map((delta) => ({ ...chunk, delta }));
+  return [chunk];
+}
+
+/** Cuts a text, between two characters. */
+function textsOf(text: string): readonly string[] {
+  return text.length > MAX_PIECE ? (text.match(PIECES) ?? []) : [text];
+}
+
+/** In UTF-16, a character has up to two units, and a piece half of the size of a message. */
+const MAX_PIECE = MAX_SIZE / 4;
+const PIECES = new RegExp(`.{1,${MAX_PIECE}}`, 'gsu');

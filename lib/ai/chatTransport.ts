@@ -1,9 +1,14 @@
 import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai';
 import { nanoid } from 'nanoid';
-import { firstValueFrom, retry, throwError, timer, type Observable, type SchedulerLike } from 'rxjs';
-import { channel } from '../app/channels/channel.js';
+import { firstValueFrom, fromEvent, map, NEVER, noop, retry, Subscription, takeUntil, throwError, timer } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+import { followChannel } from '../app/channels/channel.js';
+import { CHANNEL_OPTIONS, type ChannelOptions } from '../app/channels/channelOptions.js';
+import { FollowerGap } from '../app/channels/channelReaders.js';
 import { request } from '../app/requests/request.js';
 import { RxwireError } from '../errors.js';
+import { textOf } from '../errors/rxwireError.js';
+import { readOptions } from '../internal/readOptions.js';
 import { steadyScheduler } from '../internal/steadyScheduler.js';
 import { createMessage } from '../message/createMessage.js';
 import type { Message } from '../message/types.js';
@@ -48,13 +53,22 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
  */
 export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, options: ChatTransportOptions<M> = {}): RxwireChatTransport<M> {
   const { select = (messages: readonly M[]) => messages, timeout = 30_000, scheduler = steadyScheduler() } = options;
-  const ask = <T>(type: string, payload: SendPayload | AnswerPayload): Promise<T> =>
-    firstValueFrom((request(wire, createMessage(type, payload), { timeout, scheduler }) as Observable<T>).pipe(askAgain(scheduler)));
+  const ask = <T>(type: string, payload: SendPayload | AnswerPayload, signal?: AbortSignal): Promise<T> => {
+    const answer$ = request(wire, createMessage(type, payload), { timeout, scheduler }) as Observable<T>;
+    return firstValueFrom(answer$.pipe(askAgain(scheduler), takeUntil(abortOf(signal))));
+  };
 
   const read = (chatId: string, answerId: string, signal: AbortSignal | undefined): ReadableStream<UIMessageChunk> => {
-    const isOpen = (): Promise<unknown> => ask<unknown>(RESUME, { chatId });
-    const stop = (): void => stopChat(wire, chatId, answerId);
-    return streamOf(answerOf(wire, prefixOf('chatTransport', chatId) + answerId), isOpen, stop, signal, scheduler);
+    const name = prefixOf('chatTransport', chatId) + answerId;
+    return streamOf({
+      answer$: followChannel(wire, name, READER, 'start'),
+      isOpen: async () => (await ask(RESUME, { chatId })) === answerId,
+      stop: () => stopChat(wire, chatId, answerId),
+      // A channel completes with its wire, too.
+      reasonOfEnd: () => (wire.state.isFinal ? textOf((wire.state.error ?? new Error('the connection was closed')) as Error) : undefined),
+      signal,
+      scheduler,
+    });
   };
 
   return {
@@ -64,12 +78,15 @@ export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, optio
       const answerId = nanoid();
       const payload = { chatId, answerId, trigger, messageId, messages: select(messages), body, metadata };
       abortSignal?.throwIfAborted();
-      await ask(SEND, payload);
+      // The server may have the question already, or receive it later.
+      const stop = (): void => stopChat(wire, chatId, answerId);
+      abortSignal?.addEventListener('abort', stop);
+      await ask(SEND, payload, abortSignal).finally(() => abortSignal?.removeEventListener('abort', stop));
       return read(chatId, answerId, abortSignal);
     },
     async reconnectToStream({ chatId, abortSignal }: { readonly chatId: string; readonly abortSignal?: AbortSignal }) {
       prefixOf('chatTransport', chatId);
-      const answerId = await ask<string | null>(RESUME, { chatId });
+      const answerId = await ask<string | null>(RESUME, { chatId }, abortSignal);
       return answerId === null ? null : read(chatId, answerId, abortSignal);
     },
   };
@@ -92,6 +109,9 @@ export function stopChat(wire: Wire, chatId: string, answerId?: string): void {
   wire.next(createMessage(STOP, { chatId, answerId } satisfies AnswerPayload));
 }
 
+/** A reader of an answer has a position of its own: a page may read an answer twice. */
+const READER = readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('chatTransport', {}, CHANNEL_OPTIONS);
+
 /** Asks again when a server has lost the session: it names the same answer. */
 const askAgain = <T>(scheduler: SchedulerLike) =>
   retry<T>({
@@ -100,59 +120,75 @@ const askAgain = <T>(scheduler: SchedulerLike) =>
       error instanceof RxwireError && error.code === 'ERR_SESSION_LOST' ? timer(100 * 2 ** count, scheduler) : throwError(() => error),
   });
 
-/** Emits the messages of the server in the channel of an answer. */
-function answerOf(wire: Wire, name: string): Observable<Message> {
-  return channel(wire, name, { from: 'start' });
+/** Fails with the reason of a signal when it is aborted. */
+function abortOf(signal: AbortSignal | undefined): Observable<never> {
+  if (!signal) return NEVER;
+  return fromEvent(signal, 'abort').pipe(
+    map(() => {
+      throw signal.reason;
+    }),
+  );
 }
 
-/**
- * Returns the chunks of an answer. An answer that fails ends with a chunk of the type `error`.
- *
- * @param isOpen Asks the server whether the answer goes on: it then ends one whose writer is gone.
- */
-function streamOf(
-  answer$: Observable<Message>,
-  isOpen: () => Promise<unknown>,
-  stop: () => void,
-  signal: AbortSignal | undefined,
-  scheduler: SchedulerLike,
-): ReadableStream<UIMessageChunk> {
-  let release = (): void => undefined;
+interface AnswerParts {
+  /** Emits the messages in the channel of the answer, and `undefined` when it was joined. */
+  readonly answer$: Observable<Message | undefined>;
+  /** Asks the server whether the answer goes on: it then ends one whose writer is gone. */
+  readonly isOpen: () => Promise<boolean>;
+  readonly stop: () => void;
+  /** Returns why an answer that is over is not complete; undefined if it is. */
+  readonly reasonOfEnd: () => string | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly scheduler: SchedulerLike;
+}
+
+/** Returns the chunks of an answer. An answer that fails ends with a chunk of the type `error`. */
+function streamOf({ answer$, isOpen, stop, reasonOfEnd, signal, scheduler }: AnswerParts): ReadableStream<UIMessageChunk> {
+  const reading = new Subscription();
   return new ReadableStream<UIMessageChunk>({
     start(controller) {
-      let silence = scheduler.schedule(() => undefined);
+      let silence = Subscription.EMPTY;
+      let silences = 0;
+      const close = (errorText?: string): void => {
+        if (reading.closed) return;
+        reading.unsubscribe();
+        if (errorText !== undefined) controller.enqueue({ type: 'error', errorText });
+        controller.close();
+      };
       const listen = (): void => {
         silence.unsubscribe();
         silence = scheduler.schedule(() => {
-          isOpen().catch(() => undefined);
           listen();
+          // The end of an answer that has just ended is on its way.
+          isOpen().then((isStillOpen) => !isStillOpen && ++silences > 1 && close(LOST), noop);
         }, MAX_SILENCE);
       };
-      const close = (): void => {
-        release();
-        controller.close();
+      const onAbort = (): void => {
+        stop();
+        // Without a connection, the end does not arrive.
+        reading.add(scheduler.schedule(() => close(), MAX_STOP));
       };
-      if (signal?.aborted) stop();
-      else signal?.addEventListener('abort', stop);
-      const subscription = answer$.subscribe({
-        next({ type, source, payload }) {
-          if (source !== SERVER) return;
-          listen();
-          if (type === CHUNKS) for (const chunk of payload as readonly UIMessageChunk[]) controller.enqueue(chunk);
-        },
-        error(error: RxwireError) {
-          controller.enqueue({ type: 'error', errorText: error.text });
-          close();
-        },
-        complete: close,
-      });
-      release = () => {
-        subscription.unsubscribe();
-        silence.unsubscribe();
-        signal?.removeEventListener('abort', stop);
-      };
+      reading.add(() => silence.unsubscribe());
+      reading.add(() => signal?.removeEventListener('abort', onAbort));
       listen();
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener('abort', onAbort);
+      const subscription = answer$.subscribe({
+        next(message) {
+          if (reading.closed || message?.source !== SERVER) return;
+          silences = 0;
+          listen();
+          if (message.type === CHUNKS) for (const chunk of message.payload as readonly UIMessageChunk[]) controller.enqueue(chunk);
+        },
+        error: (error: Error) => close(error instanceof FollowerGap ? LOST : textOf(error)),
+        complete: () => close(reasonOfEnd()),
+      });
+      reading.add(subscription);
     },
-    cancel: () => release(),
+    cancel: () => reading.unsubscribe(),
   });
 }
+
+/** How long a reader waits for the end of an answer that it has stopped, in ms. */
+const MAX_STOP = 2_000;
+const LOST = 'a part of the answer is lost';

@@ -41,12 +41,14 @@ import {
   ALIVE,
   ALIVE_INTERVAL,
   CHUNKS,
+  isChatId,
   joinChunks,
   MAX_SILENCE,
   prefixOf,
   RESUME,
   SEND,
   SERVER,
+  splitChunks,
   STARTED,
   STOP,
   type AnswerPayload,
@@ -106,7 +108,10 @@ export interface ServeChatOptions<W extends Wire = Wire> {
   readonly flush?: number;
   /** The maximum number of answers that run at the same time. @default 1_000 */
   readonly maxAnswers?: number;
-  /** How long an answer is kept. @default as the log of the hub keeps its channels */
+  /**
+   * How much of an answer is kept. A reader that begins later than that gets an error.
+   * @default a day, 100,000 messages and 16 MiB
+   */
   readonly retain?: ChannelRetention;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -122,6 +127,8 @@ const CHAT_OPTIONS = {
   scheduler: [anything],
 } as const satisfies OptionTable<ServeChatOptions>;
 
+/** The limits of a log may be those of short messages: a long answer would lose its start. */
+const RETAIN: ChannelRetention = { messages: 100_000, bytes: 16_777_216, age: 86_400_000 };
 /** After a stop, a handler may still write for this time, in ms. */
 const STOP_TIME = 1_000;
 
@@ -181,8 +188,7 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
     const handlers = {
       [SEND]: async ({ payload }: Message) => {
         const question = readSend(payload);
-        await permit(wire, question.chatId, 'send');
-        return answers.start(question, wire);
+        return answers.start(question, wire, permit(wire, question.chatId, 'send'));
       },
       [RESUME]: async ({ payload }: Message) => {
         const { chatId } = readAnswer(payload);
@@ -191,7 +197,11 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
       },
     };
     const subscription = wire.pipe(reply(handlers, { wire })).subscribe(wire as never);
-    subscription.add(wire.pipe(ofType(STOP)).subscribe(({ payload }) => void stop(payload, wire).catch(onError)));
+    // A client that asks for what it may not, or for nothing, gets no answer, and makes no noise.
+    const failed = (error: unknown): void => {
+      if (!(error instanceof ReplyError)) onError(error);
+    };
+    subscription.add(wire.pipe(ofType(STOP)).subscribe(({ payload }) => void stop(payload, wire).catch(failed)));
     return subscription;
   };
 }
@@ -202,40 +212,11 @@ type AnswerOptions = Pick<ServeChatOptions, 'describe' | 'retain' | 'scheduler'>
 
 /** The answers of a server: each is a channel, which this server or another one writes. */
 function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handler: ChatHandler<M, W>, options: AnswerOptions) {
-  const { flush, maxAnswers, retain, onError, scheduler = steadyScheduler(), describe = () => 'The answer has failed.' } = options;
+  const { maxAnswers, retain = RETAIN, scheduler = steadyScheduler() } = options;
+  /** The answers that run, or that begin. */
   let running = 0;
-
-  const run = (room: ChannelSubject, payload: SendPayload, wire: W): void => {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const stop$ = new Subject<void>();
-    const stops = room.subscribe({
-      next({ type, source }) {
-        if (type !== STOP || source !== SERVER || signal.aborted) return;
-        controller.abort();
-        stop$.next();
-      },
-      error: noop,
-    });
-    const { messages, ...question } = payload;
-    running++;
-    chunksOf(() => handler({ ...question, messages: messages as M[], signal, wire }))
-      .pipe(
-        takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
-        catchError((error: unknown) => {
-          if (signal.aborted) return EMPTY;
-          onError(error);
-          return throwError(() => new Error(describe(error)));
-        }),
-        written(flush, scheduler),
-        publishTo(room),
-      )
-      .subscribe({ error: noop })
-      .add(() => {
-        running--;
-        stops.unsubscribe();
-      });
-  };
+  /** The answers that begin, by the names of their channels. */
+  const beginning = new Map<string, Promise<unknown>>();
   /**
    * Returns the latest answer of a chat that goes on; undefined if there is none. Ends those whose
    * writer is gone.
@@ -250,33 +231,100 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     return found && found.at >= oldest ? found.name.slice(prefix.length) : undefined;
   };
 
-  return {
-    latest,
-    async start(payload: SendPayload, wire: W): Promise<string> {
-      const { chatId, answerId } = payload;
-      if (running >= maxAnswers) throw new ReplyError('ERR_OVERFLOW', 'too many answers are being written');
-      const name = prefixOf('serveChat', chatId) + answerId;
-      const room = rooms.channel(name, { from: 'start', compact: compactChunks, ...(retain && { retain }) });
+  const begin = async (name: string, payload: SendPayload, wire: W): Promise<string> => {
+    const { answerId } = payload;
+    if (running >= maxAnswers) throw new ReplyError('ERR_OVERFLOW', 'too many answers are being written');
+    running++;
+    let isRunning = false;
+    try {
+      const room = rooms.channel(name, { from: 'start', retain });
       // The log stores this message once, whichever server has taken the question first.
       const mark = nanoid();
-      try {
-        await room.send(createMessage(STARTED, mark, { id: answerId, source: SERVER }));
-      } catch (error) {
-        if (error instanceof ChannelEndedError) return answerId;
-        throw error;
+      await room.send(createMessage(STARTED, mark, { id: answerId, source: SERVER }));
+      const first = await firstValueFrom(room.pipe(filter(({ source }) => source === SERVER)));
+      isRunning = first.payload === mark;
+      if (isRunning) {
+        const { messages, ...question } = payload;
+        const call = (signal: AbortSignal) => handler({ ...question, messages: messages as M[], signal, wire });
+        write(rooms.channel(name, { from: 'start', compact: compactChunks }), call, { ...options, scheduler }).add(() => running--);
       }
-      const first = await firstValueFrom(room);
-      if (first.payload === mark) run(room, payload, wire);
-      return answerId;
+    } catch (error) {
+      if (!(error instanceof ChannelEndedError)) throw error;
+    } finally {
+      if (!isRunning) running--;
+    }
+    return answerId;
+  };
+
+  return {
+    latest,
+    async start(payload: SendPayload, wire: W, permitted: Promise<void>): Promise<string> {
+      const name = prefixOf('serveChat', payload.chatId) + payload.answerId;
+      const begun = permitted.then(() => begin(name, payload, wire));
+      const settled = begun.catch(noop);
+      beginning.set(name, settled);
+      void settled.then(() => beginning.get(name) === settled && beginning.delete(name));
+      return begun;
     },
     /** Stops an answer, wherever it is written. An answer that has ended needs no stop. */
     async stop(chatId: string, answerId: string | undefined): Promise<void> {
       const stopped = answerId ?? (await latest(chatId));
       if (stopped === undefined) return;
-      const room = rooms.channel(prefixOf('serveChat', chatId) + stopped);
-      await room.send(createMessage(STOP, null, { source: SERVER })).catch(noop);
+      const name = prefixOf('serveChat', chatId) + stopped;
+      await beginning.get(name);
+      // A stop must not create the channel of an answer that nobody writes.
+      const found = await firstValueFrom(rooms.list(name).pipe(filter((info) => info.name === name)), { defaultValue: undefined });
+      if (!found || found.hasEnded) return;
+      await rooms
+        .channel(name)
+        .send(createMessage(STOP, null, { source: SERVER }))
+        .catch(noop);
     },
   };
+}
+
+/** Returns what a model says, until the signal is aborted. */
+type Answer = (signal: AbortSignal) => ReturnType<ChatHandler>;
+
+/** Writes an answer into its channel. The subscription ends with the answer. */
+function write(room: ChannelSubject, answer: Answer, options: AnswerOptions & { readonly scheduler: SchedulerLike }): Subscription {
+  const { flush, onError, scheduler, describe = () => 'The answer has failed.' } = options;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const stop$ = new Subject<void>();
+  let hasEnded = false;
+  let hasFailed = false;
+  const stop = (): void => {
+    if (hasEnded || signal.aborted) return;
+    controller.abort();
+    stop$.next();
+  };
+  // Another server may end the answer.
+  const stops = room.subscribe({ next: ({ type, source }) => type === STOP && source === SERVER && stop(), error: stop, complete: stop });
+  const writing = chunksOf(() => answer(signal))
+    .pipe(
+      takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
+      catchError((error: unknown) => {
+        if (signal.aborted) return EMPTY;
+        hasFailed = true;
+        onError(error);
+        return throwError(() => new Error(describe(error)));
+      }),
+      tap({ error: () => (hasEnded = true), complete: () => (hasEnded = true) }),
+      written(flush, scheduler),
+      publishTo(room),
+    )
+    .subscribe({
+      error(error: unknown) {
+        stop();
+        if (hasFailed || error instanceof ChannelEndedError) return;
+        // The log has failed. It may take the end.
+        onError(error);
+        room.end(describe(error)).catch(noop);
+      },
+    });
+  writing.add(stops);
+  return writing;
 }
 
 /** Calls a handler, and emits its chunks. A handler that fails, fails the stream. */
@@ -294,27 +342,33 @@ function written(flush: number, scheduler: SchedulerLike) {
       const done$ = new Subject<void>();
       const batches$ = chunks$.pipe(
         bufferTime(flush, null, Infinity, scheduler),
-        filter(({ length }) => length > 0),
-        map((chunks) => createMessage(CHUNKS, joinChunks(chunks), { source: SERVER })),
+        mergeMap((chunks) => splitChunks(joinChunks(chunks))),
+        map((chunks) => createMessage(CHUNKS, chunks, { source: SERVER })),
         tap({ complete: () => done$.next() }),
       );
       const alive$ = interval(ALIVE_INTERVAL, scheduler).pipe(map(() => createMessage(ALIVE, null, { source: SERVER })));
-      return merge(batches$, alive$.pipe(takeUntil(done$)));
+      // In this order: the chunks of an array are over at once.
+      return merge(alive$.pipe(takeUntil(done$)), batches$);
     });
 }
 
 /** A late reader receives one long message in place of many short ones. */
 function compactChunks(messages: readonly Message[]): Message {
-  const chunks = messages.flatMap(({ type, payload }) => (type === CHUNKS ? (payload as readonly UIMessageChunk[]) : []));
+  const chunks = messages.flatMap(({ type, source, payload }) =>
+    type === CHUNKS && source === SERVER ? (payload as readonly UIMessageChunk[]) : [],
+  );
   return createMessage(CHUNKS, joinChunks(chunks), { source: SERVER });
 }
 
 const ANSWER_ID = /^[\w-]{1,32}$/;
 
 function readAnswer(payload: unknown): AnswerPayload {
-  const { chatId, answerId } = Object(payload) as Partial<AnswerPayload>;
-  if (typeof chatId !== 'string' || (answerId !== undefined && !ANSWER_ID.test(answerId)))
-    throw new ReplyError('ERR_INVALID', 'the chat has no valid id');
+  const { chatId, answerId } = Object(payload) as { readonly [K in keyof AnswerPayload]: unknown };
+  const isAnswerId = (value: unknown): value is string => typeof value === 'string' && ANSWER_ID.test(value);
+  if (typeof chatId !== 'string' || !isChatId(chatId)) throw new ReplyError('ERR_INVALID', 'the chat has no valid id');
+  // Some codecs have no `undefined`.
+  if (answerId === undefined || answerId === null) return { chatId };
+  if (!isAnswerId(answerId)) throw new ReplyError('ERR_INVALID', 'the answer has no valid id');
   return { chatId, answerId };
 }
 

@@ -156,6 +156,8 @@ export class Outgoing {
     const gone = new Set(skips);
     for (const { first, messages } of batches)
       messages.forEach((message, index) => first + index > acked && !gone.has(first + index) && pending.set(message.id, message));
+    // All messages are checked, which finds the time of the next check.
+    this.nextExpiry = 0;
   }
 
   // ---- Opening a connection (section 7)
@@ -202,7 +204,8 @@ export class Outgoing {
     // Those of the former numbering.
     const { sent, batches } = this;
     const restoredTop = Math.min(top, this.#restoredLast);
-    this.#restoredLast = 0;
+    // Those that were sent wait again.
+    this.#restoredLast = this.nextExpiry = 0;
     this.batches = NONE;
     this.#encoding = undefined;
     this.#rejections.clear();
@@ -247,9 +250,7 @@ export class Outgoing {
 
   /** Adds messages in batches of at most so many. */
   #appendAll(all: readonly Message[], level: Delivery, most: number): void {
-    for (let from = 0; from < all.length; from += most) {
-      this.#append(newBatch(this.last + 1, all.slice(from, from + most), level));
-    }
+    for (let from = 0; from < all.length; from += most) this.#append(newBatch(this.last + 1, all.slice(from, from + most), level));
   }
   #append(batch: OutgoingBatch): OutgoingBatch {
     this.last = lastOf(batch);

@@ -28,28 +28,35 @@ export interface ChannelReads {
 export function createChannelReads(
   withConnection: WithConnection,
   statements: ChannelStatements,
-  limits: LimitValues,
+  kept: LimitValues,
   decode: (base64: string) => Message | undefined,
 ): ChannelReads {
   const read = async (client: TransactionClient, channel: string, query: ChannelQuery): Promise<ChannelSlice> => {
-    const [head] = (await client.query(statements.head, [channel, ...limits])) as readonly Row[];
+    const [head] = (await client.query(statements.head, [channel, ...kept])) as readonly Row[];
     if (!head) throw new Error('the row of the empty channel is missing: run postgresMigration again');
     const { epoch, last, first } = head;
     const range = rangeOf(query, { epoch, last, removed: first === null ? last : first - 1 });
     const isEmpty = query.limit === 0 || range.first >= range.end;
-    const bounds = [range.first, range.end, Math.min(query.limit, Number.MAX_SAFE_INTEGER), query.maxBytes ?? PAGE_BYTES];
-    const rows = isEmpty ? [] : ((await client.query(statements.page, [channel, ...bounds.map(String)])) as readonly Row[]);
-    const entries = rows.flatMap(({ position, data }): readonly ChannelEntry[] => {
-      const message = decode(data);
-      return message ? [{ epoch, offset: position, message }] : [];
-    });
+    const limits = [Math.min(query.limit, Number.MAX_SAFE_INTEGER), query.maxBytes ?? PAGE_BYTES];
+    const entries: ChannelEntry[] = [];
+    let firstRead: number | undefined;
+    // Behind a page without a readable message there may be others.
+    for (let next = range.first; !isEmpty && entries.length === 0 && next < range.end;) {
+      const rows = (await client.query(statements.page, [channel, ...[next, range.end, ...limits].map(String)])) as readonly Row[];
+      firstRead ??= rows[0]?.position;
+      for (const { position, data } of rows) {
+        const message = decode(data);
+        if (message) entries.push({ epoch, offset: position, message });
+      }
+      next = (rows.at(-1)?.position ?? range.end) + 1;
+    }
     const end = head.end_data === null ? undefined : decode(head.end_data);
     return {
       epoch,
       last,
       entries,
       // Another server may have removed messages after the first statement.
-      isComplete: range.isComplete && (isEmpty || rows[0]?.position === range.first),
+      isComplete: range.isComplete && (isEmpty || firstRead === range.first),
       ...(end && { end: { epoch, offset: head.end_offset, message: end } }),
     };
   };

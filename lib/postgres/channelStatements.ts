@@ -24,9 +24,13 @@ export type ChannelStatements = ReturnType<typeof channelStatements>;
 export function channelStatements({ channels, messages }: PostgresTables) {
   const head = `c.name, c.epoch, c.last::float8, c.total::float8, c.end_offset::float8, encode(c.end_data, 'base64') as end_data`;
   return {
-    /** Creates the channels that do not exist. */
+    /**
+     * Creates the channels that do not exist. All servers do so in one order: each waits for those
+     * that another one creates.
+     */
     create: `insert into ${channels} (name, epoch) select g.name, c.epoch from json_array_elements_text($1::json) as g(name), ${channels} as c
-where c.name = '' and not exists (select from ${channels} as k where k.name = g.name) on conflict do nothing`,
+where c.name = '' and not exists (select from ${channels} as k where k.name = g.name)
+order by g.name on conflict do nothing`,
     /** Locks channels, in the order of their names. */
     lock: `with given as materialized (
   select set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT}', true), json_array_elements_text($1::json) as name)
@@ -40,11 +44,15 @@ from json_to_recordset($1::json) as g(channel text, position bigint, key text, s
   max_messages = g.max_messages, max_bytes = g.max_bytes, max_age = g.max_age
 from json_to_recordset($1::json) as g(name text, last bigint, total bigint, end_offset bigint, end_data text, max_messages float8, max_bytes float8, max_age float8)
 where c.name = g.name`,
-    /** Removes the oldest messages above the limits: up to `$5` of each channel. */
+    /**
+     * Removes the oldest messages above the limits, up to `$5` of each channel, and none behind one
+     * that is kept, also where the clock was set back: there are no holes.
+     */
     trim: `delete from ${messages} as m using (
-  select e.channel, e.position from json_array_elements_text($1::json) as g(name) join ${channels} as c on c.name = g.name
-  cross join lateral (select * from ${messages} as o where o.channel = c.name order by o.position limit $5) as e where not (${KEPT})) as gone
-where m.channel = gone.channel and m.position = gone.position`,
+  select e.channel, e.position, bool_or(${KEPT}) over (partition by e.channel order by e.position) as is_kept
+  from json_array_elements_text($1::json) as g(name) join ${channels} as c on c.name = g.name
+  cross join lateral (select * from ${messages} as o where o.channel = c.name order by o.position limit $5) as e) as oldest
+where m.channel = oldest.channel and m.position = oldest.position and not oldest.is_kept`,
     /** Informs the other servers. */
     notify: `select pg_notify('${NOTIFICATIONS}', g.payload) from json_array_elements_text($1::json) as g(payload)`,
     /**

@@ -1,5 +1,6 @@
 import {
   defer,
+  exhaustMap,
   finalize,
   firstValueFrom,
   ignoreElements,
@@ -15,6 +16,7 @@ import {
 } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../app/hub/channelLog.js';
+import { StoreError } from '../errors.js';
 import { after } from '../internal/after.js';
 import { createTrampoline } from '../internal/trampoline.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
@@ -89,7 +91,9 @@ export function createPostgresTails(options: PostgresTailsOptions): PostgresTail
     try {
       while (tail.isBehind && tails.get(channel) === tail) {
         tail.isBehind = false;
-        const { entries, epoch, last } = await reads.read(channel, { after: tail.last, limit: tail.last ? PAGE : 0 });
+        const { entries, epoch, last, isComplete } = await reads.read(channel, { after: tail.last, limit: tail.last ? PAGE : 0 });
+        // The hub reads the rest itself, and its readers learn of the gap.
+        if (!isComplete) throw new StoreError('postgres', 'evicted', new Error('messages were removed before they were read'));
         for (const entry of entries) emit(tail, entry);
         const reached = { epoch, offset: entries.at(-1)?.offset ?? last };
         if (!isAt(tail, reached)) tail.last = reached;
@@ -149,8 +153,8 @@ export function createPostgresTails(options: PostgresTailsOptions): PostgresTail
 /** Looks for what other servers have stored. Emits nothing. */
 function followOthers({ pool, pollInterval, scheduler, onNotified }: PostgresTailsOptions, poll: () => Promise<void>): Observable<never> {
   const notified$ = notificationsOf(pool).pipe(retry({ delay: () => after(pollInterval, scheduler) }), tap(onNotified));
-  // A poll that fails is repeated by the next one.
-  const polled$ = interval(pollInterval, scheduler).pipe(tap(() => void poll().catch(noop)));
+  // A poll that fails is repeated by the next one. A slow database gets one at a time.
+  const polled$ = interval(pollInterval, scheduler).pipe(exhaustMap(() => poll().catch(noop)));
   return merge(notified$, polled$).pipe(ignoreElements());
 }
 

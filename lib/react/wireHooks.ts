@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef } from 'react';
 import { noop } from 'rxjs';
 import { NOBODY, type Presence } from '../app/channels/memberList.js';
-import { channel } from '../app/channels/channel.js';
+import { membersOf } from '../app/channels/channel.js';
 import type { RequestOptions } from '../app/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../app/requests/requestRunner.js';
 import { pendingOfTypes, type PendingMessage } from '../app/sending/pendingOf.js';
@@ -90,7 +90,7 @@ const NO_MESSAGES: readonly PendingMessage[] = [];
  */
 export function usePresence(name: string | undefined): Presence {
   const wire = useWire();
-  const presence$ = useMemo(() => (name === undefined ? undefined : channel(wire, name).presence$), [wire, name]);
+  const presence$ = useMemo(() => (name === undefined ? undefined : membersOf(wire, name)), [wire, name]);
   return useLatest(presence$, NOBODY);
 }
 

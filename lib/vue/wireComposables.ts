@@ -1,6 +1,6 @@
 import { onScopeDispose, type MaybeRefOrGetter, type ShallowRef } from 'vue';
 import { noop } from 'rxjs';
-import { channel } from '../app/channels/channel.js';
+import { membersOf } from '../app/channels/channel.js';
 import { NOBODY, type Presence } from '../app/channels/memberList.js';
 import type { RequestOptions } from '../app/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../app/requests/requestRunner.js';
@@ -88,7 +88,7 @@ export function usePending<T extends MessageType | (string & {})>(
  */
 export function usePresence(name: MaybeRefOrGetter<string | undefined>): Readonly<ShallowRef<Presence>> {
   const wire = useWire();
-  return latestRef(name, (found) => channel(wire, found).presence$, NOBODY);
+  return latestRef(name, (found) => membersOf(wire, found), NOBODY);
 }
 
 /**

@@ -158,6 +158,23 @@ describe('Outgoing', () => {
     expect(client.outcomes).toEqual(['a expired']);
   });
 
+  it('gives up a message that waits again, since another server does not have it', () => {
+    const [client, other] = [clientSide(), serverSide()];
+    open(client, serverSide());
+    client.core.send(message('a', { ttl: 5, timestamp: 0, delivery: 'at-least-once' }));
+    client.frames();
+    client.core.closed();
+    client.core.expire(4);
+    expect(client.core.nextExpiry).toBe(Infinity);
+    client.core.opened(client.now);
+    other.core.accept(readHello(client.frames()[0]), other.now);
+    client.receive(...other.frames());
+    expect(client.core.nextExpiry).toBe(0);
+    client.core.expire(5);
+    client.frames();
+    expect(client.outcomes).toEqual(['a expired']);
+  });
+
   it('keeps a later message with the id of one that has expired', () => {
     const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
     const [client, server] = [clientSide({ codecs }), serverSide()];

@@ -278,6 +278,17 @@ describe('A session with an outbox', () => {
     expect(next.outcomes).toEqual([]);
   });
 
+  it('gives up a message that an earlier owner has left when its ttl passes, without a connection', () => {
+    const first = new StoringClient();
+    first.core.send(message('old', { ttl: 5, timestamp: 0 }));
+    first.settle();
+    const next = new StoringClient(contentsOf(first));
+    expect(next.core.nextExpiry).toBe(0);
+    next.core.expire(5);
+    next.settle().frames();
+    expect(next.outcomes).toEqual(['old expired']);
+  });
+
   it('has lost its mark: a message is in doubt if the server has accepted its number', () => {
     const head = { acked: 0, last: 2, mark: 0, skips: [], isPaused: false, codec: 'test' };
     const batchOf = (first: number, id: string) =>

@@ -148,6 +148,51 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect((await tail.take(end.offset)).map(({ offset }) => offset)).toEqual(offsetsOf({ entries }));
     }, 120_000);
 
+    it('tells readers of a gap when messages were removed before a server has read them', async () => {
+      const [one, two] = [rooms({ log: open() }), open()];
+      const bob = await one.member('run.1', { from: 'start' });
+      await asked(two).add('run.1', 'first');
+      await bob.messages.take(1);
+      two.retain('run.1', { messages: 2 });
+      await asked(two).add('run.1', ...Array.from({ length: 20 }, (_, index) => index));
+      expect(payloads(await bob.messages.take(3))).toEqual(['first', 18, 19]);
+      expect(bob.gaps.values).toMatchObject([{ reason: 'history', after: { offset: 1 }, next: { offset: 20 } }]);
+      one.close();
+    });
+
+    it('creates the same channels at once, whatever their order at each server', async () => {
+      const add = (log: PostgresChannelLog, ...names: readonly string[]) =>
+        Promise.all(names.map((name) => ready(log.append(name, note(1)))));
+      const blocker = await pool.connect();
+      await blocker.query(`begin; insert into ${schema}.channels (name, epoch) values ('m', '')`);
+      const added = [add(open(), 'a', 'm', 'z'), add(open(), 'z', 'm', 'a')];
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await blocker.query('rollback');
+      blocker.release();
+      expect((await Promise.all(added)).flat().map(({ offset }) => offset)).toHaveLength(6);
+      expect(await run(`select sum(last)::int as sum from ${schema}.channels`)).toEqual([{ sum: 6 }]);
+    });
+
+    it('has one poll under way at a time, however slow the database is', async () => {
+      let [polls, most] = [0, 0];
+      const slow = {
+        connect: async (): Promise<PostgresClient> => {
+          const client = await pool.connect();
+          const query: PostgresClient['query'] = async (statement) => {
+            if (!statement.text.includes('c.name in (select json')) return client.query(statement);
+            most = Math.max(most, ++polls);
+            await new Promise((resolve) => setTimeout(resolve, 60));
+            polls--;
+            return client.query(statement);
+          };
+          return { query, release: (destroy) => client.release(destroy) };
+        },
+      };
+      record(open({ pool: slow, pollInterval: 10 }).tail('a'));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(most).toBe(1);
+    });
+
     it('sends a broadcast to the tails of all, in the order of its channel, and refuses one that no notification can contain', async () => {
       const [one, two] = [open(), open()];
       const tails = [one, two].map((log) => record(log.tail('a')));
@@ -206,6 +251,14 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(await run(`select position::int from ${schema}.channel_messages`)).toEqual([{ position: 3 }]);
     });
 
+    it('removes none between others, also where the clock of the database was set back', async () => {
+      const { add, start } = asked(open({ maxAge: 60_000 }));
+      await add('a', 1, 2);
+      await run(`update ${schema}.channel_messages set at = at - 60001 where position = 2`);
+      await add('a', 3);
+      expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
+    });
+
     it('returns the first messages up to maxBytes, and one at least', async () => {
       const log = open();
       const { epoch } = await asked(log).add('a', ...Array.from({ length: 6 }, () => text));
@@ -262,6 +315,15 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
     await run(`update ${schema}.channel_messages set data = '\\xc1' where position = 2`);
     expect(offsetsOf(await asked(log).start('a'))).toEqual([1, 3]);
     expect(faults.values).toEqual([new StoreError('postgres', 'corrupt')]);
+  });
+
+  it('reads on behind a page whose only message is unreadable', async () => {
+    const log = open();
+    const after = await asked(log).add('a', 1);
+    await asked(log).add('a', 2, 3);
+    await run(`update ${schema}.channel_messages set data = '\\xc1' where position = 2`);
+    expect(offsetsOf(await ready(log.read('a', { after, limit: 10, maxBytes: 1 })))).toEqual([3]);
+    expect(offsetsOf(await ready(log.read('a', { after, limit: 1 })))).toEqual([3]);
   });
 
   it('begins another epoch where the database was told to', async () => {

@@ -48,6 +48,17 @@ function application(options: TestWireOptions = {}) {
 }
 
 describe('the composables', () => {
+  it.each(['at once', 'later'])('show the history of a channel whose members are shown before: %s', async (when) => {
+    const rooms = hub();
+    for (const text of [1, 2]) await rooms.channel('room.1').send(createMessage('said', text));
+    const { setUp } = application({ serve: rooms.serve });
+    const { result: presence } = setUp(() => usePresence('room.1'));
+    if (when === 'later') await becomes(() => presence.value.members.length, 1);
+    const { result: room } = setUp(() => useChannel('room.1', { from: 'start' }));
+    await becomes(() => room.messages.value.map(({ payload }) => payload), [1, 2]);
+    await becomes(() => presence.value.members.length, 1);
+  });
+
   it('follow the connection', async () => {
     const { setUp, cut, restore } = application();
     const { result: connection, scope } = setUp(useConnection);

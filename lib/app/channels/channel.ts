@@ -22,6 +22,7 @@ import {
 import { isChannelMessage } from './channelPayloads.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
+import type { Presence } from './memberList.js';
 import { Membership } from './membership.js';
 
 export interface ClientChannelParts extends ChannelParts {
@@ -109,6 +110,7 @@ let channels: WeakMap<Wire, ChannelsOfWire> | undefined;
 interface ChannelsOfWire {
   readonly find: (name: string, options: MemberOptions) => Channel;
   readonly follow: (name: string, options: MemberOptions, from: FollowStart) => Observable<Message | undefined>;
+  readonly members: (name: string) => Observable<Presence>;
 }
 
 type FollowStart = Exclude<ChannelStart, 'live'>;
@@ -164,6 +166,17 @@ export function assertChannelName(owner: string, name: string): void {
  */
 export function followChannel(wire: Wire, name: string, options: MemberOptions, from: FollowStart): Observable<Message | undefined> {
   return defer(() => channelsOf(wire).follow(name, options, from));
+}
+
+/**
+ * Emits the members of a channel. The options of the channel are those of the first call of
+ * {@link channel}, before or after this one.
+ *
+ * @throws {TypeError} At call time, if the name is invalid.
+ */
+export function membersOf(wire: Wire, name: string): Observable<Presence> {
+  assertChannelName('usePresence', name);
+  return defer(() => channelsOf(wire).members(name));
 }
 
 function channelsOf(wire: Wire): ChannelsOfWire {
@@ -242,6 +255,11 @@ function createChannels(wire: Wire): ChannelsOfWire {
     follow(name, options, from) {
       const { membership, users } = known.get(name) ?? enter(name, undefined, options);
       return users.by(membership.follow(from));
+    },
+    members(name) {
+      const options = readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('channel', {}, CHANNEL_OPTIONS);
+      const { membership, users } = known.get(name) ?? enter(name, undefined, options);
+      return users.by(membership.membersOnly$);
     },
   };
 }

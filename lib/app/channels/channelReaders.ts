@@ -1,4 +1,4 @@
-import type { Subscriber } from 'rxjs';
+import { noop, type Subscriber } from 'rxjs';
 import { createTrampoline } from '../../internal/trampoline.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -181,6 +181,11 @@ export function followerFrom(from: ChannelStart, subscriber: Subscriber<Message 
     next: (message, position) => position && subscriber.next(message),
     onGap: () => subscriber.error(new FollowerGap()),
   });
+}
+
+/** Returns a reader that is a member, and receives no messages. */
+export function bystander(position: ChannelPosition | undefined, subscriber: Pick<Subscriber<never>, 'complete' | 'error'>): ChannelReader {
+  return { ...readerFrom('live', subscriber, { next: noop, onGap: noop }), position };
 }
 
 /** Returns the lowest position in an epoch, or else in the epoch of the first reader. */

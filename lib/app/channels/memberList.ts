@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { defer, startWith, Subject } from 'rxjs';
 import type { ChannelMember, ChannelPresence } from '../../message/channelTypes.js';
 import type { Received } from './channelPayloads.js';
 
@@ -62,9 +62,8 @@ export function createMemberList(self: () => string | undefined) {
   };
 
   return {
-    changes$,
-    /** Returns all members; undefined while they are unknown. */
-    snapshot: (): Presence | undefined => current && withAll({ entered: [], left: [], updated: [] }),
+    /** Emits all members if they are known, and then each change. */
+    members$: defer(() => (current ? changes$.pipe(startWith(withAll({ entered: [], left: [], updated: [] }))) : changes$)),
     apply(update: Received<ChannelPresence>): void {
       if (update.reset) collect(update);
       else if (current) change(current, update);

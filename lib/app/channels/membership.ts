@@ -1,12 +1,8 @@
 import {
   asapScheduler,
   BehaviorSubject,
-  defer,
-  EMPTY,
   firstValueFrom,
-  merge,
   Observable,
-  of,
   repeat,
   share,
   Subject,
@@ -31,7 +27,7 @@ import type { Wire } from '../../wire/wire.js';
 import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
 import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import { parsePosition, positionText, step } from './channelPosition.js';
-import { ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
+import { bystander, ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { createMemberList, type Presence } from './memberList.js';
@@ -51,6 +47,8 @@ type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'>;
 export class Membership {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
+  /** The members, for one who reads no messages: it has no part in where others begin. */
+  readonly membersOnly$: Observable<Presence>;
   readonly state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
   readonly gaps$ = new Subject<ChannelGap>();
   readonly errors$: Observable<RxwireError>;
@@ -102,11 +100,10 @@ export class Membership {
     this.#start = options;
     this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
     this.errors$ = this.#users.by(this.#errors$);
-    const members$ = defer(() => {
-      const known = this.#memberList.snapshot();
-      return merge(known ? of(known) : EMPTY, this.#memberList.changes$).pipe(takeUntil(completionOf(this.messages$)));
-    });
-    this.presence$ = this.#watchers.by(members$);
+    const { members$ } = this.#memberList;
+    const bystander$ = this.#read<never>((subscriber) => bystander(this.#position, subscriber));
+    this.presence$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(this.messages$))));
+    this.membersOnly$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(bystander$))));
   }
 
   /** Sets where the subscribers of the channel begin, before the first of them. */

@@ -37,16 +37,22 @@ export function createRequestRunner<T extends string>(wire: RequestWire, options
     state$: state$.asObservable(),
     run(message) {
       running.unsubscribe();
-      state$.next({ status: 'running' });
       const onProgress = (progress: ProgressOf<T>): void => {
         update({ progress });
         options.onProgress?.(progress);
       };
-      running = request(wire, message, { ...options, onProgress }).subscribe({
-        next: (value) => update({ value }),
-        error: (error: unknown) => update({ status: 'failed', error }),
-        complete: () => update({ status: 'done' }),
-      });
+      const replies$ = request(wire, message, { ...options, onProgress });
+      const own = (running = new Subscription());
+      state$.next({ status: 'running' });
+      // A subscriber of the state may have cancelled it, or may have sent another one.
+      if (own.closed) return;
+      own.add(
+        replies$.subscribe({
+          next: (value) => update({ value }),
+          error: (error: unknown) => update({ status: 'failed', error }),
+          complete: () => update({ status: 'done' }),
+        }),
+      );
     },
     cancel() {
       if (state$.value.status !== 'running') return;
