@@ -108,7 +108,7 @@ export class Outgoing {
   }
   /** Whether all messages have their outcomes. */
   get isEmpty(): boolean {
-    return this.#pending === undefined || this.#pending.size === 0;
+    return this.pending.size === 0;
   }
   // ---- The application
 
@@ -120,7 +120,9 @@ export class Outgoing {
     if (message.ttl !== undefined) this.nextExpiry = Math.min(this.nextExpiry, message.timestamp + message.ttl);
     const { maxQueued, overflow } = this.#options;
     const isNumbered = this.#levelOf(message) !== 'at-most-once';
-    const queue = isNumbered ? (this.#queue ??= new MessageQueue()) : (this.unnumbered ??= new UnnumberedMessages(this, this.#outputs));
+    const queue = isNumbered
+      ? (this.#queue ??= new MessageQueue())
+      : (this.unnumbered ??= new UnnumberedMessages(this, this.#outputs)).queue;
     const dropped = queue.push(message, maxQueued, overflow);
     // The receiver learns how many messages it missed (section 5, rule 2).
     if (dropped && isNumbered && overflow !== 'error') this.#gone++;
@@ -524,7 +526,7 @@ export class Outgoing {
       return hasExpired;
     };
     this.#gone += this.#queue?.remove(isGone) ?? 0;
-    this.unnumbered?.remove(isGone);
+    this.unnumbered?.queue.remove(isGone);
     for (const batch of this.batches)
       for (const number of batch.messages === NONE ? NONE : numbersFrom(Math.max(batch.first, this.sent + 1), batch, isGone)) {
         this.#checkedUpTo = Math.min(this.#checkedUpTo, number - 1);

@@ -1,7 +1,7 @@
 import type { Message } from '../message/types.js';
 import { batchFrame } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
-import { NONE, pushed, type Outcome, type Outputs, type QueueOverflow, type SessionCodec } from './sessionTypes.js';
+import { NONE, pushed, type Outcome, type Outputs, type SessionCodec } from './sessionTypes.js';
 import type { Body } from './storedTypes.js';
 
 /** The calls of the messages without numbers to the rest of the sender. */
@@ -20,7 +20,8 @@ export interface UnnumberedContext {
 export class UnnumberedMessages {
   readonly #context: UnnumberedContext;
   readonly #outputs: Outputs;
-  readonly #queue = new MessageQueue();
+  /** The messages that wait. */
+  readonly queue = new MessageQueue();
   /**
    * How many of the next messages get a frame of their own, because their common frame has failed.
    */
@@ -35,14 +36,6 @@ export class UnnumberedMessages {
     this.#outputs = outputs;
   }
 
-  /** Adds a message. Returns the message for which there is no room, if there is one. */
-  push(message: Message, max: number, overflow: QueueOverflow): Message | undefined {
-    return this.#queue.push(message, max, overflow);
-  }
-  /** Removes the messages for which `isGone` holds. */
-  remove(isGone: (message: Message) => boolean): void {
-    this.#queue.remove(isGone);
-  }
   /** The connection has ended: what was on its way is gone. */
   detach(): void {
     for (const { messages } of this.#frames) this.#endAll(messages, 'closed');
@@ -55,10 +48,10 @@ export class UnnumberedMessages {
   /** Returns the next frame; undefined if there is none now. */
   nextFrame(date: number): Body | undefined {
     const { codec, maxBatch } = this.#context;
-    while (this.#frames.length === 0 && this.#queue.size > 0 && !this.#encoding) {
+    while (this.#frames.length === 0 && this.queue.size > 0 && !this.#encoding) {
       const most = this.#alone > 0 ? 1 : maxBatch;
       this.#alone = Math.max(0, this.#alone - 1);
-      const messages = this.#queue.take(
+      const messages = this.queue.take(
         most,
         () => true,
         (message) => this.#context.expire(message, date),
@@ -83,7 +76,7 @@ export class UnnumberedMessages {
   #encoded(messages: readonly Message[], body: Body | undefined): void {
     const frame = body !== undefined && this.#context.fits(body) ? batchFrame(0, messages.length, body) : undefined;
     if (frame === undefined && messages.length > 1) {
-      this.#queue.putBack(messages);
+      this.queue.putBack(messages);
       this.#alone += messages.length;
       return;
     }

@@ -164,13 +164,13 @@ describe('Outgoing', () => {
     client.core.send(message('a', { ttl: 5, timestamp: 0, delivery: 'at-least-once' }));
     client.frames();
     client.core.closed();
-    client.core.expire(4);
-    expect(client.core.nextExpiry).toBe(Infinity);
+    client.core.outgoing.expireWaiting(4);
+    expect(client.core.outgoing.nextExpiry).toBe(Infinity);
     client.core.opened(client.now);
     other.core.accept(readHello(client.frames()[0]), other.now);
     client.receive(...other.frames());
-    expect(client.core.nextExpiry).toBe(0);
-    client.core.expire(5);
+    expect(client.core.outgoing.nextExpiry).toBe(0);
+    client.core.outgoing.expireWaiting(5);
     client.frames();
     expect(client.outcomes).toEqual(['a expired']);
   });

@@ -283,8 +283,8 @@ describe('A session with an outbox', () => {
     first.core.send(message('old', { ttl: 5, timestamp: 0 }));
     first.settle();
     const next = new StoringClient(contentsOf(first));
-    expect(next.core.nextExpiry).toBe(0);
-    next.core.expire(5);
+    expect(next.core.outgoing.nextExpiry).toBe(0);
+    next.core.outgoing.expireWaiting(5);
     next.settle().frames();
     expect(next.outcomes).toEqual(['old expired']);
   });
