@@ -54,7 +54,7 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'forgets where the entries begin',
     file: 'logState.ts',
-    find: "const first = start === 'here' ? seq : start;",
+    find: "const first = start === 'here' ? seq : start || Infinity;",
     replace: 'const first = seq;',
   },
 ];
