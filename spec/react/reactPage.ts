@@ -1,8 +1,7 @@
 /** The page of react.spec.ts: components of an application, with its server in the page. */
 import { createElement, StrictMode, type FunctionComponent, type ReactNode } from 'react';
 import { createRoot, hydrateRoot } from 'react-dom/client';
-import { NEVER, Subject } from 'rxjs';
-import { createMessage, hub, reply, type Wire } from '../../lib/index.js';
+import { createMessage, hub, type Wire } from '../../lib/index.js';
 import {
   useChannel,
   useConnection,
@@ -14,6 +13,7 @@ import {
   WireProvider,
 } from '../../lib/react/index.js';
 import { testWire } from '../../lib/testing/index.js';
+import { folderServer } from '../support/folderServer.js';
 import { Banner } from './banner.js';
 
 const root = document.body.appendChild(document.createElement('div'));
@@ -114,17 +114,8 @@ const scenarios = {
   },
 
   async request() {
-    const replies = new Subject<string>();
-    const cancelled: unknown[] = [];
-    const answer = reply({
-      'files.list': ({ payload }, { progress, signal }) => {
-        signal.addEventListener('abort', () => cancelled.push(payload));
-        if (payload === '/none') throw new Error('there is none');
-        progress(50);
-        return payload === '/a' ? replies : NEVER;
-      },
-    });
-    const { wire, close } = testWire({ serve: (served) => served.pipe(answer).subscribe(served) });
+    const { replies, cancelled, serve } = folderServer();
+    const { wire, close } = testWire({ serve });
     let run: (folder: string) => void = () => undefined;
     const { unmount } = mount(wire, () => {
       const { status, value, progress, error, run: start } = useRequest<string>();

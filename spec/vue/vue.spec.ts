@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createApp, createRenderer, createSSRApp, effectScope, ref, type App, type EffectScope, type ShallowUnwrapRef } from 'vue';
 import { renderToString } from 'vue/server-renderer';
-import { NEVER, Subject } from 'rxjs';
-import { createMessage, hub, reply, type Wire } from '../../lib/index.js';
+import { createMessage, hub, type Wire } from '../../lib/index.js';
 import { testWire, type TestWireOptions } from '../../lib/testing/index.js';
 import {
   createWirePlugin,
@@ -15,6 +14,7 @@ import {
   useRequest,
   useWire,
 } from '../../lib/vue/index.js';
+import { folderServer } from '../support/folderServer.js';
 
 const open: (() => void)[] = [];
 
@@ -126,17 +126,8 @@ describe('the composables', () => {
   });
 
   it('send a request, show its progress, replies and error, and cancel it with the component', async () => {
-    const replies = new Subject<string>();
-    const cancelled: unknown[] = [];
-    const answer = reply({
-      'files.list': ({ payload }, { progress, signal }) => {
-        signal.addEventListener('abort', () => cancelled.push(payload));
-        if (payload === '/none') throw new Error('there is none');
-        progress(50);
-        return payload === '/a' ? replies : NEVER;
-      },
-    });
-    const { setUp } = application({ serve: (served) => served.pipe(answer).subscribe(served) });
+    const { replies, cancelled, serve } = folderServer();
+    const { setUp } = application({ serve });
     const { result, scope } = setUp(() => useRequest<string>());
     const list = (folder: string): void => result.run(createMessage('files.list', folder));
     expect(result.state.value).toEqual({ status: 'idle' });
