@@ -82,7 +82,7 @@ export type ChatHandler<M extends UIMessage = UIMessage, W extends Wire = Wire> 
   turn: ChatTurn<M, W>,
 ) => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>;
 
-/** What a client wants to do with a chat. */
+/** The access of a client to a chat, which needs permission. */
 export interface ChatAccess<W extends Wire = Wire> {
   readonly wire: W;
   readonly chatId: string;

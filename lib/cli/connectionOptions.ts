@@ -91,11 +91,13 @@ export function tokenOption(description: string): Option {
   return new Option('--token <text>', description).env('RXWIRE_TOKEN');
 }
 
+/** @throws {InvalidArgumentError} */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }
 
+/** @throws {InvalidArgumentError} */
 export function positiveNumber(text: string): number {
   const number = wholeNumber(text);
   if (number === 0) throw new InvalidArgumentError('It must be at least 1.');
@@ -187,6 +189,7 @@ export async function withWire<T>(
   }
 }
 
+/** Fails when the wire fails. Never emits, and never completes. */
 function failureOf(wire: Wire): Observable<never> {
   return wire.state$.pipe(
     last(),

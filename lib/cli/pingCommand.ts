@@ -76,6 +76,7 @@ async function ping(wire: Wire, count: number): Promise<Percentiles> {
   return percentiles(times);
 }
 
+/** Returns the time until the ack, in ms. */
 async function send(wire: Wire): Promise<number> {
   const start = preciseNow();
   await wire.send(createMessage('system.ping', { timestamp: wallTime(steadyScheduler()) }, { delivery: 'at-least-once' }));

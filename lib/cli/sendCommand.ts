@@ -86,6 +86,7 @@ function targetOf(wire: Wire, name: string | undefined): SendingWire {
   };
 }
 
+/** How often the progress changes, in ms. */
 const PROGRESS_INTERVAL = 200;
 
 /** Counts the outcomes, shows the progress, and prints each message that was not delivered. */
@@ -148,6 +149,7 @@ export async function* readMessages(stream: Readable, format: LineFormat): Async
   }
 }
 
+/** Emits the lines, without their ends. */
 async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   let rest = '';
   stream.setEncoding('utf8');
@@ -160,6 +162,7 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   if (rest !== '') yield rest;
 }
 
+/** @throws {UsageError} */
 function messageOf(line: string, number: number, { type, text }: LineFormat): Message | undefined {
   if (text) return createMessage(type ?? 'text', line);
   if (line.trim() === '') return undefined;
@@ -167,6 +170,7 @@ function messageOf(line: string, number: number, { type, text }: LineFormat): Me
   return type === undefined ? readMessage(value, number) : createMessage(type, value);
 }
 
+/** @throws {UsageError} */
 function parseLine(line: string, number: number): unknown {
   try {
     return JSON.parse(line);

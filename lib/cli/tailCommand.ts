@@ -40,6 +40,7 @@ async function tail(url: string, name: string | undefined, flags: TailFlags, con
   });
 }
 
+/** @throws {UsageError} */
 function startOf(text = 'live'): ChannelStart {
   if (text === 'start' || text === 'live') return text;
   if (/^\d{1,9}$/.test(text)) return { last: Number(text) };

@@ -61,6 +61,7 @@ export function json(options: JsonOptions = {}): PlainCodec {
 
 const RULES = { codec: 'json', supports: () => false };
 
+/** @throws {DecodeError} */
 function parse(frame: string | Uint8Array): unknown {
   let cause: unknown;
   try {

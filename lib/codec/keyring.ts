@@ -75,7 +75,9 @@ export interface KeyringFactory {
   readonly fromSecret: (text: string, options?: FromSecretOptions) => Observable<Keyring>;
 }
 
+/** The size of a key in bytes. */
 const SIZE = 32;
+/** The minimum length of a secret without a salt, in characters. */
 const MIN_SECRET = 16;
 /** The salt of secrets that have none of their own, in UTF-8. */
 const SHARED_SALT = 'rxwire keyring 1';
@@ -154,6 +156,7 @@ export interface DeriveKeyOptions {
   readonly iterations?: number;
 }
 
+/** The minimum length of a salt in bytes. */
 const MIN_SALT = 16;
 const MIN_ITERATIONS = 100_000;
 

@@ -32,6 +32,7 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
 /** The maximum number of arguments in one call; some engines support no more. */
 const CHUNK = 8_192;
 
+/** Encodes bytes as base64. */
 export function toBase64(bytes: Uint8Array): string {
   let binary = '';
   for (let start = 0; start < bytes.length; start += CHUNK) binary += String.fromCharCode(...bytes.subarray(start, start + CHUNK));

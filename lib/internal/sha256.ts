@@ -1,3 +1,4 @@
+/** The number of bytes that are hashed at a time. */
 const BLOCK = 64;
 const LENGTH_AT = BLOCK - 8;
 

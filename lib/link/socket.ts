@@ -93,4 +93,5 @@ export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame
   });
 }
 
+/** The `readyState` of a WebSocket that is open. */
 const OPEN = 1;

@@ -15,6 +15,7 @@ export interface ChannelHead {
   readonly seq: number;
   /** The sequence number of the last entry, also if it is removed; 0 if none is known. */
   readonly previous: number;
+  /** The last message, if it has ended the channel. */
   readonly end: Message | undefined;
   readonly ids: RecentOffsets;
 }

@@ -10,6 +10,7 @@ export interface TailParts {
   readonly heads: ChannelHeads;
   /** Returns the epoch of the tails; undefined if the entry may not be emitted. */
   readonly epochOf: (entry: StreamEntry) => string | undefined;
+  /** Called when the tail is closed. */
   readonly onClose: () => void;
 }
 

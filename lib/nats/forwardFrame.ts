@@ -28,6 +28,7 @@ const HEADER_SIZE = 5;
 /** The maximum size of a frame: larger ones would delay other messages of the connection. */
 const MAX_FRAME = 256 * 1024;
 
+/** Returns the maximum size of a frame's payload, in bytes. */
 export function maxPiece({ maxPayload }: FrameContext): number {
   return Math.min(maxPayload(), MAX_FRAME) - HEADER_SIZE;
 }

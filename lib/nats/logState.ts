@@ -82,6 +82,7 @@ function applyChange(state: LogState, { drop, put }: EntryChange, seq: number): 
 
 export type Draft = ReturnType<typeof createDraft>;
 
+/** Some changes of a log that are not stored yet. */
 export function createDraft(before: LogState) {
   const { entries, keys, limit } = before;
   let { head, last, bytes } = before;

@@ -46,7 +46,9 @@ export interface NatsContext extends NatsSettings, Retrying {
   readonly manager: (timeout?: number) => Promise<JetStreamManager>;
   readonly isConnected: () => boolean;
   readonly reconnected$: Observable<void>;
+  /** Fails when the connection is lost. */
   readonly lost$: Observable<never>;
+  /** Returns the maximum size of a message, in bytes. */
   readonly maxPayload: () => number;
   /** Receives the messages of a plain subject. Reports the failures of the subscription. */
   readonly listen: (subject: string, next: (message: NatsMessage) => void) => Unsubscribable;

@@ -90,6 +90,7 @@ interface LogWriterOptions extends LogKind {
   readonly context: StoreContext;
   readonly name: string;
   readonly changeOther: (log: string, change: LogChange) => Promise<ChangedLog>;
+  /** Called when all transactions have ended. */
   readonly onIdle: () => void;
 }
 

@@ -97,6 +97,7 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
      * @throws {StoreError} Delivered: `quota`, if the stream is full.
      */
     append: (message: NewMessage, limit = timeout) => attempt(() => publish(message, limit)),
+    /** Removes messages, which is slow. */
     purge: (options: PurgeOpts) => attempt(async () => (await manager(timeout)).streams.purge(name, options)),
   };
 }

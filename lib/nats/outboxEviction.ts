@@ -96,6 +96,7 @@ export function evictedOf(usage: StreamUsage): readonly string[] {
   return evicted;
 }
 
+/** Returns the number of bytes that must be removed. */
 function excessOf({ bytes, maxBytes }: StreamUsage): number {
   return bytes - maxBytes * (1 - FREED);
 }

@@ -117,6 +117,7 @@ export function createPresencePeer(id: string) {
   /** The channels whose members are to be requested, with the tick of the latest request. */
   const wanted = new Map<string, number>();
 
+  /** Requests the members of a channel, unless they were requested. */
   const want = (channel: string): void => {
     if (!wanted.has(channel)) wanted.set(channel, -Infinity);
   };

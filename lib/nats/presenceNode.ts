@@ -23,6 +23,7 @@ export interface PresenceNode extends ClusterPresence {
   close(): void;
 }
 
+/** The interval of the checks, in ms. */
 export const TICK = 500;
 /** A heartbeat is sent each second. */
 const HEARTBEAT_TICKS = 2;

@@ -88,6 +88,7 @@ export function laterEpoch(epoch: string, now: number): string {
     .padStart(8, '0')}${nanoid(1)}`;
 }
 
+/** Parses a marker; undefined if it is not one. */
 export function parseEpoch(text: string, seq: number, at: number): StreamEpoch | undefined {
   const [, epoch, since] = /^([A-Za-z0-9_-]{10}) (\d{1,15})$/.exec(text) ?? [];
   return epoch === undefined ? undefined : { epoch, since: Number(since) || seq, marker: seq, at };

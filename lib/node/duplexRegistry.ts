@@ -117,6 +117,7 @@ export type DuplexPart =
   /** There is no duplex for these bytes. */
   | { readonly duplex: string; readonly refused: string };
 
+/** Returns the weight of bytes, or of the end. */
 export const weightOf = (bytes?: Uint8Array): number => PART_WEIGHT + (bytes?.length ?? 0);
 
 function isDuplexPart(payload: unknown): boolean {

@@ -87,6 +87,7 @@ export function fromReadable<C = Buffer, T = C>(
   return Object.assign(chunks$, { [Symbol.asyncIterator]: iterate });
 }
 
+/** @throws {TypeError} */
 function assertReadable(stream: unknown): void {
   if (isWebStream(stream)) {
     if (stream.locked) throw new TypeError('fromReadable: the ReadableStream has a reader already');

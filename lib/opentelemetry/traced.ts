@@ -74,6 +74,7 @@ function startHandlerSpan(message: Message, options: TracedOptions, kind: SpanKi
   return startSpan(message, spanOptions, publicEndpoint ? ROOT_CONTEXT : carried);
 }
 
+/** Calls a handler within its span, which ends with the result. */
 function runSpan<R>(span: MessageSpan, call: () => R, isRequest: boolean): R {
   let result: R;
   try {

@@ -150,6 +150,7 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
       batches.latest = undefined;
       notifications.add(() => subscriber.next({ key: batch.key, items: batch.items }));
     },
+    /** Closes the oldest batch while the condition holds. */
     closeWhile(condition: (oldest: OpenBatch<K, T>) => boolean): void {
       for (let batch = oldest(); batch && condition(batch); batch = oldest()) batches.close(batch);
     },

@@ -73,6 +73,7 @@ interface Entry<T> {
 }
 
 interface LatestQueue<T> extends MergeQueue<T, Entry<T>> {
+  /** Called when the inner stream of a key has ended. */
   readonly release: (key: unknown) => void;
 }
 

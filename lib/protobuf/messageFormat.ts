@@ -51,6 +51,7 @@ interface DecodedMessage {
   readonly payload: EncodedPayload;
 }
 
+/** Reads the value of a field; undefined for unknown fields. */
 type ReadField = (reader: BinaryReader, target: Fields) => void;
 type Fields = Record<string, unknown>;
 

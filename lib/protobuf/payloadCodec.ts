@@ -82,6 +82,7 @@ interface ExpensiveField {
   readonly isMap: boolean;
 }
 
+/** The remaining budget of a payload. */
 export interface Budget {
   /** Messages, map entries, and texts and bytes in lists. */
   nodes: number;

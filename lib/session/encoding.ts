@@ -12,6 +12,7 @@ export function checkSize(frame: Frame, maxFrame: number): void {
   if (error) throw error;
 }
 
+/** Returns the error of a frame with more than `maxFrame` bytes. */
 export function sizeError(frame: Frame, maxFrame: number): FrameTooLargeError | undefined {
   const { length } = frame;
   // Text is sent as UTF-8, with up to 3 bytes for each character: the bytes are counted only if
@@ -49,6 +50,7 @@ export interface ByteCounts {
   activeAt?: number;
 }
 
+/** Counts the bytes of a frame, and records the time. @param now That of the scheduler. */
 export function countFrame(counts: ByteCounts | undefined, direction: 'bytesSent' | 'bytesReceived', frame: Frame, now: number): void {
   if (!counts) return;
   counts[direction] += typeof frame === 'string' ? byteLength(frame) : frame.length;

@@ -91,6 +91,7 @@ export class OutgoingReporter implements OutgoingMessages {
     if (!this.pending.has(message.id)) this.#giveUp(message, error, 'dead');
   }
 
+  /** Returns why a message was given up; undefined if it was sent. */
   #errorOf({ message, outcome, rejection }: OutcomeEvent, codec: string): RxwireError | undefined {
     const { id } = message;
     const [, , code = '', reason = ''] = rejection ?? [];

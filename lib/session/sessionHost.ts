@@ -45,7 +45,9 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Called once, when the session has ended and all outcomes are known. */
   #onFinished: (() => void) | undefined;
   #connection: HostConnection | undefined;
+  /** Whether an effect was answered during the loop. */
   #hasAnswer = false;
+  /** Whether a loop over the events runs. */
   #isHandling = false;
 
   /**
@@ -77,6 +79,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   get wait(): Wait {
     return waitIn(this.#lifetime());
   }
+  /** The name of the codec that both sides have agreed on, or the best one. */
   get codecName(): string {
     return (this.core.outgoing.codec ?? this.#options.codecs[0])?.name ?? '';
   }

@@ -144,6 +144,7 @@ export function textWidth(text: string, size: number): number {
   return Array.from(text).reduce((units, character) => units + (isWide(character) ? 2 : 1), 0) * size * CHARACTER_WIDTH;
 }
 
+/** Shortens a text to `limit` characters, with an ellipsis at the end. */
 export function shorten(text: string, limit: number): string {
   const characters = Array.from(text);
   return characters.length > limit ? `${characters.slice(0, limit - 1).join('')}…` : text;

@@ -48,6 +48,7 @@ export class Subscribers {
     });
   }
 
+  /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
     const latest: (readonly (string | RegExp)[])[] = [];
     const changes = [...(this.#patterns?.values() ?? [])].map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));

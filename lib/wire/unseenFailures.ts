@@ -20,6 +20,7 @@ export function overflowTest(policy: OverflowPolicy | undefined): (error: Error)
   return (error) => (isOverflow(error) ? !isChosen : error instanceof OverflowError || error instanceof StoreError);
 }
 
+/** Returns whether a policy has dropped a message because there was no room. */
 export function isOverflow(error: Error): boolean {
   return error instanceof MessageDroppedError && error.reason === 'overflow';
 }

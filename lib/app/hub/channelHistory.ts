@@ -24,7 +24,7 @@ interface KeptEntry {
   readonly entry: ChannelEntry;
 }
 
-/** What remains of a history that is forgotten: its channel continues with it. */
+/** The rest of a history that is forgotten: its channel continues with it. */
 export interface HistoryRest {
   readonly epoch: string;
   /** The number of messages that were added in total. */

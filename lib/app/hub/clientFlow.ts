@@ -40,7 +40,7 @@ const MAX_UNACKED = PAGE_BYTES;
 export const MAX_READS = 8;
 /** The maximum size of a page that is one of several, in bytes. */
 export const PART_BYTES = PAGE_BYTES / MAX_READS;
-/** What a message takes in memory in addition to its content, in bytes. */
+/** The memory that a message takes in addition to its content, in bytes. */
 const OVERHEAD = 512;
 
 /** Estimates how much memory a message takes until it is acked, in bytes. */

@@ -57,6 +57,7 @@ export function followLog(options: FollowLogOptions): Observable<SteppedEntry | 
   );
 }
 
+/** Returns an operator that tries again when the log fails. */
 export function retryReads<T>(scheduler: SchedulerLike, onFailed: (error: unknown) => void): (source: Observable<T>) => Observable<T> {
   return retryBackoff({
     initialInterval: 500,

@@ -18,7 +18,7 @@ import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessag
 import { PART_BYTES, type ClientFlow } from './clientFlow.js';
 import { createPresenceTracker } from './presenceTracker.js';
 
-/** What all channels of a hub share. */
+/** The parts that all channels of a hub share. */
 export interface HubChannelOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
   /** Whether the log has only the newest message of each key of a channel. */
@@ -47,7 +47,7 @@ export class HubChannel implements CursorParts {
   /** The clients in the channel. */
   readonly #cursors = new Set<Cursor>();
   readonly #presence: ReturnType<typeof createPresenceTracker>;
-  /** What the log and broadcasts emit, for the subscribers of the server itself. */
+  /** Emits the messages of the log and the broadcasts, for the subscribers of the server itself. */
   readonly #entries$ = new Subject<SteppedEntry | ChannelBroadcast>();
   readonly #subscribers = refCounted(noop, () => this.#closeIfEmpty());
   readonly #subscriptions = new Subscription();

@@ -33,7 +33,7 @@ import type { HubChannels } from './hubChannels.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
 
-/** What all clients of a hub share. */
+/** The parts that all clients of a hub share. */
 export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize'> {
   readonly channels: HubChannels;
   readonly authorize: Authorizer;

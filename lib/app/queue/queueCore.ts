@@ -25,6 +25,7 @@ interface Streams<T extends Message> {
   readonly wake$: Subject<void>;
 }
 
+/** The shared state of the functions below. */
 interface QueueState<T extends Message> extends Streams<T> {
   readonly waiting: WaitingItems<T>;
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */

@@ -244,6 +244,7 @@ function createReceiptOrder() {
       for (let one = open.get(receipt.id); one; one = one.twin) one.receipt = receipt;
       open.delete(receipt.id);
     },
+    /** Returns the last receipt of the oldest message, if there is one. */
     peek: (): Receipt | undefined => sent.peek()?.receipt,
     shift: (): void => void sent.shift(),
   };

@@ -20,6 +20,7 @@ const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0
  */
 export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxDepth: number): string | undefined {
   const maxNesting = maxDepth + 2;
+  /** The number of remaining values in each enclosing container. */
   const outer: number[] = [];
   let values = 1;
   let nodes = 0;

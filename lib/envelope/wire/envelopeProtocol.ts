@@ -85,6 +85,7 @@ export function envelopeLink(
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }
 
+/** Counts the bytes of a link. */
 function counted(traffic: ByteCounts, scheduler: SchedulerLike = steadyScheduler()): Layer<Frame> {
   const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler.now()));
   return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));

@@ -15,6 +15,7 @@ export const HttpHeader = {
   NODE: 'rxwire-node',
 } as const;
 
+/** The content type of frames as bytes. */
 export const RECORDS_TYPE = 'application/octet-stream';
 
 export const EVENTS_TYPE = 'text/event-stream';

@@ -34,6 +34,7 @@ import type { ReadResponse } from './readResponse.js';
 import { createRecordQueue, type Ending, isEnding, type Item } from './recordFormat.js';
 
 export interface DownstreamFormat {
+  /** The `accept` header. */
   readonly accept: string;
   readonly read: ReadResponse;
   /** Returns what follows the response to the first request. @param ask Requests more, once. */

@@ -54,6 +54,7 @@ type End = { readonly error?: unknown };
 export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   /** The first frame, until it is not needed any more. */
   first: Frame = '';
+  /** The request that opened the connection, if known. */
   readonly request: IncomingMessage | undefined;
   /** The address of the client, as limits count it. */
   readonly address: string;
@@ -65,6 +66,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   readonly onIdentified: ServedLink['onIdentified'];
   readonly #onFlood: ServedLink['onFlood'];
   readonly #owner: ConnectionOwner;
+  /** The principal of the client, when the client is authenticated. */
   principal: Principal | undefined;
   #hasBegun = false;
   #hello: ReceivedHello | undefined;
@@ -285,6 +287,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 }
 
+/** Returns whether a first frame is the hello of the session protocol. */
 export function isSessionFrame(frame: Frame): boolean {
   return typeof frame === 'string' && frame.startsWith('["hello",');
 }

@@ -10,6 +10,7 @@ import { COMMON_HEADERS, type HttpReply } from './httpReply.js';
 
 export interface Downlink {
   readonly protocol: string;
+  /** Returns the number of bytes that wait for the client. */
   readonly buffered: () => number;
   readonly isHeld: () => boolean;
   /** Starts the response to the opening request, or emits the reply. */

@@ -27,6 +27,7 @@ export function statusErrorOf(error: unknown): StatusError {
   return new StatusError(500);
 }
 
+/** Returns the close code of the link whose request failed with an error. */
 export function closeCodeOf(error: unknown): CloseCode {
   if (error instanceof FrameTooLargeError) return CloseCode.MESSAGE_TOO_BIG;
   return error instanceof ProtocolError ? CloseCode.BAD_FRAMES : CloseCode.ABNORMAL;

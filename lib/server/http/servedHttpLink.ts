@@ -166,6 +166,7 @@ export class ServedHttpLink {
     this.#polls = number;
     return poll$;
   }
+  /** Counts a request without effect. */
   #countIdle(): void {
     if (!this.#isFlooding()) return;
     this.onClientClosed({ code: CloseCode.FLOOD, reason: 'the client sent too many requests without effect' });

@@ -41,6 +41,7 @@ export function claimClient(call: ClaimCall<ClaimedClient>, owner: string | unde
   claim(call, decide, ({ record, lease }) => ({ row: record, lease, refusal }));
 }
 
+/** Returns the code with which the row of a client refuses a hello. */
 function refusalIn(row: InboxRecord | undefined, owner: string | undefined, hello: ReceivedHello): CloseCode | undefined {
   const known = knownClientIn(row);
   // Checked first: another principal must not learn that the client exists.

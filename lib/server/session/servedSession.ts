@@ -66,6 +66,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   readonly #loop: SessionLoop;
   readonly #onEnded: (session: ServedSession) => void;
   #hello: ReceivedHello | undefined;
+  /** The first handshake, until the core has it. */
   #client: NewClient | undefined;
   readonly #stores: ServedStores | undefined;
   /** Ends the count of the quota, and the lease of the inbox. */
@@ -172,6 +173,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
 
   // ---- The connections
 
+  /** The lease on the row of the client; undefined without an inbox. */
   get lease(): InboxLease | undefined {
     return this.#stores?.lease;
   }
@@ -253,6 +255,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
     // The connection may break while the session ends: that is no loss any more.
     if (!this.#isOver) this.#host.report(event);
   }
+  /** Returns the progress of the session, for the guard against floods. */
   moved(): Progressed {
     const { window } = this.#options;
     const { messagesReceived, errors } = this.#traffic;

@@ -50,6 +50,7 @@ export interface ServedSessionsOptions extends AcceptedWires {
 export class ServedSessions implements ClusterServer {
   readonly #sessions = new Map<string, ServedSession>();
   readonly #unconfirmed: UnconfirmedClients;
+  /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
   readonly #options: ServedSessionsOptions;
   readonly #coreOptionsOf: (pid: string) => SessionOptions;

@@ -24,6 +24,7 @@ export interface TransportUser {
    * over this one.
    */
   connected(): void;
+  /** Called when the connection has ended. */
   disconnected(): void;
   receive(frame: Frame): void;
   /** Called when the client does not return, with the reason. */
@@ -220,6 +221,7 @@ function isFinal(error: unknown): boolean {
   return error instanceof RxwireError;
 }
 
+/** Returns whether the server closes a connection whose credentials are not valid any more. */
 function isRejection(error: unknown): boolean {
   return error instanceof ConnectionLostError && REJECTIONS.includes(error.closeCode);
 }

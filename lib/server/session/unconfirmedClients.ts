@@ -55,6 +55,7 @@ export class UnconfirmedClients {
     const isOver = scheduler.now() - known.awaySince >= detachedTimeout;
     return isOver && refusalIn(known, connection, hello, true) === CloseCode.TRY_AGAIN_LATER ? undefined : known;
   }
+  /** Adds a client whose connection is open. */
   enter(pid: string, client: UnconfirmedClient): void {
     this.#away.remove(pid);
     this.#clients.set(pid, client);

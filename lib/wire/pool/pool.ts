@@ -210,6 +210,7 @@ class WirePool<W extends Wire> {
     return concat(this.changes$.pipe(ignoreElements()), failure$);
   }
 
+  /** Ends all wires without draining them. */
   #endAll(): void {
     const { drainTimeout } = this.#options;
     const ids: string[] = [];
@@ -351,6 +352,7 @@ class WirePool<W extends Wire> {
     return { wire: member.wire, release, discard: end(() => this.#close(member)) };
   }
 
+  /** Closes a wire after its remaining messages are sent. */
   #close(member: Member<W>): void {
     member.isClosing = true;
     this.#removeIdle(member);
