@@ -21,7 +21,7 @@ const restrictedSyntax = [
   },
   {
     selector: 'NewExpression[callee.name="Observable"]:has(CallExpression[callee.property.name="subscribe"])',
-    message: 'Compose built-in operators, or use internal/operate: a bare Observable around `subscribe` leaks and loses errors.',
+    message: 'Compose built-in operators, or use subscribing/operate: a bare Observable around `subscribe` leaks and loses errors.',
   },
 ];
 
@@ -67,28 +67,28 @@ export default defineConfig(
     // A server has one of these for each of its clients, channels or requests, and a client for each channel: closures would take several times the memory of a class.
     files: [
       'lib/core/**',
-      'lib/session/**',
+      'lib/wire/session/**',
       'lib/server/**',
       'lib/wire/**',
-      'lib/link/acceptedSocket.ts',
-      'lib/link/http/httpLink.ts',
-      'lib/app/channels/channelReaders.ts',
-      'lib/app/channels/channelRequests.ts',
-      'lib/app/channels/membership.ts',
-      'lib/app/hub/channelHistory.ts',
-      'lib/app/hub/cursor.ts',
-      'lib/app/hub/hubChannel.ts',
-      'lib/app/hub/hubClient.ts',
-      'lib/app/requests/handlerRun.ts',
-      'lib/app/routing/use.ts',
-      'lib/internal/linkedList.ts',
-      'lib/internal/ring.ts',
+      'lib/io/acceptedSocket.ts',
+      'lib/io/http/httpLink.ts',
+      'lib/operators/channels/channelReaders.ts',
+      'lib/operators/channels/channelRequests.ts',
+      'lib/operators/channels/membership.ts',
+      'lib/server/hub/channelHistory.ts',
+      'lib/server/hub/cursor.ts',
+      'lib/server/hub/hubChannel.ts',
+      'lib/server/hub/hubClient.ts',
+      'lib/operators/requests/handlerRun.ts',
+      'lib/operators/routing/use.ts',
+      'lib/server/hub/linkedList.ts',
+      'lib/operators/buffers/ring.ts',
     ],
     rules: { 'no-restricted-syntax': ['error', ...restrictedSyntax] },
   },
   {
     files: ['lib/**/*.ts'],
-    ignores: ['lib/server/**', 'lib/node/**', 'lib/nats/**', 'lib/postgres/**', 'lib/cli/**'],
+    ignores: ['lib/server/**', 'lib/stores/{lmdb,nats,postgres}/**', 'lib/adapters/{node,cli}/**'],
     rules: { 'no-restricted-globals': ['error', ...clocks, ...platform] },
   },
   {
@@ -111,7 +111,7 @@ export default defineConfig(
   },
   {
     // The loop of a session: connection, session and wire meet in it.
-    files: ['lib/session/sessionHost.ts'],
+    files: ['lib/wire/session/sessionHost.ts'],
     rules: { 'max-lines': ['error', { max: 370, skipBlankLines: true, skipComments: true }] },
   },
   {

@@ -4,12 +4,12 @@ import type { Config } from 'jest';
 
 /** The specs that take long, most of them more than 8 s on two cores. */
 const LONG = [
-  'spec/app/channels/liveState.random',
+  'spec/operators/channels/liveState.random',
   'spec/chaos/chaos',
-  'spec/cli/requestCommand',
-  'spec/cli/runCommandLine',
-  'spec/cli/sendCommand',
-  'spec/cli/tailCommand',
+  'spec/adapters/cli/requestCommand',
+  'spec/adapters/cli/runCommandLine',
+  'spec/adapters/cli/sendCommand',
+  'spec/adapters/cli/tailCommand',
   'spec/codec/gzipped',
   'spec/conformance/server',
   'spec/docs/examples',
@@ -20,9 +20,9 @@ const LONG = [
   'spec/fuzz/app/attackApp',
   'spec/fuzz/fuzz',
   'spec/fuzz/server/server',
-  'spec/nats/clusterStores.random',
-  'spec/postgres/postgresInbox',
-  'spec/postgres/postgresStore',
+  'spec/stores/nats/clusterStores.random',
+  'spec/stores/postgres/postgresInbox',
+  'spec/stores/postgres/postgresStore',
   'spec/promises/droppedRepliesAreForgotten',
   'spec/promises/encodedAfterNext',
   'spec/promises/fastSourcesWait',
@@ -30,9 +30,9 @@ const LONG = [
   'spec/promises/unseenLossIsReported',
   'spec/server/hostileInput',
   'spec/server/limits/floodGuard',
-  'spec/session/store/storedThings.random',
+  'spec/stores/storedThings.random',
   'spec/simulation/simulate',
-  'spec/testing/simulate',
+  'spec/adapters/testing/simulate',
 ].map((name) => `${name}.spec.ts`);
 /** The specs that drive a program of Debian. */
 const withPrograms = readdirSync('spec', { recursive: true, encoding: 'utf8' })
@@ -50,8 +50,10 @@ const project: Config = {
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true }] },
   moduleNameMapper: {
     '^rxwire$': '<rootDir>/lib/index.ts',
-    '^rxwire/(server|testing|indexeddb|node|protobuf|metrics|opentelemetry|prometheus|angular|nats|postgres|react|vue|ai)$':
-      '<rootDir>/lib/$1/index.ts',
+    '^rxwire/server$': '<rootDir>/lib/server/index.ts',
+    '^rxwire/protobuf$': '<rootDir>/lib/codec/protobuf/index.ts',
+    '^rxwire/(indexeddb|nats|postgres)$': '<rootDir>/lib/stores/$1/index.ts',
+    '^rxwire/(testing|node|metrics|opentelemetry|prometheus|angular|react|vue|ai)$': '<rootDir>/lib/adapters/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

@@ -1,14 +1,14 @@
-export { type BatchMessageOptions, fromBatchMessage, toBatchMessage } from './app/batches/batchMessage.js';
-export { deadLetter, type BuryOptions } from './app/deadLetters/deadLetter.js';
-export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './app/deadLetters/replayDeadLetters.js';
-export { channel, type Channel, type ClientChannelParts } from './app/channels/channel.js';
-export type { ChannelOptions, ChannelStart, PositionStorage } from './app/channels/channelOptions.js';
-export { liveState, type ChannelSnapshot, type LiveStateOptions } from './app/channels/liveState.js';
-export type { HistoryRange, PastMessage } from './app/channels/channelOptions.js';
-export type { ChannelGap, ChannelState, ChannelStatus } from './app/channels/channelState.js';
-export type { ChannelParts, ChannelSubject } from './app/channels/channelSubject.js';
-export type { Presence } from './app/channels/memberList.js';
-export { withChannels, type WithChannels } from './app/channels/withChannels.js';
+export { type BatchMessageOptions, fromBatchMessage, toBatchMessage } from './operators/sending/batchMessage.js';
+export { deadLetter, type BuryOptions } from './operators/deadLetters/deadLetter.js';
+export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './operators/deadLetters/replayDeadLetters.js';
+export { channel, type Channel, type ClientChannelParts } from './operators/channels/channel.js';
+export type { ChannelOptions, ChannelStart, PositionStorage } from './operators/channels/channelOptions.js';
+export { liveState, type ChannelSnapshot, type LiveStateOptions } from './operators/channels/liveState.js';
+export type { HistoryRange, PastMessage } from './operators/channels/channelOptions.js';
+export type { ChannelGap, ChannelState, ChannelStatus } from './operators/channels/channelState.js';
+export type { ChannelParts, ChannelSubject } from './operators/channels/channelSubject.js';
+export type { Presence } from './operators/channels/memberList.js';
+export { withChannels, type WithChannels } from './operators/channels/withChannels.js';
 export type {
   ChannelBroadcast,
   ChannelEntry,
@@ -17,14 +17,14 @@ export type {
   ChannelQuery,
   ChannelRetention,
   ChannelSlice,
-} from './app/hub/channelLog.js';
-export type { ClusterPresence, PresenceChange } from './app/hub/clusterPresence.js';
-export type { Compact } from './app/hub/compactor.js';
-export { hub, type Hub, type HubChannelSettings } from './app/hub/hub.js';
-export type { ChannelSettings } from './app/hub/hubChannels.js';
-export type { KeyedSettings } from './app/hub/keyedChannel.js';
-export type { Authorization, Authorize, ChannelRequest, HubOptions } from './app/hub/hubOptions.js';
-export { memoryChannelLog, type MemoryChannelLogOptions } from './app/hub/memoryChannelLog.js';
+} from './server/hub/channelLog.js';
+export type { ClusterPresence, PresenceChange } from './server/hub/clusterPresence.js';
+export type { Compact } from './server/hub/compactor.js';
+export { hub, type Hub, type HubChannelSettings } from './server/hub/hub.js';
+export type { ChannelSettings } from './server/hub/hubChannels.js';
+export type { KeyedSettings } from './server/hub/keyedChannel.js';
+export type { Authorization, Authorize, ChannelRequest, HubOptions } from './server/hub/hubOptions.js';
+export { memoryChannelLog, type MemoryChannelLogOptions } from './server/hub/memoryChannelLog.js';
 export {
   type DecryptOptions,
   decryptPayload,
@@ -32,7 +32,7 @@ export {
   encryptPayload,
   type EncryptWhen,
   type PayloadOptions,
-} from './app/payloads/encryptPayload.js';
+} from './operators/payloads/encryptPayload.js';
 export {
   intercept,
   type Interceptor,
@@ -41,19 +41,19 @@ export {
   type MiddlewareResult,
   use,
   type UseOptions,
-} from './app/routing/use.js';
-export { meter, type MeterOptions, meterWire, type MeterWireOptions } from './app/metrics/meter.js';
-export type { MessageDirection, MetricsSink, TimedWork } from './app/metrics/metricsSink.js';
-export { reply } from './app/requests/reply.js';
-export { request } from './app/requests/request.js';
-export type * from './app/requests/requestTypes.js';
-export { queue, queues, type Queues, type QueuesOptions } from './app/queue/queue.js';
-export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './app/queue/queueOptions.js';
-export type { QueuedMessage, QueueLog, QueueStore } from './app/queue/queueStore.js';
-export { publishAll, publishTo, type PublishOptions } from './app/sending/publishTo.js';
-export { sendAll, sendThrough } from './app/sending/sendAll.js';
-export type { MessageSource, ReadableStreamOf, SendingWire, SendOptions, SentReceipts } from './app/sending/sendOptions.js';
-export { pendingOf, type PendingMessage, type PendingOptions } from './app/sending/pendingOf.js';
+} from './operators/routing/use.js';
+export { meter, type MeterOptions, meterWire, type MeterWireOptions } from './operators/metrics/meter.js';
+export type { MessageDirection, MetricsSink, TimedWork } from './operators/metrics/metricsSink.js';
+export { reply } from './operators/requests/reply.js';
+export { request } from './operators/requests/request.js';
+export type * from './operators/requests/requestTypes.js';
+export { queue, queues, type Queues, type QueuesOptions } from './operators/queue/queue.js';
+export type { ProcessOptions, Queue, QueueDrop, QueueOptions } from './operators/queue/queueOptions.js';
+export type { QueuedMessage, QueueLog, QueueStore } from './operators/queue/queueStore.js';
+export { publishAll, publishTo, type PublishOptions } from './operators/sending/publishTo.js';
+export { sendAll, sendThrough } from './operators/sending/sendAll.js';
+export type { MessageSource, ReadableStreamOf, SendingWire, SendOptions, SentReceipts } from './operators/sending/sendOptions.js';
+export { pendingOf, type PendingMessage, type PendingOptions } from './operators/sending/pendingOf.js';
 export {
   createRouter,
   type DeadRoute,
@@ -62,8 +62,8 @@ export {
   type RouteOptions,
   type Router,
   type RouterOptions,
-} from './app/routing/route.js';
-export type { MessageMatching, RouteHandler } from './app/routing/routeTable.js';
+} from './operators/routing/route.js';
+export type { MessageMatching, RouteHandler } from './operators/routing/routeTable.js';
 export {
   validated,
   type PayloadSchemas,
@@ -73,7 +73,7 @@ export {
   type StandardSchema,
   type ValidatedMessage,
   type ValidatedOptions,
-} from './app/payloads/validated.js';
+} from './operators/payloads/validated.js';
 export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
 export {
   deriveKey,
@@ -89,20 +89,20 @@ export { json, type JsonOptions } from './codec/json.js';
 export { msgpack, type MsgpackOptions } from './codec/msgpack.js';
 export { sealed } from './codec/sealed.js';
 export { isMarkedEncrypted } from './codec/seal/encryptedPayload.js';
-export { envelopes, type EnvelopeOptions } from './envelope/envelopes.js';
-export { envelopeProtocol } from './envelope/wire/envelopeProtocol.js';
-export * from './errors.js';
-export { CloseCode, explainCloseCode, isReconnectable } from './link/closeCode.js';
-export { fallback, type FallbackOptions } from './link/fallback.js';
-export { type DescribedLink, type Frame, type Layer, type Link, TransportProtocol } from './link/link.js';
-export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './link/http/httpLinkOptions.js';
-export { longPolling } from './link/longPolling.js';
-export { memoryLink, type MemoryLinkOptions } from './link/memoryLink.js';
-export type { WebSocketConstructor, WebSocketLike } from './link/webSocketLike.js';
-export { serverSentEvents } from './link/serverSentEvents.js';
-export type { SocketOptions } from './link/socket.js';
-export type { StallOptions } from './link/stallCheck.js';
-export { webSocket, type WebSocketOptions } from './link/webSocket.js';
+export { envelopes, type EnvelopeOptions } from './wire/envelope/envelopes.js';
+export { envelopeProtocol } from './wire/envelope/envelopeProtocol.js';
+export * from './message/errors.js';
+export { CloseCode, explainCloseCode, isReconnectable } from './io/closeCode.js';
+export { fallback, type FallbackOptions } from './io/fallback.js';
+export { type DescribedLink, type Frame, type Layer, type Link, TransportProtocol } from './io/link.js';
+export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOptions } from './io/http/httpLinkOptions.js';
+export { longPolling } from './io/longPolling.js';
+export { memoryLink, type MemoryLinkOptions } from './io/memoryLink.js';
+export type { WebSocketConstructor, WebSocketLike } from './io/webSocketLike.js';
+export { serverSentEvents } from './io/serverSentEvents.js';
+export type { SocketOptions } from './io/socket.js';
+export type { StallOptions } from './io/stallCheck.js';
+export { webSocket, type WebSocketOptions } from './io/webSocket.js';
 export { contentKey, type MessageContent } from './message/contentKey.js';
 export { createMessage, type MessageOptions } from './message/createMessage.js';
 export { isExpired } from './message/isExpired.js';
@@ -129,27 +129,27 @@ export {
   retryBackoff,
   type RetryBackoffConfig,
 } from './operators/retryBackoff.js';
-export type { MaybeAsync } from './internal/maybeAsync.js';
-export { memoryResults, type MemoryResultsOptions, type ResultStore } from './internal/resultStore.js';
+export type { MaybeAsync } from './message/maybeAsync.js';
+export { memoryResults, type MemoryResultsOptions, type ResultStore } from './operators/buffers/resultStore.js';
 export { unbatch } from './operators/unbatch.js';
-export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './session/consume/consume.js';
-export { durable } from './session/clientStores.js';
-export { createDeadLetter, type DeadLetterOptions } from './session/consume/createDeadLetter.js';
-export type { OutgoingMessages, Report, SessionEvent } from './session/sessionEvents.js';
-export type { NetworkSignal } from './session/networkSignals.js';
-export { inspected, type InspectedConnection, type InspectedFrame, type InspectOptions } from './session/inspected.js';
-export { session, type SessionOptions } from './session/session.js';
-export type { EndpointOptions } from './session/endpointOptions.js';
-export { framed, type FramedOptions } from './envelope/framed.js';
-export type { ReconnectOptions } from './session/reconnect.js';
-export { exclusive, type ExclusiveOptions, type LocksLike } from './session/store/exclusive.js';
-export type * from './session/store/deadLetterStore.js';
-export type * from './session/store/inbox.js';
-export { memoryDeadLetters, type MemoryDeadLettersOptions } from './session/store/memoryDeadLetters.js';
-export { memoryOutbox, type MemoryOutboxOptions } from './session/store/memoryOutbox.js';
-export type * from './session/store/outboxStore.js';
-export type { TokenSource } from './session/credentials.js';
-export { webStorageOutbox, type StorageLike, type WebStorageOutboxOptions } from './session/store/webStorageOutbox.js';
+export { consume, type Consumed, type ConsumeOptions, type HandlerWork } from './operators/consume/consume.js';
+export { durable } from './wire/session/clientStores.js';
+export { createDeadLetter, type DeadLetterOptions } from './wire/createDeadLetter.js';
+export type { OutgoingMessages, Report, SessionEvent } from './wire/session/sessionEvents.js';
+export type { NetworkSignal } from './wire/session/networkSignals.js';
+export { inspected, type InspectedConnection, type InspectedFrame, type InspectOptions } from './wire/session/inspected.js';
+export { session, type SessionOptions } from './wire/session/session.js';
+export type { EndpointOptions } from './wire/session/endpointOptions.js';
+export { framed, type FramedOptions } from './wire/envelope/framed.js';
+export type { ReconnectOptions } from './wire/session/reconnect.js';
+export { exclusive, type ExclusiveOptions, type LocksLike } from './stores/web/exclusive.js';
+export type * from './stores/deadLetterStore.js';
+export type * from './stores/inbox.js';
+export { memoryDeadLetters, type MemoryDeadLettersOptions } from './stores/memoryDeadLetters.js';
+export { memoryOutbox, type MemoryOutboxOptions } from './stores/memoryOutbox.js';
+export type * from './stores/outboxStore.js';
+export type { TokenSource } from './wire/session/credentials.js';
+export { webStorageOutbox, type StorageLike, type WebStorageOutboxOptions } from './stores/web/webStorageOutbox.js';
 export { connect, sessionProtocol } from './wire/connect.js';
 export type { ConnectOptions, Protocol, WireOptions } from './wire/connect.js';
 export { pool, type Pool } from './wire/pool/pool.js';

@@ -1,6 +1,6 @@
 import { map } from 'rxjs';
 import { ackWithin } from '../lib/operators/ackWithin.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 const values = { A: { id: 'a' }, B: { id: 'b' }, C: { id: 'c' } };
 const idOf = ({ id }: { readonly id: string }) => id;

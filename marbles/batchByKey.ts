@@ -1,4 +1,4 @@
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 import { batchByKey } from '../lib/operators/batchByKey.js';
 
 /** The lower and the upper case of a letter have the same key. */

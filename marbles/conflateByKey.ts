@@ -1,6 +1,6 @@
 import { map, mergeMap, throwError, timer, type Observable } from 'rxjs';
 import { conflateByKey } from '../lib/operators/conflateByKey.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 /** The lower and the upper case of a letter have the same key. */
 const letterOf = (item: string): string => item.toLowerCase();

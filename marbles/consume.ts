@@ -1,8 +1,8 @@
 import { defer, map, mergeMap, of, throwError, timer, type Observable } from 'rxjs';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';
-import { consume, type Consumed } from '../lib/session/consume/consume.js';
-import { marble } from '../lib/testing/index.js';
+import { consume, type Consumed } from '../lib/operators/consume/consume.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 const message = (id: string): Message => createMessage('test.any', null, { id, timestamp: 0 });
 const values = { A: message('a'), B: message('b'), C: message('c') };

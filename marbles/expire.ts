@@ -1,4 +1,4 @@
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 import { expire } from '../lib/operators/expire.js';
 
 marble(

@@ -1,7 +1,7 @@
 import { EMPTY, map, of, retry, throwError, timer, type Observable } from 'rxjs';
-import { memoryResults } from '../lib/internal/resultStore.js';
+import { memoryResults } from '../lib/operators/buffers/resultStore.js';
 import { idempotent } from '../lib/operators/idempotent.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 const key = (letter: string): string => letter;
 /** Answers `a` with `A` after 3 ms, and notes that it was asked. */

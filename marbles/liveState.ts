@@ -1,9 +1,9 @@
 import { delay, map, of, Subject, throwError, timer, type Observable } from 'rxjs';
-import { liveState, type ChannelSnapshot } from '../lib/app/channels/liveState.js';
+import { liveState, type ChannelSnapshot } from '../lib/operators/channels/liveState.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { ChannelJoin } from '../lib/message/channelTypes.js';
 import type { Message } from '../lib/message/types.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 import type { Wire } from '../lib/wire/wire.js';
 
 /** A wire to a hub that answers after 1 ms. The source publishes; `removed` is the number of messages that its log no longer has. */

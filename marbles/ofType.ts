@@ -1,5 +1,5 @@
 import { createMessage } from '../lib/message/createMessage.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 import { ofType } from '../lib/operators/ofType.js';
 
 const values = {

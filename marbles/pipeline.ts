@@ -1,13 +1,13 @@
 import { map, of, share, Subject, tap, type Observable } from 'rxjs';
-import type { Frame } from '../lib/link/link.js';
-import { memoryLink } from '../lib/link/memoryLink.js';
+import type { Frame } from '../lib/io/link.js';
+import { memoryLink } from '../lib/io/memoryLink.js';
 import { MessagePriority } from '../lib/message/messagePriority.js';
 import { ackWithin } from '../lib/operators/ackWithin.js';
 import { batchByKey } from '../lib/operators/batchByKey.js';
 import { dedupe } from '../lib/operators/dedupe.js';
 import { priorityMerge } from '../lib/operators/priorityMerge.js';
 import { retryBackoff } from '../lib/operators/retryBackoff.js';
-import { linkFaults, marble } from '../lib/testing/index.js';
+import { linkFaults, marble } from '../lib/adapters/testing/index.js';
 
 interface Sent {
   readonly id: string;

@@ -1,8 +1,8 @@
 import { map, mergeMap, throwError, timer, type Observable } from 'rxjs';
-import { OverflowError } from '../lib/errors.js';
+import { OverflowError } from '../lib/message/errors.js';
 import { MessagePriority } from '../lib/message/messagePriority.js';
 import { priorityMerge } from '../lib/operators/priorityMerge.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 /** Capital letters are urgent. */
 const priority = (letter: string): MessagePriority => (letter < 'a' ? MessagePriority.HIGH : MessagePriority.NORMAL);

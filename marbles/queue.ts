@@ -1,10 +1,10 @@
 import { ignoreElements, map, merge, tap, timer, type Observable } from 'rxjs';
-import { queue } from '../lib/app/queue/queue.js';
-import type { ProcessOptions, QueueOptions } from '../lib/app/queue/queueOptions.js';
+import { queue } from '../lib/operators/queue/queue.js';
+import type { ProcessOptions, QueueOptions } from '../lib/operators/queue/queueOptions.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import { MessagePriority } from '../lib/message/messagePriority.js';
 import type { Message } from '../lib/message/types.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 type Options = QueueOptions<Message> & ProcessOptions<Message, unknown> & { readonly dropped?: (letter: string) => void };
 

@@ -1,9 +1,9 @@
 import { concat, ignoreElements, map, merge, mergeMap, of, tap, throwError, timer, type Observable } from 'rxjs';
-import { reply } from '../lib/app/requests/reply.js';
-import { ReplyError } from '../lib/errors.js';
+import { reply } from '../lib/operators/requests/reply.js';
+import { ReplyError } from '../lib/message/errors.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 const ask = (id: string): Message => createMessage('ask', id, { id, timestamp: 0 });
 const values = {

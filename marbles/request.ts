@@ -1,10 +1,10 @@
 import type { Observable } from 'rxjs';
-import { request } from '../lib/app/requests/request.js';
-import type { RequestOptions } from '../lib/app/requests/requestTypes.js';
-import { ReplyError, RequestTimeoutError, WireClosedError } from '../lib/errors.js';
+import { request } from '../lib/operators/requests/request.js';
+import type { RequestOptions } from '../lib/operators/requests/requestTypes.js';
+import { ReplyError, RequestTimeoutError, WireClosedError } from '../lib/message/errors.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 const said = (type: string, payload: unknown, number?: number): Message =>
   createMessage<string, unknown>(type, payload, {

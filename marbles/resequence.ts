@@ -1,5 +1,5 @@
 import { resequence } from '../lib/operators/resequence.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 /** The place in the alphabet, whatever the case. */
 const place = (letter: string): number => letter.toLowerCase().charCodeAt(0);

@@ -1,10 +1,10 @@
 import { map, type Observable } from 'rxjs';
-import { sendThrough } from '../lib/app/sending/sendAll.js';
-import type { SendOptions } from '../lib/app/sending/sendOptions.js';
-import { MessageDroppedError, OverflowError } from '../lib/errors.js';
+import { sendThrough } from '../lib/operators/sending/sendAll.js';
+import type { SendOptions } from '../lib/operators/sending/sendOptions.js';
+import { MessageDroppedError, OverflowError } from '../lib/message/errors.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 const said = (id: string): Message => createMessage('test.any', null, { id, timestamp: 0 });
 const values = { A: said('a'), B: said('b'), C: said('c'), D: said('d') };

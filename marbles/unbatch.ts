@@ -1,5 +1,5 @@
 import { take } from 'rxjs';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 import { unbatch } from '../lib/operators/unbatch.js';
 
 const values = { x: { key: 'a', items: ['a', 'A'] }, y: { key: 'b', items: ['b'] } };

@@ -1,8 +1,8 @@
 import { map, timer } from 'rxjs';
-import { intercept, use } from '../lib/app/routing/use.js';
+import { intercept, use } from '../lib/operators/routing/use.js';
 import { createMessage } from '../lib/message/createMessage.js';
 import type { Message } from '../lib/message/types.js';
-import { marble } from '../lib/testing/index.js';
+import { marble } from '../lib/adapters/testing/index.js';
 
 const message = (type: string): Message => createMessage(type, null, { id: type, timestamp: 0 });
 const values = { A: message('a'), B: message('b'), C: message('c') };

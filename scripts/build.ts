@@ -26,8 +26,8 @@ const replaced = Object.entries(manifest.browser).filter(([file]) => file.starts
 const browser = Object.fromEntries(replaced.map((pair) => pair.map((file) => file.replace('./cjs/', './')))) as unknown;
 await writeJson('cjs/package.json', { type: 'commonjs', sideEffects: false, browser });
 
-for (const format of ['esm', 'cjs']) await copy('lib/node/lmdbPackage.cjs', `${format}/node/lmdbPackage.cjs`);
-await copy('lib/protobuf/rxwire.proto', 'rxwire.proto');
+for (const format of ['esm', 'cjs']) await copy('lib/stores/lmdb/lmdbPackage.cjs', `${format}/stores/lmdb/lmdbPackage.cjs`);
+await copy('lib/codec/protobuf/rxwire.proto', 'rxwire.proto');
 await copy('LICENSE', 'LICENSE');
 for (const page of PACKED_PAGES) await write(page, packedPage(page, await readFile(page, 'utf8')));
 
@@ -37,6 +37,7 @@ async function write(file: string, text: string): Promise<void> {
 }
 
 async function copy(from: string, to: string): Promise<void> {
+  await mkdir(dirname(join(out, to)), { recursive: true });
   await copyFile(from, join(out, to));
 }
 

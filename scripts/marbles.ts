@@ -3,7 +3,7 @@
  * npm run docs:marbles -- --check: fails when that is not what is committed.
  */
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { collectMarbles, renderMarbles } from '../lib/testing/index.js';
+import { collectMarbles, renderMarbles } from '../lib/adapters/testing/index.js';
 import { root } from './support/run.js';
 
 const check = process.argv.includes('--check');

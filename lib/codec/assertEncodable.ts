@@ -1,4 +1,4 @@
-import type { DecodeError, EncodeError } from '../errors.js';
+import type { DecodeError, EncodeError } from '../message/errors.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { parseMessage } from '../message/parseMessage.js';

@@ -1,4 +1,4 @@
-import type { MaybeAsync } from '../internal/maybeAsync.js';
+import type { MaybeAsync } from '../message/maybeAsync.js';
 import type { Message } from '../message/types.js';
 
 /** The direction of a batch. */

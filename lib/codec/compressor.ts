@@ -1,6 +1,6 @@
 import { defer } from 'rxjs';
-import { concatBytes } from '../internal/bytes.js';
-import type { MaybeAsync } from '../internal/maybeAsync.js';
+import { concatBytes } from '../message/bytes.js';
+import type { MaybeAsync } from '../message/maybeAsync.js';
 
 /** Compresses to gzip members (RFC 1952), and decompresses them. */
 export interface Compressor {

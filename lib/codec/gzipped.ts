@@ -1,6 +1,6 @@
-import { DecodeError, EncodeError, UnsupportedError } from '../errors.js';
-import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import { DecodeError, EncodeError, UnsupportedError } from '../message/errors.js';
+import { assertNotNegative, assertPositive } from '../message/options/assert.js';
+import { attempt, chain, type MaybeAsync } from '../message/maybeAsync.js';
 import { type Codec, withLimits } from './codec.js';
 import { type Compressor, type Level, nativeCompressor, webCompressor } from './compressor.js';
 import { decodeUtf8 } from './unicode.js';

@@ -1,5 +1,5 @@
-import { DecodeError, EncodeError } from '../errors.js';
-import { assertDepth, assertPositive } from '../internal/assert.js';
+import { DecodeError, EncodeError } from '../message/errors.js';
+import { assertDepth, assertPositive } from '../message/options/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
 import { assertEncodable } from './assertEncodable.js';
 import { type PlainCodec, withLimits } from './codec.js';

@@ -1,5 +1,5 @@
 import { defer, map, type Observable } from 'rxjs';
-import { UnsupportedError } from '../errors.js';
+import { UnsupportedError } from '../message/errors.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import { pbkdf2, platformSubtle } from './seal/cipher.js';
 import { utf8 } from './unicode.js';

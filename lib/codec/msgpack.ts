@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
-import { DecodeError, EncodeError } from '../errors.js';
-import { assertDepth, assertPositive } from '../internal/assert.js';
+import { DecodeError, EncodeError } from '../message/errors.js';
+import { assertDepth, assertPositive } from '../message/options/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { assertUnicode, mayHaveReplaced } from './unicode.js';

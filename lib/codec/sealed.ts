@@ -1,6 +1,6 @@
 import { identity } from 'rxjs';
-import { DecodeError, EncodeError } from '../errors.js';
-import { attempt, chain, type MaybeAsync } from '../internal/maybeAsync.js';
+import { DecodeError, EncodeError } from '../message/errors.js';
+import { attempt, chain, type MaybeAsync } from '../message/maybeAsync.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import { type BatchContext, type Codec, withLimits } from './codec.js';
 import type { Keyring } from './keyring.js';

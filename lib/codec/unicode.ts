@@ -1,4 +1,4 @@
-import { DecodeError, EncodeError } from '../errors.js';
+import { DecodeError, EncodeError } from '../message/errors.js';
 import type { Message } from '../message/types.js';
 
 const UNPAIRED = /\p{Surrogate}/u;

@@ -1,5 +1,5 @@
-import { toBase64 } from '../internal/bytes.js';
-import { sha256 } from '../internal/sha256.js';
+import { toBase64 } from './bytes.js';
+import { sha256 } from './sha256.js';
 import type { Message } from './types.js';
 
 /** The fields of a message that `contentKey` hashes. */

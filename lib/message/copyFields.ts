@@ -1,4 +1,4 @@
-import { byteLength } from '../internal/bytes.js';
+import { byteLength } from './bytes.js';
 import { isName, MAX_DEPTH, MAX_FIELD_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_NAME_LENGTH } from './messageLimits.js';
 
 type Fields = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { wallTime } from '../internal/steadyScheduler.js';
+import { wallTime } from './steadyScheduler.js';
 import { ENVELOPE_VERSION } from './messageLimits.js';
 import type { Message, MessageType, PayloadOf } from './types.js';
 

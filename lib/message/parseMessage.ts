@@ -1,4 +1,4 @@
-import { InvalidMessageError } from '../errors.js';
+import { InvalidMessageError } from './errors.js';
 import { copyFields } from './copyFields.js';
 import { CONTROL_CHARACTER, ENVELOPE_VERSION, MAX_ID_LENGTH, MAX_NAME_LENGTH, NAME_PATTERN } from './messageLimits.js';
 import type { MessagePriority } from './messagePriority.js';

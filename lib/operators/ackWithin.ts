@@ -13,11 +13,11 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { AckTimeoutError, OverflowError } from '../errors.js';
-import { after } from '../internal/after.js';
-import { assertNotNegative, assertPositive } from '../internal/assert.js';
+import { AckTimeoutError, OverflowError } from '../message/errors.js';
+import { after } from './timing/after.js';
+import { assertNotNegative, assertPositive } from '../message/options/assert.js';
 import { exponentialDelay } from './retryBackoff.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Message } from '../message/types.js';
 

@@ -1,11 +1,11 @@
 import type { OperatorFunction, SchedulerLike, Subscriber } from 'rxjs';
-import { assertNotNegative, assertPositive } from '../internal/assert.js';
-import { operate } from '../internal/operate.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { assertNotNegative, assertPositive } from '../message/options/assert.js';
+import { operate } from './subscribing/operate.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
-import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import { firstOf } from '../internal/firstOf.js';
-import { createTrampoline } from '../internal/trampoline.js';
+import { createCoalescedTimer } from './timing/coalescedTimer.js';
+import { firstOf } from './subscribing/firstOf.js';
+import { createTrampoline } from './subscribing/trampoline.js';
 
 /** Items of one key, in the order of the source. */
 export interface Batch<K, T> {

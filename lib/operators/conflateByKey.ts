@@ -1,8 +1,8 @@
 import { defer, finalize, from, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction } from 'rxjs';
-import type { DropReason } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
-import { firstOf } from '../internal/firstOf.js';
-import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
+import type { DropReason } from '../message/errors.js';
+import { assertPositive } from '../message/options/assert.js';
+import { firstOf } from './subscribing/firstOf.js';
+import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
 
 /**
  * Why a value was dropped: a newer value of its key arrived, too many keys waited, or the stream

@@ -1,7 +1,7 @@
 import { defer, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { assertPositive } from '../internal/assert.js';
-import { createRecentKeys } from '../internal/recentKeys.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { assertPositive } from '../message/options/assert.js';
+import { createRecentKeys } from './buffers/recentKeys.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 export interface DedupeOptions<T> {

@@ -1,5 +1,5 @@
 import { asyncScheduler, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { wallTime } from '../internal/steadyScheduler.js';
+import { wallTime } from '../message/steadyScheduler.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Message } from '../message/types.js';
 

@@ -14,10 +14,10 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { assertPositive } from '../internal/assert.js';
-import { asObservable } from '../internal/maybeAsync.js';
-import { memoryResults, type ResultStore } from '../internal/resultStore.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { assertPositive } from '../message/options/assert.js';
+import { asObservable } from '../message/maybeAsync.js';
+import { memoryResults, type ResultStore } from './buffers/resultStore.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 export interface IdempotentOptions<T> {

@@ -1,5 +1,5 @@
 import { filter, of, pipe, type OperatorFunction } from 'rxjs';
-import { noteHandled, withSubscribeContext } from '../internal/deliveryContext.js';
+import { noteHandled, withSubscribeContext } from './subscribing/deliveryContext.js';
 import type { Message, MessageType } from '../message/types.js';
 
 /** The message of a type; for several types, the union that is discriminated by `type`. */

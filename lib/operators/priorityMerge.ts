@@ -1,9 +1,9 @@
 import { defer, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction, type SchedulerLike } from 'rxjs';
-import type { DropReason } from '../errors.js';
-import { assertPositive } from '../internal/assert.js';
-import { mergeFromQueue, type MergeQueue } from '../internal/mergeFromQueue.js';
-import { createPriorityQueue, type OverflowPolicy, createExpiringQueue } from '../internal/priorityQueue.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import type { DropReason } from '../message/errors.js';
+import { assertPositive } from '../message/options/assert.js';
+import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
+import { createPriorityQueue, type OverflowPolicy, createExpiringQueue } from './buffers/priorityQueue.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
 
 export type { OverflowPolicy };
 

@@ -1,8 +1,8 @@
 import { defer, finalize, ignoreElements, merge, noop, Subject, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { createCoalescedTimer } from '../internal/coalescedTimer.js';
-import { assertPositive } from '../internal/assert.js';
-import { firstOf } from '../internal/firstOf.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { createCoalescedTimer } from './timing/coalescedTimer.js';
+import { assertPositive } from '../message/options/assert.js';
+import { firstOf } from './subscribing/firstOf.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
 
 /** Numbers that did not arrive in time: all from `first` to `last`. */
 export interface SequenceGap {

@@ -1,6 +1,6 @@
 import { asyncScheduler, merge, NEVER, type Observable, retry, type SchedulerLike, timer } from 'rxjs';
-import { assertNotNegative } from '../internal/assert.js';
-import { MAX_DELAY } from '../internal/coalescedTimer.js';
+import { assertNotNegative } from '../message/options/assert.js';
+import { MAX_DELAY } from './timing/coalescedTimer.js';
 
 /**
  * Returns the delay before retry number `iteration` (from 0), in ms. Negative numbers and NaN count

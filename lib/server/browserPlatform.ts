@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { toBase64 } from '../internal/bytes.js';
-import { sha256 } from '../internal/sha256.js';
+import { toBase64 } from '../message/bytes.js';
+import { sha256 } from '../message/sha256.js';
 
 /**
  * The platform functions of a server over memory links in a browser. This file replaces

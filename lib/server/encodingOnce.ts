@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.js';
-import type { Frame } from '../link/link.js';
+import type { Frame } from '../io/link.js';
 import type { Message } from '../message/types.js';
 
 /**

@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { anything, positive, readOptions, type OptionTable } from '../internal/readOptions.js';
-import { AcceptedSocket } from '../link/acceptedSocket.js';
-import { NODE_PATTERN } from '../link/http/httpHeaders.js';
+import { anything, positive, readOptions, type OptionTable } from '../message/options/readOptions.js';
+import { AcceptedSocket } from '../io/acceptedSocket.js';
+import { NODE_PATTERN } from '../io/http/httpHeaders.js';
 import type { MessageIn } from '../message/types.js';
 import { ADMISSION_OPTIONS, createAdmission, readAdmission, type AdmissionOptions } from './accept/admission.js';
 import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';

@@ -8,15 +8,15 @@ import {
   type Subscription,
   Subscriber,
 } from 'rxjs';
-import { rejectDelivery } from '../app/routing/rejectDelivery.js';
-import { CallbackError, type RxwireError } from '../errors.js';
-import { GuardedObservable, guardResult, type ObserverGuard } from '../internal/guardedObservable.js';
-import { reportUncaught } from '../internal/reportUncaught.js';
+import { rejectDelivery } from '../operators/routing/rejectDelivery.js';
+import { CallbackError, type RxwireError } from '../message/errors.js';
+import { GuardedObservable, guardResult, type ObserverGuard } from '../operators/channels/guardedObservable.js';
+import { reportUncaught } from '../message/errors/reportUncaught.js';
 import type { Message } from '../message/types.js';
-import { claim, deliveredMessage } from '../session/receive/delivery.js';
+import { claim, deliveredMessage } from '../wire/session/delivery.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
 import { digestOf } from './nodePlatform.js';
-import { guard, watchResult } from '../internal/guard.js';
+import { guard, watchResult } from '../message/errors/guard.js';
 
 /** The authenticated client of a wire. The application may add fields. */
 export interface Principal {

@@ -1,10 +1,10 @@
 import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
-import { CallbackError } from '../errors.js';
-import { completionOf } from '../internal/completionOf.js';
-import { GuardedObservable } from '../internal/guardedObservable.js';
+import { CallbackError } from '../message/errors.js';
+import { completionOf } from '../message/errors/completionOf.js';
+import { GuardedObservable } from '../operators/channels/guardedObservable.js';
 import { createRefusalReporter, goodbyeOf } from './accept/authentication.js';
 import { type AnyWire, type Principal, PrincipalWire, type ServerWire, guardOf } from './principal.js';
-import { reportUncaught } from '../internal/reportUncaught.js';
+import { reportUncaught } from '../message/errors/reportUncaught.js';
 import {
   type AnyServeOptions,
   type FullServeOptions,
@@ -15,9 +15,9 @@ import {
 } from './serverOptions.js';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
-import { createEnvelopeWires } from '../envelope/server/envelopeWires.js';
-import { guard } from '../internal/guard.js';
-import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
+import { createEnvelopeWires } from './envelope/envelopeWires.js';
+import { guard } from '../message/errors/guard.js';
+import { memoryDeadLetters } from '../stores/memoryDeadLetters.js';
 import { type IncomingConnection, isSessionFrame } from './accept/incomingConnection.js';
 import { IncomingConnections } from './accept/incomingConnections.js';
 import { encodingOnce } from './encodingOnce.js';

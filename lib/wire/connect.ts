@@ -1,22 +1,22 @@
 import { nanoid } from 'nanoid';
 import { json } from '../codec/json.js';
-import { assertAbsent } from '../internal/assert.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
+import { assertAbsent } from '../message/options/assert.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { AnyTypes, MessageIn, Delivery } from '../message/types.js';
 import { ReliabilityLevel } from '../message/reliabilityLevel.js';
-import { isOffline, platformSignals, type NetworkSignal } from '../session/networkSignals.js';
-import { clientSessions } from '../session/session.js';
+import { isOffline, platformSignals, type NetworkSignal } from './session/networkSignals.js';
+import { clientSessions } from './session/session.js';
 import { overflowTest } from './unseenFailures.js';
 import { Wire, type WireSetup } from './wire.js';
 import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
-import type { EnvelopeOptions } from '../envelope/envelopeOptions.js';
-import type { DescribedLink, Frame, Link } from '../link/link.js';
-import type { TokenSource } from '../session/credentials.js';
-import type { EndpointOptions } from '../session/endpointOptions.js';
-import type { ReconnectOptions } from '../session/reconnect.js';
-import type { OutboxStore } from '../session/store/outboxStore.js';
+import type { EnvelopeOptions } from './envelope/envelopeOptions.js';
+import type { DescribedLink, Frame, Link } from '../io/link.js';
+import type { TokenSource } from './session/credentials.js';
+import type { EndpointOptions } from './session/endpointOptions.js';
+import type { ReconnectOptions } from './session/reconnect.js';
+import type { OutboxStore } from '../stores/outboxStore.js';
 
 type Envelope = Omit<
   EnvelopeOptions,

@@ -1,8 +1,8 @@
 import { Observable, type SchedulerAction, type SchedulerLike } from 'rxjs';
-import type { ConnectionLostError } from '../errors.js';
-import { wallTime } from '../internal/steadyScheduler.js';
-import { ABNORMAL } from '../link/closeCode.js';
-import type { SessionEvent } from '../session/sessionEvents.js';
+import type { ConnectionLostError } from '../message/errors.js';
+import { wallTime } from '../message/steadyScheduler.js';
+import { ABNORMAL } from '../io/closeCode.js';
+import type { SessionEvent } from './session/sessionEvents.js';
 
 /**
  * The status of a wire. A wire that loses its connection is `disconnected`, then `reconnecting`.

@@ -1,8 +1,8 @@
 import { Observable } from 'rxjs';
-import { WireClosedError } from '../errors.js';
-import { ignorable } from '../internal/ignorable.js';
+import { WireClosedError } from '../message/errors.js';
+import { ignorable } from './ignorable.js';
 import type { Receipt, ReceiptStatus } from '../message/receipt.js';
-import type { OutgoingMessages } from '../session/sessionEvents.js';
+import type { OutgoingMessages } from './session/sessionEvents.js';
 
 /** Messages whose last receipt is remembered: this many at least, twice as many at most. */
 const MAX_ENDS = 500;

@@ -1,11 +1,11 @@
 import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
-import { afterMicrotask } from '../internal/steadyScheduler.js';
-import { subscribeContext, type SubscribedPatterns } from '../internal/deliveryContext.js';
-import { UnhandledError, type RxwireError } from '../errors.js';
-import { whenReady } from '../internal/maybeAsync.js';
+import { afterMicrotask } from '../message/steadyScheduler.js';
+import { subscribeContext, type SubscribedPatterns } from '../operators/subscribing/deliveryContext.js';
+import { UnhandledError, type RxwireError } from '../message/errors.js';
+import { whenReady } from '../message/maybeAsync.js';
 import type { Message } from '../message/types.js';
-import { createDeadLetter, rejectionOf } from '../session/consume/createDeadLetter.js';
-import { claim } from '../session/receive/delivery.js';
+import { createDeadLetter, rejectionOf } from './createDeadLetter.js';
+import { claim } from './session/delivery.js';
 
 /** The subscriptions to a wire. */
 export interface WireSubscriptions {

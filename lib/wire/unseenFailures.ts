@@ -6,10 +6,10 @@ import {
   OverflowError,
   StoreError,
   type UndeliveredMessages,
-} from '../errors.js';
-import { reportUncaught } from '../internal/reportUncaught.js';
-import { MAX_IDS } from '../errors/deliveryErrors.js';
-import type { OverflowPolicy } from '../internal/priorityQueue.js';
+} from '../message/errors.js';
+import { reportUncaught } from '../message/errors/reportUncaught.js';
+import { MAX_IDS } from '../message/errors/deliveryErrors.js';
+import type { OverflowPolicy } from '../operators/buffers/priorityQueue.js';
 
 /**
  * Returns a function that tells whether a message was lost because there was no room for it, or its

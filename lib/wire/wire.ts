@@ -7,18 +7,18 @@ import {
   RxwireError,
   UndeliveredError,
   WireClosedError,
-} from '../errors.js';
-import { countViews } from '../internal/internalSubscriptions.js';
-import { asObservable } from '../internal/maybeAsync.js';
-import { steadyScheduler } from '../internal/steadyScheduler.js';
-import { ABANDONED, ABNORMAL, NORMAL } from '../link/closeCode.js';
-import type { Link } from '../link/link.js';
+} from '../message/errors.js';
+import { countViews } from './internalSubscriptions.js';
+import { asObservable } from '../message/maybeAsync.js';
+import { steadyScheduler } from '../message/steadyScheduler.js';
+import { ABANDONED, ABNORMAL, NORMAL } from '../io/closeCode.js';
+import type { Link } from '../io/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import { claim } from '../session/receive/delivery.js';
-import type { OutgoingMessages, SessionEvent } from '../session/sessionEvents.js';
-import type { DeadLetter, DeadLetterStore } from '../session/store/deadLetterStore.js';
-import { memoryDeadLetters } from '../session/store/memoryDeadLetters.js';
+import { claim } from './session/delivery.js';
+import type { OutgoingMessages, SessionEvent } from './session/sessionEvents.js';
+import type { DeadLetter, DeadLetterStore } from '../stores/deadLetterStore.js';
+import { memoryDeadLetters } from '../stores/memoryDeadLetters.js';
 import {
   createTraffic,
   StateTracker,

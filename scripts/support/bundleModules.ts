@@ -5,7 +5,7 @@ import { breakLines } from './breakLines.js';
 import { doors } from './doors.js';
 import { root } from './run.js';
 
-const COMMAND = 'cli/rxwire';
+const COMMAND = 'adapters/cli/rxwire';
 /** The packages that are part of the command, so that `npx rxwire` needs no optional peers. */
 export const OF_COMMAND: readonly string[] = ['commander', 'ws'];
 /** Marks a second copy of a module. */
@@ -40,7 +40,7 @@ export async function bundleModules(format: 'esm' | 'cjs', folder: string): Prom
     generatedCode: { symbols: false },
     chunkFileNames: '[name]-[hash].js',
     // In a chunk with the codec, each user of the ring would import msgpackr.
-    codeSplitting: { groups: [{ name: 'ring', test: /lib\/internal\/ring\.ts$/ }] },
+    codeSplitting: { groups: [{ name: 'ring', test: /lib\/operators\/buffers\/ring\.ts$/ }] },
     postBanner: ({ name }) => (name === COMMAND ? '#!/usr/bin/env node' : ''),
     ...maps,
   });
@@ -61,7 +61,7 @@ async function replacedModules(): Promise<readonly string[]> {
 /** Packages stay imports, but those of the command. */
 const isExternal: ExternalOption = (id, importer = '') => {
   if (/^[./]/.test(id)) return false;
-  const isOfCommand = importer.startsWith(`${lib}/cli/`) || importer.endsWith(COPY);
+  const isOfCommand = importer.startsWith(`${lib}/adapters/cli/`) || importer.endsWith(COPY);
   return !(isOfCommand && OF_COMMAND.includes(id)) && (id.startsWith('node:') || !importer.includes('/node_modules/'));
 };
 
@@ -80,7 +80,7 @@ const separateFiles = (modules: readonly string[]): Plugin => ({
 const commandServer: Plugin = {
   name: 'server of the command',
   resolveId(source, importer = '') {
-    const isServer = importer.startsWith(`${lib}/cli/`) && source === '../server/listen.js';
+    const isServer = importer.startsWith(`${lib}/adapters/cli/`) && source === '../../server/listen.js';
     return isServer ? `${lib}/server/listen.ts${COPY}` : undefined;
   },
   async load(id) {

@@ -7,10 +7,18 @@ export interface Door {
   readonly module: string;
 }
 
+interface Manifest {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, string | { readonly import: { readonly default: string } }>>;
+}
+
+/** Returns the module that became a file of dist/esm/. */
+export const moduleOf = (file: string): string => file.replace('./dist/esm/', '').replace(/\.js$/, '');
+
 /** What `exports` of package.json offers. */
 export async function doors(): Promise<readonly Door[]> {
-  const manifest = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { readonly name: string; readonly exports: object };
-  return Object.keys(manifest.exports)
-    .filter((subpath) => subpath !== './package.json')
-    .map((subpath) => ({ specifier: manifest.name + subpath.slice(1), module: subpath === '.' ? 'index' : `${subpath.slice(2)}/index` }));
+  const { name, exports } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as Manifest;
+  return Object.entries(exports).flatMap(([subpath, target]) =>
+    typeof target === 'string' ? [] : [{ specifier: name + subpath.slice(1), module: moduleOf(target.import.default) }],
+  );
 }

@@ -1,9 +1,9 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, Subscription, type Observable } from 'rxjs';
-import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
+import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
 import { createMessage, msgpack, type ChannelPosition, type Message } from '../../lib/index.js';
-import { natsChannelLog } from '../../lib/nats/index.js';
+import { natsChannelLog } from '../../lib/stores/nats/index.js';
 import { pathOf } from '../support/debian.js';
 import { startNatsCluster } from '../support/nats.js';
 import { median, perSecond, spread, type Result, type Suite } from './bench.js';

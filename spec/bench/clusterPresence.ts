@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { filter, firstValueFrom, from, of } from 'rxjs';
-import { percentile } from '../../lib/cli/printable.js';
+import { percentile } from '../../lib/adapters/cli/printable.js';
 import { channel, connect, hub, memoryLink, type Channel, type Frame, type Presence } from '../../lib/index.js';
-import { steadyScheduler } from '../../lib/internal/steadyScheduler.js';
-import { createNatsContext } from '../../lib/nats/natsContext.js';
-import { createPresenceNode } from '../../lib/nats/presenceNode.js';
+import { steadyScheduler } from '../../lib/message/steadyScheduler.js';
+import { createNatsContext } from '../../lib/stores/nats/natsContext.js';
+import { createPresenceNode } from '../../lib/stores/nats/presenceNode.js';
 import { serve } from '../../lib/server/index.js';
 import { pathOf } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';

@@ -1,5 +1,5 @@
 import { createMessage, gzipped, json, keyring, msgpack, sealed, type Codec, type Message, type PlainCodec } from '../../lib/index.js';
-import { protobuf } from '../../lib/protobuf/index.js';
+import { protobuf } from '../../lib/codec/protobuf/index.js';
 import { placed } from '../support/places.js';
 import { compare, type Result, type Suite } from './bench.js';
 import { compareWays } from './ways.js';

@@ -1,7 +1,7 @@
 import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { lmdbOutbox, lmdbStore, type LmdbTransaction } from '../../lib/node/index.js';
+import { lmdbOutbox, lmdbStore, type LmdbTransaction } from '../../lib/adapters/node/index.js';
 import type { Result, Suite } from './bench.js';
 import { compareWays, type Way } from './ways.js';
 import { leaseOf } from '../support/inboxes.js';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { filter, from, map, Subject, take, type MonoTypeOperatorFunction } from 'rxjs';
 import { connect, createMessage, meter, meterWire, msgpack, webSocket, type Message } from '../../lib/index.js';
-import { createMetrics } from '../../lib/metrics/index.js';
+import { createMetrics } from '../../lib/adapters/metrics/index.js';
 import { listen } from '../../lib/server/index.js';
 import { compare, type Comparison, type Prepare, type Suite } from './bench.js';
 import { compareWays, cpuTime, type Way } from './ways.js';

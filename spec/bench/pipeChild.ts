@@ -6,7 +6,7 @@ import { Readable, Writable, type Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createWebSocketStream, WebSocket, WebSocketServer } from 'ws';
 import { connect, msgpack, webSocket } from '../../lib/index.js';
-import { wireDuplex } from '../../lib/node/index.js';
+import { wireDuplex } from '../../lib/adapters/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import type { PipeReport } from './pipe.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { postgresStore, postgresMigration, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, postgresMigration, type PostgresTransaction } from '../../lib/stores/postgres/index.js';
 import { pathOf } from '../support/debian.js';
 import { leaseOf } from '../support/inboxes.js';
 import { startPostgres } from '../support/postgresServer.js';

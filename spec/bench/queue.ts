@@ -1,9 +1,9 @@
 import { mergeMap, NEVER, Subject, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { queue } from '../../lib/app/queue/queue.js';
+import { queue } from '../../lib/operators/queue/queue.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
-import { consume } from '../../lib/session/consume/consume.js';
+import { consume } from '../../lib/operators/consume/consume.js';
 import { compare, type Comparison, type Prepare, type Suite } from './bench.js';
 
 const DEEP = 100_000;

@@ -1,6 +1,6 @@
 import { from, map, type MonoTypeOperatorFunction } from 'rxjs';
-import { createRouter } from '../../lib/app/routing/route.js';
-import { use } from '../../lib/app/routing/use.js';
+import { createRouter } from '../../lib/operators/routing/route.js';
+import { use } from '../../lib/operators/routing/use.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { compare, retained, type Comparison, type Prepare, type Result, type Suite } from './bench.js';

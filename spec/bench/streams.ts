@@ -20,7 +20,7 @@ import {
   type Message,
   type Wire,
 } from '../../lib/index.js';
-import { lmdbChannelLog } from '../../lib/node/index.js';
+import { lmdbChannelLog } from '../../lib/adapters/node/index.js';
 import { listen, serve } from '../../lib/server/index.js';
 import { helloFrame } from '../support/sessionFrames.js';
 import { median, spread, type Result, type Suite } from './bench.js';

@@ -6,7 +6,7 @@ import { Packr } from 'msgpackr';
 import { filter, take } from 'rxjs';
 import { WebSocket, WebSocketServer } from 'ws';
 import { connect, createMessage, envelopeProtocol, json, msgpack, webSocket, type ConnectOptions, type Message } from '../../lib/index.js';
-import { lmdbOutbox } from '../../lib/node/index.js';
+import { lmdbOutbox } from '../../lib/adapters/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import { median, perSecond, spread, type Result, type Suite } from './bench.js';
 import { flushPerMessage, makeFolder } from './lmdb.js';

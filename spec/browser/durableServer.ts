@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { buildSync } from 'esbuild';
 import { filter, firstValueFrom, fromEvent, interval, map, share, type Observable } from 'rxjs';
-import { lmdbStore } from '../../lib/node/index.js';
+import { lmdbStore } from '../../lib/adapters/node/index.js';
 import { tcpProxy, type TcpProxy } from '../support/tcpProxy.js';
 
 /** A server that remembers in LMDB how far each client got, behind a proxy. */

@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals';
 import { setTimeout } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
-import { StoreError, type StoreFault } from '../../lib/errors.js';
-import type { Inbox, InboxClaim, InboxLease } from '../../lib/session/store/inbox.js';
-import { folder } from '../node/folder.js';
+import { StoreError, type StoreFault } from '../../lib/message/errors.js';
+import type { Inbox, InboxClaim, InboxLease } from '../../lib/stores/inbox.js';
+import { folder } from '../stores/lmdb/folder.js';
 import { describeWith } from '../support/debian.js';
 import { inboxOwnerCases } from '../support/inboxOwnerCases.js';
 import { seeded } from '../support/seeded.js';

@@ -1,11 +1,11 @@
 /** The page of inbox.spec.ts: inboxes over what the browser really has, and a wire with one of them. */
 import { firstValueFrom, map, toArray } from 'rxjs';
-import { indexedDbInbox, indexedDbOutbox, type IndexedDbInbox, type IndexedDbTransaction } from '../../lib/indexeddb/index.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { indexedDbInbox, indexedDbOutbox, type IndexedDbInbox, type IndexedDbTransaction } from '../../lib/stores/indexeddb/index.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { consume } from '../../lib/session/consume/consume.js';
-import { createDeadLetter } from '../../lib/session/consume/createDeadLetter.js';
-import type { Cursor, InboxClaim, InboxLease } from '../../lib/session/store/inbox.js';
+import { consume } from '../../lib/operators/consume/consume.js';
+import { createDeadLetter } from '../../lib/wire/createDeadLetter.js';
+import type { Cursor, InboxClaim, InboxLease } from '../../lib/stores/inbox.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { ready } from '../support/outboxCases.js';

@@ -1,5 +1,5 @@
 /** The page of liveness.spec.ts: a wire that would not try again for a minute. Its address says where to. */
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { ConnectionState } from '../../lib/wire/connectionState.js';
 

@@ -1,7 +1,7 @@
 /** The page of outbox.spec.ts: outboxes over what the browser really has. */
-import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/indexeddb/index.js';
-import type { OpenedOutbox, OutboxStore } from '../../lib/session/store/outboxStore.js';
-import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
+import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/stores/indexeddb/index.js';
+import type { OpenedOutbox, OutboxStore } from '../../lib/stores/outboxStore.js';
+import { webStorageOutbox } from '../../lib/stores/web/webStorageOutbox.js';
 import { batch, faultOf, faultsOf, outboxCases, ready, type OutboxPlace } from '../support/outboxCases.js';
 import { ownerOf, type OutboxOwner } from '../support/outboxOwner.js';
 

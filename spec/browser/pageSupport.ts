@@ -1,10 +1,10 @@
 /** What the pages of session.spec.ts have in common. */
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/indexeddb/index.js';
-import type { Frame } from '../../lib/link/link.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
-import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
+import { indexedDbOutbox, type IndexedDbOutboxOptions } from '../../lib/stores/indexeddb/index.js';
+import type { Frame } from '../../lib/io/link.js';
+import type { OutboxStore } from '../../lib/stores/outboxStore.js';
+import { webStorageOutbox } from '../../lib/stores/web/webStorageOutbox.js';
 
 export type Kind = 'indexedDB' | 'localStorage';
 

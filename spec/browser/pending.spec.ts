@@ -6,7 +6,7 @@ import { NEVER, Subject } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { listen } from '../../lib/server/listen.js';
-import { consume } from '../../lib/session/consume/consume.js';
+import { consume } from '../../lib/operators/consume/consume.js';
 import { describeWith } from '../support/debian.js';
 import { freePort } from '../support/freePort.js';
 import { launch } from './launch.js';

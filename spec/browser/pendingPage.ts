@@ -1,8 +1,8 @@
 /** The page of pending.spec.ts: an offline form, whose rows are the messages of its outbox. */
-import { pendingOf } from '../../lib/app/sending/pendingOf.js';
+import { pendingOf } from '../../lib/operators/sending/pendingOf.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { connect } from '../../lib/wire/connect.js';
 import { outboxOf, type Kind } from './pageSupport.js';

@@ -1,10 +1,10 @@
 /** The page of queues.spec.ts: queues over what the browser really has. */
 import { NEVER } from 'rxjs';
-import { queue } from '../../lib/app/queue/queue.js';
-import { indexedDbDeadLetters, indexedDbQueues } from '../../lib/indexeddb/index.js';
+import { queue } from '../../lib/operators/queue/queue.js';
+import { indexedDbDeadLetters, indexedDbQueues } from '../../lib/stores/indexeddb/index.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { deadLetterCases } from '../support/deadLetterCases.js';
-import { indexedDbStore } from '../../lib/indexeddb/indexedDbStore.js';
+import { indexedDbStore } from '../../lib/stores/indexeddb/indexedDbStore.js';
 import { queueCases } from '../support/queueCases.js';
 import { storeCases } from '../support/storeCases.js';
 import { rowsIn } from './pageSupport.js';

@@ -5,7 +5,7 @@ import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { Page } from 'playwright-core';
 import { firstValueFrom, from, toArray } from 'rxjs';
-import { decryptPayload, encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
+import { decryptPayload, encryptPayload } from '../../lib/operators/payloads/encryptPayload.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { keyring } from '../../lib/codec/keyring.js';

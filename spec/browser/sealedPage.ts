@@ -1,6 +1,6 @@
 /** The page of sealed.spec.ts: the cipher as a browser has it, to be told what to do. Bytes go in and out in hexadecimal digits or base64. */
 import { firstValueFrom, from, isObservable, map, take, toArray } from 'rxjs';
-import { decryptPayload, encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
+import { decryptPayload, encryptPayload } from '../../lib/operators/payloads/encryptPayload.js';
 import type { Codec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { deriveKey, keyring } from '../../lib/codec/keyring.js';
@@ -8,9 +8,9 @@ import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { nativeCipher, webCipher } from '../../lib/codec/seal/cipher.js';
 import { sealed } from '../../lib/codec/sealed.js';
-import { fromBase64, toBase64 } from '../../lib/internal/bytes.js';
-import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { fromBase64, toBase64 } from '../../lib/message/bytes.js';
+import type { MaybeAsync } from '../../lib/message/maybeAsync.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect } from '../../lib/wire/connect.js';

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { setTimeout } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
-import { folder } from '../node/folder.js';
+import { folder } from '../stores/lmdb/folder.js';
 import { launch } from './launch.js';
 import { describeWith } from '../support/debian.js';
 import { buildServer, startServer, type DurableServer } from './durableServer.js';

@@ -1,6 +1,6 @@
 /** The page of session.spec.ts: a wire over what the browser really has, to be told what to do. Its address says which outbox, and where to. */
 import { interval, lastValueFrom, Subscription } from 'rxjs';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ReceiptStatus } from '../../lib/message/receipt.js';
 import { connect } from '../../lib/wire/connect.js';

@@ -8,9 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { filter } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { lmdbStore, type LmdbTransaction } from '../../lib/node/index.js';
+import { lmdbStore, type LmdbTransaction } from '../../lib/adapters/node/index.js';
 import { listen } from '../../lib/server/listen.js';
-import { claim } from '../../lib/session/receive/delivery.js';
+import { claim } from '../../lib/wire/session/delivery.js';
 import type { Wire } from '../../lib/wire/wire.js';
 
 const [path = '', port = '', pingInterval = '', origin = ''] = process.argv.slice(2);

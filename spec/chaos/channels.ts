@@ -1,8 +1,8 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { firstValueFrom } from 'rxjs';
 import type { ChannelEntry } from '../../lib/index.js';
-import { asObservable } from '../../lib/internal/maybeAsync.js';
-import { natsChannelLog } from '../../lib/nats/index.js';
+import { asObservable } from '../../lib/message/maybeAsync.js';
+import { natsChannelLog } from '../../lib/stores/nats/index.js';
 import { checkRead } from './numbers.js';
 import { createRespawned, type NodeSetup, type Setup } from './processes.js';
 

@@ -19,7 +19,7 @@ import {
   type Wire,
   type WireOptions,
 } from '../../lib/index.js';
-import { lmdbStore } from '../../lib/node/index.js';
+import { lmdbStore } from '../../lib/adapters/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import { createChance } from '../simulation/chance.js';
 import { handle, withoutFence } from './effects.js';

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { defer, endWith, fromEvent, ignoreElements, ReplaySubject, retry, takeUntil, timer } from 'rxjs';
 import { consume, hub, type Message, type Wire } from '../../lib/index.js';
-import { natsCluster } from '../../lib/nats/index.js';
+import { natsCluster } from '../../lib/stores/nats/index.js';
 import { listen, type Principal, type ServerWire } from '../../lib/server/index.js';
 import { createChance } from '../simulation/chance.js';
 import { createJournal } from './journal.js';

@@ -1,7 +1,7 @@
 import { delay, timer, type Observable } from 'rxjs';
 import { consume, type Inbox, type InboxLease, type Message } from '../../lib/index.js';
-import { asObservable, chain, type MaybeAsync, type MaybePromise } from '../../lib/internal/maybeAsync.js';
-import type { LmdbStore, LmdbTransaction } from '../../lib/node/index.js';
+import { asObservable, chain, type MaybeAsync, type MaybePromise } from '../../lib/message/maybeAsync.js';
+import type { LmdbStore, LmdbTransaction } from '../../lib/adapters/node/index.js';
 import type { Chance } from '../simulation/chance.js';
 import type { Setup } from './processes.js';
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { from, mergeMap } from 'rxjs';
 import { channel, connect, createMessage, hub, publishAll, webSocket, type Message, type Wire } from '../../lib/index.js';
-import { lmdbChannelLog } from '../../lib/node/index.js';
+import { lmdbChannelLog } from '../../lib/adapters/node/index.js';
 import { listen } from '../../lib/server/index.js';
 import { CHANNEL, joinPieces, pieces, STEPS, type StreamSetup } from './stream.js';
 

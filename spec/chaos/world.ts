@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstValueFrom, Subject, timeout } from 'rxjs';
-import { lmdbStore } from '../../lib/node/index.js';
+import { lmdbStore } from '../../lib/adapters/node/index.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { effectsOf } from './effects.js';
 import { readJournals, type Entry } from './journal.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { PlainCodec } from '../../lib/codec/codec.js';
-import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/errors.js';
+import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { faults, messages, nested, sample } from './messages.js';

@@ -2,7 +2,7 @@ import { pbkdf2Sync } from 'node:crypto';
 import { firstValueFrom } from 'rxjs';
 import { deriveKey } from '../../lib/codec/keyring.js';
 import { pbkdf2 } from '../../lib/codec/seal/cipher.js';
-import { UnsupportedError } from '../../lib/errors.js';
+import { UnsupportedError } from '../../lib/message/errors.js';
 import { pbkdf2Vectors } from './seal/published.js';
 
 const salt = new Uint8Array(16).fill(7);

@@ -7,7 +7,7 @@ import { type Level, nativeCompressor, webCompressor } from '../../lib/codec/com
 import { gzipped, gzippedWith, type GzipOptions } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { DecodeError, EncodeError, InvalidMessageError, UnsupportedError } from '../../lib/errors.js';
+import { DecodeError, EncodeError, InvalidMessageError, UnsupportedError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { placed, soon } from '../support/places.js';
 import { withoutNode } from '../support/withoutNode.js';

@@ -1,5 +1,5 @@
 import { json } from '../../lib/codec/json.js';
-import { DecodeError, EncodeError } from '../../lib/errors.js';
+import { DecodeError, EncodeError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { codecContract } from './contract.js';

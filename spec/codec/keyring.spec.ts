@@ -1,8 +1,8 @@
 import { pbkdf2Sync } from 'node:crypto';
 import { firstValueFrom, of } from 'rxjs';
-import { decryptPayload, encryptPayload } from '../../lib/app/payloads/encryptPayload.js';
+import { decryptPayload, encryptPayload } from '../../lib/operators/payloads/encryptPayload.js';
 import { keyring, type FromSecretOptions, type Keyring } from '../../lib/codec/keyring.js';
-import { DecryptError } from '../../lib/errors.js';
+import { DecryptError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 
 const key = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);

@@ -1,6 +1,6 @@
 import { pack, Packr } from 'msgpackr';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { DecodeError, EncodeError } from '../../lib/errors.js';
+import { DecodeError, EncodeError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { codecContract } from './contract.js';

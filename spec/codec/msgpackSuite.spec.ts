@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { DecodeError } from '../../lib/errors.js';
+import { DecodeError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 
 /** One value, and all the ways in which it may be encoded. */

@@ -7,7 +7,7 @@ import { msgpack } from '../../lib/codec/msgpack.js';
 import { nativeCipher, webCipher } from '../../lib/codec/seal/cipher.js';
 import { createGenerationCache } from '../../lib/codec/seal/seal.js';
 import { sealed, sealedWith } from '../../lib/codec/sealed.js';
-import { DecodeError, EncodeError } from '../../lib/errors.js';
+import { DecodeError, EncodeError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { place, placed, soon } from '../support/places.js';
 import { codecContract } from './contract.js';

@@ -1,5 +1,5 @@
-import { longPolling } from '../../lib/link/longPolling.js';
-import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
+import { longPolling } from '../../lib/io/longPolling.js';
+import { serverSentEvents } from '../../lib/io/serverSentEvents.js';
 import { patience } from './runner/line.js';
 import { isWatching, play } from './runner/play.js';
 import { dialLink, dialWebSocket, serverStage, type Dial } from './runner/serverStage.js';

@@ -1,4 +1,4 @@
-import { ProtocolError } from '../../lib/errors.js';
+import { ProtocolError } from '../../lib/message/errors.js';
 import { readFrame } from '../support/protocol/frames.js';
 import { clientStage } from './runner/clientStage.js';
 import { play, type Stage } from './runner/play.js';

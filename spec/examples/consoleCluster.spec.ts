@@ -3,7 +3,7 @@ import { execute, newRun, readRun } from '../../docs/examples/console/client.js'
 import { outputIn } from '../../docs/examples/console/messages.js';
 import { startConsole, type Console } from '../../docs/examples/console/server.js';
 import { connect, msgpack, webSocket, type Wire } from '../../lib/index.js';
-import { natsCluster } from '../../lib/nats/index.js';
+import { natsCluster } from '../../lib/stores/nats/index.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
 

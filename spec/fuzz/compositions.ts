@@ -7,11 +7,11 @@ import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { sealed } from '../../lib/codec/sealed.js';
 import type { Message } from '../../lib/message/types.js';
-import { protobuf } from '../../lib/protobuf/index.js';
+import { protobuf } from '../../lib/codec/protobuf/index.js';
 import { alike, anyMessage, anyValue } from '../codec/anyValue.js';
 import { messages } from '../codec/messages.js';
 import { anyPayload, jsonPayload } from '../codec/payloads.js';
-import { typed, types } from '../protobuf/schemas.js';
+import { typed, types } from '../codec/protobuf/schemas.js';
 import { placed } from '../support/places.js';
 import { asJson, asMsgpack } from './same.js';
 

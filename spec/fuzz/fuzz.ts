@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/errors.js';
+import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/message/errors.js';
 import type { Message } from '../../lib/message/types.js';
 import { mutations } from '../codec/mutations.js';
 import type { Composition } from './compositions.js';

@@ -2,21 +2,19 @@ import { build } from 'esbuild';
 import { existsSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { createContext, runInContext } from 'node:vm';
+import { doors } from '../../scripts/support/doors.js';
 import { inBrowsers, replacements } from '../support/inBrowsers.js';
 import { importsOf, libImports, reachable, show, type Import } from './imports.js';
 
 interface Manifest {
-  readonly exports: Readonly<Record<string, unknown>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
 }
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest;
-const nodeDoors = ['server', 'node', 'prometheus', 'nats', 'postgres'];
-const doors = Object.keys(manifest.exports)
-  .filter((door) => door !== './package.json')
-  .map((door) => (door === '.' ? 'index.ts' : `${door.slice(2)}/index.ts`));
-const browserDoors = doors.filter((door) => !nodeDoors.includes(door.replace('/index.ts', '')));
+const nodeDoors = ['server', 'adapters/node', 'adapters/prometheus', 'stores/nats', 'stores/postgres'];
+const modules = (await doors()).map(({ module }) => `${module}.ts`);
+const browserDoors = modules.filter((door) => !nodeDoors.includes(door.replace('/index.ts', '')));
 
 /** `ws` and the modules of Node are for Node: only a file that bundlers for browsers replace may import them, and `ws` only when it is needed. */
 const isForNode = ({ specifier, from, lazy }: Import): boolean => {
@@ -45,21 +43,21 @@ describe.each(browserDoors)('the browser door lib/%s', (door) => {
       plugins: [inBrowsers],
     });
     // The library of Protocol Buffers reads descriptors while it is loaded.
-    const context = createContext(door === 'protobuf/index.ts' ? { TextEncoder, TextDecoder } : {});
+    const context = createContext(door === 'codec/protobuf/index.ts' ? { TextEncoder, TextDecoder } : {});
     runInContext(outputFiles[0]!.text, context);
     expect(runInContext('Object.keys(door).length', context)).toBeGreaterThan(0);
   });
 });
 
 describe('the doors', () => {
-  it.each(doors)('lib/%s exists', (door) => {
+  it.each(modules)('lib/%s exists', (door) => {
     expect(existsSync(`lib/${door}`)).toBe(true);
   });
 
   it('stand on the packages that the manifest names, and on Node', () => {
     const named = { ...manifest.dependencies, ...manifest.peerDependencies };
     // The command is bundled with its parser.
-    const isOfCommand = ({ from, specifier }: Import): boolean => from.startsWith('cli/') && specifier === 'commander';
+    const isOfCommand = ({ from, specifier }: Import): boolean => from.startsWith('adapters/cli/') && specifier === 'commander';
     const strange = libImports().filter(
       (one) => one.file === undefined && !one.specifier.startsWith('node:') && !(packageOf(one.specifier) in named) && !isOfCommand(one),
     );
@@ -68,7 +66,7 @@ describe('the doors', () => {
 
   it('load lmdb only when a store is opened: the streams of rxwire/node do without it', () => {
     expect(
-      reachable('node/index.ts', libImports())
+      reachable('adapters/node/index.ts', libImports())
         .filter(({ specifier }) => specifier === 'lmdb')
         .map(show),
     ).toEqual([]);
@@ -82,16 +80,16 @@ describe('the doors', () => {
 
 describe('the check of the browser doors', () => {
   it.each([
-    ['a builtin', 'link/a.ts', `import { createHash } from 'node:crypto';`],
-    ['a builtin under its old name', 'link/a.ts', `import fs from 'fs/promises';`],
-    ['ws', 'link/a.ts', `const ws = await import('ws');`],
-    ['ws, loaded with the module', 'link/nodeWebSocket.ts', `import WebSocket from 'ws';`],
+    ['a builtin', 'io/a.ts', `import { createHash } from 'node:crypto';`],
+    ['a builtin under its old name', 'io/a.ts', `import fs from 'fs/promises';`],
+    ['ws', 'io/a.ts', `const ws = await import('ws');`],
+    ['ws, loaded with the module', 'io/nodeWebSocket.ts', `import WebSocket from 'ws';`],
   ])('refuses %s', (_, file, text) => {
     expect(importsOf(file, text).filter(isForNode)).toHaveLength(1);
   });
 
   it('allows the one lazy ws, and modules of Node where browsers get another file', () => {
-    expect(importsOf('link/nodeWebSocket.ts', `await import('ws');`).filter(isForNode)).toEqual([]);
+    expect(importsOf('io/nodeWebSocket.ts', `await import('ws');`).filter(isForNode)).toEqual([]);
     expect(importsOf('server/nodePlatform.ts', `import { Socket } from 'node:net';`).filter(isForNode)).toEqual([]);
   });
 

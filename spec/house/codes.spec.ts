@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { CloseCode, isReconnectable } from '../../lib/link/closeCode.js';
+import { CloseCode, isReconnectable } from '../../lib/io/closeCode.js';
 
 const codesIn = (text: string): readonly string[] => [...new Set(text.match(/ERR_[A-Z_]+/g))].sort();
 
 it('docs/errors.md has a heading for each error code, and for no other', () => {
   const headings = readFileSync('docs/errors.md', 'utf8').match(/^#+ .*$/gm) ?? [];
-  expect(codesIn(headings.join('\n'))).toEqual(codesIn(readFileSync('lib/errors/rxwireError.ts', 'utf8')));
+  expect(codesIn(headings.join('\n'))).toEqual(codesIn(readFileSync('lib/message/errors/rxwireError.ts', 'utf8')));
 });
 
 it('docs/protocol.md has a row for each close code, and says whether to reconnect', () => {

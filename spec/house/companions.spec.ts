@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-const operators = readdirSync('lib/operators').map((file) => file.replace('.ts', ''));
+const operators = readdirSync('lib/operators').flatMap((file) => (file.endsWith('.ts') ? [file.replace('.ts', '')] : []));
 
 describe.each(operators)('the operator %s', (name) => {
   it.each([`spec/operators/${name}.spec.ts`, `spec/types/${name}.ts`, `marbles/${name}.ts`, `docs/operators/${name}.md`])(

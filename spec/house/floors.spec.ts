@@ -36,33 +36,34 @@ describe('the check of the floors', () => {
     ['a higher floor', 'operators/a.ts', `import { wire } from '../wire/wire.js';`],
     ['a higher floor, for a type', 'operators/a.ts', `import type { Wire } from '../wire/wire.js';`],
     ['a neighbour', 'operators/a.ts', `export * from '../codec/json.js';`],
-    ['a higher floor, lazily', 'link/a.ts', `await import('../server/index.js');`],
-    ['a door, from the top', 'index.ts', `export { listen } from './server/index.js';`],
-    ['the older protocol, from the session', 'session/a.ts', `import { b } from '../envelope/b.js';`],
-    ['its part of the server, from a wire', 'wire/a.ts', `import { b } from '../envelope/server/b.js';`],
-    ['a door, inside a type', 'wire/a.ts', `let a: import('../testing/index.js').Marble;`],
+    ['a higher floor, lazily', 'io/a.ts', `await import('../server/index.js');`],
+    ['a door, from the top', 'index.ts', `export { metrics } from './adapters/metrics/index.js';`],
+    ['an operator that needs a wire, from one that needs none', 'operators/a.ts', `import { b } from './queue/b.js';`],
+    ['an operator that needs a wire, from a wire', 'wire/a.ts', `import { b } from '../operators/queue/b.js';`],
+    ['a store of one backend, from a wire', 'wire/a.ts', `import { b } from '../stores/web/b.js';`],
+    ['a door, inside a type', 'wire/a.ts', `let a: import('../adapters/testing/index.js').Marble;`],
   ])('refuses %s', (_, file, text) => {
     expect(climbing(importsOf(file, text))).toHaveLength(1);
   });
 
   it.each([
     ['its own room', 'operators/a.ts', `import './b.js';`],
-    ['a neighbour on the ground', 'internal/a.ts', `import { b } from '../message/b.js';`],
+    ['a part of the operators', 'io/a.ts', `import { b } from '../operators/timing/b.js';`],
     ['a lower floor', 'wire/a.ts', `import { b } from '../operators/b.js';`],
-    ['the older protocol, from its room in the server', 'server/a.ts', `import { b } from '../envelope/server/b.js';`],
+    ['another backend', 'stores/indexeddb/a.ts', `import { b } from '../web/b.js';`],
     ['a package', 'wire/a.ts', `import { of } from 'rxjs';`],
   ])('allows %s', (_, file, text) => {
     expect(climbing(importsOf(file, text))).toEqual([]);
   });
 
   it('names the import', () => {
-    const [message] = climbing(importsOf('link/a.ts', `\nimport '../wire/b.js';`));
-    expect(message).toMatch(/^lib\/link\/a\.ts:2 imports '\.\.\/wire\/b\.js'/);
+    const [message] = climbing(importsOf('io/a.ts', `\nimport '../wire/b.js';`));
+    expect(message).toMatch(/^lib\/io\/a\.ts:2 imports '\.\.\/wire\/b\.js'/);
   });
 
   it('finds a cycle, and reports it once', () => {
-    const text = { 'link/a.ts': `import './b.js';`, 'link/b.ts': `import './c.js';`, 'link/c.ts': `import './a.js';` };
+    const text = { 'io/a.ts': `import './b.js';`, 'io/b.ts': `import './c.js';`, 'io/c.ts': `import './a.js';` };
     const imports = Object.entries(text).flatMap(([file, source]) => importsOf(file, source));
-    expect(cycles(imports)).toEqual(['link/a.ts → link/b.ts → link/c.ts → link/a.ts']);
+    expect(cycles(imports)).toEqual(['io/a.ts → io/b.ts → io/c.ts → io/a.ts']);
   });
 });

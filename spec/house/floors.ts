@@ -1,53 +1,36 @@
 import { show, type Import } from './imports.js';
 
-/** The house, from the ground up: a file imports from its own folder and from the floors below. */
+/**
+ * The house, from the ground up: a file imports from its own room and from the floors below. `operators/*` and `stores/*` are the folders inside of these two:
+ * the operators that need a wire, and the stores that a wire does not need.
+ */
 export const floors: readonly (readonly string[])[] = [
-  ['errors'],
-  ['message', 'internal'],
+  ['message'],
   ['operators', 'codec'],
   ['core'],
-  ['link'],
-  ['session'],
-  ['envelope'],
+  ['io'],
+  ['stores'],
   ['wire'],
-  ['app'],
-  [
-    'index',
-    'server',
-    'indexeddb',
-    'protobuf',
-    'node',
-    'metrics',
-    'opentelemetry',
-    'prometheus',
-    'angular',
-    'react',
-    'vue',
-    'ai',
-    'nats',
-    'postgres',
-  ],
-  // The kit for tests and the command have both ends of a connection.
-  ['testing', 'cli'],
+  ['operators/*'],
+  ['server'],
+  ['stores/*'],
+  ['index', 'adapters'],
 ];
 
-/**
- * The room of a file: its folder, or its own name when it lies on top of lib/. The older protocol has folders on several floors: what it adds to `wire` and to
- * `server` belongs to those rooms.
- */
-export const roomOf = (file: string): string =>
-  file
-    .replace(/\.ts$/, '')
-    .replace(/^envelope\/(?=(wire|server)\/)/, '')
-    .split('/')[0] ?? file;
+/** Folders of operators that need no wire: parts of the operators, and of all floors above. */
+const PARTS = ['buffers', 'subscribing', 'timing'];
+
+/** The room of a file: its folder, or its own name when it lies on top of lib/. */
+export function roomOf(file: string): string {
+  const [room = file, folder, ...below] = file.replace(/\.ts$/, '').split('/');
+  const isUpstairs = below.length > 0 && (room === 'stores' || (room === 'operators' && !PARTS.includes(folder ?? '')));
+  return isUpstairs ? `${room}/*` : room;
+}
 
 export const floorOf = (file: string): number => floors.findIndex((rooms) => rooms.includes(roomOf(file)));
 
-/** On the ground, what travels and the helpers may see one another; upstairs, neighbours may not. */
-const ground = floorOf('message');
-
 function allowed(from: string, to: string): boolean {
-  return roomOf(from) === roomOf(to) || floorOf(to) < floorOf(from) || (floorOf(from) === ground && floorOf(to) === ground);
+  return roomOf(from) === roomOf(to) || floorOf(to) < floorOf(from);
 }
 
 /** Imports that go up, or to another room of the same floor. */

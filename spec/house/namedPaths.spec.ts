@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { libFiles } from './imports.js';
 
 const PAGES = ['docs/architecture.md', 'CONTRIBUTING.md'];
@@ -12,9 +12,9 @@ function namedIn(text: string): readonly string[] {
   return [...new Set([...prose.matchAll(FILE), ...prose.matchAll(FOLDER)].map(([, path]) => path!))];
 }
 
-const names = new Set(libFiles().map((file) => basename(file)));
+const names = new Set(libFiles().flatMap((file) => [basename(file), basename(dirname(file))]));
 
-/** Whether a path exists: from the top of the repository, from lib/, or as the name of a file of lib/. */
+/** Whether a path exists: from the top of the repository, from lib/, or as the name of a file or folder of lib/. */
 function isThere(path: string): boolean {
   return existsSync(path) || existsSync(`lib/${path}`) || names.has(path);
 }

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { filter, firstValueFrom, lastValueFrom } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { ConnectionStatus } from '../../lib/wire/connectionState.js';
@@ -11,7 +11,7 @@ import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
 import { protocols } from '../support/protocols.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 
 const COUNT = 10_000;
 const CUTS = 20;

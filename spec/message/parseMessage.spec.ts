@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { InvalidMessageError } from '../../lib/errors.js';
+import { InvalidMessageError } from '../../lib/message/errors.js';
 import { parseMessage } from '../../lib/message/parseMessage.js';
 import { messages, sample } from '../codec/messages.js';
 

@@ -5,7 +5,7 @@ import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { sealed } from '../../lib/codec/sealed.js';
 import type { Message, SharedMessageTypes } from '../../lib/message/types.js';
-import { protobuf } from '../../lib/protobuf/index.js';
+import { protobuf } from '../../lib/codec/protobuf/index.js';
 import { placed, soon } from '../support/places.js';
 
 /** All optional fields of the envelope, as a program of the SDK that rxwire replaces would fill them in. */

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { concat, firstValueFrom, from, lastValueFrom, map, NEVER, of, Subject, toArray, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { AckTimeoutError, MessageDroppedError, OverflowError } from '../../lib/errors.js';
+import { AckTimeoutError, MessageDroppedError, OverflowError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Receipt } from '../../lib/message/receipt.js';
 import { ackWithin, type AckWithinOptions } from '../../lib/operators/ackWithin.js';

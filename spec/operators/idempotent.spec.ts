@@ -1,5 +1,5 @@
 import { concat, lastValueFrom, NEVER, of, Subject, tap, throwError, toArray, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { memoryResults, type ResultStore } from '../../lib/internal/resultStore.js';
+import { memoryResults, type ResultStore } from '../../lib/operators/buffers/resultStore.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { idempotent, type IdempotentOptions } from '../../lib/operators/idempotent.js';
 import { operatorContract } from '../support/operatorContract.js';

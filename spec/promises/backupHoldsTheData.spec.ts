@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { firstValueFrom } from 'rxjs';
-import { lmdbStore } from '../../lib/node/index.js';
+import { lmdbStore } from '../../lib/adapters/node/index.js';
 
 /** Returns the program of a command in the guide. */
 function programOf(name: string): string {

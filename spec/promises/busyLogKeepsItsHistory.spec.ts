@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { createMessage, type ChannelLog } from '../../lib/index.js';
-import { asObservable } from '../../lib/internal/maybeAsync.js';
-import { natsChannelLog } from '../../lib/nats/index.js';
+import { asObservable } from '../../lib/message/maybeAsync.js';
+import { natsChannelLog } from '../../lib/stores/nats/index.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
 import { tcpProxy } from '../support/tcpProxy.js';

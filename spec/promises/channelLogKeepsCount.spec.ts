@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { buildSync } from 'esbuild';
 import type { Subscription } from 'rxjs';
 import { VirtualTimeScheduler } from 'rxjs';
-import { createChannelHistories } from '../../lib/app/hub/memoryChannelLog.js';
-import type { ChannelSlice } from '../../lib/app/hub/channelLog.js';
-import { memoryChannelLog } from '../../lib/app/hub/memoryChannelLog.js';
-import { estimateSize } from '../../lib/internal/estimateSize.js';
+import { createChannelHistories } from '../../lib/server/hub/memoryChannelLog.js';
+import type { ChannelSlice } from '../../lib/server/hub/channelLog.js';
+import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
+import { estimateSize } from '../../lib/message/estimateSize.js';
 import { note } from '../support/rooms.js';
 import { seeded } from '../support/seeded.js';
 

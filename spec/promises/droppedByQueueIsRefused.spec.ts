@@ -1,5 +1,5 @@
-import { queue } from '../../lib/app/queue/queue.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { queue } from '../../lib/operators/queue/queue.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { connect } from '../../lib/wire/connect.js';
 import { fakeQueueStore } from '../support/fakeQueueStore.js';

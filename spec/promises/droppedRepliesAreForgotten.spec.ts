@@ -1,5 +1,5 @@
 import { filter, of, Subject } from 'rxjs';
-import { reply } from '../../lib/app/requests/reply.js';
+import { reply } from '../../lib/operators/requests/reply.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import type { Wire } from '../../lib/wire/wire.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { lmdbOutbox } from '../../lib/node/index.js';
+import { lmdbOutbox } from '../../lib/adapters/node/index.js';
 import { record, type Recording } from '../support/record.js';
 import { pair, type ClientOptions } from '../support/sessionPair.js';
 

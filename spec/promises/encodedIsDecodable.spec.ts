@@ -1,7 +1,7 @@
 import { TimestampSchema } from '@bufbuild/protobuf/wkt';
-import { EncodeError } from '../../lib/errors.js';
+import { EncodeError } from '../../lib/message/errors.js';
 import { createMessage, gzipped, msgpack, type Message } from '../../lib/index.js';
-import { protobuf } from '../../lib/protobuf/index.js';
+import { protobuf } from '../../lib/codec/protobuf/index.js';
 
 /** An object with these two keys of its own. */
 const both = (value: unknown): object => JSON.parse(`{ "__proto__": ${JSON.stringify(value)}, "__proto_": 1 }`) as object;

@@ -1,7 +1,7 @@
-import { channel } from '../../lib/app/channels/channel.js';
-import type { Authorize, HubOptions } from '../../lib/app/hub/hubOptions.js';
-import { publishAll } from '../../lib/app/sending/publishTo.js';
-import { ChannelRefusedError } from '../../lib/errors.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import type { Authorize, HubOptions } from '../../lib/server/hub/hubOptions.js';
+import { publishAll } from '../../lib/operators/sending/publishTo.js';
+import { ChannelRefusedError } from '../../lib/message/errors.js';
 import { record } from '../support/record.js';
 import { note, payloads, rooms } from '../support/rooms.js';
 

@@ -1,5 +1,5 @@
-import { channel } from '../../lib/app/channels/channel.js';
-import { memoryChannelLog } from '../../lib/app/hub/memoryChannelLog.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { record } from '../support/record.js';

@@ -4,7 +4,7 @@ import type { Codec } from '../../lib/codec/codec.js';
 import { keyring } from '../../lib/codec/keyring.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { sealed } from '../../lib/codec/sealed.js';
-import { EncodeError, InvalidMessageError, UnauthorizedError, type RxwireError } from '../../lib/errors.js';
+import { EncodeError, InvalidMessageError, UnauthorizedError, type RxwireError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import type { Wire } from '../../lib/wire/wire.js';

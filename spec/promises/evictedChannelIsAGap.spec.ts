@@ -1,6 +1,6 @@
 import { lastValueFrom } from 'rxjs';
-import { channel, type Channel } from '../../lib/app/channels/channel.js';
-import { memoryChannelLog } from '../../lib/app/hub/memoryChannelLog.js';
+import { channel, type Channel } from '../../lib/operators/channels/channel.js';
+import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { note, payloads, rooms } from '../support/rooms.js';

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { firstValueFrom, from, lastValueFrom, map, range, Subject, take, toArray } from 'rxjs';
-import { sendAll, sendThrough } from '../../lib/app/sending/sendAll.js';
-import type { MessageSource } from '../../lib/app/sending/sendOptions.js';
-import { OverflowError, UndeliveredError, type RxwireError } from '../../lib/errors.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { sendAll, sendThrough } from '../../lib/operators/sending/sendAll.js';
+import type { MessageSource } from '../../lib/operators/sending/sendOptions.js';
+import { OverflowError, UndeliveredError, type RxwireError } from '../../lib/message/errors.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { consume } from '../../lib/session/consume/consume.js';
+import { consume } from '../../lib/operators/consume/consume.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { eventually } from '../support/eventually.js';

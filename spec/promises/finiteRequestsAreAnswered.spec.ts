@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/require-await -- async functions are what these tests are about */
 import { filter, from, map, Observable, of, take, timer } from 'rxjs';
-import { reply } from '../../lib/app/requests/reply.js';
+import { reply } from '../../lib/operators/requests/reply.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import type { Wire } from '../../lib/wire/wire.js';

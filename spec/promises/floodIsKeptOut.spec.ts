@@ -3,7 +3,7 @@ import { connect as openSocket } from 'node:net';
 import { promisify } from 'node:util';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { WebSocket, type ClientOptions } from 'ws';
-import { OverflowError } from '../../lib/errors.js';
+import { OverflowError } from '../../lib/message/errors.js';
 import { listen, type ListenOptions } from '../../lib/server/listen.js';
 import { createConnectionLimiter } from '../../lib/server/limits/connectionRate.js';
 import { RECORDS, rawLink } from '../server/http/rawHttpLink.js';

@@ -1,6 +1,6 @@
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import type { OutboxStore } from '../../lib/stores/outboxStore.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { scriptedOutbox } from '../support/scriptedOutbox.js';

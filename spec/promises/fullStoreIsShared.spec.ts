@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { firstValueFrom, Subject } from 'rxjs';
 import { connect, createMessage, ofType, webSocket } from '../../lib/index.js';
-import { natsCluster } from '../../lib/nats/index.js';
+import { natsCluster } from '../../lib/stores/nats/index.js';
 import type { Credentials, Principal } from '../../lib/server/principal.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { describeWith } from '../support/debian.js';

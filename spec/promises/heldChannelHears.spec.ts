@@ -1,5 +1,5 @@
-import { channel } from '../../lib/app/channels/channel.js';
-import { withChannels } from '../../lib/app/channels/withChannels.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import { withChannels } from '../../lib/operators/channels/withChannels.js';
 import { record } from '../support/record.js';
 import { note, payloads, rooms } from '../support/rooms.js';
 

@@ -1,11 +1,11 @@
 import { filter, firstValueFrom, NEVER, of, throwError, timer, mergeMap, type Observable } from 'rxjs';
-import { StoreError } from '../../lib/errors.js';
+import { StoreError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Receipt } from '../../lib/message/receipt.js';
 import type { Message } from '../../lib/message/types.js';
-import { consume } from '../../lib/session/consume/consume.js';
+import { consume } from '../../lib/operators/consume/consume.js';
 import type { Wire } from '../../lib/wire/wire.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import type { OutboxStore } from '../../lib/stores/outboxStore.js';
 import { fakeInbox } from '../support/fakeInbox.js';
 import { record, type Recording } from '../support/record.js';
 import { scriptedOutbox } from '../support/scriptedOutbox.js';

@@ -1,5 +1,5 @@
 import { firstValueFrom, map, take } from 'rxjs';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect } from '../../lib/wire/connect.js';

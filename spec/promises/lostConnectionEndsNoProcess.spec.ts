@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'pg';
-import { postgresStore, postgresMigration } from '../../lib/postgres/index.js';
+import { postgresStore, postgresMigration } from '../../lib/stores/postgres/index.js';
 import { describeWith } from '../support/debian.js';
 import { leaseOf } from '../support/inboxes.js';
 import { ready } from '../support/outboxCases.js';

@@ -1,13 +1,13 @@
 import { of, throwError, VirtualTimeScheduler } from 'rxjs';
-import { replayDeadLetters } from '../../lib/app/deadLetters/replayDeadLetters.js';
-import { memoryDeadLetters } from '../../lib/session/store/memoryDeadLetters.js';
-import { queue } from '../../lib/app/queue/queue.js';
-import { createRouter, route, type RouteOptions } from '../../lib/app/routing/route.js';
+import { replayDeadLetters } from '../../lib/operators/deadLetters/replayDeadLetters.js';
+import { memoryDeadLetters } from '../../lib/stores/memoryDeadLetters.js';
+import { queue } from '../../lib/operators/queue/queue.js';
+import { createRouter, route, type RouteOptions } from '../../lib/operators/routing/route.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { deliveryOf } from '../../lib/message/deliveryOf.js';
 import type { Message, MessageMetadata } from '../../lib/message/types.js';
-import { consume, type ConsumeOptions } from '../../lib/session/consume/consume.js';
-import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
+import { consume, type ConsumeOptions } from '../../lib/operators/consume/consume.js';
+import type { DeadLetter } from '../../lib/stores/deadLetterStore.js';
 import { record } from '../support/record.js';
 import { socketPair } from '../support/socketPair.js';
 

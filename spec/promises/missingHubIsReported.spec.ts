@@ -1,7 +1,7 @@
 import { filter, firstValueFrom } from 'rxjs';
-import { channel } from '../../lib/app/channels/channel.js';
-import { hub } from '../../lib/app/hub/hub.js';
-import { ChannelTimeoutError } from '../../lib/errors.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import { hub } from '../../lib/server/hub/hub.js';
+import { ChannelTimeoutError } from '../../lib/message/errors.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { of } from 'rxjs';
-import { hub } from '../../lib/app/hub/hub.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
-import { lmdbStore, type LmdbStoreOptions } from '../../lib/node/lmdbStore.js';
+import { hub } from '../../lib/server/hub/hub.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
+import { lmdbStore, type LmdbStoreOptions } from '../../lib/stores/lmdb/lmdbStore.js';
 import { listen } from '../../lib/server/listen.js';
 import { serve } from '../../lib/server/serve.js';
 

@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
-import type { Frame } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
+import type { Frame } from '../../lib/io/link.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { readFrame } from '../support/protocol/frames.js';
 import { connect } from '../../lib/wire/connect.js';

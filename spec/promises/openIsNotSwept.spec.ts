@@ -1,17 +1,17 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { openLmdbEnvironment } from '../../lib/node/lmdbEnvironment.js';
-import { lmdbStore, type LmdbStoreOptions } from '../../lib/node/lmdbStore.js';
+import { openLmdbEnvironment } from '../../lib/stores/lmdb/lmdbEnvironment.js';
+import { lmdbStore, type LmdbStoreOptions } from '../../lib/stores/lmdb/lmdbStore.js';
 import { serve, type ServedLink } from '../../lib/server/serve.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { eventually } from '../support/eventually.js';
-import type { Inbox } from '../../lib/session/store/inbox.js';
+import type { Inbox } from '../../lib/stores/inbox.js';
 import { batch, faultOf, ready } from '../support/outboxCases.js';
 import { ownerOf } from '../support/outboxOwner.js';
 import { rawEnd } from '../support/rawEnd.js';
 import { record } from '../support/record.js';
 import { helloFrame } from '../support/sessionFrames.js';
-import { folder } from '../node/folder.js';
+import { folder } from '../stores/lmdb/folder.js';
 import { leaseOf, recordOf } from '../support/inboxes.js';
 
 const MONTH = 2_592_000_000;

@@ -1,8 +1,8 @@
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
-import type { Frame } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
-import { webSocket } from '../../lib/link/webSocket.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
+import type { Frame } from '../../lib/io/link.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
+import { webSocket } from '../../lib/io/webSocket.js';
+import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import { eventually } from '../support/eventually.js';
 import { wireServer } from '../support/wireServer.js';

@@ -1,6 +1,6 @@
 import { Pool } from 'pg';
 import { firstValueFrom, type Observable } from 'rxjs';
-import { postgresStore, type PostgresPool, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, type PostgresPool, type PostgresTransaction } from '../../lib/stores/postgres/index.js';
 
 /**
  * A server that pauses in a transaction: node pausedServer.mjs <folder of the socket> <senders> <messages>. It stores this number of messages of each sender, and stops itself

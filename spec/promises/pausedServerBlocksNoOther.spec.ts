@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { postgresStore, postgresMigration, type PostgresTransaction } from '../../lib/postgres/index.js';
+import { postgresStore, postgresMigration, type PostgresTransaction } from '../../lib/stores/postgres/index.js';
 import { bundle } from '../chaos/bundle.js';
 import { describeWith } from '../support/debian.js';
 import { eventually } from '../support/eventually.js';

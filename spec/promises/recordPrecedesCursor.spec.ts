@@ -1,7 +1,7 @@
 import { mergeMap, of, throwError, timer } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { consume } from '../../lib/session/consume/consume.js';
-import type { Inbox } from '../../lib/session/store/inbox.js';
+import { consume } from '../../lib/operators/consume/consume.js';
+import type { Inbox } from '../../lib/stores/inbox.js';
 import { fakeInbox, type Write } from '../support/fakeInbox.js';
 import { pair } from '../support/sessionPair.js';
 

@@ -1,8 +1,8 @@
 import { EMPTY, Subject, throwError } from 'rxjs';
-import { channel } from '../../lib/app/channels/channel.js';
-import type { Authorize } from '../../lib/app/hub/hubOptions.js';
-import { memoryChannelLog } from '../../lib/app/hub/memoryChannelLog.js';
-import { ChannelRefusedError, type RxwireError } from '../../lib/errors.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import type { Authorize } from '../../lib/server/hub/hubOptions.js';
+import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
+import { ChannelRefusedError, type RxwireError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { record } from '../support/record.js';
 import { note, payloads, rooms, slowLog, turn } from '../support/rooms.js';

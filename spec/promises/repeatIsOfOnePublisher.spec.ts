@@ -1,11 +1,11 @@
 import { firstValueFrom } from 'rxjs';
-import { channel } from '../../lib/app/channels/channel.js';
-import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
-import type { HubOptions } from '../../lib/app/hub/hubOptions.js';
-import { memoryChannelLog } from '../../lib/app/hub/memoryChannelLog.js';
-import { natsChannelLog } from '../../lib/nats/index.js';
-import { lmdbChannelLog, type LmdbChannelLog } from '../../lib/node/index.js';
-import { folder } from '../node/folder.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
+import type { HubOptions } from '../../lib/server/hub/hubOptions.js';
+import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
+import { natsChannelLog } from '../../lib/stores/nats/index.js';
+import { lmdbChannelLog, type LmdbChannelLog } from '../../lib/adapters/node/index.js';
+import { folder } from '../stores/lmdb/folder.js';
 import { asked, textsOf } from '../support/channelLogContract.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';

@@ -1,9 +1,9 @@
 import { cpSync, rmSync } from 'node:fs';
 import { firstValueFrom } from 'rxjs';
-import type { ChannelSettings } from '../../lib/app/hub/hubChannels.js';
+import type { ChannelSettings } from '../../lib/server/hub/hubChannels.js';
 import type { ChannelPosition } from '../../lib/message/channelTypes.js';
-import { lmdbChannelLog, type LmdbChannelLog } from '../../lib/node/index.js';
-import { folder } from '../node/folder.js';
+import { lmdbChannelLog, type LmdbChannelLog } from '../../lib/adapters/node/index.js';
+import { folder } from '../stores/lmdb/folder.js';
 import { asked, textsOf } from '../support/channelLogContract.js';
 import { note, payloads, rooms } from '../support/rooms.js';
 

@@ -1,7 +1,7 @@
 import type { Message } from '../../lib/message/types.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { webStorageOutbox } from '../../lib/session/store/webStorageOutbox.js';
-import { fakeStorage } from '../session/store/fakeStorage.js';
+import { webStorageOutbox } from '../../lib/stores/web/webStorageOutbox.js';
+import { fakeStorage } from '../stores/fakeStorage.js';
 import { record } from '../support/record.js';
 import { network } from '../support/sessionPair.js';
 

@@ -1,9 +1,9 @@
 import { jest } from '@jest/globals';
 import { delay, distinctUntilChanged, map, of, Subject, type Observable } from 'rxjs';
-import { CloseCode, explainCloseCode } from '../../lib/link/closeCode.js';
-import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { CloseCode, explainCloseCode } from '../../lib/io/closeCode.js';
+import type { Frame, Link } from '../../lib/io/link.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { serve } from '../../lib/server/serve.js';
 import { connect } from '../../lib/wire/connect.js';

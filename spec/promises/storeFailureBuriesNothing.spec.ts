@@ -1,12 +1,12 @@
 import { config, throwError, type Observable } from 'rxjs';
-import { ConnectionLostError, StoreError, type RxwireError } from '../../lib/errors.js';
+import { ConnectionLostError, StoreError, type RxwireError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import type { Principal } from '../../lib/server/principal.js';
 import type { ServeOptions } from '../../lib/server/serve.js';
-import { consume } from '../../lib/session/consume/consume.js';
-import type { Inbox } from '../../lib/session/store/inbox.js';
-import { memoryDeadLetters } from '../../lib/session/store/memoryDeadLetters.js';
+import { consume } from '../../lib/operators/consume/consume.js';
+import type { Inbox } from '../../lib/stores/inbox.js';
+import { memoryDeadLetters } from '../../lib/stores/memoryDeadLetters.js';
 import { eventually } from '../support/eventually.js';
 import { fakeInbox, type Write } from '../support/fakeInbox.js';
 import { scriptedOutbox } from '../support/scriptedOutbox.js';

@@ -1,8 +1,8 @@
 import { firstValueFrom, NEVER, of, ReplaySubject, Subject, switchMap, take, throwError, timer, type Observable } from 'rxjs';
-import { StoreError } from '../../lib/errors.js';
+import { StoreError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import type { Inbox } from '../../lib/session/store/inbox.js';
-import type { OpenedOutbox, OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
+import type { Inbox } from '../../lib/stores/inbox.js';
+import type { OpenedOutbox, OutboxStore, StoredBatch } from '../../lib/stores/outboxStore.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { fakeInbox } from '../support/fakeInbox.js';

@@ -1,6 +1,6 @@
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { lmdbOutbox } from '../../lib/node/index.js';
+import { lmdbOutbox } from '../../lib/adapters/node/index.js';
 import { connect } from '../../lib/wire/connect.js';
 
 /** Sends a message to a port without a server, and kills itself when the message is stored: node storingProcess.mjs <folder> <port>. */

@@ -1,7 +1,7 @@
 import { concatMap, delay, firstValueFrom, map, of, Subject, timer } from 'rxjs';
-import { intercept, use } from '../../lib/app/routing/use.js';
-import { route, createRouter } from '../../lib/app/routing/route.js';
-import { HandlerError, MiddlewareError, UnhandledError } from '../../lib/errors.js';
+import { intercept, use } from '../../lib/operators/routing/use.js';
+import { route, createRouter } from '../../lib/operators/routing/route.js';
+import { HandlerError, MiddlewareError, UnhandledError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { ofType } from '../../lib/operators/ofType.js';

@@ -1,7 +1,7 @@
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { channel } from '../../lib/app/channels/channel.js';
-import { hub } from '../../lib/app/hub/hub.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import { hub } from '../../lib/server/hub/hub.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';

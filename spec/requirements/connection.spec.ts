@@ -1,7 +1,7 @@
 import { filter, firstValueFrom, type Observable } from 'rxjs';
-import { longPolling } from '../../lib/link/longPolling.js';
-import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { longPolling } from '../../lib/io/longPolling.js';
+import { serverSentEvents } from '../../lib/io/serverSentEvents.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { ConnectionState, ConnectionStatus } from '../../lib/wire/connectionState.js';

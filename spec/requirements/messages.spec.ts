@@ -1,5 +1,5 @@
 import { filter, from, map, toArray } from 'rxjs';
-import { route } from '../../lib/app/routing/route.js';
+import { route } from '../../lib/operators/routing/route.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { createMessage } from '../../lib/message/createMessage.js';

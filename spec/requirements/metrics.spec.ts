@@ -1,8 +1,8 @@
 import { Subject, take, toArray, lastValueFrom } from 'rxjs';
-import { meter, meterWire } from '../../lib/app/metrics/meter.js';
+import { meter, meterWire } from '../../lib/operators/metrics/meter.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { createMetrics } from '../../lib/metrics/index.js';
+import { createMetrics } from '../../lib/adapters/metrics/index.js';
 import { retained } from '../bench/bench.js';
 import { socketPair } from '../support/socketPair.js';
 

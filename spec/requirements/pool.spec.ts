@@ -1,6 +1,6 @@
 import { filter, firstValueFrom, mergeMap, range, toArray } from 'rxjs';
-import { PoolTimeoutError } from '../../lib/errors.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { PoolTimeoutError } from '../../lib/message/errors.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { connect } from '../../lib/wire/connect.js';
 import { pool, type Pool } from '../../lib/wire/pool/pool.js';

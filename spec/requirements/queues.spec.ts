@@ -1,11 +1,11 @@
 import { firstValueFrom, map, NEVER, of, Subject, take, toArray, VirtualTimeScheduler } from 'rxjs';
-import { queue } from '../../lib/app/queue/queue.js';
+import { queue } from '../../lib/operators/queue/queue.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
-import { lmdbStore } from '../../lib/node/lmdbStore.js';
+import { lmdbStore } from '../../lib/stores/lmdb/lmdbStore.js';
 import { batchByKey } from '../../lib/operators/batchByKey.js';
-import { folder } from '../node/folder.js';
+import { folder } from '../stores/lmdb/folder.js';
 import { record } from '../support/record.js';
 import { socketPair } from '../support/socketPair.js';
 

@@ -17,11 +17,11 @@ import {
   type Observable,
 } from 'rxjs';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { reply } from '../../lib/app/requests/reply.js';
-import type { ReplyOptions } from '../../lib/app/requests/requestTypes.js';
-import { request } from '../../lib/app/requests/request.js';
-import type { Handler } from '../../lib/app/requests/handlerRun.js';
-import { ReplyError, RequestTimeoutError, SessionLostError, WireClosedError } from '../../lib/errors.js';
+import { reply } from '../../lib/operators/requests/reply.js';
+import type { ReplyOptions } from '../../lib/operators/requests/requestTypes.js';
+import { request } from '../../lib/operators/requests/request.js';
+import type { Handler } from '../../lib/operators/requests/handlerRun.js';
+import { ReplyError, RequestTimeoutError, SessionLostError, WireClosedError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { proxiedPair, status, type ProxiedPairOptions } from '../support/proxiedPair.js';

@@ -1,7 +1,7 @@
 import { defer, filter, firstValueFrom, map, merge, mergeMap, of, Subject, timer, type Unsubscribable } from 'rxjs';
-import { ConnectionLostError } from '../../lib/errors.js';
-import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
+import { ConnectionLostError } from '../../lib/message/errors.js';
+import type { Frame, Link } from '../../lib/io/link.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { serve, type ServeOptions } from '../../lib/server/serve.js';
 import { connect } from '../../lib/wire/connect.js';

@@ -1,6 +1,6 @@
 import { asapScheduler, observeOn, of } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
-import type { Inbox } from '../../lib/session/store/inbox.js';
+import type { Inbox } from '../../lib/stores/inbox.js';
 import type { ServeOptions } from '../../lib/server/serve.js';
 import { fakeInbox } from '../support/fakeInbox.js';
 import { record } from '../support/record.js';

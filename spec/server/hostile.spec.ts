@@ -1,7 +1,7 @@
 import { config, firstValueFrom, ReplaySubject } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { ConnectionLostError, DecodeError } from '../../lib/errors.js';
+import { ConnectionLostError, DecodeError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import { rawClient } from '../support/peer.js';

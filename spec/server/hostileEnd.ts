@@ -1,8 +1,8 @@
 import { concat, defer, from, type Observable } from 'rxjs';
-import type { Frame, Link } from '../../lib/link/link.js';
-import { longPolling } from '../../lib/link/longPolling.js';
-import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import type { Frame, Link } from '../../lib/io/link.js';
+import { longPolling } from '../../lib/io/longPolling.js';
+import { serverSentEvents } from '../../lib/io/serverSentEvents.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { open, type RawEnd } from '../support/rawEnd.js';
 import { fieldsOf, helloFrame } from '../support/sessionFrames.js';
 

@@ -1,7 +1,7 @@
 import { concat, filter, firstValueFrom, of, skip, VirtualTimeScheduler } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
-import { ConnectionLostError, MessageDroppedError, PeerGoneError, SessionLostError } from '../../lib/errors.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { ConnectionLostError, MessageDroppedError, PeerGoneError, SessionLostError } from '../../lib/message/errors.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { ConnectionStatus } from '../../lib/wire/connectionState.js';
@@ -10,7 +10,7 @@ import { rawClient } from '../support/peer.js';
 import { record } from '../support/record.js';
 import { tcpProxy } from '../support/tcpProxy.js';
 import { ack, frame, got, greetedClient, hello, message, secret, serve } from '../support/recordingServer.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 
 const status = (wire: Wire, wanted: ConnectionStatus) => firstValueFrom(wire.state$.pipe(filter((state) => state.status === wanted)));
 

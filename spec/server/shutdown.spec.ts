@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { NEVER, noop, of, Subject, timer, VirtualTimeScheduler } from 'rxjs';
-import { CloseCode } from '../../lib/link/closeCode.js';
+import { CloseCode } from '../../lib/io/closeCode.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Delivery } from '../../lib/message/types.js';
 import type { ServeOptions } from '../../lib/server/serve.js';
-import { consume } from '../../lib/session/consume/consume.js';
+import { consume } from '../../lib/operators/consume/consume.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { WebSocket } from 'ws';
 import { rawClient } from '../support/peer.js';

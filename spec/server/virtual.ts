@@ -1,6 +1,6 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
-import type { RxwireError } from '../../lib/errors.js';
-import type { Frame } from '../../lib/link/link.js';
+import type { RxwireError } from '../../lib/message/errors.js';
+import type { Frame } from '../../lib/io/link.js';
 import { serve, type ServedLink, type ServeOptions } from '../../lib/server/serve.js';
 import type { Principal } from '../../lib/server/principal.js';
 import type { Wire } from '../../lib/wire/wire.js';

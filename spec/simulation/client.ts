@@ -1,6 +1,6 @@
 import { connect, StoreError, UndeliveredError } from '../../lib/index.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
-import type { InboxRecord } from '../../lib/session/store/inbox.js';
+import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';
+import type { InboxRecord } from '../../lib/stores/inbox.js';
 import { attend, type Attended } from './attend.js';
 import { beginLife, codecOf, onDead, noteForgetting, type Context } from './context.js';
 import { createDisk } from './disk.js';

@@ -1,5 +1,5 @@
 import { isObservable, Observable, tap } from 'rxjs';
-import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
+import type { MaybeAsync } from '../../lib/message/maybeAsync.js';
 import type { Chance } from './chance.js';
 import type { Clock } from './clock.js';
 import type { Life } from './life.js';

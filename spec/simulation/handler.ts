@@ -1,12 +1,12 @@
 import type { Message } from '../../lib/index.js';
-import { claim, type Outcome } from '../../lib/session/receive/delivery.js';
+import { claim, type Outcome } from '../../lib/wire/session/delivery.js';
 import type { Memory } from './checks/deliveries.js';
 import type { Chance } from './chance.js';
 import type { Journal } from './journal.js';
 import type { Life } from './life.js';
 import type { Side } from './network.js';
 import type { SidePlan } from './plan.js';
-import type { Rejection } from '../../lib/session/store/inbox.js';
+import type { Rejection } from '../../lib/stores/inbox.js';
 import type { Transaction } from './inbox.js';
 
 export interface HandlerOptions {

@@ -1,8 +1,8 @@
-import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
-import { durable } from '../../lib/session/clientStores.js';
-import type { Frame } from '../../lib/link/link.js';
-import type { Inbox, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
-import { isFenced } from '../../lib/session/store/storeErrors.js';
+import type { MaybeAsync } from '../../lib/message/maybeAsync.js';
+import { durable } from '../../lib/wire/session/clientStores.js';
+import type { Frame } from '../../lib/io/link.js';
+import type { Inbox, InboxLease, InboxRecord } from '../../lib/stores/inbox.js';
+import { isFenced } from '../../lib/stores/storeErrors.js';
 import { claimIn, claimSender, ownRecord } from '../support/fakeInbox.js';
 import { onFailed, type Disk } from './disk.js';
 import type { Life } from './life.js';

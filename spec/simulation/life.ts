@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import type { SteadyScheduler } from '../../lib/internal/steadyScheduler.js';
+import type { SteadyScheduler } from '../../lib/message/steadyScheduler.js';
 import type { Chance } from './chance.js';
 import type { Clock, Lane, WhenRunning } from './clock.js';
 

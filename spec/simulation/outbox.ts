@@ -1,10 +1,10 @@
 import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
-import { StoreError } from '../../lib/errors.js';
-import { durable } from '../../lib/session/clientStores.js';
+import { StoreError } from '../../lib/message/errors.js';
+import { durable } from '../../lib/wire/session/clientStores.js';
 import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
-import type { HelloNumber, OpenedOutbox, OutboxStore, OutboxWrite, StoredBatch } from '../../lib/session/store/outboxStore.js';
-import { isEarlier } from '../../lib/session/store/helloNumber.js';
+import type { HelloNumber, OpenedOutbox, OutboxStore, OutboxWrite, StoredBatch } from '../../lib/stores/outboxStore.js';
+import { isEarlier } from '../../lib/stores/helloNumber.js';
 import { idsIn } from './checks/spaces.js';
 import type { Chance } from './chance.js';
 import { onFailed, type Disk } from './disk.js';

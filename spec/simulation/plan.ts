@@ -1,5 +1,5 @@
 import type { Delivery } from '../../lib/index.js';
-import type { OverflowPolicy } from '../../lib/internal/priorityQueue.js';
+import type { OverflowPolicy } from '../../lib/operators/buffers/priorityQueue.js';
 import type { Chance, createStreams, Stream } from './chance.js';
 
 /** What one seed is about: drawn before it begins. */

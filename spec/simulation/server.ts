@@ -1,10 +1,10 @@
 import { noop, Subject, Subscription } from 'rxjs';
-import { ProtocolError, UnsupportedError } from '../../lib/errors.js';
+import { ProtocolError, UnsupportedError } from '../../lib/message/errors.js';
 import type { Frame, Link, Wire } from '../../lib/index.js';
 import { serve } from '../../lib/server/serve.js';
-import type { InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
-import type { OutboxStore } from '../../lib/session/store/outboxStore.js';
+import type { InboxLease, InboxRecord } from '../../lib/stores/inbox.js';
+import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';
+import type { OutboxStore } from '../../lib/stores/outboxStore.js';
 import { attend, surprise, type Attended } from './attend.js';
 import { beginLife, codecOf, onDead, noteForgetting, type Context } from './context.js';
 import { createDisk } from './disk.js';

@@ -1,5 +1,5 @@
 import { throwError, Observable } from 'rxjs';
-import { StoreError } from '../../lib/errors.js';
+import { StoreError } from '../../lib/message/errors.js';
 import type { Chance } from './chance.js';
 import type { Clock } from './clock.js';
 import type { Life } from './life.js';

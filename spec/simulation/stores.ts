@@ -1,5 +1,5 @@
-import type { Inbox } from '../../lib/session/store/inbox.js';
-import type { OutboxHead, OutboxStore, OutboxWrite } from '../../lib/session/store/outboxStore.js';
+import type { Inbox } from '../../lib/stores/inbox.js';
+import type { OutboxHead, OutboxStore, OutboxWrite } from '../../lib/stores/outboxStore.js';
 import { changeOf } from '../support/outboxChange.js';
 import { idsIn } from './checks/spaces.js';
 import { codecs, type Context } from './context.js';

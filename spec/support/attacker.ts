@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as openSocket, type Socket } from 'node:net';
-import { encodeRecord } from '../../lib/link/http/recordFormat.js';
-import type { Frame } from '../../lib/link/link.js';
+import { encodeRecord } from '../../lib/io/http/recordFormat.js';
+import type { Frame } from '../../lib/io/link.js';
 import { helloFrame } from './sessionFrames.js';
 import { RECORDS } from '../server/http/rawHttpLink.js';
 

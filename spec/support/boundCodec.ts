@@ -1,6 +1,6 @@
 import { json } from '../../lib/codec/json.js';
 import type { BatchContext, Codec } from '../../lib/codec/codec.js';
-import { DecodeError } from '../../lib/errors.js';
+import { DecodeError } from '../../lib/message/errors.js';
 
 /** JSON that is good for one batch only, as what is sealed is: who decodes it must say the same of it as who encoded it. */
 export function boundCodec(): Codec {

@@ -1,7 +1,7 @@
 import { firstValueFrom, toArray } from 'rxjs';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from '../../lib/app/hub/channelLog.js';
-import { ChannelEndedError } from '../../lib/errors.js';
-import { asObservable } from '../../lib/internal/maybeAsync.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from '../../lib/server/hub/channelLog.js';
+import { ChannelEndedError } from '../../lib/message/errors.js';
+import { asObservable } from '../../lib/message/maybeAsync.js';
 import type { ChannelPosition } from '../../lib/message/channelTypes.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { record } from './record.js';

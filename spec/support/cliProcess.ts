@@ -8,7 +8,7 @@ import { root } from '../../scripts/support/run.js';
 export const packageFolder = join(root, `.tmp/cli${process.env['JEST_WORKER_ID'] ?? ''}`);
 
 /** The path of the command, once it is built. */
-export const cliPath = join(packageFolder, 'esm/cli/rxwire.js');
+export const cliPath = join(packageFolder, 'esm/adapters/cli/rxwire.js');
 
 /** Builds the package, without types. */
 export async function buildCli(): Promise<void> {

@@ -1,6 +1,6 @@
 import { firstValueFrom, toArray } from 'rxjs';
-import type { DeadLetter, DeadLetterPage, DeadLetterStore } from '../../lib/session/store/deadLetterStore.js';
-import { replayDeadLetters } from '../../lib/app/deadLetters/replayDeadLetters.js';
+import type { DeadLetter, DeadLetterPage, DeadLetterStore } from '../../lib/stores/deadLetterStore.js';
+import { replayDeadLetters } from '../../lib/operators/deadLetters/replayDeadLetters.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { holds, ready, same } from './outboxCases.js';

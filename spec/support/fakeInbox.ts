@@ -1,9 +1,9 @@
 import { asapScheduler, defer, observeOn, of, type SchedulerLike } from 'rxjs';
-import { durable } from '../../lib/session/clientStores.js';
-import type { DeadLetter } from '../../lib/session/store/deadLetterStore.js';
-import { StoreError } from '../../lib/errors.js';
-import { isEarlier } from '../../lib/session/store/helloNumber.js';
-import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
+import { durable } from '../../lib/wire/session/clientStores.js';
+import type { DeadLetter } from '../../lib/stores/deadLetterStore.js';
+import { StoreError } from '../../lib/message/errors.js';
+import { isEarlier } from '../../lib/stores/helloNumber.js';
+import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../lib/stores/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */
 export type Write = (value: unknown) => void;

@@ -1,6 +1,6 @@
 import { asapScheduler, defer, observeOn, of, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
-import type { QueuedMessage, QueueStore } from '../../lib/app/queue/queueStore.js';
-import { StoreError, type StoreFault } from '../../lib/errors.js';
+import type { QueuedMessage, QueueStore } from '../../lib/operators/queue/queueStore.js';
+import { StoreError, type StoreFault } from '../../lib/message/errors.js';
 
 /** One call of `write`. */
 export interface Write {

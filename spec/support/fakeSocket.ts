@@ -1,6 +1,6 @@
-import type { ServerSocket } from '../../lib/link/acceptedSocket.js';
-import type { Frame } from '../../lib/link/link.js';
-import type { WebSocketConstructor, WebSocketLike } from '../../lib/link/webSocketLike.js';
+import type { ServerSocket } from '../../lib/io/acceptedSocket.js';
+import type { Frame } from '../../lib/io/link.js';
+import type { WebSocketConstructor, WebSocketLike } from '../../lib/io/webSocketLike.js';
 
 /** How a socket was closed: with which code and reason. */
 type Closing = readonly [code: number | undefined, reason: string | undefined];

@@ -1,7 +1,7 @@
 import { Subject, type VirtualTimeScheduler } from 'rxjs';
-import type { NatsConnection } from '../../lib/nats/index.js';
-import type { NatsMessage } from '../../lib/nats/natsContext.js';
-import type { PresenceContext } from '../../lib/nats/presenceWriter.js';
+import type { NatsConnection } from '../../lib/stores/nats/index.js';
+import type { NatsMessage } from '../../lib/stores/nats/natsContext.js';
+import type { PresenceContext } from '../../lib/stores/nats/presenceWriter.js';
 
 /** The messages of a node: `isLost` may drop one on the way to another. */
 export interface Sent {

@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
-import type { RequestWire } from '../../lib/app/requests/requestTypes.js';
-import type { RxwireError } from '../../lib/errors.js';
+import type { RequestWire } from '../../lib/operators/requests/requestTypes.js';
+import type { RxwireError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Receipt } from '../../lib/message/receipt.js';
 import type { Message } from '../../lib/message/types.js';

@@ -1,10 +1,10 @@
 import { filter, type Subscription } from 'rxjs';
-import { longPolling } from '../../lib/link/longPolling.js';
-import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
+import { longPolling } from '../../lib/io/longPolling.js';
+import { serverSentEvents } from '../../lib/io/serverSentEvents.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Authenticate, Principal } from '../../lib/server/principal.js';
-import type { ServerCluster } from '../../lib/session/serverCluster.js';
+import type { ServerCluster } from '../../lib/wire/session/serverCluster.js';
 import { connect } from '../../lib/wire/connect.js';
 import { EVENTS, itemsOf, rawLink, RECORDS, textUntil } from '../server/http/rawHttpLink.js';
 import { attacker, requestOf } from './attacker.js';

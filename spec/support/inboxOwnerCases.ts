@@ -1,4 +1,4 @@
-import type { Inbox, InboxLease } from '../../lib/session/store/inbox.js';
+import type { Inbox, InboxLease } from '../../lib/stores/inbox.js';
 import { recordOf } from './inboxes.js';
 import { ready } from './outboxCases.js';
 

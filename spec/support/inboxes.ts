@@ -1,5 +1,5 @@
-import { chain, type MaybeAsync } from '../../lib/internal/maybeAsync.js';
-import type { Inbox, InboxLease, InboxRecord } from '../../lib/session/store/inbox.js';
+import { chain, type MaybeAsync } from '../../lib/message/maybeAsync.js';
+import type { Inbox, InboxLease, InboxRecord } from '../../lib/stores/inbox.js';
 
 /** Returns a lease that was not claimed: it fits a sender that no session has claimed, or this owner has. */
 export function leaseOf(pid: string, owner = 'test'): InboxLease {

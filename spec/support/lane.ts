@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { createRing } from '../../lib/internal/ring.js';
+import { createRing } from '../../lib/operators/buffers/ring.js';
 
 /** What befalls the bytes that go one way. */
 export interface Weather {

@@ -1,6 +1,6 @@
 import { defer, Subscription, throwError } from 'rxjs';
 import { memoryOutbox } from '../../lib/index.js';
-import type { ClusterRequests, ForwardedRequestHandler, ServerCluster } from '../../lib/session/serverCluster.js';
+import type { ClusterRequests, ForwardedRequestHandler, ServerCluster } from '../../lib/wire/session/serverCluster.js';
 import { fakeInbox } from './fakeInbox.js';
 
 /** A node of a cluster that only forwards requests. */

@@ -1,6 +1,6 @@
 import { firstValueFrom, isObservable } from 'rxjs';
-import type { MaybePromise } from '../../lib/internal/maybeAsync.js';
-import type { OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
+import type { MaybePromise } from '../../lib/message/maybeAsync.js';
+import type { OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/stores/outboxStore.js';
 import { ownerOf, type OutboxOwner } from './outboxOwner.js';
 
 /** Somewhere an outbox lives, empty at first: a database, a folder, a Storage. */

@@ -1,4 +1,4 @@
-import type { OutboxHead, OutboxWrite } from '../../lib/session/store/outboxStore.js';
+import type { OutboxHead, OutboxWrite } from '../../lib/stores/outboxStore.js';
 
 /** What a write of the session is for: it changes one thing. */
 export type OutboxChange = 'append' | 'trim' | 'replace' | 'mark' | 'remember';

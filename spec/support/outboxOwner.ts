@@ -1,7 +1,7 @@
 import { noop } from 'rxjs';
 import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
-import { attempt, chain, type MaybeAsync } from '../../lib/internal/maybeAsync.js';
-import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
+import { attempt, chain, type MaybeAsync } from '../../lib/message/maybeAsync.js';
+import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/stores/outboxStore.js';
 
 /** A store, and the writes of its owner: as those of a sender, each has the head of the ones before it. */
 export interface OutboxOwner extends OutboxStore {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { firstValueFrom, ReplaySubject, take, toArray, type Observable } from 'rxjs';
 import { WebSocket, WebSocketServer, type ClientOptions } from 'ws';
-import type { Frame } from '../../lib/link/link.js';
+import type { Frame } from '../../lib/io/link.js';
 
 /** How a socket ended, as seen from one side. */
 export interface Ending {

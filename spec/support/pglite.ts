@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import type { PostgresClient, PostgresPool } from '../../lib/postgres/index.js';
+import type { PostgresClient, PostgresPool } from '../../lib/stores/postgres/index.js';
 
 /** An embedded PostgreSQL in memory. It has one session, which its pool lends to one borrower at a time. */
 export async function openPglite() {

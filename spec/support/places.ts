@@ -1,6 +1,6 @@
 import { firstValueFrom, isObservable } from 'rxjs';
 import type { BatchContext, Codec, PlainCodec } from '../../lib/codec/codec.js';
-import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
+import type { MaybeAsync } from '../../lib/message/maybeAsync.js';
 
 /** A batch of a session, as good as any other. */
 export const place: BatchContext = { direction: 'to-server', pid: '9dG3kXbTqf0aLw8RzVn4Ye', first: 7, count: 2 };

@@ -1,4 +1,4 @@
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 import { sessionProtocol } from '../../lib/wire/connect.js';
 
 /** Both protocols, for tests of what both must do. */

@@ -1,5 +1,5 @@
 import { filter, firstValueFrom } from 'rxjs';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { ConnectionStatus } from '../../lib/wire/connectionState.js';

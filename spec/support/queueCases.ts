@@ -1,4 +1,4 @@
-import type { QueuedMessage, QueueLog } from '../../lib/app/queue/queueStore.js';
+import type { QueuedMessage, QueueLog } from '../../lib/operators/queue/queueStore.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { faultOf, ready, same as sameText } from './outboxCases.js';
 

@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
-import { ConnectionLostError } from '../../lib/errors.js';
-import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
+import { ConnectionLostError } from '../../lib/message/errors.js';
+import type { Frame, Link } from '../../lib/io/link.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
 import { record, type Recording } from './record.js';
 
 /** One end of a connection, by hand: what is sent is written out, and what came is looked at. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { firstValueFrom, ReplaySubject, take, toArray } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
-import type { RxwireError } from '../../lib/errors.js';
+import type { RxwireError } from '../../lib/message/errors.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { HelloPayload, Message } from '../../lib/message/types.js';
 import type { ListenOptions } from '../../lib/server/listen.js';

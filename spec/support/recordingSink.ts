@@ -1,4 +1,4 @@
-import type { MetricsSink } from '../../lib/app/metrics/metricsSink.js';
+import type { MetricsSink } from '../../lib/operators/metrics/metricsSink.js';
 
 /** A sink that notes what it is told. */
 export function recordingSink() {

@@ -1,7 +1,7 @@
 import { NEVER, noop, type SchedulerLike } from 'rxjs';
-import type { NatsConnection } from '../../lib/nats/index.js';
-import type { StoreContext } from '../../lib/nats/natsStore.js';
-import { createRetrying, type Retrying } from '../../lib/nats/natsContext.js';
+import type { NatsConnection } from '../../lib/stores/nats/index.js';
+import type { StoreContext } from '../../lib/stores/nats/natsStore.js';
+import { createRetrying, type Retrying } from '../../lib/stores/nats/natsContext.js';
 
 /** The context of a store whose stream is a fake: its connection is never lost. */
 export function retryContext(scheduler: SchedulerLike, timeout: number): Retrying & StoreContext {

@@ -1,9 +1,9 @@
 import { filter, map, Subject, take, type Observable, type Subscription } from 'rxjs';
-import { channel } from '../../lib/app/channels/channel.js';
-import type { ChannelOptions } from '../../lib/app/channels/channelOptions.js';
-import type { ChannelLog } from '../../lib/app/hub/channelLog.js';
-import { hub, type Hub } from '../../lib/app/hub/hub.js';
-import type { HubOptions } from '../../lib/app/hub/hubOptions.js';
+import { channel } from '../../lib/operators/channels/channel.js';
+import type { ChannelOptions } from '../../lib/operators/channels/channelOptions.js';
+import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
+import { hub, type Hub } from '../../lib/server/hub/hub.js';
+import type { HubOptions } from '../../lib/server/hub/hubOptions.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import type { ServeOptions } from '../../lib/server/serve.js';

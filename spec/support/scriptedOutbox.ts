@@ -1,8 +1,8 @@
 import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
-import type { MaybeAsync } from '../../lib/internal/maybeAsync.js';
-import { durable } from '../../lib/session/clientStores.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
-import type { OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/session/store/outboxStore.js';
+import type { MaybeAsync } from '../../lib/message/maybeAsync.js';
+import { durable } from '../../lib/wire/session/clientStores.js';
+import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';
+import type { OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/stores/outboxStore.js';
 import { changeOf, type OutboxChange } from './outboxChange.js';
 
 export type Answers = Readonly<Partial<Record<OutboxChange, (batches: readonly StoredBatch[]) => MaybeAsync<void>>>>;

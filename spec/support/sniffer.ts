@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { WebSocket, type ClientOptions } from 'ws';
-import type { WebSocketConstructor } from '../../lib/link/webSocketLike.js';
+import type { WebSocketConstructor } from '../../lib/io/webSocketLike.js';
 
 /** A TCP proxy that keeps all bytes of both directions. */
 export async function sniffer(target: number) {

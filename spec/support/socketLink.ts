@@ -1,6 +1,6 @@
 import { Observable } from 'rxjs';
-import { AcceptedSocket, type AcceptedSocketOptions, type ServerSocket } from '../../lib/link/acceptedSocket.js';
-import type { Frame, Link } from '../../lib/link/link.js';
+import { AcceptedSocket, type AcceptedSocketOptions, type ServerSocket } from '../../lib/io/acceptedSocket.js';
+import type { Frame, Link } from '../../lib/io/link.js';
 
 /** Makes a link of a socket that a server has accepted. */
 export function socketLink(socket: ServerSocket, options: AcceptedSocketOptions = {}): Link<Frame> {

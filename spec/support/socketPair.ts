@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { firstValueFrom, ReplaySubject } from 'rxjs';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { wireServer } from './wireServer.js';
 

@@ -1,6 +1,6 @@
-import { StoreError } from '../../lib/errors.js';
-import { chain } from '../../lib/internal/maybeAsync.js';
-import { ALL_KEYS, HEAD_ONLY, type Log, type LogChange, type LogRange, type Store } from '../../lib/session/store/store.js';
+import { StoreError } from '../../lib/message/errors.js';
+import { chain } from '../../lib/message/maybeAsync.js';
+import { ALL_KEYS, HEAD_ONLY, type Log, type LogChange, type LogRange, type Store } from '../../lib/stores/store.js';
 import { faultOf, ready, same } from './outboxCases.js';
 
 /** A place of logs, empty at first. */

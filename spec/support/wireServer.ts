@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Subject } from 'rxjs';
-import type { RxwireError } from '../../lib/errors.js';
+import type { RxwireError } from '../../lib/message/errors.js';
 import { listen, type ListenOptions } from '../../lib/server/listen.js';
 import type { Principal } from '../../lib/server/principal.js';
 import type { Wire } from '../../lib/wire/wire.js';

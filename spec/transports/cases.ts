@@ -2,13 +2,13 @@
 import { filter, firstValueFrom, map, merge, take, timer, toArray, type Observable } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { ConnectionLostError } from '../../lib/errors.js';
-import type { DescribedLink, Frame, Link } from '../../lib/link/link.js';
-import { longPolling } from '../../lib/link/longPolling.js';
-import { serverSentEvents } from '../../lib/link/serverSentEvents.js';
-import { webSocket } from '../../lib/link/webSocket.js';
+import { ConnectionLostError } from '../../lib/message/errors.js';
+import type { DescribedLink, Frame, Link } from '../../lib/io/link.js';
+import { longPolling } from '../../lib/io/longPolling.js';
+import { serverSentEvents } from '../../lib/io/serverSentEvents.js';
+import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { consume } from '../../lib/session/consume/consume.js';
+import { consume } from '../../lib/operators/consume/consume.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 

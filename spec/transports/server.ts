@@ -1,5 +1,5 @@
 import { filter, Subject } from 'rxjs';
-import { ConnectionLostError } from '../../lib/errors.js';
+import { ConnectionLostError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Wire } from '../../lib/wire/wire.js';

@@ -1,5 +1,5 @@
 import { EMPTY, of, type Observable } from 'rxjs';
-import { fromBatchMessage, toBatchMessage } from '../../lib/app/batches/batchMessage.js';
+import { fromBatchMessage, toBatchMessage } from '../../lib/operators/sending/batchMessage.js';
 import { batchByKey, type Batch } from '../../lib/operators/batchByKey.js';
 import { unbatch } from '../../lib/operators/unbatch.js';
 import type { Message } from '../../lib/message/types.js';

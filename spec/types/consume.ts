@@ -1,9 +1,9 @@
 import { EMPTY, of, type Observable } from 'rxjs';
-import type { ErrorCode } from '../../lib/errors/rxwireError.js';
+import type { ErrorCode } from '../../lib/message/errors/rxwireError.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import type { Message } from '../../lib/message/types.js';
-import type { LmdbTransaction } from '../../lib/node/lmdbTransaction.js';
-import { consume, type Consumed } from '../../lib/session/consume/consume.js';
+import type { LmdbTransaction } from '../../lib/stores/lmdb/lmdbTransaction.js';
+import { consume, type Consumed } from '../../lib/operators/consume/consume.js';
 
 const messages$: Observable<Message> = EMPTY;
 const starts$: Observable<Message<'execution.start'>> = EMPTY;

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { of } from 'rxjs';
 import { listen, type Principal } from '../../lib/server/index.js';
-import type { DeadLetterStore } from '../../lib/session/store/deadLetterStore.js';
-import { memoryDeadLetters } from '../../lib/session/store/memoryDeadLetters.js';
+import type { DeadLetterStore } from '../../lib/stores/deadLetterStore.js';
+import { memoryDeadLetters } from '../../lib/stores/memoryDeadLetters.js';
 
 interface User extends Principal {
   readonly roles: readonly string[];

@@ -1,6 +1,6 @@
 import { map, merge, of, take, tap, throttleTime, withLatestFrom, type Observable } from 'rxjs';
 import { createMessage } from '../../lib/index.js';
-import { marble, runMarble, type MarbleRecording } from '../../lib/testing/index.js';
+import { marble, runMarble, type MarbleRecording } from '../../lib/adapters/testing/index.js';
 
 interface Receipt {
   readonly id: string;

@@ -1,7 +1,7 @@
 import { EMPTY, of, type Observable } from 'rxjs';
 import { batchByKey } from '../../lib/operators/batchByKey.js';
 import { priorityMerge } from '../../lib/operators/priorityMerge.js';
-import type { DropReason } from '../../lib/errors.js';
+import type { DropReason } from '../../lib/message/errors.js';
 import type { Message } from '../../lib/message/types.js';
 
 const messages$: Observable<Message<'execution.output'>> = EMPTY;

@@ -1,11 +1,11 @@
 import { EMPTY, of, type Observable } from 'rxjs';
-import { queue, queues, type Queues } from '../../lib/app/queue/queue.js';
-import type { Queue, QueueDrop } from '../../lib/app/queue/queueOptions.js';
+import { queue, queues, type Queues } from '../../lib/operators/queue/queue.js';
+import type { Queue, QueueDrop } from '../../lib/operators/queue/queueOptions.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
-import { lmdbStore } from '../../lib/node/lmdbStore.js';
+import { lmdbStore } from '../../lib/stores/lmdb/lmdbStore.js';
 import { ofType } from '../../lib/operators/ofType.js';
-import type { Consumed } from '../../lib/session/consume/consume.js';
+import type { Consumed } from '../../lib/operators/consume/consume.js';
 
 const messages$: Observable<Message> = EMPTY;
 

@@ -1,8 +1,8 @@
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-meaningless-void-operator -- what is written here is about types only */
 import { EMPTY, of, type Observable } from 'rxjs';
-import { intercept, use } from '../../lib/app/routing/use.js';
-import { route, createRouter } from '../../lib/app/routing/route.js';
-import type { MessageMatching } from '../../lib/app/routing/routeTable.js';
+import { intercept, use } from '../../lib/operators/routing/use.js';
+import { route, createRouter } from '../../lib/operators/routing/route.js';
+import type { MessageMatching } from '../../lib/operators/routing/routeTable.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { FilePayload, Message, MessageTypes } from '../../lib/message/types.js';
 

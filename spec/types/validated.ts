@@ -3,7 +3,7 @@ import { type } from 'arktype';
 import { EMPTY, filter, type Observable } from 'rxjs';
 import * as v from 'valibot';
 import { z } from 'zod';
-import { validated, type ValidatedMessage } from '../../lib/app/payloads/validated.js';
+import { validated, type ValidatedMessage } from '../../lib/operators/payloads/validated.js';
 import type { Message } from '../../lib/message/types.js';
 
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the only way to compare types exactly

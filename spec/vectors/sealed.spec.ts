@@ -7,7 +7,7 @@ import { json } from '../../lib/codec/json.js';
 import { keyring, type Keyring } from '../../lib/codec/keyring.js';
 import { nativeCipher, webCipher } from '../../lib/codec/seal/cipher.js';
 import { sealedWith } from '../../lib/codec/sealed.js';
-import { DecodeError } from '../../lib/errors.js';
+import { DecodeError } from '../../lib/message/errors.js';
 import type { Message } from '../../lib/message/types.js';
 import { soon } from '../support/places.js';
 

@@ -3,10 +3,10 @@ import type { PlainCodec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { RxwireError } from '../../lib/errors.js';
+import { RxwireError } from '../../lib/message/errors.js';
 import type { Message } from '../../lib/message/types.js';
-import { protobuf } from '../../lib/protobuf/index.js';
-import { types } from '../protobuf/schemas.js';
+import { protobuf } from '../../lib/codec/protobuf/index.js';
+import { types } from '../codec/protobuf/schemas.js';
 import { placed } from '../support/places.js';
 import { untagged } from './tagged.js';
 

@@ -1,7 +1,7 @@
 import { Subject, VirtualTimeScheduler } from 'rxjs';
-import type { NetworkSignal } from '../../lib/session/networkSignals.js';
+import type { NetworkSignal } from '../../lib/wire/session/networkSignals.js';
 import { connect } from '../../lib/wire/connect.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 import { record } from '../support/record.js';
 import { network } from '../support/sessionPair.js';
 import { cuttableLinks } from './wires.js';

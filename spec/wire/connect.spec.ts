@@ -4,15 +4,15 @@ import { jest } from '@jest/globals';
 import { lastValueFrom, NEVER, of, VirtualTimeScheduler } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { ConnectionLostError, ReconnectGivenUpError, UnsupportedError } from '../../lib/errors.js';
-import type { Frame } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
+import { ConnectionLostError, ReconnectGivenUpError, UnsupportedError } from '../../lib/message/errors.js';
+import type { Frame } from '../../lib/io/link.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
 import type { Message } from '../../lib/message/types.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
+import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 
 describe('connect', () => {
   it.each([

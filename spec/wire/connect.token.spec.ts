@@ -1,14 +1,14 @@
 import { NEVER, of, VirtualTimeScheduler } from 'rxjs';
-import { UnauthorizedError, UnsupportedError } from '../../lib/errors.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
-import type { Frame } from '../../lib/link/link.js';
+import { UnauthorizedError, UnsupportedError } from '../../lib/message/errors.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
+import type { Frame } from '../../lib/io/link.js';
 import type { Principal } from '../../lib/server/principal.js';
-import type { TokenSource } from '../../lib/session/credentials.js';
+import type { TokenSource } from '../../lib/wire/session/credentials.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { network } from '../support/sessionPair.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 
 const MINUTE = 60_000;
 

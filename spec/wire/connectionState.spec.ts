@@ -1,11 +1,11 @@
 import { jest } from '@jest/globals';
 import { distinctUntilChanged, map, throwError } from 'rxjs';
-import { ConnectionLostError } from '../../lib/errors.js';
+import { ConnectionLostError } from '../../lib/message/errors.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 
 /** Two wires as peers, and how the first one is from the beginning. */
 function watchedPair() {

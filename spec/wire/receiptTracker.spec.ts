@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { map, ReplaySubject } from 'rxjs';
-import { durable } from '../../lib/session/clientStores.js';
-import { memoryOutbox } from '../../lib/session/store/memoryOutbox.js';
+import { durable } from '../../lib/wire/session/clientStores.js';
+import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';

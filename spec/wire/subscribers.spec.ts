@@ -1,6 +1,6 @@
 import { defer, map, merge, Subject } from 'rxjs';
-import { createRouter, route } from '../../lib/app/routing/route.js';
-import { use } from '../../lib/app/routing/use.js';
+import { createRouter, route } from '../../lib/operators/routing/route.js';
+import { use } from '../../lib/operators/routing/use.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { WireSubscriptions } from '../../lib/wire/subscribers.js';

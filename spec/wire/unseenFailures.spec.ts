@@ -1,4 +1,11 @@
-import { DrainTimeoutError, EncodeError, MessageDroppedError, OverflowError, StoreError, UndeliveredError } from '../../lib/errors.js';
+import {
+  DrainTimeoutError,
+  EncodeError,
+  MessageDroppedError,
+  OverflowError,
+  StoreError,
+  UndeliveredError,
+} from '../../lib/message/errors.js';
 import { addLoss, overflowTest, withLosses, type Losses } from '../../lib/wire/unseenFailures.js';
 
 const overflow = new MessageDroppedError('a', 'overflow');

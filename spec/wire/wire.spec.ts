@@ -9,14 +9,14 @@ import {
   MessageDroppedError,
   ReconnectGivenUpError,
   WireClosedError,
-} from '../../lib/errors.js';
+} from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 
 const ids = (messages: readonly Message[]): string[] => messages.map(({ id }) => id);
 

@@ -1,12 +1,12 @@
 import { jest } from '@jest/globals';
 import { defer, map, merge, Subject, takeUntil, tap } from 'rxjs';
-import { ConnectionLostError } from '../../lib/errors.js';
-import type { Frame, Link } from '../../lib/link/link.js';
-import { memoryLink } from '../../lib/link/memoryLink.js';
+import { ConnectionLostError } from '../../lib/message/errors.js';
+import type { Frame, Link } from '../../lib/io/link.js';
+import { memoryLink } from '../../lib/io/memoryLink.js';
 import { createMessage, type MessageOptions } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
-import { envelopeProtocol } from '../../lib/envelope/wire/envelopeProtocol.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 
 export const message = (id: string, options: MessageOptions = {}): Message => createMessage('test.any', null, { ...options, id });
 

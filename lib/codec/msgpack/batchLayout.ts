@@ -1,4 +1,4 @@
-import { DecodeError, EncodeError, InvalidMessageError } from '../../errors.js';
+import { DecodeError, EncodeError, InvalidMessageError } from '../../message/errors.js';
 import { parseMessage } from '../../message/parseMessage.js';
 import type { Message } from '../../message/types.js';
 import { assertEncodable } from '../assertEncodable.js';

@@ -1,6 +1,6 @@
-import { UnsupportedError } from '../../errors.js';
+import { UnsupportedError } from '../../message/errors.js';
 import { defer, map } from 'rxjs';
-import type { MaybeAsync } from '../../internal/maybeAsync.js';
+import type { MaybeAsync } from '../../message/maybeAsync.js';
 
 /** The sizes in bytes of a nonce, and of the tag that follows the ciphertext. */
 export const NONCE = 12;

@@ -1,6 +1,6 @@
 import { isObservable, tap } from 'rxjs';
-import { concatBytes } from '../../internal/bytes.js';
-import { chain, type MaybeAsync } from '../../internal/maybeAsync.js';
+import { concatBytes } from '../../message/bytes.js';
+import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Keyring } from '../keyring.js';
 import { decodeUtf8, utf8 } from '../unicode.js';

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import type { SchedulerLike } from 'rxjs';
-import { OverflowError, UnauthorizedError } from '../../errors.js';
-import { anything, notNegative, type OptionTable, positive, readOptions } from '../../internal/readOptions.js';
-import { createKeyedCounts } from '../../internal/keyedCounts.js';
-import { CloseCode } from '../../link/closeCode.js';
+import { OverflowError, UnauthorizedError } from '../../message/errors.js';
+import { anything, notNegative, type OptionTable, positive, readOptions } from '../../message/options/readOptions.js';
+import { createKeyedCounts } from '../limits/keyedCounts.js';
+import { CloseCode } from '../../io/closeCode.js';
 import { type ConnectionRate, createConnectionLimiter, readConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
 import { createRefusalReporter } from './authentication.js';

@@ -1,13 +1,13 @@
 import { defaultIfEmpty, from, Subscription, take, type ObservableInput, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError, UnauthorizedError, DecodeError, RxwireError, StoreError } from '../../errors.js';
-import { MAX_DELAY } from '../../internal/coalescedTimer.js';
-import { createSemaphore } from '../../internal/semaphore.js';
-import { wallTime } from '../../internal/steadyScheduler.js';
-import { CloseCode } from '../../link/closeCode.js';
+import { CallbackError, ConnectionLostError, UnauthorizedError, DecodeError, RxwireError, StoreError } from '../../message/errors.js';
+import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
+import { createSemaphore } from './semaphore.js';
+import { wallTime } from '../../message/steadyScheduler.js';
+import { CloseCode } from '../../io/closeCode.js';
 import type { Credentials, Principal } from '../principal.js';
 import type { FullServeOptions } from '../serverOptions.js';
-import { guard } from '../../internal/guard.js';
-import { reportUncaught } from '../../internal/reportUncaught.js';
+import { guard } from '../../message/errors/guard.js';
+import { reportUncaught } from '../../message/errors/reportUncaught.js';
 
 /**
  * Calls back with the principal of credentials: at once if `authenticate` answers at once. Without

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError, ProtocolError, UnauthorizedError } from '../../errors.js';
-import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
-import { wallTime } from '../../internal/steadyScheduler.js';
-import { CloseCode } from '../../link/closeCode.js';
-import { type Frame, connectionOver, type LinkConnection } from '../../link/link.js';
+import { CallbackError, ConnectionLostError, ProtocolError, UnauthorizedError } from '../../message/errors.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
+import { wallTime } from '../../message/steadyScheduler.js';
+import { CloseCode } from '../../io/closeCode.js';
+import { type Frame, connectionOver, type LinkConnection } from '../../io/link.js';
 import type { Violation } from '../../core/frameFormat.js';
 import { readHello, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { Credentials, Principal } from '../principal.js';

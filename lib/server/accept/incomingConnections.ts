@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError } from '../../errors.js';
-import { CloseCode } from '../../link/closeCode.js';
+import { CallbackError, ConnectionLostError } from '../../message/errors.js';
+import { CloseCode } from '../../io/closeCode.js';
 import { emptyRequest } from '../nodePlatform.js';
 import type { Credentials, Principal, AnyWire } from '../principal.js';
 import type { ServedLink, ServedSocket, WiresOptions } from '../serverOptions.js';

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Admission, Refusal } from './admission.js';
 import type { Socket } from 'node:net';
-import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
+import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 
 /**
  * Emits the arguments of the matching events of a server, and hides these events from all other

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { asapScheduler, EMPTY, interval, Observable, type SchedulerLike, type Subscriber, Subscription, type Unsubscribable } from 'rxjs';
-import { after } from '../../internal/after.js';
-import { SLOW_READER } from '../../link/closeCode.js';
-import { encodeEvent, KEEPALIVE_COMMENT } from '../../link/http/eventFormat.js';
-import { EVENTS_TYPE, RECORDS_TYPE } from '../../link/http/httpHeaders.js';
-import { createRecordQueue, type Ending } from '../../link/http/recordFormat.js';
-import type { Frame } from '../../link/link.js';
+import { after } from '../../operators/timing/after.js';
+import { SLOW_READER } from '../../io/closeCode.js';
+import { encodeEvent, KEEPALIVE_COMMENT } from '../../io/http/eventFormat.js';
+import { EVENTS_TYPE, RECORDS_TYPE } from '../../io/http/httpHeaders.js';
+import { createRecordQueue, type Ending } from '../../io/http/recordFormat.js';
+import type { Frame } from '../../io/link.js';
 import { COMMON_HEADERS, type HttpReply } from './httpReply.js';
 
 export interface Downlink {

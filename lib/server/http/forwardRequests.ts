@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { catchError, defer, fromEvent, takeUntil, tap, throwIfEmpty, type Observable } from 'rxjs';
-import type { ClusterRequests } from '../../session/serverCluster.js';
-import { HttpHeader } from '../../link/http/httpHeaders.js';
+import type { ClusterRequests } from '../../wire/session/serverCluster.js';
+import { HttpHeader } from '../../io/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
 import { type HttpReply, respond, StatusError } from './httpReply.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { defer, EMPTY, finalize, map, merge, mergeMap, of, takeLast, tap, type Observable } from 'rxjs';
-import { ProtocolError } from '../../errors.js';
-import { createRecentKeys, type RecentKeys } from '../../internal/recentKeys.js';
-import { HttpHeader } from '../../link/http/httpHeaders.js';
-import type { Frame } from '../../link/link.js';
+import { ProtocolError } from '../../message/errors.js';
+import { createRecentKeys, type RecentKeys } from '../../operators/buffers/recentKeys.js';
+import { HttpHeader } from '../../io/http/httpHeaders.js';
+import type { Frame } from '../../io/link.js';
 import type { Admission } from '../accept/admission.js';
 import { closeCodeOf, StatusError, type HttpReply } from './httpReply.js';
 import { endingOfRequest, framesOf, linkIdOf, requestNumberOf, type ReceivedRequest } from './receivedRequest.js';

@@ -16,8 +16,8 @@ import {
   takeUntil,
   tap,
 } from 'rxjs';
-import type { ForwardedRequestHandler, ServerCluster } from '../../session/serverCluster.js';
-import { HttpHeader } from '../../link/http/httpHeaders.js';
+import type { ForwardedRequestHandler, ServerCluster } from '../../wire/session/serverCluster.js';
+import { HttpHeader } from '../../io/http/httpHeaders.js';
 import { interceptEvents } from '../accept/serverEvents.js';
 import { createForwarder } from './forwardRequests.js';
 import { HttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';

@@ -1,10 +1,10 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { CallbackError, ConnectionLostError, FrameTooLargeError, ProtocolError, UnauthorizedError } from '../../errors.js';
-import { CloseCode } from '../../link/closeCode.js';
-import type { ForwardedResponse as HttpReply } from '../../session/serverCluster.js';
+import { CallbackError, ConnectionLostError, FrameTooLargeError, ProtocolError, UnauthorizedError } from '../../message/errors.js';
+import { CloseCode } from '../../io/closeCode.js';
+import type { ForwardedResponse as HttpReply } from '../../wire/session/serverCluster.js';
 
 /** A complete response, also of a request that another node has forwarded. */
-export type { ForwardedResponse as HttpReply } from '../../session/serverCluster.js';
+export type { ForwardedResponse as HttpReply } from '../../wire/session/serverCluster.js';
 
 /** Rejects a request with a status, and reveals nothing more. It is the reply, too. */
 export class StatusError extends Error implements HttpReply {

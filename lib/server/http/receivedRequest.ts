@@ -1,14 +1,14 @@
 import { IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { fromEvent, map, merge, type Observable, type SchedulerLike, takeUntil, tap, throwError, timeout, toArray } from 'rxjs';
-import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../errors.js';
-import { MAX_DELAY } from '../../internal/coalescedTimer.js';
-import { concatBytes } from '../../internal/bytes.js';
-import { CloseCode } from '../../link/closeCode.js';
-import type { ForwardedRequest } from '../../session/serverCluster.js';
-import { HttpHeader, LINK_LENGTH, NODE_PATTERN } from '../../link/http/httpHeaders.js';
-import { bodyLimit, decodeRecords, type Ending, isEnding, type Item } from '../../link/http/recordFormat.js';
-import type { Frame } from '../../link/link.js';
+import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../message/errors.js';
+import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
+import { concatBytes } from '../../message/bytes.js';
+import { CloseCode } from '../../io/closeCode.js';
+import type { ForwardedRequest } from '../../wire/session/serverCluster.js';
+import { HttpHeader, LINK_LENGTH, NODE_PATTERN } from '../../io/http/httpHeaders.js';
+import { bodyLimit, decodeRecords, type Ending, isEnding, type Item } from '../../io/http/recordFormat.js';
+import type { Frame } from '../../io/link.js';
 import { maxFragments } from '../serverOptions.js';
 import { StatusError } from './httpReply.js';
 

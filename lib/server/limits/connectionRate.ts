@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
+import { positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { Bucket, sweep } from './rateLimit.js';
 
 /**

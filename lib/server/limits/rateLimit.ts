@@ -1,7 +1,7 @@
 import { noop, type SchedulerLike } from 'rxjs';
-import { assertKnown } from '../../internal/assertKnown.js';
-import { once } from '../../internal/once.js';
-import { positive, readOptions, type OptionTable } from '../../internal/readOptions.js';
+import { assertKnown } from '../../message/options/assertKnown.js';
+import { once } from '../../message/once.js';
+import { positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 
 /**
  * How many messages a principal may send. Without `authenticate`, the limit applies to each client.

@@ -1,10 +1,10 @@
 import { refusalOf, type ReceivedHello } from '../../core/serverHandshake.js';
-import { CloseCode } from '../../link/closeCode.js';
+import { CloseCode } from '../../io/closeCode.js';
 import { digestOf, randomName } from '../nodePlatform.js';
-import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../session/store/inbox.js';
-import { isEarlier } from '../../session/store/helloNumber.js';
-import { storeErrorOf } from '../../session/store/storeErrors.js';
-import type { Wait } from '../../session/waitIn.js';
+import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../stores/inbox.js';
+import { isEarlier } from '../../stores/helloNumber.js';
+import { storeErrorOf } from '../../stores/storeErrors.js';
+import type { Wait } from '../../wire/session/waitIn.js';
 import type { ClientRecord } from '../../core/storedTypes.js';
 
 /** The result of a claim for a new session. */

@@ -1,8 +1,8 @@
 import type { SchedulerLike } from 'rxjs';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
-import { OverflowError } from '../../errors.js';
-import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
-import { createRing, type Ring } from '../../internal/ring.js';
+import { OverflowError } from '../../message/errors.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
+import { createRing, type Ring } from '../../operators/buffers/ring.js';
 import type { Bucket, Rates } from '../limits/rateLimit.js';
 
 /** A message that is processed, or rejected, and whose ack waits. */

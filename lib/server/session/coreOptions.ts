@@ -3,8 +3,8 @@ import type { Message } from '../../message/types.js';
 import { isContextFree } from '../encodingOnce.js';
 import { digestOf, randomName } from '../nodePlatform.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { HostCodec } from '../../session/hostCodec.js';
-import { sessionDefaults } from '../../session/endpointOptions.js';
+import { HostCodec } from '../../wire/session/hostCodec.js';
+import { sessionDefaults } from '../../wire/session/endpointOptions.js';
 
 /**
  * How long the ack of a channel's message may wait, in ms: a member that has missed a message gets

@@ -1,5 +1,5 @@
 import { defer, EMPTY, ignoreElements, interval, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
-import { after } from '../../internal/after.js';
+import { after } from '../../operators/timing/after.js';
 import type { FullServeOptions } from '../serverOptions.js';
 import type { ServedSession } from './servedSession.js';
 

@@ -1,7 +1,7 @@
 import { noop, type SchedulerLike } from 'rxjs';
-import { ConnectionLostError, PeerGoneError } from '../../errors.js';
-import { createKeyedCounts } from '../../internal/keyedCounts.js';
-import { CloseCode } from '../../link/closeCode.js';
+import { ConnectionLostError, PeerGoneError } from '../../message/errors.js';
+import { createKeyedCounts } from '../limits/keyedCounts.js';
+import { CloseCode } from '../../io/closeCode.js';
 
 /** A client that counts against the quota. */
 export interface QuotaUser {

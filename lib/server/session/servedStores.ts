@@ -1,15 +1,15 @@
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
-import { CallbackError } from '../../errors.js';
+import { CallbackError } from '../../message/errors.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { groupOf } from './quota.js';
 import { closeStore } from './transport.js';
-import type { Inbox, InboxLease, InboxRecord } from '../../session/store/inbox.js';
-import type { OutboxStore } from '../../session/store/outboxStore.js';
-import { storeErrorOf } from '../../session/store/storeErrors.js';
-import type { Wait } from '../../session/waitIn.js';
-import type { SessionHost } from '../../session/sessionHost.js';
-import { fromStored, StoreWrites } from '../../session/storeWrites.js';
+import type { Inbox, InboxLease, InboxRecord } from '../../stores/inbox.js';
+import type { OutboxStore } from '../../stores/outboxStore.js';
+import { storeErrorOf } from '../../stores/storeErrors.js';
+import type { Wait } from '../../wire/session/waitIn.js';
+import type { SessionHost } from '../../wire/session/sessionHost.js';
+import { fromStored, StoreWrites } from '../../wire/session/storeWrites.js';
 import { storedClientOf } from './clientClaims.js';
 
 interface OutboxOptions {

@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
-import { anything, type OptionTable } from '../../internal/readOptions.js';
-import { wallTime } from '../../internal/steadyScheduler.js';
+import { anything, type OptionTable } from '../../message/options/readOptions.js';
+import { wallTime } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 

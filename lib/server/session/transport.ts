@@ -1,16 +1,16 @@
 import type { Observer } from 'rxjs';
-import { CallbackError, ConnectionLostError, PeerGoneError, RxwireError, StoreError, UnauthorizedError } from '../../errors.js';
-import { guard } from '../../internal/guard.js';
-import { createCoalescedTimer, type CoalescedTimer } from '../../internal/coalescedTimer.js';
-import { CloseCode } from '../../link/closeCode.js';
-import type { Frame } from '../../link/link.js';
-import type { HostConnection } from '../../session/hostOwner.js';
-import type { Report } from '../../session/sessionEvents.js';
-import { isFenced } from '../../session/store/storeErrors.js';
-import type { OutboxStore } from '../../session/store/outboxStore.js';
+import { CallbackError, ConnectionLostError, PeerGoneError, RxwireError, StoreError, UnauthorizedError } from '../../message/errors.js';
+import { guard } from '../../message/errors/guard.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
+import { CloseCode } from '../../io/closeCode.js';
+import type { Frame } from '../../io/link.js';
+import type { HostConnection } from '../../wire/session/hostOwner.js';
+import type { Report } from '../../wire/session/sessionEvents.js';
+import { isFenced } from '../../stores/storeErrors.js';
+import type { OutboxStore } from '../../stores/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFloodGuard, FRAMES_PER_CHECK, type Progress } from '../limits/floodGuard.js';
-import { reportUncaught } from '../../internal/reportUncaught.js';
+import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { groupOf, type QuotaUser } from './quota.js';
 

@@ -1,5 +1,5 @@
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
-import { CloseCode } from '../../link/closeCode.js';
+import { CloseCode } from '../../io/closeCode.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFairEviction, groupOf } from './quota.js';
 import type { WiresOptions } from '../serverOptions.js';

@@ -17,13 +17,13 @@ import {
   type ObservableInput,
   type Subscriber,
 } from 'rxjs';
-import { DrainTimeoutError, OverflowError, PoolClosedError, PoolTimeoutError, UndeliveredError } from '../../errors.js';
-import { after } from '../../internal/after.js';
-import { createCoalescedTimer } from '../../internal/coalescedTimer.js';
-import { completionOf } from '../../internal/completionOf.js';
-import { readOptions } from '../../internal/readOptions.js';
+import { DrainTimeoutError, OverflowError, PoolClosedError, PoolTimeoutError, UndeliveredError } from '../../message/errors.js';
+import { after } from '../../operators/timing/after.js';
+import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
+import { completionOf } from '../../message/errors/completionOf.js';
+import { readOptions } from '../../message/options/readOptions.js';
 import { exponentialDelay } from '../../operators/retryBackoff.js';
-import { steadyScheduler } from '../../internal/steadyScheduler.js';
+import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ConnectionStatus } from '../connectionState.js';
 import type { Wire } from '../wire.js';
 import { POOL_OPTIONS, type Lease, type PoolOptions, type PoolState } from './poolOptions.js';

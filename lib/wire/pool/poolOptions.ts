@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { anything, notNegative, positive, whole, type OptionTable } from '../../internal/readOptions.js';
+import { anything, notNegative, positive, whole, type OptionTable } from '../../message/options/readOptions.js';
 import type { Wire } from '../wire.js';
 
 export interface PoolOptions<W extends Wire = Wire> {

@@ -1,4 +1,4 @@
-import { percentile } from '../../../lib/cli/printable.js';
+import { percentile } from '../../../lib/adapters/cli/printable.js';
 import type { Ran, Run } from './client.js';
 import type { Task } from './clients.js';
 

@@ -1,5 +1,5 @@
-import { COLOURS, STYLE } from '../../../lib/testing/svg.js';
-import { element, escape, shorten, textWidth } from '../../../lib/testing/svgLayout.js';
+import { COLOURS, STYLE } from '../../../lib/adapters/testing/svg.js';
+import { element, escape, shorten, textWidth } from '../../../lib/adapters/testing/svgLayout.js';
 import { show } from './cells.js';
 import { BASELINE } from './registry.js';
 import { STEP_BEFORE, type Column, type Figure, type Row, type Table } from './results.js';

@@ -14,7 +14,7 @@ export interface OutboxRun {
 export async function drainOutbox(url: string, { depth, isDurable }: OutboxRun): Promise<number> {
   const limits = { maxMessages: 2 * depth, maxBytes: 256 * 1024 * 1024 };
   const stored = isDurable
-    ? { outbox: (await import('../../../lib/node/index.js')).lmdbOutbox({ path: temporaryFolder(), ...limits }) }
+    ? { outbox: (await import('../../../lib/adapters/node/index.js')).lmdbOutbox({ path: temporaryFolder(), ...limits }) }
     : {};
   const messages = Array.from({ length: depth }, () => createMessage('bench.item', 'x'.repeat(100)));
   const before = cpuTime();

@@ -23,7 +23,7 @@ function rxwire(server: Server, options: ListenOptions): Served {
 /** Wires whose messages are stored, in a folder of their own. */
 async function rxwireLmdb(server: Server, options: ListenOptions): Promise<Served> {
   // Loaded here, so that the other servers do not pay for the package.
-  const { lmdbStore } = await import('../../../lib/node/index.js');
+  const { lmdbStore } = await import('../../../lib/adapters/node/index.js');
   const path = mkdtempSync(join(tmpdir(), 'rxwire-bench-'));
   process.on('exit', () => rmSync(path, { recursive: true, force: true }));
   const store = lmdbStore({ path });

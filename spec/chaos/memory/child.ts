@@ -4,9 +4,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { interval, takeWhile } from 'rxjs';
 import { connect, createMessage, webSocket, type Message } from '../../../lib/index.js';
-import { createRing } from '../../../lib/internal/ring.js';
+import { createRing } from '../../../lib/operators/buffers/ring.js';
 import { listen } from '../../../lib/server/index.js';
-import { claim, type Claim } from '../../../lib/session/receive/delivery.js';
+import { claim, type Claim } from '../../../lib/wire/session/delivery.js';
 import type { Setup, Told } from './end.js';
 
 /** How often messages are sent, and finished, in ms. */

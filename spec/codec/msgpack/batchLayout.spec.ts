@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
 import { msgpack } from '../../../lib/codec/msgpack.js';
-import { DecodeError, InvalidMessageError } from '../../../lib/errors.js';
+import { DecodeError, InvalidMessageError } from '../../../lib/message/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { nested } from '../messages.js';

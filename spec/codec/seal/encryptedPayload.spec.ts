@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { firstValueFrom, of } from 'rxjs';
-import { encryptPayload } from '../../../lib/app/payloads/encryptPayload.js';
+import { encryptPayload } from '../../../lib/operators/payloads/encryptPayload.js';
 import { keyring } from '../../../lib/codec/keyring.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { isEncryptedPayload, isMarkedEncrypted, isUnencrypted } from '../../../lib/codec/seal/encryptedPayload.js';

@@ -1,8 +1,8 @@
-import { MessagesMissedError, type RxwireError } from '../../../lib/errors.js';
+import { MessagesMissedError, type RxwireError } from '../../../lib/message/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Receipt } from '../../../lib/message/receipt.js';
 import type { Message } from '../../../lib/message/types.js';
-import { claim, type Claim } from '../../../lib/session/receive/delivery.js';
+import { claim, type Claim } from '../../../lib/wire/session/delivery.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 
 /** The application on top of the implementation under test. */

@@ -1,4 +1,4 @@
-import type { Frame } from '../../../lib/link/link.js';
+import type { Frame } from '../../../lib/io/link.js';
 
 /** One connection, as the tester has it. */
 export interface Carrier {

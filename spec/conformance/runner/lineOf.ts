@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import { bytesOf } from '../../../lib/link/webSocketLike.js';
+import { bytesOf } from '../../../lib/io/webSocketLike.js';
 import { Line } from './line.js';
 
 /** Returns the line over a socket of the package `ws`, on either side. */

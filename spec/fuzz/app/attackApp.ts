@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { percentiles } from '../../../lib/cli/printable.js';
+import { percentiles } from '../../../lib/adapters/cli/printable.js';
 import { startRemote, type Remote } from '../../bench/remote.js';
 import { createChance } from '../server/chance.js';
 import { ATTACKS, type AttackCommand, type ServerSample } from './attacks.js';

@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { catchError, EMPTY, filter, forkJoin, lastValueFrom, NEVER, of, range, startWith, take, tap, timer, type Observable } from 'rxjs';
 import { createMessage, hub, reply, type ChannelMember, type ClusterPresence, type Wire } from '../../../lib/index.js';
-import { lmdbChannelLog } from '../../../lib/node/index.js';
+import { lmdbChannelLog } from '../../../lib/adapters/node/index.js';
 import { listen, type Principal, type ServerWire } from '../../../lib/server/index.js';
 import { BIG_CHANNELS, CROWDED, KEYED, type ServerSample } from './attacks.js';
 

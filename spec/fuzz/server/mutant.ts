@@ -1,4 +1,4 @@
-import type { Frame } from '../../../lib/link/link.js';
+import type { Frame } from '../../../lib/io/link.js';
 import { mutations } from '../../codec/mutations.js';
 import { createChance, type Chance } from './chance.js';
 import { conversation, goodFrames, type Fields, type Lane, type Transport } from './conversation.js';

@@ -5,7 +5,7 @@ import { firstValueFrom, VirtualTimeScheduler } from 'rxjs';
 import { WebSocket, type ClientOptions } from 'ws';
 import { json } from '../../../lib/codec/json.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
-import { ConnectionLostError, DecodeError, InvalidMessageError, UnsupportedError } from '../../../lib/errors.js';
+import { ConnectionLostError, DecodeError, InvalidMessageError, UnsupportedError } from '../../../lib/message/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { listen, type ListenOptions } from '../../../lib/server/listen.js';
 import { rawClient } from '../../support/peer.js';

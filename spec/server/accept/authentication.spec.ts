@@ -1,9 +1,9 @@
 import { NEVER, of, Subject, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { ConnectionLostError, UnauthorizedError, type RxwireError } from '../../../lib/errors.js';
-import type { Frame } from '../../../lib/link/link.js';
+import { ConnectionLostError, UnauthorizedError, type RxwireError } from '../../../lib/message/errors.js';
+import type { Frame } from '../../../lib/io/link.js';
 import type { Authenticate, Credentials, Principal, ServerWire } from '../../../lib/server/principal.js';
 import { serve, type ServedLink, type ServeOptions } from '../../../lib/server/serve.js';
-import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
+import { memoryOutbox } from '../../../lib/stores/memoryOutbox.js';
 import { fakeInbox } from '../../support/fakeInbox.js';
 import { rawClient } from '../../support/peer.js';
 import { rawEnd, type RawEnd } from '../../support/rawEnd.js';

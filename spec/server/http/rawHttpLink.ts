@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { concatBytes } from '../../../lib/internal/bytes.js';
-import { decodeRecords, encodeRecord, type Item } from '../../../lib/link/http/recordFormat.js';
-import type { Frame } from '../../../lib/link/link.js';
+import { concatBytes } from '../../../lib/message/bytes.js';
+import { decodeRecords, encodeRecord, type Item } from '../../../lib/io/http/recordFormat.js';
+import type { Frame } from '../../../lib/io/link.js';
 
 export const EVENTS = 'text/event-stream';
 export const RECORDS = 'application/octet-stream';

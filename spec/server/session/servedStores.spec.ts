@@ -1,10 +1,10 @@
 import { firstValueFrom, map, Subject, take } from 'rxjs';
 import { createMessage } from '../../../lib/message/createMessage.js';
-import { lmdbStore } from '../../../lib/node/index.js';
-import { claim } from '../../../lib/session/receive/delivery.js';
-import type { Inbox, InboxRecord } from '../../../lib/session/store/inbox.js';
+import { lmdbStore } from '../../../lib/adapters/node/index.js';
+import { claim } from '../../../lib/wire/session/delivery.js';
+import type { Inbox, InboxRecord } from '../../../lib/stores/inbox.js';
 import type { Wire } from '../../../lib/wire/wire.js';
-import { folder } from '../../node/folder.js';
+import { folder } from '../../stores/lmdb/folder.js';
 import { startVirtual, turns } from '../virtual.js';
 import { eventually } from '../../support/eventually.js';
 import { fakeInbox, type Write } from '../../support/fakeInbox.js';

@@ -1,6 +1,6 @@
 import { Observable, Subject, VirtualTimeScheduler, type Subscriber } from 'rxjs';
-import { ConnectionLostError, HandlerError, type RxwireError } from '../../../lib/errors.js';
-import type { Frame } from '../../../lib/link/link.js';
+import { ConnectionLostError, HandlerError, type RxwireError } from '../../../lib/message/errors.js';
+import type { Frame } from '../../../lib/io/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { serve, type ServedLink } from '../../../lib/server/serve.js';

@@ -1,5 +1,5 @@
 import { createMessage } from '../../../lib/message/createMessage.js';
-import { memoryOutbox } from '../../../lib/session/store/memoryOutbox.js';
+import { memoryOutbox } from '../../../lib/stores/memoryOutbox.js';
 import { startVirtual, turns } from '../virtual.js';
 import { enterSession, idsIn } from './enterSession.js';
 

@@ -1,4 +1,4 @@
-import type { StoredBatch } from '../../../lib/session/store/outboxStore.js';
+import type { StoredBatch } from '../../../lib/stores/outboxStore.js';
 import type { Attended } from '../attend.js';
 import { codecs } from '../context.js';
 import { isDone, type Entry, type Journal } from '../journal.js';

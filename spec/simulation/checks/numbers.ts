@@ -1,10 +1,10 @@
 import type { Codec } from '../../../lib/index.js';
 import { batchFrame, type SessionFrame } from '../../support/protocol/frames.js';
 import { parseHello, parseWelcome, type Hello, type Welcome } from '../../support/protocol/handshake.js';
-import type { NumberedRejection } from '../../../lib/session/store/inbox.js';
+import type { NumberedRejection } from '../../../lib/stores/inbox.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
-import { isEarlier } from '../../../lib/session/store/helloNumber.js';
+import { isEarlier } from '../../../lib/stores/helloNumber.js';
 import { idsIn, knownBy, newFlow, newSpace, type Space, type Talk } from './spaces.js';
 import type { Violate } from './violation.js';
 

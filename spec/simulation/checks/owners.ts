@@ -1,5 +1,5 @@
 import type { Hello } from '../../support/protocol/handshake.js';
-import type { InboxLease } from '../../../lib/session/store/inbox.js';
+import type { InboxLease } from '../../../lib/stores/inbox.js';
 import type { Life } from '../life.js';
 import type { Connection } from '../network.js';
 import type { Violate } from './violation.js';

@@ -1,6 +1,6 @@
-import { ProtocolError } from '../../../lib/errors.js';
-import type { Frame } from '../../../lib/link/link.js';
-import type { NumberedRejection } from '../../../lib/session/store/inbox.js';
+import { ProtocolError } from '../../../lib/message/errors.js';
+import type { Frame } from '../../../lib/io/link.js';
+import type { NumberedRejection } from '../../../lib/stores/inbox.js';
 import { whole } from './handshake.js';
 import { MAX_BATCH } from './receiveLimits.js';
 import { readRejections } from './rejections.js';

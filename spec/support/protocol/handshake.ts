@@ -1,5 +1,5 @@
-import { ProtocolError } from '../../../lib/errors.js';
-import { MAX_DELAY } from '../../../lib/internal/coalescedTimer.js';
+import { ProtocolError } from '../../../lib/message/errors.js';
+import { MAX_DELAY } from '../../../lib/operators/timing/coalescedTimer.js';
 import { NAME_PATTERN } from '../../../lib/message/messageLimits.js';
 import type { Delivery } from '../../../lib/message/types.js';
 import { DEFAULT_LIMITS, LIMIT_NAMES, MAX_BATCH, type LimitsDraft, type ReceiveLimits } from './receiveLimits.js';

@@ -1,6 +1,6 @@
-import { ProtocolError } from '../../../lib/errors.js';
-import type { NumberedRejection } from '../../../lib/session/store/inbox.js';
-import { isRejection, readRejection } from '../../../lib/session/store/storedInbox.js';
+import { ProtocolError } from '../../../lib/message/errors.js';
+import type { NumberedRejection } from '../../../lib/stores/inbox.js';
+import { isRejection, readRejection } from '../../../lib/stores/log/storedInbox.js';
 import { whole } from './handshake.js';
 
 /** The maximum number of rejections in a frame. */

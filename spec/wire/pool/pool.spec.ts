@@ -1,5 +1,5 @@
 import { firstValueFrom, map, NEVER, of, throwError, timer, VirtualTimeScheduler, type Observable } from 'rxjs';
-import { ConnectionLostError, OverflowError, PoolClosedError, PoolTimeoutError } from '../../../lib/errors.js';
+import { ConnectionLostError, OverflowError, PoolClosedError, PoolTimeoutError } from '../../../lib/message/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { pool, type Pool } from '../../../lib/wire/pool/pool.js';
 import type { Lease, PoolOptions } from '../../../lib/wire/pool/poolOptions.js';

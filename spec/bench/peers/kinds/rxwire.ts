@@ -21,7 +21,7 @@ import {
   type Message,
   type Wire,
 } from '../../../../lib/index.js';
-import { createMetrics } from '../../../../lib/metrics/index.js';
+import { createMetrics } from '../../../../lib/adapters/metrics/index.js';
 import { hub, listen, type ListenOptions } from '../../../../lib/server/index.js';
 import type { Task } from '../../clients/clients.js';
 import { item, unlimited } from '../../servers/served.js';
@@ -65,7 +65,7 @@ async function listenOptionsOf(variant: Variant): Promise<ListenOptions> {
     ...(isIdle && { detachedTimeout: 1 }),
   };
   if (!inbox) return options;
-  const { lmdbStore } = await import('../../../../lib/node/index.js');
+  const { lmdbStore } = await import('../../../../lib/adapters/node/index.js');
   return { ...options, inbox: lmdbStore({ path: temporaryFolder() }).inbox };
 }
 
@@ -127,7 +127,7 @@ function serveChannels(server: Server, listenOptions: ListenOptions, { variant }
 
 async function openWire(url: string, variant: Variant): Promise<Wire> {
   const { outbox = false } = variant;
-  const stored = outbox ? { outbox: (await import('../../../../lib/node/index.js')).lmdbOutbox({ path: temporaryFolder() }) } : {};
+  const stored = outbox ? { outbox: (await import('../../../../lib/adapters/node/index.js')).lmdbOutbox({ path: temporaryFolder() }) } : {};
   const wire = connect({ link: webSocket(url), codec: codecOf(variant), ...deliveryOf(variant), ...stored });
   wire.errors$.subscribe((error) => {
     throw error;

@@ -1,0 +1,61 @@
+import { Command, CommanderError } from 'commander';
+import { addBench } from './benchCommand.js';
+import { createCommandContext, type CommandContext, ExitCode, exitCodeOf } from './commandContext.js';
+import { pointerOf, RxwireError } from '../../message/errors/rxwireError.js';
+import { reasonOf } from './connectionOptions.js';
+import { addInspect } from './inspectCommand.js';
+import { addPing } from './pingCommand.js';
+import { addRequest } from './requestCommand.js';
+import { addSend } from './sendCommand.js';
+import { addServe } from './serveCommand.js';
+import { addTail } from './tailCommand.js';
+
+const EPILOGUE = `
+On a terminal, the output is for people. In a pipe, and with --json, each line is JSON. NO_COLOR turns colours off.
+
+Exit codes: 0 done; 1 a message was not delivered, or the other side refused or failed; 2 wrong usage; 3 no connection, or no answer in time;
+130 after Ctrl-C, 143 after SIGTERM. A second Ctrl-C ends the command at once.
+
+node_modules/rxwire/docs/guide/command-line.md has examples.`;
+
+/**
+ * Runs the command line `rxwire`, and returns its exit code when all output is written.
+ *
+ * @param argv As `process.argv`.
+ * @param version The version of the package.
+ */
+export async function runCommandLine(argv: readonly string[], version: string): Promise<number> {
+  let context: CommandContext | undefined;
+  let code: number = ExitCode.DONE;
+  const program = new Command('rxwire')
+    .description('Reliable messages from the shell: serve, read, send, measure and inspect.')
+    .version(version)
+    .option('--json', 'print JSON on a terminal, too')
+    .addHelpText('after', EPILOGUE)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rxwire: ')) })
+    .showHelpAfterError('rxwire: rxwire --help tells more')
+    .exitOverride();
+  const run = async (command: (context: CommandContext) => Promise<number>): Promise<void> => {
+    context = createCommandContext(program.opts<{ json?: true }>().json === true);
+    code = await command(context);
+  };
+  for (const add of [addServe, addTail, addSend, addRequest, addPing, addBench, addInspect]) add(program, run);
+
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    code = error instanceof CommanderError ? usageCode(error) : fail(error, context);
+  }
+  await context?.flush();
+  return code;
+}
+
+/** A request for help is no error. Commander has printed the reason of any other. */
+function usageCode({ exitCode }: CommanderError): number {
+  return exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
+}
+
+function fail(error: unknown, context: CommandContext | undefined): number {
+  context?.note(reasonOf(error) + (error instanceof RxwireError ? pointerOf(error) : ''));
+  return exitCodeOf(error);
+}

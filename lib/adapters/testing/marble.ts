@@ -1,0 +1,392 @@
+import { map, type Observable, type Subscription, take, tap } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
+import { createMessage } from '../../message/createMessage.js';
+import type { Message } from '../../message/types.js';
+import { type Comparison, differences, explain, marksOf } from './marbleDifference.js';
+import type {
+  MarbleContext,
+  MarbleDiagram,
+  MarbleEvent,
+  MarbleLine,
+  MarblePipeline,
+  MarbleRecording,
+  MarbleSpec,
+  MarbleStrings,
+  MarbleValues,
+  MarbleWindow,
+} from './marbleSpec.js';
+import { testWire, type TestWire } from './testWire.js';
+import { runVirtually } from './virtualTime.js';
+
+/** No names: the inferred type of a spec without them. */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type
+type None = Readonly<Record<never, never>>;
+type Test = (title: string, run: () => void) => unknown;
+
+/** Set while {@link collectMarbles} loads a file. */
+let collected: MarbleDiagram[] | undefined;
+
+/**
+ * Specifies the behaviour of a pipeline in time as a test. Registers the test with the runner's
+ * global `it` or `test`; runs it at once if there is none.
+ *
+ *     source      -a-b-|
+ *     expected    -A-B-|
+ *
+ * @param title The title of the test.
+ * @param spec The source and inputs, and the expected result, outputs and subscriptions to the
+ *   source.
+ * @param pipeline Receives the source, and by name the `time` in ms, the `inputs` as Observables,
+ *   and a function for each of the `outputs`.
+ * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a
+ *   description of each difference.
+ * @example
+ * import { map } from 'rxjs';
+ * import { marble } from 'rxwire/testing';
+ *
+ * marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) =>
+ *   letters.pipe(map((letter) => letter.toUpperCase())),
+ * );
+ */
+export function marble<
+  Source extends string,
+  Values extends MarbleValues = None,
+  Time extends MarbleStrings = None,
+  const Inputs extends MarbleStrings = None,
+  Outputs extends MarbleStrings = None,
+>(
+  title: string,
+  spec: MarbleSpec<Source, Values, Time, Inputs, Outputs>,
+  pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
+): void {
+  const run = () => runMarble(spec, pipeline);
+  const { it, test } = globalThis as { it?: unknown; test?: unknown };
+  const register = [it, test].find((candidate): candidate is Test => typeof candidate === 'function');
+  if (collected) collected.push({ title, ...named(title, run) });
+  else if (register) register(title, () => void run());
+  else named(title, run);
+}
+
+/** Adds the title to an error, for runs without a test runner. */
+function named<T>(title: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new Error(`${title}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/**
+ * Runs a pipeline in virtual time and compares its behaviour with the marbles. Works with any test
+ * runner, or none.
+ *
+ * @returns The recording of the run, for drawing or further checks.
+ * @throws {Error} If there is a difference: with both marbles on one time axis, and a description
+ *   of each difference.
+ * @example
+ * import { map } from 'rxjs';
+ * import { runMarble } from 'rxwire/testing';
+ *
+ * runMarble({ source: '-a-b-|', expected: '-A-B-|' }, (letters) =>
+ *   letters.pipe(map((letter) => letter.toUpperCase())),
+ * );
+ */
+export function runMarble<
+  Source extends string,
+  Values extends MarbleValues = None,
+  Time extends MarbleStrings = None,
+  const Inputs extends MarbleStrings = None,
+  Outputs extends MarbleStrings = None,
+>(
+  spec: MarbleSpec<Source, Values, Time, Inputs, Outputs>,
+  pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
+): MarbleRecording {
+  const { recording, comparisons } = record(spec, pipeline as AnyPipeline);
+  const difference = explain(comparisons, recording.values);
+  if (difference !== undefined) throw new Error(`the marbles differ\n\n${difference}\n`);
+  return recording;
+}
+
+/**
+ * Runs the `marble` calls of a file while it is loaded, instead of registering tests. Returns their
+ * recordings.
+ *
+ * @example
+ * import { map } from 'rxjs';
+ * import { collectMarbles, marble } from 'rxwire/testing';
+ *
+ * const diagrams = await collectMarbles(async () => {
+ *   marble('shouts', { source: '-a-b-|', expected: '-A-B-|' }, (letters) =>
+ *     letters.pipe(map((letter) => letter.toUpperCase())),
+ *   );
+ * });
+ * console.log(diagrams.map(({ title }) => title)); // prints: [ 'shouts' ]
+ */
+export async function collectMarbles(load: () => Promise<unknown>): Promise<readonly MarbleDiagram[]> {
+  const diagrams: MarbleDiagram[] = [];
+  collected = diagrams;
+  try {
+    await load();
+  } finally {
+    collected = undefined;
+  }
+  return diagrams;
+}
+
+/**
+ * How long a pipeline may continue after its last marble, in ms, and how often it may emit: an
+ * endless pipeline must not block the test.
+ */
+const PATIENCE = 3_600_000;
+const MAX_EVENTS = 1_000;
+
+type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, MarbleStrings>;
+/** A pipeline without types: the compiler has checked the types of the caller. */
+type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
+
+/**
+ * Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected
+ * marbles.
+ */
+function record(spec: MarbleSpec, pipeline: AnyPipeline): { readonly recording: MarbleRecording; readonly comparisons: Comparison[] } {
+  const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
+  assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
+
+  return runVirtually((scheduler, { cold, hot, flush }, close) => {
+    const now = () => scheduler.frame;
+    const open = (role: MarbleLine['role'], name: string, marbles: string) => {
+      const isHot = marbles.includes('^');
+      return watch((isHot ? hot : cold)(marbles, meaning(marbles, values), error), role, name, isHot, now);
+    };
+    const durations = mapValues(time, durationOf);
+    const main = open('source', 'source', source);
+    const further = mapValues(inputs, (marbles, name) => open('input', name, marbles));
+    const noted = mapValues(outputs, () => [] as MarbleEvent[]);
+    const openLine: OpenLine = (name, marbles, letters) => watch(hot(marbles, meaning(marbles, letters), error), 'input', name, true, now);
+    let tested = hasConnection(spec) ? createTestedConnection(spec, openLine, now) : undefined;
+    const connect = (): TestWire => (tested ??= createTestedConnection(spec, openLine, now)).test;
+    const context = {
+      ...durations,
+      ...mapValues(further, ({ stream }) => stream),
+      ...mapValues(noted, (events) => recorder(events, now).next),
+      get connection() {
+        return connect();
+      },
+      get wire() {
+        return connect().wire;
+      },
+    } as AnyContext;
+
+    const { link = '', server = '', received = '' } = spec;
+    const last = Math.max(...[source, expected, link, server, received, ...Object.values(inputs), ...Object.values(outputs)].map(lengthOf));
+    const window = parseWindow(unsub);
+    const seen: MarbleEvent[] = [];
+    subscribeWithin(scheduler, window, pipeline(main.stream, context).pipe(take(MAX_EVENTS)), seen);
+    scheduler.maxFrames = last + PATIENCE;
+    flush();
+    withoutEvents([seen, ...Object.values(noted), ...(tested ? [tested.received] : [])], () => {
+      // Closes the wires of the marble, which would continue for ever.
+      close();
+      flush();
+    });
+    assertEnded(scheduler, seen);
+
+    const outputLines = Object.entries(noted).map(([name, events]) => line('output', name, events));
+    const receivedLines = tested && spec.received !== undefined ? [line('output', 'received', tested.received)] : [];
+    const ended = seen.find(({ kind }) => kind !== 'next')?.frame ?? Infinity;
+    const result = { ...line('result', 'result', seen), windows: [{ from: window.from, to: Math.min(window.to, ended) }] };
+    const inputLines = [...Object.values(further).map((input) => input.line()), ...(tested?.inputs() ?? [])];
+    const lines = [main.line(), ...inputLines, ...outputLines, ...receivedLines, result];
+    const expectedOf = (name: string) => parseEvents(outputs[name] ?? '', values, error);
+    return {
+      recording: {
+        ...(operator !== undefined && { operator }),
+        time: durations,
+        values,
+        lines,
+        end: Math.max(...lines.flatMap((one) => framesOf(one, last))),
+      },
+      comparisons: [
+        { name: 'result', actual: seen, expected: parseEvents(expected, values, error) },
+        ...outputLines.map(({ name, events }) => ({ name, actual: events, expected: expectedOf(name) })),
+        ...receivedLines.map(({ name, events }) => ({ name, actual: events, expected: parseEvents(received, values, error) })),
+        ...(subs === undefined ? [] : compareWindows(main.line(), typeof subs === 'string' ? [subs] : subs)),
+      ],
+    };
+  });
+}
+
+/** Runs the task, and removes from the logs what it has caused. */
+function withoutEvents(logs: readonly MarbleEvent[][], task: () => void): void {
+  const lengths = logs.map(({ length }) => length);
+  task();
+  logs.forEach((log, index) => log.splice(lengths[index] ?? 0));
+}
+
+function line(role: MarbleLine['role'], name: string, events: readonly MarbleEvent[]): MarbleLine {
+  return { role, name, hot: false, events, windows: [] };
+}
+
+/** Returns the frames of all events. A subscription without an end lasts to the last marble. */
+function framesOf({ events, windows }: MarbleLine, last: number): number[] {
+  return [0, ...events.map(({ frame }) => frame), ...windows.flatMap(({ from, to }) => [from, to === Infinity ? last : to])];
+}
+
+function subscribeWithin(scheduler: TestScheduler, { from, to }: MarbleWindow, result: Observable<unknown>, seen: MarbleEvent[]) {
+  let subscription: Subscription | undefined;
+  scheduler.schedule(() => {
+    subscription = result.subscribe(recorder(seen, () => scheduler.frame));
+  }, from);
+  if (to !== Infinity) scheduler.schedule(() => subscription?.unsubscribe(), to);
+}
+
+function assertEnded(scheduler: TestScheduler, seen: readonly MarbleEvent[]): void {
+  const unended = seen.length > MAX_EVENTS ? `emitted ${MAX_EVENTS} times` : `still waiting ${PATIENCE} ms after its last marble`;
+  if (seen.length > MAX_EVENTS || scheduler.actions.length > 0)
+    throw new Error(`the pipeline does not end: ${unended}; unsubscribe from it with "unsub"`);
+}
+
+function assertDistinct(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`"${twice}" is used more than once in "time", "inputs" and "outputs"`);
+}
+
+function compareWindows({ windows }: MarbleLine, subs: readonly string[]): Comparison[] {
+  const expected = subs.map(parseWindow);
+  return Array.from({ length: Math.max(windows.length, expected.length) }, (_, index) => {
+    const [mine, theirs] = [windows[index], expected[index]];
+    return { name: `subscription ${index + 1}`, actual: mine ? marksOf(mine) : [], expected: theirs ? marksOf(theirs) : [] };
+  });
+}
+
+type OpenLine = (name: string, marbles: string, values: MarbleValues) => ReturnType<typeof watch>;
+
+const LETTER = 'value';
+
+const FAULTS: Readonly<Record<string, (test: TestWire) => void>> = {
+  o: ({ restore }) => restore(),
+  x: ({ cut }) => cut(),
+  b: ({ blackhole }) => blackhole(),
+  c: ({ crashServer }) => crashServer(),
+  d: ({ drop }) => drop(),
+};
+
+/** Returns whether the spec has a network, whether or not the pipeline uses its wire. */
+function hasConnection({ link, server, received, lag, wire }: MarbleSpec): boolean {
+  return [link, server, received, lag, wire].some((field) => field !== undefined);
+}
+
+/**
+ * Creates the wire of a marble, and the lines of its network.
+ *
+ * @param open Opens a line of marbles with the values of its letters, which starts at once.
+ * @throws {Error} If the marbles of the network contain a letter that means nothing.
+ */
+function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => number) {
+  const { link = '', server = '', lag, wire: options, values = {} } = spec;
+  const letters = link.replaceAll(/[^a-z]/g, '');
+  const unknown = Array.from(letters).find((letter) => !FAULTS[letter]);
+  if (unknown !== undefined) throw new Error(`"link" may contain o, x, b, c and d, got ${unknown}`);
+  const test = testWire({ isCut: letters.startsWith('o'), ...(lag !== undefined && { lag: durationOf(lag, 'lag') }), ...options });
+
+  const network = link === '' ? undefined : open('link', link, {});
+  const sent = server === '' ? undefined : open('server', server, values);
+  network?.stream.subscribe((letter) => FAULTS[letter as string]?.(test));
+  sent?.stream.subscribe((value) => test.server.next(isMessage(value) ? value : createMessage<string, unknown>(LETTER, value)));
+  const received: MarbleEvent[] = [];
+  test.server.received$.pipe(map((message) => letterOf(message, values))).subscribe(recorder(received, now).next);
+  return {
+    test,
+    received,
+    /** The network, and the messages that the server has sent. */
+    inputs: (): readonly MarbleLine[] => [network, sent].flatMap((one) => (one ? [one.line()] : [])),
+  };
+}
+
+/**
+ * Returns what a received message is in marbles: the payload of a letter; the value of a letter
+ * that it is a copy of; or itself.
+ */
+function letterOf(message: Message, values: MarbleValues): unknown {
+  if (message.type === LETTER) return message.payload;
+  return Object.values(values).find((value) => isMessage(value) && isCopy(message, value)) ?? message;
+}
+
+/** The wire has set the source of a message that had none. */
+function isCopy(message: Message, original: Message): boolean {
+  return message.id === original.id && differences(message, { ...original, source: original.source || message.source }).length === 0;
+}
+
+function isMessage(value: unknown): value is Message {
+  const { id, type } = Object(value) as Partial<Message>;
+  return typeof id === 'string' && typeof type === 'string';
+}
+
+type TestMessages = ReturnType<typeof TestScheduler.parseMarbles>;
+type SubscriptionLog = ReturnType<typeof TestScheduler.parseMarblesAsSubscriptions>;
+
+/** The streams that RxJS's `hot` and `cold` create. */
+type TestStream = Observable<unknown> & { readonly messages: TestMessages; readonly subscriptions: readonly SubscriptionLog[] };
+
+/**
+ * Returns the values of all letters of a string: RxJS would emit `undefined` for a letter without a
+ * value.
+ */
+function meaning(marbles: string, values: MarbleValues): Record<string, unknown> {
+  return { ...Object.fromEntries(Array.from(marbles, (letter) => [letter, letter])), ...values };
+}
+
+function parseEvents(marbles: string, values: MarbleValues, error: unknown): MarbleEvent[] {
+  return toEvents(TestScheduler.parseMarbles(marbles, meaning(marbles, values), error, false, true));
+}
+
+/** Returns the window of a subscription; without a `^`, it starts at 0. */
+function parseWindow(marbles: string): MarbleWindow {
+  const { from, to } = toWindow(TestScheduler.parseMarblesAsSubscriptions(marbles, true));
+  return { from: from === Infinity ? 0 : from, to };
+}
+
+function toEvents(messages: TestMessages): MarbleEvent[] {
+  return messages.map(({ frame, notification }) => {
+    if (notification.kind === 'N') return { frame, kind: 'next', value: notification.value as unknown };
+    return notification.kind === 'E' ? { frame, kind: 'error', value: notification.error as unknown } : { frame, kind: 'complete' };
+  });
+}
+
+function toWindow({ subscribedFrame, unsubscribedFrame }: SubscriptionLog): MarbleWindow {
+  return { from: subscribedFrame, to: unsubscribedFrame };
+}
+
+/** Returns the last frame of a string of marbles: that of its end, or of its last character. */
+function lengthOf(marbles: string): number {
+  const end = parseEvents(marbles, {}, undefined).find(({ kind }) => kind !== 'next') ?? parseEvents(`${marbles}|`, {}, undefined).at(-1);
+  return end?.frame ?? 0;
+}
+
+function durationOf(marbles: string, name: string): number {
+  if (!marbles.trimEnd().endsWith('|')) throw new Error(`time "${name}" must end in "|", got ${JSON.stringify(marbles)}`);
+  return lengthOf(marbles);
+}
+
+/** Returns an observer that adds what it receives to the events. */
+function recorder(events: MarbleEvent[], now: () => number) {
+  const note = (kind: MarbleEvent['kind']) => (value?: unknown) => void events.push({ frame: now(), kind, value });
+  return { next: note('next'), error: note('error'), complete: note('complete') };
+}
+
+/**
+ * Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again
+ * for each subscription.
+ */
+function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
+  const emitted: MarbleEvent[] = [];
+  const got = ({ frame, kind, value }: MarbleEvent) =>
+    emitted.some((event) => event.frame === frame && event.kind === kind && Object.is(event.value, value));
+  const all = () => toEvents(test.messages).map((event) => (got(event) ? event : { ...event, missed: true }));
+  const line = (): MarbleLine => ({ role, name, hot, events: hot ? all() : emitted, windows: test.subscriptions.map(toWindow) });
+  return { stream: test.pipe(tap(recorder(emitted, now))), line };
+}
+
+function mapValues<In, Out>(object: Readonly<Record<string, In>>, project: (value: In, name: string) => Out): Record<string, Out> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, project(value, name)]));
+}

@@ -1,9 +1,0 @@
-export { fromReadable, type FromReadableOptions, type ReadableChunks } from './fromReadable.js';
-export { lmdbChannelLog, type LmdbChannelLog, type LmdbChannelLogOptions } from './lmdbChannelLog.js';
-export { lmdbOutbox, type LmdbOutboxOptions } from './lmdbOutbox.js';
-export { lmdbStore, type LmdbDeadLetters, type LmdbStore, type LmdbStoreOptions } from './lmdbStore.js';
-export { toWritable, type ToWritableOptions } from './toWritable.js';
-export { wireDuplex, type DuplexStreamOptions, type WireDuplexOptions } from './wireDuplex.js';
-export type { DuplexWire } from './duplexRegistry.js';
-export type { LmdbKey } from './lmdbDatabases.js';
-export type { LmdbRange, LmdbTable, LmdbTransaction } from './lmdbTransaction.js';

@@ -1,0 +1,361 @@
+import { defer, noop, Subscriber, Subscription, type Observable, type Observer } from 'rxjs';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { RxwireError } from '../../message/errors.js';
+import { assertNotNegative } from '../../message/options/assert.js';
+import type { ObserverGuard } from './guardedObservable.js';
+import { markInternal } from '../../wire/internalSubscriptions.js';
+import { readOptions } from '../../message/options/readOptions.js';
+import { refCounted, type RefCount } from './refCounted.js';
+import { createMessage } from '../../message/createMessage.js';
+import { deliveryOf } from '../../message/deliveryOf.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
+import type { AnyTypes, Delivery, Message, MessageIn } from '../../message/types.js';
+import type { Wire } from '../../wire/wire.js';
+import {
+  CHANNEL_OPTIONS,
+  type ChannelOptions,
+  type ChannelStart,
+  type HistoryRange,
+  type MemberOptions,
+  type PastMessage,
+} from './channelOptions.js';
+import { isChannelMessage } from './channelPayloads.js';
+import type { ChannelGap, ChannelState } from './channelState.js';
+import { ChannelSubject, type ChannelParts } from './channelSubject.js';
+import type { Presence } from './memberList.js';
+import { Membership } from './membership.js';
+
+export interface ClientChannelParts extends ChannelParts {
+  readonly state$: Observable<ChannelState>;
+  readonly gaps$: Observable<ChannelGap>;
+  readonly errors$: Observable<RxwireError>;
+  readonly position: () => string | undefined;
+  readonly history: (range: HistoryRange) => Observable<PastMessage>;
+  readonly updatePresence: (state: unknown) => void;
+}
+
+/**
+ * A channel of a wire. `next` publishes to all members; `subscribe` joins the channel and receives
+ * its messages.
+ */
+export class Channel<M extends Message = Message> extends ChannelSubject<M> {
+  /** The state of the membership: the current one, then each change. Completes with the wire. */
+  readonly state$: Observable<ChannelState>;
+  /** Reports messages that are lost for good. Emits before the first message behind the gap. */
+  readonly gaps$: Observable<ChannelGap>;
+  /** Reports refused and unanswered requests, and unreadable messages, as they occur. */
+  readonly errors$: Observable<RxwireError>;
+
+  readonly #parts: ClientChannelParts;
+
+  constructor(input: ClientChannelParts) {
+    super(input);
+    this.state$ = input.state$;
+    this.gaps$ = input.gaps$;
+    this.errors$ = input.errors$;
+    this.#parts = input;
+  }
+
+  /**
+   * The position behind the last message that was received, as a text to be stored anywhere: `from`
+   * of another page begins there. `undefined` before the first join.
+   */
+  get position(): string | undefined {
+    return this.#parts.position();
+  }
+
+  /**
+   * Sets the `state` of this member, which the other members receive. Sends it at the end of the
+   * microtask if this client is a member, and after each join. The state is removed when the client
+   * leaves. `null` removes it. A refusal is reported in `errors$`: `too-large` above 4 KiB, or the
+   * reason of `authorize`.
+   *
+   * @example
+   * import { channel, connect, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+   * const room = channel(wire, 'room.1');
+   * room.presence$.subscribe(({ others }) => console.log(others.map(({ state }) => state)));
+   * room.updatePresence({ caret: 12 });
+   */
+  updatePresence(state: unknown): void {
+    this.#parts.updatePresence(state);
+  }
+
+  /**
+   * Emits older messages, in order, and completes. Each subscription requests them anew. The client
+   * need not be a member.
+   *
+   * @throws {ChannelRefusedError} Delivered, when the hub refuses to let the client join the
+   *   channel.
+   * @throws {RequestTimeoutError} Delivered, when the server does not answer within
+   *   `answerTimeout`.
+   * @example
+   * import { channel, connect, webSocket } from 'rxwire';
+   *
+   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+   * const room = channel(wire, 'room.1');
+   * room
+   *   .history({ limit: 20 })
+   *   .subscribe(({ position, message }) => console.log([position, message.payload]));
+   */
+  history(range: HistoryRange = {}): Observable<PastMessage> {
+    assertNotNegative('history', { limit: range.limit });
+    return this.#parts.history(range);
+  }
+}
+
+let channels: WeakMap<Wire, ChannelsOfWire> | undefined;
+
+interface ChannelsOfWire {
+  readonly find: (name: string, options: MemberOptions) => Channel;
+  readonly follow: (name: string, options: MemberOptions, from: FollowStart) => Observable<Message | undefined>;
+  readonly members: (name: string) => Observable<Presence>;
+}
+
+type FollowStart = Exclude<ChannelStart, 'live'>;
+
+/**
+ * Returns a channel over a wire whose server has a `hub`. A channel is a Subject. It joins once,
+ * however many subscribers it has, and leaves when the last one unsubscribes. After a lost session
+ * it joins again and receives the missed messages that the server still keeps. It completes when
+ * its writer has ended it.
+ *
+ * The same wire and name return the same channel. The options of the first call apply.
+ *
+ * @throws {TypeError} At call time, if `name` does not match: 1 to 128 of the characters
+ *   `A-Z a-z 0-9 _ . : / -`.
+ * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription
+ *   asks again.
+ * @throws {ChannelEndedError} Delivered, behind the last message, when the writer of the channel
+ *   has failed, or has gone.
+ * @example
+ * import { channel, connect, createMessage, ofType, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * const room = channel(wire, 'room.1', { from: { last: 50 } });
+ * room
+ *   .pipe(ofType('chat.said'))
+ *   .subscribe(({ source, payload }) => console.log([source, payload]));
+ * room.next(createMessage('chat.said', 'hello'));
+ */
+export function channel<Types extends object = AnyTypes>(
+  wire: Wire,
+  name: string,
+  options: ChannelOptions = {},
+): Channel<MessageIn<Types>> {
+  const read = readOptions('channel', options, CHANNEL_OPTIONS);
+  if (typeof read.from === 'object' && 'last' in read.from) assertNotNegative('channel', { last: read.from.last });
+  assertChannelName('channel', name);
+  return channelsOf(wire).find(name, read) as Channel<MessageIn<Types>>;
+}
+
+/** @throws {TypeError} */
+export function assertChannelName(owner: string, name: string): void {
+  if (!NAME_PATTERN.test(name)) throw new TypeError(`${owner}: "name" must match ${NAME_PATTERN.source}, got ${name}`);
+}
+
+/**
+ * Emits `undefined` when the hub has confirmed that it has all messages after a position in a
+ * channel, and then these messages. Fails with a `FollowerGap` when some are lost. It shares the
+ * membership of the channel with all other subscribers: the client joins once, at the lowest of all
+ * positions, and each reader drops the messages up to its own position.
+ *
+ * @param options Those of the membership, if there is none yet.
+ */
+export function followChannel(wire: Wire, name: string, options: MemberOptions, from: FollowStart): Observable<Message | undefined> {
+  return defer(() => channelsOf(wire).follow(name, options, from));
+}
+
+/**
+ * Emits the members of a channel. The options of the channel are those of the first call of
+ * {@link channel}, before or after this one.
+ *
+ * @throws {TypeError} At call time, if the name is invalid.
+ */
+export function membersOf(wire: Wire, name: string): Observable<Presence> {
+  assertChannelName('usePresence', name);
+  return defer(() => channelsOf(wire).members(name));
+}
+
+function channelsOf(wire: Wire): ChannelsOfWire {
+  channels ??= new WeakMap();
+  const found = channels.get(wire) ?? createChannels(wire);
+  channels.set(wire, found);
+  return found;
+}
+
+/**
+ * The membership of one name. All channels of that name share it: also one that the application has
+ * held since it was removed from the cache.
+ */
+interface SharedMembership {
+  /**
+   * The channel that later calls return. Undefined until the application asks for it: a follower
+   * needs none.
+   */
+  channel: Channel | undefined;
+  readonly membership: Membership;
+  /** The subscribers of all streams of the channels. */
+  readonly users: RefCount;
+}
+
+function createChannels(wire: Wire): ChannelsOfWire {
+  const receivers = createReceivers(wire);
+  const guard = reportOn(wire);
+  const known = new Map<string, SharedMembership>();
+  let limit = MAX_CHANNELS;
+
+  const isIdle = (name: string, { users }: SharedMembership): boolean => !users.isActive() && !receivers.has(name);
+  const enter = (name: string, channel: Channel | undefined, options: MemberOptions): SharedMembership => {
+    if (known.size >= limit) {
+      for (const [name, shared] of known) if (isIdle(name, shared)) known.delete(name);
+      // Those in use are not checked again for each new name.
+      limit = Math.max(MAX_CHANNELS, 2 * known.size);
+    }
+    const shared = { channel, membership: new Membership(name, wire, receivers, options), users: refCounted(noop, noop) };
+    known.set(name, shared);
+    return shared;
+  };
+  const create = (name: string, options: MemberOptions): Channel => {
+    const find = (): SharedMembership => known.get(name) ?? enter(name, created, options);
+    const use = <T>(select: (membership: Membership) => Observable<T>): Observable<T> =>
+      defer(() => {
+        const { membership, users } = find();
+        return users.by(select(membership));
+      });
+    const created: Channel = new Channel({
+      name,
+      publish: (message) => wire.next(publishMessage(name, message, wire.delivery)),
+      send: (message) => find().membership.send(publishMessage(name, message, wire.delivery, true)),
+      messages$: use(({ messages$ }) => messages$),
+      presence$: use(({ presence$ }) => presence$),
+      state$: use(({ state$ }) => state$),
+      gaps$: use(({ gaps$ }) => gaps$),
+      errors$: use(({ errors$ }) => errors$),
+      position: () => known.get(name)?.membership.position(),
+      updatePresence: (state) => find().membership.updatePresence(state),
+      history: (range) => use((membership) => membership.history(range)),
+      guard,
+    });
+    return created;
+  };
+  return {
+    find(name, options) {
+      const shared = known.get(name);
+      if (shared?.channel && !shared.channel.closed) return shared.channel;
+      const created = create(name, options);
+      if (shared && (!shared.channel || !isIdle(name, shared))) {
+        if (!shared.channel) shared.membership.configure(options);
+        shared.channel = created;
+      } else enter(name, created, options);
+      return created;
+    },
+    follow(name, options, from) {
+      const { membership, users } = known.get(name) ?? enter(name, undefined, options);
+      return users.by(membership.follow(from));
+    },
+    members(name) {
+      const options = readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('channel', {}, CHANNEL_OPTIONS);
+      const { membership, users } = known.get(name) ?? enter(name, undefined, options);
+      return users.by(membership.membersOnly$);
+    },
+  };
+}
+
+/**
+ * Distributes the messages of a wire to the memberships that need them: one subscription for all,
+ * and one Map lookup for each message.
+ */
+function createReceivers(wire: Wire) {
+  const receivers = new Map<string, Membership>();
+  let subscription: Subscription | undefined;
+
+  const all = (): readonly Membership[] => [...receivers.values()];
+  const receive = (message: Message): void => {
+    if (!isChannelMessage(message)) return;
+    if (message.type === 'channel.reset') all().forEach((membership) => membership.resync('restarted'));
+    else receivers.get((Object(message.payload) as { readonly channel?: string }).channel ?? '')?.receive(message);
+  };
+  const onError = ({ code }: RxwireError): void => {
+    if (code === 'ERR_SESSION_LOST') all().forEach((membership) => membership.resync('lost'));
+    else if (code === 'ERR_MISSED') all().forEach((membership) => membership.resync('missed'));
+  };
+  const end = (): void => {
+    const { status, error } = wire.state;
+    all().forEach((membership) => membership.end(status === 'error' && error instanceof RxwireError ? error : undefined));
+  };
+  const subscribeToWire = (): void => {
+    subscription = new Subscription();
+    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
+    // not notified.
+    const errors = markInternal(wire.errors$.subscribe({ next: onError, complete: end }));
+    subscription.add(errors);
+    if (!errors.closed) subscription.add(markInternal(wire.subscribe({ next: receive, error: noop })));
+  };
+
+  return {
+    add(name: string, membership: Membership): void {
+      receivers.set(name, membership);
+      if (!subscription) subscribeToWire();
+    },
+    has: (name: string): boolean => receivers.has(name),
+    remove(name: string): void {
+      receivers.delete(name);
+      if (receivers.size > 0) return;
+      subscription?.unsubscribe();
+      subscription = undefined;
+    },
+  };
+}
+
+/** The number of channels that are cached without being in use. */
+const MAX_CHANNELS = 1_000;
+
+/**
+ * Wraps a message for publishing. The envelope copies `ttl`, `priority` and `delivery` of the
+ * message, and says that it is encrypted if the message says so and is not: then the wire refuses
+ * it.
+ *
+ * @param level The delivery of messages that have none of their own.
+ * @param confirm Whether the hub answers.
+ */
+function publishMessage(channel: string, message: Message, level: Delivery, confirm = false): Message {
+  const { id, timestamp, ttl, priority } = message;
+  const delivery = deliveryOf(message, level);
+  const isEphemeral = delivery === 'at-most-once';
+  const payload = { channel, message, ...(isEphemeral && { ephemeral: true }), ...(confirm && { confirm }) };
+  return {
+    ...createMessage('channel.publish', payload, { id, timestamp, delivery }),
+    ...(ttl !== undefined && { ttl }),
+    ...(priority !== undefined && { priority }),
+    ...(isUnencrypted(message) && { metadata: { encrypted: true } }),
+  };
+}
+
+/** The errors that were reported: several subscribers may receive one of them. */
+const reported = /* @__PURE__ */ new WeakSet();
+
+/**
+ * Returns a guard for the subscribers of a channel. If a subscriber has no error callback, the wire
+ * reports the error, once: RxJS would report it so that the process ends.
+ */
+export function reportOn(wire: Wire): ObserverGuard {
+  const error = (reason: unknown): void => {
+    // The application has ended the channel with an error of its own.
+    if (!(reason instanceof RxwireError)) throw reason;
+    if (reported.has(reason)) return;
+    reported.add(reason);
+    wire.report(reason);
+    wire.unseen?.unhandled(reason);
+  };
+  return ([observer, onError, onComplete]) => {
+    // The subscriber of an operator handles errors itself.
+    if (observer instanceof Subscriber) return observer;
+    const isObserver = typeof observer === 'object' && observer !== null;
+    const callbacks = (isObserver ? observer : { next: observer, error: onError, complete: onComplete }) as Partial<Observer<unknown>>;
+    if (callbacks.error) return callbacks;
+    return { next: (value) => callbacks.next?.(value), error, complete: () => callbacks.complete?.() };
+  };
+}

@@ -1,0 +1,88 @@
+import type { SchedulerLike } from 'rxjs';
+import { anything, positive, type OptionTable, type ReadOptions } from '../../message/options/readOptions.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
+
+/** Where a member begins to read a channel. */
+export type ChannelStart =
+  /** With the oldest message that the server still has. */
+  | 'start'
+  /** With the next message that is published. */
+  | 'live'
+  /**
+   * With the latest messages. The server sends 1,000 at most, unless its `maxReplay` says
+   * otherwise.
+   */
+  | { readonly last: number }
+  /** Behind this position: {@link Channel.position}, or the result of `send`. */
+  | ChannelPosition
+  | string;
+
+/** Stores texts by name: `localStorage`, `sessionStorage`, or a storage of your own. */
+export interface PositionStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+}
+
+export interface ChannelOptions {
+  /** Where a new member begins to read. @default 'live' */
+  readonly from?: ChannelStart;
+  /**
+   * Where the channel stores its position, under `rxwire:` and its name, at the end of each
+   * microtask with messages. A later channel of this name, also of another page or process,
+   * continues behind that position; `from` is for the first time.
+   * @default the position is not
+   * stored
+   */
+  readonly remember?: PositionStorage;
+  /**
+   * How long the hub may take to answer, in ms: after this time the channel reports an unanswered
+   * join as a `ChannelTimeoutError`, and repeats it, and `send` rejects a message that was acked
+   * and not answered.
+   * @default 10_000
+   */
+  readonly answerTimeout?: number;
+  /**
+   * Schedules the writes of `remember`, and the updates of presence.
+   * @default asapScheduler: at the
+   * end of the microtask
+   */
+  readonly microtask?: SchedulerLike;
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** The rules and defaults of the options above. */
+export const CHANNEL_OPTIONS = {
+  from: [anything, 'live'],
+  remember: [anything],
+  answerTimeout: [positive, 10_000],
+  microtask: [anything],
+  scheduler: [anything],
+} as const satisfies OptionTable<ChannelOptions>;
+
+export type MemberOptions = ReadOptions<ChannelOptions, typeof CHANNEL_OPTIONS>;
+
+/** A message of the past of a channel. */
+export interface PastMessage {
+  /**
+   * To be stored anywhere. Also the `before` of a request for the messages in front of this one.
+   */
+  readonly position: string;
+  readonly message: Message;
+}
+
+export interface HistoryRange {
+  /**
+   * Messages in front of this position are emitted: {@link Channel.position}, the position of a
+   * {@link PastMessage}, or the result of `send`.
+   * @default the latest ones
+   */
+  readonly before?: Exclude<ChannelStart, 'start' | 'live' | { readonly last: number }>;
+  /**
+   * The maximum number of messages. The server emits 1,000 at most, unless its `maxReplay` says
+   * otherwise.
+   * @default 100
+   */
+  readonly limit?: number;
+}

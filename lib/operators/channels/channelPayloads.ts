@@ -1,0 +1,182 @@
+import { ChannelEndedError, InvalidMessageError } from '../../message/errors.js';
+import type {
+  ChannelEnd,
+  ChannelHistoryRequest,
+  ChannelJoin,
+  ChannelJoined,
+  ChannelMember,
+  ChannelPast,
+  ChannelPosition,
+  ChannelPresence,
+  ChannelPublish,
+  ChannelRefused,
+  ChannelUpdate,
+  ChannelWatch,
+} from '../../message/channelTypes.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
+import type { Message } from '../../message/types.js';
+import { parseMessage } from '../../message/parseMessage.js';
+
+// Payloads come from the other side: these functions validate every field and copy only known
+// fields.
+
+/** The maximum length of the reason that `authorize` gives. */
+export const MAX_REASON_LENGTH = 256;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A payload that a client has received in a channel, whose name was read before. */
+export type Received<T> = Omit<T, 'channel'>;
+
+/** A message of a channel. */
+export interface ReceivedMessage {
+  readonly message: Message;
+  /** Undefined for an ephemeral message. */
+  readonly position: ChannelPosition | undefined;
+  /** The offset of the previous message. */
+  readonly after: number;
+}
+
+export function readJoin(payload: unknown): ChannelJoin {
+  const { join, after, start, history, watch } = fieldsOf(payload);
+  return {
+    channel: channelNameOf(payload),
+    join: countOf(join, 'join'),
+    ...(after != null && { after: positionOf(after) }),
+    ...(start === true && { start }),
+    ...(history != null && { history: countOf(history, 'history') }),
+    watch: watch === true,
+  };
+}
+
+/** Returns how a channel has ended. */
+export function readEnd(payload: unknown): ChannelEnd {
+  const { status, reason } = fieldsOf(payload);
+  if (status !== 'completed' && status !== 'failed' && status !== 'interrupted')
+    return reject('status', 'must be completed, failed or interrupted');
+  return { status, ...(reason != null && { reason: textOf(reason, 'reason', MAX_REASON_LENGTH) }) };
+}
+
+export const endedError = (channel: string, { payload }: Message): ChannelEndedError => new ChannelEndedError(channel, readEnd(payload));
+
+export function readPublish(payload: unknown): Required<ChannelPublish<Message>> {
+  const { message, ephemeral, confirm } = fieldsOf(payload);
+  return {
+    channel: channelNameOf(payload),
+    message: parseMessage(message, 'payload.message'),
+    ephemeral: ephemeral === true,
+    confirm: confirm === true,
+  };
+}
+
+/** Returns the position of a published message; undefined for an ephemeral one. */
+export function readPublished(payload: unknown): ChannelPosition | undefined {
+  const { epoch, offset } = fieldsOf(payload);
+  return epoch == null && offset == null ? undefined : positionOf(payload);
+}
+
+export function readWatch(payload: unknown): ChannelWatch {
+  return { channel: channelNameOf(payload), watch: fieldsOf(payload)['watch'] === true };
+}
+
+export function readUpdate(payload: unknown): ChannelUpdate {
+  return { channel: channelNameOf(payload), state: fieldsOf(payload)['state'] };
+}
+
+export function readJoined(payload: unknown): Received<ChannelJoined> {
+  const { join, member, complete } = fieldsOf(payload);
+  return {
+    ...positionOf(payload),
+    join: countOf(join, 'join'),
+    member: textOf(member, 'member'),
+    complete: complete === true,
+  };
+}
+
+/** Reads a message of a channel. It has the source of its carrier if it has none. */
+export function readDelivery({ payload, source }: Message): ReceivedMessage {
+  const fields = fieldsOf(payload);
+  const message = parseMessage(fields['message'], 'payload.message');
+  if (!message.source) (message as { source: string }).source = source;
+  const position = readPublished(payload);
+  const { after } = fields;
+  return { message, position, after: position && after != null ? countOf(after, 'after') : (position?.offset ?? 0) - 1 };
+}
+
+export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
+  const { before, limit } = fieldsOf(payload);
+  return { channel: channelNameOf(payload), limit: countOf(limit, 'limit'), ...(before != null && { before: positionOf(before) }) };
+}
+
+export function readPast(payload: unknown): Received<ChannelPast<Message>> {
+  const { entries, more } = fieldsOf(payload);
+  const entryOf = (value: unknown): ChannelPosition & { readonly message: Message } => ({
+    ...positionOf(value),
+    message: parseMessage(fieldsOf(value)['message'], 'payload.message'),
+  });
+  return { entries: listOf(entries, 'entries').map(entryOf), more: more === true };
+}
+
+export function readRefused(payload: unknown): Received<ChannelRefused> {
+  const { action, reason, join } = fieldsOf(payload);
+  return {
+    action: action === 'publish' || action === 'end' || action === 'presence' ? action : 'join',
+    reason: textOf(reason, 'reason', MAX_REASON_LENGTH),
+    ...(join != null && { join: countOf(join, 'join') }),
+  };
+}
+
+export function readPresence(payload: unknown): Received<ChannelPresence> {
+  const { entered, left, updated, reset, more } = fieldsOf(payload);
+  return {
+    entered: listOf(entered, 'entered').map(memberOf),
+    left: listOf(left, 'left').map((id) => textOf(id, 'left')),
+    ...(updated != null && { updated: listOf(updated, 'updated').map(memberOf) }),
+    reset: reset === true,
+    more: more === true,
+  };
+}
+
+/** Returns the name of the channel in a payload. */
+export function channelNameOf(payload: unknown): string {
+  const { channel } = fieldsOf(payload);
+  if (typeof channel === 'string' && NAME_PATTERN.test(channel)) return channel;
+  return reject('channel', `must be a string that matches ${NAME_PATTERN.source}`);
+}
+
+function positionOf(value: unknown): ChannelPosition {
+  const { epoch, offset } = fieldsOf(value);
+  return { epoch: textOf(epoch, 'epoch'), offset: countOf(offset, 'offset') };
+}
+
+function memberOf(value: unknown): ChannelMember {
+  const { id, info, state } = fieldsOf(value);
+  return { id: textOf(id, 'id'), ...(info != null && { info }), ...(state != null && { state }) };
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+function countOf(value: unknown, field: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  return reject(field, 'must be a whole number >= 0');
+}
+
+function textOf(value: unknown, field: string, maxLength = 128): string {
+  if (typeof value === 'string' && value !== '' && value.length <= maxLength) return value;
+  return reject(field, `must be a string of 1 to ${maxLength} characters`);
+}
+
+function listOf(value: unknown, field: string): readonly unknown[] {
+  return Array.isArray(value) ? value : reject(field, 'must be an array');
+}
+
+function reject(field: string, rule: string): never {
+  throw new InvalidMessageError(`payload.${field}`, rule);
+}
+
+/** Returns whether a message is part of the protocol between a hub and its clients. */
+export function isChannelMessage({ type }: Message): boolean {
+  return type.startsWith('channel.');
+}

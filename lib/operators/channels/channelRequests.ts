@@ -1,0 +1,104 @@
+import { catchError, defer, EMPTY, finalize, from, map, merge, mergeMap, Subject, take, takeWhile, throwError, timeout } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
+import {
+  ChannelRefusedError,
+  RequestTimeoutError,
+  WireClosedError,
+  type MessageRefusedError,
+  type RxwireError,
+} from '../../message/errors.js';
+import { after } from '../timing/after.js';
+import type { ChannelPast, ChannelPosition, ChannelPublish } from '../../message/channelTypes.js';
+import { createMessage } from '../../message/createMessage.js';
+import type { Message } from '../../message/types.js';
+import type { Wire } from '../../wire/wire.js';
+import type { HistoryRange, PastMessage } from './channelOptions.js';
+import type { Received } from './channelPayloads.js';
+import { positionOf, positionText } from './channelPosition.js';
+
+/** The answers of a hub, by their types. */
+interface Answers {
+  readonly 'channel.published': ChannelPosition | undefined;
+  readonly 'channel.past': Received<ChannelPast<Message>>;
+}
+
+/** The requests of one channel that wait for answers of the hub. */
+export class ChannelRequests {
+  /** By the type of the answer and the id of the request. */
+  readonly #answers = new Map<string, Subject<unknown>>();
+
+  constructor(
+    readonly channel: string,
+    readonly wire: Wire,
+    readonly answerTimeout: number,
+    readonly scheduler: SchedulerLike,
+  ) {}
+
+  /**
+   * Sends a `channel.publish`. Emits the position of its message, when the hub has answered. Fails
+   * when the message is refused, given up, or acked and not answered in time.
+   */
+  send(publish: Message): Observable<ChannelPosition | undefined> {
+    const { channel, wire, answerTimeout, scheduler } = this;
+    const { message } = publish.payload as ChannelPublish<Message>;
+    const action = message.type === 'channel.ended' ? 'end' : 'publish';
+    const sent$ = defer(() => wire.send(publish)).pipe(
+      catchError((error: RxwireError | MessageRefusedError) => {
+        // The receipt may arrive before the answer of the hub.
+        throw 'remoteCode' in error ? new ChannelRefusedError(channel, action, error.reason, publish.id) : error;
+      }),
+      mergeMap(() => after(answerTimeout, scheduler)),
+      map(() => {
+        throw new RequestTimeoutError(publish.id, answerTimeout);
+      }),
+    );
+    return this.#answersTo('channel.published', publish.id, sent$).pipe(take(1));
+  }
+
+  /** Requests older messages at subscription. Emits them in order, and completes. */
+  history({ before, limit = 100 }: HistoryRange): Observable<PastMessage> {
+    const { channel, wire, answerTimeout, scheduler } = this;
+    return defer(() => {
+      const place = before && positionOf(before);
+      const payload = { channel, limit, ...(place && { before: place }) };
+      const request = createMessage('channel.history', payload, { delivery: 'at-least-once', scheduler });
+      const { id } = request;
+      const sent$ = defer(() => {
+        wire.next(request);
+        return EMPTY;
+      });
+      return this.#answersTo('channel.past', id, sent$).pipe(
+        timeout({ each: answerTimeout, scheduler, with: () => throwError(() => new RequestTimeoutError(id, answerTimeout)) }),
+        takeWhile(({ more }) => more, true),
+        mergeMap(({ entries }) => from(entries)),
+        map(({ message, ...position }) => ({ position: positionText(position), message })),
+      );
+    });
+  }
+
+  answer<T extends keyof Answers>(type: T, id: string, answer: Answers[T]): void {
+    this.#answers.get(`${type} ${id}`)?.next(answer);
+  }
+
+  /** Fails a request. Returns whether there is one. */
+  fail(type: keyof Answers, id: string, error: Error): boolean {
+    const answer$ = this.#answers.get(`${type} ${id}`);
+    answer$?.error(error);
+    return answer$ !== undefined;
+  }
+
+  /** The wire has ended, with its error if it failed. */
+  end(error?: RxwireError): void {
+    for (const [key, answer$] of [...this.#answers]) answer$.error(error ?? new WireClosedError(key.slice(key.indexOf(' ') + 1)));
+  }
+
+  /** Sends a request at subscription, and emits its answers. */
+  #answersTo<T extends keyof Answers>(type: T, id: string, sent$: Observable<never>): Observable<Answers[T]> {
+    return defer(() => {
+      const key = `${type} ${id}`;
+      const answer$ = (this.#answers.get(key) ?? new Subject()) as Subject<Answers[T]>;
+      this.#answers.set(key, answer$ as Subject<unknown>);
+      return merge(answer$, sent$).pipe(finalize(() => answer$.observed || this.#answers.delete(key)));
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import type { ChannelEnd, ChannelPosition } from '../../message/channelTypes.js';
+import type { RxwireError } from '../../message/errors.js';
+
+/**
+ * The state of a client in a channel: joining, joined, recovering missed messages, informed of a
+ * gap (still joined; `joined` follows at once), left, refused, or ended: its writer was done, or
+ * has failed.
+ */
+export type ChannelStatus = 'joining' | 'joined' | 'recovering' | 'gap' | 'left' | 'refused' | 'ended';
+
+/** Messages that were lost and will not arrive. */
+export interface ChannelGap {
+  /** `history`: the server no longer keeps the messages. `epoch`: the server lost its history. */
+  readonly reason: 'history' | 'epoch';
+  /** The position of the last message that arrived. */
+  readonly after: ChannelPosition;
+  /** The position at which delivery continues. */
+  readonly next: ChannelPosition;
+}
+
+export interface ChannelState {
+  readonly status: ChannelStatus;
+  /**
+   * The id of this client for the other members: the `source` of its messages. Known after the
+   * join.
+   */
+  readonly member?: string;
+  /** The latest gap. */
+  readonly gap?: ChannelGap;
+  /** For `ended`: how. */
+  readonly end?: ChannelEnd;
+  /**
+   * For `refused`, the refusal. For `left`, the error of the wire, if the wire has failed. For
+   * `joining` and `recovering`, a `ChannelTimeoutError`, when the server does not answer.
+   */
+  readonly error?: RxwireError;
+}
+
+/** The state before a join. */
+export const LEFT: ChannelState = { status: 'left' };

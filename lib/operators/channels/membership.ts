@@ -1,0 +1,373 @@
+import {
+  asapScheduler,
+  BehaviorSubject,
+  firstValueFrom,
+  Observable,
+  repeat,
+  share,
+  Subject,
+  takeUntil,
+  type SchedulerLike,
+  type Subscriber,
+  type Subscription,
+} from 'rxjs';
+import { CallbackError, ChannelEndedError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
+import { after } from '../timing/after.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../timing/coalescedTimer.js';
+import { completionOf } from '../../message/errors/completionOf.js';
+import { guard } from '../../message/errors/guard.js';
+import { ignorable } from '../../wire/ignorable.js';
+import { refCounted, type RefCount } from './refCounted.js';
+import { steadyScheduler } from '../../message/steadyScheduler.js';
+import { createMessage } from '../../message/createMessage.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { Message, MessageType, PayloadOf } from '../../message/types.js';
+import { claim } from '../../wire/session/delivery.js';
+import type { Wire } from '../../wire/wire.js';
+import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
+import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
+import { parsePosition, positionText, step } from './channelPosition.js';
+import { bystander, ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
+import { ChannelRequests } from './channelRequests.js';
+import type { ChannelGap, ChannelState } from './channelState.js';
+import { createMemberList, type Presence } from './memberList.js';
+
+/** The readers of a wire, by the names of their channels. */
+export interface WireReaders {
+  readonly add: (name: string, membership: Membership) => void;
+  readonly remove: (name: string) => void;
+}
+
+type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'>;
+
+/**
+ * One channel on the client's side: its state, its readers, and its part of the protocol. The
+ * client is a member while there are readers.
+ */
+export class Membership {
+  readonly messages$: Observable<Message>;
+  readonly presence$: Observable<Presence>;
+  /** The members, for one who reads no messages: it has no part in where others begin. */
+  readonly membersOnly$: Observable<Presence>;
+  readonly state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
+  readonly gaps$ = new Subject<ChannelGap>();
+  readonly errors$: Observable<RxwireError>;
+
+  readonly #channel: string;
+  readonly #wire: Wire;
+  readonly #answerTimeout: number;
+  readonly #scheduler: SchedulerLike;
+  readonly #errors$ = new Subject<RxwireError>();
+  readonly #readers = new ChannelReaders();
+  readonly #requests: ChannelRequests;
+  /** Where the subscribers of the channel begin. */
+  #start: StartOptions;
+  /** The reader of the subscribers of the channel, which share one position: the latest. */
+  #reader: ChannelReader | undefined;
+  #reached: ChannelPosition | undefined;
+  readonly #memberList = createMemberList(() => this.state$.value.member);
+  /** The subscribers of `presence$`. */
+  readonly #watchers = refCounted(
+    () => this.#sendWatch(),
+    () => {
+      this.#memberList.reset();
+      this.#sendWatch();
+    },
+  );
+  /** The readers and requests that need messages of the wire. */
+  readonly #users: RefCount;
+  /** The position up to which the hub has sent the messages; undefined before the first join. */
+  #position: ChannelPosition | undefined;
+  /** The number of the latest join request; 0 before the first. */
+  #join = 0;
+  #retrying: Subscription | undefined;
+  #presence: { readonly state: unknown } | undefined;
+  readonly #presenceTimer: CoalescedTimer;
+  #hasWireEnded = false;
+
+  constructor(channel: string, wire: Wire, readers: WireReaders, options: MemberOptions) {
+    const { answerTimeout, scheduler = steadyScheduler(), microtask = asapScheduler } = options;
+    this.#channel = channel;
+    this.#wire = wire;
+    this.#answerTimeout = answerTimeout;
+    this.#scheduler = scheduler;
+    this.#presenceTimer = createCoalescedTimer(microtask, () => this.#sendPresence());
+    this.#requests = new ChannelRequests(channel, wire, answerTimeout, scheduler);
+    this.#users = refCounted(
+      () => readers.add(channel, this),
+      () => readers.remove(channel),
+    );
+    this.#start = options;
+    this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
+    this.errors$ = this.#users.by(this.#errors$);
+    const { members$ } = this.#memberList;
+    const bystander$ = this.#read<never>((subscriber) => bystander(this.#position, subscriber));
+    this.presence$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(this.messages$))));
+    this.membersOnly$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(bystander$))));
+  }
+
+  /** Sets where the subscribers of the channel begin, before the first of them. */
+  configure(options: StartOptions): void {
+    this.#start = options;
+  }
+
+  /** Emits what follows a place, also when the subscribers of the channel are elsewhere. */
+  follow(from: Exclude<ChannelStart, 'live'>): Observable<Message | undefined> {
+    return this.#read<Message | undefined>((subscriber) => followerFrom(from, subscriber));
+  }
+
+  position(): string | undefined {
+    this.#reached = this.#reader?.position ?? this.#reached;
+    return this.#reached && positionText(this.#reached);
+  }
+
+  /**
+   * Publishes a state of this member at the end of the microtask, and again after each join, until
+   * it leaves.
+   */
+  updatePresence(state: unknown): void {
+    this.#presence = { state };
+    this.#presenceTimer.set(0);
+  }
+
+  history(range: HistoryRange): Observable<PastMessage> {
+    return this.#users.by(this.#requests.history(range));
+  }
+
+  /** Sends a `channel.publish` that requests an answer. */
+  send(publish: Message): Promise<ChannelPosition | undefined> {
+    return ignorable(firstValueFrom(this.#users.by(this.#requests.send(publish))), (error) => {
+      // A message that was refused, or not answered, has reached the server.
+      const { code } = error as RxwireError;
+      this.#wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_REQUEST_TIMEOUT');
+    });
+  }
+
+  receive(message: Message): void {
+    try {
+      this.#handle(message);
+    } catch (error) {
+      // Only read errors arrive here, and they are RxwireErrors. Errors of subscribers are
+      // reported by RxJS.
+      this.#errors$.next(error as RxwireError);
+    }
+  }
+
+  resync(cause: 'restarted' | 'lost' | 'missed'): void {
+    // A pending join is answered or repeated anyway.
+    if (cause === 'restarted' ? this.#isIn('joined') : cause === 'lost' && !this.#isOut()) this.#requestJoin();
+    if (cause === 'missed' && this.#watchers.isActive()) this.#sendWatch();
+  }
+
+  end(error?: RxwireError): void {
+    this.#hasWireEnded = true;
+    this.#stop({ status: 'left', ...(error && { error }) });
+    for (const subject of [this.state$, this.gaps$, this.#errors$]) subject.complete();
+    // The error of a wire belongs to the subscribers of the wire. Here it would end the process,
+    // unless each subscriber had an error callback.
+    this.#readers.end(undefined);
+    this.#requests.end(error);
+  }
+
+  #isIn(...statuses: readonly ChannelState['status'][]): boolean {
+    return statuses.includes(this.state$.value.status);
+  }
+
+  /** Returns whether the client has left, was refused, or has received the end of the channel. */
+  #isOut(): boolean {
+    return this.#isIn('left', 'refused', 'ended');
+  }
+
+  #change({ error, ...update }: ChannelState): void {
+    const { member, gap } = this.state$.value;
+    this.state$.next({ ...(member !== undefined && { member }), ...(gap && { gap }), ...update, ...(error && { error }) });
+  }
+
+  #reportGap(gap: ChannelGap): void {
+    const isJoined = this.#isIn('joined');
+    this.#change({ status: 'gap', gap });
+    this.gaps$.next(gap);
+    if (isJoined && this.#isIn('gap')) this.#change({ status: 'joined' });
+  }
+
+  #stop(end: ChannelState): void {
+    this.#retrying?.unsubscribe();
+    this.#position = undefined;
+    this.state$.next(end);
+  }
+
+  #read<T>(createReader: (subscriber: Subscriber<T>) => ChannelReader): Observable<T> {
+    return this.#users.by(
+      new Observable<T>((subscriber) => {
+        if (this.#hasWireEnded) {
+          subscriber.complete();
+          return;
+        }
+        const reader = createReader(subscriber);
+        subscriber.add(() => this.#remove(reader));
+        this.#add(reader);
+      }),
+    );
+  }
+
+  /**
+   * Creates the reader of the subscribers of the channel. It stores its position where `remember`
+   * says so, at the end of each microtask with messages. The channel continues when the storage
+   * fails.
+   */
+  #createReader(subscriber: Subscriber<Message>): ChannelReader {
+    const { from, remember, microtask = asapScheduler } = this.#start;
+    const key = `rxwire:${this.#channel}`;
+    const failed = (cause: unknown): void => this.#wire.report(new CallbackError('remember', cause));
+    const stored = parsePosition(guard(() => remember?.getItem(key), failed) ?? '');
+    let received: ChannelPosition | undefined;
+    const timer = createCoalescedTimer(microtask, () => guard(() => received && remember?.setItem(key, positionText(received)), failed));
+    this.position();
+    const reader = readerFrom(stored ?? from, subscriber, {
+      next(message, position) {
+        if (position && remember) {
+          received = position;
+          timer.set(0);
+        }
+        subscriber.next(message);
+      },
+      onGap: (gap) => this.#reportGap(gap),
+    });
+    return (this.#reader = reader);
+  }
+
+  /**
+   * Adds a reader. Sends a join request, unless the messages of the reader arrive anyway, or the
+   * hub has not answered the previous request.
+   */
+  #add(reader: ChannelReader): void {
+    this.#readers.add(reader);
+    const at = this.#position;
+    if (at && this.#isIn('joined', 'gap') && step(reader.position, at) === 'repeat') this.#readers.confirmed([reader]);
+    else if (!this.#isIn('joining', 'recovering')) this.#requestJoin();
+  }
+
+  /** Removes a reader. The last one leaves the channel. */
+  #remove(reader: ChannelReader): void {
+    if (!this.#readers.remove(reader) || this.#readers.all.length > 0) return;
+    this.#presence = undefined;
+    if (this.#isOut()) return;
+    this.#stop({ status: 'left' });
+    this.#send('channel.leave', { channel: this.#channel });
+  }
+
+  /** The hub needs these messages, whatever the default of the wire is. */
+  #send<T extends MessageType>(type: T, payload: PayloadOf<T>): Message {
+    const message = createMessage(type, payload, { delivery: 'at-least-once', scheduler: this.#scheduler });
+    this.#wire.next(message);
+    return message;
+  }
+
+  #sendPresence(): void {
+    if (this.#presence && this.#isIn('joined')) this.#send('channel.update', { channel: this.#channel, ...this.#presence });
+  }
+
+  /** Tells the server whether `presence$` has subscribers. */
+  #sendWatch(): void {
+    if (!this.#isOut()) this.#send('channel.watch', { channel: this.#channel, watch: this.#watchers.isActive() });
+  }
+
+  /**
+   * Requests the messages after the lowest position. Repeats the request every `answerTimeout`, and
+   * reports once that the server does not answer it although there is a connection.
+   */
+  #requestJoin(): void {
+    const place = this.#readers.place(this.#position?.epoch);
+    if (this.#position) this.#change({ status: 'recovering' });
+    else this.state$.next({ status: 'joining' });
+    this.#retrying?.unsubscribe();
+    const join = { channel: this.#channel, join: ++this.#join, ...place, watch: this.#watchers.isActive() };
+    const message = this.#send('channel.join', join);
+    let isReported = false;
+    // While the first copy is still queued, the wire recognizes the repeat by its id and sends one
+    // message.
+    this.#retrying = after(this.#answerTimeout, this.#scheduler)
+      .pipe(repeat())
+      .subscribe(() => {
+        // The join was sent when the connection was opened, at the latest.
+        if (!isReported && this.#wire.state.metrics.uptime >= this.#answerTimeout / 2) {
+          isReported = true;
+          const error = new ChannelTimeoutError(this.#channel, this.#answerTimeout);
+          this.#change({ status: this.state$.value.status, error });
+          this.#errors$.next(error);
+          this.#wire.report(error);
+        }
+        this.#wire.next(message);
+      });
+  }
+
+  #handle(message: Message): void {
+    const { type, payload, correlationId = '' } = message;
+    if (type === 'channel.message') this.#handleDelivery(message);
+    else if (type === 'channel.joined') this.#handleJoined(message);
+    else if (type === 'channel.refused') this.#handleRefused(message);
+    else if (type === 'channel.published') this.#requests.answer(type, correlationId, readPublished(payload));
+    else if (type === 'channel.past') this.#requests.answer(type, correlationId, readPast(payload));
+    else if (type === 'channel.presence' && this.#watchers.isActive()) this.#memberList.apply(readPresence(payload));
+  }
+
+  #handleJoined({ payload }: Message): void {
+    const { join, member, ...reached } = readJoined(payload);
+    // A repeated request may be answered twice.
+    if (join !== this.#join || !this.#isIn('joining', 'recovering')) return;
+    this.#retrying?.unsubscribe();
+    this.#position = { epoch: reached.epoch, offset: reached.offset };
+    const { gaps, isBehind } = this.#readers.confirm(reached);
+    if (gaps.size > 0) this.#readers.notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
+    // A reader that has received its gap may have unsubscribed, or may have requested another join.
+    if (!this.#isOut() && join === this.#join) {
+      if (isBehind) this.#requestJoin();
+      else {
+        this.#change({ status: 'joined', member });
+        this.#readers.confirmed(this.#readers.all);
+      }
+    }
+    this.#sendPresence();
+  }
+
+  #handleRefused({ payload, correlationId = '' }: Message): void {
+    const { action, reason, join } = readRefused(payload);
+    if (this.#requests.fail('channel.past', correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
+    const isJoin = action === 'join';
+    if (isJoin && join !== undefined && join !== this.#join) return;
+    const error = new ChannelRefusedError(this.#channel, action, reason, isJoin || correlationId === '' ? undefined : correlationId);
+    this.#errors$.next(error);
+    this.#requests.fail('channel.published', correlationId, error);
+    if (!isJoin || this.#isIn('left')) return;
+    this.#stop({ status: 'refused', error });
+    this.#readers.end(error);
+  }
+
+  #handleDelivery(carrier: Message): void {
+    const at = this.#position;
+    // Messages that were sent before the join are sent again after it.
+    if (!at || this.state$.value.status !== 'joined') return;
+    const received = readDelivery(carrier);
+    const { message, position } = received;
+    // An ephemeral message is neither a repeat nor behind a gap.
+    const effect = position ? step(at, position, received.after) : 'next';
+    if (effect === 'gap') this.#requestJoin();
+    let receivers = effect === 'next' ? this.#readers.all : [];
+    if (position && effect === 'next') {
+      this.#position = position;
+      const accepted = this.#readers.accept(at, position);
+      if (accepted.isElsewhere) this.#requestJoin();
+      receivers = accepted.receivers;
+    }
+    if (message.type !== 'channel.ended') {
+      if (receivers.length > 0) this.#readers.deliver(receivers, received, claim(carrier));
+    } else if (this.#isIn('joined')) this.#handleEnd(message);
+  }
+
+  #handleEnd({ payload }: Message): void {
+    const end = readEnd(payload);
+    this.#stop({ status: 'ended', end });
+    this.#send('channel.leave', { channel: this.#channel });
+    this.#readers.end(end.status === 'completed' ? undefined : new ChannelEndedError(this.#channel, end));
+  }
+}

@@ -1,0 +1,284 @@
+import {
+  asapScheduler,
+  AsyncSubject,
+  defer,
+  distinctUntilChanged,
+  filter,
+  finalize,
+  from,
+  map,
+  mergeAll,
+  mergeMap,
+  type Observable,
+  type SchedulerLike,
+  startWith,
+  take,
+  tap,
+} from 'rxjs';
+import { OverflowError } from '../../message/errors.js';
+import { assertPositive } from '../../message/options/assert.js';
+import { mergeFromQueue, type MergeQueue } from '../buffers/mergeFromQueue.js';
+import { steadyScheduler } from '../../message/steadyScheduler.js';
+import type { Message } from '../../message/types.js';
+import { type ConsumeParts, handled } from '../consume/consumeOne.js';
+import type { Consumed, HandlerWork } from '../consume/consumeOptions.js';
+import { createRetries } from '../consume/consumeOptions.js';
+import { createQueueCore, type QueueCore } from './queueCore.js';
+import type { ProcessOptions, Queue, QueueOptions } from './queueOptions.js';
+import type { QueueItem } from './waitingItems.js';
+
+/**
+ * Creates a named queue, bounded in size and age. `next` adds messages; processors take them, the
+ * most urgent first, or in the order of arrival. Nothing polls: a message starts when it is added,
+ * or when a processor becomes idle.
+ *
+ * A message of a session is acked when it is processed. A message that is dropped is refused: its
+ * sender receives `ERR_REFUSED`. With a `store`, it is acked as soon as it is stored. A stored
+ * message that is not finished is processed after the next start, possibly for the second time.
+ *
+ * A failed handler is retried; then its message becomes a dead letter, and the queue continues. All
+ * operations are O(1) in the number of waiting messages.
+ *
+ * @param name The name in the store.
+ * @throws {RangeError} At call time, if a number is not positive, or an option is invalid.
+ * @example
+ * import { createMessage, queue } from 'rxwire';
+ *
+ * const orders = queue('orders', { maxSize: 100 });
+ * orders.drops$.subscribe(({ message, reason }) => console.warn(message.id, reason));
+ * orders.process(({ payload }) => console.log(payload)).subscribe(); // prints: tea
+ * orders.next(createMessage('order.placed', 'tea'));
+ * @example
+ * import { connect, type Message, ofType, queue, webSocket } from 'rxwire';
+ *
+ * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
+ * const outputs = queue<Message<'execution.output'>>('outputs');
+ * wire.pipe(ofType('execution.output')).subscribe(outputs);
+ * @example
+ * import { createMessage, queue } from 'rxwire';
+ *
+ * const jobs = queue('jobs', { order: 'fifo' });
+ * jobs.take().subscribe(({ payload }) => console.log(payload)); // prints: first
+ * jobs.next(createMessage('job.wanted', 'first'));
+ */
+export function queue<T extends Message = Message>(name: string, options: QueueOptions<T> = {}): Queue<T> {
+  return createQueue(name, options);
+}
+
+/** @param onEnd Called when the queue is closed or has failed. */
+function createQueue<T extends Message>(name: string, options: QueueOptions<T>, onEnd?: () => void): Queue<T> {
+  const {
+    maxSize = 1_000,
+    maxAge = 60_000,
+    ageFrom = 'arrival',
+    order = 'priority',
+    overflow = 'drop-oldest',
+    priority = order === 'fifo' ? () => undefined : (message: T) => message.priority,
+    store,
+    scheduler = steadyScheduler(),
+    microtask = asapScheduler,
+  } = options;
+  assertPositive('queue', { maxSize, maxAge });
+  assertOneOf('ageFrom', ageFrom, ['arrival', 'timestamp']);
+  assertOneOf('order', order, ['fifo', 'priority']);
+  if (order === 'fifo' && options.priority) throw new RangeError(`queue: "priority" has no effect with the order 'fifo'`);
+  if (order === 'fifo' && overflow === 'drop-lowest')
+    throw new RangeError(`queue: the overflow 'drop-lowest' has no effect with the order 'fifo'`);
+  const core = createQueueCore<T>({ name, store, microtask, maxSize, maxAge, ageFrom, overflow, priority, scheduler });
+  if (onEnd) core.wake$.subscribe({ error: onEnd, complete: onEnd });
+
+  return {
+    name,
+    next(message) {
+      core.open();
+      core.add(message);
+    },
+    process: (handler, how = {}) => processItems(core, scheduler, handler, how),
+    take: () => takeNext(core),
+    depth$: defer(() => {
+      core.open();
+      // Reads the depth when it emits, so that a subscriber that adds a message does not reorder
+      // the values of others.
+      return core.changes$.pipe(startWith(undefined), map(core.depth), distinctUntilChanged());
+    }),
+    drops$: core.drops$.asObservable(),
+    errors$: core.errors$.asObservable(),
+    close: () => core.close(),
+  };
+}
+
+function assertOneOf(option: string, value: string, allowed: readonly [string, string]): void {
+  if (!allowed.includes(value)) throw new RangeError(`queue: "${option}" must be '${allowed.join(`' or '`)}', got ${value}`);
+}
+
+/** Emits the next message, and finishes it when the subscriber has received it. */
+function takeNext<T extends Message>(core: QueueCore<T>): Observable<T> {
+  const shiftLive = (): QueueItem<T> | undefined => {
+    let item = core.take();
+    // The next session delivers the message again.
+    for (; item && core.jobOf(item).held?.delivery.session.isOver(); item = core.take()) core.finish(item);
+    return item;
+  };
+  return defer(() => {
+    core.open();
+    let taken: QueueItem<T> | undefined;
+    return core.wake$.pipe(
+      startWith(undefined),
+      map(() => (taken = shiftLive())),
+      filter((item) => item !== undefined),
+      take(1),
+      map(({ message }) => message),
+      // Not before the subscriber has the message: a crash in between repeats it, and does not lose
+      // it.
+      finalize(() => {
+        if (!taken) return;
+        core.jobOf(taken).held?.end();
+        core.finish(taken);
+      }),
+    );
+  });
+}
+
+export interface QueuesOptions extends QueueOptions<Message> {
+  /** The maximum number of open queues. @default 1_000 */
+  readonly maxQueues?: number;
+}
+
+/** Queues by name. */
+export interface Queues {
+  /**
+   * Returns the queue with this name, and creates it if there is none. Without options, it returns
+   * the open queue whatever its options are.
+   *
+   * @throws {TypeError} If the queue is open with other options.
+   * @throws {OverflowError} If there are `maxQueues` queues.
+   * @throws {RangeError} If an option is out of range.
+   */
+  readonly open: <T extends Message = Message>(name: string, options?: QueueOptions<T>) => Queue<T>;
+  /** Returns the names of the open queues, in the order in which they were opened. */
+  readonly names: () => readonly string[];
+  /** Closes all queues; see `close` of a queue. */
+  readonly close: () => void;
+}
+
+interface OpenQueue {
+  readonly queue: Queue<Message>;
+  readonly options: QueueOptions<Message>;
+}
+
+/**
+ * Keeps queues by unique names, so that all parts of a program that open a name share one queue. A
+ * queue that is closed or has failed is removed: the next `open` creates it anew.
+ *
+ * @param options Apply to all queues. Those of `open` override them.
+ * @throws {RangeError} At call time, if `maxQueues` is not positive.
+ * @example
+ * import { createMessage, queues } from 'rxwire';
+ *
+ * const all = queues({ maxSize: 100 });
+ * all.open('orders').next(createMessage('order.placed', 'tea'));
+ * all.open('orders').process(({ payload }) => console.log(payload)).subscribe(); // prints: tea
+ * console.log(all.names().join()); // prints: orders
+ * all.close();
+ */
+export function queues(options: QueuesOptions = {}): Queues {
+  const { maxQueues = 1_000, ...defaults } = options;
+  assertPositive('queues', { maxQueues });
+  const all = new Map<string, OpenQueue>();
+
+  const create = (name: string, own: QueueOptions<Message>): Queue<Message> => {
+    if (all.size >= maxQueues) throw new OverflowError('queues', maxQueues);
+    const created: OpenQueue = { options: own, queue: createQueue(name, own, () => all.delete(name)) };
+    all.set(name, created);
+    return created.queue;
+  };
+  const open = (name: string, given?: QueueOptions<Message>): Queue<Message> => {
+    const own = { ...defaults, ...given };
+    const found = all.get(name);
+    if (!found) return create(name, own);
+    const other = given && differentOption(found.options, own);
+    if (other !== undefined) throw new TypeError(`queues: the queue ${name} is open with another "${other}"`);
+    return found.queue;
+  };
+  return {
+    // A name stands for one type of messages, which nothing checks at run time.
+    open: open as unknown as Queues['open'],
+    names: () => [...all.keys()],
+    close() {
+      for (const { queue } of [...all.values()]) queue.close();
+    },
+  };
+}
+
+function differentOption(first: QueueOptions<Message>, second: QueueOptions<Message>): string | undefined {
+  const names = new Set([...Object.keys(first), ...Object.keys(second)] as (keyof QueueOptions<Message>)[]);
+  return [...names].find((name) => first[name] !== second[name]);
+}
+
+/** Takes items while it is subscribed to, and calls the handler for each. */
+function processItems<T extends Message, R>(
+  core: QueueCore<T>,
+  scheduler: SchedulerLike,
+  handler: (message: T) => HandlerWork<R>,
+  { concurrency = 1, retry, onError, deadLetter }: ProcessOptions<T, R>,
+): Observable<Consumed<T, R>> {
+  assertPositive('queue', { concurrency });
+  const retries = createRetries(retry, scheduler);
+
+  return defer(() => {
+    core.open();
+    /** The items to put back when the processor is unsubscribed. */
+    const running = new Set<QueueItem<T>>();
+    let isUnsubscribed = false;
+    /**
+     * Unsubscribing does not cancel the storing of a dead letter: the letter might be stored, and
+     * the message would also be put back.
+     */
+    const protect: ConsumeParts<T, R, never>['protect'] = (message, outcome, store) => {
+      const kept = store();
+      const item = [...running].find((one) => one.message === message);
+      if (!kept || !item) return kept;
+
+      running.delete(item);
+      const kept$ = new AsyncSubject<unknown>();
+      // Runs before the processor continues with the result, if it is still subscribed.
+      kept$.subscribe({
+        error(error) {
+          if (!isUnsubscribed) return void running.add(item);
+          core.errors$.next(error);
+          core.putBack([item]);
+        },
+        complete() {
+          if (!isUnsubscribed) return void running.add(item);
+          core.jobOf(item).held?.end(outcome);
+          core.finish(item);
+        },
+      });
+      from(kept).subscribe(kept$);
+      return kept$;
+    };
+    const parts = { handler, retries, scheduler, protect, ...(onError && { onError }), ...(deadLetter && { deadLetter }) };
+    const end = (item: QueueItem<T>): Observable<unknown> | undefined => (running.delete(item) ? core.finish(item) : undefined);
+    const project = (item: QueueItem<T>): Observable<Observable<Consumed<T, R>>> =>
+      handled(core.jobOf(item), parts).pipe(
+        map((processed$) => end(item)?.pipe(mergeMap(() => processed$)) ?? processed$),
+        // It completes without a value when the session has ended: the session will deliver the
+        // message again.
+        tap({ complete: () => end(item) }),
+      );
+    const createQueue = (): MergeQueue<unknown, QueueItem<T>> => ({
+      push: () => undefined,
+      shift() {
+        const item = core.take();
+        if (item) running.add(item);
+        return item;
+      },
+      close() {
+        isUnsubscribed = true;
+        core.putBack(running);
+      },
+    });
+    // The next item need not wait for this write: many share a transaction.
+    return mergeFromQueue(core.wake$.pipe(startWith(undefined)), { concurrency, createQueue, project }).pipe(mergeAll());
+  });
+}

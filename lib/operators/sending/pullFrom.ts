@@ -1,0 +1,190 @@
+import { isObservable, noop, Subject, takeUntil, type Observable } from 'rxjs';
+import { OverflowError } from '../../message/errors.js';
+import { createRing } from '../buffers/ring.js';
+import type { Message } from '../../message/types.js';
+import type { MessageSource, ReadableStreamOf } from './sendOptions.js';
+
+/** Takes the messages of a source. Its functions do not throw. */
+export interface MessageSink {
+  hasRoom(): boolean;
+  next(message: Message): void;
+  /**
+   * Ends the messages: with an error that is delivered when all messages before it have their
+   * outcomes.
+   */
+  end(failure?: { readonly error?: unknown }): void;
+  /** Ends the messages with an error that is delivered at once. */
+  fail(error: unknown): void;
+}
+
+export interface Pull {
+  /** Reads messages while there is room. */
+  pull(): void;
+  release(): void;
+}
+
+export type StartPull = (sink: MessageSink) => Pull;
+
+/**
+ * Returns a function that starts to read a source.
+ *
+ * @throws {TypeError} If `source` is no source of messages.
+ */
+export function pullFrom(source: MessageSource, maxBuffered: number): StartPull {
+  const { getReader, [Symbol.asyncIterator]: iterateAsync, [Symbol.iterator]: iterate } = Object(source) as Partial<Source>;
+  if (getReader) return (sink) => pullAsync(() => readerOf(source as ReadableStreamOf<Message>), sink);
+  // Before Observables: an object that is both, as of `fromReadable`, can wait.
+  if (iterateAsync) return (sink) => pullAsync(() => (source as AsyncIterable<Message>)[Symbol.asyncIterator](), sink);
+  if (isObservable(source)) return (sink) => pullObservable(source, maxBuffered, sink);
+  if (iterate && typeof source !== 'string') return (sink) => pullIterator(() => (source as Iterable<Message>)[Symbol.iterator](), sink);
+  throw new TypeError(
+    `sendAll: "source" must be an Observable, an iterable, an async iterable or a ReadableStream of messages, got ${typeof source}`,
+  );
+}
+
+type Source = Iterable<Message> & AsyncIterable<Message> & ReadableStreamOf<Message>;
+
+function pullIterator(iterate: () => Iterator<Message>, sink: MessageSink): Pull {
+  let iterator: Iterator<Message> | undefined;
+  let isReading = false;
+  let isInNext = false;
+  let isOver = false;
+
+  const readNext = (from: Iterator<Message>): IteratorResult<Message, unknown> => {
+    isInNext = true;
+    try {
+      return from.next();
+    } finally {
+      isInNext = false;
+    }
+  };
+  const read = (): void => {
+    iterator ??= iterate();
+    while (sink.hasRoom()) {
+      const result = readNext(iterator);
+      // The iterator has stopped the stream by itself.
+      if (isOver) iterator.return?.();
+      else if (!result.done) sink.next(result.value);
+      else {
+        isOver = true;
+        sink.end();
+        return;
+      }
+    }
+  };
+  return {
+    // A message may be given up while it is sent, which makes room.
+    pull() {
+      if (isReading || isOver) return;
+      isReading = true;
+      try {
+        read();
+      } catch (error) {
+        isOver = true;
+        sink.end({ error });
+      }
+      isReading = false;
+    },
+    release() {
+      if (isOver) return;
+      isOver = true;
+      if (!isInNext) iterator?.return?.();
+    },
+  };
+}
+
+/** An async iterator, or the reader of a stream. */
+interface AsyncPull {
+  next(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
+  return?(): unknown;
+  /** Called when the source has ended by itself. */
+  done?(): void;
+}
+
+function pullAsync(open: () => AsyncPull, sink: MessageSink): Pull {
+  let iterator: AsyncPull | undefined;
+  let isReading = false;
+  let isOver = false;
+
+  const fail = (error: unknown): void => {
+    if (isOver) return;
+    isOver = true;
+    iterator?.done?.();
+    sink.end({ error });
+  };
+  const onRead = ({ done, value }: { readonly done?: boolean | undefined; readonly value?: unknown }): void => {
+    if (isOver) return;
+    isReading = false;
+    if (!done) {
+      sink.next(value as Message);
+      pull();
+      return;
+    }
+    isOver = true;
+    iterator?.done?.();
+    sink.end();
+  };
+  const pull = (): void => {
+    if (isReading || isOver || !sink.hasRoom()) return;
+    isReading = true;
+    try {
+      iterator ??= open();
+      void Promise.resolve(iterator.next()).then(onRead).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  return {
+    pull,
+    release() {
+      if (isOver) return;
+      isOver = true;
+      // The stream has ended, so an error of the source has no receiver.
+      Promise.resolve(iterator?.return?.()).catch(noop);
+    },
+  };
+}
+
+function readerOf(stream: ReadableStreamOf<Message>): AsyncPull {
+  const reader = stream.getReader();
+  return {
+    next: () => reader.read(),
+    return: () => reader.cancel().finally(() => reader.releaseLock()),
+    done: () => reader.releaseLock(),
+  };
+}
+
+/** An Observable cannot wait: its messages are buffered while there is no room. */
+function pullObservable(source: Observable<Message>, maxBuffered: number, sink: MessageSink): Pull {
+  const buffer = createRing<Message>();
+  const released$ = new Subject<void>();
+  let ended: { readonly error?: unknown } | undefined;
+  let isSubscribed = false;
+  let isFlushing = false;
+
+  const flush = (): void => {
+    if (isFlushing) return;
+    isFlushing = true;
+    while (buffer.size > 0 && sink.hasRoom()) sink.next(buffer.shift() as Message);
+    isFlushing = false;
+    if (ended && buffer.size === 0) sink.end(ended);
+  };
+  const onEnd = (end: { readonly error?: unknown }): void => {
+    ended = end;
+    flush();
+  };
+  const onNext = (message: Message): void => {
+    if (buffer.size === 0 && !isFlushing && sink.hasRoom()) sink.next(message);
+    else if (buffer.size < maxBuffered) buffer.push(message);
+    else sink.fail(new OverflowError('messages that wait to be sent', maxBuffered));
+  };
+  return {
+    pull() {
+      flush();
+      if (isSubscribed || !sink.hasRoom()) return;
+      isSubscribed = true;
+      source.pipe(takeUntil(released$)).subscribe({ next: onNext, error: (error: unknown) => onEnd({ error }), complete: () => onEnd({}) });
+    },
+    release: () => released$.next(),
+  };
+}

@@ -1,0 +1,257 @@
+import { Subject } from 'rxjs';
+import { ListNode } from './linkedList.js';
+import { createRing, type Ring } from '../../operators/buffers/ring.js';
+import { createTrampoline } from '../../operators/subscribing/trampoline.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
+import { endedError } from '../../operators/channels/channelPayloads.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
+import { PAGE_BYTES, rangeOf, type ChannelLimits, type ChannelRange } from './channelRange.js';
+import { repeatKeyOf } from './publisherMark.js';
+
+/**
+ * A message and what the limits need. Its offset follows from its place: the offsets of a history
+ * are contiguous.
+ */
+interface Kept {
+  readonly message: Message;
+  readonly bytes: number;
+  readonly at: number;
+}
+
+interface KeptEntry {
+  readonly bytes: number;
+  readonly entry: ChannelEntry;
+}
+
+/** The rest of a history that is forgotten: its channel continues with it. */
+export interface HistoryRest {
+  readonly epoch: string;
+  /** The number of messages that were added in total. */
+  readonly last: number;
+  readonly limits: ChannelLimits;
+  /** The entry that has ended the channel. */
+  readonly end?: ChannelEntry | undefined;
+}
+
+/** A channel with more messages has an index of their ids. */
+const FEW = 8;
+/**
+ * The minimum number of messages whose ids a channel with an index keeps, also if the messages are
+ * removed.
+ */
+const MIN_IDS = 64;
+
+/** The offsets of the latest messages, by their keys. */
+interface RecentKeys {
+  readonly offsets: Map<string, number>;
+  /** In order of the offsets. */
+  readonly keys: Ring<string>;
+}
+
+/** The part of a history that only a channel with subscribers needs. */
+interface Tail {
+  readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
+  readonly notifications: ReturnType<typeof createTrampoline>;
+}
+
+/**
+ * The latest messages of one channel, in memory. A server may have a hundred thousand: what most do
+ * not need is created when it is used.
+ */
+export class ChannelHistory {
+  readonly name: string;
+  readonly epoch: string;
+  /** The number of messages that were added in total. */
+  last: number;
+  /** The estimated size of the stored messages, in bytes. */
+  bytes = 0;
+  /** The time of the latest message. */
+  latest = 0;
+  /** Whether this object has more to it than what remained of an earlier one. */
+  isUsed = false;
+  /** The entry among the channels without subscribers. */
+  readonly idle: ListNode<ChannelHistory> = new ListNode(this);
+  /** The entry among the channels with messages. */
+  readonly filled: ListNode<ChannelHistory> = new ListNode(this);
+  #limits: ChannelLimits;
+  readonly #kept = createRing<Kept>();
+  /**
+   * The compacted entries, by their first offset: each as long as the first message that it stands
+   * for.
+   */
+  #compacted: Map<number, KeptEntry> | undefined;
+  /** The entry that has ended the channel. */
+  #end: ChannelEntry | undefined;
+  #tail: Tail | undefined;
+  #recent: RecentKeys | undefined;
+
+  constructor(name: string, { epoch, last, limits, end }: HistoryRest) {
+    this.name = name;
+    this.epoch = epoch;
+    this.last = last;
+    this.#limits = limits;
+    this.#end = end;
+  }
+
+  /** Returns what remains when the history is forgotten. */
+  rest(): HistoryRest {
+    return { epoch: this.epoch, last: this.last, limits: this.#limits, end: this.#end };
+  }
+
+  /** The number of stored messages. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** The offset of the latest removed message. */
+  get removed(): number {
+    return this.last - this.size;
+  }
+
+  /** Whether the channel has subscribers. */
+  get isObserved(): boolean {
+    return this.#tail?.entries$.observed === true;
+  }
+
+  /** Emits each message from now on. */
+  tail(): Subject<ChannelEntry | ChannelBroadcast> {
+    return (this.#tail ??= { entries$: new Subject(), notifications: createTrampoline() }).entries$;
+  }
+
+  /** Releases what only subscribers need. To be called when there are none. */
+  releaseTail(): void {
+    this.#tail = undefined;
+  }
+
+  /** Whether the channel has ended. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Replaces the limits. They apply from the next message on. */
+  limit(limits: ChannelLimits): void {
+    this.isUsed = true;
+    this.#limits = limits;
+  }
+
+  /**
+   * Adds a message. {@link emit} emits it. Returns its position; for a repeat, that of the first
+   * one.
+   *
+   * @throws {ChannelEndedError}
+   */
+  add(message: Message, bytes: number, now: number): ChannelPosition {
+    const { maxMessages, maxBytes } = this.#limits;
+    const key = repeatKeyOf(message);
+    const known = this.#find(key);
+    if (known !== undefined) return { epoch: this.epoch, offset: known };
+    if (this.#end) throw endedError(this.name, this.#end.message);
+    const entry: ChannelEntry = { epoch: this.epoch, offset: ++this.last, message };
+    this.#kept.push({ message, bytes, at: now });
+    this.bytes += bytes;
+    this.latest = now;
+    if (message.type === 'channel.ended') this.#end = entry;
+    this.isUsed = true;
+    this.expire(now);
+    if (this.#recent) remember(this.#recent, key, entry.offset);
+    else if (this.size > FEW || this.size > maxMessages || this.bytes > maxBytes) this.#index();
+    while (this.size > maxMessages || this.bytes > maxBytes) this.shift();
+    this.#notify(entry);
+    return entry;
+  }
+
+  /** Returns the offset of a recent message. */
+  #find(key: string): number | undefined {
+    if (this.#recent) return this.#recent.offsets.get(key);
+    const index = this.#kept.values().findIndex(({ message }) => repeatKeyOf(message) === key);
+    return index < 0 ? undefined : this.removed + 1 + index;
+  }
+
+  #index(): void {
+    const recent: RecentKeys = { offsets: new Map(), keys: createRing() };
+    const first = this.removed + 1;
+    this.#kept.values().forEach(({ message }, index) => remember(recent, repeatKeyOf(message), first + index));
+    this.#recent = recent;
+  }
+
+  /** Takes a message that is not stored. {@link emit} emits it. */
+  broadcast(message: Message): void {
+    this.#notify({ message });
+  }
+
+  #notify(entry: ChannelEntry | ChannelBroadcast): void {
+    const tail = this.#tail;
+    tail?.notifications.add(() => tail.entries$.next(entry));
+  }
+
+  /**
+   * Emits the messages that were added since the previous call. Messages that subscribers add
+   * during the emission follow in order.
+   */
+  emit(): void {
+    this.#tail?.notifications.run();
+  }
+
+  /**
+   * Adds an entry that stands for several. It is dropped if the first of them is removed already.
+   */
+  compact(entry: Required<ChannelEntry>, bytes: number): void {
+    const { epoch, first } = entry;
+    if (epoch !== this.epoch || first <= this.removed || entry.offset > this.last) return;
+    this.#compacted ??= new Map();
+    this.bytes += bytes - (this.#compacted.get(first)?.bytes ?? 0);
+    this.#compacted.set(first, { entry, bytes });
+    while (this.bytes > this.#limits.maxBytes && this.size > 0) this.shift();
+  }
+
+  read(query: ChannelQuery, now: number): ChannelSlice {
+    this.expire(now);
+    const { epoch, last } = this;
+    const range = rangeOf(query, this);
+    const entries = this.#page(range, query.limit);
+    return { epoch, last, entries, isComplete: range.isComplete, ...(this.#end && { end: this.#end }) };
+  }
+
+  /** Returns the first entries of a range, up to the size of a page. */
+  #page({ first, end, isCompacted }: ChannelRange, limit: number): readonly ChannelEntry[] {
+    const compacted = isCompacted ? this.#compacted : undefined;
+    const entries: ChannelEntry[] = [];
+    let bytes = 0;
+    for (let next = first; next < end && entries.length < limit && bytes < PAGE_BYTES;) {
+      const { entry, ...kept } = compacted?.get(next) ?? this.#at(next);
+      entries.push(entry);
+      bytes += kept.bytes;
+      next = entry.offset + 1;
+    }
+    return entries;
+  }
+
+  #at(offset: number): KeptEntry {
+    const index = offset - 1 - this.removed;
+    const { message, bytes } = this.#kept.values(index, index + 1)[0] as Kept;
+    return { bytes, entry: { epoch: this.epoch, offset, message } };
+  }
+
+  /** Removes the oldest message. */
+  shift(): void {
+    const oldest = this.removed + 1;
+    const compacted = this.#compacted?.get(oldest);
+    if (compacted) this.#compacted?.delete(oldest);
+    this.bytes -= (this.#kept.shift()?.bytes ?? 0) + (compacted?.bytes ?? 0);
+    const recent = this.#recent;
+    if (this.size === 0) this.#recent = undefined;
+    else if (recent && recent.keys.size > Math.max(MIN_IDS, this.size)) recent.offsets.delete(recent.keys.shift() as string);
+  }
+
+  /** Removes the messages that are too old. */
+  expire(now: number): void {
+    const { maxAge } = this.#limits;
+    for (let oldest = this.#kept.peek(); oldest && oldest.at + maxAge <= now; oldest = this.#kept.peek()) this.shift();
+  }
+}
+
+function remember({ offsets, keys }: RecentKeys, key: string, offset: number): void {
+  offsets.set(key, offset);
+  keys.push(key);
+}

@@ -1,0 +1,130 @@
+import { defer, filter, map, merge, mergeMap, noop, of, type Observable, type SchedulerLike } from 'rxjs';
+import { asObservable } from '../../message/maybeAsync.js';
+import { operate } from '../../operators/subscribing/operate.js';
+import { createTrampoline } from '../../operators/subscribing/trampoline.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+import { retryBackoff } from '../../operators/retryBackoff.js';
+import { step } from '../../operators/channels/channelPosition.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
+
+/** An entry of a log that is followed. */
+export interface SteppedEntry extends ChannelEntry {
+  /** The offset that its reader must have reached: that of the previous entry. */
+  readonly after: number;
+}
+
+export interface FollowLogOptions {
+  readonly log: Pick<ChannelLog, 'read' | 'tail'>;
+  readonly channel: string;
+  /** The position that was reached; undefined until the first read. `followLog` moves it. */
+  readonly cursor: { position: ChannelPosition | undefined };
+  /**
+   * The part to read while there is no position. With the limit 0, messages of the tail do not wait
+   * for the read.
+   * @default nothing is read
+   */
+  readonly first?: ChannelQuery;
+  readonly scheduler: SchedulerLike;
+  /** Called each time the log fails. */
+  readonly onFailed: (error: unknown) => void;
+  /** Called with the last slice each time all messages behind the cursor are read. */
+  readonly onCaughtUp?: (slice: ChannelSlice) => void;
+}
+
+/** The maximum number of messages of a page. */
+export const PAGE_SIZE = 256;
+
+/**
+ * Emits the messages of a channel behind the cursor, each stored one once. After a failure of the
+ * log it subscribes again and reads the missed messages.
+ */
+export function followLog(options: FollowLogOptions): Observable<SteppedEntry | ChannelBroadcast> {
+  const { log, channel, cursor, first, scheduler, onFailed } = options;
+  return defer(() => {
+    const query = cursor.position ? { after: cursor.position, limit: PAGE_SIZE } : first;
+    return query ? catchUp(query, options) : log.tail(channel);
+  }).pipe(
+    filter((entry) => entry.offset === undefined || step(cursor.position, entry) !== 'repeat'),
+    map((entry) => {
+      if (entry.offset === undefined) return entry;
+      const { epoch, offset, message } = entry;
+      const after = epoch === cursor.position?.epoch ? cursor.position.offset : offset - 1;
+      cursor.position = entry;
+      // Each reader reads these fields: those of a copy with `...` are twice as slow.
+      return { epoch, offset, message, after };
+    }),
+    retryReads(scheduler, onFailed),
+  );
+}
+
+/** Returns an operator that tries again when the log fails. */
+export function retryReads<T>(scheduler: SchedulerLike, onFailed: (error: unknown) => void): (source: Observable<T>) => Observable<T> {
+  return retryBackoff({
+    initialInterval: 500,
+    maxInterval: 30_000,
+    jitter: 0.5,
+    resetOnSuccess: true,
+    scheduler,
+    onRetry: ({ error }) => onFailed(error),
+  });
+}
+
+/** Returns the first offset of a slice; that of the next message, if the slice is empty. */
+export function firstOf({ entries: [entry], last }: ChannelSlice): number {
+  return entry ? (entry.first ?? entry.offset) : last + 1;
+}
+
+/** Returns the position behind the entries of a slice that was read forwards from a position. */
+export function reachedBy({ entries, epoch, last, reached = entries.at(-1)?.offset ?? last }: ChannelSlice): ChannelPosition {
+  return { epoch, offset: reached };
+}
+
+/** Reads pages, the first of them with a query, and then follows the tail. */
+function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: FollowLogOptions): Observable<ChannelEntry | ChannelBroadcast> {
+  let isReading = query.limit > 0;
+  /** The latest message of the tail that was left to the next read. */
+  let latest: ChannelEntry | undefined;
+  /** The removed keys of a keyed channel are known up to this offset. */
+  let since: number | undefined;
+  const live$ = log.tail(channel).pipe(
+    filter((entry) => {
+      if (!isReading || entry.offset === undefined) return true;
+      latest = entry;
+      return false;
+    }),
+  );
+  const nextQuery = (slice: ChannelSlice): ChannelQuery | undefined => {
+    const reached = reachedBy(slice);
+    // A reader that has a position knows no removal behind it.
+    since ??= typeof query.after === 'object' && slice.isComplete ? query.after.offset : slice.last;
+    const isBehind = reached.offset < slice.last || (latest && step(reached, latest) !== 'repeat');
+    if (isReading && isBehind) return { after: reached, limit: PAGE_SIZE, since };
+    isReading = false;
+    onCaughtUp?.(slice);
+    return undefined;
+  };
+  const readPages = operate<ChannelQuery, ChannelSlice>((subscriber) => {
+    // Without it, pages of a log that answers synchronously would be nested in each other.
+    const pages = createTrampoline();
+    const error = (reason: unknown): void => subscriber.error(reason);
+    const next = (slice: ChannelSlice): void => {
+      subscriber.next(slice);
+      const following = subscriber.closed ? undefined : nextQuery(slice);
+      if (following) read(following);
+      else subscriber.complete();
+    };
+    const read = (page: ChannelQuery): void =>
+      pages.run(() => subscriber.add(asObservable(() => log.read(channel, page)).subscribe({ next, error })));
+    return { next: read, error, complete: noop };
+  });
+  const entries$ = of(query).pipe(
+    readPages,
+    mergeMap((slice) => {
+      // The first entry does not directly follow the previous position.
+      if (isReading && !slice.isComplete) cursor.position = undefined;
+      cursor.position ??= { epoch: slice.epoch, offset: firstOf(slice) - 1 };
+      return slice.entries;
+    }),
+  );
+  return merge(live$, entries$);
+}

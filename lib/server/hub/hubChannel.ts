@@ -1,0 +1,210 @@
+import { asapScheduler, defer, EMPTY, map, merge, noop, Subject, Subscription, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
+import { estimateSize } from '../../message/estimateSize.js';
+import { guard } from '../../message/errors/guard.js';
+import { asObservable, chain, type MaybeAsync } from '../../message/maybeAsync.js';
+import { refCounted } from '../../operators/channels/refCounted.js';
+import { steadyScheduler } from '../../message/steadyScheduler.js';
+import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
+import type { ChannelStart } from '../../operators/channels/channelOptions.js';
+import { endedError, readEnd } from '../../operators/channels/channelPayloads.js';
+import { positionOf } from '../../operators/channels/channelPosition.js';
+import type { Presence } from '../../operators/channels/memberList.js';
+import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
+import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
+import { Cursor, type CursorParts } from './cursor.js';
+import { followLog, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
+import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
+import { PART_BYTES, type ClientFlow } from './clientFlow.js';
+import { createPresenceTracker } from './presenceTracker.js';
+
+/** The parts that all channels of a hub share. */
+export interface HubChannelOptions {
+  readonly log: Pick<ChannelLog, 'read' | 'tail'>;
+  /** Whether the log has only the newest message of each key of a channel. */
+  readonly isKeyed: (name: string) => boolean;
+  /** The members at other nodes. @default there are none */
+  readonly presence?: ClusterPresence;
+  readonly maxReplay: number;
+  readonly scheduler?: SchedulerLike;
+  readonly microtask?: SchedulerLike;
+  /** Called when the log, or the shared presence, has failed. */
+  readonly onFailed: (name: string, error: unknown, part?: 'presence') => void;
+  /** Called when a channel has no members and no subscribers. */
+  readonly onEmpty: (name: string) => void;
+}
+
+/** A channel on the server, which lives while it has members or subscribers. */
+export class HubChannel implements CursorParts {
+  readonly name: string;
+  readonly scheduler: SchedulerLike;
+  readonly onFailed: (error: unknown) => void;
+  readonly tail: { position: ChannelPosition | undefined } = { position: undefined };
+  readonly live = new Set<Cursor>();
+  /** Emits the members first, and then each change. */
+  readonly presence$: Observable<Presence>;
+  readonly #options: HubChannelOptions;
+  /** The clients in the channel. */
+  readonly #cursors = new Set<Cursor>();
+  readonly #presence: ReturnType<typeof createPresenceTracker>;
+  /** Emits the messages of the log and the broadcasts, for the subscribers of the server itself. */
+  readonly #entries$ = new Subject<SteppedEntry | ChannelBroadcast>();
+  readonly #subscribers = refCounted(noop, () => this.#closeIfEmpty());
+  readonly #subscriptions = new Subscription();
+
+  constructor(name: string, options: HubChannelOptions) {
+    const { log, presence, scheduler = steadyScheduler(), microtask = asapScheduler, onFailed } = options;
+    this.name = name;
+    this.scheduler = scheduler;
+    this.onFailed = (error) => onFailed(name, error);
+    this.#options = options;
+    const fail = (error: unknown): void => onFailed(name, error, 'presence');
+    const publish = (own: PresenceChange): void => guard(() => presence?.publish(name, own), fail);
+    this.#presence = createPresenceTracker(microtask, (change) => this.#announce(change), publish);
+    this.presence$ = this.#subscribers.by(this.#presence.presence$);
+    const changes$ = defer(() => presence?.changes(name) ?? EMPTY);
+    this.#subscriptions.add(changes$.subscribe({ next: (change) => this.#presence.apply(change), error: fail }));
+    const following = { log, channel: name, cursor: this.tail, scheduler, onFailed: this.onFailed };
+    this.#subscriptions.add(followLog(following).subscribe((entry) => this.#deliver(entry)));
+  }
+
+  get size(): number {
+    return this.#cursors.size;
+  }
+
+  readonly members = (): readonly ChannelMember[] => this.#presence.members();
+
+  readonly read = (query: ChannelQuery): MaybeAsync<ChannelSlice> =>
+    chain(this.#options.log.read(this.name, query), (slice) => {
+      // After a failure, the tail continues from here.
+      this.tail.position ??= { epoch: slice.epoch, offset: slice.last };
+      return slice;
+    });
+
+  /**
+   * Emits the messages from a place on, for the server itself. Ends when the channel has ended:
+   * completes, or fails with a `ChannelEndedError`.
+   */
+  messages(start: ChannelStart): Observable<Message> {
+    const { name, scheduler, onFailed, read } = this;
+    const messages$ = defer(() => {
+      const end$ = new Subject<ChannelBroadcast>();
+      // While reads fail, the subscriber still gets what the channel emits.
+      const readAgain = (query: ChannelQuery): MaybeAsync<ChannelSlice> =>
+        asObservable(() => read(query)).pipe(retryReads(scheduler, onFailed));
+      const entries$ = followLog({
+        log: { read: (_, query) => readAgain(query), tail: () => this.#entries$ },
+        channel: name,
+        cursor: { position: undefined },
+        first: queryOfStart(start),
+        scheduler,
+        onFailed,
+        onCaughtUp: ({ end }) => end && end$.next({ message: end.message }),
+      });
+      return merge(end$, entries$);
+    });
+    return this.#subscribers.by(
+      messages$.pipe(
+        map(({ message }) => message),
+        takeWhile(({ type, payload }) => type !== 'channel.ended' || readEnd(payload).status !== 'completed'),
+        map((message) => {
+          if (message.type === 'channel.ended') throw endedError(name, message);
+          return message;
+        }),
+      ),
+    );
+  }
+
+  /**
+   * Adds a client, which receives nothing before it joins.
+   *
+   * @param former Its cursor, if it is a member already.
+   */
+  enter(flow: ClientFlow, member: ChannelMember, former: Cursor | undefined): Cursor {
+    const cursor = new Cursor(flow, member, this);
+    if (former) {
+      former.end();
+      this.#cursors.delete(former);
+    } else this.#presence.add(member);
+    this.#cursors.add(cursor);
+    return cursor;
+  }
+
+  /** Confirms the membership of a client, and sends the messages that it missed. */
+  join(cursor: Cursor, flow: ClientFlow, join: ChannelJoin): MaybeAsync<void> {
+    // A client that receives no page now needs the first position only.
+    const mayReceive = !flow.isFull();
+    const slice = mayReceive ? flow.reserve(PART_BYTES, this.#readFirst(join, PART_BYTES)) : this.#readFirst(join, 1);
+    return chain(slice, (first) => {
+      if (this.#cursors.has(cursor)) cursor.begin(join, first, mayReceive);
+    });
+  }
+
+  leave(cursor: Cursor): void {
+    cursor.end();
+    this.#cursors.delete(cursor);
+    this.#presence.remove(cursor.member);
+    this.#closeIfEmpty();
+  }
+
+  update(member: string, state: unknown): void {
+    this.#presence.update(member, state);
+  }
+
+  /** Delivers a message that is not in the history to the present members. */
+  broadcast(message: Message): void {
+    this.#deliver({ message });
+  }
+
+  #closeIfEmpty(): void {
+    if (this.#cursors.size > 0 || this.#subscribers.isActive()) return;
+    this.#subscriptions.unsubscribe();
+    this.#options.onEmpty(this.name);
+  }
+
+  #readFirst(join: ChannelJoin, maxBytes: number): MaybeAsync<ChannelSlice> {
+    const isKeyed = this.#options.isKeyed(this.name);
+    return chain(this.read({ ...queryOfJoin(join, this.#options.maxReplay, isKeyed), maxBytes }), (slice) => {
+      if (slice.isComplete || !isKeyed) return slice;
+      // The client has missed that keys were removed: it gets all keys again.
+      return chain(this.read({ after: 'start', limit: PAGE_SIZE }), (whole) => ({ ...whole, isComplete: false }));
+    });
+  }
+
+  #announce(change: PresenceChange): void {
+    const messages = presenceMessages(this.name, change);
+    for (const { wire, isWatching } of this.#cursors) if (isWatching) messages.forEach((message) => wire.next(message));
+  }
+
+  #deliver(entry: SteppedEntry | ChannelBroadcast): void {
+    if (entry.offset === undefined) {
+      const message = ephemeralMessage(this.name, entry.message);
+      // A client that is joining is not present yet.
+      for (const { wire, isJoined } of this.#cursors) if (isJoined) wire.next(message);
+    } else if (this.live.size > 0) {
+      const message = deliveryMessage(this.name, entry, entry.after);
+      const size = estimateSize(entry.message);
+      for (const cursor of this.live) cursor.next(message, entry, size);
+    }
+    if (this.#entries$.observed) this.#entries$.next(entry);
+  }
+}
+
+/** Returns what to read first for a subscriber of the server. */
+function queryOfStart(start: ChannelStart): ChannelQuery {
+  if (start === 'start') return { after: start, limit: PAGE_SIZE };
+  if (typeof start === 'object' && 'last' in start) return { limit: start.last };
+  const after = positionOf(start);
+  return after ? { after, limit: PAGE_SIZE } : { limit: 0 };
+}
+
+/**
+ * Returns what to read first for a join. Without a position, a keyed channel is read from the
+ * start.
+ *
+ * @param maxReplay The maximum number of the latest messages.
+ */
+function queryOfJoin({ after, start, history = 0 }: ChannelJoin, maxReplay: number, isKeyed: boolean): ChannelQuery {
+  if (after) return { after, limit: PAGE_SIZE };
+  return start || (isKeyed && history === 0) ? { after: 'start', limit: PAGE_SIZE } : { limit: Math.min(history, maxReplay) };
+}

@@ -1,0 +1,333 @@
+import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
+import { estimateSize } from '../../message/estimateSize.js';
+import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
+import type {
+  ChannelJoin,
+  ChannelMember,
+  ChannelPosition,
+  ChannelPublish,
+  ChannelRefusal,
+  ChannelRefused,
+} from '../../message/channelTypes.js';
+import type { Message } from '../../message/types.js';
+import { claim } from '../../wire/session/delivery.js';
+import type { Rejection } from '../../stores/inbox.js';
+import type { Wire } from '../../wire/wire.js';
+import {
+  channelNameOf,
+  isChannelMessage,
+  readEnd,
+  readHistoryRequest,
+  readJoin,
+  readPublish,
+  readUpdate,
+  readWatch,
+} from '../../operators/channels/channelPayloads.js';
+import { answerHistory } from './answerHistory.js';
+import type { Authorizer } from './authorizer.js';
+import { createClientFlow, MAX_READS, type ClientFlow, type ClientTurn } from './clientFlow.js';
+import type { Cursor } from './cursor.js';
+import type { HubChannels } from './hubChannels.js';
+import { answerMessage, hubMessage } from './hubMessages.js';
+import type { ChannelRequest, HubSettings } from './hubOptions.js';
+
+/** The parts that all clients of a hub share. */
+export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize'> {
+  readonly channels: HubChannels;
+  readonly authorize: Authorizer;
+  readonly report: (error: unknown) => void;
+  /** Creates the turns of a client. */
+  readonly turns: () => ClientTurn;
+}
+
+/** A message to be published, and the `channel.publish` that carries it. */
+interface Publish extends Omit<Required<ChannelPublish<Message>>, 'ephemeral'> {
+  readonly carrier: Message;
+  readonly action: 'publish' | 'end';
+}
+
+/** The maximum estimated size of the state of a member, in bytes. */
+const MAX_STATE = 4_096;
+
+/** One client of a hub, until its wire ends. */
+export class HubClient {
+  readonly wire: Wire;
+  readonly #member: ChannelMember;
+  readonly #hub: HubParts;
+  readonly #joined = new Map<string, Cursor>();
+  /** The channels that the client may join without being authorized. */
+  readonly #admitted = new Set<string>();
+  /** The numbers of the latest join requests. */
+  readonly #joins = new Map<string, number>();
+  /** The joins that are not answered yet, in order: each completes when it is. */
+  readonly #joining = new Map<string, Subject<undefined>>();
+  /** Ends with the wire, or before. Then the client leaves all channels. */
+  readonly subscription = new Subscription(() => [...this.#joined.keys()].forEach((channel) => this.#leave(channel)));
+  readonly #flow: ClientFlow;
+  /** The answers to requests for older messages, one after the other. */
+  readonly #answers$ = new Subject<Observable<never>>();
+  /** The number of the requests that are not answered yet. */
+  #waiting = 0;
+  /** Why the latest message was refused. */
+  #rejection: Rejection | undefined;
+  /** See `Wire.publisher`. */
+  #publisher: string | undefined;
+
+  constructor(wire: Wire, member: ChannelMember, hub: HubParts) {
+    this.wire = wire;
+    this.#member = member;
+    this.#hub = hub;
+    this.#flow = createClientFlow(wire, hub.turns());
+    this.subscription.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
+  }
+
+  /**
+   * Handles a message of the client. The next message must wait until the returned Observable has
+   * completed. Joins of several channels overlap.
+   *
+   * @throws {InvalidMessageError} If the request is malformed.
+   */
+  receive(message: Message): Observable<undefined> | undefined {
+    const work = this.#flow.turn(() => this.#handleInOrder(message));
+    return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
+  }
+
+  /**
+   * Called with each message that is handled, in its delivery. The sender of a refused message
+   * receives the reason with the ack.
+   */
+  settle(message: Message): void {
+    const rejection = this.#rejection;
+    this.#rejection = undefined;
+    if (rejection) claim(message)?.end({ rejection });
+  }
+
+  /**
+   * Called with a message that could not be handled, and the error. It is a dead letter of its
+   * session.
+   */
+  fail(message: Message, error: unknown): void {
+    this.#hub.report(error);
+    if (message.type !== 'channel.publish') return;
+    try {
+      const reason: ChannelRefusal = error instanceof InvalidMessageError ? 'invalid' : 'failed';
+      this.#refuse(message, { channel: channelNameOf(message.payload), action: 'publish', reason });
+    } catch {
+      // The client cannot assign a refusal without the name of a channel.
+    }
+  }
+
+  /** Makes the client a member, which joins without being authorized. */
+  admit(channel: string): void {
+    if (this.subscription.closed) return;
+    this.#admitted.add(channel);
+    if (!this.#joined.has(channel)) this.#enter(channel);
+  }
+
+  /** Ends the membership. Returns whether there was one, or a request for one. */
+  remove(channel: string, reason: string): boolean {
+    const number = this.#joins.get(channel);
+    const wasMember = this.#joined.has(channel) || number !== undefined;
+    this.#admitted.delete(channel);
+    this.#leave(channel);
+    // The hub sends nothing to a client that has not requested a join.
+    if (number !== undefined) this.wire.next(hubMessage('channel.refused', { channel, action: 'join', reason, join: number }));
+    return wasMember;
+  }
+
+  /** Handles a message behind the join of its channel, and a join behind all but a few others. */
+  #handleInOrder(message: Message): MaybeAsync<void> {
+    const joining = this.#joining;
+    if (joining.size === 0) return this.#handle(message);
+    const [oldest$] = joining.values();
+    const isOneTooMany = message.type === 'channel.join' && joining.size >= MAX_READS;
+    const earlier$ = joining.get((message.payload as Partial<ChannelJoin> | null)?.channel ?? '') ?? (isOneTooMany ? oldest$ : undefined);
+    return earlier$ ? chain(earlier$, () => this.#handleInOrder(message)) : this.#handle(message);
+  }
+
+  #handle(message: Message): MaybeAsync<void> {
+    const { type, payload } = message;
+    if (type === 'channel.join') return this.#startJoin(message);
+    if (type === 'channel.publish') return this.#publish(message);
+    if (type === 'channel.update') return this.#update(message);
+    if (type === 'channel.history') return this.#readPast(message);
+    if (type === 'channel.leave') this.#leave(channelNameOf(payload));
+    if (type !== 'channel.watch') return;
+    const { channel, watch } = readWatch(payload);
+    this.#joined.get(channel)?.watch(watch);
+  }
+
+  #refuse(request: Message, refused: ChannelRefused): void {
+    this.wire.next(answerMessage(request, 'channel.refused', refused));
+  }
+
+  #enter(channel: string): Cursor {
+    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel));
+    this.#joined.set(channel, cursor);
+    return cursor;
+  }
+
+  #leave(channel: string): void {
+    const cursor = this.#joined.get(channel);
+    this.#joined.delete(channel);
+    this.#joins.delete(channel);
+    if (cursor) this.#hub.channels.open(channel).leave(cursor);
+  }
+
+  #mayJoin(channel: string): MaybeAsync<string | undefined> {
+    return this.#admitted.has(channel)
+      ? undefined
+      : this.#hub.authorize({ wire: this.wire, member: this.#member, channel, action: 'join' });
+  }
+
+  /** Starts a join. The messages of other channels do not wait for it. */
+  #startJoin(message: Message): void {
+    const joined = this.#join(message);
+    if (!isLater(joined)) return;
+    const channel = channelNameOf(message.payload);
+    const joined$ = new Subject<undefined>();
+    const end = (): void => {
+      this.#joining.delete(channel);
+      joined$.complete();
+    };
+    this.#joining.set(channel, joined$);
+    const failed = (error: unknown): void => {
+      this.fail(message, error);
+      end();
+    };
+    this.subscription.add(whenReady(joined, end, failed));
+  }
+
+  /** Adds the client to a channel. A member joins again after it may have missed messages. */
+  #join(message: Message): MaybeAsync<void> {
+    const { channels, maxChannels, maxMembers } = this.#hub;
+    const request = readJoin(message.payload);
+    const { channel, join } = request;
+    const isNewMember = (): boolean => !this.#joined.has(channel);
+    const isOneTooMany = (): boolean => isNewMember() && this.#joined.size >= maxChannels;
+    const refuse = (reason: string): void => {
+      this.#leave(channel);
+      this.#refuse(message, { channel, action: 'join', reason, join });
+    };
+
+    this.#joins.set(channel, join);
+    if (isOneTooMany()) return refuse('limit');
+    return chain(this.#mayJoin(channel), (reason): MaybeAsync<void> => {
+      // The server has removed the client in the meantime.
+      if (this.#joins.get(channel) !== join || this.subscription.closed) return;
+      if (reason !== undefined) return refuse(reason);
+      if (isOneTooMany()) return refuse('limit');
+      if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
+      return attempt(
+        () => channels.open(channel).join(this.#enter(channel), this.#flow, request),
+        noop,
+        (error) => {
+          this.#hub.report(new ChannelFailedError('log', channel, error));
+          refuse('failed');
+        },
+      );
+    });
+  }
+
+  /**
+   * Sets the state of the member. That of a client that is no member is ignored: it may have been
+   * removed meanwhile.
+   */
+  #update(message: Message): MaybeAsync<void> {
+    const { channel, state } = readUpdate(message.payload);
+    if (!this.#joined.has(channel)) return;
+    const decide = (reason: string | undefined): void => {
+      if (reason !== undefined) this.#refuse(message, { channel, action: 'presence', reason });
+      else if (this.#joined.has(channel)) this.#hub.channels.open(channel).update(this.#member.id, state);
+    };
+    if (estimateSize(state, MAX_STATE) > MAX_STATE) return decide('too-large' satisfies ChannelRefusal);
+    return chain(this.#hub.authorize({ wire: this.wire, member: this.#member, channel, action: 'presence', state }), decide);
+  }
+
+  /** Requests older messages of a channel, if the client may join it. */
+  #readPast(request: Message): MaybeAsync<void> {
+    const { channels, report, maxChannels, maxReplay } = this.#hub;
+    const { channel, before, limit } = readHistoryRequest(request.payload);
+    const query = { before, limit: Math.min(limit, maxReplay) };
+    const refuse = (reason: string): void => this.#refuse(request, { channel, action: 'join', reason });
+    return chain(this.#mayJoin(channel), (refusal) => {
+      if (refusal !== undefined || this.#waiting >= maxChannels) return refuse(refusal ?? ('limit' satisfies ChannelRefusal));
+      this.#waiting++;
+      const answer$ = defer(() => answerHistory(channels.source, this.#flow, { request, channel, query })).pipe(
+        catchError((error: unknown) => {
+          report(new ChannelFailedError('log', channel, error));
+          refuse('failed' satisfies ChannelRefusal);
+          return EMPTY;
+        }),
+        finalize(() => this.#waiting--),
+      );
+      this.#answers$.next(answer$);
+    });
+  }
+
+  /**
+   * Stores a message in the log, with the client as its source. The log delivers it to the members.
+   *
+   * @throws {InvalidMessageError} If the request is malformed.
+   */
+  #publish(carrier: Message): MaybeAsync<void> {
+    const { authorize, maxSize } = this.#hub;
+    const { channel, message: original, ephemeral, confirm } = readPublish(carrier.payload);
+    const isEnd = original.type === 'channel.ended';
+    // The other messages of the protocol would deceive the members.
+    if (isEnd) readEnd(original.payload);
+    if (isChannelMessage(original) && (!isEnd || ephemeral))
+      throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
+    const message: Message = { ...original, source: this.#member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
+    const publish: Publish = { carrier, channel, action: isEnd ? 'end' : 'publish', message, confirm };
+    if (estimateSize(original, maxSize) > maxSize) return this.#reject(publish, 'too-large' satisfies ChannelRefusal);
+    // The log and the other members would receive the plain text, also where the codec of this
+    // client encrypts.
+    if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
+    const request: ChannelRequest = { wire: this.wire, member: this.#member, channel, action: 'publish', message };
+    const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action: 'end' })) : authorize(request);
+    return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
+  }
+
+  /**
+   * Without `authorize`, and with a log that returns its result, this makes no Observable and no
+   * closure.
+   */
+  #store(publish: Publish, refusal: string | undefined): MaybeAsync<void> {
+    if (refusal !== undefined) return this.#reject(publish, refusal);
+    let position: MaybeAsync<ChannelPosition | undefined>;
+    try {
+      this.#publisher ??= this.wire.publisher;
+      position = this.#hub.channels.store(publish.channel, publish.message, this.#publisher);
+    } catch (error) {
+      return this.#failed(publish, error);
+    }
+    if (!isLater(position)) return this.#confirm(publish, position);
+    const stored$ = position;
+    return attempt(
+      () => stored$,
+      (at) => this.#confirm(publish, at),
+      (error) => this.#failed(publish, error),
+    );
+  }
+
+  #confirm({ carrier, channel, confirm }: Publish, position: ChannelPosition | undefined): void {
+    if (!confirm) return;
+    const at = position && { epoch: position.epoch, offset: position.offset };
+    this.wire.next(answerMessage(carrier, 'channel.published', { channel, ...at }));
+  }
+
+  #reject({ carrier, channel, action }: Publish, reason: string): void {
+    this.#rejection = { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason };
+    this.#refuse(carrier, { channel, action, reason });
+  }
+
+  #failed(publish: Publish, error: unknown): void {
+    if (error instanceof ChannelEndedError) return this.#reject(publish, 'ended' satisfies ChannelRefusal);
+    const isInvalid = error instanceof InvalidMessageError;
+    this.#hub.report(isInvalid ? error : new ChannelFailedError('log', publish.channel, error));
+    this.#reject(publish, (isInvalid ? 'invalid' : 'failed') satisfies ChannelRefusal);
+  }
+}

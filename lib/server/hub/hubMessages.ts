@@ -1,0 +1,77 @@
+import type { ChannelMember } from '../../message/channelTypes.js';
+import { estimateSize } from '../../message/estimateSize.js';
+import { createMessage, type MessageOptions } from '../../message/createMessage.js';
+import type { Message, MessageType, PayloadOf } from '../../message/types.js';
+import type { ChannelEntry } from './channelLog.js';
+import type { PresenceChange } from './clusterPresence.js';
+
+/**
+ * Messages of a hub must arrive, whatever the default of the wire is: a client relies on complete
+ * delivery and drops duplicates.
+ */
+const DELIVERY = { delivery: 'at-least-once' } as const;
+
+/** Frozen, so that an encoded message can be reused for all members. */
+export function hubMessage<T extends MessageType>(type: T, payload: PayloadOf<T>, options: MessageOptions = DELIVERY): Message<T> {
+  return Object.freeze(createMessage<T>(type, Object.freeze(payload) as PayloadOf<T>, options));
+}
+
+export function answerMessage<T extends MessageType>(request: Message, type: T, payload: PayloadOf<T>): Message<T> {
+  return hubMessage(type, payload, { ...DELIVERY, correlationId: request.id });
+}
+
+/**
+ * Returns a message of the history for a member.
+ *
+ * @param after The offset of the previous message.
+ */
+export function deliveryMessage(channel: string, { epoch, offset, message }: ChannelEntry, after: number): Message {
+  return hubMessage('channel.message', { channel, epoch, offset, ...(after !== offset - 1 && { after }), message });
+}
+
+/**
+ * A message for a member that is not in the history. Its lifetime starts again when the hub sends
+ * it: the clocks of clients differ.
+ */
+export function ephemeralMessage(channel: string, message: Message): Message {
+  const { ttl } = message;
+  return hubMessage('channel.message', { channel, message }, { delivery: 'at-most-once', ...(ttl !== undefined && { ttl }) });
+}
+
+/** The maximum estimated size of the members in one message, in bytes, and their maximum number. */
+const PART_BYTES = 262_144;
+const PART_MEMBERS = 250;
+
+/**
+ * Splits a list into parts, each of which is small enough for a frame; an empty list has one part.
+ */
+function partsOf(members: readonly ChannelMember[]): readonly (readonly ChannelMember[])[] {
+  let part: ChannelMember[] = [];
+  const parts = [part];
+  let bytes = 0;
+  for (const member of members) {
+    if (bytes > PART_BYTES || part.length >= PART_MEMBERS) {
+      parts.push((part = []));
+      bytes = 0;
+    }
+    bytes += estimateSize(member);
+    part.push(member);
+  }
+  return parts;
+}
+
+export function memberListMessages(channel: string, members: readonly ChannelMember[]): readonly Message[] {
+  return partsOf(members).map((entered, index, { length }) =>
+    hubMessage('channel.presence', { channel, entered, left: [], reset: true, more: index < length - 1 }),
+  );
+}
+
+export function presenceMessages(channel: string, { entered, left, updated }: PresenceChange): readonly Message[] {
+  const [entering, updating] = [partsOf(entered), partsOf(updated)];
+  return Array.from({ length: Math.max(entering.length, updating.length) }, (_, index) => {
+    const changed = updating[index] ?? [];
+    const leaving = index === 0 ? left.map(({ id }) => id) : [];
+    const payload = { channel, entered: entering[index] ?? [], left: leaving, ...(changed.length > 0 && { updated: changed }) };
+    return hubMessage('channel.presence', payload);
+  });
+}

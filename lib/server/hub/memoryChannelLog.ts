@@ -1,0 +1,201 @@
+import { nanoid } from 'nanoid';
+import { defer, finalize, from, type SchedulerLike } from 'rxjs';
+import { assertPositive } from '../../message/options/assert.js';
+import { estimateSize } from '../../message/estimateSize.js';
+import { createLinkedList } from './linkedList.js';
+import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
+import { ChannelHistory, type HistoryRest } from './channelHistory.js';
+import type { ChannelInfo, ChannelLog } from './channelLog.js';
+import { limitsOf, type ChannelLimits } from './channelRange.js';
+
+export interface MemoryChannelLogOptions {
+  /** The maximum number of messages of a channel. @default 1_000 */
+  readonly maxMessages?: number;
+  /** The maximum estimated size of a channel's messages, in bytes. @default 1_048_576: 1 MiB */
+  readonly maxBytes?: number;
+  /** The maximum age of a message, in ms. @default 300_000: 5 minutes */
+  readonly maxAge?: number;
+  /**
+   * The maximum estimated size of the messages of all channels, in bytes. Above it, the log removes
+   * messages of the channel that was idle for the longest time.
+   * @default 67_108_864: 64 MiB
+   */
+  readonly maxTotalBytes?: number;
+  /**
+   * The maximum number of channels without members that are kept. Above it, the log removes the
+   * messages of the one that was left first; its readers are informed of a gap.
+   * @default 10_000
+   */
+  readonly maxIdle?: number;
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** The minimum number of channels whose last offset outlives their messages. */
+const MAX_FORGOTTEN = 50_000;
+
+/**
+ * Stores the history of channels in memory. It is lost when the process ends; clients that
+ * reconnect to another process are informed of a gap.
+ *
+ * @throws {RangeError} At call time, if a limit is not positive.
+ * @example
+ * import { createMessage, hub, memoryChannelLog } from 'rxwire';
+ *
+ * const log = memoryChannelLog({ maxMessages: 100 });
+ * log.append('room.1', createMessage('chat.said', 'hello'));
+ * const rooms = hub({ log });
+ */
+export function memoryChannelLog(options: MemoryChannelLogOptions = {}): ChannelLog {
+  const { maxMessages = 1_000, maxBytes = 1_048_576, maxAge = 300_000, maxTotalBytes = 67_108_864 } = options;
+  const { maxIdle = 10_000, scheduler = steadyScheduler() } = options;
+  assertPositive('memoryChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle });
+  const limits = { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle, maxForgotten: MAX_FORGOTTEN };
+  const histories = createChannelHistories(limits, scheduler);
+
+  return {
+    dropsRepeats: true,
+    append(name, message) {
+      const history = histories.get(name);
+      const position = histories.around(history, (now) => history.add(message, estimateSize(message), now));
+      history.emit();
+      return position;
+    },
+    broadcast(name, message) {
+      // An unknown channel has no tails.
+      const history = histories.find(name);
+      history?.broadcast(message);
+      history?.emit();
+    },
+    read(name, query) {
+      const history = histories.peek(name);
+      return histories.around(history, (now) => history.read(query, now));
+    },
+    retain: (name, retention) => histories.get(name).limit(limitsOf(retention, limits)),
+    compact(name, entry) {
+      const history = histories.peek(name);
+      histories.around(history, () => history.compact(entry, estimateSize(entry.message)));
+    },
+    list: (prefix) =>
+      defer(() => {
+        const found = [...histories.all()].filter(({ name, last }) => last > 0 && name.startsWith(prefix));
+        return from(found.map((history) => infoOf(history, wallTime(scheduler) - scheduler.now())).sort(byName));
+      }),
+    tail: (name) =>
+      defer(() => {
+        const history = histories.enter(name);
+        return history.tail().pipe(finalize(() => histories.leave(history)));
+      }),
+  };
+}
+
+/** @param toWall What makes a time of the monotonic clock one of the wall clock. */
+function infoOf({ name, epoch, last, latest, hasEnded }: ChannelHistory, toWall: number): ChannelInfo {
+  return { name, last: { epoch, offset: last }, at: latest + toWall, hasEnded };
+}
+
+const byName = (a: ChannelInfo, b: ChannelInfo): number => (a.name < b.name ? -1 : 1);
+
+export interface HistoriesLimits extends ChannelLimits {
+  /** The maximum estimated size of the messages of all channels, in bytes. */
+  readonly maxTotalBytes: number;
+  /** The maximum number of channels without subscribers. */
+  readonly maxIdle: number;
+  /** The minimum number of forgotten channels whose end is known. Twice as many are the maximum. */
+  readonly maxForgotten: number;
+}
+
+/**
+ * Creates the histories of all channels, within the limits. Channels with subscribers are never
+ * removed. A channel that was forgotten continues behind its last offset, so that its readers find
+ * a gap. Old messages are removed on access: a timer would keep an idle process alive.
+ */
+export function createChannelHistories(limits: HistoriesLimits, scheduler: SchedulerLike) {
+  const { maxAge, maxTotalBytes, maxIdle, maxForgotten } = limits;
+  const instance = nanoid(10);
+  const all = new Map<string, ChannelHistory>();
+  /** Channels without subscribers, in the order in which they became idle. */
+  const idle = createLinkedList<ChannelHistory>();
+  /** Channels with messages, the one that was idle for the longest time first. */
+  const filled = createLinkedList<ChannelHistory>();
+  let total = 0;
+  /** The rests of the forgotten channels, in two generations: the log drops the older one. */
+  let [recent, older] = [new Map<string, HistoryRest>(), new Map<string, HistoryRest>()];
+  let dropped = 0;
+  /** The beginning of all other channels. */
+  let beginning: HistoryRest = { epoch: `${instance}.0`, last: 0, limits };
+
+  const forget = (history: ChannelHistory): void => {
+    const { name } = history;
+    total -= history.bytes;
+    filled.remove(history.filled);
+    idle.remove(history.idle);
+    all.delete(name);
+    if (!history.isUsed) return;
+    recent.set(name, history.rest());
+    if (recent.size < maxForgotten) return;
+    // From now on, a channel may have had messages that nobody knows of: its first offset is
+    // missing. A new epoch, so that clients do not mistake new offsets for old ones.
+    if (older.size > 0) beginning = { epoch: `${instance}.${++dropped}`, last: 1, limits };
+    older = recent;
+    recent = new Map();
+  };
+  const peek = (name: string): ChannelHistory =>
+    all.get(name) ?? new ChannelHistory(name, recent.get(name) ?? older.get(name) ?? beginning);
+  const retire = (history: ChannelHistory): void => {
+    const first = idle.size() >= maxIdle ? idle.first() : undefined;
+    if (first) forget(first);
+    idle.append(history.idle);
+  };
+  const account = <T>(history: ChannelHistory, change: (now: number) => T, now: number): T => {
+    const { bytes, last } = history;
+    const result = change(now);
+    total += history.bytes - bytes;
+    if (history.size === 0) filled.remove(history.filled);
+    else if (history.last !== last) filled.append(history.filled);
+    return result;
+  };
+  const trim = (now: number): void => {
+    let oldest = filled.first();
+    for (; oldest && oldest.latest + maxAge <= now; oldest = filled.first()) account(oldest, oldest.expire.bind(oldest), now);
+    for (; oldest && total > maxTotalBytes; oldest = filled.first()) account(oldest, oldest.shift.bind(oldest), now);
+  };
+
+  return {
+    /** The estimated size of the messages of all channels, in bytes. */
+    bytes: () => total,
+    all: () => all.values(),
+    find: (name: string) => all.get(name),
+    /** Returns the history of a channel for a reader. If there is none, it is not kept. */
+    peek,
+    /** Returns the history of a channel for a change. It is created if there is none. */
+    get(name: string): ChannelHistory {
+      const history = peek(name);
+      if (all.has(name)) return history;
+      retire(history);
+      all.set(name, history);
+      return history;
+    },
+    /** Returns the history of a channel that gets a subscriber. It is created if there is none. */
+    enter(name: string): ChannelHistory {
+      const history = peek(name);
+      all.set(name, history);
+      idle.remove(history.idle);
+      return history;
+    },
+    /** Must be called when a subscriber has unsubscribed. */
+    leave(history: ChannelHistory): void {
+      if (history.isObserved) return;
+      history.releaseTail();
+      if (history.isUsed) retire(history);
+      else forget(history);
+    },
+    /** Applies a change to one history, and then the limits. */
+    around<T>(history: ChannelHistory, change: (now: number) => T): T {
+      const now = scheduler.now();
+      const result = account(history, change, now);
+      trim(now);
+      return result;
+    },
+  };
+}

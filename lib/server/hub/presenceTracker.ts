@@ -1,0 +1,148 @@
+import { defer, map, noop, startWith, Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
+import type { ChannelMember } from '../../message/channelTypes.js';
+import type { Presence } from '../../operators/channels/memberList.js';
+import type { PresenceChange } from './clusterPresence.js';
+
+interface TrackedMember {
+  member: ChannelMember;
+  /** The number of wires of this node. */
+  wires: number;
+  /** Whether it is a member at another node. */
+  isRemote: boolean;
+}
+
+/** The changes of one member in this run. */
+interface MemberChange {
+  /** The member before the first change. */
+  readonly was: ChannelMember | undefined;
+  /** Whether it was a member of this node. */
+  readonly wasOwn: boolean;
+  /** The member as it was last present before the latest change. */
+  last: ChannelMember | undefined;
+  hasNewState: boolean;
+  /** Whether this node has set the state. */
+  hasNewOwnState: boolean;
+}
+
+const noChange = () => ({ entered: [] as ChannelMember[], left: [] as ChannelMember[], updated: [] as ChannelMember[] });
+
+/**
+ * Counts the members of a channel. A member may be connected by several wires, and at several
+ * nodes. Changes of one run are announced together; a member that leaves and joins again in one run
+ * is not announced.
+ *
+ * @param publish Called with the changes of this node's own members.
+ */
+export function createPresenceTracker(
+  microtask: SchedulerLike,
+  announce: (change: PresenceChange) => void,
+  publish: (own: PresenceChange) => void = noop,
+) {
+  const tracked = new Map<string, TrackedMember>();
+  const changed = new Map<string, MemberChange>();
+  const changes$ = new Subject<PresenceChange>();
+
+  const members = (): readonly ChannelMember[] => [...tracked.values()].map(({ member }) => member);
+  const timer = createCoalescedTimer(microtask, () => {
+    const { all, own } = summaryOf(changed, tracked);
+    changed.clear();
+    if (!isEmpty(own)) publish(own);
+    if (isEmpty(all)) return;
+    announce(all);
+    changes$.next(all);
+  });
+  /** To be called before each change of a member. */
+  const note = (id: string): { readonly known: TrackedMember | undefined; readonly change: MemberChange } => {
+    const known = tracked.get(id);
+    const [was, wasOwn] = [known?.member, known !== undefined && known.wires > 0];
+    const change: MemberChange = changed.get(id) ?? { was, wasOwn, last: was, hasNewState: false, hasNewOwnState: false };
+    change.last = known?.member ?? change.last;
+    changed.set(id, change);
+    timer.set(0);
+    return { known, change };
+  };
+  const enter = (entry: TrackedMember, change: MemberChange): void => {
+    tracked.set(entry.member.id, entry);
+    // A member that has left and joined again in this run has lost its state.
+    if (change.was && change.last?.state !== entry.member.state) change.hasNewState = true;
+  };
+  const removeIfGone = ({ member, wires, isRemote }: TrackedMember): void => {
+    if (wires === 0 && !isRemote) tracked.delete(member.id);
+  };
+
+  return {
+    members,
+    /** Emits the members first, and then each change. */
+    presence$: defer((): Observable<Presence> =>
+      changes$.pipe(
+        startWith(noChange()),
+        map((change) => ({ members: members(), others: members(), ...change })),
+      ),
+    ),
+    add(member: ChannelMember): void {
+      const { known, change } = note(member.id);
+      if (known) known.wires++;
+      else {
+        enter({ member, wires: 1, isRemote: false }, change);
+        change.hasNewOwnState ||= change.hasNewState;
+      }
+    },
+    remove({ id }: ChannelMember): void {
+      const { known } = note(id);
+      if (known && known.wires > 0) removeIfGone(Object.assign(known, { wires: known.wires - 1 }));
+    },
+    /** Sets the state of a member of this node; `null` removes it. */
+    update(id: string, state: unknown): void {
+      const { known, change } = note(id);
+      if (!known?.wires) return;
+      setState(known, state, change);
+      change.hasNewOwnState = true;
+    },
+    /** Applies a change of the members at other nodes. */
+    apply({ entered, left, updated }: PresenceChange): void {
+      for (const { id } of left) {
+        const { known } = note(id);
+        if (known) removeIfGone(Object.assign(known, { isRemote: false }));
+      }
+      for (const member of entered) {
+        const { known, change } = note(member.id);
+        if (!known) enter({ member, wires: 0, isRemote: true }, change);
+        else {
+          known.isRemote = true;
+          if (known.member.state !== member.state) setState(known, member.state, change);
+        }
+      }
+      for (const { id, state } of updated) {
+        const { known, change } = note(id);
+        if (known) setState(known, state, change);
+      }
+    },
+  };
+}
+
+function setState(entry: TrackedMember, state: unknown, change: MemberChange): void {
+  const { id, info } = entry.member;
+  entry.member = { id, ...(info !== undefined && { info }), ...(state != null && { state }) };
+  change.hasNewState = true;
+}
+
+/** Returns the changes of all members, and of those of this node. */
+function summaryOf(changed: ReadonlyMap<string, MemberChange>, tracked: ReadonlyMap<string, TrackedMember>) {
+  const [all, own] = [noChange(), noChange()];
+  for (const [id, { was, wasOwn, last, hasNewState, hasNewOwnState }] of changed) {
+    const { member, wires = 0 } = tracked.get(id) ?? {};
+    if (!member && last && was) all.left.push(last);
+    if (wires === 0 && wasOwn) own.left.push({ id });
+    if (member && !was) all.entered.push(member);
+    else if (member && hasNewState) all.updated.push(member);
+    if (!member || wires === 0) continue;
+    if (!wasOwn) own.entered.push(member);
+    if (hasNewOwnState) own.updated.push(member);
+  }
+  return { all, own };
+}
+
+function isEmpty({ entered, left, updated }: PresenceChange): boolean {
+  return entered.length + left.length + updated.length === 0;
+}

@@ -1,0 +1,40 @@
+import { assertPositive } from '../../message/options/assert.js';
+import { asObservable } from '../../message/maybeAsync.js';
+import { exclusive, type ExclusiveOptions } from '../web/exclusive.js';
+import type { OutboxStore } from '../outboxStore.js';
+import { storedOutbox } from '../log/storedOutbox.js';
+import { indexedDbStore } from './indexedDbStore.js';
+
+export interface IndexedDbOutboxOptions extends ExclusiveOptions {
+  /** The maximum number of messages. @default 10_000 */
+  readonly maxMessages?: number;
+  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
+  readonly maxBytes?: number;
+}
+
+/**
+ * An outbox in IndexedDB, in a database `rxwire:<name>`. Stored messages outlive the page, the
+ * browser and a power failure. One tab at a time owns it, as with `exclusive`. Each write is one
+ * transaction.
+ *
+ * If the browser removes the database (storage was cleared, or space was needed), `faults$` reports
+ * `evicted`, and the outbox continues as the same sender with a new database.
+ * `navigator.storage.persist()` asks the browser to keep it.
+ *
+ * Without IndexedDB, or after a newer version of the database, `open` delivers a `StoreError`,
+ * `failed`.
+ *
+ * @param name Unique for each sender of this site.
+ * @throws {RangeError} At call time, if a limit is not positive.
+ * @example
+ * import { indexedDbOutbox } from 'rxwire/indexeddb';
+ *
+ * const store = indexedDbOutbox('orders', { maxMessages: 50_000 });
+ */
+export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = {}): OutboxStore {
+  const { maxMessages = 10_000, maxBytes = 16_777_216 } = options;
+  assertPositive('indexedDbOutbox', { maxMessages, maxBytes });
+  const openStore = () => indexedDbStore(`rxwire:${name}`);
+  const outbox = storedOutbox({ name: 'indexeddb', log: 'outbox', maxMessages, maxBytes, openStore });
+  return exclusive({ ...outbox, open: () => asObservable(() => outbox.open()) }, `indexeddb:${name}`, options);
+}

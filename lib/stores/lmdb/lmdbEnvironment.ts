@@ -1,0 +1,206 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Database, RootDatabase } from 'lmdb';
+import { AsyncSubject, defer, type Observable } from 'rxjs';
+import { StoreError, UnsupportedError } from '../../message/errors.js';
+import { openDatabases, PLAIN_VALUES, RESERVED_PREFIX, type LmdbKey } from './lmdbDatabases.js';
+import { asLmdbStoreError, commitFailure } from './lmdbStoreError.js';
+import { createLocalTails } from './localTails.js';
+import { loadLmdb } from './lmdbPackage.cjs';
+import { createUsedKeys } from '../../server/limits/keyedCounts.js';
+
+/**
+ * The maximum number of databases in one folder, internal and of the application. LMDB needs it
+ * when it opens.
+ */
+const MAX_DATABASES = 128;
+
+/** One LMDB environment, shared by all parts of this process that have opened its folder. */
+export type LmdbEnvironment = ReturnType<typeof createLmdbEnvironment>;
+
+/** A database that only folders of earlier versions have. */
+const EARLIER_DATABASE = `${RESERVED_PREFIX}heads`;
+
+const environments = new Map<string, LmdbEnvironment>();
+
+/** Opens the environment in this folder, which is created if it does not exist. */
+export function openLmdbEnvironment(folder: string): LmdbEnvironment {
+  mkdirSync(folder, { recursive: true });
+  const path = realpathSync(folder);
+  const environment = environments.get(path) ?? createLmdbEnvironment(path);
+  environments.set(path, environment);
+  environment.hold();
+  return environment;
+}
+
+function createLmdbEnvironment(path: string) {
+  const root = openRoot(path);
+  if ([...root.getKeys()].includes(EARLIER_DATABASE)) {
+    void root.close();
+    throw new StoreError('lmdb', 'failed', new Error(`${path} was written by an earlier version of rxwire: use another folder`));
+  }
+  [path, dirname(path)].forEach(syncFolder);
+  const tables = new Map<string, Database<unknown, LmdbKey>>();
+  let references = 0;
+  let isClosed = false;
+
+  const closeWhenIdle = (): void => {
+    if (references > 0 || writes.isBusy || isClosed) return;
+    isClosed = true;
+    environments.delete(path);
+    void root.close();
+  };
+  const writes = createGroupCommit(root, path, closeWhenIdle);
+
+  return {
+    path,
+    databases: openDatabases(root),
+    /** The logs that this process uses: they do not expire. */
+    usedLogs: createUsedKeys(),
+    /** The subscribers of the channels in this process. */
+    channelTails: createLocalTails(),
+    /** Whether a job is running. */
+    get isInside() {
+      return writes.isInside;
+    },
+    hold: () => {
+      references++;
+    },
+    /** Closes the environment when all users have released it and all writes are done. */
+    release: () => {
+      references--;
+      closeWhenIdle();
+    },
+    /**
+     * Runs `job` in a transaction when it is subscribed to. Emits the result of the job when it is
+     * durable. An exception rolls back this job only, and is delivered as a {@link StoreError}.
+     *
+     * Jobs that arrive while a transaction is being written share the next one: group commit.
+     */
+    write: <T>(job: () => T): Observable<T> =>
+      defer(() => {
+        if (isClosed) throw new StoreError('lmdb', 'failed', new Error(`${path} is closed`));
+        return writes.write(job);
+      }),
+    /**
+     * Returns the application's database with this name, creating it if needed. A new one cannot be
+     * opened inside a transaction.
+     */
+    table: (name: string): Database<unknown, LmdbKey> => {
+      const known = tables.get(name);
+      if (known) return known;
+      if (writes.isInside) throw new Error(`open the table ${name} before the transaction`);
+      const table = root.openDB<unknown, LmdbKey>({ name, ...PLAIN_VALUES });
+      tables.set(name, table);
+      return table;
+    },
+  };
+}
+
+type WaitingJob = ReturnType<typeof createWaitingJob>;
+
+/**
+ * Writes to one environment, one transaction at a time. Each transaction contains all jobs that
+ * arrived during the previous one.
+ *
+ * @param onEnd Called after each transaction.
+ */
+function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) {
+  let waiting: WaitingJob[] = [];
+  let isInside = false;
+  let isBusy = false;
+
+  const writeGroup = (): void => {
+    isBusy = true;
+    let group: readonly WaitingJob[] = [];
+    const runAll = (): void => {
+      [group, waiting] = [waiting, []];
+      isInside = true;
+      for (const waitingJob of group) waitingJob.run();
+      isInside = false;
+    };
+    const end = (failure?: StoreError): void => {
+      isBusy = false;
+      if (waiting.length > 0) writeGroup();
+      for (const waitingJob of group) waitingJob.settle(failure);
+      onEnd();
+    };
+    root.transaction(runAll).then(
+      () => end(),
+      async (reason: unknown) => end(asLmdbStoreError(await commitFailure(reason), path)),
+    );
+  };
+
+  return {
+    /**
+     * Runs `job` in a transaction when it is subscribed to. Emits its result when it is durable.
+     */
+    write: <T>(job: () => T): Observable<T> =>
+      defer(() => {
+        const result = new AsyncSubject<T>();
+        waiting.push(createWaitingJob(root, path, job, result));
+        if (!isBusy) writeGroup();
+        return result;
+      }),
+    /** Whether a job is running. */
+    get isInside() {
+      return isInside;
+    },
+    /** Whether there is anything left to write. */
+    get isBusy() {
+      return isBusy;
+    },
+  };
+}
+
+/** Wraps a job in a transaction of its own, nested in that of the group. */
+function createWaitingJob<T>(root: RootDatabase, path: string, job: () => T, result: AsyncSubject<T>) {
+  let failed: { readonly reason: unknown } | undefined;
+  return {
+    /** Runs inside the transaction; does not throw. */
+    run() {
+      try {
+        void root.childTransaction(() => result.next(job()));
+      } catch (reason) {
+        failed = { reason };
+      }
+    },
+    /** Completes or fails the job. @param failure If the transaction was not stored. */
+    settle(failure?: StoreError) {
+      if (failed) result.error(asLmdbStoreError(failed.reason, path));
+      else if (failure) result.error(failure);
+      else result.complete();
+    },
+  };
+}
+
+function openRoot(path: string): RootDatabase {
+  return packageOf().open({
+    path,
+    maxDbs: MAX_DATABASES,
+    noSubdir: false, // a folder, even if its name contains a dot
+    // A transaction is confirmed when it is on the disk. The group commit makes overlapping
+    // unnecessary.
+    overlappingSync: false,
+    // With batching, a failed commit also rejects a promise that is not accessible, which would end
+    // the process.
+    eventTurnBatching: false,
+  });
+}
+
+/** @throws {UnsupportedError} When the package is not installed. */
+function packageOf(): ReturnType<typeof loadLmdb> {
+  try {
+    return loadLmdb();
+  } catch (cause) {
+    throw new UnsupportedError('the package lmdb cannot be loaded: run npm install lmdb', cause);
+  }
+}
+
+/** A new file survives a power failure only if its folder is synced. */
+function syncFolder(path: string): void {
+  if (process.platform === 'win32') return; // Windows cannot open folders
+  const folder = openSync(path, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}

@@ -1,0 +1,57 @@
+import { assertPositive } from '../../message/options/assert.js';
+import { asObservable } from '../../message/maybeAsync.js';
+import { steadyScheduler } from '../../message/steadyScheduler.js';
+import type { OutboxStore } from '../outboxStore.js';
+import { storedOutbox } from '../log/storedOutbox.js';
+import { assertName } from './lmdbDatabases.js';
+import { lmdbLogs, type LmdbLogs } from './lmdbLogs.js';
+
+export interface LmdbOutboxOptions {
+  /** The folder of the database, which is created if it does not exist. */
+  readonly path: string;
+  /**
+   * The name of the outbox. One folder can contain many; each name is one sender.
+   * @default 'outbox'
+   */
+  readonly name?: string;
+  /** The maximum number of messages. @default 10_000 */
+  readonly maxMessages?: number;
+  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
+  readonly maxBytes?: number;
+}
+
+/**
+ * An outbox that outlives the process and a power failure: stored messages are sent after the next
+ * start, in order. Needs the package `lmdb`.
+ *
+ * Writes that arrive during a flush share the next one. If two stores open the same outbox, in one
+ * process or in two, the later one becomes its owner, and the other fails with `fenced`. Nothing in
+ * it expires. The file grows as needed and never shrinks.
+ *
+ * @throws {RangeError} At call time, if a limit is not positive.
+ * @throws {TypeError} If the name is
+ *   empty, too long or has a NUL.
+ * @throws {StoreError} Delivered: `quota` if the disk is full, `fenced`, `failed`
+ *   with LMDB's error as its `cause`.
+ * @example
+ * import { lmdbOutbox } from 'rxwire/node';
+ *
+ * const outbox = lmdbOutbox({ path: '.tmp/outbox' });
+ * outbox.faults$?.subscribe(({ fault }) => console.warn(fault));
+ * console.log(outbox.isDurable); // prints: true
+ */
+export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
+  const { path, name = 'outbox', maxMessages = 10_000, maxBytes = 16_777_216 } = options;
+  assertPositive('lmdbOutbox', { maxMessages, maxBytes });
+  assertName('lmdbOutbox', name);
+  const openLogs = lmdbLogs({ path, kinds: FOREVER, scheduler: steadyScheduler() });
+  return createLmdbOutbox(openLogs, { name, maxMessages, maxBytes });
+}
+
+const FOREVER = { outbox: { ttl: Infinity, max: Infinity, step: Infinity } };
+
+/** Creates an outbox in a folder, which stays open while the outbox is open. */
+export function createLmdbOutbox(openStore: () => LmdbLogs, { name, ...limits }: Required<Omit<LmdbOutboxOptions, 'path'>>): OutboxStore {
+  const outbox = storedOutbox({ ...limits, name: 'lmdb', log: `outbox ${name}`, openStore });
+  return { ...outbox, open: (hello) => asObservable(() => outbox.open(hello)) };
+}

@@ -1,0 +1,130 @@
+import { MAX_CODE, MAX_REASON } from '../../core/progress.js';
+import type { RejectionFields } from '../../core/storedTypes.js';
+import { StoreError } from '../../message/errors.js';
+import { chain, converted, type MaybeAsync } from '../../message/maybeAsync.js';
+import { durable } from '../../wire/session/clientStores.js';
+import { isEarlier, isInboxClaim } from '../helloNumber.js';
+import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord, NumberedRejection } from '../inbox.js';
+import { HEAD_ONLY, type Store, type StoreTransaction } from '../store.js';
+import type { StoredLetters } from './storedLetters.js';
+
+export interface StoredInboxOptions<Tx> {
+  readonly store: Store<Tx>;
+  /** The dead letters in the same store. */
+  readonly letters: StoredLetters<Tx>;
+  /** Called for each unreadable record, which counts as missing. It may throw instead. */
+  readonly onCorrupt: () => void;
+}
+
+interface Sender {
+  readonly done: number;
+  readonly finished: readonly number[];
+  /** The fields of the rejections whose senders may not know them yet. */
+  readonly rejections?: readonly unknown[] | undefined;
+  readonly claim?: InboxClaim | undefined;
+  readonly session?: unknown;
+}
+
+const START: Cursor = { done: 0, finished: [] };
+
+/** The inbox of a store. Each sender has a log, without entries. */
+export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOptions<Tx>): Inbox<Tx> {
+  type Transaction = StoreTransaction<Tx>;
+
+  const senderIn = (head: unknown): Sender | undefined => {
+    const sender = readSender(head);
+    if (head !== undefined && !sender) onCorrupt();
+    return sender;
+  };
+  /**
+   * Returns a function that stores some fields of a sender, and a claim that is not stored yet, and
+   * keeps the other fields.
+   *
+   * @throws {StoreError} `fenced`, if another session has claimed the sender.
+   */
+  const owned = (transaction: Transaction, lease: InboxLease): MaybeAsync<(fields: Partial<Sender>) => MaybeAsync<unknown>> =>
+    chain(transaction.read(logOf(lease.pid), HEAD_ONLY), ({ head }) => {
+      const { pid, owner, epoch, n } = lease;
+      let sender = senderIn(head);
+      if (sender?.claim && sender.claim.owner !== owner) {
+        if (!lease.isNew || !isEarlier(sender.claim, lease)) throw new StoreError(store.name, 'fenced');
+        sender = undefined;
+      }
+      const claimed = { ...(sender ?? START), ...(!sender?.claim && { claim: { owner, epoch, n } }) };
+      return (fields) => transaction.change(logOf(pid), { head: { ...claimed, ...fields } });
+    });
+
+  return {
+    durability: durable,
+    deadLetters: letters,
+    // Not only a read: a commit of an earlier wire of this sender may still be in progress.
+    claim: (pid, decide) =>
+      store.transact(logOf(pid), (transaction) =>
+        chain(transaction.read(logOf(pid), HEAD_ONLY), ({ head }): MaybeAsync<ClaimedInbox> => {
+          const sender = senderIn(head);
+          const record = sender && recordOf(sender);
+          const claim = decide(record);
+          if (!claim) return { record, lease: undefined };
+          store.use?.(claim.owner, logOf(pid));
+          const claimed = { record, lease: { pid, ...claim, isNew: !record } };
+          return sender ? chain(transaction.change(logOf(pid), { head: { ...sender, claim } }), () => claimed) : claimed;
+        }),
+      ),
+    release: ({ owner }) => store.release?.(owner),
+    commit: (lease, { done, finished, rejections }, completions) => {
+      const fields = { done, finished, rejections: rejections?.map(rejectionFields) };
+      const work = (transaction: Transaction) =>
+        chain(owned(transaction, lease), (change) => {
+          for (const { effect, onEffectFailed } of completions) if (effect) transaction.perform(effect, onEffectFailed);
+          return chain(change(fields), () =>
+            letters.append(
+              transaction,
+              completions.flatMap(({ deadLetter }) => deadLetter ?? []),
+            ),
+          );
+        });
+      return converted(store.transact(logOf(lease.pid), work, completions.length), letters.emitDropped);
+    },
+    remember: (lease, session) =>
+      converted(
+        store.transact(logOf(lease.pid), (transaction) => chain(owned(transaction, lease), (change) => change({ session }))),
+        () => undefined,
+      ),
+  };
+}
+
+const logOf = (pid: string): string => `sender ${pid}`;
+
+function recordOf({ done, finished, rejections = [], claim, session }: Sender): InboxRecord {
+  const rejected = rejections.length > 0 && { rejections: rejections.filter(isRejection).map(readRejection) };
+  return { cursor: { done, finished, ...rejected }, ...(claim && { claim }), session };
+}
+
+/** Returns the state of a sender that a stored value is; `undefined` if it is none. */
+function readSender(value: unknown): Sender | undefined {
+  const { done, finished, rejections = [], claim } = Object(value) as Record<keyof Sender, unknown>;
+  const areNumbers = Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger);
+  const areRejections = Array.isArray(rejections) && rejections.every(isRejection);
+  return areNumbers && areRejections && (claim === undefined || isInboxClaim(claim)) ? (value as Sender) : undefined;
+}
+
+const KINDS: readonly unknown[] = ['dead-lettered', 'refused', 'undecodable'];
+
+/** Returns the fields of a rejection as an array: number, kind, code, reason. */
+export function rejectionFields({ number, kind, code, reason }: NumberedRejection): RejectionFields {
+  return [number, kind, code.slice(0, MAX_CODE), reason.slice(0, MAX_REASON)];
+}
+
+/** @param value The fields of a rejection. */
+export function readRejection([number, kind, code, reason]: RejectionFields): NumberedRejection {
+  return { number, kind, code, reason };
+}
+
+export function isRejection(value: unknown): value is RejectionFields {
+  const [number, kind, code, reason] = Array.isArray(value) ? (value as readonly unknown[]) : [];
+  return Number.isSafeInteger(number) && KINDS.includes(kind) && isText(code, MAX_CODE) && isText(reason, MAX_REASON);
+}
+
+function isText(value: unknown, max: number): value is string {
+  return typeof value === 'string' && value.length <= max;
+}

@@ -1,0 +1,117 @@
+import { defer, finalize, interval, map, merge, Observable, startWith, tap, type Unsubscribable } from 'rxjs';
+import { StoreError } from '../../message/errors.js';
+import type { ClusterServer } from '../../wire/session/serverCluster.js';
+import type { InboxClaim } from '../inbox.js';
+import { isInboxClaim } from '../helloNumber.js';
+import { corrupt, type NodeContext } from './natsContext.js';
+
+/** A node of a cluster, as it has described itself. */
+export interface ClusterNode {
+  readonly node: string;
+  /** The number of its sessions. */
+  readonly sessions: number;
+  /** The duration of its last round trip to NATS, in ms. */
+  readonly lag: number;
+}
+
+/** The nodes of a cluster that have servers. */
+export interface ClusterState {
+  readonly nodes: readonly ClusterNode[];
+  /** The number of sessions of all nodes. */
+  readonly sessions: number;
+}
+
+/** A notice of one node to all others. */
+type Notice =
+  { readonly kind: 'claimed'; readonly pid: string; readonly claim: InboxClaim } | { readonly kind: 'kick'; readonly principal: string };
+
+/** The interval in which a node describes itself, in ms. */
+const BEAT = 1_000;
+/** The silence after which a node is considered dead, in ms. */
+const SILENCE = 3_500;
+const MAX_NODES = 1_000;
+
+/**
+ * The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as
+ * the stores fence an owner that does not hear it.
+ */
+export function createClusterControl({ connection, name, listen, report }: NodeContext) {
+  const subject = `${name}.control`;
+  return {
+    /** @throws {StoreError} `failed`, if the connection is closed. */
+    tell(notice: Notice): void {
+      if (connection.isClosed()) throw new StoreError('nats', 'failed', new Error('the connection to NATS is closed'));
+      connection.publish(subject, JSON.stringify(notice));
+    },
+    listen: (server: ClusterServer): Unsubscribable =>
+      listen(subject, (message) => {
+        const { kind, pid, claim, principal } = fieldsIn(message.string());
+        if (kind === 'kick' && typeof principal === 'string') server.kick(principal);
+        else if (kind === 'claimed' && typeof pid === 'string' && isInboxClaim(claim)) server.fence(pid, claim);
+        // Another version may have written it.
+        else report(corrupt(subject));
+      }),
+  };
+}
+
+export function createClusterNodes({ connection, name, node, scheduler, listen }: NodeContext) {
+  const subject = `${name}.nodes`;
+  let lag = 0;
+  const measure = async (): Promise<void> => {
+    const at = scheduler.now();
+    await connection.flush();
+    lag = scheduler.now() - at;
+  };
+  const tell = (fields: object): void => {
+    if (!connection.isClosed()) connection.publish(subject, JSON.stringify(fields));
+  };
+
+  return {
+    /** Describes this node each second, while it has a server. */
+    describe(server: ClusterServer): Unsubscribable {
+      const beats$ = interval(BEAT, scheduler).pipe(
+        startWith(0),
+        tap(() => {
+          // The next beat has the result. Without a connection there is none.
+          measure().catch(() => undefined);
+          tell({ node, sessions: server.size, lag: Math.round(lag * 100) / 100 });
+        }),
+        finalize(() => tell({ node, isGone: true })),
+      );
+      return beats$.subscribe();
+    },
+    /**
+     * Emits the nodes at each change, and at least each second. A node that is silent for 3.5 s is
+     * considered dead.
+     */
+    state$: defer((): Observable<ClusterState> => {
+      /** The nodes, with the times of their last beats. */
+      const seen = new Map<string, { readonly described: ClusterNode; readonly at: number }>();
+      const beats$ = new Observable<string>((subscriber) => listen(subject, (message) => subscriber.next(message.string())));
+      const note = (text: string): void => {
+        const { node: id, sessions = 0, lag: measured = 0, isGone } = fieldsIn(text);
+        if (typeof id !== 'string' || typeof sessions !== 'number' || typeof measured !== 'number') return;
+        if (isGone === true) seen.delete(id);
+        else if (seen.size < MAX_NODES || seen.has(id))
+          seen.set(id, { described: { node: id, sessions, lag: measured }, at: scheduler.now() });
+      };
+      return merge(beats$.pipe(tap(note)), interval(BEAT, scheduler)).pipe(
+        map(() => {
+          const now = scheduler.now();
+          for (const [key, { at }] of seen) if (now - at > SILENCE) seen.delete(key);
+          const nodes = [...seen.values()].map(({ described }) => described);
+          return { nodes, sessions: nodes.reduce((sum, { sessions }) => sum + sessions, 0) };
+        }),
+      );
+    }),
+  };
+}
+
+/** Reads the fields of a message; none if it is not an object in JSON. */
+function fieldsIn(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(text)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,86 @@
+import { Packr } from 'msgpackr';
+import { StoreError } from '../../message/errors.js';
+import { isNumber } from '../store.js';
+
+/** The state of a log without its entries. Each message has it: the latest one counts. */
+export interface LogRow {
+  readonly head: unknown;
+  /** The highest key that was ever used. */
+  readonly last: number;
+  /**
+   * The sequence number of the first message whose entries count; 0 if none do; `here` for the
+   * message itself.
+   */
+  readonly start: number | 'here';
+}
+
+/** The entries that a write removes, and those that it adds after that. */
+export interface EntryChange {
+  readonly drop: readonly (readonly [from: number, to: number])[];
+  readonly put: readonly (readonly [key: number, value: unknown])[];
+}
+
+/**
+ * A part of a write: a write that is larger than a message of NATS has several, and counts when the
+ * last of them is stored.
+ */
+export interface LogMessage {
+  /** Identifies the write. */
+  readonly write: string;
+  readonly index: number;
+  readonly isLast: boolean;
+  /** The row after the write in its last part; the row before it in the others. */
+  readonly row: LogRow;
+  readonly part: Uint8Array;
+}
+
+const packr = new Packr({ useRecords: false });
+const NO_CHANGE: EntryChange = { drop: [], put: [] };
+const NOTHING = new Uint8Array(0);
+
+export function encodeMessage({ write, index, isLast, row: { head, last, start }, part }: LogMessage): Uint8Array {
+  return packr.pack([write, index, isLast, [head, last, start], part]);
+}
+
+/**
+ * Returns the message; `undefined` if the data are none.
+ * @throws {StoreError} `failed`, if an earlier version has written it.
+ */
+export function decodeMessage(data: Uint8Array): LogMessage | undefined {
+  const found = unpack(data);
+  const [write, index, isLast, row, part] = Array.isArray(found) ? (found as readonly unknown[]) : [];
+  if ((Object(found) as { write?: unknown }).write !== undefined || (Object(row) as { pid?: unknown }).pid !== undefined)
+    throw new StoreError('nats', 'failed', new Error('an earlier version of rxwire has written the streams of this name: delete them'));
+  const [head, last, start] = Array.isArray(row) ? (row as readonly unknown[]) : [];
+  const isRow = isNumber(last) && (start === 'here' || isNumber(start));
+  if (typeof write !== 'string' || !isNumber(index) || typeof isLast !== 'boolean' || !isRow || !(part instanceof Uint8Array))
+    return undefined;
+  return { write, index, isLast, row: { head, last, start }, part };
+}
+
+/**
+ * Returns the parts of a change, each of which has `limit` bytes at most. A change without entries
+ * has one part without bytes.
+ */
+export function partsOf({ drop, put }: EntryChange, limit: number): readonly Uint8Array[] {
+  if (drop.length === 0 && put.length === 0) return [NOTHING];
+  const whole = packr.pack([drop, put]);
+  return Array.from({ length: Math.ceil(whole.length / limit) }, (_, index) => whole.subarray(index * limit, (index + 1) * limit));
+}
+
+/** Returns the change that has these parts; `undefined` if they are none. */
+export function changeOf(parts: readonly Uint8Array[]): EntryChange | undefined {
+  const whole = Buffer.concat(parts);
+  if (whole.length === 0) return NO_CHANGE;
+  const found = unpack(new Uint8Array(whole));
+  const [drop, put] = Array.isArray(found) ? (found as readonly unknown[]) : [];
+  return Array.isArray(drop) && Array.isArray(put) ? { drop, put } : undefined;
+}
+
+function unpack(data: Uint8Array): unknown {
+  try {
+    return packr.unpack(data);
+  } catch {
+    return undefined;
+  }
+}

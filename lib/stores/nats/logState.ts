@@ -1,0 +1,205 @@
+import { StoreError } from '../../message/errors.js';
+import { estimateSize } from '../../message/estimateSize.js';
+import type { ChangedLog, Log, LogChange, LogRange } from '../store.js';
+import { changeOf, decodeMessage, type EntryChange, type LogMessage, type LogRow } from './logMessage.js';
+import { failed } from './natsContext.js';
+import type { SubjectStore } from './subjectStore.js';
+
+/** The maximum size of the entries of one log. */
+export interface LogLimit {
+  /** In bytes. The sizes of the entries are estimated. */
+  readonly maxBytes: number;
+  /** Whether the log removes its oldest entries above that, in place of refusing the new ones. */
+  readonly evicts: boolean;
+}
+
+interface KnownEntry {
+  /** The sequence number of the first message of its write. */
+  readonly seq: number;
+  readonly value: unknown;
+}
+
+/** A log, as this process knows it. A write costs in proportion to what it changes. */
+export interface LogState {
+  head: unknown;
+  last: number;
+  /** The sequence number of the latest message; 0 if there is none. */
+  seq: number;
+  /** The sequence number of the last message of the latest whole write. */
+  whole: number;
+  /** The entries in the order of their writes. */
+  readonly entries: Map<number, KnownEntry>;
+  readonly keys: number[];
+  /** The size of the entries; 0 if the log has no limit. */
+  bytes: number;
+  readonly limit: LogLimit | undefined;
+}
+
+export function createLogState(limit?: LogLimit): LogState {
+  return { head: undefined, last: 0, seq: 0, whole: 0, entries: new Map(), keys: [], bytes: 0, limit };
+}
+
+/** Returns the index of the first key that is not below another one. */
+function indexOf(keys: readonly number[], key: number): number {
+  let [from, until] = [0, keys.length];
+  // Most keys are new.
+  if (until > 0 && (keys[until - 1] as number) < key) return until;
+  while (from < until) {
+    const middle = (from + until) >> 1;
+    if ((keys[middle] as number) < key) from = middle + 1;
+    else until = middle;
+  }
+  return from;
+}
+
+/** @throws {StoreError} `failed`, if the value cannot be read. */
+function sizeOf({ limit }: LogState, value: unknown): number {
+  try {
+    return limit ? estimateSize(value) : 0;
+  } catch (cause) {
+    throw failed(cause);
+  }
+}
+
+/** @param seq The sequence number of the first message with the change. */
+function applyChange(state: LogState, { drop, put }: EntryChange, seq: number): void {
+  const { entries, keys } = state;
+  const forget = (key: number): boolean => {
+    const entry = entries.get(key);
+    if (entry) state.bytes -= sizeOf(state, entry.value);
+    return entries.delete(key);
+  };
+  for (const [from, to] of drop) {
+    const first = indexOf(keys, from);
+    for (const key of keys.splice(first, indexOf(keys, to + 1) - first)) forget(key);
+  }
+  for (const [key, value] of put) {
+    if (!forget(key)) keys.splice(indexOf(keys, key), 0, key);
+    entries.set(key, { seq, value });
+    state.bytes += sizeOf(state, value);
+  }
+}
+
+export type Draft = ReturnType<typeof createDraft>;
+
+/** Some changes of a log that are not stored yet. */
+export function createDraft(before: LogState) {
+  const { entries, keys, limit } = before;
+  let { head, last, bytes } = before;
+  const drop: (readonly [number, number])[] = [];
+  const put = new Map<number, unknown>();
+  /** The stored entries that are removed or replaced. */
+  const removed = new Set<number>();
+  let changes = 0;
+
+  const view = ({ after = -Infinity, limit: count = Infinity }: LogRange = {}): Log => {
+    const found = count > 0 ? [...put.keys()].filter((key) => key > after) : [];
+    const most = found.length + count;
+    for (let index = indexOf(keys, after + 1); index < keys.length && found.length < most; index++) {
+      const key = keys[index] as number;
+      if (!removed.has(key)) found.push(key);
+    }
+    const valueOf = (key: number): unknown => (put.has(key) ? put.get(key) : entries.get(key)?.value);
+    const sorted = found.sort((one, other) => one - other).slice(0, count);
+    return { head, last, entries: sorted.map((key) => ({ key, value: valueOf(key) })) };
+  };
+  const remove = (key: number): void => {
+    if (put.has(key)) bytes -= sizeOf(before, put.get(key));
+    put.delete(key);
+    const entry = removed.has(key) ? undefined : entries.get(key);
+    if (!entry) return;
+    bytes -= sizeOf(before, entry.value);
+    removed.add(key);
+  };
+  const removeRange = ([from, to]: readonly [from: number, to: number]): void => {
+    drop.push([from, to]);
+    for (const key of [...put.keys()]) if (key >= from && key <= to) remove(key);
+    for (let index = indexOf(keys, from); index < keys.length && (keys[index] as number) <= to; index++) remove(keys[index] as number);
+  };
+  const evictFirst = (count: number): Log['entries'] => {
+    const { entries: evicted } = view({ limit: count });
+    for (const { key } of evicted) removeRange([key, key]);
+    return evicted;
+  };
+  const size = (): number => keys.length - removed.size + put.size;
+  return {
+    view,
+    count: () => changes,
+    /** @throws {StoreError} `quota`, if the entries are too large. */
+    change(change: LogChange): ChangedLog {
+      changes++;
+      if (change.head !== undefined) head = change.head;
+      (change.drop ?? []).forEach((range) => removeRange(range));
+      for (const { key = last + 1, value } of change.put ?? []) {
+        remove(key);
+        put.set(key, value);
+        bytes += sizeOf(before, value);
+        last = Math.max(last, key);
+      }
+      const evicted = [...evictFirst(Math.max(0, size() - (change.maxCount ?? Infinity)))];
+      if (!limit || !change.put?.length) return { evicted };
+      if (bytes > limit.maxBytes && !limit.evicts) throw new StoreError('nats', 'quota');
+      while (bytes > limit.maxBytes && size() > 0) evicted.push(...evictFirst(1));
+      return { evicted };
+    },
+    entryChange: (): EntryChange => ({ drop, put: [...put] }),
+    /** Returns the row after the draft. `here` is the number of its first message. */
+    row(here: LogRow['start']): LogRow {
+      for (const [key, { seq }] of entries) if (!removed.has(key)) return { head, last, start: seq };
+      return { head, last, start: put.size > 0 ? here : 0 };
+    },
+    /** Adds the draft to the log: it was stored in messages with these sequence numbers. */
+    stored(first: number, seq: number): void {
+      applyChange(before, { drop, put: [...put] }, first);
+      Object.assign(before, { head, last, seq, whole: seq });
+    },
+  };
+}
+
+export function rowOf({ head, last, entries }: LogState): LogRow {
+  const [first] = entries.values();
+  return { head, last, start: first?.seq ?? 0 };
+}
+
+/**
+ * Reads what has followed a known log. The latest message says where the entries begin: a log
+ * without entries needs one request.
+ *
+ * @param onCorrupt Called for each unreadable message; but an unreadable latest one is the head.
+ */
+export async function readLog(store: SubjectStore, name: string, known: LogState, onCorrupt: () => void): Promise<LogState> {
+  const latest = await store.last(name);
+  if (!latest) return createLogState(known.limit);
+  const { seq } = latest;
+  if (seq === known.seq) return known;
+  // Messages between may be missing.
+  const state = store.evicts ? createLogState(known.limit) : known;
+  const message = decodeMessage(latest.data);
+  // No key is used again.
+  if (!message) return { ...createLogState(known.limit), head: null, last: seq, seq, whole: seq };
+  const { head, last, start } = message.row;
+  const first = start === 'here' ? seq : start || Infinity;
+  for (const [key, entry] of state.entries) {
+    if (entry.seq >= first) break;
+    applyChange(state, { drop: [[key, key]], put: [] }, 0);
+  }
+  let parts: { readonly seq: number; readonly message: LogMessage }[] = [];
+  let next = start === 0 ? undefined : await store.next(name, Math.max(first, state.whole + 1));
+  for (; next && next.seq <= seq; next = next.seq < seq ? await store.next(name, next.seq + 1) : undefined) {
+    const found = decodeMessage(next.data);
+    if (!found) {
+      onCorrupt();
+      continue;
+    }
+    // A write whose last part is missing does not count: its process has died meanwhile.
+    if (parts[0]?.message.write !== found.write) parts = [];
+    parts.push({ seq: next.seq, message: found });
+    if (!found.isLast) continue;
+    const change = parts.length === found.index + 1 ? changeOf(parts.map(({ message: { part } }) => part)) : undefined;
+    if (change) applyChange(state, change, parts[0]?.seq ?? 0);
+    else onCorrupt();
+    parts = [];
+    state.whole = next.seq;
+  }
+  return Object.assign(state, { head, last, seq, whole: start === 0 ? seq : state.whole });
+}

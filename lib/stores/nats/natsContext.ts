@@ -1,0 +1,209 @@
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { filter, firstValueFrom, from, map, race, Subject, timer, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import { StoreError, type RxwireError } from '../../message/errors.js';
+import { guard } from '../../message/errors/guard.js';
+import { NODE_PATTERN } from '../../io/http/httpHeaders.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
+
+/** The result of `connect` of a NATS transport. */
+export type NatsConnection = Parameters<typeof jetstream>[0];
+
+export type NatsMessage = Parameters<NonNullable<NonNullable<Parameters<NatsConnection['subscribe']>[1]>['callback']>>[1];
+
+/** The options of a log and of a cluster that all of their parts use. */
+export interface NatsSettings {
+  readonly connection: NatsConnection;
+  readonly replicas: number;
+  readonly storage: 'file' | 'memory';
+  readonly timeout: number;
+  readonly scheduler: SchedulerLike;
+  readonly onError?: ((error: RxwireError) => void) | undefined;
+}
+
+/** Repeats requests while NATS is unreachable, or elects a leader. */
+export interface Retrying {
+  /**
+   * Repeats a request after each temporary failure until it succeeds. The request must be one that
+   * may be repeated.
+   *
+   * @param request Called with the timeout of the attempt, in ms.
+   * @param until The end of the last attempt, as a time of the scheduler.
+   * @throws {StoreError} Delivered: `failed` after the timeout, if NATS has rejected the request
+   *   finally, or the connection is closed. A StoreError of the request is delivered unchanged.
+   */
+  readonly retry: <T>(request: (timeout: number) => Promise<T>, until?: number) => Promise<T>;
+  /**
+   * Waits before another attempt after a failure. The wait ends when the connection is back.
+   * @throws {StoreError} Delivered, if there is none to be made.
+   */
+  readonly pauseAfter: (error: unknown, until: number) => Promise<void>;
+}
+
+/** The connection and settings that all parts share. */
+export interface NatsContext extends NatsSettings, Retrying {
+  readonly client: JetStreamClient;
+  /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
+  readonly manager: (timeout?: number) => Promise<JetStreamManager>;
+  readonly isConnected: () => boolean;
+  readonly reconnected$: Observable<void>;
+  /** Fails when the connection is lost. */
+  readonly lost$: Observable<never>;
+  /** Returns the maximum size of a message, in bytes. */
+  readonly maxPayload: () => number;
+  /** Receives the messages of a plain subject. Reports the failures of the subscription. */
+  readonly listen: (subject: string, next: (message: NatsMessage) => void) => Unsubscribable;
+  /** Calls `onError` of the user, which may throw. */
+  readonly report: (error: RxwireError) => void;
+}
+
+export interface NodeContext extends NatsContext {
+  /** The name of the cluster: its streams and subjects begin with it. */
+  readonly name: string;
+  /** Names this node among those of the cluster. */
+  readonly node: string;
+}
+
+/**
+ * The timeout of one attempt, in ms. After a leader's death, JetStream does not answer what was
+ * sent before.
+ */
+export const ATTEMPT_TIMEOUT = 1_000;
+/** The timeout of an attempt that is told its timeout, in ms. */
+const LONGEST_ATTEMPT = 2_000;
+/** The pause between two attempts, in ms, and the longest one while there is no connection. */
+const PAUSE = 50;
+const OFFLINE_PAUSE = 250;
+/** The `max_payload` of NATS by default, until the server reports its own. */
+const MAX_PAYLOAD = 1_048_576;
+
+export function createNatsContext<S extends NatsSettings>(settings: S): S & NatsContext {
+  const { connection, timeout, onError } = settings;
+  const report = (error: RxwireError): void =>
+    guard(
+      () => onError?.(error),
+      // There is no other place to report it.
+      () => undefined,
+    );
+  const status = createConnectionStatus(connection);
+  return {
+    ...settings,
+    ...status,
+    ...createRetrying({ ...settings, ...status }),
+    client: jetstream(connection, { timeout }),
+    manager: (limit = Math.min(timeout, ATTEMPT_TIMEOUT)) => jetstreamManager(connection, { checkAPI: false, timeout: limit }),
+    maxPayload: () => connection.info?.max_payload ?? MAX_PAYLOAD,
+    listen: (subject, next) =>
+      connection.subscribe(subject, { callback: (error, message) => (error ? report(failed(error)) : next(message)) }),
+    report,
+  };
+}
+
+type RetryContext = Pick<NatsContext, 'connection' | 'timeout' | 'scheduler' | 'isConnected' | 'reconnected$'>;
+
+export function createRetrying({ connection, timeout, scheduler, isConnected, reconnected$ }: RetryContext): Retrying {
+  const pauseAfter: Retrying['pauseAfter'] = async (error, until) => {
+    const left = until - scheduler.now();
+    if (error instanceof StoreError || isRefusal(error) || connection.isClosed() || left <= 0) throw failed(error);
+    const pause = Math.min(isConnected() ? PAUSE : OFFLINE_PAUSE, left);
+    await firstValueFrom(race(timer(pause, scheduler), reconnected$), { defaultValue: undefined });
+  };
+  return {
+    pauseAfter,
+    async retry(request, until = scheduler.now() + timeout) {
+      for (;;) {
+        try {
+          return await request(Math.max(1, Math.min(LONGEST_ATTEMPT, until - scheduler.now())));
+        } catch (error) {
+          await pauseAfter(error, until);
+        }
+      }
+    },
+  };
+}
+
+/**
+ * Reads the status once for the lifetime of the connection, which would keep each further iterator
+ * until the next event.
+ */
+function createConnectionStatus(connection: NatsConnection): Pick<NatsContext, 'isConnected' | 'reconnected$' | 'lost$'> {
+  const changes$ = new Subject<string>();
+  let isConnected = !connection.isClosed();
+  const change = (type: string): void => {
+    isConnected = type === 'reconnect' || (isConnected && type !== 'disconnect' && type !== 'close');
+    changes$.next(type);
+  };
+  const end = (): void => change('close');
+  from(connection.status()).subscribe({ next: ({ type }) => change(type), error: end, complete: end });
+  return {
+    isConnected: () => isConnected,
+    reconnected$: changes$.pipe(
+      filter((type) => type === 'reconnect'),
+      map(() => undefined),
+    ),
+    lost$: changes$.pipe(
+      filter((type) => type === 'disconnect' || type === 'close'),
+      map((type) => {
+        throw new Error(`the connection to NATS is ${type === 'close' ? 'closed' : 'lost'}`);
+      }),
+    ),
+  };
+}
+
+/**
+ * Asserts that each of the names may name a stream, the first token of a subject, or a node, and
+ * that the connection receives its own messages.
+ * @throws {TypeError} Names the option.
+ */
+export function assertNats(owner: string, connection: NatsConnection, names: Readonly<Record<string, string>>): void {
+  for (const [option, value] of Object.entries(names))
+    if (!NODE_PATTERN.test(value)) throw new TypeError(`${owner}: "${option}" must be letters, digits, _ and -, got ${value}`);
+  // The type of the connection does not show its options.
+  if ((connection as { readonly options?: { readonly noEcho?: boolean } }).options?.noEcho === true)
+    throw new TypeError(`${owner}: "connection" must receive its own messages: open it without "noEcho"`);
+}
+
+/**
+ * Returns the name of a channel as one token of a subject. The name may contain dots, which
+ * separate tokens, and no `=`: each dot becomes one.
+ * @throws {TypeError} If the name is invalid.
+ */
+export function channelToken(channel: string): string {
+  if (!NAME_PATTERN.test(channel)) throw new TypeError(`natsChannelLog: the name of a channel must match ${NAME_PATTERN.source}`);
+  return channel.replaceAll('.', '=');
+}
+
+export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
+
+export const STREAM_NOT_FOUND = 10059;
+export const STREAM_FULL = 10077;
+const WRONG_LAST_SEQUENCE = 10071;
+/** A cluster answers so while it stores another message of the subject. */
+const WRONG_LAST_SEQUENCE_IN_FLIGHT = 10164;
+const CONSUMER_NOT_FOUND = 10014;
+/** A cluster has too few servers for a new stream. */
+const NO_PEERS = 10005;
+const OVERTAKEN: readonly unknown[] = [WRONG_LAST_SEQUENCE, WRONG_LAST_SEQUENCE_IN_FLIGHT];
+const TEMPORARY: readonly unknown[] = [STREAM_NOT_FOUND, CONSUMER_NOT_FOUND, NO_PEERS];
+
+/** Returns whether a compare-and-set has failed: the subject has another last entry. */
+export const isOvertaken = (error: unknown): boolean => OVERTAKEN.includes(codeOf(error));
+
+/**
+ * Returns whether JetStream has rejected a request for good. Status codes from 500 on are those of
+ * a cluster that elects a leader.
+ */
+export function isRefusal(error: unknown): boolean {
+  const status = (error as { status?: unknown } | null)?.status;
+  return typeof status === 'number' && status < 500 && !TEMPORARY.includes(codeOf(error));
+}
+
+/** Returns whether the stream may be missing. A stream without a leader has no responder either. */
+export function isStreamMissing(error: unknown): boolean {
+  return codeOf(error) === STREAM_NOT_FOUND || (error as { name?: unknown } | null)?.name === 'JetStreamNotEnabled';
+}
+
+export const failed = (cause: unknown): StoreError => (cause instanceof StoreError ? cause : new StoreError('nats', 'failed', cause));
+
+/** Returns the error for data of a subject that cannot be read. */
+export const corrupt = (subject: string, cause?: unknown): StoreError =>
+  new StoreError('nats', 'corrupt', new Error(`in ${subject}`, { cause }));

@@ -1,0 +1,179 @@
+import {
+  defer,
+  exhaustMap,
+  finalize,
+  firstValueFrom,
+  ignoreElements,
+  interval,
+  merge,
+  noop,
+  Observable,
+  ReplaySubject,
+  retry,
+  share,
+  Subject,
+  tap,
+} from 'rxjs';
+import type { SchedulerLike } from 'rxjs';
+import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
+import { StoreError } from '../../message/errors.js';
+import { after } from '../../operators/timing/after.js';
+import { createTrampoline } from '../../operators/subscribing/trampoline.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { ChannelReads } from './channelReads.js';
+import { NOTIFICATIONS } from './channelStatements.js';
+import type { PostgresClient, PostgresPool } from './postgresOptions.js';
+import { asPostgresStoreError } from './postgresStoreError.js';
+
+/** The subscribers of channels in this process. */
+export interface PostgresTails {
+  /** Emits each entry and broadcast of a channel from the time of subscription on. */
+  of(channel: string): Observable<ChannelEntry | ChannelBroadcast>;
+  /** Resolves when the tail of the channel misses no entry behind a read that begins then. */
+  started(channel: string): Promise<void>;
+  /** Emits an entry that this process has stored. */
+  add(channel: string, entry: ChannelEntry): void;
+  broadcast(channel: string, broadcast: ChannelBroadcast): void;
+  /** Emits what another server has stored. */
+  follow(channel: string): void;
+  /** Fails all tails. */
+  fail(reason: unknown): void;
+}
+
+export interface PostgresTailsOptions {
+  readonly pool: PostgresPool;
+  readonly pollInterval: number;
+  readonly scheduler: SchedulerLike;
+  readonly reads: ChannelReads;
+  /** Called with each notification. */
+  readonly onNotified: (payload: string) => void;
+}
+
+interface Tail {
+  readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
+  /** Emits when the tail has a position. */
+  readonly started$: ReplaySubject<void>;
+  /** The position of the latest entry. */
+  last: ChannelPosition | undefined;
+  isReading: boolean;
+  /** Whether there may be entries behind those that are being read. */
+  isBehind: boolean;
+}
+
+/** The maximum number of messages that a tail reads at once. */
+const PAGE = 256;
+
+/**
+ * Creates the tails of a log. While there are any, the log listens to notifications, and polls in
+ * case that one was lost.
+ */
+export function createPostgresTails(options: PostgresTailsOptions): PostgresTails {
+  const { reads } = options;
+  const tails = new Map<string, Tail>();
+  const emissions = createTrampoline();
+
+  const isAt = ({ last }: Tail, { epoch, offset }: ChannelPosition): boolean => last?.epoch === epoch && last.offset >= offset;
+  const emit = (tail: Tail, entry: ChannelEntry): void => {
+    if (isAt(tail, entry)) return;
+    tail.last = entry;
+    emissions.run(() => tail.entries$.next(entry));
+  };
+  const fail = (channel: string, tail: Tail, reason: unknown): void => {
+    if (tails.get(channel) === tail) tails.delete(channel);
+    tail.started$.next();
+    tail.entries$.error(asPostgresStoreError(reason));
+  };
+  /** Emits the entries behind the tail. A new tail starts at the end of its channel. */
+  const follow = async (channel: string, tail: Tail): Promise<void> => {
+    tail.isBehind = true;
+    if (tail.isReading) return;
+    tail.isReading = true;
+    try {
+      while (tail.isBehind && tails.get(channel) === tail) {
+        tail.isBehind = false;
+        const { entries, epoch, last, isComplete } = await reads.read(channel, { after: tail.last, limit: tail.last ? PAGE : 0 });
+        // The hub reads the rest itself, and its readers learn of the gap.
+        if (!isComplete) throw new StoreError('postgres', 'evicted', new Error('messages were removed before they were read'));
+        for (const entry of entries) emit(tail, entry);
+        const reached = { epoch, offset: entries.at(-1)?.offset ?? last };
+        if (!isAt(tail, reached)) tail.last = reached;
+        tail.isBehind ||= reached.offset < last;
+        tail.started$.next();
+      }
+    } catch (reason) {
+      fail(channel, tail, reason);
+    }
+    tail.isReading = false;
+  };
+  const start = (channel: string): Tail => {
+    const tail: Tail = { entries$: new Subject(), started$: new ReplaySubject(1), last: undefined, isReading: false, isBehind: false };
+    tails.set(channel, tail);
+    void follow(channel, tail);
+    return tail;
+  };
+  const poll = async (): Promise<void> => {
+    for (const [channel, end] of await reads.ends([...tails.keys()])) {
+      const tail = tails.get(channel);
+      if (tail && !isAt(tail, end)) void follow(channel, tail);
+    }
+  };
+  const following$ = followOthers(options, poll).pipe(share());
+
+  return {
+    of: (channel) =>
+      defer(() => {
+        const tail = tails.get(channel) ?? start(channel);
+        const end = (): void => {
+          if (!tail.entries$.observed && tails.get(channel) === tail) tails.delete(channel);
+        };
+        return merge(tail.entries$.pipe(finalize(end)), following$);
+      }),
+    async started(channel) {
+      const tail = tails.get(channel);
+      if (tail) await firstValueFrom(tail.started$);
+    },
+    add(channel, entry) {
+      const tail = tails.get(channel);
+      if (!tail) return;
+      if (isAt(tail, { ...entry, offset: entry.offset - 1 })) emit(tail, entry);
+      else void follow(channel, tail);
+    },
+    broadcast(channel, broadcast) {
+      const tail = tails.get(channel);
+      if (tail) emissions.run(() => tail.entries$.next(broadcast));
+    },
+    follow(channel) {
+      const tail = tails.get(channel);
+      if (tail) void follow(channel, tail);
+    },
+    fail: (reason) => [...tails].forEach(([channel, tail]) => fail(channel, tail, reason)),
+  };
+}
+
+/** Looks for what other servers have stored. Emits nothing. */
+function followOthers({ pool, pollInterval, scheduler, onNotified }: PostgresTailsOptions, poll: () => Promise<void>): Observable<never> {
+  const notified$ = notificationsOf(pool).pipe(retry({ delay: () => after(pollInterval, scheduler) }), tap(onNotified));
+  // A poll that fails is repeated by the next one. A slow database gets one at a time.
+  const polled$ = interval(pollInterval, scheduler).pipe(exhaustMap(() => poll().catch(noop)));
+  return merge(notified$, polled$).pipe(ignoreElements());
+}
+
+/** A client of `pg` also emits the notifications of its connection. */
+interface NotifiedClient {
+  on?(event: 'notification', listener: (notification: { readonly payload?: string }) => void): unknown;
+}
+
+/** Emits the payloads of notifications, over a connection of the pool. Fails when it is lost. */
+function notificationsOf(pool: PostgresPool): Observable<string> {
+  return new Observable((to) => {
+    const fail = (reason: unknown): void => to.error(reason);
+    const listen = async (): Promise<void> => {
+      const client: PostgresClient = await pool.connect();
+      to.add(() => client.release(true));
+      client.on?.('error', fail);
+      (client as object as NotifiedClient).on?.('notification', ({ payload = '' }) => to.next(payload));
+      await client.query({ text: `listen ${NOTIFICATIONS}`, values: [], queryMode: 'extended' });
+    };
+    listen().catch(fail);
+  });
+}

@@ -1,0 +1,133 @@
+import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
+import { StoreError } from '../../message/errors.js';
+import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
+import { durable } from '../../wire/session/clientStores.js';
+import type { OutboxStore } from '../outboxStore.js';
+
+/** The part of `navigator.locks` that `exclusive` uses. */
+export interface LocksLike {
+  request(
+    name: string,
+    options: { readonly steal?: boolean; readonly signal?: AbortSignal },
+    callback: () => Promise<void>,
+  ): Promise<unknown>;
+}
+
+export interface ExclusiveOptions {
+  /**
+   * The lock manager; `false`: the store opens without a lock.
+   * @default the browser's Web Locks, if
+   * available
+   */
+  readonly locks?: LocksLike | false | undefined;
+  /**
+   * Takes the lock from its holder, which is fenced. For a user who does not want to wait for the
+   * other tab.
+   * @default false
+   */
+  readonly steal?: boolean;
+}
+
+/**
+ * Returns a store that one tab at a time can own. `open` waits for the lock `rxwire:<name>`, and
+ * the tab holds the lock until `close`. In a second tab, `open` stays pending until the first tab
+ * has closed its store or ended; the messages of the second tab wait in memory.
+ *
+ * Without Web Locks (Node, insecure pages), the store opens at once, and the latest owner fences
+ * the others.
+ *
+ * When another tab steals the lock, `faults$` emits `fenced`. The epoch of the store prevents
+ * writes after the new owner has opened it.
+ *
+ * @param name Identifies the shared store.
+ * @example
+ * import { exclusive, memoryOutbox } from 'rxwire';
+ *
+ * const store = exclusive(memoryOutbox(), 'orders'); // any store of your own
+ */
+export function exclusive(store: OutboxStore, name: string, options: ExclusiveOptions = {}): OutboxStore {
+  const locked = withLock(store, name, options);
+  if (!locked) return store;
+  return {
+    isDurable: store.isDurable,
+    // Also for a store in memory: a fenced session must end.
+    durability: durable,
+    maxMessages: store.maxMessages,
+    maxBytes: store.maxBytes,
+    write: (change) => store.write(change),
+    ...locked,
+  };
+}
+
+/** The part of an outbox or of a queue that a lock concerns. */
+interface Openable<C> {
+  open(): MaybeAsync<C>;
+  close(): void;
+  readonly faults$?: Observable<StoreError>;
+}
+
+/**
+ * Returns the methods of a store that can only be open while the tab holds the lock
+ * `rxwire:<name>`; `undefined` when there are no locks.
+ */
+export function withLock<C>(store: Openable<C>, name: string, options: ExclusiveOptions): Required<Openable<C>> | undefined {
+  const { locks = browserLocks(), steal = false } = options;
+  if (!locks) return undefined;
+
+  const stolen$ = new Subject<StoreError>();
+  let tenure = Subscription.EMPTY;
+  const open$ = defer(() => {
+    const contents$ = new ReplaySubject<C>(1);
+    let isOpen = false;
+    tenure.unsubscribe();
+    const mine = held(locks, `rxwire:${name}`, steal)
+      .pipe(
+        catchError((cause: unknown) => throwError(() => lockError(cause))),
+        switchMap(() => asObservable(() => store.open())),
+      )
+      .subscribe({
+        next: (contents) => {
+          isOpen = true;
+          contents$.next(contents);
+          contents$.complete();
+        },
+        error: (error: StoreError) => (isOpen ? stolen$.next(error) : contents$.error(error)),
+      });
+    tenure = mine;
+    // Unsubscribing after the contents keeps the lock; unsubscribing earlier gives it up.
+    return contents$.pipe(finalize(() => isOpen || mine.unsubscribe()));
+  });
+  return {
+    open: () => open$,
+    close() {
+      store.close();
+      tenure.unsubscribe();
+    },
+    faults$: merge(stolen$, store.faults$ ?? EMPTY),
+  };
+}
+
+/**
+ * Emits when the tab has the lock, and holds the lock until unsubscribed. Fails when the lock is
+ * refused or stolen.
+ */
+function held(locks: LocksLike, name: string, steal: boolean): Observable<void> {
+  return new Observable((subscriber) => {
+    const waiting = new AbortController();
+    const holding = new Promise<void>((letGo) => subscriber.add(letGo));
+    subscriber.add(() => waiting.abort());
+    const granted = (): Promise<void> => {
+      subscriber.next();
+      return holding;
+    };
+    // Stealing a lock does not wait, and the API does not accept `steal` together with `signal`.
+    locks.request(name, steal ? { steal } : { signal: waiting.signal }, granted).catch((error: unknown) => subscriber.error(error));
+  });
+}
+
+/** Converts a rejection of the API: an `AbortError` means that the lock was stolen. */
+function lockError(cause: unknown): StoreError {
+  return new StoreError('web-locks', (cause as Error).name === 'AbortError' ? 'fenced' : 'failed', cause);
+}
+
+const browserLocks = (): LocksLike | undefined => (globalThis as { readonly navigator?: { readonly locks?: LocksLike } }).navigator?.locks;

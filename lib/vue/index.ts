@@ -1,5 +1,0 @@
-export { useChannel, type ChannelRefs } from './channelRefs.js';
-export { useConnection, useMessages, usePending, usePresence, useReceipt, useRequest, type RequestRefs } from './wireComposables.js';
-export { createWirePlugin, useWire } from './wirePlugin.js';
-export type { ChannelActions, ChannelViewOptions } from '../app/channels/channelView.js';
-export type { RequestRunner, RequestState } from '../app/requests/requestRunner.js';

@@ -1,0 +1,117 @@
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { type RxwireError, HandlerError } from '../message/errors.js';
+import { wallTime } from '../message/steadyScheduler.js';
+import type { Message } from '../message/types.js';
+import type { DeadLetter, FailedAttempt } from '../stores/deadLetterStore.js';
+import type { Rejection } from '../stores/inbox.js';
+import { watchResult } from '../message/errors/guard.js';
+import type { SessionTerms } from './session/delivery.js';
+
+export interface DeadLetterOptions {
+  /** The number of attempts. @default 1 */
+  readonly attempts?: number;
+  /** The errors of these attempts. @default the error alone */
+  readonly history?: readonly FailedAttempt[];
+  /** The scheduler for the clock. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** The maximum length of a history, and of an error text. */
+const MAX_HISTORY = 10;
+const MAX_TEXT = 1_000;
+/** The maximum length of a text for the sender. */
+const MAX_REASON = 256;
+
+/** The histories of messages that are being replayed. */
+const former = new WeakMap<Message, readonly FailedAttempt[]>();
+
+/**
+ * Creates a dead letter for a message, whose `metadata.retryCount` counts the retries. If the
+ * message comes from a replayed dead letter, the new letter continues its history.
+ *
+ * @param error The error of the last attempt.
+ * @example
+ * import { createDeadLetter, createMessage, OverflowError } from 'rxwire';
+ *
+ * const letter = createDeadLetter(
+ *   createMessage('order.placed', 'tea'),
+ *   new OverflowError('orders', 100),
+ * );
+ * console.log(letter.reason, letter.error); // prints: ERR_OVERFLOW orders: the limit of 100 is reached
+ */
+export function createDeadLetter(message: Message, error: unknown, options: DeadLetterOptions = {}): DeadLetter {
+  const { attempts = 1, scheduler = asyncScheduler } = options;
+  const at = wallTime(scheduler);
+  const failure = failureOf(error, at);
+  const { history = [failure] } = options;
+  const { reason, error: text } = failure;
+  return {
+    message: counted(message, attempts - 1),
+    reason,
+    error: text,
+    attempts,
+    history: [...(former.get(message) ?? []), ...history].slice(-MAX_HISTORY),
+    at,
+  };
+}
+
+/** Returns the message with its retries counted up in `metadata.retryCount`. */
+function counted(message: Message, retries: number): Message {
+  if (retries <= 0) return message;
+  const { metadata } = message;
+  return { ...message, metadata: { ...metadata, retryCount: (metadata?.retryCount ?? 0) + retries } };
+}
+
+/** Returns whether a message is that of a replayed dead letter. */
+export function isReplayed(message: Message): boolean {
+  return former.has(message);
+}
+
+/** Lets the next dead letter of this message continue the history of this one. */
+export function goOnFrom({ message, history }: DeadLetter): void {
+  former.set(message, history);
+}
+
+/**
+ * Returns the part of a failure that the sender of the message receives. Like a reply, it contains
+ * no text of platform errors, which may contain paths and names.
+ */
+export function rejectionOf({ code, text }: RxwireError): Rejection {
+  return { kind: 'dead-lettered', code, reason: text.slice(0, MAX_REASON) };
+}
+
+export function failureOf(error: unknown, at?: number): FailedAttempt {
+  const { code, message, text = message } = Object(error) as Readonly<Record<'code' | 'message' | 'text', unknown>>;
+  const sentence = (typeof text === 'string' ? text : String(error)).slice(0, MAX_TEXT);
+  return { reason: typeof code === 'string' ? code : sentence, error: sentence, ...(at !== undefined && { at }) };
+}
+
+export function createHistory(scheduler: SchedulerLike) {
+  let failures: readonly FailedAttempt[] = [];
+  return {
+    add: (error: unknown): void => void (failures = [...failures, failureOf(error, wallTime(scheduler))].slice(-MAX_HISTORY)),
+    failures: () => failures,
+  };
+}
+
+/**
+ * Reports the failure of a message to the parts of an application that may receive it.
+ *
+ * @param complain Reports in `errors$` of the wire; `undefined` if no wire delivers the message.
+ * @param onError The option of the operator.
+ * @param isReceived Whether another callback receives the failure.
+ * @throws The failure itself, if no part of the application would receive it: it must end the
+ *   stream. The error of `onError`.
+ */
+export function reportFailure<T extends Message>(
+  error: RxwireError,
+  message: T,
+  complain: SessionTerms['complain'],
+  onError: ((error: RxwireError, message: T) => void) | undefined,
+  isReceived: boolean,
+): void {
+  complain?.(error);
+  const returned: unknown = onError?.(error, message);
+  if (returned && complain) watchResult(returned, (cause) => complain(new HandlerError(message, 1, cause)));
+  if (!complain && !onError && !isReceived) throw error;
+}

@@ -1,0 +1,252 @@
+import {
+  asapScheduler,
+  concat,
+  defer,
+  EMPTY,
+  finalize,
+  ignoreElements,
+  merge,
+  NEVER,
+  type Observable,
+  of,
+  type SchedulerLike,
+  startWith,
+  Subject,
+  takeUntil,
+  takeWhile,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
+import {
+  DrainTimeoutError,
+  type DropReason,
+  MessageDroppedError,
+  NotEncryptedError,
+  UndeliveredError,
+  type UndeliveredMessages,
+} from '../../message/errors.js';
+import { after } from '../../operators/timing/after.js';
+import { completionOf } from '../../message/errors/completionOf.js';
+import type { Receipt } from '../../message/receipt.js';
+import type { Message } from '../../message/types.js';
+import { ackWithin } from '../../operators/ackWithin.js';
+import type { FullEnvelopeOptions } from './envelopeOptions.js';
+import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { createRing } from '../../operators/buffers/ring.js';
+import { wallTime } from '../../message/steadyScheduler.js';
+import { isExpired } from '../../message/isExpired.js';
+import type { Report } from '../session/sessionEvents.js';
+
+/** Messages in one batch at most: a quarter of the window. */
+const MAX_BATCH = 256;
+/** How long the peer may take to close the connection after our goodbye, in ms. */
+const CLOSE_TIMEOUT = 5_000;
+
+/**
+ * Returns a function that creates the sender of one session. A message waits until there is a link
+ * and room in the window; then it is in flight until it is acked or dead.
+ */
+export function envelopeSender(options: FullEnvelopeOptions) {
+  const { delivery, ackTimeout, maxRetries, window, maxQueued, drainTimeout, unsendable$ = NEVER, scheduler, report } = options;
+  const isAcked = delivery !== 'at-most-once';
+
+  return (acks$: Observable<Message>) => {
+    const { toPeer, send, close$ } = createBatchWriter(options);
+    const { pending, inFlight, settled$, accept, take, reportReceipt, settle, giveUp } = createEnvelopeOutbox(maxQueued, scheduler, report);
+    // Observed while there is a link.
+    const sending$ = new Subject<Message>();
+    let isPumping = false;
+    report({
+      kind: 'begun',
+      pending,
+      inFlight: { steps: () => [['sent', [...inFlight.values()]]] },
+      queued: () => pending.size - inFlight.size,
+      room: () => maxQueued + inFlight.size - pending.size,
+    });
+
+    const pump = (): void => {
+      // A message that the application sends in answer to a receipt follows the message of the
+      // receipt.
+      if (isPumping) return;
+      isPumping = true;
+      for (let message; sending$.observed && inFlight.size < window && (message = take());) {
+        const receipt: Receipt = { id: message.id, status: 'sent', attempts: 1 };
+        if (isAcked) reportReceipt(receipt);
+        sending$.next(message);
+        if (!isAcked) settle(message.id, receipt);
+      }
+      isPumping = false;
+    };
+    const end = (receipt: Receipt): void => {
+      settle(receipt.id, receipt);
+      pump();
+    };
+    const onDead = ({ id }: Message, error: Error): void => end({ id, status: 'dead', error });
+    const opened$ = defer(() => {
+      report({ kind: 'open' });
+      pump();
+      return EMPTY;
+    });
+    // Each connection begins with the messages in flight, in order, before those that have waited.
+    const acked$ = defer(() => concat([...inFlight.values()], sending$)).pipe(
+      ackWithin(merge(acks$, unsendable$), ackTimeout, { retries: maxRetries, maxInFlight: window, send, onDead, scheduler }),
+    );
+    const unacked$ = merge(sending$.pipe(tap(send), ignoreElements()), unsendable$);
+    const drained$ = settled$.pipe(
+      startWith(undefined),
+      takeWhile(() => pending.size > 0),
+      takeUntil(after(drainTimeout, scheduler)),
+    );
+    let failure: UndeliveredError | undefined;
+    const leave = (timeout?: number): void => {
+      const left = giveUp();
+      if (left) failure ??= timeout === undefined ? new UndeliveredError(left) : new DrainTimeoutError(left, timeout);
+    };
+    const dropRest$ = defer(() => {
+      leave(drainTimeout);
+      return EMPTY;
+    });
+    return {
+      send,
+      toPeer$: defer(() => toPeer(merge((isAcked ? acked$ : unacked$).pipe(tap(end), ignoreElements()), opened$))),
+      /**
+       * Sends the messages of a source. Completes when all are settled and the peer had time to
+       * close the connection.
+       */
+      run: (source: Observable<Message>): Observable<never> =>
+        concat(source.pipe(tap(accept), tap(pump)), drained$, dropRest$, close$).pipe(
+          ignoreElements(),
+          finalize(() => leave()),
+        ),
+      /**
+       * Completes, or fails if messages were left when the session ended. To be subscribed to after
+       * the end of `run`.
+       */
+      ended$: defer((): Observable<never> => {
+        const error = failure;
+        return error ? throwError(() => error) : EMPTY;
+      }),
+    };
+  };
+}
+
+/**
+ * Creates the writer of batches: each connection begins with the greeting; the messages of one
+ * microtask become one batch.
+ */
+function createBatchWriter({ greeting, scheduler }: FullEnvelopeOptions) {
+  const batches$ = new Subject<readonly Message[]>();
+  let batch: Message[] = [];
+
+  const flush = (): void => {
+    const full = batch;
+    batch = [];
+    if (full.length > 0) batches$.next(full);
+  };
+  return {
+    /**
+     * Returns the batches of one connection, for a link to subscribe to while it is open. `work$`
+     * is subscribed to for as long.
+     */
+    toPeer: (work$: Observable<never>): Observable<readonly Message[]> =>
+      // The greeting is sent even when only a goodbye follows: it identifies the session that ends.
+      concat(greeting ? of([greeting()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(completionOf(batches$)))),
+    /** Adds a message to the next batch. The message is lost when there is no link. */
+    send: (message: Message): void => {
+      if (batch.push(message) === 1) asapScheduler.schedule(flush);
+      else if (batch.length >= MAX_BATCH) flush();
+    },
+    /**
+     * Completes the batches. Emits when the peer takes too long to close the connection, or at once
+     * when there is no link.
+     */
+    close$: defer(() => {
+      const patience = batches$.observed ? CLOSE_TIMEOUT : 0;
+      flush();
+      batches$.complete();
+      return timer(patience, scheduler);
+    }),
+  };
+}
+
+/**
+ * Keeps outgoing messages by priority until they are taken, and by id until they are settled.
+ * Reports each step of each message.
+ */
+function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, report: Report) {
+  const { push, shiftMostUrgent, shiftLeastUrgent } = createPriorityRings();
+  const pending = new Map<string, Message>();
+  const inFlight = new Map<string, Message>();
+  const settled$ = new Subject<void>();
+
+  const reportReceipt = (receipt: Receipt): void => {
+    const { latency } = receipt;
+    if (latency !== undefined) report({ kind: 'latency', latency });
+    report({ kind: 'receipt', receipt });
+    if (receipt.error) report({ kind: 'error', error: receipt.error });
+  };
+  const settle = (id: string, receipt?: Receipt): void => {
+    pending.delete(id);
+    inFlight.delete(id);
+    if (receipt) reportReceipt(receipt);
+    settled$.next();
+  };
+  const drop = (id: string, reason: DropReason): void =>
+    settle(id, { id, status: reason === 'expired' ? reason : 'dead', error: new MessageDroppedError(id, reason) });
+
+  return {
+    /** Messages that are not settled, in the order of arrival: they wait, or are in flight. */
+    pending: pending as ReadonlyMap<string, Message>,
+    /** Messages that were taken and are not settled, in order. */
+    inFlight: inFlight as ReadonlyMap<string, Message>,
+    settled$,
+    /** Adds a message, unless a message of the same id is pending. */
+    accept: (message: Message): void => {
+      const { id } = message;
+      if (pending.has(id)) return;
+      // No codec of envelopes encrypts.
+      if (isUnencrypted(message)) {
+        reportReceipt({ id, status: 'dead', error: new NotEncryptedError(message) });
+        return;
+      }
+      pending.set(id, message);
+      push(message);
+      reportReceipt({ id, status: 'queued' });
+      const dropped = pending.size - inFlight.size > maxQueued && shiftLeastUrgent();
+      if (dropped) drop(dropped.id, 'overflow');
+    },
+    /** Returns the next message to send, if any, and drops those that have expired. */
+    take: (): Message | undefined => {
+      let message = shiftMostUrgent();
+      for (; message && isExpired(message, wallTime(scheduler)); message = shiftMostUrgent()) drop(message.id, 'expired');
+      if (message) inFlight.set(message.id, message);
+      return message;
+    },
+    reportReceipt,
+    /** Removes a message, and reports its last receipt unless that was reported before. */
+    settle,
+    /** Drops all messages that are not settled, and returns them; `undefined` if there are none. */
+    giveUp: (): UndeliveredMessages | undefined => {
+      const ids = [...pending.keys()];
+      ids.forEach((id) => drop(id, 'closed'));
+      return ids.length > 0 ? { count: ids.length, ids, kept: 0 } : undefined;
+    },
+  };
+}
+
+function createPriorityRings() {
+  const rings = [0, 1, 2, 3].map(() => createRing<Message>());
+  const urgentFirst = [...rings].reverse();
+  const shift = (order: typeof rings): Message | undefined => order.find(({ size }) => size > 0)?.shift();
+
+  return {
+    /**
+     * A message without a priority is NORMAL. So is one with an invalid priority: the codec rejects
+     * it later.
+     */
+    push: (message: Message): void => (rings[message.priority ?? 1] ?? rings[1])?.push(message),
+    shiftMostUrgent: () => shift(urgentFirst),
+    shiftLeastUrgent: () => shift(rings),
+  };
+}

@@ -1,0 +1,62 @@
+import { first, from, noop, type Observable, type Subscription } from 'rxjs';
+import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
+import type { ReconnectPolicy } from './reconnect.js';
+import type { Report } from './sessionEvents.js';
+
+/**
+ * The token of a client: a constant text, or a function that returns the current token, a promise
+ * of it, or an Observable that emits it first.
+ */
+export type TokenSource = string | (() => string | PromiseLike<string> | Observable<string>);
+
+export class Credentials {
+  readonly #source: TokenSource;
+  readonly #report: Report;
+  /** Ends with the session. */
+  readonly #life: Subscription;
+  readonly #renewal: CoalescedTimer;
+  #send: (fresh: string) => void = noop;
+
+  constructor(source: TokenSource, { scheduler, report }: Pick<ReconnectPolicy, 'scheduler' | 'report'>, life: Subscription) {
+    this.#source = source;
+    this.#report = report;
+    this.#life = life;
+    this.#renewal = createCoalescedTimer(scheduler, () => this.#renew());
+    life.add(() => this.#renewal.clear());
+  }
+
+  /** Requests a token, and calls `then` with it: at once, if it is no promise or Observable. */
+  request(then: (token: string) => void, failed: (error: unknown) => void): Subscription | undefined {
+    const source = this.#source;
+    const answer = typeof source === 'string' ? source : source();
+    if (typeof answer !== 'string') return from(answer).pipe(first()).subscribe({ next: then, error: failed });
+    then(answer);
+    return undefined;
+  }
+
+  /**
+   * Schedules a fresh token, which `send` sends to the server, for a connection whose token expires
+   * in `expires` ms; `undefined` or 0: never.
+   */
+  expire(send: (fresh: string) => void, expires: number | undefined): void {
+    this.#renewal.clear();
+    this.#send = send;
+    if (expires) this.#renewal.set(expires - Math.min(EARLY, expires / 2));
+  }
+  #renew(): void {
+    // If the request fails, the server closes the connection at the expiry, and the client requests
+    // a token for the next one.
+    const failed = (error: unknown): void => this.#report({ kind: 'error', error });
+    try {
+      this.#life.add(this.request(this.#send, failed));
+    } catch (error) {
+      failed(error);
+    }
+  }
+}
+
+/**
+ * How long before the expiry the client requests a fresh token, in ms; half of the lifetime, if
+ * that is shorter.
+ */
+const EARLY = 30_000;

@@ -1,0 +1,71 @@
+import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import type { SessionEvent } from '../../core/sessionTypes.js';
+import type { Frame } from '../../io/link.js';
+import type { Message } from '../../message/types.js';
+import type { Watcher } from '../../core/watcher.js';
+import type { Codec } from '../../codec/codec.js';
+import type { ByteCounts } from './encoding.js';
+import type { EndpointOptions, FullEndpointOptions } from './endpointOptions.js';
+
+/** The options that hosts may share. */
+export interface HostOptions extends FullEndpointOptions {
+  /** The codecs of this side, the best first. */
+  readonly codecs: readonly Codec[];
+}
+
+/** The user of one host: the parts of a wire, or the options of a session without one. */
+export interface HostUser extends Watcher, Pick<EndpointOptions, 'report' | 'keep'> {
+  /** Counts the bytes of frames. @default not counted */
+  readonly traffic?: ByteCounts;
+}
+
+/** A connection, as the host uses it. */
+export interface HostConnection {
+  send(frame: Frame): void;
+  /** Closes the connection: normally, or with a close code and a reason. */
+  close(code?: number, reason?: string): void;
+  /**
+   * Whether too many bytes wait for the other side: then the host sends nothing. The owner of the
+   * connection calls `schedule` of the host when the connection can take more.
+   * @default false
+   */
+  readonly isFull?: boolean;
+}
+
+/** An event that concerns the connection. The host leaves it to its owner. */
+export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
+
+/** The side of a session that owns a host. */
+export interface HostOwner {
+  emit(message: Message): void;
+  /**
+   * Called with each event of the connection. After `close`, the host has closed the connection
+   * already.
+   */
+  onConnectionEvent(event: ConnectionEvent): void;
+  /**
+   * Called with each new `system.ping` when it arrives, before the application receives it.
+   * @default does nothing
+   */
+  onPing?(message: Message, isNumbered: boolean): void;
+  /**
+   * Called when a message is processed, or rejected. The owner calls `processed` of the host, at
+   * once or later: then its ack is sent.
+   * @default at once
+   */
+  processed?(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
+  /**
+   * Called when a store fails, or an effect that no handler processes again, before the outcomes of
+   * the messages that are left.
+   * @default does nothing
+   */
+  onStoreFailing?(error: unknown): void;
+  /**
+   * Called when a store has failed, or an effect that no handler processes again, and all outcomes
+   * are known: the session has ended.
+   * @default does nothing: the session has no stores
+   */
+  onStoreFailed?(error: unknown): void;
+  /** Returns whether a message without a number is delivered. @default each is */
+  admits?(): boolean;
+}

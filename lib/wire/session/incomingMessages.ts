@@ -1,0 +1,151 @@
+import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import type { SessionCore } from '../../core/sessionCore.js';
+import type { SessionEvent } from '../../core/sessionTypes.js';
+import { OverflowError, type RxwireError } from '../../message/errors.js';
+import { after } from '../../operators/timing/after.js';
+import { createMessage } from '../../message/createMessage.js';
+import type { Message } from '../../message/types.js';
+import { backoffDelays } from '../../operators/retryBackoff.js';
+import type { FullEndpointOptions } from './endpointOptions.js';
+import { createDeadLetter } from '../createDeadLetter.js';
+import { deliver, type DeliverySession, type Outcome, type SessionTerms } from './delivery.js';
+import type { HostUser } from './hostOwner.js';
+import type { DeadLetter } from '../../stores/deadLetterStore.js';
+import type { Wait } from './waitIn.js';
+import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
+
+/** The maximum length of the body that a dead letter keeps, in bytes or characters. */
+const MAX_BODY = 65_536;
+/**
+ * The time after which a dead letter is stored again when its store has failed, in ms: it doubles
+ * with each failure.
+ */
+const MIN_RETRY_AFTER = 100;
+const MAX_RETRY_AFTER = 30_000;
+
+type UndecodableEvent = Extract<SessionEvent, { readonly kind: 'undecodable' }>;
+
+/** The host of a session that receives messages. */
+export interface IncomingHost {
+  readonly core: SessionCore;
+  readonly codecName: string;
+  readonly isOver: boolean;
+  complain(error: RxwireError): void;
+  report(event: ReportedEvent): void;
+  /** A message is processed, or rejected; the inbox stores its outcomes first. */
+  commit(number: number, progress: Progress, rejection: ReceivedRejection | undefined, outcomes: readonly Outcome[]): void;
+  /** A message is processed, or rejected. */
+  settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
+}
+
+/** The messages of the other side, from their arrival until they are processed. */
+export class IncomingMessages implements DeliverySession {
+  /** Whether the session has an inbox, to write the effect of a message. */
+  readonly canWrite: boolean;
+  /** The number of messages without a number that are not processed. */
+  unnumbered = 0;
+  readonly #host: IncomingHost;
+  readonly #user: HostUser;
+  readonly #options: FullEndpointOptions;
+  readonly #emit: (message: Message) => void;
+  /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
+  #held: (readonly [message: Message, number: number, progress: Progress | undefined])[] | undefined = [];
+
+  constructor(host: IncomingHost, options: FullEndpointOptions, user: HostUser, emit: (message: Message) => void) {
+    this.canWrite = options.inbox !== undefined;
+    this.#host = host;
+    this.#user = user;
+    this.#options = options;
+    this.#emit = emit;
+  }
+
+  open(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const [message, number, progress] of held) deliver(message, this.#emit, this, number, progress);
+  }
+  isOver(): boolean {
+    return this.#host.isOver;
+  }
+  // Created when a message fails: a session without failures has no closures for them.
+  get complain(): SessionTerms['complain'] {
+    return (error) => this.#host.complain(error);
+  }
+  get keep(): SessionTerms['keep'] {
+    const { inbox, deadLetters } = this.#options;
+    // An inbox may store dead letters together with its progress.
+    if (inbox && (!deadLetters || deadLetters === inbox.deadLetters)) return undefined;
+    return this.#user.keep?.bind(this.#user);
+  }
+
+  /**
+   * Delivers a message that has arrived, or holds it. The window limits the messages with a number
+   * that are held; more of those without one are dropped.
+   */
+  deliver(message: Message, number: number, current: Progress): void {
+    const { window } = this.#options;
+    if (this.#host.isOver) return;
+    if (number === 0) this.unnumbered++;
+    const progress = number > 0 ? current : undefined;
+    if (!this.#held) deliver(message, this.#emit, this, number, progress);
+    else if (progress || this.unnumbered <= window) this.#held.push([message, number, progress]);
+    else {
+      this.#host.complain(new OverflowError('messages before the first subscriber', window));
+      this.settle(0, [], undefined);
+    }
+  }
+  /**
+   * Marks a message as processed, or rejected. The first rejection of its outcomes counts. The next
+   * session delivers an abandoned message again.
+   */
+  settle(number: number, outcomes: readonly Outcome[], progress: Progress | undefined, isAbandoned = false): void {
+    const host = this.#host;
+    if (number === 0) this.unnumbered--;
+    if (isAbandoned || host.isOver) {
+      for (const { onAbandoned } of outcomes) onAbandoned?.();
+      return;
+    }
+    const found = outcomes.find((outcome) => outcome.rejection)?.rejection;
+    const rejection = found && { number, ...found };
+    if (this.canWrite) {
+      host.commit(number, progress ?? host.core.incoming.progress, rejection, outcomes);
+      return;
+    }
+    if (progress) host.settled(number, progress, rejection);
+    for (const { onDone } of outcomes) onDone?.();
+  }
+
+  /**
+   * Rejects the messages of a batch that cannot be decoded, when a dead letter keeps its bytes.
+   * While the store of the letter fails, the messages are not acked, and the letter is stored
+   * again.
+   */
+  reject({ first, count, body, numbers, attempts, progress, error }: UndecodableEvent, wait: Wait): void {
+    const { codecName: codec, core } = this.#host;
+    const { keep } = this;
+    const { scheduler } = this.#options;
+    const report = (reason: unknown): void => this.#host.report({ kind: 'error', error: reason });
+    const payload = { number: first, count, codec, size: body.length, body: body.slice(0, MAX_BODY) };
+    const message = createMessage('system.undecodable', payload, { source: core.peer, scheduler });
+    const letter = createDeadLetter(message, error, { attempts, scheduler });
+    const rejection = { kind: 'undecodable', code: letter.reason, reason: letter.error } as const;
+    const settle = (deadLetter?: DeadLetter): void =>
+      numbers.forEach((number, index) => this.settle(number, [{ rejection, ...(index === 0 && { deadLetter }) }], progress));
+    if (!keep) {
+      settle(letter);
+      return;
+    }
+    const delayOf = backoffDelays({ initialInterval: MIN_RETRY_AFTER, maxInterval: MAX_RETRY_AFTER });
+    let failures = 0;
+    const store = (): void =>
+      wait(
+        () => keep(letter),
+        () => settle(),
+        (reason) => {
+          report(reason);
+          wait(() => after(delayOf(failures++), scheduler), store, report);
+        },
+      );
+    store();
+  }
+}

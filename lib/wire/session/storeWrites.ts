@@ -1,0 +1,200 @@
+import { identity, noop, type Unsubscribable } from 'rxjs';
+import { StoreError, type RxwireError, type StoreFault as ReportedFault } from '../../message/errors.js';
+import { chain, type MaybeAsync, type MaybePromise } from '../../message/maybeAsync.js';
+import { SessionStores } from '../../core/sessionStores.js';
+import type { SessionEffect } from '../../core/sessionTypes.js';
+import type { ClientRecord, Cursor, InboxWrite, RejectionFields, StoreFault } from '../../core/storedTypes.js';
+import type { Outcome } from './delivery.js';
+import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from '../../stores/inbox.js';
+import type { OutboxStore } from '../../stores/outboxStore.js';
+import { isFenced, storeErrorOf } from '../../stores/storeErrors.js';
+import type { Wait } from './waitIn.js';
+import type { CodecCaller } from './hostCodec.js';
+
+export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;
+
+/** The part of an outbox that a session writes to. */
+export type WrittenOutbox = Pick<OutboxStore, 'maxMessages' | 'maxBytes' | 'write' | 'faults$'>;
+
+/** The host of a session, as far as the faults of an outbox concern it. */
+export interface FaultHost {
+  /** Ends the session. */
+  fail(error: unknown): void;
+  complain(error: RxwireError): void;
+  schedule(): void;
+}
+
+export interface StoreWritesOptions {
+  /** @default the messages are kept in memory */
+  readonly outbox?: WrittenOutbox | undefined;
+  /** @default nothing of the received messages is stored */
+  readonly inbox?: Inbox | undefined;
+  /** Returns the claim on a numbering that has no lease. @default all leases are in `leases` */
+  readonly claimOf?: (() => InboxClaim) | undefined;
+  /**
+   * Returns the record of a client as the inbox stores it.
+   * @default the record
+   */
+  readonly recordOf?: ((record: ClientRecord) => unknown) | undefined;
+}
+
+/** A write of the inbox that waits for the one before it. */
+type InboxEffect = Extract<StoreEffect, { readonly kind: 'inbox' }>;
+
+/**
+ * Runs the writes of one session in its stores, and answers them. A session without stores does not
+ * load this class.
+ */
+export class StoreWrites {
+  /** The stores, for the core. */
+  readonly core: SessionStores;
+  /** The leases on the numberings of the other side, by their keys. */
+  readonly leases = new Map<string, InboxLease>();
+  readonly #options: StoreWritesOptions;
+  /** The writes of the inbox, in order: the first one has no answer yet. */
+  readonly #inboxWrites: InboxEffect[] = [];
+  /** Why the last write has failed. */
+  #error: unknown;
+
+  constructor(options: StoreWritesOptions) {
+    const { outbox, inbox } = options;
+    this.#options = options;
+    this.core = new SessionStores({
+      hasOutbox: outbox !== undefined,
+      hasInbox: inbox !== undefined,
+      maxStored: outbox?.maxMessages ?? 0,
+      ...(outbox && { maxBytes: outbox.maxBytes }),
+    });
+  }
+
+  /** The error of the store that has failed. */
+  errorOf(store: 'outbox' | 'inbox', fault: StoreFault): StoreError {
+    return this.#error === undefined ? new StoreError(store, fault as ReportedFault) : storeErrorOf(store, this.#error);
+  }
+  /** The error of the effect that has failed alone. */
+  get effectError(): unknown {
+    return this.#error;
+  }
+
+  /**
+   * Handles the faults of the outbox that no write has caused, until the result is unsubscribed
+   * from.
+   */
+  watch(host: FaultHost): Unsubscribable | undefined {
+    return this.#options.outbox?.faults$?.subscribe((error) => {
+      if (isFenced(error)) {
+        host.fail(error);
+        return;
+      }
+      host.complain(error);
+      if (error.fault !== 'evicted') return;
+      this.core.lost();
+      host.schedule();
+    });
+  }
+
+  /** The session has ended: the outcomes that wait may not be stored. */
+  abandon(): void {
+    this.#inboxWrites.length = 0;
+    for (const outcomes of this.core.inbox?.abandon() ?? [])
+      for (const { onAbandoned } of (outcomes ?? []) as readonly Outcome[]) onAbandoned?.();
+  }
+
+  run(effect: StoreEffect, host: CodecCaller, wait: Wait): void {
+    if (effect.kind === 'inbox') {
+      if (this.#inboxWrites.push(effect) === 1) this.#writeInbox(effect, host, wait);
+      return;
+    }
+    wait(
+      () => (this.#options.outbox as WrittenOutbox).write(effect.write),
+      () => host.answer((core) => core.answered(effect.id, host.now)),
+      (error) => {
+        this.#error = error;
+        host.answer((core) => core.answered(effect.id, host.now, faultOf(error)));
+      },
+    );
+  }
+
+  #writeInbox({ id, write }: InboxEffect, host: CodecCaller, wait: Wait): void {
+    const outcomes = write.effects.flat() as Outcome[];
+    let hasThrown = false;
+    const completions = watched(outcomes, () => (hasThrown = true));
+    const answer = (fault?: StoreFault): void => {
+      if (fault && fault !== 'effect') this.#inboxWrites.length = 0;
+      else this.#inboxWrites.shift();
+      host.answer((core) => core.answered(id, host.now, fault));
+      if (!fault) for (const { onDone } of outcomes) onDone?.();
+      const [next] = this.#inboxWrites;
+      if (next) this.#writeInbox(next, host, wait);
+    };
+    wait(
+      () => chain(this.#leaseOf(write.key), (lease) => this.#store(lease, write, completions)),
+      () => answer(),
+      (error) => {
+        this.#error = error;
+        answer(hasThrown && !(error instanceof StoreError) ? 'effect' : faultOf(error));
+      },
+    );
+  }
+  #store(lease: InboxLease, { cursor, record }: InboxWrite, completions: readonly Completion<unknown>[]): MaybeAsync<void> {
+    const { recordOf = identity } = this.#options;
+    const inbox = this.#options.inbox as Inbox;
+    return chain(record && inbox.remember(lease, recordOf(record)), () =>
+      chain(cursor && inbox.commit(lease, toStored(cursor), completions), noop),
+    );
+  }
+  #leaseOf(key: string): MaybePromise<InboxLease> {
+    const known = this.leases.get(key);
+    if (known) return known;
+    const mine = (this.#options.claimOf as () => InboxClaim)();
+    const inbox = this.#options.inbox as Inbox;
+    const claimed = inbox.claim(key, (found) => ((found?.claim?.epoch ?? 0) > mine.epoch ? undefined : mine));
+    return chain(claimed, ({ lease }) => {
+      if (!lease) throw new StoreError('inbox', 'fenced');
+      // Only messages of the latest numbering arrive.
+      this.leases.clear();
+      this.leases.set(key, lease);
+      return lease;
+    });
+  }
+}
+
+function faultOf(error: unknown): StoreFault {
+  const { fault } = Object(error) as Partial<StoreError>;
+  const isKnown = error instanceof StoreError && (fault === 'quota' || fault === 'fenced');
+  return isKnown ? fault : 'failed';
+}
+
+/** Returns a stored cursor as the core uses it, and the other way round. */
+export const fromStored = ({ done, finished, rejections = [] }: StoredCursor): Cursor => ({
+  done,
+  finished,
+  rejections: rejections.map(({ number, kind, code, reason }): RejectionFields => [number, kind, code, reason]),
+});
+const toStored = ({ done, finished, rejections }: Cursor): StoredCursor => ({
+  done,
+  finished,
+  ...(rejections.length > 0 && { rejections: rejections.map(([number, kind, code, reason]) => ({ number, kind, code, reason })) }),
+});
+
+/**
+ * Returns completions that call `onThrow` when one of their effects fails: it throws, or it is
+ * asynchronous, which no inbox supports.
+ */
+function watched(outcomes: readonly Outcome[], onThrow: () => void): readonly Completion<unknown>[] {
+  return outcomes.map((outcome) => {
+    const { effect } = outcome as { readonly effect?: (transaction: unknown) => unknown };
+    if (!effect) return outcome;
+    const run = (transaction: unknown): unknown => {
+      try {
+        const returned = effect(transaction);
+        if (returned instanceof Promise) onThrow();
+        return returned;
+      } catch (error) {
+        onThrow();
+        throw error;
+      }
+    };
+    return { ...outcome, effect: run, onEffectFailed: onThrow };
+  });
+}

@@ -1,0 +1,349 @@
+import { filter, firstValueFrom, Subject, timer, VirtualTimeScheduler } from 'rxjs';
+import { channel } from '../../../lib/operators/channels/channel.js';
+import { withChannels } from '../../../lib/operators/channels/withChannels.js';
+import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
+import { ChannelRefusedError, ConnectionLostError, InvalidMessageError } from '../../../lib/message/errors.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import type { Message } from '../../../lib/message/types.js';
+import { consume } from '../../../lib/operators/consume/consume.js';
+import { record } from '../../support/record.js';
+import { note, payloads, rooms, turn } from '../../support/rooms.js';
+
+describe('channel', () => {
+  let town: ReturnType<typeof rooms>;
+  const open = (...options: Parameters<typeof rooms>) => (town = rooms(...options));
+  afterEach(() => town.close());
+
+  it('delivers a published message to all members, and to its sender, with the id of the sender', async () => {
+    open();
+    const [a, b, other] = [await town.member('room.1'), await town.member('room.1'), await town.member('room.2')];
+    a.room.next(note('hello', 'n1'));
+    const [mine] = await a.messages.take(1);
+    town.hall.channel('room.1').next(note('from the server'));
+    const [, served] = await b.messages.take(2);
+    expect([mine?.source, mine?.id, mine?.payload]).toEqual([a.states.values.at(-1)?.member, 'n1', 'hello']);
+    expect([served?.source, served?.payload]).toEqual(['hub', 'from the server']);
+    expect(payloads(b.messages.values)).toEqual(['hello', 'from the server']);
+    expect(other.messages.values).toEqual([]);
+  });
+
+  it('is joined once however many subscribe, and left when the last leaves', async () => {
+    open();
+    const wire = town.client();
+    const room = channel(wire, 'room.1');
+    const [one, two] = [record(room), record(room.pipe(filter(() => true)))];
+    await first(town);
+    await turn();
+    town.hall.channel('room.1').next(note('a'));
+    await Promise.all([one.take(1), two.take(1)]);
+    expect(room.observed).toBe(true);
+    one.subscription.unsubscribe();
+    await turn();
+    expect(town.heard).toEqual(['channel.join']);
+    two.subscription.unsubscribe();
+    await turn();
+    expect(town.heard).toEqual(['channel.join', 'channel.leave']);
+    expect([room.observed, await now(room.state$)]).toEqual([false, { status: 'left' }]);
+  });
+
+  it('joins again for a subscriber that arrives after the channel was left, from the current position', async () => {
+    open();
+    const { room, messages, wire } = await town.member('room.1');
+    messages.subscription.unsubscribe();
+    town.hall.channel('room.1').next(note('missed'));
+    const again = record(room);
+    await turn();
+    town.hall.channel('room.1').next(note('heard'));
+    expect(payloads(await again.take(1))).toEqual(['heard']);
+    expect(channel(wire, 'room.1')).toBe(room);
+  });
+
+  it('multiplexes many channels over one connection', async () => {
+    open();
+    const wire = town.client();
+    const all = await Promise.all(Array.from({ length: 50 }, (_, index) => town.member(`room.${index}`, {}, wire)));
+    all.forEach(({ room }, index) => room.next(note(index)));
+    for (const [index, { messages }] of all.entries()) expect(payloads(await messages.take(1))).toEqual([index]);
+    expect(town.net.opened()).toBe(1);
+  });
+
+  it('continues after a lost connection without joining again', async () => {
+    open();
+    const { messages, statuses, gaps } = await town.member('room.1');
+    town.net.cut();
+    for (let count = 0; count < 5; count++) town.hall.channel('room.1').next(note(count));
+    expect(payloads(await messages.take(5))).toEqual([0, 1, 2, 3, 4]);
+    expect([statuses(), gaps.values]).toEqual([['joining', 'joined'], []]);
+  });
+
+  it('joins again by itself after a lost session, and recovers the missed messages', async () => {
+    open();
+    const { messages, statuses, gaps, until } = await town.member('room.1');
+    town.hall.channel('room.1').next(note('before'));
+    await messages.take(1);
+    town.net.down();
+    town.restart();
+    town.hall.channel('room.1').next(note('meanwhile'));
+    town.net.up();
+    await messages.take(2);
+    town.hall.channel('room.1').next(note('after'));
+    expect(payloads(await messages.take(3))).toEqual(['before', 'meanwhile', 'after']);
+    await until('joined');
+    expect([statuses(), gaps.values]).toEqual([['joining', 'joined', 'recovering', 'joined'], []]);
+  });
+
+  it('joins again when the server has changed, although the session continues', async () => {
+    open();
+    const { statuses, until, states } = await town.member('room.1');
+    town.served[0]!.next(createMessage('channel.reset', null));
+    await states.take(3);
+    await until('joined');
+    expect([town.heard, statuses()]).toEqual([
+      ['channel.join', 'channel.join'],
+      ['joining', 'joined', 'recovering', 'joined'],
+    ]);
+  });
+
+  it('reports a gap when the history does not reach back to its last message', async () => {
+    open({ log: memoryChannelLog({ maxMessages: 2 }) });
+    const { messages, statuses, gaps } = await town.member('room.1');
+    town.hall.channel('room.1').next(note(1));
+    await messages.take(1);
+    town.net.down();
+    town.restart();
+    for (let count = 2; count <= 6; count++) town.hall.channel('room.1').next(note(count));
+    town.net.up();
+    expect(payloads(await messages.take(3))).toEqual([1, 5, 6]);
+    const epoch = gaps.values[0]?.after.epoch;
+    expect(gaps.values).toEqual([{ reason: 'history', after: { epoch, offset: 1 }, next: { epoch, offset: 5 } }]);
+    expect(statuses()).toEqual(['joining', 'joined', 'recovering', 'gap', 'joined']);
+  });
+
+  it('reports a gap when the history was lost, and starts again', async () => {
+    open();
+    const { messages, gaps } = await town.member('room.1');
+    town.hall.channel('room.1').next(note('old'));
+    await messages.take(1);
+    town.net.down();
+    town.restart({});
+    town.hall.channel('room.1').next(note('new'));
+    town.net.up();
+    expect(payloads(await messages.take(2))).toEqual(['old', 'new']);
+    expect(gaps.values.map(({ reason }) => reason)).toEqual(['epoch']);
+  });
+
+  it('gets each message in order, though there is room for few on their way; the others have them at once', async () => {
+    open({}, { maxQueued: 10, window: 4 });
+    const slow = await town.member('room.1', {}, town.client({ window: 4 }));
+    const quick = await town.member('room.1', {}, town.client({ window: 1_024 }));
+    const sent = Array.from({ length: 40 }, (_, index) => index);
+    town.hall.channel('room.1').next(note('first'));
+    await Promise.all([slow.messages.take(1), quick.messages.take(1)]);
+    for (const index of sent) {
+      town.hall.channel('room.1').next(note(index));
+      // The quick one keeps up; the slow one has more in one go than its queue holds.
+      if (index % 8 === 7 && index < 24) await quick.messages.take(index + 2);
+    }
+    expect(payloads(await slow.messages.take(41))).toEqual(['first', ...sent]);
+    expect([slow.gaps.values, slow.statuses()]).toEqual([[], ['joining', 'joined']]);
+  });
+
+  it('requests missing messages again, and misses none', async () => {
+    open();
+    const { messages, gaps, statuses } = await town.member('room.1');
+    const { epoch } = (await town.hall.channel('room.1').send(note('first')))!;
+    await town.hall.channel('room.1').send(note('second'));
+    await messages.take(2);
+    // A message that the log does not have, so far: the client has missed the third.
+    town.served[0]!.next(createMessage('channel.message', { channel: 'room.1', epoch, offset: 4, after: 3, message: note('fourth') }));
+    await turn();
+    expect(statuses()).toEqual(['joining', 'joined', 'recovering', 'joined']);
+    await town.hall.channel('room.1').send(note('third'));
+    expect(payloads(await messages.take(3))).toEqual(['first', 'second', 'third']);
+    expect(gaps.values).toEqual([]);
+  });
+
+  it('begins with the latest messages, if it wants them', async () => {
+    open();
+    for (let count = 1; count <= 5; count++) town.hall.channel('room.1').next(note(count));
+    const { messages, gaps } = await town.member('room.1', { from: { last: 3 } });
+    expect(payloads(await messages.take(3))).toEqual([3, 4, 5]);
+    town.hall.channel('room.1').next(note(6));
+    expect(payloads(await messages.take(4))).toEqual([3, 4, 5, 6]);
+    expect(gaps.values).toEqual([]);
+  });
+
+  it('fails with a ChannelRefusedError when the join is refused, and joins again for the next subscriber', async () => {
+    let isOpen = false;
+    open({ authorize: () => isOpen });
+    const room = channel(town.client(), 'room.1');
+    const [refused, states] = [record(room), record(room.state$)];
+    const error = new ChannelRefusedError('room.1', 'join', 'forbidden');
+    expect(await refused.ended).toEqual(error);
+    expect(states.values.at(-1)).toEqual({ status: 'refused', error });
+    isOpen = true;
+    const again = record(room);
+    await states.take(4);
+    town.hall.channel('room.1').next(note('in'));
+    expect(payloads(await again.take(1))).toEqual(['in']);
+    expect(states.values.slice(2)).toEqual([{ status: 'joining' }, { status: 'joined', member: town.served[0]?.id }]);
+  });
+
+  it('reports messages that were not published, whether or not it is joined', async () => {
+    open({ authorize: ({ action }) => action === 'join' });
+    const wire = town.client();
+    const room = channel(wire, 'room.1');
+    const errors = record(room.errors$);
+    room.next(note('no', 'n1'));
+    expect(await errors.take(1)).toEqual([new ChannelRefusedError('room.1', 'publish', 'forbidden', 'n1')]);
+    expect((await now(room.state$)).status).toBe('left');
+  });
+
+  it('is acked when its handlers are done', async () => {
+    open();
+    const wire = town.client();
+    const done = new Subject<void>();
+    const started = record(channel(wire, 'room.1').pipe(consume(() => done)));
+    await first(town);
+    const receipts = record(town.served[0]!.receipts$.pipe(filter(({ status }) => status === 'acked')));
+    // The acks of what was sent before may wait.
+    await firstValueFrom(timer(100));
+    const before = receipts.values.length;
+    town.hall.channel('room.1').next(note('work'));
+    await turn();
+    expect(receipts.values.length).toBe(before);
+    done.complete();
+    await receipts.take(before + 1);
+    await started.take(1);
+  });
+
+  it('repeats a request without an answer in time, with the same number', () => {
+    open();
+    const scheduler = new VirtualTimeScheduler();
+    const asked: Message[] = [];
+    const wire = town.client();
+    const next = wire.next.bind(wire);
+    wire.next = (message) => void asked.push(message);
+    const room = record(channel(wire, 'room.1', { answerTimeout: 1_000, scheduler }));
+    scheduler.maxFrames = 2_500;
+    scheduler.flush();
+    expect(asked.map(({ payload }) => payload)).toEqual(Array(3).fill({ channel: 'room.1', join: 1, watch: false }));
+    expect(new Set(asked.map(({ id }) => id)).size).toBe(1);
+    wire.next = next;
+    room.subscription.unsubscribe();
+  });
+
+  it('remains the same channel while any of its streams is in use, however many others there are', async () => {
+    open();
+    const wire = town.client();
+    const used = channel(wire, 'room.used');
+    const presence = record(used.presence$);
+    await presence.take(1);
+    for (let index = 0; index < 2_000; index++) channel(wire, `room.${index}`);
+    expect(channel(wire, 'room.used')).toBe(used);
+    presence.subscription.unsubscribe();
+    for (let index = 0; index < 2_000; index++) channel(wire, `room.${index}`);
+    expect(channel(wire, 'room.used')).not.toBe(used);
+  });
+
+  it('reports an ephemeral message, and an answer, that cannot be', async () => {
+    open();
+    const { messages, faults } = await town.member('room.1');
+    const [server] = town.served;
+    const say = (type: string, payload: unknown): void => server!.next({ ...note(null), type, payload });
+    say('channel.message', { channel: 'room.1', epoch: 'e', message: note('half a position') });
+    say('channel.message', { channel: 'room.1', message: { type: '' } });
+    say('channel.published', { channel: 'room.1', offset: 1 });
+    say('channel.published', { channel: 'room.1', epoch: 'e', offset: 1 });
+    say('channel.message', { channel: 'room.1', message: note('fine') });
+    expect(payloads(await messages.take(1))).toEqual(['fine']);
+    expect(faults.values).toEqual(Array(3).fill(expect.any(InvalidMessageError)));
+  });
+
+  it('ends with its wire', async () => {
+    open();
+    const [a, b] = [await town.member('room.1'), await town.member('room.1')];
+    a.wire.complete();
+    expect([await a.messages.ended, await a.states.ended, await a.gaps.ended, await a.faults.ended]).toEqual(Array(4).fill('complete'));
+    expect(await record(a.room).ended).toBe('complete');
+    const presence = record(b.room.presence$);
+    const error = new ConnectionLostError(4403, 'no');
+    b.wire.error(error);
+    const ends = [b.messages, presence, b.states, b.gaps, b.faults, record(b.room)].map(({ ended }) => ended);
+    expect(await Promise.all(ends)).toEqual(ends.map(() => 'complete'));
+    expect(b.states.values.at(-1)).toEqual({ status: 'left', error });
+  });
+
+  it('ends for all subscribers when it is completed; a later call returns a new channel', async () => {
+    open();
+    const { room, messages, states, wire } = await town.member('room.1');
+    const presence = record(room.presence$);
+    room.complete();
+    room.next(note('not sent'));
+    expect([await messages.ended, await presence.ended]).toEqual(['complete', 'complete']);
+    expect(states.values.at(-1)?.status).toBe('left');
+    expect(await record(room).ended).toBe('complete');
+    expect(channel(wire, 'room.1')).not.toBe(room);
+
+    const other = await town.member('room.2', {}, wire);
+    other.room.error(new Error('enough'));
+    expect(await other.messages.ended).toEqual(new Error('enough'));
+  });
+
+  it('reports invalid messages of a server, and continues', async () => {
+    open();
+    const { messages, faults } = await town.member('room.1');
+    const [server] = town.served;
+    const say = (type: string, payload: unknown): void => server!.next({ ...note(null), type, payload });
+    say('channel.message', { channel: 'room.1', epoch: 'e', offset: -1, message: note('a') });
+    say('channel.message', { channel: 'room.1', epoch: 'e', offset: 1, message: { type: '' } });
+    say('channel.joined', { channel: 'room.1' });
+    say('channel.message', { channel: '__proto__ ', epoch: 'e', offset: 1, message: note('a') });
+    say('channel.message', null);
+    say('channel.unheard-of', { channel: 'room.1' });
+    town.hall.channel('room.1').next(note('fine'));
+    expect(payloads(await messages.take(1))).toEqual(['fine']);
+    expect(faults.values).toEqual([
+      new InvalidMessageError('payload.offset', 'must be a whole number >= 0'),
+      expect.any(InvalidMessageError),
+      expect.any(InvalidMessageError),
+    ]);
+  });
+
+  it('keeps the delivery fields of a message', () => {
+    open();
+    const wire = town.client();
+    const sent: Message[] = [];
+    wire.next = (message) => void sent.push(message);
+    channel(wire, 'room.1').next(createMessage('note', 1, { id: 'n1', ttl: 5, priority: 2, timestamp: 7 }));
+    expect(sent[0]).toMatchObject({ id: 'n1', type: 'channel.publish', ttl: 5, priority: 2, timestamp: 7 });
+  });
+
+  it('is a method of a wire with channels', () => {
+    open();
+    const wire = withChannels(town.client(), { from: { last: 5 } });
+    expect(wire.channel('room.1')).toBe(channel(wire, 'room.1'));
+  });
+
+  it.each(['', 'a b', 'ä', 'x'.repeat(129), '{}'])('refuses the name %j when called', (name) => {
+    open();
+    expect(() => channel(town.client(), name)).toThrow(TypeError);
+    expect(() => town.hall.channel(name)).toThrow(TypeError);
+  });
+
+  it('refuses numbers that are out of range when called', () => {
+    open();
+    const wire = town.client();
+    expect(() => channel(wire, 'a', { from: { last: -1 } })).toThrow(new RangeError('channel: "last" must be >= 0, got -1'));
+    expect(() => channel(wire, 'a', { answerTimeout: 0 })).toThrow(new RangeError('channel: "answerTimeout" must be > 0, got 0'));
+  });
+});
+
+/** Waits for the first client's wire. */
+async function first(town: ReturnType<typeof rooms>): Promise<void> {
+  while (town.served.length === 0) await turn();
+}
+
+async function now<T>(source: Parameters<typeof record<T>>[0]): Promise<T> {
+  return (await record(source).take(1))[0]!;
+}

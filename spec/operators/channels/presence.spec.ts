@@ -1,0 +1,317 @@
+import { filter, VirtualTimeScheduler } from 'rxjs';
+import { channel } from '../../../lib/operators/channels/channel.js';
+import { createMemberList } from '../../../lib/operators/channels/memberList.js';
+import type { Presence } from '../../../lib/operators/channels/memberList.js';
+import type { HubOptions } from '../../../lib/server/hub/hubOptions.js';
+import type { PresenceChange } from '../../../lib/server/hub/clusterPresence.js';
+import { createPresenceTracker } from '../../../lib/server/hub/presenceTracker.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import type { Message } from '../../../lib/message/types.js';
+import { record } from '../../support/record.js';
+import { rooms, turn } from '../../support/rooms.js';
+
+const member = (id: string) => ({ id });
+const [a, b, c] = [member('a'), member('b'), member('c')];
+const presenceOf = (presence: Partial<Presence>): Presence => ({
+  members: [],
+  others: [],
+  entered: [],
+  left: [],
+  updated: [],
+  ...presence,
+});
+
+describe('presence$', () => {
+  let town: ReturnType<typeof rooms>;
+  const open = (...options: Parameters<typeof rooms>) => (town = rooms(...options));
+  afterEach(() => town.close());
+
+  let names: string[] = [];
+  const identify = () => ({ id: names.shift() ?? 'nobody' });
+
+  it('reports the members, and each join and leave', async () => {
+    names = ['a', 'b'];
+    open({ identify });
+    const first = await town.member('room.1');
+    const presence = record(first.room.presence$);
+    await presence.take(1);
+    const second = await town.member('room.1');
+    await presence.take(2);
+    second.messages.subscription.unsubscribe();
+    expect(await presence.take(3)).toEqual([
+      presenceOf({ members: [a], others: [], entered: [a] }),
+      presenceOf({ members: [a, b], others: [b], entered: [b] }),
+      presenceOf({ members: [a], others: [], left: [b] }),
+    ]);
+  });
+
+  it('joins the channel, and emits the known members to later subscribers', async () => {
+    names = ['a'];
+    open({ identify });
+    const wire = town.client();
+    const { room } = await town.member('room.1', {}, wire);
+    const [first, second] = [record(room.presence$), record(room.presence$)];
+    await second.take(1);
+    expect((await record(room.presence$).take(1))[0]).toEqual(presenceOf({ members: [a], others: [] }));
+    expect(first.values).toEqual(second.values);
+    expect(town.heard).toEqual(['channel.join', 'channel.watch']);
+  });
+
+  it('costs nothing for members without a presence subscriber', async () => {
+    open();
+    const { room } = await town.member('room.1');
+    const presence = record(room.presence$);
+    await presence.take(1);
+    presence.subscription.unsubscribe();
+    const seen = record(town.clients[0]!);
+    await town.member('room.1');
+    await turn();
+    expect(seen.values.map(({ type }) => type)).toEqual([]);
+  });
+
+  it('counts a member once that is there by several wires', async () => {
+    open({ identify: () => 'ann' });
+    const presence = record(town.hall.channel('room.1').presence$);
+    const [one, two] = [await town.member('room.1'), await town.member('room.1')];
+    one.messages.subscription.unsubscribe();
+    await turn();
+    expect(presence.values.map(({ members }) => members.length)).toEqual([0, 1]);
+    two.messages.subscription.unsubscribe();
+    expect((await presence.take(3))[2]).toEqual(presenceOf({ left: [member('ann')] }));
+  });
+
+  it('reports the changes after a lost session', async () => {
+    names = ['a', 'b'];
+    open({ identify });
+    const { room } = await town.member('room.1');
+    const presence = record(room.presence$);
+    await town.member('room.1');
+    await presence.take(2);
+    town.net.down();
+    town.clients[1]!.unsubscribe();
+    names = ['a'];
+    town.restart({ identify });
+    town.net.up();
+    expect((await presence.take(3))[2]).toEqual(presenceOf({ members: [a], others: [], left: [b] }));
+  });
+
+  it('requests the list again after a missed change', async () => {
+    open();
+    const { room } = await town.member('room.1');
+    const presence = record(room.presence$);
+    await presence.take(1);
+    const [server] = town.served;
+    server!.next(createMessage('note', null, { ttl: 1, timestamp: 0 }));
+    await presence.take(2);
+    expect(town.heard).toEqual(['channel.join', 'channel.watch', 'channel.watch']);
+  });
+});
+
+describe('the state of a member', () => {
+  let town: ReturnType<typeof rooms>;
+  let names: string[] = [];
+  const identify = () => ({ id: names.shift() ?? 'nobody', info: { isOnline: true } });
+  const open = (options: HubOptions = {}) => {
+    names = ['a', 'b', 'c', 'd'];
+    town = rooms({ identify, ...options });
+  };
+  afterEach(() => town.close());
+
+  const states = ({ others }: Presence): unknown[] => others.map(({ id, state }) => [id, state]);
+  const update = (value: unknown, more = {}): Message => createMessage('channel.update', { channel: 'room.1', state: value, ...more });
+  /** Two members; the first watches. */
+  const pair = async () => {
+    const [ann, bob] = [await town.member('room.1'), await town.member('room.1')];
+    const presence = record(ann.room.presence$);
+    await presence.take(1);
+    return { ann, bob, presence };
+  };
+  const last = (presence: { readonly values: readonly Presence[] }): Presence => presence.values.at(-1)!;
+
+  it('is visible to the other members, and to later ones', async () => {
+    open();
+    const { ann, bob, presence } = await pair();
+    const here = record(town.hall.channel('room.1').presence$);
+    expect(states(last(presence))).toEqual([['b', undefined]]);
+    bob.room.updatePresence({ caret: 1 });
+    const [, next] = await presence.take(2);
+    const updated = { id: 'b', info: { isOnline: true }, state: { caret: 1 } };
+    expect(next).toMatchObject({ entered: [], left: [], updated: [updated], others: [updated] });
+    expect(last(here)).toMatchObject({ updated: [updated], others: [{ id: 'a' }, updated] });
+    ann.room.updatePresence({ caret: 2 });
+    const late = record((await town.member('room.1')).room.presence$);
+    await late.take(1);
+    expect(states(last(late))).toEqual([
+      ['a', { caret: 2 }],
+      ['b', { caret: 1 }],
+    ]);
+  });
+
+  it('is sent once for a microtask, on both sides', async () => {
+    open();
+    const { ann, bob, presence } = await pair();
+    for (let caret = 0; caret < 100; caret++) bob.room.updatePresence({ caret });
+    await presence.take(2);
+    expect(states(last(presence))).toEqual([['b', { caret: 99 }]]);
+    expect(town.heard.filter((type) => type === 'channel.update')).toHaveLength(1);
+    for (let caret = 0; caret < 100; caret++) bob.wire.next(update({ caret }));
+    while (JSON.stringify(states(last(presence))) !== '[["b",{"caret":99}]]' || presence.values.length < 3)
+      await presence.take(presence.values.length + 1);
+    expect(presence.values.length).toBeLessThan(20);
+    expect(ann.faults.values).toEqual([]);
+  });
+
+  it('is removed by null, and goes with the member', async () => {
+    open();
+    const { bob, presence } = await pair();
+    bob.room.updatePresence('here');
+    await presence.take(2);
+    bob.room.updatePresence(null);
+    await presence.take(3);
+    expect(states(last(presence))).toEqual([['b', undefined]]);
+    bob.room.updatePresence('again');
+    await presence.take(4);
+    bob.messages.subscription.unsubscribe();
+    await presence.take(5);
+    await town.member('room.1', {}, bob.wire);
+    await presence.take(6);
+    expect(states(last(presence))).toEqual([['b', undefined]]);
+  });
+
+  it('may be set before the client joins', async () => {
+    open();
+    const { presence } = await pair();
+    const wire = town.client();
+    channel(wire, 'room.1').updatePresence('early');
+    await town.member('room.1', {}, wire);
+    while (states(last(presence)).length < 2 || states(last(presence))[1]?.toString() !== 'c,early')
+      await presence.take(presence.values.length + 1);
+    expect(town.heard.filter((type) => type === 'channel.update')).toHaveLength(1);
+  });
+
+  it('is sent again after a lost session', async () => {
+    open();
+    const { bob, presence } = await pair();
+    bob.room.updatePresence('here');
+    await presence.take(2);
+    names = ['a', 'b'];
+    town.restart({ identify });
+    const isBack = (): boolean => states(last(presence))[0]?.toString() === 'b,here' && town.heard.filter((type) => type === 'channel.update').length === 2; // prettier-ignore
+    while (!isBack()) await turn();
+    expect(
+      last(presence)
+        .members.map(({ id }) => id)
+        .sort(),
+    ).toEqual(['a', 'b']);
+  });
+
+  it('is authorized, and refused in words', async () => {
+    const asked: unknown[] = [];
+    open({
+      authorize: ({ action, member: { id }, state }) => {
+        if (action !== 'presence') return true;
+        asked.push([id, state]);
+        return state === 'good' || { reason: 'Be good.' };
+      },
+    });
+    const { bob, presence } = await pair();
+    bob.room.updatePresence('bad');
+    const [refused] = await bob.faults.take(1);
+    expect(refused).toMatchObject({ code: 'ERR_CHANNEL_REFUSED', action: 'presence', reason: 'Be good.' });
+    expect(refused?.text).toBe('the hub refused to let this client update its presence in the channel room.1: Be good.');
+    bob.room.updatePresence('x'.repeat(4_100));
+    expect((await bob.faults.take(2))[1]).toMatchObject({ action: 'presence', reason: 'too-large' });
+    bob.room.updatePresence('good');
+    await presence.take(2);
+    expect([states(last(presence)), bob.statuses().at(-1)]).toEqual([[['b', 'good']], 'joined']);
+    expect(asked).toEqual([['b', 'bad'], ['b', 'good']]); // prettier-ignore
+  });
+
+  it.each<readonly [string, (name: string) => Message]>([
+    ['no channel', () => ({ ...update(1), payload: null })],
+    ['a name that is none', () => update(1, { channel: 'a b' })],
+    ['__proto__ for a channel', () => update(1, { channel: '__proto__' })],
+    ['a channel that the client is not in', () => update(1, { channel: 'room.2' })],
+    ['a state for another member', () => update(1, { id: 'a', member: 'a' })],
+    ['a large state of many parts', () => update(Array.from({ length: 5_000 }, () => ({})))],
+  ])('is not changed for another by an update with %s', async (_, message) => {
+    open();
+    const { bob, presence } = await pair();
+    const elsewhere = record(town.hall.channel('room.2').presence$);
+    bob.wire.next(message('a'));
+    bob.room.updatePresence('good');
+    while (states(last(presence))[0]?.toString() !== 'b,good') await presence.take(presence.values.length + 1);
+    expect(last(presence).members.find(({ id }) => id === 'a')?.state).toBeUndefined();
+    expect(elsewhere.values).toHaveLength(1);
+  });
+
+  it('arrives in parts when many members have a large state', async () => {
+    open({ identify: ({ id }) => id });
+    const large = 's'.repeat(4_000);
+    for (let count = 0; count < 100; count++) (await town.member('room.1')).room.updatePresence(`${count}${large}`);
+    const { room } = await town.member('room.1');
+    const presence = record(room.presence$);
+    await presence.take(1);
+    while (last(presence).others.filter(({ state }) => state).length < 100) await presence.take(presence.values.length + 1);
+    const again = await town.member('room.1');
+    const parts = record(again.wire.pipe(filter(({ type }) => type === 'channel.presence')));
+    const whole = record(again.room.presence$);
+    await whole.take(1);
+    expect(last(whole).others.filter(({ state }) => String(state).length > 4_000)).toHaveLength(100);
+    expect(parts.values).toHaveLength(2);
+  });
+
+  it('is removed when a member leaves and joins again in one run', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const changes: PresenceChange[] = [];
+    const tracker = createPresenceTracker(scheduler, (change) => changes.push(change));
+    const seen = record(tracker.presence$);
+    tracker.add(a);
+    tracker.update('a', 1);
+    scheduler.flush();
+    tracker.remove(a);
+    tracker.add(a);
+    tracker.update('nobody', 1);
+    scheduler.flush();
+    tracker.update('a', 2);
+    tracker.remove(a);
+    scheduler.flush();
+    expect(changes).toEqual([
+      { entered: [{ ...a, state: 1 }], left: [], updated: [] },
+      { entered: [], left: [], updated: [a] },
+      { entered: [], left: [{ ...a, state: 2 }], updated: [] },
+    ]);
+    expect(seen.values.map(({ members }) => members)).toEqual([[], [{ ...a, state: 1 }], [a], []]);
+  });
+});
+
+describe('a roster', () => {
+  const change = (entered: readonly { id: string }[], left: string[] = [], more = {}) => ({ channel: 'x', entered, left, ...more });
+
+  it('combines the pages of a list', () => {
+    const roster = createMemberList(() => undefined);
+    const seen = record(roster.members$);
+    roster.apply(change([a], [], { reset: true, more: true }));
+    roster.apply(change([b], [], { reset: true }));
+    expect(seen.values).toEqual([presenceOf({ members: [a, b], others: [a, b], entered: [a, b] })]);
+  });
+
+  it('reports only the changed members', () => {
+    const roster = createMemberList(() => undefined);
+    roster.apply(change([a, b], [], { reset: true }));
+    const seen = record(roster.members$);
+    roster.apply(change([a]));
+    roster.apply(change([], ['c']));
+    roster.apply(change([c], ['b']));
+    const [all, ...changes] = seen.values;
+    expect(all).toEqual(presenceOf({ members: [a, b], others: [a, b] }));
+    expect(changes).toEqual([presenceOf({ members: [a, c], others: [a, c], entered: [c], left: [b] })]);
+  });
+
+  it('knows nothing before there is a list', () => {
+    const roster = createMemberList(() => undefined);
+    const seen = record(roster.members$);
+    roster.apply(change([a]));
+    expect([seen.values, record(roster.members$).values]).toEqual([[], []]);
+  });
+});

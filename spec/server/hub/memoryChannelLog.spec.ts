@@ -1,0 +1,243 @@
+import { VirtualTimeScheduler } from 'rxjs';
+import type { ChannelEntry, ChannelLog, ChannelSlice } from '../../../lib/server/hub/channelLog.js';
+import { memoryChannelLog, type MemoryChannelLogOptions } from '../../../lib/server/hub/memoryChannelLog.js';
+import { ChannelEndedError } from '../../../lib/message/errors.js';
+import { estimateSize } from '../../../lib/message/estimateSize.js';
+import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
+import { createMessage } from '../../../lib/message/createMessage.js';
+import { channelLogContract } from '../../support/channelLogContract.js';
+import { record } from '../../support/record.js';
+import { note, payloads } from '../../support/rooms.js';
+
+const messages = (entries: readonly ChannelEntry[]): unknown[] => payloads(entries.map(({ message }) => message));
+
+describe('memoryChannelLog', () => {
+  function open(options: MemoryChannelLogOptions = {}) {
+    const scheduler = new VirtualTimeScheduler();
+    const log = memoryChannelLog({ scheduler, ...options });
+    return {
+      log,
+      wait: (ms: number): void => {
+        scheduler.schedule(() => undefined, ms);
+        scheduler.flush();
+      },
+      add: (channel: string, ...texts: unknown[]): ChannelPosition | undefined =>
+        texts.map((text) => log.append(channel, note(text)) as ChannelPosition).at(-1),
+      read: (channel: string, after?: ChannelPosition, limit = 100) => log.read(channel, { after, limit }) as ChannelSlice,
+    };
+  }
+
+  channelLogContract(() => memoryChannelLog());
+
+  it('gives offsets from 1 on, for each channel', () => {
+    const { add, read } = open();
+    expect([add('a', 'x')?.offset, add('a', 'y')?.offset, add('b', 'z')?.offset]).toEqual([1, 2, 1]);
+    const { entries, last, isComplete } = read('a');
+    expect([messages(entries), entries.map(({ offset }) => offset), last, isComplete]).toEqual([['x', 'y'], [1, 2], 2, true]);
+  });
+
+  it('reads the first messages after a position', () => {
+    const { add, read } = open();
+    const after = add('a', 1, 2);
+    expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: true });
+    add('a', 3, 4, 5);
+    expect(messages(read('a', after).entries)).toEqual([3, 4, 5]);
+    const part = read('a', after, 2);
+    expect([messages(part.entries), part.last, part.isComplete]).toEqual([[3, 4], 5, true]);
+    expect(read('a', after, 0)).toMatchObject({ entries: [], last: 5, isComplete: true });
+    expect(messages(read('a', undefined, 2).entries)).toEqual([4, 5]);
+  });
+
+  it('reports an incomplete range for a position of another epoch, and for a future position', () => {
+    const { add, read } = open();
+    const { epoch = '' } = add('a', 1, 2) ?? {};
+    for (const after of [
+      { epoch: 'other', offset: 1 },
+      { epoch, offset: 3 },
+    ]) {
+      const { entries, isComplete } = read('a', after);
+      expect([messages(entries), isComplete]).toEqual([[1, 2], false]);
+    }
+  });
+
+  it.each([
+    ['maxMessages', { maxMessages: 2 }],
+    ['maxBytes', { maxBytes: 2.5 * estimateSize(note('long enough')) }],
+  ])('keeps the latest of a channel, within %s', (_, options) => {
+    const { add, read } = open(options);
+    const after = add('a', 'long enough');
+    add('a', 'long enough', 'long enough', 'long enough');
+    const { entries, isComplete } = read('a', after);
+    expect([entries.map(({ offset }) => offset), isComplete]).toEqual([[3, 4], false]);
+  });
+
+  it('keeps nothing that is larger than a channel may be, and knows that it was there', () => {
+    const { add, read } = open({ maxBytes: 200 });
+    const after = add('a', 'small');
+    add('a', 'x'.repeat(1_000));
+    expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: false });
+  });
+
+  it('removes messages older than maxAge, and no others: the offsets continue', () => {
+    const { add, read, wait } = open({ maxAge: 1_000 });
+    add('a', 'old');
+    wait(600);
+    const after = add('a', 'newer');
+    wait(500);
+    expect(messages(read('a').entries)).toEqual(['newer']);
+    wait(500);
+    expect(read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: true });
+    expect(add('a', 'next')?.epoch).toBe(after?.epoch);
+  });
+
+  it('forgets the oldest of the channel that was silent for longest when all together are too large', () => {
+    const size = estimateSize(note('12345'));
+    const { add, read } = open({ maxTotalBytes: 4.5 * size });
+    add('a', '12345', '12345');
+    add('b', '12345');
+    add('c', '12345');
+    add('a', '12345');
+    expect([read('a').entries.length, read('b').entries.length, read('c').entries.length]).toEqual([3, 0, 1]);
+    add('d', '12345', '12345');
+    expect([read('a').entries.length, read('c').entries.length, read('d').entries.length]).toEqual([2, 0, 2]);
+  });
+
+  it('never exceeds its byte limit', () => {
+    const { add, read } = open({ maxTotalBytes: 10_000, maxMessages: 20 });
+    for (let count = 0; count < 2_000; count++) add(`room.${(count * 7) % 31}`, 'x'.repeat((count * 13) % 300));
+    const kept = Array.from({ length: 31 }, (_, index) => read(`room.${index}`).entries).flat();
+    const bytes = kept.reduce((sum, { message }) => sum + estimateSize(message), 0);
+    expect(bytes).toBeLessThanOrEqual(10_000);
+    expect(bytes).toBeGreaterThan(9_000);
+  });
+
+  it('removes the messages of idle channels past maxIdle, and knows that they were there', () => {
+    const { add, read, log } = open({ maxIdle: 2 });
+    const before = add('a', 1);
+    const last = add('a', 2);
+    add('b', 1);
+    expect(read('a', before).isComplete).toBe(true);
+    add('c', 1);
+    const whole = (): ChannelSlice => log.read('a', { after: 'start', limit: 100 }) as ChannelSlice;
+    for (const slice of [read('a', before), whole()]) expect(slice).toMatchObject({ entries: [], last: 2, isComplete: false });
+    expect(read('a', last).isComplete).toBe(true);
+    expect(add('a', 3)).toMatchObject({ epoch: before?.epoch, offset: 3 });
+    expect(whole()).toMatchObject({ entries: [{ offset: 3 }], isComplete: false });
+    expect(read('a', last)).toMatchObject({ entries: [{ offset: 3 }], isComplete: true });
+  });
+
+  it('knows the end and the limits of a channel whose messages it has removed', () => {
+    const { add, read, log } = open({ maxIdle: 1 });
+    log.append('ended', createMessage('channel.ended', { status: 'completed' }));
+    add('b', 1);
+    expect(read('ended').end?.message.type).toBe('channel.ended');
+    expect(() => add('ended', 1)).toThrow(ChannelEndedError);
+    log.retain?.('short', { messages: 2 });
+    add('b', 1);
+    add('short', 1, 2, 3);
+    expect(messages(read('short').entries)).toEqual([2, 3]);
+  });
+
+  it.each<readonly [string, (log: ChannelLog, name: string) => unknown]>([
+    ['reads', (log, name) => log.read(name, { after: 'start', limit: 1 })],
+    ['subscriptions', (log, name) => log.tail(name).subscribe().unsubscribe()],
+  ])('keeps its channels, however many %s of unknown channels there are', (_, use) => {
+    const { add, read, log } = open();
+    const before = add('private', 1, 2);
+    for (let count = 0; count < 10_100; count++) use(log, `unknown.${count}`);
+    expect([messages(read('private').entries), read('private', before).isComplete]).toEqual([[1, 2], true]);
+    expect(record(log.list!('unknown')).values).toEqual([]);
+  });
+
+  it('reports that messages may be missing in any unknown channel, when it has forgotten too many', () => {
+    const { add, log } = open({ maxIdle: 1 });
+    const fromStart = (name: string): ChannelSlice => log.read(name, { after: 'start', limit: 1 }) as ChannelSlice;
+    const first = add('room.0', 1);
+    for (let count = 1; count < 99_999; count++) add(`room.${count}`, 1);
+    expect([fromStart('room.0').isComplete, fromStart('unknown').isComplete]).toEqual([false, true]);
+    for (let count = 99_999; count <= 100_001; count++) add(`room.${count}`, 1);
+    expect([fromStart('room.0').isComplete, fromStart('unknown').isComplete]).toEqual([false, false]);
+    const { epoch } = add('room.0', 2) ?? {};
+    expect(epoch).not.toBe(first?.epoch);
+    expect(fromStart('room.0')).toMatchObject({ epoch, entries: [{ message: { payload: 2 } }], isComplete: false });
+  });
+
+  it('finds a repeat among the messages that it keeps, and the latest 64 of a channel with fewer', () => {
+    const { log } = open({ maxMessages: 100 });
+    log.retain?.('short', { messages: 2 });
+    for (const name of ['room', 'short', 'other']) for (let id = 1; id <= 150; id++) log.append(name, note(id, `id-${id}`));
+    const again = (name: string, id: number): unknown => (log.append(name, note('again', `id-${id}`)) as ChannelPosition).offset;
+    expect([again('room', 51), again('short', 87), again('other', 50), again('short', 86)]).toEqual([51, 87, 151, 151]);
+    expect(messages((log.read('short', { limit: 9 }) as ChannelSlice).entries)).toEqual([150, 'again']);
+  });
+
+  it('removes no channel that has a subscriber', () => {
+    const { add, read, log } = open({ maxIdle: 1 });
+    const tail = record(log.tail('a'));
+    const before = add('a', 1);
+    add('a', 2);
+    add('b', 1);
+    add('c', 1);
+    expect(read('a', before).isComplete).toBe(true);
+    tail.subscription.unsubscribe();
+    add('d', 1);
+    expect(read('a', before).isComplete).toBe(false);
+  });
+
+  it('emits added entries in order, including those added during an emission', () => {
+    const { log, add } = open();
+    add('a', 'before');
+    const heard: unknown[] = [];
+    log.tail('a').subscribe(({ message }) => {
+      if (message.payload === 1) add('a', 'answer');
+    });
+    log.tail('a').subscribe(({ message, offset }) => heard.push([message.payload, offset]));
+    add('a', 1);
+    add('b', 'elsewhere');
+    add('a', 2);
+    expect(heard).toEqual([
+      [1, 2],
+      ['answer', 3],
+      [2, 4],
+    ]);
+  });
+
+  it('treats special names as plain text', () => {
+    const { add, read } = open();
+    add('__proto__', 1);
+    add('constructor', 2);
+    expect([messages(read('__proto__').entries), messages(read('constructor').entries), messages(read('toString').entries)]).toEqual([
+      [1],
+      [2],
+      [],
+    ]);
+  });
+
+  it.each(['maxMessages', 'maxBytes', 'maxAge', 'maxTotalBytes', 'maxIdle'])('refuses a %s that is not positive when called', (option) => {
+    expect(() => memoryChannelLog({ [option]: 0 })).toThrow(new RangeError(`memoryChannelLog: "${option}" must be > 0, got 0`));
+  });
+});
+
+describe('weigh', () => {
+  it.each([
+    ['text', 'hello', 7],
+    ['a number', 42, 8],
+    ['bytes', new Uint8Array(1_000), 1_005],
+    ['an object', { name: 'Ann', list: [1, 2] }, 2 + 7 + 5 + 7 + 2 + 2 * 9],
+    ['nothing', null, 8],
+  ])('estimates the size of %s', (_, value, bytes) => {
+    expect(estimateSize(value)).toBe(bytes);
+  });
+
+  it('stops counting at the limit', () => {
+    let reads = 0;
+    const list = Array.from({ length: 1_000 }, () => ({
+      get text() {
+        reads++;
+        return 'x'.repeat(100);
+      },
+    }));
+    expect(estimateSize(list, 500)).toBeGreaterThan(500);
+    expect(reads).toBeLessThan(10);
+  });
+});

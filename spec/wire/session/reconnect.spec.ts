@@ -1,0 +1,209 @@
+import { BehaviorSubject, NEVER, Observable, of, Subject, throwError, VirtualTimeScheduler, type Subscription } from 'rxjs';
+import { ConnectionLostError } from '../../../lib/message/errors.js';
+import { json } from '../../../lib/codec/json.js';
+import type { Frame } from '../../../lib/io/link.js';
+import type { NetworkSignal } from '../../../lib/wire/session/networkSignals.js';
+import { Reconnection, reconnectPolicy } from '../../../lib/wire/session/reconnect.js';
+import { session, type SessionOptions } from '../../../lib/wire/session/session.js';
+import { record } from '../../support/record.js';
+
+const lost = new ConnectionLostError(1006, 'lost');
+
+/** A client whose link the test plays, in virtual time. */
+function start(options: SessionOptions = {}, onOpen: (index: number) => Observable<Frame> | undefined = () => undefined) {
+  const scheduler = new VirtualTimeScheduler();
+  const openedAt: number[] = [];
+  const retries: string[] = [];
+  let current = new Subject<Frame>();
+  let open = 0;
+  const link = (): Observable<Frame> =>
+    new Observable((to) => {
+      openedAt.push(scheduler.now());
+      open++;
+      current = new Subject();
+      to.add(() => open--);
+      to.add((onOpen(openedAt.length) ?? current).subscribe(to));
+    });
+  const report: SessionOptions['report'] = (event) => {
+    if (event.kind === 'retry') retries.push(`${event.attempt} in ${event.delay}`);
+  };
+  const reconnect = { initialInterval: 10, jitter: 0, ...options.reconnect };
+  const layer = session(json(), { scheduler, microtask: scheduler, report, ...options, reconnect });
+  const client = record(layer(link)(NEVER));
+  const runTo = (time: number): void => {
+    scheduler.maxFrames = time;
+    scheduler.flush();
+  };
+  return {
+    client,
+    runTo,
+    openedAt,
+    retries,
+    lose: (error: unknown = lost): void => current.error(error),
+    /** The connections that are open, and the timers that run. */
+    left: (): readonly [connections: number, timers: number] => [open, scheduler.actions.length],
+  };
+}
+
+describe('a client that is unsubscribed', () => {
+  it('while it waits for a token leaves nothing', () => {
+    const token$ = new Subject<string>();
+    const { client, left, openedAt } = start({ token: () => token$ });
+    expect(token$.observed).toBe(true);
+    client.subscription.unsubscribe();
+    expect([token$.observed, openedAt, left()]).toEqual([false, [], [0, 0]]);
+  });
+
+  it('while it opens a connection leaves nothing', () => {
+    const { client, left } = start();
+    expect(left()).toEqual([1, 0]);
+    client.subscription.unsubscribe();
+    expect(left()).toEqual([0, 0]);
+  });
+
+  it('while it waits to reconnect leaves nothing', () => {
+    const signals$ = new Subject<NetworkSignal>();
+    const { client, left, lose } = start({ signals$ });
+    lose();
+    expect([signals$.observed, left()]).toEqual([true, [0, 1]]);
+    client.subscription.unsubscribe();
+    expect([signals$.observed, left()]).toEqual([false, [0, 0]]);
+  });
+
+  it.each(['onRetry', 'shouldRetry', 'backoffDelay', 'report'])('by %s leaves nothing', (name) => {
+    const signals$ = new Subject<NetworkSignal>();
+    let client: Subscription | undefined = undefined;
+    const end = (): number => {
+      client?.unsubscribe();
+      return 1;
+    };
+    const { lose, left, openedAt, ...rest } = start({
+      signals$,
+      ...(name === 'report' ? { report: end } : { reconnect: { [name]: end } }),
+    });
+    client = rest.client.subscription;
+    lose();
+    expect([signals$.observed, openedAt, left(), rest.client.isOver()]).toEqual([false, [0], [0, 0], false]);
+  });
+
+  it('by its token function opens nothing', () => {
+    const clients: Subscription[] = [];
+    const token = (): string => {
+      clients[0]?.unsubscribe();
+      return 'x';
+    };
+    const { client, lose, left, openedAt, runTo } = start({ token });
+    clients.push(client.subscription);
+    lose();
+    runTo(100);
+    expect([openedAt, left()]).toEqual([[0], [0, 0]]);
+  });
+});
+
+describe('a client that reconnects', () => {
+  it('waits longer each time, and at most maxRetries times', async () => {
+    const { client, openedAt, retries, runTo, left } = start({ reconnect: { maxRetries: 3 } }, () => throwError(() => lost));
+    runTo(1_000);
+    expect([openedAt, retries]).toEqual([
+      [0, 10, 30, 70],
+      ['1 in 10', '2 in 20', '3 in 40'],
+    ]);
+    expect(await client.ended).toMatchObject({ code: 'ERR_RECONNECT_GIVEN_UP', attempts: 3, cause: lost });
+    expect(left()).toEqual([0, 0]);
+  });
+
+  it('ends a delay by a signal, except offline', () => {
+    const signals$ = new Subject<NetworkSignal>();
+    const { lose, openedAt, left } = start({ signals$ });
+    lose();
+    signals$.next('offline');
+    expect(openedAt).toEqual([0]);
+    signals$.next('online');
+    signals$.next('online');
+    expect([openedAt, left()]).toEqual([
+      [0, 0],
+      [1, 0],
+    ]);
+  });
+
+  it('ends a delay by each value of wake$, and not by signals then', () => {
+    const [signals$, wake$] = [new Subject<NetworkSignal>(), new Subject<unknown>()];
+    const { lose, openedAt } = start({ signals$, reconnect: { wake$ } });
+    lose();
+    signals$.next('online');
+    expect(openedAt).toEqual([0]);
+    wake$.next('offline');
+    expect([openedAt, wake$.observed]).toEqual([[0, 0], false]);
+  });
+
+  it('is given up when wake$ fails', async () => {
+    const error = new Error('no signals');
+    const { client, lose, left } = start({ reconnect: { wake$: throwError(() => error) } });
+    lose();
+    expect(await client.ended).toMatchObject({ code: 'ERR_RECONNECT_GIVEN_UP', attempts: 1, cause: error });
+    expect(left()).toEqual([0, 0]);
+  });
+
+  it('whose connections fail at once, and whose delays end at once, opens one after the other', () => {
+    const { openedAt, left } = start({ reconnect: { wake$: new BehaviorSubject(0) } }, (index) =>
+      index < 5 ? throwError(() => lost) : undefined,
+    );
+    expect([openedAt, left()]).toEqual([
+      [0, 0, 0, 0, 0],
+      [1, 0],
+    ]);
+  });
+
+  it('tries again when the link throws, also after an asynchronous token', () => {
+    const token$ = new Subject<string>();
+    let calls = 0;
+    const scheduler = new VirtualTimeScheduler();
+    const throwing = (): never => {
+      calls++;
+      throw new Error('no link');
+    };
+    const layer = session(json(), { scheduler, token: () => token$, reconnect: { initialInterval: 10, jitter: 0, maxRetries: 1 } });
+    const client = record(layer(throwing)(NEVER));
+    token$.next('x');
+    scheduler.flush();
+    expect([calls, token$.observed]).toEqual([1, true]);
+    token$.next('x');
+    expect([calls, client.isOver()]).toEqual([2, true]);
+  });
+
+  it('tries again when the Observable of the token is empty', () => {
+    let asked = 0;
+    const { openedAt, runTo, retries } = start({
+      token: () => (++asked === 1 ? new Observable<string>((to) => to.complete()) : of('x', 'y')),
+    });
+    runTo(100);
+    expect([openedAt, retries]).toEqual([[10], ['1 in 10']]);
+  });
+
+  it('requests one value of the token', () => {
+    const token$ = new BehaviorSubject('x');
+    const { left } = start({ token: () => token$ });
+    token$.next('y');
+    expect([token$.observed, left()]).toEqual([false, [1, 0]]);
+  });
+});
+
+describe('a connection that waits because the other side has asked for it', () => {
+  it('is not opened earlier by a signal', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const signals$ = new Subject<NetworkSignal>();
+    const openedAt: number[] = [];
+    const policy = reconnectPolicy({ initialInterval: 10, jitter: 0 }, () => undefined, scheduler, signals$);
+    const connections = new Reconnection(policy, {
+      open: () => void openedAt.push(scheduler.now()),
+      onGivenUp: () => undefined,
+      pause: () => 50 - scheduler.now(),
+    });
+    connections.failed(lost);
+    signals$.next('online');
+    signals$.next('online');
+    expect([openedAt, signals$.observed]).toEqual([[], false]);
+    scheduler.flush();
+    expect(openedAt).toEqual([50]);
+  });
+});
