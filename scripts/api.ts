@@ -1,12 +1,14 @@
 /**
- * npm run api: writes what each door exports to spec/api/, so that a change of it is a diff that somebody reads.
+ * npm run api: writes what each door exports to spec/api/, so that a change of it is a diff that somebody reads; and the options of each function, with the
+ * kinds of their values, to lib/, where a check at run time reads them.
  * npm run api -- --check: fails when that is not what is committed.
  */
 import { Extractor, ExtractorConfig, ExtractorLogLevel, type IConfigFile } from '@microsoft/api-extractor';
 import { spawnSync } from 'node:child_process';
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { compileTypes } from './support/bundleTypes.js';
 import { doors, type Door } from './support/doors.js';
+import { optionKinds } from './support/optionKinds.js';
 import { root } from './support/run.js';
 
 const check = process.argv.includes('--check');
@@ -47,7 +49,10 @@ async function isCommitted({ committed, current }: Report): Promise<boolean> {
 const types = await compileTypes();
 await Promise.all(['.tmp/api', 'spec/api'].map((folder) => mkdir(folder, { recursive: true })));
 
-for (const report of (await doors()).map(extract)) {
+const kinds: Report = { committed: 'lib/message/options/optionKinds.ts', current: '.tmp/api/optionKinds.ts' };
+await writeFile(kinds.current, await optionKinds(types));
+
+for (const report of [...(await doors()).map(extract), kinds]) {
   if (await isCommitted(report)) continue;
   if (check) {
     console.error(`\nWhat is exported is not what ${report.committed} says:`);

@@ -24,7 +24,8 @@ await writeJson('package.json', js ? { ...manifest, private: true } : manifest);
 // Bundlers read the nearest manifest only.
 const replaced = Object.entries(manifest.browser).filter(([file]) => file.startsWith('./cjs/'));
 const browser = Object.fromEntries(replaced.map((pair) => pair.map((file) => file.replace('./cjs/', './')))) as unknown;
-await writeJson('cjs/package.json', { type: 'commonjs', sideEffects: false, browser });
+const imports = JSON.parse(JSON.stringify(manifest.imports).replaceAll('./esm/', './')) as unknown;
+await writeJson('cjs/package.json', { type: 'commonjs', sideEffects: false, browser, imports });
 
 for (const format of ['esm', 'cjs']) await copy('lib/stores/lmdb/lmdbPackage.cjs', `${format}/stores/lmdb/lmdbPackage.cjs`);
 await copy('lib/codec/protobuf/rxwire.proto', 'rxwire.proto');

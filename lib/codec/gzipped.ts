@@ -1,3 +1,4 @@
+import { checkOptions } from '../message/development.js';
 import { DecodeError, EncodeError, UnsupportedError } from '../message/errors.js';
 import { assertNotNegative, assertPositive } from '../message/options/assert.js';
 import { attempt, chain, type MaybeAsync } from '../message/maybeAsync.js';
@@ -39,6 +40,7 @@ export interface GzipOptions {
  * wire.next(createMessage('chat.said', 'ha'.repeat(5_000)));
  */
 export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
+  checkOptions('gzipped', options);
   const compressor = nativeCompressor() ?? webCompressor();
   if (!compressor) throw new UnsupportedError('gzipped: this runtime has neither zlib nor CompressionStream');
   return gzippedWith(compressor, codec, options);

@@ -1,3 +1,4 @@
+import { checkOptions } from '../message/development.js';
 import { DecodeError, EncodeError } from '../message/errors.js';
 import { assertDepth, assertPositive } from '../message/options/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
@@ -34,6 +35,7 @@ const PROTO = /__proto__|\\u00[567]/;
  * console.log(frame); // prints: {"id":"a1","type":"chat.said","timestamp":0,"version":"1.0","source":"","payload":"hello"}
  */
 export function json(options: JsonOptions = {}): PlainCodec {
+  checkOptions('json', options);
   const { maxBatch = 1_024, maxDepth = MAX_DEPTH } = options;
   assertPositive('json', { maxBatch });
   assertDepth('json', maxDepth);

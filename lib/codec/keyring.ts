@@ -1,4 +1,5 @@
 import { defer, map, type Observable } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { UnsupportedError } from '../message/errors.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import { pbkdf2, platformSubtle } from './seal/cipher.js';
@@ -182,6 +183,7 @@ const MIN_ITERATIONS = 100_000;
  * });
  */
 export function deriveKey(passphrase: string, salt: Uint8Array, options: DeriveKeyOptions = {}): Observable<Uint8Array> {
+  checkOptions('deriveKey', options);
   const { iterations = 600_000 } = options;
   if (passphrase === '') throw new RangeError('deriveKey: "passphrase" must not be empty');
   if (!(salt.length >= MIN_SALT)) throw new RangeError(`deriveKey: "salt" must have ${MIN_SALT} bytes and more, got ${salt.length}`);

@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr';
+import { checkOptions } from '../message/development.js';
 import { DecodeError, EncodeError } from '../message/errors.js';
 import { assertDepth, assertPositive } from '../message/options/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
@@ -43,6 +44,7 @@ export interface MsgpackOptions {
  * console.log(frame.length); // prints: 27
  */
 export function msgpack(options: MsgpackOptions = {}): PlainCodec {
+  checkOptions('msgpack', options);
   const { maxBatch = 1_024, maxNodes = 100_000, maxDepth = MAX_DEPTH } = options;
   assertPositive('msgpack', { maxBatch, maxNodes });
   assertDepth('msgpack', maxDepth);

@@ -16,6 +16,7 @@ import {
   timeout,
   type Observable,
 } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { MAX_DELAY } from '../operators/timing/coalescedTimer.js';
 import { assertPositive } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -66,7 +67,8 @@ type Candidate = Link<Frame> & DescribedLink;
 export function fallback(...args: readonly Candidate[] | readonly [...links: Candidate[], options: FallbackOptions]): Candidate {
   const all: readonly (Candidate | FallbackOptions)[] = args;
   const links = all.filter((one) => typeof one === 'function');
-  const options: FallbackOptions = all.find((one) => typeof one === 'object') ?? {};
+  const options: FallbackOptions = all.find((one) => typeof one !== 'function') ?? {};
+  checkOptions('fallback', options);
   const { timeout = 4_000, upgradeAfter = 60_000, scheduler = steadyScheduler() } = options;
   assertPositive('fallback', { timeout, upgradeAfter });
   if (links.length === 0) throw new TypeError('fallback: expected at least one link');

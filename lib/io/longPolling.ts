@@ -1,4 +1,5 @@
 import { defer, of, repeat, tap, timer, type Observable } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { RECORDS_TYPE } from './http/httpHeaders.js';
 import { httpLink } from './http/httpLink.js';
 import { readHttpLinkOptions, type HttpLinkOptions } from './http/httpLinkOptions.js';
@@ -27,6 +28,7 @@ const PAUSE = 50;
  * });
  */
 export function longPolling(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
+  checkOptions('longPolling', options);
   const read = readHttpLinkOptions('longPolling', url, options);
   const { endpoint, maxFrame, scheduler } = read;
   const again = (ask$: Observable<Item>): Observable<Item> =>

@@ -14,6 +14,7 @@ import {
   tap,
   type SchedulerLike,
 } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { ConnectionLostError } from '../message/errors.js';
 import { completionOf } from '../message/errors/completionOf.js';
 import { ABANDONED } from './closeCode.js';
@@ -46,6 +47,7 @@ interface End {
  * near(NEVER).subscribe((text) => console.log(text)); // prints: hello
  */
 export function memoryLink<A, B = A>(options: MemoryLinkOptions = {}): readonly [near: Link<A, B>, far: Link<B, A>] {
+  checkOptions('memoryLink', options);
   const { scheduler = asapScheduler } = options;
   const waiting: [End[], End[]] = [[], []];
   return [link<A, B>(waiting[0], waiting[1], scheduler), link<B, A>(waiting[1], waiting[0], scheduler)];

@@ -1,4 +1,5 @@
 import { throwError } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { ConnectionLostError } from '../message/errors.js';
 import { ABNORMAL } from './closeCode.js';
 import { EVENTS_TYPE } from './http/httpHeaders.js';
@@ -26,6 +27,7 @@ import type { DescribedLink, Frame, Link } from './link.js';
  * });
  */
 export function serverSentEvents(url: string | URL, options: HttpLinkOptions = {}): Link<Frame> & DescribedLink {
+  checkOptions('serverSentEvents', options);
   const read = readHttpLinkOptions('serverSentEvents', url, options);
   const { endpoint, maxFrame } = read;
   const ended$ = throwError(() => new ConnectionLostError(ABNORMAL, 'the stream has ended'));

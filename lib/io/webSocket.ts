@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
 import { isPromise } from '../message/maybeAsync.js';
 import type { DescribedLink, Frame, Link } from './link.js';
@@ -27,6 +28,7 @@ export interface WebSocketOptions extends SocketOptions {
  * const echo = webSocket('ws://127.0.0.1:4870/wire', { openTimeout: 5_000 });
  */
 export function webSocket(url: string | URL, options: WebSocketOptions = {}): Link<Frame> & DescribedLink {
+  checkOptions('webSocket', options);
   const { protocols = [], WebSocket, maxBuffered, stallTimeout, openTimeout } = options;
   const address = String(url);
   assertPositive('webSocket', { maxBuffered, stallTimeout, openTimeout });

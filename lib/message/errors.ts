@@ -2,4 +2,5 @@ export * from './errors/applicationErrors.js';
 export * from './errors/connectionErrors.js';
 export { DrainTimeoutError, UndeliveredError, type UndeliveredMessages } from './errors/deliveryErrors.js';
 export * from './errors/messageErrors.js';
-export { RxwireError, type ErrorCode } from './errors/rxwireError.js';
+export type { ErrorCode } from './errors/errorCode.js';
+export { RxwireError } from './errors/rxwireError.js';

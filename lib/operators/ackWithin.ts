@@ -13,6 +13,7 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { AckTimeoutError, OverflowError } from '../message/errors.js';
 import { after } from './timing/after.js';
 import { assertNotNegative, assertPositive } from '../message/options/assert.js';
@@ -95,6 +96,7 @@ export function ackWithin<T extends { readonly id: string }>(
   timeout: number,
   options: AckWithinOptions<T> = {},
 ): OperatorFunction<T, Receipt> {
+  checkOptions('ackWithin', options);
   const { retries, maxInFlight, send = acks.next?.bind(acks) as ((message: T) => void) | undefined } = options;
   assertPositive('ackWithin', { timeout, maxInFlight });
   assertNotNegative('ackWithin', { retries });

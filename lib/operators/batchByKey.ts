@@ -1,4 +1,5 @@
 import type { OperatorFunction, SchedulerLike, Subscriber } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { assertNotNegative, assertPositive } from '../message/options/assert.js';
 import { operate } from './subscribing/operate.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -74,6 +75,7 @@ export function batchByKey(
   second: BatchByKeyOptions = {},
 ): OperatorFunction<unknown, Batch<unknown, unknown>> {
   const [key, options] = typeof first === 'function' ? [first, second] : [typeAndTarget, first];
+  checkOptions('batchByKey', options);
   const { maxSize = 100, maxWait = 1_000, maxKeys = 10_000, scheduler = steadyScheduler() } = options;
   assertPositive('batchByKey', { maxSize, maxKeys });
   assertNotNegative('batchByKey', { maxWait });

@@ -1,4 +1,5 @@
 import { defer, finalize, from, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import type { DropReason } from '../message/errors.js';
 import { assertPositive } from '../message/options/assert.js';
 import { firstOf } from './subscribing/firstOf.js';
@@ -53,6 +54,7 @@ export function conflateByKey<T, O extends ObservableInput<unknown>>(
   project: (value: T, index: number) => O,
   options: ConflateByKeyOptions<T> = {},
 ): OperatorFunction<T, ObservedValueOf<O>> {
+  checkOptions('conflateByKey', options);
   const { concurrency = 1, maxKeys = 10_000, onDrop = noop } = options;
   assertPositive('conflateByKey', { concurrency, maxKeys });
 

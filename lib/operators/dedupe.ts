@@ -1,4 +1,5 @@
 import { defer, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
 import { createRecentKeys } from './buffers/recentKeys.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -63,6 +64,7 @@ export function dedupe<T, K extends (value: T) => unknown>(
 export function dedupe<T>(options: DedupeOptions<T> & { readonly key: (value: T) => unknown }): MonoTypeOperatorFunction<T>;
 export function dedupe<T extends Pick<Message, 'id'>>(options?: DedupeOptions<T>): MonoTypeOperatorFunction<T>;
 export function dedupe(options: DedupeOptions<never> = {}): MonoTypeOperatorFunction<unknown> {
+  checkOptions('dedupe', options);
   const { key = idOf, ttl = 300_000, maxSize = 10_000, scheduler = steadyScheduler(), onDuplicate } = options as DedupeOptions<unknown>;
   assertPositive('dedupe', { ttl, maxSize });
 

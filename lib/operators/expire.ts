@@ -1,4 +1,5 @@
 import { asyncScheduler, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { wallTime } from '../message/steadyScheduler.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Message } from '../message/types.js';
@@ -32,6 +33,7 @@ export interface ExpireOptions<T> {
  *   .subscribe(); // prints: expired: hello
  */
 export function expire<T extends Pick<Message, 'timestamp' | 'ttl'>>(options: ExpireOptions<T> = {}): MonoTypeOperatorFunction<T> {
+  checkOptions('expire', options);
   const { scheduler = asyncScheduler, onExpired } = options;
   return filter((message) => {
     if (!isExpired(message, wallTime(scheduler))) return true;

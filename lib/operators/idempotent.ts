@@ -14,6 +14,7 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { memoryResults, type ResultStore } from './buffers/resultStore.js';
@@ -91,6 +92,7 @@ export function idempotent(
   handler: (value: unknown) => ObservableInput<unknown>,
   options: IdempotentOptions<never> = {},
 ): OperatorFunction<unknown, unknown> {
+  checkOptions('idempotent', options);
   const { key = idOf, ttl = 300_000, maxSize = 10_000, store, scheduler = steadyScheduler() } = options as IdempotentOptions<unknown>;
   assertPositive('idempotent', { ttl, maxSize });
 

@@ -1,4 +1,5 @@
 import { defer, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import type { DropReason } from '../message/errors.js';
 import { assertPositive } from '../message/options/assert.js';
 import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
@@ -69,6 +70,7 @@ export function priorityMerge<T, O extends ObservableInput<unknown>>(
   project: (value: T, index: number) => O,
   options: PriorityMergeOptions<T> = {},
 ): OperatorFunction<T, ObservedValueOf<O>> {
+  checkOptions('priorityMerge', options);
   const { concurrency = 4, priority = priorityOf, maxSize = 1_000, maxAge = 60_000, overflow = 'drop-oldest' } = options;
   const { onDrop = noop, scheduler = steadyScheduler() } = options;
   assertPositive('priorityMerge', { concurrency, maxSize, maxAge });

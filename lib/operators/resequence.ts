@@ -1,4 +1,5 @@
 import { defer, finalize, ignoreElements, merge, noop, Subject, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { createCoalescedTimer } from './timing/coalescedTimer.js';
 import { assertPositive } from '../message/options/assert.js';
 import { firstOf } from './subscribing/firstOf.js';
@@ -55,6 +56,7 @@ export interface ResequenceOptions<T> {
  *   .subscribe((all) => console.log(all.join(' '))); // prints: 1 2 3 4
  */
 export function resequence<T>(sequence: (value: T) => number, options: ResequenceOptions<T> = {}): MonoTypeOperatorFunction<T> {
+  checkOptions('resequence', options);
   const { first = NaN, maxSize = 1_000, maxWait = 1_000, onGap = noop, onDrop = noop, scheduler = steadyScheduler() } = options;
   assertPositive('resequence', { maxSize, maxWait });
 

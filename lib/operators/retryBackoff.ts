@@ -1,4 +1,5 @@
 import { asyncScheduler, merge, NEVER, type Observable, retry, type SchedulerLike, timer } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { assertNotNegative } from '../message/options/assert.js';
 import { MAX_DELAY } from './timing/coalescedTimer.js';
 
@@ -89,6 +90,7 @@ export interface RetryBackoffConfig {
  */
 export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: Observable<T>) => Observable<T> {
   const options: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;
+  checkOptions('retryBackoff', options);
   const { maxRetries = Infinity, resetOnSuccess = false, shouldRetry, onRetry } = options;
   const { wake$ = NEVER, scheduler = asyncScheduler } = options;
   const delayOf = backoffDelays(options);

@@ -79,7 +79,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
   // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
     throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
-  const served = readServeOptions('listen', options, LISTEN_OPTIONS);
+  const served = readServeOptions('listen', options);
   const read = readOptions('listen', options, LISTEN_OPTIONS);
   const { path, pollHold, transports, cluster, maxFrame } = read;
   const { shutdown$: stopping$ = NEVER, scheduler, retryAfter } = served;

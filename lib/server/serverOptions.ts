@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { RxwireError } from '../message/errors.js';
-import { assertKnown } from '../message/options/assertKnown.js';
+import { checkOptions } from '../message/development.js';
 import { anything, notNegative, positive, readOptions, whole, type OptionTable } from '../message/options/readOptions.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { DescribedLink, Frame, Link, LinkConnection } from '../io/link.js';
@@ -192,16 +192,14 @@ export type FullServeOptions = ReturnType<typeof readServeOptions>;
 /**
  * Returns the options of `serve` among those of a server, with their defaults.
  *
- * @param table The options of the server.
  * @throws {RangeError} When a number is out of range.
  * @throws {TypeError} When an option is unknown, some codecs seal and others do not, or an option
  *   of `system` is no boolean.
  */
-export function readServeOptions(owner: string, options: AnyServeOptions, table: object = SERVE_OPTIONS) {
-  assertKnown(owner, options, table);
+export function readServeOptions(owner: string, options: AnyServeOptions) {
+  checkOptions(owner, options);
   const { scheduler = steadyScheduler(), ...read } = readOptions(owner, options, SERVE_OPTIONS);
   const { cluster, codecs, rateLimit, system = {}, retryAfter = cluster ? 0 : 1_000 } = read;
-  assertKnown(`${owner}: "system"`, system, SYSTEM_OPTIONS);
   checkSystemMessages(owner, system);
   checkDeadLetters(owner, read);
   if (codecs) checkCodecs(owner, codecs);

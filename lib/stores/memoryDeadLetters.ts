@@ -1,4 +1,5 @@
 import { defer, from, of, Subject } from 'rxjs';
+import { checkOptions } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
 import { estimateSize } from '../message/estimateSize.js';
 import type { DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
@@ -33,6 +34,7 @@ export interface MemoryDeadLettersOptions {
  *   });
  */
 export function memoryDeadLetters(options: MemoryDeadLettersOptions = {}): DeadLetterStore {
+  checkOptions('memoryDeadLetters', options);
   const { maxSize = 1_000, maxBytes = 16_777_216 } = options;
   assertPositive('memoryDeadLetters', { maxSize, maxBytes });
 

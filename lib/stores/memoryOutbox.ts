@@ -1,4 +1,5 @@
 import { nanoid } from 'nanoid';
+import { checkOptions } from '../message/development.js';
 import { EMPTY_OUTBOX } from '../core/outgoingStore.js';
 import { assertPositive } from '../message/options/assert.js';
 import type { OpenedOutbox, OutboxHead, OutboxStore } from './outboxStore.js';
@@ -38,6 +39,7 @@ export const inMemory: OutboxStore = {
  * console.log(store.isDurable); // prints: false
  */
 export function memoryOutbox(options: MemoryOutboxOptions = {}): OutboxStore {
+  checkOptions('memoryOutbox', options);
   const { maxMessages = inMemory.maxMessages, maxBytes = inMemory.maxBytes } = options;
   assertPositive('memoryOutbox', { maxMessages, maxBytes });
   return { ...inMemory, maxMessages, maxBytes };

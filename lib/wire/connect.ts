@@ -1,4 +1,5 @@
 import { nanoid } from 'nanoid';
+import { checkOptions } from '../message/development.js';
 import { json } from '../codec/json.js';
 import { assertAbsent } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -121,6 +122,7 @@ export type Protocol = (options: ConnectOptions & { readonly id: string }) => Wi
  * wire.pipe(ofType('execution.output')).subscribe(({ payload }) => console.log(payload.data));
  */
 export function connect<Types extends object = AnyTypes>(options: ConnectOptions): Wire<MessageIn<Types>> {
+  checkOptions('connect', options);
   const { link, delivery = 'at-least-once', id = nanoid(), scheduler = steadyScheduler(), protocol = sessionProtocol } = options;
   const isLink: boolean = typeof (link as unknown) === 'function';
   if (!isLink) throw new TypeError('connect: "link" must be a link, such as webSocket(url)');

@@ -11,6 +11,9 @@ export const OF_COMMAND: readonly string[] = ['commander', 'ws'];
 /** Marks a second copy of a module. */
 const COPY = '?copy';
 const lib = `${root}lib`;
+/** The package imports one of these two modules under a name for which `imports` of package.json has conditions. */
+const DEVELOPMENT = 'message/development';
+const PRODUCTION = 'message/production';
 
 /**
  * Bundles the entry points into a folder, minified. Code that several entry points use is in chunks, so that each class exists once. Bundlers leave out the
@@ -21,7 +24,13 @@ const lib = `${root}lib`;
 export async function bundleModules(format: 'esm' | 'cjs', folder: string): Promise<void> {
   const target = resolve(root, folder);
   const replaced = await replacedModules();
-  const modules = [...(await doors()).map(({ module }) => module), ...replaced, ...(format === 'esm' ? [COMMAND] : [])];
+  const modules = [
+    ...(await doors()).map(({ module }) => module),
+    DEVELOPMENT,
+    PRODUCTION,
+    ...replaced,
+    ...(format === 'esm' ? [COMMAND] : []),
+  ];
   const bundle = await rolldown({
     input: Object.fromEntries(modules.map((module) => [module, `${lib}/${module}.ts`])),
     platform: 'node',
@@ -65,12 +74,13 @@ const isExternal: ExternalOption = (id, importer = '') => {
   return !(isOfCommand && OF_COMMAND.includes(id)) && (id.startsWith('node:') || !importer.includes('/node_modules/'));
 };
 
-/** Keeps these modules, and CommonJS, in files of their own, which all others import. */
+/** Keeps these modules, CommonJS, and the one for development in files of their own, which all others import. */
 const separateFiles = (modules: readonly string[]): Plugin => ({
   name: 'separate files',
   resolveId(source, importer) {
     if (importer === undefined || !source.startsWith('.')) return undefined;
     const path = relative(lib, resolve(dirname(importer), source));
+    if (path === `${DEVELOPMENT}.js`) return { id: '#development', external: true };
     const isSeparate = source.endsWith('.cjs') || modules.includes(path.replace(/\.js$/, ''));
     return isSeparate ? { id: join(lib, path), external: true } : undefined;
   },

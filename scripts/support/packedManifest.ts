@@ -3,6 +3,7 @@ export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly browser: Readonly<Record<string, string>>;
+  readonly imports: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly [field: string]: unknown;
 }
 

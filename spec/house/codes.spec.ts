@@ -5,7 +5,7 @@ const codesIn = (text: string): readonly string[] => [...new Set(text.match(/ERR
 
 it('docs/errors.md has a heading for each error code, and for no other', () => {
   const headings = readFileSync('docs/errors.md', 'utf8').match(/^#+ .*$/gm) ?? [];
-  expect(codesIn(headings.join('\n'))).toEqual(codesIn(readFileSync('lib/message/errors/rxwireError.ts', 'utf8')));
+  expect(codesIn(headings.join('\n'))).toEqual(codesIn(readFileSync('lib/message/errors/errorCode.ts', 'utf8')));
 });
 
 it('docs/protocol.md has a row for each close code, and says whether to reconnect', () => {

@@ -32,6 +32,7 @@ describe('the manifest of the package', () => {
     const manifest = {
       name: 'rxwire',
       version: '1.2.3',
+      imports: { '#development': { default: './dist/esm/c.js' } },
       browser: { './dist/esm/a.js': './dist/esm/b.js' },
       exports: { '.': { import: './dist/esm/index.js' } },
       scripts: { build: 'make' },
@@ -40,6 +41,7 @@ describe('the manifest of the package', () => {
     expect(packedManifest(manifest)).toEqual({
       name: 'rxwire',
       version: '1.2.3',
+      imports: { '#development': { default: './esm/c.js' } },
       browser: { './esm/a.js': './esm/b.js' },
       exports: { '.': { import: './esm/index.js' } },
     });

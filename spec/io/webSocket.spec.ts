@@ -113,7 +113,7 @@ describe('webSocket', () => {
   });
 
   it('fails with an UnsupportedError for an invalid WebSocket class', async () => {
-    const error = await record(webSocket(server.url, { WebSocket: {} as never })(NEVER)).ended;
+    const error = await record(webSocket(server.url, { WebSocket: (() => undefined) as never })(NEVER)).ended;
     expect(error).toBeInstanceOf(UnsupportedError);
     expect(error).toMatchObject({ message: expect.stringContaining('not a constructor') });
   });
@@ -202,7 +202,7 @@ describe('platformWebSocket of Node', () => {
       bundle: true,
       platform: 'node',
       write: false,
-      external: ['rxjs', '../errors.js'],
+      external: ['rxjs', '../message/errors.js'],
       logLevel: 'silent',
     });
     expect([bundled.errors, bundled.outputFiles[0]?.text]).toEqual([[], expect.stringContaining('import("ws")')]);

@@ -1,5 +1,5 @@
 import { EMPTY, of, type Observable } from 'rxjs';
-import type { ErrorCode } from '../../lib/message/errors/rxwireError.js';
+import type { ErrorCode } from '../../lib/message/errors/errorCode.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import type { Message } from '../../lib/message/types.js';
 import type { LmdbTransaction } from '../../lib/stores/lmdb/lmdbTransaction.js';

@@ -2,6 +2,7 @@ import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai';
 import { nanoid } from 'nanoid';
 import { firstValueFrom, fromEvent, map, NEVER, noop, retry, Subscription, takeUntil, throwError, timer } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { followChannel } from '../../operators/channels/channel.js';
 import { CHANNEL_OPTIONS, type ChannelOptions } from '../../operators/channels/channelOptions.js';
 import { FollowerGap } from '../../operators/channels/channelReaders.js';
@@ -52,6 +53,7 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
  * const transport = chatTransport(wire); // useChat({ id, transport, resume: true })
  */
 export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, options: ChatTransportOptions<M> = {}): RxwireChatTransport<M> {
+  checkOptions('chatTransport', options);
   const { select = (messages: readonly M[]) => messages, timeout = 30_000, scheduler = steadyScheduler() } = options;
   const ask = <T>(type: string, payload: SendPayload | AnswerPayload, signal?: AbortSignal): Promise<T> => {
     const answer$ = request(wire, createMessage(type, payload), { timeout, scheduler }) as Observable<T>;

@@ -24,6 +24,7 @@ import {
   type Subscription,
 } from 'rxjs';
 import { nanoid } from 'nanoid';
+import { checkOptions } from '../../message/development.js';
 import type { ChannelSubject } from '../../operators/channels/channelSubject.js';
 import type { Hub } from '../../server/hub/hub.js';
 import type { ChannelRetention } from '../../server/hub/channelLog.js';
@@ -169,6 +170,7 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
   handler: ChatHandler<M, W>,
   options: ServeChatOptions<W> = {},
 ): (wire: W) => Subscription {
+  checkOptions('serveChat', options);
   const read = readOptions('serveChat', options, CHAT_OPTIONS);
   const { authorize = () => true, onError = reportUncaught } = read;
   const answers = createAnswers(rooms, handler, { ...read, onError });

@@ -1,5 +1,6 @@
 import { computed, type InjectionToken, type Signal, untracked } from '@angular/core';
 import { catchError, EMPTY } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { channel, type Channel } from '../../operators/channels/channel.js';
 import { LEFT, type ChannelState } from '../../operators/channels/channelState.js';
 import {
@@ -67,6 +68,7 @@ export function injectChannel<Types extends object = AnyTypes>(
   name: string | (() => string | undefined),
   options: InjectChannelOptions = {},
 ): ChannelSignals<MessageIn<Types>> {
+  checkOptions('injectChannel', options);
   const { token = WIRE, keep, ...channelOptions } = readChannelView('injectChannel', options);
   const wire = injectWire(token);
   const read = reading(name);

@@ -1,5 +1,6 @@
 import { DestroyRef, inject, NgZone, type InjectionToken, type Signal } from '@angular/core';
 import { toSignal } from '@angular/core/rxjs-interop';
+import { checkOptions } from '../../message/development.js';
 import type { RequestOptions } from '../../operators/requests/requestTypes.js';
 import { createRequestRunner, type RequestRunner, type RequestState } from '../../operators/requests/requestRunner.js';
 import type { Wire } from '../../wire/wire.js';
@@ -38,8 +39,10 @@ export interface RequestSignals<T extends string> {
  *   }
  * }
  */
-export function injectRequest<T extends string>({ token = WIRE, ...options }: InjectRequestOptions<T> = {}): RequestSignals<T> {
-  const { state$, run, cancel } = createRequestRunner<T>(injectWire(token), options);
+export function injectRequest<T extends string>(options: InjectRequestOptions<T> = {}): RequestSignals<T> {
+  checkOptions('injectRequest', options);
+  const { token = WIRE, ...rest } = options;
+  const { state$, run, cancel } = createRequestRunner<T>(injectWire(token), rest);
   inject(DestroyRef).onDestroy(cancel);
   return { state: toSignal(state$.pipe(inZone(inject(NgZone))), { requireSync: true }), run, cancel };
 }

@@ -7,6 +7,7 @@ import {
   PLATFORM_ID,
   type EnvironmentProviders,
 } from '@angular/core';
+import { checkOptions } from '../../message/development.js';
 import type { AnyTypes, Message, MessageIn } from '../../message/types.js';
 import { createIdleWire } from '../../wire/idleWire.js';
 import type { Wire } from '../../wire/wire.js';
@@ -61,6 +62,7 @@ export interface ProvideWireOptions<M extends Message = Message> {
  * ];
  */
 export function provideWire<M extends Message = Message>(make: () => Wire<M>, options: ProvideWireOptions<M> = {}): EnvironmentProviders {
+  checkOptions('provideWire', options);
   const { token = WIRE, connectOnServer = false } = options;
 
   const useFactory = (): Wire => {

@@ -1,5 +1,6 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import { interval, map, type Observable, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { byWork, type MetricsSink, type TimedWork, createBoundedLabels } from '../../operators/metrics/metricsSink.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
@@ -86,6 +87,7 @@ export interface Metrics extends MetricsSink {
  *   .subscribe(({ received }) => console.log(received.total, received.size.p95));
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
+  checkOptions('createMetrics', options);
   const { maxNames = 200, scheduler = steadyScheduler() } = options;
   assertPositive('createMetrics', { maxNames });
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { defer, finalize, from, noop, type Observable } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { ReadableStreamOf } from '../../operators/sending/sendOptions.js';
 import { describeValue } from '../../stores/lmdb/describeValue.js';
 
@@ -55,6 +56,7 @@ export function fromReadable<C = Buffer, T = C>(
   stream: Readable | ReadableStreamOf<C>,
   options: FromReadableOptions<C, T> = {},
 ): ReadableChunks<T> {
+  checkOptions('fromReadable', options);
   const { map = (chunk: C) => chunk as unknown as T } = options;
   assertReadable(stream);
 

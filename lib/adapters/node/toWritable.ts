@@ -1,11 +1,11 @@
 import { Writable, type WritableOptions } from 'node:stream';
 import type { Observer } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { createSending } from '../../operators/sending/sendAll.js';
 import type { MessageSink } from '../../operators/sending/pullFrom.js';
 import { SEND_OPTIONS, type SendingWire } from '../../operators/sending/sendOptions.js';
 import { InvalidMessageError, MessageRefusedError, StreamClosedError } from '../../message/errors.js';
 import { assertWhole } from '../../message/options/assert.js';
-import { assertKnown, type OptionNames } from '../../message/options/assertKnown.js';
 import { createMessage } from '../../message/createMessage.js';
 import { isName } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
@@ -39,8 +39,6 @@ export interface ToWritableOptions<C = Message> {
 
 /** The default values of the options above; `ahead` is for bytes. */
 export const WRITABLE_DEFAULTS = { ahead: 32, chunkSize: 65_536 } as const;
-
-const TO_WRITABLE_OPTIONS: OptionNames<ToWritableOptions> = { type: true, map: true, ahead: true, chunkSize: true };
 
 /**
  * Returns a Node `Writable` that sends what is written to it over a wire. A write is complete when
@@ -78,10 +76,12 @@ const TO_WRITABLE_OPTIONS: OptionNames<ToWritableOptions> = { type: true, map: t
 export function toWritable<C = Message>(target: SendingWire, options?: ToWritableOptions<C>): Writable;
 export function toWritable<T>(target: Partial<Observer<T>>): Writable;
 export function toWritable(target: SendingWire | Partial<Observer<unknown>>, options: ToWritableOptions<never> = {}): Writable {
+  checkOptions('toWritable', options);
   if (isWire(target)) return writableOfWire(target, options);
   if (typeof (target as Partial<Observer<unknown>> | null | undefined)?.next !== 'function')
     throw new TypeError(`toWritable: "target" must be a wire or an observer with "next", got ${describeValue(target)}`);
-  assertKnown('toWritable', options, {});
+  const [unused] = Object.keys(options);
+  if (unused !== undefined) throw new TypeError(`toWritable: "${unused}" has an effect only with a wire`);
   return writableOfObserver(target);
 }
 
@@ -93,7 +93,6 @@ export function isWire(target: unknown): target is SendingWire {
 function writableOfWire(wire: SendingWire, options: ToWritableOptions<never>): Writable {
   const { type, map = (chunk: unknown) => chunk as Message, chunkSize = WRITABLE_DEFAULTS.chunkSize } = options;
   const { ahead = type === undefined ? SEND_OPTIONS.ahead[1] : WRITABLE_DEFAULTS.ahead } = options;
-  assertKnown('toWritable', options, TO_WRITABLE_OPTIONS);
   assertWhole('toWritable', { ahead, chunkSize });
   if (type !== undefined && options.map) throw new TypeError('toWritable: "type" and "map" exclude each other');
   if (type !== undefined && !isName(type)) throw new TypeError(`toWritable: "type" must be the type of a message, got ${String(type)}`);

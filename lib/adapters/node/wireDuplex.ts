@@ -1,7 +1,8 @@
 import { nanoid } from 'nanoid';
 import { Duplex, type DuplexOptions } from 'node:stream';
+import { checkOptions } from '../../message/development.js';
 import { assertWhole } from '../../message/options/assert.js';
-import { assertKnown, onlyKnown, type OptionNames } from '../../message/options/assertKnown.js';
+import { onlyKnown, type OptionNames } from '../../message/options/readOptions.js';
 import { RxwireError, StreamClosedError } from '../../message/errors.js';
 import { isName } from '../../message/messageLimits.js';
 import { describeValue } from '../../stores/lmdb/describeValue.js';
@@ -80,11 +81,11 @@ const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
  * for await (const bytes of echo) console.log(String(bytes)); // prints: hello
  */
 export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOptions = {}): Duplex {
+  checkOptions('wireDuplex', options);
   const { ahead = WRITABLE_DEFAULTS.ahead, chunkSize = WRITABLE_DEFAULTS.chunkSize } = options;
   if (!isWire(wire) || !('errors$' in wire))
     throw new TypeError(`wireDuplex: "wire" must be a wire, as connect returns it, got ${describeValue(wire)}`);
   if (!isName(type) || type === '') throw new TypeError(`wireDuplex: "type" must be the type of a message, got ${describeValue(type)}`);
-  assertKnown('wireDuplex', options, { ...STREAM_OPTIONS, ahead: true, chunkSize: true });
   assertWhole('wireDuplex', { ahead, chunkSize });
 
   const id = nanoid();

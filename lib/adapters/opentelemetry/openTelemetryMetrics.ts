@@ -1,4 +1,5 @@
 import type { Meter } from '@opentelemetry/api';
+import { checkOptions } from '../../message/development.js';
 import { instrumentSink, type InstrumentOptions, type MetricsSink } from '../../operators/metrics/metricsSink.js';
 
 /**
@@ -20,6 +21,7 @@ import { instrumentSink, type InstrumentOptions, type MetricsSink } from '../../
  * meterWire(wire, otel);
  */
 export function openTelemetryMetrics(meter: Meter, options: InstrumentOptions = {}): MetricsSink {
+  checkOptions('openTelemetryMetrics', options);
   return instrumentSink('openTelemetryMetrics', options, (prefix) => ({ name, unit, description, buckets }) => {
     if (buckets) {
       const advice = { explicitBucketBoundaries: buckets };

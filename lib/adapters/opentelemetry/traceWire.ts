@@ -1,6 +1,7 @@
 import { SpanKind } from '@opentelemetry/api';
 import { nanoid } from 'nanoid';
 import { defer, type Observable, Subscription, tap } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { isReplyOrCancel } from '../../operators/requests/replyMessage.js';
 import { request } from '../../operators/requests/request.js';
 import type { ReplyOf, RequestOptions, RequestWire } from '../../operators/requests/requestTypes.js';
@@ -68,6 +69,7 @@ export interface TraceWireOptions extends TracingOptions {
  * wire.next(createMessage('order.placed', 'tea'));
  */
 export function traceWire(wire: Wire, options: TraceWireOptions = {}): Subscription {
+  checkOptions('traceWire', options);
   const { receipts = true, maxOpen = 10_000, filter = () => true } = options;
   assertPositive('traceWire', { maxOpen });
   const spans = openSpans(wire, maxOpen);
@@ -198,6 +200,7 @@ export function tracedRequest<T extends string>(
   message: Message<T, unknown>,
   options: TracedRequestOptions<T> = {},
 ): Observable<ReplyOf<T>> {
+  checkOptions('tracedRequest', options);
   const send = (sent: Message<T, unknown>): Observable<ReplyOf<T>> => request(wire, sent, options);
   // Checks the options at call time.
   const untraced$ = send(message);

@@ -1,5 +1,6 @@
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import { from, isObservable, Observable, tap, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { isPromise } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { isReplayed } from '../../wire/createDeadLetter.js';
@@ -47,6 +48,7 @@ export function traced<M extends Message, A extends readonly unknown[], R>(
   handler: (message: M, ...rest: A) => R,
   options: TracedOptions = {},
 ): (message: M, ...rest: A) => R {
+  checkOptions('traced', options);
   const attempts = new WeakMap<Message, number>();
 
   return (message, ...rest) => {

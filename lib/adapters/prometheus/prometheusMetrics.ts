@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { checkOptions } from '../../message/development.js';
 import { instrumentSink, type InstrumentOptions, type MetricsSink } from '../../operators/metrics/metricsSink.js';
 
 /** The ends of the names of histograms, by their unit. */
@@ -24,6 +25,7 @@ const SUFFIXES: Readonly<Record<string, string>> = { By: 'bytes', s: 'seconds' }
  * meterWire(wire, metrics);
  */
 export function prometheusMetrics(registry: Registry, options: InstrumentOptions = {}): MetricsSink {
+  checkOptions('prometheusMetrics', options);
   return instrumentSink('prometheusMetrics', options, (prefix) => ({ name, unit, description, labels, buckets }) => {
     const definition = {
       name: `${prefix}_${name.replace('.', '_')}_${SUFFIXES[unit] ?? 'total'}`,

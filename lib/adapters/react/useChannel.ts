@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import { checkOptions } from '../../message/development.js';
 import { channel, type Channel } from '../../operators/channels/channel.js';
 import { LEFT, type ChannelState } from '../../operators/channels/channelState.js';
 import {
@@ -45,6 +46,7 @@ export function useChannel<Types extends object = AnyTypes>(
   name: string | undefined,
   options: ChannelViewOptions = {},
 ): ChannelView<MessageIn<Types>> {
+  checkOptions('useChannel', options);
   const { keep, ...channelOptions } = readChannelView('useChannel', options);
   const wire = useWire();
 

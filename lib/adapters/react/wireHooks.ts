@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef } from 'react';
 import { noop } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { NOBODY, type Presence } from '../../operators/channels/memberList.js';
 import { membersOf } from '../../operators/channels/channel.js';
 import type { RequestOptions } from '../../operators/requests/requestTypes.js';
@@ -137,6 +138,7 @@ export interface RequestView<T extends string> extends RequestState<T> {
  * }
  */
 export function useRequest<T extends string>(options: RequestOptions<T> = {}): RequestView<T> {
+  checkOptions('useRequest', options);
   const wire = useWire();
   const runner = useMemo(() => createRequestRunner<T>(wire, options), [wire]);
   useEffect(() => runner.cancel, [runner]);

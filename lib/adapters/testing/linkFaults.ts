@@ -29,6 +29,7 @@ import {
   type ObservableNotification,
   type SchedulerLike,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { ConnectionLostError } from '../../message/errors.js';
 import { assertNotNegative } from '../../message/options/assert.js';
 import { completionOf } from '../../message/errors/completionOf.js';
@@ -98,7 +99,9 @@ export interface LinkFaultsOptions {
  * faults.cut();
  * setTimeout(() => faults.restore(), 2_000);
  */
-export function linkFaults({ scheduler = steadyScheduler(), random = Math.random }: LinkFaultsOptions = {}): LinkFaults {
+export function linkFaults(options: LinkFaultsOptions = {}): LinkFaults {
+  checkOptions('linkFaults', options);
+  const { scheduler = steadyScheduler(), random = Math.random } = options;
   const condition$ = new BehaviorSubject<LinkCondition>('up');
   const lost$ = new Subject<void>();
   let delay = { lag: 0, jitter: 0 };

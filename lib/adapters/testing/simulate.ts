@@ -1,4 +1,5 @@
 import { asyncScheduler, config, interval } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { textOf } from '../../message/errors/rxwireError.js';
 import { anything, notNegative, type OptionTable, readOptions, type ReadOptions, whole } from '../../message/options/readOptions.js';
 import { guard } from '../../message/errors/guard.js';
@@ -127,6 +128,7 @@ const CHECKED_EVERY = 100;
  * console.log(seeds); // prints: 20
  */
 export function simulate(story: SimulationStory, options: SimulationOptions = {}): SimulationReport {
+  checkOptions('simulate', options);
   const read = readOptions('simulate', options, SIMULATION_OPTIONS);
   const { seeds, firstSeed, replay } = read;
   if (replay !== undefined) {

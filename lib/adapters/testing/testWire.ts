@@ -10,6 +10,7 @@ import {
   type TeardownLogic,
   type Unsubscribable,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { OverflowError } from '../../message/errors.js';
@@ -147,6 +148,7 @@ const RECONNECT = { initialInterval: 10, maxInterval: 10, jitter: 0 };
  * });
  */
 export function testWire<Types extends object = AnyTypes>(options: TestWireOptions<MessageIn<Types>> = {}): TestWire<MessageIn<Types>> {
+  checkOptions('testWire', options);
   type M = MessageIn<Types>;
   const { serve: onWire, server: serverOptions, isCut = false, lag = 0, codec = json(), ...clientOptions } = options;
   const times = timesOf(options);

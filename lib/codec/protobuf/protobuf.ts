@@ -1,5 +1,6 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { checkOptions } from '../../message/development.js';
 import { assertUnicode, mayHaveReplaced } from '../unicode.js';
 import { type PlainCodec, withLimits } from '../codec.js';
 import { DecodeError, EncodeError, RxwireError } from '../../message/errors.js';
@@ -44,6 +45,7 @@ export interface ProtobufOptions {
  * console.log(message?.payload); // prints: { '$typeName': 'google.protobuf.Timestamp', seconds: 42n, nanos: 0 }
  */
 export function protobuf(options: ProtobufOptions = {}): PlainCodec {
+  checkOptions('protobuf', options);
   const { types = {}, maxBatch = 1_024, maxNodes = 100_000, maxDepth = MAX_DEPTH } = options;
   assertPositive('protobuf', { maxBatch, maxNodes });
   assertDepth('protobuf', maxDepth);

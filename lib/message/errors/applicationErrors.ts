@@ -1,4 +1,4 @@
-import { becauseOf, RxwireError } from './rxwireError.js';
+import { RxwireError } from './rxwireError.js';
 
 /**
  * A request was answered with an error. A handler of `reply` throws it to choose the error that the
@@ -13,7 +13,7 @@ export class ReplyError extends RxwireError {
    * @param reason A text for people.
    */
   constructor(remoteCode: string, reason: string) {
-    super('ERR_REPLY', `the request failed at the other side with ${remoteCode}: ${reason}`, { remoteCode, reason });
+    super('ERR_REPLY', { remoteCode, reason });
   }
 }
 
@@ -26,7 +26,7 @@ export class RequestTimeoutError extends RxwireError {
 
   /** @param timeout The duration of the silence, in ms. */
   constructor(id: string, timeout: number) {
-    super('ERR_REQUEST_TIMEOUT', `the other side did not answer the request ${id} within ${timeout} ms`, { id, timeout });
+    super('ERR_REQUEST_TIMEOUT', { id, timeout });
   }
 }
 
@@ -39,7 +39,7 @@ export class CallbackError extends RxwireError {
   declare readonly callback: string;
 
   constructor(callback: string, cause: unknown) {
-    super('ERR_CALLBACK', `the function "${callback}" of the application has failed`, { callback }, cause);
+    super('ERR_CALLBACK', { callback }, cause);
   }
 }
 
@@ -53,7 +53,7 @@ export class StreamClosedError extends RxwireError {
 
   /** @param stream The type of the messages of the stream. */
   constructor(stream: string, reason: string, cause?: unknown) {
-    super('ERR_STREAM_CLOSED', `the stream "${stream}" was closed before its end: ${reason}`, { stream, reason }, cause);
+    super('ERR_STREAM_CLOSED', { stream, reason }, cause);
   }
 }
 
@@ -71,23 +71,18 @@ export class PoolTimeoutError extends RxwireError {
    *   number of wires in use.
    */
   constructor(timeout: number, size: number, leased: number, cause?: unknown) {
-    super(
-      'ERR_POOL_TIMEOUT',
-      `no wire became free within ${timeout} ms: ${leased} of ${size} are in use${becauseOf(cause)}`,
-      { timeout, size, leased },
-      cause,
-    );
+    super('ERR_POOL_TIMEOUT', { timeout, size, leased }, cause);
   }
 }
 
 /** The pool was destroyed: it has no wires any more. */
 export class PoolClosedError extends RxwireError {
   constructor() {
-    super('ERR_POOL_CLOSED', 'the pool is destroyed and has no wires');
+    super('ERR_POOL_CLOSED');
   }
 }
 
-const VERBS = { join: 'join', publish: 'publish to', end: 'end', presence: 'update its presence in' } as const;
+type ChannelAction = 'join' | 'publish' | 'end' | 'presence';
 
 /**
  * The server refused a join, removed this client from the channel, or rejected a published message
@@ -95,18 +90,13 @@ const VERBS = { join: 'join', publish: 'publish to', end: 'end', presence: 'upda
  */
 export class ChannelRefusedError extends RxwireError {
   declare readonly channel: string;
-  declare readonly action: keyof typeof VERBS;
+  declare readonly action: ChannelAction;
   declare readonly reason: string;
   /** The id of the rejected message. */
   declare readonly id?: string;
 
-  constructor(channel: string, action: keyof typeof VERBS, reason: string, id?: string) {
-    super('ERR_CHANNEL_REFUSED', `the hub refused to let this client ${VERBS[action]} the channel ${channel}: ${reason}`, {
-      channel,
-      action,
-      reason,
-      ...(id !== undefined && { id }),
-    });
+  constructor(channel: string, action: ChannelAction, reason: string, id?: string) {
+    super('ERR_CHANNEL_REFUSED', { channel, action, reason, ...(id !== undefined && { id }) });
   }
 }
 
@@ -122,15 +112,7 @@ export class ChannelEndedError extends RxwireError {
   declare readonly reason?: string;
 
   constructor(channel: string, { status, reason }: Pick<ChannelEndedError, 'status' | 'reason'>) {
-    super(
-      'ERR_CHANNEL_ENDED',
-      `the channel ${channel} has ended: it was ${status}${reason === undefined ? '' : `, because of: ${reason}`}`,
-      {
-        channel,
-        status,
-        ...(reason !== undefined && { reason }),
-      },
-    );
+    super('ERR_CHANNEL_ENDED', { channel, status, ...(reason !== undefined && { reason }) });
   }
 }
 
@@ -144,12 +126,7 @@ export class ChannelFailedError extends RxwireError {
 
   /** @param channel Empty if the error concerns no single channel. */
   constructor(part: 'log' | 'presence' | 'authorize' | 'identify', channel: string, cause: unknown) {
-    super(
-      'ERR_CHANNEL_FAILED',
-      `"${part}" of the hub failed${channel && ` for the channel ${channel}`}${becauseOf(cause)}`,
-      { part, channel },
-      cause,
-    );
+    super('ERR_CHANNEL_FAILED', { part, channel }, cause);
   }
 }
 
@@ -162,10 +139,6 @@ export class ChannelTimeoutError extends RxwireError {
 
   /** @param timeout The time that the channel has waited, in ms. */
   constructor(channel: string, timeout: number) {
-    super(
-      'ERR_CHANNEL_TIMEOUT',
-      `the server did not answer the request to join the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
-      { channel, timeout },
-    );
+    super('ERR_CHANNEL_TIMEOUT', { channel, timeout });
   }
 }

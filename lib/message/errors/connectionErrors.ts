@@ -1,4 +1,4 @@
-import { becauseOf, becauseOfWire, RxwireError } from './rxwireError.js';
+import { RxwireError } from './rxwireError.js';
 
 /** The connection could not be opened, or was lost. */
 export class ConnectionLostError extends RxwireError {
@@ -12,14 +12,14 @@ export class ConnectionLostError extends RxwireError {
     readonly wasClean = false,
     cause?: unknown,
   ) {
-    super('ERR_CONNECTION_LOST', `the connection ended (${closeCode})${reason && `: ${reason}`}`, { closeCode, reason }, cause);
+    super('ERR_CONNECTION_LOST', { closeCode, reason }, cause);
   }
 }
 
 /** This runtime has no WebSocket, and the package `ws` is not installed. */
 export class NoWebSocketError extends RxwireError {
   constructor(cause?: unknown) {
-    super('ERR_NO_WEBSOCKET', 'this runtime has no WebSocket: install the package ws', { reason: 'install the package ws' }, cause);
+    super('ERR_NO_WEBSOCKET', { reason: 'install the package ws' }, cause);
   }
 }
 
@@ -29,7 +29,7 @@ export class PeerGoneError extends RxwireError {
 
   /** @param timeout The time that the server has waited, in ms. */
   constructor(timeout: number) {
-    super('ERR_PEER_GONE', `the client did not reconnect within ${timeout} ms`, { timeout });
+    super('ERR_PEER_GONE', { timeout });
   }
 }
 
@@ -38,7 +38,7 @@ export class ProtocolError extends RxwireError {
   declare readonly reason: string;
 
   constructor(reason: string) {
-    super('ERR_PROTOCOL', `the peer violated the protocol: ${reason}`, { reason });
+    super('ERR_PROTOCOL', { reason });
   }
 }
 
@@ -47,19 +47,14 @@ export class ReconnectGivenUpError extends RxwireError {
   declare readonly attempts: number;
 
   constructor(attempts: number, cause: unknown) {
-    super(
-      'ERR_RECONNECT_GIVEN_UP',
-      `the wire did not reconnect: attempt ${attempts} was the last one${becauseOf(cause)}`,
-      { attempts },
-      cause,
-    );
+    super('ERR_RECONNECT_GIVEN_UP', { attempts }, cause);
   }
 }
 
 /** The peer no longer knows this session: messages that it had sent but not delivered are lost. */
 export class SessionLostError extends RxwireError {
   constructor() {
-    super('ERR_SESSION_LOST', 'the other side has forgotten this session: its undelivered messages are lost');
+    super('ERR_SESSION_LOST');
   }
 }
 
@@ -72,7 +67,7 @@ export class UnauthorizedError extends RxwireError {
 
   /** @param closeCode 4401: invalid credentials; 4403: insufficient permissions. */
   constructor(closeCode: number, reason: string, cause?: unknown) {
-    super('ERR_UNAUTHORIZED', `the server rejected this client (${closeCode})${reason && `: ${reason}`}`, { closeCode, reason }, cause);
+    super('ERR_UNAUTHORIZED', { closeCode, reason }, cause);
   }
 }
 
@@ -81,7 +76,7 @@ export class UnsupportedError extends RxwireError {
   declare readonly reason: string;
 
   constructor(reason: string, cause?: unknown) {
-    super('ERR_UNSUPPORTED', reason, { reason }, cause);
+    super('ERR_UNSUPPORTED', { reason }, cause);
   }
 }
 
@@ -95,7 +90,6 @@ export class WireClosedError extends RxwireError {
    *   cause The error that has ended the wire, if any.
    */
   constructor(id?: string, cause?: unknown) {
-    const text = `the wire has ended${becauseOfWire(cause)}, and cannot send ${id ?? 'the rest'}`;
-    super('ERR_WIRE_CLOSED', text, id === undefined ? {} : { id }, cause);
+    super('ERR_WIRE_CLOSED', id === undefined ? {} : { id }, cause);
   }
 }

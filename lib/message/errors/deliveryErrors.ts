@@ -1,4 +1,5 @@
-import { RxwireError, type ErrorCode } from './rxwireError.js';
+import { RxwireError } from './rxwireError.js';
+import type { ErrorCode } from './errorCode.js';
 
 /** The messages that a wire did not deliver. */
 export interface UndeliveredMessages {
@@ -14,9 +15,6 @@ export interface UndeliveredMessages {
 /** The maximum number of ids in an error. */
 export const MAX_IDS = 100;
 
-/** The maximum number of ids in the text of an error. */
-const MAX_IDS_IN_TEXT = 3;
-
 /**
  * The wire has ended, and some of its messages were not delivered: its queue had no room for them,
  * or the other side ended the session first.
@@ -26,17 +24,8 @@ export class UndeliveredError extends RxwireError implements UndeliveredMessages
   declare readonly ids: readonly string[];
   declare readonly kept: number;
 
-  constructor(
-    { count, ids, kept }: UndeliveredMessages,
-    code: ErrorCode = 'ERR_UNDELIVERED',
-    details: { readonly timeout?: number } = {},
-    end = 'before the wire ended',
-  ) {
-    const shown = ids.slice(0, MAX_IDS_IN_TEXT);
-    const names = `${shown.join(', ')}${count > shown.length ? ', …' : ''}`;
-    const rest = kept > 0 ? `. The outbox keeps ${kept} of them for the next wire` : '';
-    const what = count === 1 ? '1 message was' : `${count} messages were`;
-    super(code, `${what} not delivered ${end} (${names})${rest}`, { count, ids: ids.slice(0, MAX_IDS), kept, ...details });
+  constructor({ count, ids, kept }: UndeliveredMessages, code: ErrorCode = 'ERR_UNDELIVERED', details: { readonly timeout?: number } = {}) {
+    super(code, { count, ids: ids.slice(0, MAX_IDS), kept, ...details });
   }
 }
 
@@ -46,6 +35,6 @@ export class DrainTimeoutError extends UndeliveredError {
 
   /** @param timeout The time that the wire has waited, in ms. */
   constructor(undelivered: UndeliveredMessages, timeout: number) {
-    super(undelivered, 'ERR_DRAIN_TIMEOUT', { timeout }, `within ${timeout} ms after the wire was completed`);
+    super(undelivered, 'ERR_DRAIN_TIMEOUT', { timeout });
   }
 }

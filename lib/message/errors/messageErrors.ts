@@ -1,4 +1,4 @@
-import { becauseOfWire, POINTER, RxwireError } from './rxwireError.js';
+import { messageOf, RxwireError } from './rxwireError.js';
 
 /** No ack arrived in time, and no attempts are left. */
 export class AckTimeoutError extends RxwireError {
@@ -8,11 +8,7 @@ export class AckTimeoutError extends RxwireError {
 
   /** @param attempts The number of times that the message was sent. */
   constructor(id: string, attempts: number, timeout: number) {
-    super('ERR_ACK_TIMEOUT', `the message ${id} was sent ${attempts} times, and no ack arrived within ${timeout} ms`, {
-      id,
-      attempts,
-      timeout,
-    });
+    super('ERR_ACK_TIMEOUT', { id, attempts, timeout });
   }
 }
 
@@ -22,7 +18,7 @@ export class DecodeError extends RxwireError {
   declare readonly reason: string;
 
   constructor(codec: string, reason: string, cause?: unknown) {
-    super('ERR_DECODE', `the codec ${codec} cannot decode a frame: ${reason}`, { codec, reason }, cause);
+    super('ERR_DECODE', { codec, reason }, cause);
   }
 }
 
@@ -36,19 +32,12 @@ export class DecryptError extends RxwireError {
   declare readonly reason: string;
 
   constructor(id: string, type: string, reason: string, cause?: unknown) {
-    super('ERR_DECRYPT', `the payload of the message ${id} (${type}) cannot be decrypted: ${reason}`, { id, type, reason }, cause);
+    super('ERR_DECRYPT', { id, type, reason }, cause);
   }
 }
 
 /** The reason for which a message or value was dropped. */
 export type DropReason = 'overflow' | 'expired' | 'closed' | 'evicted';
-
-const DROPPED: Readonly<Record<DropReason, string>> = {
-  overflow: 'the queue was full',
-  expired: 'its ttl has passed',
-  closed: 'the wire has ended',
-  evicted: 'the store of dead letters was full',
-};
 
 /**
  * The wire dropped a message, unsent or without an ack, or evicted a dead letter; `id` identifies
@@ -59,7 +48,7 @@ export class MessageDroppedError extends RxwireError {
   declare readonly reason: DropReason;
 
   constructor(id: string, reason: DropReason) {
-    super('ERR_DROPPED', `the message ${id} was dropped: ${DROPPED[reason]}`, { id, reason });
+    super('ERR_DROPPED', { id, reason });
   }
 
   /**
@@ -67,8 +56,8 @@ export class MessageDroppedError extends RxwireError {
    */
   explain(cause: unknown): void {
     if (this.reason !== 'closed' || cause === undefined) return;
-    this.message = this.message.split(POINTER).join(becauseOfWire(cause) + POINTER);
     this.cause = cause;
+    this.message = messageOf(this.code, this);
   }
 }
 
@@ -81,13 +70,7 @@ export class EncodeError extends RxwireError {
   declare readonly type?: string;
 
   constructor(codec: string, reason: string, cause?: unknown, message?: MessageName) {
-    const name = message ? `the message ${message.id} (${message.type})` : 'a message';
-    super(
-      'ERR_ENCODE',
-      `the codec ${codec} cannot encode ${name}: ${reason}`,
-      { codec, reason, ...(message && { id: message.id, type: message.type }) },
-      cause,
-    );
+    super('ERR_ENCODE', { codec, reason, ...(message && { id: message.id, type: message.type }) }, cause);
   }
 }
 
@@ -98,7 +81,7 @@ export class FrameTooLargeError extends RxwireError {
 
   /** @param size In bytes. */
   constructor(size: number, limit: number) {
-    super('ERR_FRAME_TOO_LARGE', `a frame of ${size} bytes exceeds the limit of ${limit} bytes ("maxFrame")`, { size, limit });
+    super('ERR_FRAME_TOO_LARGE', { size, limit });
   }
 }
 
@@ -108,7 +91,7 @@ export class InvalidMessageError extends RxwireError {
   declare readonly reason: string;
 
   constructor(path: string, reason: string) {
-    super('ERR_INVALID_MESSAGE', `invalid message: ${path} ${reason}`, { path, reason });
+    super('ERR_INVALID_MESSAGE', { path, reason });
   }
 }
 
@@ -126,7 +109,7 @@ export class InvalidPayloadError extends RxwireError {
     readonly issues: readonly { readonly message: string }[],
     cause?: unknown,
   ) {
-    super('ERR_INVALID_PAYLOAD', `the payload of the message ${id} (${type}) is invalid: ${reason}`, { id, type, reason }, cause);
+    super('ERR_INVALID_PAYLOAD', { id, type, reason }, cause);
   }
 }
 
@@ -138,7 +121,7 @@ export class MessagesMissedError extends RxwireError {
   declare readonly count: number;
 
   constructor(count: number) {
-    super('ERR_MISSED', `the other side has dropped ${count} undelivered messages`, { count });
+    super('ERR_MISSED', { count });
   }
 }
 
@@ -150,7 +133,7 @@ export class NotEncryptedError extends RxwireError {
 
   constructor({ id, type }: MessageName) {
     const reason = 'metadata.encrypted is true, but the payload is not encrypted. Use encryptPayload or a sealed codec';
-    super('ERR_NOT_ENCRYPTED', `the message ${id} (${type}) was not sent: ${reason}`, { id, type, reason });
+    super('ERR_NOT_ENCRYPTED', { id, type, reason });
   }
 }
 
@@ -160,20 +143,12 @@ export class OverflowError extends RxwireError {
   declare readonly limit: number;
 
   constructor(buffer: string, limit: number) {
-    super('ERR_OVERFLOW', `${buffer}: the limit of ${limit} is reached`, { buffer, limit });
+    super('ERR_OVERFLOW', { buffer, limit });
   }
 }
 
 /** The kinds of store failures. */
 export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
-
-const FAULTS: Readonly<Record<StoreFault, string>> = {
-  quota: 'has no room',
-  fenced: 'has another owner now',
-  evicted: 'has lost its data',
-  corrupt: 'contains an unreadable record',
-  failed: 'cannot be used',
-};
 
 /**
  * A store failed: there is no space, another owner has taken over, its data was deleted, or a
@@ -188,7 +163,7 @@ export class StoreError extends RxwireError {
    *   which grants it to one tab.
    */
   constructor(store: string, fault: StoreFault, cause?: unknown) {
-    super('ERR_STORE', `the store ${store} ${FAULTS[fault]}`, { store, fault }, cause);
+    super('ERR_STORE', { store, fault }, cause);
   }
 }
 
@@ -202,12 +177,7 @@ export class HandlerError extends RxwireError {
   declare readonly attempts: number;
 
   constructor({ id, type }: MessageName, attempts: number, cause: unknown) {
-    super(
-      'ERR_HANDLER',
-      `the handler of the message ${id} (${type}) has failed, attempt ${attempts} was the last one`,
-      { id, type, attempts },
-      cause,
-    );
+    super('ERR_HANDLER', { id, type, attempts }, cause);
   }
 }
 
@@ -217,7 +187,7 @@ export class MiddlewareError extends RxwireError {
   declare readonly type: string;
 
   constructor({ id, type }: MessageName, cause: unknown) {
-    super('ERR_MIDDLEWARE', `a middleware has failed for the message ${id} (${type})`, { id, type }, cause);
+    super('ERR_MIDDLEWARE', { id, type }, cause);
   }
 }
 
@@ -227,7 +197,7 @@ export class UnhandledError extends RxwireError {
   declare readonly type: string;
 
   constructor({ id, type }: MessageName) {
-    super('ERR_UNHANDLED', `no handler exists for the message ${id} (${type})`, { id, type });
+    super('ERR_UNHANDLED', { id, type });
   }
 }
 
@@ -245,7 +215,7 @@ export class InDoubtError extends RxwireError {
   declare readonly id: string;
 
   constructor(id: string) {
-    super('ERR_IN_DOUBT', `the message ${id} was not sent again: the other side may have processed it`, { id });
+    super('ERR_IN_DOUBT', { id });
   }
 }
 
@@ -257,6 +227,6 @@ export class MessageRefusedError extends RxwireError {
   declare readonly reason: string;
 
   constructor(id: string, remoteCode: string, reason: string) {
-    super('ERR_REFUSED', `the other side refused the message ${id}: ${reason}`, { id, remoteCode, reason });
+    super('ERR_REFUSED', { id, remoteCode, reason });
   }
 }

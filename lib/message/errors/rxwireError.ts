@@ -1,46 +1,8 @@
-/** The stable codes of all errors; each has a heading in docs/errors.md. */
-export type ErrorCode =
-  | 'ERR_ACK_TIMEOUT'
-  | 'ERR_CALLBACK'
-  | 'ERR_CHANNEL_ENDED'
-  | 'ERR_CHANNEL_FAILED'
-  | 'ERR_CHANNEL_REFUSED'
-  | 'ERR_CHANNEL_TIMEOUT'
-  | 'ERR_CONNECTION_LOST'
-  | 'ERR_DECODE'
-  | 'ERR_DECRYPT'
-  | 'ERR_DRAIN_TIMEOUT'
-  | 'ERR_DROPPED'
-  | 'ERR_ENCODE'
-  | 'ERR_FRAME_TOO_LARGE'
-  | 'ERR_HANDLER'
-  | 'ERR_IN_DOUBT'
-  | 'ERR_INVALID_MESSAGE'
-  | 'ERR_INVALID_PAYLOAD'
-  | 'ERR_MIDDLEWARE'
-  | 'ERR_MISSED'
-  | 'ERR_NOT_ENCRYPTED'
-  | 'ERR_NO_WEBSOCKET'
-  | 'ERR_OVERFLOW'
-  | 'ERR_PEER_GONE'
-  | 'ERR_POOL_CLOSED'
-  | 'ERR_POOL_TIMEOUT'
-  | 'ERR_PROTOCOL'
-  | 'ERR_RECONNECT_GIVEN_UP'
-  | 'ERR_REFUSED'
-  | 'ERR_REPLY'
-  | 'ERR_REQUEST_TIMEOUT'
-  | 'ERR_SESSION_LOST'
-  | 'ERR_STORE'
-  | 'ERR_STREAM_CLOSED'
-  | 'ERR_UNAUTHORIZED'
-  | 'ERR_UNDELIVERED'
-  | 'ERR_UNHANDLED'
-  | 'ERR_UNSUPPORTED'
-  | 'ERR_WIRE_CLOSED';
+import { sentenceOf } from '../development.js';
+import type { ErrorCode } from './errorCode.js';
 
 /** The text between the sentence of an error and the anchor of its code. */
-export const POINTER = ' (see rxwire/docs/errors.md#';
+const POINTER = ' (see rxwire/docs/errors.md#';
 
 /**
  * The base class of all errors of rxwire. Branch on `code`, never on the text, which describes only
@@ -61,11 +23,11 @@ export class RxwireError extends Error {
   declare readonly code: ErrorCode;
 
   /**
-   * @param text A sentence for people: what was expected, and what was found.
-   * @param details The facts of this failure: they become fields of the error.
+   * @param details The facts of this failure: they become fields of the error, and its sentence
+   *   contains them.
    */
-  constructor(code: ErrorCode, text: string, details?: Readonly<Record<string, unknown>>, cause?: unknown) {
-    super(`${text}${POINTER}${code.toLowerCase()})`, { cause });
+  constructor(code: ErrorCode, details?: Readonly<Record<string, unknown>>, cause?: unknown) {
+    super(messageOf(code, { ...details, cause }), { cause });
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
 
@@ -75,6 +37,11 @@ export class RxwireError extends Error {
   get text(): string {
     return this.message.split(POINTER)[0] as string;
   }
+}
+
+/** Returns the `message` of an error with these fields. */
+export function messageOf(code: ErrorCode, facts: object): string {
+  return `${sentenceOf(code, facts)}${POINTER}${code.toLowerCase()})`;
 }
 
 /** Returns the sentence of an error, without the address of a heading. */
@@ -93,19 +60,4 @@ export function pointerOf(error: Error): string {
  */
 export function messageWith(error: Error, reason: string): string {
   return `${textOf(error)}: ${reason}${pointerOf(error)}`;
-}
-
-/**
- * Returns `: ` and the text of a cause that is an error. Not for errors whose text the other side
- * may receive: a cause may contain paths.
- */
-export function becauseOf(cause: unknown): string {
-  return cause instanceof Error ? `: ${textOf(cause)}` : '';
-}
-
-/**
- * Like {@link becauseOf}, in brackets, and only for errors of rxwire, whose texts contain no paths.
- */
-export function becauseOfWire(cause: unknown): string {
-  return cause instanceof RxwireError ? ` (${cause.text})` : '';
 }

@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { firstOf } from '../subscribing/firstOf.js';
 import type { MaybeAsync } from '../../message/maybeAsync.js';
@@ -43,6 +44,7 @@ interface Entry {
  * console.log(results.get('order 7')); // prints: { total: 42 }
  */
 export function memoryResults(options: MemoryResultsOptions = {}): ResultStore {
+  checkOptions('memoryResults', options);
   const { ttl = 300_000, maxSize = 10_000, scheduler = steadyScheduler() } = options;
   assertPositive('memoryResults', { ttl, maxSize });
 

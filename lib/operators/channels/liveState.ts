@@ -1,6 +1,6 @@
 import { concat, defer, EMPTY, map, mergeMap, of, take, takeUntil, throwIfEmpty, type Observable, type ObservableInput } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { CallbackError } from '../../message/errors.js';
-import { assertKnown, type OptionNames } from '../../message/options/assertKnown.js';
 import { completionOf } from '../../message/errors/completionOf.js';
 import { GuardedObservable } from './guardedObservable.js';
 import { readOptions } from '../../message/options/readOptions.js';
@@ -44,13 +44,6 @@ export interface LiveStateOptions<S> extends Pick<ChannelOptions, 'answerTimeout
 }
 
 /** The names of the options above. */
-const LIVE_STATE_OPTIONS: OptionNames<LiveStateOptions<unknown>> = {
-  load: true,
-  reduce: true,
-  retry: true,
-  answerTimeout: true,
-  scheduler: true,
-};
 
 /** The default values of `retry`. */
 const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 } as const;
@@ -83,8 +76,8 @@ const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 
  * count$.subscribe(console.log);
  */
 export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions<S>): Observable<S> {
+  checkOptions('liveState', options);
   const { load, reduce, retry, scheduler = steadyScheduler() } = options;
-  assertKnown('liveState', options, LIVE_STATE_OPTIONS);
   const channelOptions = { ...readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('liveState', options, CHANNEL_OPTIONS), scheduler };
   assertChannelName('liveState', name);
   const config = { ...RETRY_DEFAULTS, scheduler, ...retry };

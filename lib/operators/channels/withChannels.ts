@@ -1,3 +1,4 @@
+import { checkOptions } from '../../message/development.js';
 import type { Wire } from '../../wire/wire.js';
 import { channel, type Channel } from './channel.js';
 import type { ChannelOptions } from './channelOptions.js';
@@ -21,6 +22,7 @@ export interface WithChannels {
  * connected.channel('room.1').subscribe(({ type }) => console.log(type));
  */
 export function withChannels<W extends Wire>(wire: W, options: ChannelOptions = {}): W & WithChannels {
+  checkOptions('withChannels', options);
   const find = (name: string, own?: ChannelOptions): Channel => channel(wire, name, { ...options, ...own });
   // Extends the same object: a copy would lose the identity of the wire.
   return Object.assign<W, WithChannels>(wire, { channel: find });

@@ -1,4 +1,5 @@
 import { connect, defer, filter, map, merge, mergeAll, mergeMap, type Observable, type OperatorFunction } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
 import { assertNotNegative, assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -63,6 +64,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
   handler: (message: T) => HandlerWork<R>,
   options: ConsumeOptions<T, R, Tx> = {},
 ): OperatorFunction<T, Consumed<T, R>> {
+  checkOptions('consume', options);
   const { concurrency = 1, maxWaiting = 10_000, retry, scheduler = steadyScheduler() } = options;
   assertPositive('consume', { concurrency });
   assertNotNegative('consume', { maxWaiting });

@@ -1,4 +1,5 @@
 import { asyncScheduler, catchError, ignoreElements, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { wallTime } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
@@ -51,6 +52,7 @@ export function deadLetter<T>(
   message: Message,
   options: BuryOptions = {},
 ): MonoTypeOperatorFunction<T> {
+  checkOptions('deadLetter', options);
   const { retries = [], scheduler = asyncScheduler } = options;
   const bury = (error: unknown) => {
     const history = [...retries.map((retry) => failureOf(retry.error)), failureOf(error, wallTime(scheduler))];

@@ -1,4 +1,5 @@
 import { catchError, concat, concatMap, defer, EMPTY, filter, from, ignoreElements, of, type Observable } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { Message } from '../../message/types.js';
 import type { HandlerWork } from '../consume/consumeOptions.js';
 import { goOnFrom } from '../../wire/createDeadLetter.js';
@@ -51,6 +52,7 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
  * replayDeadLetters(letters, orders, { filter: ({ error }) => error === 'no tea' }).subscribe();
  */
 export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget, options: ReplayOptions = {}): Observable<Replayed> {
+  checkOptions('replayDeadLetters', options);
   const {
     id,
     filter: isWanted = ({ message }: StoredDeadLetter) => id !== undefined || message.type !== 'system.undecodable',

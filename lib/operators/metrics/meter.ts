@@ -1,4 +1,5 @@
 import { asyncScheduler, type MonoTypeOperatorFunction, noop, type SchedulerLike, Subscription, tap } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { MessageDroppedError, type RxwireError } from '../../message/errors.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
@@ -44,8 +45,10 @@ export interface MeterOptions<T> {
  */
 export function meter<T extends Pick<Message, 'type' | 'payload'> & { readonly timestamp?: number }>(
   metrics: MetricsSink,
-  { direction = 'received', size = sizeOf, scheduler = asyncScheduler }: MeterOptions<T> = {},
+  options: MeterOptions<T> = {},
 ): MonoTypeOperatorFunction<T> {
+  checkOptions('meter', options);
+  const { direction = 'received', size = sizeOf, scheduler = asyncScheduler } = options;
   const isReceived = direction === 'received';
   return tap({
     next(message) {
@@ -134,6 +137,7 @@ export interface MeterWireOptions {
  * console.log(metrics.snapshot().times.ack.count); // prints: 1
  */
 export function meterWire(wire: Wire, metrics: MetricsSink, options: MeterWireOptions = {}): Subscription {
+  checkOptions('meterWire', options);
   const { queueTimes = false, scheduler = steadyScheduler() } = options;
   const { onError = noop } = options as { readonly onError?: (error: unknown) => unknown };
   const measured = new Subscription();

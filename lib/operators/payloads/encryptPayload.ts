@@ -1,4 +1,5 @@
 import { identity, type MonoTypeOperatorFunction } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import type { Keyring } from '../../codec/keyring.js';
@@ -10,7 +11,7 @@ import { fromBase64, toBase64 } from '../../message/bytes.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { matcher } from '../routing/routeTable.js';
-import { use, type UseOptions } from '../routing/use.js';
+import { middlewareOperator, type UseOptions } from '../routing/use.js';
 
 /** The options of both ends. */
 export interface PayloadOptions extends UseOptions {
@@ -83,6 +84,7 @@ export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((mes
  * // prints: false true
  */
 export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): MonoTypeOperatorFunction<Message> {
+  checkOptions('encryptPayload', options);
   const { codec = json(), onError = rethrow, when } = options;
   const isSelected = createSelector(when);
   const { seal } = createPayloadSeal(platformCipher('encryptPayload'), keys, codec.name);
@@ -94,7 +96,7 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
     const sealed = chain(frame, (content) => seal(content, message));
     return chain(sealed, (bytes) => ({ ...message, payload: toBase64(bytes), metadata: { ...metadata, encrypted: true } }));
   };
-  return use(encrypt, { ...options, onError });
+  return middlewareOperator(encrypt, { ...options, onError });
 }
 
 function createSelector(when: EncryptWhen | undefined): (message: Message) => boolean {
@@ -164,6 +166,7 @@ export interface DecryptOptions extends PayloadOptions {
  *   .subscribe(console.log);
  */
 export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): MonoTypeOperatorFunction<Message> {
+  checkOptions('decryptPayload', options);
   const { codec = json(), plain = 'refuse' } = options;
   const { open } = createPayloadSeal(platformCipher('decryptPayload'), keys, codec.name);
 
@@ -172,7 +175,7 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
       const { timestamp, payload } = decoded as Message;
       return { ...message, timestamp, payload, metadata: { ...message.metadata, encrypted: false } };
     });
-  return use((message) => {
+  return middlewareOperator((message) => {
     const { id, type, payload } = message;
     const refused = (reason: string, cause?: unknown): DecryptError => new DecryptError(id, type, reason, cause);
     if (!message.metadata?.encrypted) {

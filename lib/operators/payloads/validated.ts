@@ -1,8 +1,9 @@
 import type { OperatorFunction } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { InvalidPayloadError } from '../../message/errors.js';
 import { attempt } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { use, type UseOptions } from '../routing/use.js';
+import { middlewareOperator, type UseOptions } from '../routing/use.js';
 
 /**
  * The common interface of validators (https://standardschema.dev, version 1). Schemas of zod,
@@ -87,10 +88,11 @@ export function validated<const S extends PayloadSchemas>(
   options: ValidatedOptions,
 ): OperatorFunction<Message, ValidatedMessage<S> | Message>;
 export function validated(schemas: PayloadSchemas, options: ValidatedOptions = {}): OperatorFunction<Message, Message> {
+  checkOptions('validated', options);
   const { others = 'refuse', transform = true } = options;
   const known = new Map(Object.entries(schemas));
 
-  return use((message) => {
+  return middlewareOperator((message) => {
     const schema = known.get(message.type);
     if (!schema) return others === 'pass' ? undefined : refuse(message, [{ message: 'no schema for this type' }]);
     const conclude = (result: SchemaResult<unknown>): Message | undefined => {

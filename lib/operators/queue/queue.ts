@@ -15,6 +15,7 @@ import {
   take,
   tap,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../buffers/mergeFromQueue.js';
@@ -62,6 +63,7 @@ import type { QueueItem } from './waitingItems.js';
  * jobs.next(createMessage('job.wanted', 'first'));
  */
 export function queue<T extends Message = Message>(name: string, options: QueueOptions<T> = {}): Queue<T> {
+  checkOptions('queue', options);
   return createQueue(name, options);
 }
 
@@ -182,6 +184,7 @@ interface OpenQueue {
  * all.close();
  */
 export function queues(options: QueuesOptions = {}): Queues {
+  checkOptions('queues', options);
   const { maxQueues = 1_000, ...defaults } = options;
   assertPositive('queues', { maxQueues });
   const all = new Map<string, OpenQueue>();

@@ -1,5 +1,6 @@
 import { nanoid } from 'nanoid';
 import { type Observable, type OperatorFunction, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { HandlerError, OverflowError, RxwireError } from '../../message/errors.js';
 import { assertNotNegative, assertPositive } from '../../message/options/assert.js';
 import { createCoalescedTimer } from '../timing/coalescedTimer.js';
@@ -48,6 +49,7 @@ export function reply<const T extends string, M extends Message = Message>(
   handlers: { readonly [K in T]: ReplyHandler<K> },
   options: ReplyOptions = {},
 ): OperatorFunction<M, M> {
+  checkOptions('reply', options);
   const { concurrency = 1_000, maxWaiting = 1_000, progressInterval = 100, scheduler = steadyScheduler() } = options;
   const { describe = describeError, onError, wire } = options;
   assertPositive('reply', { concurrency, progressInterval });

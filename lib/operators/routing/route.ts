@@ -1,4 +1,5 @@
 import { finalize, forkJoin, map, mergeAll, type MonoTypeOperatorFunction, type Observable, pipe, Subject, tap } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { noteHandled, withSubscribeContext } from '../subscribing/deliveryContext.js';
@@ -75,6 +76,7 @@ export function route(
   routes: Readonly<Record<string, RouteHandler<string>>>,
   options: RouteOptions = {},
 ): MonoTypeOperatorFunction<Message> {
+  checkOptions('route', options);
   const { patterns = [], onUnhandled, ...rest } = options;
   const router = createRouting(rest, onUnhandled);
   for (const [pattern, handler] of Object.entries(routes)) router.add(pattern, handler);
@@ -158,6 +160,7 @@ export interface Router<By extends RouteBy = 'type'> {
  * of(said).pipe(router.route).subscribe();
  */
 export function createRouter<By extends RouteBy = 'type'>(options: RouterOptions & { readonly by?: By } = {}): Router<By> {
+  checkOptions('createRouter', options);
   const unhandled$ = new Subject<Message>();
   const dead$ = new Subject<DeadRoute>();
   const onUnhandled = (message: Message): void => (unhandled$.observed ? unhandled$.next(message) : noteUnhandled(message));

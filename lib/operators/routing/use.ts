@@ -11,6 +11,7 @@ import {
   Subscription,
   take,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { MiddlewareError, OverflowError, RxwireError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { operate } from '../subscribing/operate.js';
@@ -109,6 +110,12 @@ export interface UseOptions {
  *   .subscribe();
  */
 export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
+  checkOptions('use', options);
+  return middlewareOperator(middleware, options);
+}
+
+/** Returns the operator of {@link use}, with options that may contain others. */
+export function middlewareOperator(middleware: Middleware, options: UseOptions): MonoTypeOperatorFunction<Message> {
   const { onError, maxWaiting = 10_000, scheduler = asyncScheduler } = options;
   assertPositive('use', { maxWaiting });
 
@@ -257,6 +264,7 @@ export function intercept<const P extends string | RegExp>(
   interceptor: Interceptor<P>,
   options: UseOptions = {},
 ): MonoTypeOperatorFunction<Message> {
+  checkOptions('intercept', options);
   const matches = matcher('intercept', pattern);
   return use((message, context) => (matches(message.type) ? interceptor(message as MessageMatching<P>, context) : undefined), options);
 }

@@ -1,4 +1,5 @@
 import { map, type MonoTypeOperatorFunction, type OperatorFunction, pipe } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { InvalidMessageError } from '../../message/errors.js';
 import { operate } from '../subscribing/operate.js';
@@ -38,6 +39,7 @@ export type BatchMessageOptions = Omit<MessageOptions, 'id'>;
  *   .subscribe(({ payload }) => console.log(payload.batchKey, payload.count)); // prints: chat.wave:ann 3
  */
 export function toBatchMessage(options: BatchMessageOptions = {}): OperatorFunction<Batch<string, Message>, Message<'batch'>> {
+  checkOptions('toBatchMessage', options);
   return map(({ key: batchKey, items: messages }) =>
     createMessage('batch', { batchKey, messages, count: messages.length }, { ...fieldsOf(messages), ...options }),
   );
@@ -100,6 +102,7 @@ function strongest(messages: readonly [Message, ...Message[]]): Delivery | undef
  * // prints: chat.wave b
  */
 export function fromBatchMessage(options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
+  checkOptions('fromBatchMessage', options);
   return pipe(intercept('batch', validate, options), unpack);
 }
 

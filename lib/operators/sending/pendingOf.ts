@@ -1,4 +1,5 @@
 import { asapScheduler, auditTime, defer, distinctUntilChanged, map, startWith, tap, type Observable, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { PendingStatus, Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -52,7 +53,9 @@ export interface PendingOptions {
  * outbox$.pipe(filter((rows) => rows.length > 0)).subscribe((rows) => console.log(rows.join())); // prints: chat.said: queued
  * wire.next(createMessage('chat.said', 'hello', { delivery: 'at-most-once' }));
  */
-export function pendingOf(wire: Wire, { microtask = asapScheduler }: PendingOptions = {}): Observable<readonly PendingMessage[]> {
+export function pendingOf(wire: Wire, options: PendingOptions = {}): Observable<readonly PendingMessage[]> {
+  checkOptions('pendingOf', options);
+  const { microtask = asapScheduler } = options;
   return defer(() => {
     const list = createPendingList(wire);
     return wire.receipts$.pipe(

@@ -1,4 +1,5 @@
 import { Observable, type OperatorFunction } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { textOf } from '../../message/errors/rxwireError.js';
 import { readOptions, whole, type OptionTable } from '../../message/options/readOptions.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
@@ -44,6 +45,7 @@ export function publishAll(
   source: MessageSource,
   options: PublishOptions = {},
 ): Observable<ChannelPosition | undefined> {
+  checkOptions('publishAll', options);
   const { ahead, maxBuffered } = readOptions('publishAll', options, PUBLISH_OPTIONS);
   const start = pullFrom(source, maxBuffered);
 
@@ -121,6 +123,7 @@ export function publishAll(
  *   .subscribe((position) => console.log(position?.offset)); // prints: 1
  */
 export function publishTo(channel: ChannelSubject, options: PublishOptions = {}): OperatorFunction<Message, ChannelPosition | undefined> {
+  checkOptions('publishTo', options);
   readOptions('publishTo', options, PUBLISH_OPTIONS);
   return (source) => publishAll(channel, source, options);
 }

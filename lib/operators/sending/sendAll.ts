@@ -1,4 +1,5 @@
 import { asapScheduler, Observable, type Observer, type OperatorFunction, Subscription } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { InvalidMessageError, MessageDroppedError, WireClosedError } from '../../message/errors.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { createRing } from '../buffers/ring.js';
@@ -42,6 +43,7 @@ import { type MessageSource, SEND_OPTIONS, type SendingWire, type SendOptions, t
  * // prints: acked
  */
 export function sendAll(wire: SendingWire, source: MessageSource, options: SendOptions = {}): SentReceipts {
+  checkOptions('sendAll', options);
   const { ahead, maxBuffered, emitFailed } = readOptions('sendAll', options, SEND_OPTIONS);
   const start = pullFrom(source, maxBuffered);
 
@@ -109,6 +111,7 @@ async function* receiptsOf(create: (to: Observer<Receipt>) => Sending): AsyncGen
  * });
  */
 export function sendThrough(wire: SendingWire, options: SendOptions = {}): OperatorFunction<Message, Receipt> {
+  checkOptions('sendThrough', options);
   readOptions('sendThrough', options, SEND_OPTIONS);
   return (source) => sendAll(wire, source, options);
 }

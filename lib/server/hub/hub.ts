@@ -14,6 +14,7 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import {
   ChannelEndedError,
@@ -25,7 +26,6 @@ import {
   UnsupportedError,
 } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
-import { assertKnown } from '../../message/options/assertKnown.js';
 import { completionOf } from '../../message/errors/completionOf.js';
 import { ignorable } from '../../wire/ignorable.js';
 import { asObservable, attempt, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
@@ -138,7 +138,7 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
  * rooms.channel('room.1').next(createMessage('chat.said', 'welcome'));
  */
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
-  assertKnown('hub', options, HUB_OPTIONS);
+  checkOptions('hub', options);
   const settings = readOptions('hub', options as HubOptions, HUB_OPTIONS);
   const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), scheduler = steadyScheduler(), id } = settings;
   const { identify = idOf } = options;

@@ -1,5 +1,6 @@
 import { nanoid } from 'nanoid';
 import { defer, finalize, from, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createLinkedList } from './linkedList.js';
@@ -47,6 +48,7 @@ const MAX_FORGOTTEN = 50_000;
  * const rooms = hub({ log });
  */
 export function memoryChannelLog(options: MemoryChannelLogOptions = {}): ChannelLog {
+  checkOptions('memoryChannelLog', options);
   const { maxMessages = 1_000, maxBytes = 1_048_576, maxAge = 300_000, maxTotalBytes = 67_108_864 } = options;
   const { maxIdle = 10_000, scheduler = steadyScheduler() } = options;
   assertPositive('memoryChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle });

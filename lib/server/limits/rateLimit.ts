@@ -1,5 +1,4 @@
 import { noop, type SchedulerLike } from 'rxjs';
-import { assertKnown } from '../../message/options/assertKnown.js';
 import { once } from '../../message/once.js';
 import { positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 
@@ -78,7 +77,6 @@ export function sweep<T>(all: Map<string, T>, isIdle: (entry: T) => boolean): vo
  * @throws {TypeError} When an option is unknown.
  */
 export function readRateLimit(owner: string, limit: RateLimit): Required<RateLimit> {
-  assertKnown(`${owner}: "rateLimit"`, limit, RATE_LIMIT_OPTIONS);
   return readOptions(owner, limit, RATE_LIMIT_OPTIONS);
 }
 

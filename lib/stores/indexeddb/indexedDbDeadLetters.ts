@@ -1,3 +1,4 @@
+import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
 import { storedLetters } from '../log/storedLetters.js';
@@ -32,6 +33,7 @@ export interface IndexedDbDeadLetters extends DeadLetterStore {
  * });
  */
 export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLettersOptions = {}): IndexedDbDeadLetters {
+  checkOptions('indexedDbDeadLetters', options);
   const { maxSize = 10_000 } = options;
   assertPositive('indexedDbDeadLetters', { maxSize });
   const store = indexedDbStore(`rxwire.letters:${name}`);

@@ -1,3 +1,4 @@
+import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
 import type { Inbox } from '../inbox.js';
@@ -53,6 +54,7 @@ export interface IndexedDbInbox extends Inbox<IndexedDbTransaction> {
  * };
  */
 export function indexedDbInbox(name: string, options: IndexedDbInboxOptions = {}): IndexedDbInbox {
+  checkOptions('indexedDbInbox', options);
   const { maxDeadLetters = 10_000 } = options;
   assertPositive('indexedDbInbox', { maxDeadLetters });
   const store = indexedDbStore(`rxwire.inbox:${name}`);

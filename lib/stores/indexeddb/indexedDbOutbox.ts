@@ -1,6 +1,7 @@
+import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { asObservable } from '../../message/maybeAsync.js';
-import { exclusive, type ExclusiveOptions } from '../web/exclusive.js';
+import { exclusiveStore, type ExclusiveOptions } from '../web/exclusive.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { storedOutbox } from '../log/storedOutbox.js';
 import { indexedDbStore } from './indexedDbStore.js';
@@ -32,9 +33,10 @@ export interface IndexedDbOutboxOptions extends ExclusiveOptions {
  * const store = indexedDbOutbox('orders', { maxMessages: 50_000 });
  */
 export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = {}): OutboxStore {
+  checkOptions('indexedDbOutbox', options);
   const { maxMessages = 10_000, maxBytes = 16_777_216 } = options;
   assertPositive('indexedDbOutbox', { maxMessages, maxBytes });
   const openStore = () => indexedDbStore(`rxwire:${name}`);
   const outbox = storedOutbox({ name: 'indexeddb', log: 'outbox', maxMessages, maxBytes, openStore });
-  return exclusive({ ...outbox, open: () => asObservable(() => outbox.open()) }, `indexeddb:${name}`, options);
+  return exclusiveStore({ ...outbox, open: () => asObservable(() => outbox.open()) }, `indexeddb:${name}`, options);
 }

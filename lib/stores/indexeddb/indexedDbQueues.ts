@@ -1,3 +1,4 @@
+import { checkOptions } from '../../message/development.js';
 import { type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { withLock, type ExclusiveOptions } from '../web/exclusive.js';
@@ -18,6 +19,7 @@ import { indexedDbStore } from './indexedDbStore.js';
  * const uploads = queue('uploads', { store: indexedDbQueues(), maxAge: 86_400_000 });
  */
 export function indexedDbQueues(options: ExclusiveOptions = {}): QueueStore {
+  checkOptions('indexedDbQueues', options);
   return {
     queue(name) {
       const openStore = () => indexedDbStore(`rxwire.queue:${name}`);

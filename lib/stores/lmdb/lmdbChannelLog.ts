@@ -13,13 +13,14 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { readEnd } from '../../operators/channels/channelPayloads.js';
 import { appendOnce } from '../../server/hub/appendOnce.js';
 import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from '../../server/hub/channelLog.js';
 import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMessage.js';
 import { OverflowError, StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
-import { assertKnown, onlyKnown, type OptionNames } from '../../message/options/assertKnown.js';
+import { onlyKnown, type OptionNames } from '../../message/options/readOptions.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
@@ -138,7 +139,7 @@ export interface LmdbChannelLog extends Required<ChannelLog> {
  * });
  */
 export function lmdbChannelLog(options: LmdbChannelLogOptions): LmdbChannelLog {
-  assertKnown('lmdbChannelLog', options, OPTIONS);
+  checkOptions('lmdbChannelLog', options);
   const {
     maxTotalBytes,
     maxChannels,

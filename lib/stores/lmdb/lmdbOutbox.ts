@@ -1,3 +1,4 @@
+import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -41,6 +42,7 @@ export interface LmdbOutboxOptions {
  * console.log(outbox.isDurable); // prints: true
  */
 export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
+  checkOptions('lmdbOutbox', options);
   const { path, name = 'outbox', maxMessages = 10_000, maxBytes = 16_777_216 } = options;
   assertPositive('lmdbOutbox', { maxMessages, maxBytes });
   assertName('lmdbOutbox', name);

@@ -1,8 +1,8 @@
 import { Subject, type Observable, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { type QueueLog, type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
 import { StoreError } from '../../message/errors.js';
 import { asObservable } from '../../message/maybeAsync.js';
-import { assertKnown } from '../../message/options/assertKnown.js';
 import type { DeadLetterStore, StoredDeadLetter } from '../deadLetterStore.js';
 import type { Inbox } from '../inbox.js';
 import type { OutboxStore } from '../outboxStore.js';
@@ -149,7 +149,7 @@ export interface LmdbStore extends QueueStore {
  * });
  */
 export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
-  assertKnown('lmdbStore', options, LMDB_STORE_OPTIONS);
+  checkOptions('lmdbStore', options);
   const { path, scheduler = steadyScheduler() } = options;
   const read = readOptions('lmdbStore', options, LMDB_STORE_OPTIONS);
   const { maxMessages, maxBytes, outboxTtl, maxOutboxes, cursorTtl, maxSenders, maxDeadLetters, resultTtl, maxResults } = read;

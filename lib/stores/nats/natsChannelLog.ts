@@ -1,4 +1,5 @@
 import { catchError, from, Subscription, throwError, timeout } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
 import { createAppender } from './appender.js';
@@ -36,6 +37,7 @@ const MAX_READS = 32;
  *   hub({ log: natsChannelLog({ connection, maxAge: 3_600_000 }) });
  */
 export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
+  checkOptions('natsChannelLog', options);
   return createChannelLog(createNatsContext(logSettingsOf(options)));
 }
 

@@ -1,10 +1,10 @@
 import { nanoid } from 'nanoid';
 import { Subscription, type Observable, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { ChannelLog } from '../../server/hub/channelLog.js';
 import type { ClusterPresence } from '../../server/hub/clusterPresence.js';
 import { type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
 import { StoreError, type RxwireError } from '../../message/errors.js';
-import { assertKnown } from '../../message/options/assertKnown.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import type { ResultStore } from '../../operators/buffers/resultStore.js';
@@ -165,7 +165,7 @@ export interface NatsCluster extends ServerCluster, QueueStore {
  * };
  */
 export function natsCluster(options: NatsClusterOptions): NatsCluster {
-  assertKnown('natsCluster', options, OPTIONS);
+  checkOptions('natsCluster', options);
   const read = readOptions('natsCluster', options, OPTIONS);
   const { name, node = nanoid(10), sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl } = read;
   const { connection, onError, scheduler = steadyScheduler() } = options;

@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { AsyncSubject, catchError, concatAll, defer, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { readEnd } from '../../operators/channels/channelPayloads.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
 import { repeatKeyOf } from '../../server/hub/publisherMark.js';
 import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMessage.js';
 import { StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
-import { assertKnown } from '../../message/options/assertKnown.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
@@ -115,7 +115,7 @@ export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' 
  * });
  */
 export function postgresChannelLog(options: PostgresChannelLogOptions): PostgresChannelLog {
-  assertKnown('postgresChannelLog', options, OPTIONS);
+  checkOptions('postgresChannelLog', options);
   const read = readOptions('postgresChannelLog', options, OPTIONS);
   const { schema, maxPending, pollInterval, timeout, scheduler = steadyScheduler() } = read;
   const { pool } = options;

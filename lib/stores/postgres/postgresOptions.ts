@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { assertKnown } from '../../message/options/assertKnown.js';
+import { checkOptions } from '../../message/development.js';
 import { anything, positive, readOptions, whole, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { DEFAULT_SCHEMA, tablesOf, type PostgresTables } from './postgresSchema.js';
@@ -121,7 +121,7 @@ export interface PostgresSettings extends Required<Omit<PostgresStoreOptions, 's
  *   invalid name of a schema.
  */
 export function postgresSettingsOf(options: PostgresStoreOptions): PostgresSettings {
-  assertKnown('postgresStore', options, POSTGRES_STORE_OPTIONS);
+  checkOptions('postgresStore', options);
   const { pool, scheduler = steadyScheduler() } = options;
   const { schema, ...limits } = readOptions('postgresStore', options, POSTGRES_STORE_OPTIONS);
   return { ...limits, pool, scheduler, tables: tablesOf('postgresStore', schema) };

@@ -1,4 +1,5 @@
 import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { StoreError } from '../../message/errors.js';
 import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
 import { durable } from '../../wire/session/clientStores.js';
@@ -46,6 +47,12 @@ export interface ExclusiveOptions {
  * const store = exclusive(memoryOutbox(), 'orders'); // any store of your own
  */
 export function exclusive(store: OutboxStore, name: string, options: ExclusiveOptions = {}): OutboxStore {
+  checkOptions('exclusive', options);
+  return exclusiveStore(store, name, options);
+}
+
+/** Returns a store as {@link exclusive} does, with options that may contain others. */
+export function exclusiveStore(store: OutboxStore, name: string, options: ExclusiveOptions): OutboxStore {
   const locked = withLock(store, name, options);
   if (!locked) return store;
   return {

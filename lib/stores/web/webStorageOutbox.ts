@@ -1,8 +1,9 @@
+import { checkOptions } from '../../message/development.js';
 import type { StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { fromBase64, toBase64 } from '../../message/bytes.js';
 import { delivered } from '../../message/maybeAsync.js';
-import { exclusive, type ExclusiveOptions } from './exclusive.js';
+import { exclusiveStore, type ExclusiveOptions } from './exclusive.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { ALL_KEYS, isNumber, noEffects, type ChangedLog, type Log, type LogChange, type LogRange, type Store } from '../store.js';
 import { storedOutbox } from '../log/storedOutbox.js';
@@ -41,11 +42,12 @@ export interface WebStorageOutboxOptions extends ExclusiveOptions {
  * const store = webStorageOutbox('orders', { maxBytes: 500_000 });
  */
 export function webStorageOutbox(name: string, options: WebStorageOutboxOptions = {}): OutboxStore {
+  checkOptions('webStorageOutbox', options);
   const { storage, maxMessages = 10_000, maxBytes = 2_097_152 } = options;
   assertPositive('webStorageOutbox', { maxMessages, maxBytes });
   const openStore = (): Store => webStore(storage ?? browserStorage(), name);
   const outbox = storedOutbox({ name: 'web-storage', log: name, maxMessages, maxBytes, openStore });
-  return exclusive(outbox, `web-storage:${name}`, options);
+  return exclusiveStore(outbox, `web-storage:${name}`, options);
 }
 
 /**

@@ -10,11 +10,11 @@ import { createMessage } from '../../message/createMessage.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { countFrame, type ByteCounts } from '../session/encoding.js';
-import { framed } from './framed.js';
+import { frameLayer } from './framed.js';
 import type { Protocol } from '../connect.js';
 import type { Report } from '../session/sessionEvents.js';
 import type { WireParts } from '../wire.js';
-import { envelopes, type EnvelopeOptions } from './envelopes.js';
+import { envelopeLayer, type EnvelopeOptions } from './envelopes.js';
 
 /** 43 characters of 6 bits: 258 random bits. */
 const SECRET_LENGTH = 43;
@@ -69,12 +69,12 @@ export function envelopeLink(
   const unsendable$ = new Subject<Receipt>();
   const messages = pipe(
     counted(parts.traffic, options.scheduler),
-    framed(codec, {
+    frameLayer(codec, {
       ...options,
       onBadFrame: (error) => report({ kind: 'error', error }),
       onUnsendable: ({ id }, error) => unsendable$.next({ id, status: 'dead', error }),
     }),
-    envelopes({
+    envelopeLayer({
       ...options,
       unsendable$,
       whenSubscribed: (callback) => parts.whenSubscribed(callback),

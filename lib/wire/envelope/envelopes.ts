@@ -13,6 +13,7 @@ import {
   ignoreElements,
   tap,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { Layer } from '../../io/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
@@ -44,6 +45,12 @@ export type { EnvelopeOptions } from './envelopeOptions.js';
  * );
  */
 export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonly Message[]> {
+  checkOptions('envelopes', options);
+  return envelopeLayer(options);
+}
+
+/** Returns the layer of {@link envelopes}, with options that may contain others. */
+export function envelopeLayer(options: EnvelopeOptions): Layer<Message, readonly Message[]> {
   const read = readEnvelopeOptions(options);
   const { delivery, reconnect = {}, scheduler, report, signals$ } = read;
   const policy = reconnectPolicy(reconnect, report, scheduler, signals$);

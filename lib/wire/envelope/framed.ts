@@ -12,6 +12,7 @@ import {
   Observable,
   type OperatorFunction,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { Codec } from '../../codec/codec.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { ConnectionLostError, NotEncryptedError, type RxwireError } from '../../message/errors.js';
@@ -56,6 +57,12 @@ export interface FramedOptions {
  * const batches = framed(json(), { maxFrame: 65_536 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function framed(codec: Codec, options: FramedOptions = {}): Layer<readonly Message[], Frame> {
+  checkOptions('framed', options);
+  return frameLayer(codec, options);
+}
+
+/** Returns the layer of {@link framed}, with options that may contain others. */
+export function frameLayer(codec: Codec, options: FramedOptions): Layer<readonly Message[], Frame> {
   const { onBadFrame, onUnsendable = noop } = options;
   const table = { maxFrame: ENDPOINT_OPTIONS.maxFrame, maxBadFrames: ENDPOINT_OPTIONS.maxBadFrames };
   const { maxFrame, maxBadFrames } = readOptions('framed', options, table);

@@ -17,6 +17,7 @@ import {
   type ObservableInput,
   type Subscriber,
 } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { DrainTimeoutError, OverflowError, PoolClosedError, PoolTimeoutError, UndeliveredError } from '../../message/errors.js';
 import { after } from '../../operators/timing/after.js';
 import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
@@ -85,6 +86,7 @@ export interface Pool<W extends Wire = Wire> {
  * wires.use((wire) => wire.send(job)).subscribe(({ status }) => console.log(status)); // prints: acked
  */
 export function pool<W extends Wire>(options: PoolOptions<W>): Pool<W> {
+  checkOptions('pool', options);
   const { open, scheduler = steadyScheduler(), random = Math.random } = options;
   const limits = readOptions('pool', options, POOL_OPTIONS);
   const { min, max } = limits;

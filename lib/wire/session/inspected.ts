@@ -1,4 +1,5 @@
 import { concatMap, defer, type MonoTypeOperatorFunction, type SchedulerLike, Subject, tap } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import type { Codec, Direction } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { ProtocolError } from '../../message/errors.js';
@@ -117,6 +118,7 @@ type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' |
  * const wire = connect({ link });
  */
 export function inspected(link: Link<Frame> & DescribedLink, options: InspectOptions): Link<Frame> & DescribedLink {
+  checkOptions('inspected', options);
   const { codec = json(), onFrame, onConnection, scheduler = steadyScheduler() } = options;
   const contentOf = createReader([codec].flat());
   const reports$ = new Subject<() => MaybeAsync<() => void>>();

@@ -1,4 +1,5 @@
 import { Observable, type Observer, noop, Subscription, type Subscriber, type Unsubscribable } from 'rxjs';
+import { checkOptions } from '../../message/development.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Codec } from '../../codec/codec.js';
@@ -43,6 +44,7 @@ export type { SessionOptions } from './endpointOptions.js';
  * const messages = session(json(), { window: 256 })(webSocket('ws://127.0.0.1:4870/wire'));
  */
 export function session(codec: Codec | readonly Codec[], options: SessionOptions = {}): Layer<Message, Frame> {
+  checkOptions('session', options);
   const always = (): boolean => true;
   const whenSubscribed = (callback: () => void): void => callback();
   const begin = clientSessions(codec, options, { isWatched: always, followsSteps: always, whenSubscribed, ...options });

@@ -1,0 +1,90 @@
+import { OPTION_KINDS } from './optionKinds.js';
+
+const KINDS: Readonly<Record<string, string>> = {
+  n: 'a number',
+  s: 'a text',
+  b: 'true or false',
+  f: 'a function',
+  o: 'an object',
+  z: 'null',
+};
+
+/** The options of each function that was called: their names, and the letters of their kinds. */
+const read = new Map<string, Readonly<Record<string, string>>>();
+
+/**
+ * Checks the names and the kinds of the options of an exported function: a misspelt option would
+ * have no effect.
+ *
+ * @param owner The name of the function.
+ * @param table The function whose options these are, if it has another name.
+ * @throws {TypeError} Names the unknown option, and the known one that is most similar; or the
+ *   option whose value is of another kind.
+ */
+export function checkOptions(owner: string, options: unknown, table = owner): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`${owner}: the options must be an object, got ${described(options)}`);
+  const known = kindsOf(table);
+  for (const [name, value] of Object.entries(options)) {
+    const letters = Object.hasOwn(known, name) ? (known[name] as string) : '';
+    if (letters === '') throw new TypeError(`${owner}: unknown option "${name}"${suggestion(name, Object.keys(known))}`);
+    if (value === undefined || letters === '*') continue;
+    if (!letters.includes(letterOf(value))) {
+      const expected = [...letters].map((letter) => KINDS[letter]).join(' or ');
+      throw new TypeError(`${owner}: "${name}" must be ${expected}, got ${described(value)}`);
+    }
+    const nested = `${table}.${name}`;
+    if (typeof value === 'object' && nested in OPTION_KINDS) checkOptions(`${owner}: "${name}"`, value, nested);
+  }
+}
+
+function kindsOf(owner: string): Readonly<Record<string, string>> {
+  let kinds = read.get(owner);
+  if (!kinds) {
+    kinds = Object.fromEntries((OPTION_KINDS[owner] as string).split(' ').map((option) => option.split(':') as [string, string]));
+    read.set(owner, kinds);
+  }
+  return kinds;
+}
+
+function letterOf(value: unknown): string {
+  return value === null ? 'z' : (typeof value).charAt(0);
+}
+
+function described(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
+  return Array.isArray(value) ? 'an array' : typeof value === 'function' ? 'a function' : 'an object';
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  const nearest = nearestOf(name, known);
+  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+}
+
+/** Returns the most similar name; undefined if more than a third of its characters differ. */
+function nearestOf(name: string, names: readonly string[]): string | undefined {
+  let best: { readonly known: string; readonly distance: number } | undefined;
+  for (const known of names) {
+    const distance = distanceOf(name.toLowerCase(), known.toLowerCase());
+    if (distance <= Math.max(2, known.length / 3) && !(best && best.distance <= distance)) best = { known, distance };
+  }
+  return best?.known;
+}
+
+/**
+ * Returns the number of characters that must be added, removed or replaced: the Levenshtein
+ * distance.
+ */
+function distanceOf(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let index = 0; index < from.length; index++) {
+    const next = [index + 1];
+    for (let at = 1; at <= to.length; at++) {
+      const replaced = (row[at - 1] as number) + (from[index] === to[at - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[at] as number) + 1, (next[at - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
+}
