@@ -19,7 +19,7 @@ const HEAVIER: Readonly<Record<string, number>> = {
   resequence: 0.8,
   batchByKey: 0.92,
   ackWithin: 1.06,
-  priorityMerge: 1.57,
+  priorityMerge: 1.58,
 };
 const operators = readdirSync(`${root}lib/operators`).flatMap((file) => (file.endsWith('.ts') ? [file.replace('.ts', '')] : []));
 

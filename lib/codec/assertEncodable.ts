@@ -1,3 +1,4 @@
+import { noteDate } from '../message/development.js';
 import type { DecodeError, EncodeError } from '../message/errors.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
@@ -17,6 +18,8 @@ export interface EncodableOptions {
    * @default false
    */
   readonly renamesProto?: boolean;
+  /** Whether a date arrives as a text. @default false */
+  readonly sendsDateAsText?: boolean;
   readonly Failure: typeof DecodeError | typeof EncodeError;
 }
 
@@ -39,7 +42,7 @@ export function assertEncodable(batch: readonly unknown[], options: EncodableOpt
 }
 
 /** The values that a codec supports. */
-export type ValueRules = Pick<EncodableOptions, 'maxDepth' | 'supports' | 'renamesProto'>;
+export type ValueRules = Pick<EncodableOptions, 'maxDepth' | 'supports' | 'renamesProto' | 'sendsDateAsText'>;
 
 /**
  * Returns the path and type of an unsupported value, as `.files[0]: Map`; undefined if there is
@@ -59,6 +62,7 @@ export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): s
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
+    if (rules.sendsDateAsText && value instanceof Date) noteDate();
     if (value instanceof Date ? !Number.isNaN(value.getTime()) : supports(value)) return;
     // The fields of a class instance are encoded, unless it has a `toJSON` method.
     const kind = Object.prototype.toString.call(value).slice(8, -1);

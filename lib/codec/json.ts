@@ -43,7 +43,7 @@ export function json(options: JsonOptions = {}): PlainCodec {
   const decoding = { ...limits, ...RULES, Failure: DecodeError };
 
   return withLimits(limits, (sending): PlainCodec => {
-    const encoding = { ...sending, ...RULES, Failure: EncodeError };
+    const encoding = { ...sending, ...RULES, sendsDateAsText: true, Failure: EncodeError };
     return {
       name: 'json',
       binary: false,

@@ -1,6 +1,10 @@
 /**
- * What only helps while an application is developed: the package has this module under the
- * condition `development`, and in Node. A bundle for production has `production.ts` in its place.
+ * What only helps while an application is developed: Node has this module. A bundle for production
+ * has `production.ts` in its place, and one for development `strictDevelopment.ts`.
  */
 export { sentenceOf } from './errors/sentences.js';
-export { checkOptions } from './options/checkOptions.js';
+export { checkOptions, checkWire } from './options/checkOptions.js';
+export * from './warnings.js';
+
+/** Node freezes no message: this would take time for each. */
+export function freezeSent(_message: object): void {}

@@ -1,13 +1,25 @@
 import type * as Development from './development.js';
-import type { ErrorCode } from './errors/errorCode.js';
 
 /** Takes the place of `development.ts` in a bundle for production. */
 type Production = typeof Development;
 
-export const checkOptions: Production['checkOptions'] = () => {};
-
-/** Returns the code, and the reason if there is one: the sentences take a kilobyte. */
-export const sentenceOf: Production['sentenceOf'] = (code: ErrorCode, facts: object) => {
+/** Returns the code, and the reason if there is one: all sentences take two kilobytes. */
+export const sentenceOf: Production['sentenceOf'] = (code, facts) => {
   const { reason } = facts as { readonly reason?: string };
   return reason ? `${code}: ${reason}` : code;
 };
+
+export const watchSubscribed: Production['watchSubscribed'] = (_, stream) => stream;
+
+// A bundler removes the calls of an empty function.
+export function checkOptions(): void {}
+export function checkWire(): void {}
+export function watchHeld(): void {}
+export function watchReply(): void {}
+export function noteSent(): void {}
+export function servingWire(): void {}
+export function noteHub(): void {}
+export function noteAfterEnd(): void {}
+export function noteConnection(): void {}
+export function noteDate(): void {}
+export function freezeSent(): void {}

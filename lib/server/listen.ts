@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { watchSubscribed } from '../message/development.js';
 import { anything, positive, readOptions, type OptionTable } from '../message/options/readOptions.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
 import { NODE_PATTERN } from '../io/http/httpHeaders.js';
@@ -122,5 +123,5 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
     return servedWires(links$, { ...served, endpoint: path, shutdown$ });
   });
-  return guardWires(served$);
+  return watchSubscribed('listen', guardWires(served$));
 }

@@ -1,4 +1,5 @@
 import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
+import { servingWire, watchSubscribed } from '../message/development.js';
 import { CallbackError } from '../message/errors.js';
 import { completionOf } from '../message/errors/completionOf.js';
 import { GuardedObservable } from '../operators/channels/guardedObservable.js';
@@ -49,7 +50,7 @@ export function serve<P extends Principal | undefined = undefined>(
   links$: Observable<ServedLink>,
   options: ServeOptions<P> & { readonly endpoint?: string } = {},
 ): Observable<ServerWire<P>> {
-  return guardWires(servedWires<P>(links$, readServeOptions('serve', options as AnyServeOptions)));
+  return watchSubscribed('serve', guardWires(servedWires<P>(links$, readServeOptions('serve', options as AnyServeOptions))));
 }
 
 /** Returns the wires of a server, with options that are valid, for subscribers that do not fail. */
@@ -61,7 +62,14 @@ export function servedWires<P extends Principal | undefined>(
   // eslint-disable-next-line no-restricted-syntax -- the acceptor of this subscription ends before its links do
   return new Observable((to) => {
     const refuse = createRefusalReporter(onRefused);
-    const acceptor = createAcceptor(options, refuse, (wire) => to.next(wire as ServerWire<P>));
+    const acceptor = createAcceptor(options, refuse, (wire) => {
+      servingWire(1);
+      try {
+        to.next(wire as ServerWire<P>);
+      } finally {
+        servingWire(-1);
+      }
+    });
     const stopped$ = shutdown$.pipe(
       catchError((cause: unknown) => {
         refuse(new CallbackError('shutdown$', cause));

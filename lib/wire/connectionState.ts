@@ -1,4 +1,5 @@
 import { Observable, type SchedulerAction, type SchedulerLike } from 'rxjs';
+import { noteConnection } from '../message/development.js';
 import type { ConnectionLostError } from '../message/errors.js';
 import { wallTime } from '../message/steadyScheduler.js';
 import { ABNORMAL } from '../io/closeCode.js';
@@ -188,9 +189,11 @@ export class StateTracker {
     const isDraining = this.#current.status === 'disconnecting';
     if (kind === 'open') {
       this.#isOpen = true;
+      noteConnection(this.#identity);
       if (!isDraining) this.change('connected');
     }
     if (kind === 'closed' && this.#isOpen) this.#ended(event, ABNORMAL);
+    if (kind === 'retry') noteConnection(this.#identity, event);
     if (kind !== 'lost' && kind !== 'retry' && kind !== 'moved') return;
     const failure = kind === 'moved' ? {} : { error: event.error };
     this.#ended(kind === 'moved' ? event : event.error, ABNORMAL);

@@ -8,6 +8,7 @@ import {
   UndeliveredError,
   WireClosedError,
 } from '../message/errors.js';
+import { freezeSent, noteSent } from '../message/development.js';
 import { countViews } from './internalSubscriptions.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -242,6 +243,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       if (!this.isPending(id)) this.#receiver.refuse(id, new WireClosedError(id, this.#receiver.endCause));
       return;
     }
+    noteSent(message);
+    freezeSent(message);
     this.#receiver.traffic.messagesSent++;
     this.#outgoing?.next(message);
   }

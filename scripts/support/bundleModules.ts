@@ -11,9 +11,9 @@ export const OF_COMMAND: readonly string[] = ['commander', 'ws'];
 /** Marks a second copy of a module. */
 const COPY = '?copy';
 const lib = `${root}lib`;
-/** The package imports one of these two modules under a name for which `imports` of package.json has conditions. */
+/** The package imports one of these modules under a name for which `imports` of package.json has conditions. */
 const DEVELOPMENT = 'message/development';
-const PRODUCTION = 'message/production';
+const VARIANTS = [DEVELOPMENT, 'message/strictDevelopment', 'message/production'];
 
 /**
  * Bundles the entry points into a folder, minified. Code that several entry points use is in chunks, so that each class exists once. Bundlers leave out the
@@ -24,13 +24,7 @@ const PRODUCTION = 'message/production';
 export async function bundleModules(format: 'esm' | 'cjs', folder: string): Promise<void> {
   const target = resolve(root, folder);
   const replaced = await replacedModules();
-  const modules = [
-    ...(await doors()).map(({ module }) => module),
-    DEVELOPMENT,
-    PRODUCTION,
-    ...replaced,
-    ...(format === 'esm' ? [COMMAND] : []),
-  ];
+  const modules = [...(await doors()).map(({ module }) => module), ...VARIANTS, ...replaced, ...(format === 'esm' ? [COMMAND] : [])];
   const bundle = await rolldown({
     input: Object.fromEntries(modules.map((module) => [module, `${lib}/${module}.ts`])),
     platform: 'node',
@@ -80,7 +74,8 @@ const separateFiles = (modules: readonly string[]): Plugin => ({
   resolveId(source, importer) {
     if (importer === undefined || !source.startsWith('.')) return undefined;
     const path = relative(lib, resolve(dirname(importer), source));
-    if (path === `${DEVELOPMENT}.js`) return { id: '#development', external: true };
+    if (path === `${DEVELOPMENT}.js`)
+      return { id: importer.endsWith('/strictDevelopment.ts') ? join(lib, path) : '#development', external: true };
     const isSeparate = source.endsWith('.cjs') || modules.includes(path.replace(/\.js$/, ''));
     return isSeparate ? { id: join(lib, path), external: true } : undefined;
   },

@@ -86,7 +86,9 @@ function addRows(name: string, types: readonly ts.Type[], rows: Map<string, stri
 }
 
 function addLetters(type: ts.Type, letters: Set<string>, checker: ts.TypeChecker): void {
-  if (type.isUnion()) for (const one of type.types) addLetters(one, letters, checker);
+  const constraint = type.isTypeParameter() ? checker.getBaseConstraintOfType(type) : undefined;
+  if (constraint) addLetters(constraint, letters, checker);
+  else if (type.isUnion()) for (const one of type.types) addLetters(one, letters, checker);
   else if (type.flags & ANY) letters.add('*');
   else if (type.flags & ts.TypeFlags.Null) letters.add('z');
   else if (!(type.flags & ts.TypeFlags.Undefined)) letters.add(letterOf(type));

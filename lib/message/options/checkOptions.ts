@@ -38,6 +38,17 @@ export function checkOptions(owner: string, options: unknown, table = owner): vo
   }
 }
 
+/**
+ * Checks that an argument of an exported function is a wire, or has the functions of one.
+ *
+ * @throws {TypeError}
+ */
+export function checkWire(owner: string, wire: unknown): void {
+  const { next, subscribe } = Object(wire) as { readonly next?: unknown; readonly subscribe?: unknown };
+  if (typeof next !== 'function' || typeof subscribe !== 'function')
+    throw new TypeError(`${owner}: "wire" must be a wire, as connect returns it, got ${described(wire)}`);
+}
+
 function kindsOf(owner: string): Readonly<Record<string, string>> {
   let kinds = read.get(owner);
   if (!kinds) {

@@ -1,5 +1,5 @@
 import { defer, noop, Subscriber, Subscription, type Observable, type Observer } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { checkOptions, checkWire } from '../../message/development.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { RxwireError } from '../../message/errors.js';
 import { assertNotNegative } from '../../message/options/assert.js';
@@ -146,6 +146,7 @@ export function channel<Types extends object = AnyTypes>(
   name: string,
   options: ChannelOptions = {},
 ): Channel<MessageIn<Types>> {
+  checkWire('channel', wire);
   checkOptions('channel', options);
   const read = readOptions('channel', options, CHANNEL_OPTIONS);
   if (typeof read.from === 'object' && 'last' in read.from) assertNotNegative('channel', { last: read.from.last });

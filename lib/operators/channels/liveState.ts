@@ -1,5 +1,5 @@
 import { concat, defer, EMPTY, map, mergeMap, of, take, takeUntil, throwIfEmpty, type Observable, type ObservableInput } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { checkOptions, checkWire } from '../../message/development.js';
 import { CallbackError } from '../../message/errors.js';
 import { completionOf } from '../../message/errors/completionOf.js';
 import { GuardedObservable } from './guardedObservable.js';
@@ -76,6 +76,7 @@ const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 
  * count$.subscribe(console.log);
  */
 export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions<S>): Observable<S> {
+  checkWire('liveState', wire);
   checkOptions('liveState', options);
   const { load, reduce, retry, scheduler = steadyScheduler() } = options;
   const channelOptions = { ...readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('liveState', options, CHANNEL_OPTIONS), scheduler };

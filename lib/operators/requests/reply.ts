@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { type Observable, type OperatorFunction, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { checkOptions, watchReply } from '../../message/development.js';
 import { HandlerError, OverflowError, RxwireError } from '../../message/errors.js';
 import { assertNotNegative, assertPositive } from '../../message/options/assert.js';
 import { createCoalescedTimer } from '../timing/coalescedTimer.js';
@@ -196,6 +196,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
   let count = 0;
   const emit = (run: HandlerRun, type: ReplyType, payload: unknown, number?: number): void => {
     const reply = replyMessage(prefix + (count++).toString(36), run.message, type, payload, wallTime(scheduler), number);
+    if (count === 1) watchReply(reply);
     if (type !== 'reply.error') undeliverable?.add(reply, run);
     subscriber.next(reply);
   };

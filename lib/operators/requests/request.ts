@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { noop, Observable, type SchedulerLike, type Subscriber, Subscription, type Unsubscribable } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { checkOptions, checkWire } from '../../message/development.js';
 import {
   MessagesMissedError,
   OverflowError,
@@ -58,6 +58,7 @@ export function request<T extends string>(
   message: Message<T, unknown>,
   options: RequestOptions<T> = {},
 ): Observable<ReplyOf<T>> {
+  checkWire('request', wire);
   checkOptions('request', options);
   const { timeout = 30_000, each = timeout, maxOpen = 1_000, onProgress = noop, scheduler = steadyScheduler() } = options;
   assertPositive('request', { timeout, each, maxOpen });

@@ -14,7 +14,7 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { checkOptions, noteHub } from '../../message/development.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import {
   ChannelEndedError,
@@ -139,6 +139,7 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
  */
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
   checkOptions('hub', options);
+  noteHub();
   const settings = readOptions('hub', options as HubOptions, HUB_OPTIONS);
   const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), scheduler = steadyScheduler(), id } = settings;
   const { identify = idOf } = options;

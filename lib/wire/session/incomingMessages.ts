@@ -1,3 +1,4 @@
+import { watchHeld } from '../../message/development.js';
 import type { Progress, ReceivedRejection } from '../../core/progress.js';
 import type { SessionCore } from '../../core/sessionCore.js';
 import type { SessionEvent } from '../../core/sessionTypes.js';
@@ -88,8 +89,10 @@ export class IncomingMessages implements DeliverySession {
     if (number === 0) this.unnumbered++;
     const progress = number > 0 ? current : undefined;
     if (!this.#held) deliver(message, this.#emit, this, number, progress);
-    else if (progress || this.unnumbered <= window) this.#held.push([message, number, progress]);
-    else {
+    else if (progress || this.unnumbered <= window) {
+      if (this.#held.length === 0) watchHeld(() => this.#held !== undefined && !this.#host.isOver, message.type);
+      this.#held.push([message, number, progress]);
+    } else {
       this.#host.complain(new OverflowError('messages before the first subscriber', window));
       this.settle(0, [], undefined);
     }

@@ -1,0 +1,117 @@
+import type { Observable } from 'rxjs';
+
+/** How long a mistake may be none, in ms: a program may subscribe later. */
+const SUBSCRIBED_WITHIN = 5_000;
+/** How long a stream that serves may have no subscriber, in ms. */
+const SERVED_WITHIN = 1_000;
+
+const printed = new Set<string>();
+
+/** Prints a warning of development once, with the address of its heading. */
+function warnOnce(code: string, text: string): void {
+  if (printed.has(code)) return;
+  printed.add(code);
+  const sentence = `${text} (see rxwire/docs/errors.md#${code.toLowerCase()})`;
+  const { process, console } = globalThis as {
+    readonly process?: { emitWarning?: (message: string, options: { readonly type: string; readonly code: string }) => void };
+    readonly console: { warn(message: string): void };
+  };
+  if (process?.emitWarning) process.emitWarning(sentence, { type: 'RxwireWarning', code });
+  // A browser has no other place for warnings.
+  else console.warn(sentence);
+}
+
+/** Calls back after a time, for a warning: it does not keep the process running. */
+function later(delay: number, callback: () => void): void {
+  // eslint-disable-next-line no-restricted-globals -- a mistake is seen by a person: virtual time has none
+  const timer: unknown = setTimeout(callback, delay);
+  (timer as { unref?: () => void }).unref?.();
+}
+
+/** Warns if messages still wait for a subscriber of the wire after 5 s. */
+export function watchHeld(isHeld: () => boolean, type: string): void {
+  later(SUBSCRIBED_WITHIN, () => {
+    if (isHeld())
+      warnOnce('WARN_NO_SUBSCRIBER', `messages such as "${type}" wait, unacked, because the program has not subscribed to the wire`);
+  });
+}
+
+/** Returns a stream that serves nothing without a subscriber: warns after 1 s if it has none. */
+export function watchSubscribed<T extends Observable<unknown>>(name: string, stream: T): T {
+  const { subscribe } = stream as unknown as { subscribe(...args: unknown[]): unknown };
+  let isSubscribed = false;
+  Object.defineProperty(stream, 'subscribe', {
+    configurable: true,
+    writable: true,
+    value(this: unknown, ...args: unknown[]) {
+      isSubscribed = true;
+      return subscribe.apply(this, args);
+    },
+  });
+  later(SERVED_WITHIN, () => {
+    if (!isSubscribed) warnOnce('WARN_NOT_SERVING', `${name}() serves no client, because the program has not subscribed to its result`);
+  });
+  return stream;
+}
+
+const unsent = new WeakSet();
+let watchesReplies = false;
+
+/** Warns if the first reply of an operator is not sent within 1 s. */
+export function watchReply(reply: object): void {
+  watchesReplies = true;
+  unsent.add(reply);
+  later(SERVED_WITHIN, () => {
+    if (unsent.has(reply))
+      warnOnce('WARN_REPLY_NOT_SENT', 'reply() emits the answers, and the program does not send them: pass the wire to subscribe()');
+  });
+}
+
+/** A wire sends a message. */
+export function noteSent(message: object): void {
+  if (watchesReplies) unsent.delete(message);
+}
+
+let wiresBeingServed = 0;
+
+/** A server passes a wire to the program, from 1 to -1. */
+export function servingWire(change: 1 | -1): void {
+  wiresBeingServed += change;
+}
+
+/** Warns if a hub is made for one wire: it would serve no other. */
+export function noteHub(): void {
+  if (wiresBeingServed > 0)
+    warnOnce(
+      'WARN_HUB_FOR_ONE_WIRE',
+      'hub() was called for one wire: its channels connect nobody. Call it once, outside of the subscriber of listen()',
+    );
+}
+
+/** Warns that a message was sent by a wire that the program has unsubscribed. */
+export function noteAfterEnd(id: string): void {
+  warnOnce('WARN_SENT_AFTER_END', `the message ${id} was not sent: the program has unsubscribed the wire before`);
+}
+
+const firstRetries = new WeakMap<object, number>();
+
+/** A wire has a connection, or tries again: warns if its first connection takes more than 5 s. */
+export function noteConnection(wire: { readonly endpoint: string }, failure?: { readonly error: unknown }): void {
+  const first = firstRetries.get(wire);
+  if (!failure) {
+    firstRetries.set(wire, Infinity);
+    return;
+  }
+  // eslint-disable-next-line no-restricted-globals -- as above
+  const now = performance.now();
+  if (first === undefined) firstRetries.set(wire, now);
+  else if (now - first > SUBSCRIBED_WITHIN) {
+    const { text, message = String(failure.error) } = Object(failure.error) as { readonly text?: string; readonly message?: string };
+    warnOnce('WARN_NO_CONNECTION', `no connection to ${wire.endpoint || 'the server'} so far: ${text ?? message}`);
+  }
+}
+
+/** Warns that a payload has a date, which the codec sends as a text. */
+export function noteDate(): void {
+  warnOnce('WARN_DATE', 'json() sends a Date as a text, and the other side receives the text. Send date.getTime(), or use msgpack()');
+}

@@ -1,0 +1,104 @@
+import { build } from 'esbuild';
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import * as development from '../../lib/message/development.js';
+import * as production from '../../lib/message/production.js';
+import * as strictDevelopment from '../../lib/message/strictDevelopment.js';
+
+type Variant = 'development' | 'strictDevelopment' | 'production';
+interface Told {
+  readonly refused: Readonly<Record<string, string>>;
+  readonly frozen: string;
+  readonly warnings: readonly { readonly code?: string; readonly message: string }[];
+}
+
+/** Runs the program with a variant of the package, as the conditions of package.json choose it. */
+async function mistakesOf(variant: Variant): Promise<Told> {
+  const outfile = `node_modules/.cache/rxwire/${process.pid}-mistakes-${variant}.mjs`;
+  const path = resolve(`lib/message/${variant}.ts`);
+  await build({
+    entryPoints: ['spec/requirements/mistakes.ts'],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    plugins: [
+      {
+        name: 'variant',
+        setup({ onResolve }) {
+          onResolve({ filter: /\/development\.js$/ }, ({ importer }) =>
+            importer.endsWith('/strictDevelopment.ts') ? undefined : { path },
+          );
+        },
+      },
+    ],
+  });
+  const { stdout } = await promisify(execFile)(process.execPath, [outfile]);
+  await rm(outfile);
+  return JSON.parse(stdout) as Told;
+}
+
+const WARNINGS = [
+  'WARN_DATE',
+  'WARN_HUB_FOR_ONE_WIRE',
+  'WARN_NOT_SERVING',
+  'WARN_NO_CONNECTION',
+  'WARN_NO_SUBSCRIBER',
+  'WARN_REPLY_NOT_SENT',
+  'WARN_SENT_AFTER_END',
+];
+
+describe('The mistakes of new users', () => {
+  let told: Readonly<Record<Variant, Told>>;
+  beforeAll(async () => {
+    const variants = ['development', 'strictDevelopment', 'production'] as const;
+    const all = await Promise.all(variants.map(async (variant) => [variant, await mistakesOf(variant)] as const));
+    told = Object.fromEntries(all) as typeof told;
+  }, 60_000);
+
+  it.each(['development', 'strictDevelopment'] as const)('are refused, each with a sentence, in %s', (variant) => {
+    const { refused } = told[variant];
+    expect(refused).toMatchObject({
+      'a misspelt option of connect': 'TypeError: connect: unknown option "delivry"; did you mean "delivery"?',
+      'the name of a codec': 'TypeError: connect: "codec" must be an object, got "msgpack"',
+      'an address instead of options': 'TypeError: connect: the options must be an object, got "ws://127.0.0.1:1/wire"',
+      'a token that is an object': 'TypeError: connect: "token" must be a function or a text, got an object',
+      'a link that is an address': 'TypeError: connect: "link" must be a function, got "ws://127.0.0.1:1/wire"',
+      'a misspelt option of reconnect': 'TypeError: connect: "reconnect": unknown option "maxRetry"; did you mean "maxRetries"?',
+      'a window that is a text': 'TypeError: connect: "window" must be a number, got "16"',
+      'a key that is no function': 'TypeError: dedupe: "key" must be a function, got "id"',
+      'a channel without a wire': 'TypeError: channel: "wire" must be a wire, as connect returns it, got "room.1"',
+      'a misspelt option of channel': 'TypeError: channel: unknown option "form"; did you mean "from"?',
+    });
+    expect(Object.keys(refused)).toHaveLength(26);
+    for (const sentence of Object.values(refused)) expect(sentence).toMatch(/^(Type|Range)Error: \w+: .{10}/);
+  });
+
+  it.each(['development', 'strictDevelopment'] as const)('are warnings, each once and with its heading, in %s', (variant) => {
+    const codes = told[variant].warnings.flatMap(({ code }) => (code === undefined ? [] : [code]));
+    expect(codes.sort()).toEqual(WARNINGS);
+    for (const { code, message } of told[variant].warnings)
+      if (code !== undefined) expect(message).toMatch(new RegExp(`.{30} \\(see rxwire/docs/errors\\.md#${code.toLowerCase()}\\)$`));
+  });
+
+  it('freeze what is sent, where a bundler asks for development', () => {
+    expect(told.strictDevelopment.frozen).toMatch(/^TypeError: Cannot assign to read only property 'count'/);
+    expect([told.development.frozen, told.production.frozen]).toEqual(['', '']);
+  });
+
+  it('print nothing in production, where a wrong argument that has no meaning still throws', () => {
+    expect(told.production.warnings.filter(({ code }) => code !== undefined)).toEqual([]);
+    expect(Object.keys(told.production.refused)).toEqual(
+      expect.arrayContaining(['a link that is an address', 'a window that is a text', 'an address of a page']),
+    );
+  });
+});
+
+it('each variant has the same functions', () => {
+  const names = Object.keys(development).sort();
+  expect(Object.keys(production).sort()).toEqual(names);
+  expect(Object.keys(strictDevelopment).sort()).toEqual(names);
+});
