@@ -202,7 +202,7 @@ describe('platformWebSocket of Node', () => {
       bundle: true,
       platform: 'node',
       write: false,
-      external: ['rxjs', '../errors.js'],
+      external: ['rxjs', '../message/errors.js'],
       logLevel: 'silent',
     });
     expect([bundled.errors, bundled.outputFiles[0]?.text]).toEqual([[], expect.stringContaining('import("ws")')]);

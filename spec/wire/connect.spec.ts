@@ -147,7 +147,7 @@ describe('connect', () => {
     const run = async (statement: string) => {
       const script = `
         import { connect } from './lib/wire/connect.ts';
-        import { webSocket } from './lib/link/webSocket.ts';
+        import { webSocket } from './lib/io/webSocket.ts';
         import { createMessage } from './lib/message/createMessage.ts';
         const link = webSocket('ws://127.0.0.1:9/wire');
         ${statement}
