@@ -47,7 +47,7 @@ const project: Config = {
   roots: ['<rootDir>/spec', '<rootDir>/marbles'],
   testMatch: ['<rootDir>/spec/**/*.spec.ts', '<rootDir>/marbles/*.ts'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true }] },
+  transform: { '^.+\\.ts$': '<rootDir>/spec/support/esbuildTransform.js' },
   moduleNameMapper: {
     '^rxwire$': '<rootDir>/lib/index.ts',
     '^rxwire/server$': '<rootDir>/lib/server/index.ts',
