@@ -256,7 +256,7 @@ export class Membership {
     if (!this.#isWireEnding()) this.#send('channel.leave', { channel: this.#channel });
   }
 
-  /** Returns whether the wire drains: it sends no further messages, and its end leaves the channel. */
+  /** Returns whether the wire drains: it takes no more messages, and its end leaves the channel. */
   #isWireEnding(): boolean {
     return this.#wire.state.status === 'disconnecting';
   }
