@@ -5,6 +5,7 @@ import type { Config } from 'jest';
 /** The specs that take long, most of them more than 8 s on two cores. */
 const LONG = [
   'spec/operators/channels/liveState.random',
+  'spec/adapters/ai/brokenChats',
   'spec/chaos/chaos',
   'spec/adapters/cli/requestCommand',
   'spec/adapters/cli/runCommandLine',
@@ -20,6 +21,7 @@ const LONG = [
   'spec/fuzz/app/attackApp',
   'spec/fuzz/fuzz',
   'spec/fuzz/server/server',
+  'spec/integration/delivery',
   'spec/stores/nats/clusterStores.random',
   'spec/stores/postgres/postgresInbox',
   'spec/stores/postgres/postgresStore',
