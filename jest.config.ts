@@ -5,6 +5,7 @@ import type { Config } from 'jest';
 /** The specs that take long, most of them more than 8 s on two cores. */
 const LONG = [
   'spec/operators/channels/liveState.random',
+  'spec/adapters/ai/brokenChats',
   'spec/chaos/chaos',
   'spec/adapters/cli/requestCommand',
   'spec/adapters/cli/runCommandLine',
@@ -20,6 +21,7 @@ const LONG = [
   'spec/fuzz/app/attackApp',
   'spec/fuzz/fuzz',
   'spec/fuzz/server/server',
+  'spec/integration/delivery',
   'spec/stores/nats/clusterStores.random',
   'spec/stores/postgres/postgresInbox',
   'spec/stores/postgres/postgresStore',
@@ -47,7 +49,7 @@ const project: Config = {
   roots: ['<rootDir>/spec', '<rootDir>/marbles'],
   testMatch: ['<rootDir>/spec/**/*.spec.ts', '<rootDir>/marbles/*.ts'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true }] },
+  transform: { '^.+\\.ts$': '<rootDir>/spec/support/esbuildTransform.js' },
   moduleNameMapper: {
     '^rxwire$': '<rootDir>/lib/index.ts',
     '^rxwire/server$': '<rootDir>/lib/server/index.ts',

@@ -253,7 +253,12 @@ export class Membership {
     this.#presence = undefined;
     if (this.#isOut()) return;
     this.#stop({ status: 'left' });
-    this.#send('channel.leave', { channel: this.#channel });
+    if (!this.#isWireEnding()) this.#send('channel.leave', { channel: this.#channel });
+  }
+
+  /** Returns whether the wire drains: it takes no more messages, and its end leaves the channel. */
+  #isWireEnding(): boolean {
+    return this.#wire.state.status === 'disconnecting';
   }
 
   /** The hub needs these messages, whatever the default of the wire is. */
@@ -269,7 +274,7 @@ export class Membership {
 
   /** Tells the server whether `presence$` has subscribers. */
   #sendWatch(): void {
-    if (!this.#isOut()) this.#send('channel.watch', { channel: this.#channel, watch: this.#watchers.isActive() });
+    if (!this.#isOut() && !this.#isWireEnding()) this.#send('channel.watch', { channel: this.#channel, watch: this.#watchers.isActive() });
   }
 
   /**

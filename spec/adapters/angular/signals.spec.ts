@@ -16,7 +16,7 @@ import {
   type Signal,
 } from '@angular/core';
 import { consumerAfterComputation, consumerBeforeComputation, REACTIVE_NODE } from '@angular/core/primitives/signals';
-import { NEVER, of } from 'rxjs';
+import { lastValueFrom, NEVER, of } from 'rxjs';
 import {
   injectChannel,
   injectMessages,
@@ -269,6 +269,18 @@ describe('injectChannel', () => {
     channel()!.state$.subscribe((state) => (status = state.status));
     expect(status).toBe('left');
     wire.complete();
+  });
+
+  it('reports no loss when an application ends its wire before its channels leave', async () => {
+    const { ask, wire } = bootstrap({ serve: hub().serve });
+    const room = ask(() => injectChannel('log'));
+    const failed: unknown[] = [];
+    wire.errors$.subscribe((error) => failed.push(error));
+    await eventually(() => room.presence().members.length === 1);
+    const ended = lastValueFrom(wire, { defaultValue: undefined });
+    destroy(injectors[0]!);
+    await ended;
+    expect(failed).toEqual([]);
   });
 
   it('follows the name that a function returns, and never shows messages of the former channel', async () => {

@@ -248,8 +248,10 @@ describe('wireDuplex', () => {
     it('with ERR_ENCODE when the codec does not support bytes', async () => {
       const { wire, close } = await bytesPair(undefined, { codec: json() });
       const stream = wireDuplex(wire, 'test');
+      const failures = record(wire.failures$);
       stream.write('abc');
       expect(await errorOf(stream)).toMatchObject({ code: 'ERR_ENCODE' });
+      expect(failures.values[0]).toMatchObject({ error: { code: 'ERR_ENCODE' } });
       await close();
     });
 

@@ -81,7 +81,8 @@ export async function serverStage(given: Given, isWatching: boolean, dial: Dial,
       system: { shutdown: false },
       retryAfter: 0,
       ...(durable && { inbox: slowed(inbox, given.slowStore ?? 0), outbox }),
-      ...(tokens && { authenticate: authenticateBy(tokens, given.looks ?? 0) }),
+      // A script may have a token whose check fails; without `onRefused` this is a warning of the process.
+      ...(tokens && { authenticate: authenticateBy(tokens, given.looks ?? 0), onRefused: () => undefined }),
       shutdown$,
     });
     const served = given.hub

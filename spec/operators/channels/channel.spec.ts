@@ -268,10 +268,27 @@ describe('channel', () => {
     expect(await record(a.room).ended).toBe('complete');
     const presence = record(b.room.presence$);
     const error = new ConnectionLostError(4403, 'no');
+    const failures = record(b.wire.failures$);
     b.wire.error(error);
+    expect(failures.values).toMatchObject([{ error: { code: 'ERR_DROPPED', reason: 'closed' } }]);
     const ends = [b.messages, presence, b.states, b.gaps, b.faults, record(b.room)].map(({ ended }) => ended);
     expect(await Promise.all(ends)).toEqual(ends.map(() => 'complete'));
     expect(b.states.values.at(-1)).toEqual({ status: 'left', error });
+  });
+
+  it('sends nothing more through a wire that ends, and reports no loss', async () => {
+    open();
+    const { wire, messages, room } = await town.member('room.1');
+    const presence = record(room.presence$);
+    await presence.take(1);
+    const [errors, failures] = [record(wire.errors$), record(wire.failures$)];
+    wire.complete();
+    presence.subscription.unsubscribe();
+    messages.subscription.unsubscribe();
+    expect((await now(room.state$)).status).toBe('left');
+    await errors.ended;
+    expect([errors.values, failures.values]).toEqual([[], []]);
+    expect(town.heard).toEqual(['channel.join', 'channel.watch']);
   });
 
   it('ends for all subscribers when it is completed; a later call returns a new channel', async () => {

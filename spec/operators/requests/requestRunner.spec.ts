@@ -3,9 +3,16 @@ import { createRequestRunner, type RequestState } from '../../../lib/operators/r
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 
+const wires: Subject<Message>[] = [];
+afterEach(() => wires.splice(0).forEach((wire) => wire.complete()));
+
 /** A wire that keeps what is sent, and answers with what the test says. */
 class OtherSide extends Subject<Message> {
   readonly sent: Message[] = [];
+  constructor() {
+    super();
+    wires.push(this);
+  }
   override next(message: Message): void {
     this.sent.push(message);
   }

@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { noop, Subject } from 'rxjs';
 import { createClientFlow } from '../../../lib/server/hub/clientFlow.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 
@@ -16,7 +16,7 @@ describe('createClientFlow', () => {
           asked.push(maxBytes);
           return page$;
         })
-        .subscribe();
+        .subscribe({ error: noop });
       return page$;
     });
     expect(asked).toEqual([WHOLE]);

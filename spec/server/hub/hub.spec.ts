@@ -220,6 +220,7 @@ describe('hub', () => {
     await turn();
     expect(presence.values.at(-1)?.members).toEqual([]);
     presence.subscription.unsubscribe();
+    decision$.complete();
   });
 
   it('serves a wire once, until it is unsubscribed', async () => {
