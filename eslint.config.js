@@ -26,8 +26,8 @@ const restrictedSyntax = [
 ];
 
 export default defineConfig(
-  // The Angular example is a project of its own, with a compiler of its own: npm run example:angular.
-  globalIgnores(['dist/', 'coverage/', '.tmp/', 'docs/examples/angular/']),
+  // The templates of `rxwire new` are projects of their own: npm run example:angular and npm run check:package compile them.
+  globalIgnores(['dist/', 'coverage/', '.tmp/', 'docs/examples/{angular,chat,script}/']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

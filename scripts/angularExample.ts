@@ -1,17 +1,18 @@
 /**
- * npm run example:angular: installs docs/examples/angular with the packed package, where nothing of this repository is; runs its unit tests, builds it, and
- * drives it in Chromium. The screenshots are in .tmp/angular.
+ * npm run example:angular: makes a project with `rxwire new angular`, installs it with the packed package, where nothing of this repository is; runs its unit
+ * tests, starts it, and drives it in Chromium. The screenshots are in .tmp/angular.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { launch } from '../spec/browser/launch.js';
 import { pathOf } from '../spec/support/debian.js';
 import { freePort } from '../spec/support/freePort.js';
 import { driveNotes } from './support/driveNotes.js';
+import { checkPage, newProject } from './support/newProjects.js';
 import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 
@@ -29,14 +30,14 @@ const folder = mkdtempSync(join(tmpdir(), 'rxwire-angular-'));
 const app = join(folder, 'app');
 const screenshots = join(root, '.tmp/angular');
 
-/** Installs the app and the tarball. The lock of the app pins all packages; a new dependency of rxwire that it does not have yet is added. */
+/** Installs the app and the tarball. The lock of the example pins all packages; a new dependency of rxwire that it does not have yet is added. */
 async function install(): Promise<void> {
   const { version, dependencies, peerDependencies } = await read<Manifest>(join(root, 'package.json'));
-  await cp(join(root, 'docs/examples/angular'), app, { recursive: true, filter: (path) => !/\/(node_modules|dist|\.angular)$/.test(path) });
+  await newProject('angular', app);
   const tarball = `file:${basename(await pack(app))}`;
 
   const manifest = await read<Manifest>(join(app, 'package.json'));
-  const lock = await read<Lock>(join(app, 'package-lock.json'));
+  const lock = await read<Lock>(join(root, 'docs/examples/angular/package-lock.json'));
   const [whole, rxwire] = [lock.packages[''], lock.packages['node_modules/rxwire']];
   if (!whole?.dependencies || !rxwire) throw new Error('docs/examples/angular/package-lock.json has no rxwire');
   manifest.dependencies['rxwire'] = whole.dependencies['rxwire'] = tarball;
@@ -50,9 +51,10 @@ async function test(): Promise<void> {
   await run('npm', ['test', '--silent'], app);
 }
 
-async function build(): Promise<void> {
+/** Builds the page, too. */
+async function start(): Promise<void> {
   await run('npx', ['tsc', '--noEmit', '-p', 'tsconfig.server.json'], app);
-  await run('npm', ['run', '--silent', 'build'], app);
+  await checkPage(app);
 }
 
 async function drive(): Promise<void> {
@@ -93,7 +95,7 @@ async function read<T>(file: string): Promise<T> {
 }
 
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-for (const step of [install, test, build, drive]) {
+for (const step of [install, test, start, drive]) {
   const begin = Date.now();
   await step();
   console.log(`${step.name}: ok, ${((Date.now() - begin) / 1_000).toFixed(1)} s`);

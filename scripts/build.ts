@@ -12,6 +12,7 @@ import { bundleTypes } from './support/bundleTypes.js';
 import { packedManifest, type Manifest } from './support/packedManifest.js';
 import { PACKED_PAGES, packedPage } from './support/packedPages.js';
 import { root } from './support/run.js';
+import { readTemplates } from './support/templates.js';
 
 const { values } = parseArgs({ options: { js: { type: 'boolean', default: false }, out: { type: 'string', default: 'dist' } } });
 const { js, out } = values;
@@ -30,6 +31,7 @@ await writeJson('cjs/package.json', { type: 'commonjs', sideEffects: false, brow
 for (const format of ['esm', 'cjs']) await copy('lib/stores/lmdb/lmdbPackage.cjs', `${format}/stores/lmdb/lmdbPackage.cjs`);
 await copy('lib/codec/protobuf/rxwire.proto', 'rxwire.proto');
 await copy('LICENSE', 'LICENSE');
+await write('templates.json', JSON.stringify(readTemplates()));
 for (const page of PACKED_PAGES) await write(page, packedPage(page, await readFile(page, 'utf8')));
 
 async function write(file: string, text: string): Promise<void> {

@@ -7,6 +7,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
+import { freePort } from '../spec/support/freePort.js';
+import { checkPage, installProject, newProject } from './support/newProjects.js';
 import { pack, packedFiles } from './support/pack.js';
 import { packageReport, packageSize } from './support/packageBudget.js';
 import { root, run, tool } from './support/run.js';
@@ -146,6 +148,20 @@ test "$(rxwire request "$(grep -o 'ws://[^"]*' served.txt)" echo 1 --transport w
   await run('bash', ['--norc', 'command.sh'], alone);
 }
 
+/** Makes the projects of `rxwire new`, and uses them as their pages say. npm run example:angular does this for Angular. */
+async function newProjects(folder: string): Promise<void> {
+  const { dependencies } = await read<Manifest>(join(folder, 'package.json'));
+  const tarball = (dependencies['rxwire'] ?? '').replace('file:', '');
+  for (const template of ['node', 'chat'] as const) {
+    await newProject(template, join(folder, 'new', template));
+    await installProject(join(folder, 'new', template), tarball);
+    await run('npm', ['test', '--silent'], join(folder, 'new', template));
+  }
+  process.env['PORT'] = String(await freePort());
+  await run('npm', ['start', '--silent'], join(folder, 'new/node'));
+  await checkPage(join(folder, 'new/chat'));
+}
+
 async function read<T>(file: string): Promise<T> {
   return JSON.parse(await readFile(resolve(root, file), 'utf8')) as T;
 }
@@ -160,7 +176,7 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
 const folder = mkdtempSync(join(tmpdir(), 'rxwire-package-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 await tool('publint/src/cli.js', join(root, 'dist'));
-for (const step of [size, install, load, typecheck, bundle, command, commandAlone]) {
+for (const step of [size, install, load, typecheck, bundle, command, commandAlone, newProjects]) {
   await step(folder);
   console.log(`${step.name}: ok`);
 }

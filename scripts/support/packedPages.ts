@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path';
 /** The Markdown pages of the package. All other pages are only in the repository. */
 export const PACKED_PAGES: readonly string[] = ['README.md', 'docs/errors.md', 'docs/guide/command-line.md'];
 
-const NOTE = '> Paths in parentheses, such as `docs/README.md`, are files of the repository. They are not in this package.';
+const NOTE = '> Paths in parentheses, such as `docs/README.md`, are files of the repository of rxwire. They are not included here.';
 /** Code, which is kept, or a link or picture: its mark, text and target. */
 const LINK = /^( *)(```+)[^\n]*\n[\s\S]*?^\1\2 *$|`[^`\n]+`(?!\])|(!?)\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)/gm;
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { build, type BuildOptions } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import { compileScript, parse } from 'vue/compiler-sfc';
@@ -38,11 +39,19 @@ async function bundled(contents: string, loader: 'ts' | 'tsx', options: BuildOpt
 
 /** Starts the server that the recipes are for. */
 async function startServer(port: number, origin: string): Promise<ChildProcess> {
-  const contents = `${firstExample('docs/recipes/README.md').replace('4870', String(port)).replace('http://localhost:5173', origin)}\nserver.on('listening', () => console.log('ready'));`;
+  const contents = `${firstExample('docs/recipes/README.md').replace('4870', String(port)).replace('http://localhost:5173', origin).replace('progress(step);', "progress(step); console.log('step');")}\nserver.on('listening', () => console.log('ready'));`;
   await bundled(contents, 'ts', { platform: 'node', format: 'esm', packages: 'external', write: true, outfile: SERVER });
   const server = spawn(process.execPath, [SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(server.stdout, 'data');
   return server;
+}
+
+/** Returns the number of steps that a job of the server makes within some time. */
+async function stepsWithin(server: ChildProcess, ms: number): Promise<number> {
+  let text = '';
+  server.stdout?.on('data', (data: Buffer) => (text += data.toString()));
+  await pause(ms);
+  return text.split('step').length - 1;
 }
 
 describeWith('chromium', 'the recipes for frameworks', (executablePath) => {
@@ -77,6 +86,25 @@ describeWith('chromium', 'the recipes for frameworks', (executablePath) => {
     await page.goto(origin);
     return page;
   }
+
+  it.each(Object.keys(apps))(
+    '%s shows the progress of a job, and stops the job at the server',
+    async (name) => {
+      const complaints: string[] = [];
+      const page = await open(name, complaints);
+      await page.getByText('The job is idle.').waitFor();
+      await page.getByRole('button', { name: 'Run' }).click();
+      await page.getByText(/Step [1-9]\d* of 50/).waitFor();
+      expect(await stepsWithin(server, 500)).toBeGreaterThan(0);
+      await page.getByRole('button', { name: 'Stop' }).click();
+      await page.getByText('The job is idle.').waitFor();
+      await pause(200);
+      expect(await stepsWithin(server, 500)).toBe(0);
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+    60_000,
+  );
 
   it.each(Object.keys(apps))(
     '%s sends, receives, and goes on after a restart of the server',

@@ -12,7 +12,7 @@ describe('a page of the package', () => {
 
   it('names the file of a link that is not packed, and says where these files are', () => {
     expect(page('# Errors\n\nSee [`consume`](guide/processing.md#retries), or\n[the\nwire](./guide/wire.md).\n')).toBe(
-      '# Errors\n\n> Paths in parentheses, such as `docs/README.md`, are files of the repository. They are not in this package.\n' +
+      '# Errors\n\n> Paths in parentheses, such as `docs/README.md`, are files of the repository of rxwire. They are not included here.\n' +
         '\nSee `consume` (`docs/guide/processing.md#retries`), or\nthe\nwire (`docs/guide/wire.md`).\n',
     );
   });

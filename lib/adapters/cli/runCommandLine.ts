@@ -4,6 +4,7 @@ import { createCommandContext, type CommandContext, ExitCode, exitCodeOf } from 
 import { pointerOf, RxwireError } from '../../message/errors/rxwireError.js';
 import { reasonOf } from './connectionOptions.js';
 import { addInspect } from './inspectCommand.js';
+import { addNew, type CommandPackage } from './newCommand.js';
 import { addPing } from './pingCommand.js';
 import { addRequest } from './requestCommand.js';
 import { addSend } from './sendCommand.js';
@@ -22,14 +23,14 @@ node_modules/rxwire/docs/guide/command-line.md has examples.`;
  * Runs the command line `rxwire`, and returns its exit code when all output is written.
  *
  * @param argv As `process.argv`.
- * @param version The version of the package.
+ * @param source The package that the command is part of.
  */
-export async function runCommandLine(argv: readonly string[], version: string): Promise<number> {
+export async function runCommandLine(argv: readonly string[], source: CommandPackage): Promise<number> {
   let context: CommandContext | undefined;
   let code: number = ExitCode.DONE;
   const program = new Command('rxwire')
-    .description('Reliable messages from the shell: serve, read, send, measure and inspect.')
-    .version(version)
+    .description('Reliable messages from the shell: serve, read, send, measure and inspect. And projects to start with.')
+    .version(source.version)
     .option('--json', 'print JSON on a terminal, too')
     .addHelpText('after', EPILOGUE)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rxwire: ')) })
@@ -40,6 +41,7 @@ export async function runCommandLine(argv: readonly string[], version: string): 
     code = await command(context);
   };
   for (const add of [addServe, addTail, addSend, addRequest, addPing, addBench, addInspect]) add(program, run);
+  addNew(program, run, source);
 
   try {
     await program.parseAsync(argv);

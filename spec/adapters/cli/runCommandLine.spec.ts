@@ -17,7 +17,8 @@ describe('the command line', () => {
   it('explains itself', async () => {
     const { code, stdout, stderr } = await runCli(['--help']);
     expect([code, stderr]).toEqual([0, '']);
-    for (const command of ['serve', 'tail', 'send', 'request', 'ping', 'bench', 'inspect']) expect(stdout).toContain(`\n  ${command} `);
+    for (const command of ['serve', 'tail', 'send', 'request', 'ping', 'bench', 'inspect', 'new'])
+      expect(stdout).toContain(`\n  ${command} `);
   });
 
   it.each([
@@ -38,6 +39,8 @@ describe('the command line', () => {
     [['send', url, '--text'], 'rxwire: --text needs --type'],
     [['send', url, '--delivery', 'twice'], 'is invalid. Allowed choices are at-most-once, at-least-once, exactly-once.'],
     [['request', url, 'echo', '{'], 'rxwire: the payload must be JSON, got {; --text sends a text'],
+    [['new', 'game'], "argument 'template'. Allowed choices are angular, chat, node."],
+    [['new', 'chat', 'lib'], 'rxwire: the folder lib is not empty: name another one'],
     [['serve', '--port', 'http'], "argument 'http' is invalid. It must be a whole number."],
     [['serve', '--port', '65536'], 'rxwire: options.port should be >= 0 and < 65536. Received type number (65536).'],
     [['serve', '--path', 'wire'], 'rxwire: listen: "path" must start with /, got wire'],
@@ -51,6 +54,19 @@ describe('the command line', () => {
 
   it('does not repeat a password of an address', async () => {
     expect((await runCli(['tail', 'ws://ann:s3cret@127.0.0.1'])).stderr).not.toContain('s3cret');
+  });
+});
+
+describe('rxwire new', () => {
+  it('writes a project, and prints the next commands', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rxwire-cli-'));
+    const { code, stdout, stderr } = await runCli(['new', 'node', join(folder, 'a script')]);
+    expect([code, stderr]).toEqual([0, '']);
+    const next = [`cd "${folder}/a script"`, 'npm install', 'npm start'];
+    expect(parseLines(stdout)).toEqual([expect.objectContaining({ event: 'created', template: 'node', next })]);
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
+    expect(readFileSync(join(folder, 'a script/package.json'), 'utf8')).toContain(`"rxwire": "^${version}"`);
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -20,4 +20,11 @@ describe('ConnectionBar', () => {
     restore();
     await vi.waitFor(() => expect(status()).toBe('online'));
   });
+
+  it('shows why the wire has failed', async () => {
+    const { wire } = testWire<AppMessages>({ server: { authenticate: () => undefined } });
+    TestBed.configureTestingModule({ providers: [provideWire(() => wire, { token: APP_WIRE })] });
+    const page = TestBed.createComponent(ConnectionBar).nativeElement as HTMLElement;
+    await vi.waitFor(() => expect(page.textContent).toContain('failed: the server rejected'));
+  });
 });

@@ -1,9 +1,10 @@
 import { Component, computed, inject } from '@angular/core';
+import { RxwireError } from 'rxwire';
 import { injectConnection, injectPending } from 'rxwire/angular';
 import { APP_WIRE } from './app-wire';
 import { Network } from './network';
 
-/** Shows whether the page is connected, and how many messages wait. */
+/** Shows whether the page is connected, how many messages wait, and why the wire has failed. */
 @Component({
   selector: 'app-connection-bar',
   template: `
@@ -20,6 +21,10 @@ export class ConnectionBar {
 
   protected readonly isOnline = computed(() => this.connection().status === 'connected');
   protected readonly text = computed(() => {
+    const { status, error } = this.connection();
+    // This wire has ended: the server has refused it, for example.
+    if (status === 'error')
+      return `failed: ${error instanceof RxwireError ? error.text : error}. Reload the page.`;
     const waiting = this.pending().length;
     if (waiting === 0) return this.isOnline() ? 'online' : 'offline';
     return `${this.isOnline() ? 'online' : 'offline'}, ${waiting} waiting`;
