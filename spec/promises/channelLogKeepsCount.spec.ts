@@ -25,7 +25,7 @@ describe('memoryChannelLog', () => {
   ])('needs little memory for 100,000 channels of one message, %s', (_, maxIdle, limit) => {
     const outfile = 'node_modules/.cache/rxwire/channelLogMemory.mjs';
     const contents = `
-      import { memoryChannelLog } from './lib/app/hub/memoryChannelLog.js';
+      import { memoryChannelLog } from './lib/server/hub/memoryChannelLog.js';
       import { createMessage } from './lib/message/createMessage.js';
       gc();
       const before = process.memoryUsage().heapUsed;

@@ -109,7 +109,8 @@ export interface ServeChatOptions<W extends Wire = Wire> {
   /** The maximum number of answers that run at the same time. @default 1_000 */
   readonly maxAnswers?: number;
   /**
-   * How much of an answer is kept. A reader that begins later than that gets an error.
+   * How much of an answer is kept, and for how long after its end. A reader that begins later than
+   * that gets an error. A field that is not set keeps its default.
    * @default a day, 100,000 messages and 16 MiB
    */
   readonly retain?: ChannelRetention;
@@ -212,7 +213,8 @@ type AnswerOptions = Pick<ServeChatOptions, 'describe' | 'retain' | 'scheduler'>
 
 /** The answers of a server: each is a channel, which this server or another one writes. */
 function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handler: ChatHandler<M, W>, options: AnswerOptions) {
-  const { maxAnswers, retain = RETAIN, scheduler = steadyScheduler() } = options;
+  const { maxAnswers, scheduler = steadyScheduler() } = options;
+  const retain = { ...RETAIN, ...options.retain };
   /** The answers that run, or that begin. */
   let running = 0;
   /** The answers that begin, by the names of their channels. */

@@ -129,7 +129,7 @@ type FollowStart = Exclude<ChannelStart, 'live'>;
  * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription
  *   asks again.
  * @throws {ChannelEndedError} Delivered, behind the last message, when the writer of the channel
- *   has failed, or has gone.
+ *   has failed, or has gone, or when this client has missed messages.
  * @example
  * import { channel, connect, createMessage, ofType, webSocket } from 'rxwire';
  *

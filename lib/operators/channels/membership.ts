@@ -2,6 +2,7 @@ import {
   asapScheduler,
   BehaviorSubject,
   firstValueFrom,
+  noop,
   Observable,
   repeat,
   share,
@@ -11,7 +12,7 @@ import {
   type Subscriber,
   type Subscription,
 } from 'rxjs';
-import { CallbackError, ChannelEndedError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
+import { CallbackError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
 import { after } from '../timing/after.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../timing/coalescedTimer.js';
 import { completionOf } from '../../message/errors/completionOf.js';
@@ -25,7 +26,7 @@ import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { claim } from '../../wire/session/delivery.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
-import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
+import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import { parsePosition, positionText, step } from './channelPosition.js';
 import { bystander, ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
@@ -165,7 +166,7 @@ export class Membership {
     for (const subject of [this.state$, this.gaps$, this.#errors$]) subject.complete();
     // The error of a wire belongs to the subscribers of the wire. Here it would end the process,
     // unless each subscriber had an error callback.
-    this.#readers.end(undefined);
+    this.#readers.end(noop);
     this.#requests.end(error);
   }
 
@@ -340,7 +341,7 @@ export class Membership {
     this.#requests.fail('channel.published', correlationId, error);
     if (!isJoin || this.#isIn('left')) return;
     this.#stop({ status: 'refused', error });
-    this.#readers.end(error);
+    this.#readers.end(() => error);
   }
 
   #handleDelivery(carrier: Message): void {
@@ -366,8 +367,9 @@ export class Membership {
 
   #handleEnd({ payload }: Message): void {
     const end = readEnd(payload);
-    this.#stop({ status: 'ended', end });
+    const { gap } = this.state$.value;
+    this.#stop({ status: 'ended', end, ...(gap && { gap }) });
     this.#send('channel.leave', { channel: this.#channel });
-    this.#readers.end(end.status === 'completed' ? undefined : new ChannelEndedError(this.#channel, end));
+    this.#readers.end(({ hasGap = false }) => errorOfEnd(this.#channel, end, hasGap));
   }
 }

@@ -72,17 +72,20 @@ describe('lmdbChannelLog', () => {
 
     it('remembers that a channel has ended, also when the message that has ended it is removed', async () => {
       const path = folder();
-      const first = open({ path });
-      first.retain('a', { bytes: 1 });
-      await ready(first.append('a', ended({ status: 'failed', reason: 'no disk' })));
-      first.close();
+      const first = timed({ path, maxAge: 1_000 });
+      await ready(first.log.append('a', ended({ status: 'failed', reason: 'no disk' })));
+      first.wait(3_000);
+      await first.add('b', 1);
+      first.log.close();
 
       const log = open({ path });
       const { start } = asked(log);
-      expect(await start('a')).toMatchObject({ entries: [], last: 1, isComplete: false });
+      expect(statsOf(path, 'rxwire.channelEntries').entryCount).toBe(1);
+      // The reader gets the end: it misses no message.
+      expect(await start('a')).toMatchObject({ entries: [], last: 1, isComplete: true });
       expect((await start('a')).end).toMatchObject({ offset: 1, message: { payload: { reason: 'no disk' } } });
       await expect(ready(log.append('a', note(1)))).rejects.toEqual(new ChannelEndedError('a', { status: 'failed', reason: 'no disk' }));
-      expect(await firstValueFrom(log.list('').pipe(toArray()))).toMatchObject([{ name: 'a', hasEnded: true, last: { offset: 1 } }]);
+      expect(await firstValueFrom(log.list('a').pipe(toArray()))).toMatchObject([{ name: 'a', hasEnded: true, last: { offset: 1 } }]);
     });
 
     it('keeps compacted entries', async () => {
@@ -240,6 +243,36 @@ describe('lmdbChannelLog', () => {
       wait(500);
       expect(await read('a', after)).toMatchObject({ entries: [], last: 21, isComplete: true });
       expect(await add('a', 'next')).toEqual({ ...after, offset: 22 });
+    });
+
+    describe('keeps a channel that has ended as a whole', () => {
+      const end = createMessage('channel.ended', { status: 'completed' });
+
+      it('until its end is too old, and then misses no message behind the last one', async () => {
+        const { log, add, read, start, wait } = timed({ maxAge: 1_000, maxMessages: 2 });
+        const first = await add('a', 1);
+        wait(900);
+        const last = await add('a', 2);
+        await ready(log.append('a', end));
+        wait(900);
+        await add('other', 1);
+        expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
+        wait(100);
+        expect(await start('a')).toMatchObject({ entries: [], last: 3, isComplete: false, end: { offset: 3 } });
+        expect([await read('a', first), await read('a', last)].map(({ isComplete }) => isComplete)).toEqual([false, true]);
+      });
+
+      it('and removes it as a whole when all channels together are too large, also in several transactions', async () => {
+        const path = folder();
+        const { log, add, start, wait } = timed({ path, maxTotalBytes: 1_300 * SIZE });
+        for (const texts of [600, 600]) await add('a', ...Array.from({ length: texts }, () => text));
+        await ready(log.append('a', end));
+        wait(1_000);
+        await add('b', ...Array.from({ length: 110 }, () => text));
+        expect([(await start('a')).entries.length, statsOf(path, 'rxwire.channelEntries').entryCount]).toEqual([0, 311]);
+        await add('b', text);
+        expect([await start('a'), statsOf(path, 'rxwire.channelEntries').entryCount]).toMatchObject([{ isComplete: false }, 111]);
+      });
     });
 
     it('removes expired messages from the disk when any channel is written, a bounded number each time', async () => {

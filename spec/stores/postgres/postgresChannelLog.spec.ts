@@ -251,6 +251,23 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(await run(`select position::int from ${schema}.channel_messages`)).toEqual([{ position: 3 }]);
     });
 
+    it('keeps a channel that has ended as a whole, until its end is too old', async () => {
+      const log = open({ maxAge: 60_000, maxMessages: 2 });
+      const { add, read, start } = asked(log);
+      const first = await add('a', 1);
+      const last = await add('a', 2);
+      await ready(log.append('a', createMessage('channel.ended', { status: 'completed' })));
+      await run(`update ${schema}.channel_messages set at = at - 60001`);
+      log.retain('a', { messages: 2 });
+      await add('other', 1);
+      expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
+      await run(`update ${schema}.channels set at = at - 60001`);
+      log.retain('a', { messages: 3 });
+      await add('other', 2);
+      expect(await start('a')).toMatchObject({ entries: [], last: 3, isComplete: false, end: { offset: 3 } });
+      expect([await read('a', first), await read('a', last)].map(({ isComplete }) => isComplete)).toEqual([false, true]);
+    });
+
     it('removes none between others, also where the clock of the database was set back', async () => {
       const { add, start } = asked(open({ maxAge: 60_000 }));
       await add('a', 1, 2);
