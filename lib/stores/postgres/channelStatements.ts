@@ -30,15 +30,17 @@ export function channelStatements({ channels, messages }: PostgresTables) {
   return {
     /**
      * Creates the channels that do not exist. All servers do so in one order: each waits for those
-     * that another one creates.
+     * that another one creates. This is the first statement of a transaction: outside of it, the
+     * database might make it serializable, and it would fail beside that of another server.
      */
-    create: `insert into ${channels} (name, epoch) select g.name, c.epoch from json_array_elements_text($1::json) as g(name), ${channels} as c
+    create: `with given as materialized (
+  select set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT}', true), json_array_elements_text($1::json) as name)
+insert into ${channels} (name, epoch) select g.name, c.epoch from given as g, ${channels} as c
 where c.name = '' and not exists (select from ${channels} as k where k.name = g.name)
 order by g.name on conflict do nothing`,
     /** Locks channels, in the order of their names. */
-    lock: `with given as materialized (
-  select set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT}', true), json_array_elements_text($1::json) as name)
-select ${head}, c.max_messages, c.max_bytes, c.max_age from ${channels} as c where c.name in (select name from given) order by c.name for update of c`,
+    lock: `select ${head}, c.max_messages, c.max_bytes, c.max_age from ${channels} as c
+where c.name in (select json_array_elements_text($1::json)) order by c.name for update of c`,
     /** Finds the messages that are stored already. */
     find: `select e.channel, e.key, e.position::float8 from json_to_recordset($1::json) as g(channel text, key text)
 join ${messages} as e on e.channel = g.channel and e.key = g.key`,
