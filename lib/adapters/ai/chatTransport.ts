@@ -8,6 +8,7 @@ import { FollowerGap } from '../../operators/channels/channelReaders.js';
 import { request } from '../../operators/requests/request.js';
 import { RxwireError } from '../../message/errors.js';
 import { textOf } from '../../message/errors/rxwireError.js';
+import { assertKnown, type OptionNames } from '../../message/options/assertKnown.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
@@ -41,6 +42,7 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
  *
  * Needs the package `ai`, version 6 or 7.
  *
+ * @throws {TypeError} At call time, if there is no option of this name.
  * @throws {TypeError} Rejects, if the id of the chat has a character that a channel cannot have.
  * @throws {RxwireError} Rejects with the error of the request, if the server does not take the
  *   question, or refuses it. A failure of the answer is a chunk of the type `error`.
@@ -52,6 +54,7 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
  * const transport = chatTransport(wire); // useChat({ id, transport, resume: true })
  */
 export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, options: ChatTransportOptions<M> = {}): RxwireChatTransport<M> {
+  assertKnown('chatTransport', options, { select: true, timeout: true, scheduler: true } satisfies OptionNames<ChatTransportOptions>);
   const { select = (messages: readonly M[]) => messages, timeout = 30_000, scheduler = steadyScheduler() } = options;
   const ask = <T>(type: string, payload: SendPayload | AnswerPayload, signal?: AbortSignal): Promise<T> => {
     const answer$ = request(wire, createMessage(type, payload), { timeout, scheduler }) as Observable<T>;
