@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { defer, finalize, from, type SchedulerLike } from 'rxjs';
-import { assertPositive } from '../../message/options/assert.js';
+import { assertKnown } from '../../message/options/assertKnown.js';
+import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createLinkedList, type LinkedList } from './linkedList.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
@@ -31,6 +32,15 @@ export interface MemoryChannelLogOptions {
   readonly scheduler?: SchedulerLike;
 }
 
+const OPTIONS = {
+  maxMessages: [positive, 1_000],
+  maxBytes: [positive, 1_048_576],
+  maxAge: [positive, 300_000],
+  maxTotalBytes: [positive, 67_108_864],
+  maxIdle: [positive, 10_000],
+  scheduler: [anything],
+} as const satisfies OptionTable<MemoryChannelLogOptions>;
+
 /** The minimum number of channels whose last offset outlives their messages. */
 const MAX_FORGOTTEN = 50_000;
 
@@ -39,6 +49,7 @@ const MAX_FORGOTTEN = 50_000;
  * reconnect to another process are informed of a gap.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
+ * @throws {TypeError} At call time, if there is no option of this name.
  * @example
  * import { createMessage, hub, memoryChannelLog } from 'rxwire';
  *
@@ -47,10 +58,9 @@ const MAX_FORGOTTEN = 50_000;
  * const rooms = hub({ log });
  */
 export function memoryChannelLog(options: MemoryChannelLogOptions = {}): ChannelLog {
-  const { maxMessages = 1_000, maxBytes = 1_048_576, maxAge = 300_000, maxTotalBytes = 67_108_864 } = options;
-  const { maxIdle = 10_000, scheduler = steadyScheduler() } = options;
-  assertPositive('memoryChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle });
-  const limits = { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle, maxForgotten: MAX_FORGOTTEN };
+  assertKnown('memoryChannelLog', options, OPTIONS);
+  const { scheduler = steadyScheduler(), ...read } = readOptions('memoryChannelLog', options, OPTIONS);
+  const limits = { ...read, maxForgotten: MAX_FORGOTTEN };
   const histories = createChannelHistories(limits, scheduler);
 
   return {

@@ -1,5 +1,6 @@
 import { catchError, from, Subscription, throwError, timeout } from 'rxjs';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
+import { assertKnown, type OptionNames } from '../../message/options/assertKnown.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
 import { createAppender } from './appender.js';
 import { createChannelHeads } from './channelHeads.js';
@@ -13,6 +14,23 @@ import { createStreamCheck } from './streamCheck.js';
 
 const MAX_READS = 32;
 
+const OPTIONS: OptionNames<NatsChannelLogOptions> = {
+  connection: true,
+  stream: true,
+  codec: true,
+  maxMessages: true,
+  maxTotalBytes: true,
+  maxAge: true,
+  dedupeWindow: true,
+  replicas: true,
+  storage: true,
+  timeout: true,
+  maxPending: true,
+  checkInterval: true,
+  onError: true,
+  scheduler: true,
+};
+
 /**
  * Stores the history of channels in a stream of NATS JetStream that several servers may share. A
  * message of one server's client reaches the members on all servers, in the same order, and
@@ -25,8 +43,8 @@ const MAX_READS = 32;
  * channel, whichever server has ended it. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has
- *   `noEcho`.
+ * @throws {TypeError} At call time, if the name of the stream is invalid, the connection has
+ *   `noEcho`, or there is no option of this name.
  * @example
  * import { hub } from 'rxwire';
  * import { natsChannelLog } from 'rxwire/nats';
@@ -36,6 +54,7 @@ const MAX_READS = 32;
  *   hub({ log: natsChannelLog({ connection, maxAge: 3_600_000 }) });
  */
 export function natsChannelLog(options: NatsChannelLogOptions): ChannelLog {
+  assertKnown('natsChannelLog', options, OPTIONS);
   return createChannelLog(createNatsContext(logSettingsOf(options)));
 }
 

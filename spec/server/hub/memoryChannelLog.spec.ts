@@ -277,6 +277,12 @@ describe('memoryChannelLog', () => {
   it.each(['maxMessages', 'maxBytes', 'maxAge', 'maxTotalBytes', 'maxIdle'])('refuses a %s that is not positive when called', (option) => {
     expect(() => memoryChannelLog({ [option]: 0 })).toThrow(new RangeError(`memoryChannelLog: "${option}" must be > 0, got 0`));
   });
+
+  it('refuses an option that it does not have', () => {
+    expect(() => memoryChannelLog({ maxAges: 1 } as object)).toThrow(
+      new TypeError('memoryChannelLog: unknown option "maxAges"; did you mean "maxAge"?'),
+    );
+  });
 });
 
 describe('weigh', () => {

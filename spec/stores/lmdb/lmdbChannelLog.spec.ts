@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { firstValueFrom, take, tap, toArray, VirtualTimeScheduler } from 'rxjs';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { ChannelEndedError, EncodeError, InvalidMessageError, OverflowError, StoreError } from '../../../lib/message/errors.js';
@@ -373,6 +375,15 @@ describe('lmdbChannelLog', () => {
       await ready(log.compact('a', { epoch: 'other', first: 3, offset: 4, message: note('other') }));
       await ready(log.compact('a', { epoch, first: 3, offset: 9, message: note('future') }));
       expect(textsOf((await start('a')).entries)).toEqual([3, 4, 5, 6]);
+    });
+
+    it('fails with a StoreError when its folder cannot be opened', () => {
+      const path = join(folder(), 'file');
+      writeFileSync(path, '');
+      for (const place of [path, join(path, 'inside')])
+        expect(() => open({ path: place })).toThrow(
+          expect.objectContaining({ code: 'ERR_STORE', store: 'lmdb', fault: 'failed' }) as Error,
+        );
     });
 
     it('changes the limits of a channel, and stores them once', async () => {

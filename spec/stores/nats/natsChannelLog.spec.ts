@@ -387,6 +387,10 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     },
   );
 
+  it('refuses an option that it does not have', () => {
+    expect(() => open({ maxAges: 1 } as object)).toThrow('natsChannelLog: unknown option "maxAges"; did you mean "maxAge"?');
+  });
+
   it('refuses a connection that does not receive its own messages', async () => {
     const deaf = await nats.connect({ noEcho: true });
     expect(() => open({ connection: deaf })).toThrow(
