@@ -231,7 +231,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
       send: (message) => find().membership.send(publishMessage(name, message, wire.delivery, true)),
       messages$: use(({ messages$ }) => messages$),
       presence$: use(({ presence$ }) => presence$),
-      state$: use(({ state$ }) => state$),
+      state$: use(({ states$ }) => states$),
       gaps$: use(({ gaps$ }) => gaps$),
       errors$: use(({ errors$ }) => errors$),
       position: () => known.get(name)?.membership.position(),

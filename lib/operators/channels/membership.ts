@@ -1,9 +1,11 @@
 import {
   asapScheduler,
   BehaviorSubject,
+  defer,
   firstValueFrom,
   noop,
   Observable,
+  of,
   repeat,
   share,
   Subject,
@@ -51,13 +53,16 @@ export class Membership {
   /** The members, for one who reads no messages: it has no part in where others begin. */
   readonly membersOnly$: Observable<Presence>;
   readonly state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
-  readonly gaps$ = new Subject<ChannelGap>();
+  /** The current state, then each change, until the wire ends. */
+  readonly states$: Observable<ChannelState>;
+  readonly gaps$: Observable<ChannelGap>;
   readonly errors$: Observable<RxwireError>;
 
   readonly #channel: string;
   readonly #wire: Wire;
   readonly #answerTimeout: number;
   readonly #scheduler: SchedulerLike;
+  readonly #gaps$ = new Subject<ChannelGap>();
   readonly #errors$ = new Subject<RxwireError>();
   readonly #readers = new ChannelReaders();
   readonly #requests: ChannelRequests;
@@ -100,6 +105,8 @@ export class Membership {
     );
     this.#start = options;
     this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
+    this.states$ = this.#users.by(defer(() => (this.#hasWireEnded ? of(this.state$.value) : this.state$)));
+    this.gaps$ = this.#users.by(this.#gaps$);
     this.errors$ = this.#users.by(this.#errors$);
     const { members$ } = this.#memberList;
     const bystander$ = this.#read<never>((subscriber) => bystander(this.#position, subscriber));
@@ -163,7 +170,7 @@ export class Membership {
   end(error?: RxwireError): void {
     this.#hasWireEnded = true;
     this.#stop({ status: 'left', ...(error && { error }) });
-    for (const subject of [this.state$, this.gaps$, this.#errors$]) subject.complete();
+    for (const subject of [this.state$, this.#gaps$, this.#errors$]) subject.complete();
     // The error of a wire belongs to the subscribers of the wire. Here it would end the process,
     // unless each subscriber had an error callback.
     this.#readers.end(noop);
@@ -187,7 +194,7 @@ export class Membership {
   #reportGap(gap: ChannelGap): void {
     const isJoined = this.#isIn('joined');
     this.#change({ status: 'gap', gap });
-    this.gaps$.next(gap);
+    this.#gaps$.next(gap);
     if (isJoined && this.#isIn('gap')) this.#change({ status: 'joined' });
   }
 
