@@ -95,10 +95,18 @@ export class EncodeError extends RxwireError {
 export class FrameTooLargeError extends RxwireError {
   declare readonly size: number;
   declare readonly limit: number;
+  /** The id of the message. Absent if the frame has no known message, as a received one. */
+  declare readonly id?: string;
+  declare readonly type?: string;
 
-  /** @param size In bytes. */
-  constructor(size: number, limit: number) {
-    super('ERR_FRAME_TOO_LARGE', `a frame of ${size} bytes exceeds the limit of ${limit} bytes ("maxFrame")`, { size, limit });
+  /** @param size In bytes. @param message The only message of the frame. */
+  constructor(size: number, limit: number, message?: MessageName) {
+    const name = message ? `the message ${message.id} (${message.type})` : 'a frame';
+    super('ERR_FRAME_TOO_LARGE', `${name} of ${size} bytes exceeds the limit of ${limit} bytes ("maxFrame")`, {
+      size,
+      limit,
+      ...(message && { id: message.id, type: message.type }),
+    });
   }
 }
 
