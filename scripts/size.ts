@@ -31,18 +31,18 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['sendAll', 2.25],
   ['sendThrough', 2.26],
   ['reply', 2.84],
-  ['channel', 8.55],
+  ['channel', 8.6],
   ['pool', 2.75],
   ['gzipped', 1.8],
   ['sealed, keyring', 2.96],
-  ['encryptPayload, decryptPayload, keyring', 7.7],
+  ['encryptPayload, decryptPayload, keyring', 7.75],
   ['meter', 0.6],
   ['meterWire', 0.9],
   ['queue', 5.5],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.1],
-  ['connect, webSocket, json', 27.85],
-  ['connect, webSocket, json, durable', 31.85],
-  ['connect, webSocket, json, envelopeProtocol', 31.5],
+  ['connect, webSocket, json', 27.9],
+  ['connect, webSocket, json, durable', 31.95],
+  ['connect, webSocket, json, envelopeProtocol', 31.55],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -107,7 +107,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.45;
+const CLIENT_WITH_RXJS = 35.55;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));

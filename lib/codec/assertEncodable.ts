@@ -41,6 +41,17 @@ export function assertEncodable(batch: readonly unknown[], options: EncodableOpt
   });
 }
 
+/** Returns whether JSON finds an object inside itself. */
+function isCircular(value: object): boolean {
+  try {
+    JSON.stringify(value);
+    return false;
+  } catch (error) {
+    // The text differs between runtimes: Chromium and Node, Firefox, Safari.
+    return /circular|cyclic/i.test(String(error));
+  }
+}
+
 /** The values that a codec supports. */
 export type ValueRules = Pick<EncodableOptions, 'maxDepth' | 'supports' | 'renamesProto' | 'sendsDateAsText'>;
 
@@ -52,7 +63,7 @@ export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): s
   if (typeof value === 'string' || typeof value === 'boolean' || value == null || Number.isFinite(value)) return;
   const { supports, maxDepth } = rules;
   if (typeof value !== 'object') return supports(value) ? undefined : `: ${typeof value === 'number' ? value : typeof value}`;
-  if (depth === maxDepth) return `: more than ${maxDepth} levels`;
+  if (depth === maxDepth) return `: more than ${maxDepth} levels${isCircular(value) ? ', it is circular' : ''}`;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const unsupported = findUnsupported(value[index], rules, depth + 1);

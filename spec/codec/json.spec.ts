@@ -113,6 +113,21 @@ describe('json', () => {
       new DecodeError('json', `cannot carry [0].payload.ok.?${'[0]'.repeat(30)}: more than 32 levels`),
     );
   });
+
+  it('calls a circular payload circular, and a deep one deep', () => {
+    const self: Record<string, unknown> = {};
+    self['self'] = [self];
+    const reason = (payload: unknown): unknown => {
+      try {
+        return sent(payload);
+      } catch (error) {
+        return (error as EncodeError).reason;
+      }
+    };
+    const deep = Array.from({ length: 40 }).reduce<unknown>((inner) => [inner], 1);
+    expect(reason(self)).toMatch(/: more than 32 levels, it is circular$/);
+    expect(reason(deep)).toMatch(/: more than 32 levels$/);
+  });
 });
 
 function thrownBy(run: () => readonly Message[]): unknown {

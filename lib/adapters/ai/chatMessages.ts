@@ -11,10 +11,10 @@ export const STARTED = 'ai.started';
 export const CHUNKS = 'ai.chunks';
 export const ALIVE = 'ai.alive';
 /**
- * The `source` of what the server writes into the channel of an answer: a hub gives the messages of
- * clients another one.
+ * The `source` of what the server writes into the channel of an answer. A hub gives the messages of
+ * clients another one: no member has an id with this character.
  */
-export const SERVER = 'rxwire/ai';
+export const SERVER = '@rxwire/ai';
 
 /** The server writes into the channel of an answer at least once in this time, in ms. */
 export const ALIVE_INTERVAL = 10_000;

@@ -27,7 +27,7 @@ import { nanoid } from 'nanoid';
 import { checkOptions } from '../../message/development.js';
 import type { ChannelSubject } from '../../operators/channels/channelSubject.js';
 import type { Hub } from '../../server/hub/hub.js';
-import type { ChannelRetention } from '../../server/hub/channelLog.js';
+import type { ChannelInfo, ChannelRetention } from '../../server/hub/channelLog.js';
 import { reply } from '../../operators/requests/reply.js';
 import { publishTo } from '../../operators/sending/publishTo.js';
 import { ChannelEndedError, ReplyError } from '../../message/errors.js';
@@ -110,7 +110,8 @@ export interface ServeChatOptions<W extends Wire = Wire> {
   /** The maximum number of answers that run at the same time. @default 1_000 */
   readonly maxAnswers?: number;
   /**
-   * How much of an answer is kept. A reader that begins later than that gets an error.
+   * How much of an answer is kept, and for how long after its end. A reader that begins later than
+   * that gets an error. A field that is not set keeps its default.
    * @default a day, 100,000 messages and 16 MiB
    */
   readonly retain?: ChannelRetention;
@@ -146,6 +147,7 @@ const STOP_TIME = 1_000;
  *
  * @param handler Passes the question to a model, and returns what it says.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
+ * @throws {TypeError} At call time, if there is no option of this name.
  * @example
  * import { createServer } from 'node:http';
  * import { hub } from 'rxwire';
@@ -214,11 +216,25 @@ type AnswerOptions = Pick<ServeChatOptions, 'describe' | 'retain' | 'scheduler'>
 
 /** The answers of a server: each is a channel, which this server or another one writes. */
 function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handler: ChatHandler<M, W>, options: AnswerOptions) {
-  const { maxAnswers, retain = RETAIN, scheduler = steadyScheduler() } = options;
+  const { maxAnswers, scheduler = steadyScheduler() } = options;
+  const retain = { ...RETAIN, ...options.retain };
   /** The answers that run, or that begin. */
   let running = 0;
   /** The answers that begin, by the names of their channels. */
   const beginning = new Map<string, Promise<unknown>>();
+  const infoOf = (name: string): Promise<ChannelInfo | undefined> =>
+    firstValueFrom(rooms.list(name).pipe(filter((info) => info.name === name)), { defaultValue: undefined });
+  /**
+   * Returns whether the writer of an answer was silent for too long. The clock of this server may
+   * differ from that of the log: a message, which is no sign of life for readers, shows the time of
+   * the log.
+   */
+  const isSilent = async ({ name, at }: ChannelInfo): Promise<boolean> => {
+    if (at >= wallTime(scheduler) - MAX_SILENCE) return false;
+    await rooms.channel(name).send(createMessage(ALIVE, null)).catch(noop);
+    const now = await infoOf(name);
+    return !now || now.hasEnded || now.at - at > MAX_SILENCE;
+  };
   /**
    * Returns the latest answer of a chat that goes on; undefined if there is none. Ends those whose
    * writer is gone.
@@ -226,11 +242,13 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
   const latest = async (chatId: string): Promise<string | undefined> => {
     const prefix = prefixOf('serveChat', chatId);
     const all = await firstValueFrom(rooms.list(prefix).pipe(toArray()));
-    const oldest = wallTime(scheduler) - MAX_SILENCE;
-    const active = all.filter(({ hasEnded }) => !hasEnded).sort((one, other) => one.at - other.at);
-    for (const { name, at } of active) if (at < oldest) await rooms.channel(name).end('the server of this answer has stopped').catch(noop);
-    const found = active.at(-1);
-    return found && found.at >= oldest ? found.name.slice(prefix.length) : undefined;
+    let found: string | undefined;
+    for (const answer of all.filter(({ hasEnded }) => !hasEnded).sort((one, other) => one.at - other.at)) {
+      const { name } = answer;
+      if (await isSilent(answer)) await rooms.channel(name).end('the server of this answer has stopped').catch(noop);
+      else found = name.slice(prefix.length);
+    }
+    return found;
   };
 
   const begin = async (name: string, payload: SendPayload, wire: W): Promise<string> => {
@@ -275,7 +293,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
       const name = prefixOf('serveChat', chatId) + stopped;
       await beginning.get(name);
       // A stop must not create the channel of an answer that nobody writes.
-      const found = await firstValueFrom(rooms.list(name).pipe(filter((info) => info.name === name)), { defaultValue: undefined });
+      const found = await infoOf(name);
       if (!found || found.hasEnded) return;
       await rooms
         .channel(name)

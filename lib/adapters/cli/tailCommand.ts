@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { concatMap, filter, map, take, takeUntil, tap, type Observable } from 'rxjs';
 import { channel } from '../../operators/channels/channel.js';
+import { isChannelMessage } from '../../operators/channels/channelPayloads.js';
 import type { ChannelStart } from '../../operators/channels/channelOptions.js';
 import { parsePosition } from '../../operators/channels/channelPosition.js';
 import type { Message } from '../../message/types.js';
@@ -48,9 +49,15 @@ function startOf(text = 'live'): ChannelStart {
   throw new UsageError(`--from must be start, live, a number or a position, got ${text}`);
 }
 
-/** Prints all messages of the wire, and acks each when it is written. */
+/**
+ * Prints all messages of the wire but those that rxwire itself sends, as a hub its `channel.reset`.
+ * Acks each when it is written.
+ */
 function printAll(wire: Wire, { print, style }: CommandContext): Observable<unknown> {
-  return wire.pipe(consume((message) => print(message, () => messageText(message, style))));
+  return wire.pipe(
+    filter((message) => !isChannelMessage(message) && !message.type.startsWith('rxwire.')),
+    consume((message) => print(message, () => messageText(message, style))),
+  );
 }
 
 /** Prints the messages of a channel, each with its position, and reports gaps. */

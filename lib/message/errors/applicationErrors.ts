@@ -101,13 +101,16 @@ export class ChannelRefusedError extends RxwireError {
 }
 
 /**
- * A channel has ended: with an error, by an interruption, or normally, and then a message was
- * published to it.
+ * A channel has ended: with an error, by an interruption, or normally. In the last case, the reader
+ * has missed messages, or a message was published to the channel.
  */
 export class ChannelEndedError extends RxwireError {
   declare readonly channel: string;
-  /** How it has ended. */
-  declare readonly status: 'completed' | 'failed' | 'interrupted';
+  /**
+   * How it has ended. `incomplete`: its writer has completed it, but this reader has missed
+   * messages that the server no longer has.
+   */
+  declare readonly status: 'completed' | 'failed' | 'interrupted' | 'incomplete';
   /** The reason that was given. */
   declare readonly reason?: string;
 

@@ -78,10 +78,13 @@ export class EncodeError extends RxwireError {
 export class FrameTooLargeError extends RxwireError {
   declare readonly size: number;
   declare readonly limit: number;
+  /** The id of the message. Absent if the frame has no known message, as a received one. */
+  declare readonly id?: string;
+  declare readonly type?: string;
 
-  /** @param size In bytes. */
-  constructor(size: number, limit: number) {
-    super('ERR_FRAME_TOO_LARGE', { size, limit });
+  /** @param size In bytes. @param message The only message of the frame. */
+  constructor(size: number, limit: number, message?: MessageName) {
+    super('ERR_FRAME_TOO_LARGE', { size, limit, ...(message && { id: message.id, type: message.type }) });
   }
 }
 

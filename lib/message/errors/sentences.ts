@@ -47,7 +47,8 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_DROPPED: ({ id, reason = '', cause }) => `the message ${id} was dropped: ${DROPPED[reason]}${becauseOfWire(cause)}`,
   ERR_ENCODE: ({ codec, id, type, reason }) =>
     `the codec ${codec} cannot encode ${id === undefined ? 'a message' : `the message ${id} (${type})`}: ${reason}`,
-  ERR_FRAME_TOO_LARGE: ({ size, limit }) => `a frame of ${size} bytes exceeds the limit of ${limit} bytes ("maxFrame")`,
+  ERR_FRAME_TOO_LARGE: ({ size, limit, id, type }) =>
+    `${id === undefined ? 'a frame' : `the message ${id} (${type})`} of ${size} bytes exceeds the limit of ${limit} bytes ("maxFrame")`,
   ERR_HANDLER: ({ id, type, attempts }) => `the handler of the message ${id} (${type}) has failed, attempt ${attempts} was the last one`,
   ERR_IN_DOUBT: ({ id }) => `the message ${id} was not sent again: the other side may have processed it`,
   ERR_INVALID_MESSAGE: ({ path, reason }) => `invalid message: ${path} ${reason}`,

@@ -130,7 +130,7 @@ type FollowStart = Exclude<ChannelStart, 'live'>;
  * @throws {ChannelRefusedError} Delivered, when the server refuses the join. A new subscription
  *   asks again.
  * @throws {ChannelEndedError} Delivered, behind the last message, when the writer of the channel
- *   has failed, or has gone.
+ *   has failed, or has gone, or when this client has missed messages.
  * @example
  * import { channel, connect, createMessage, ofType, webSocket } from 'rxwire';
  *
@@ -234,7 +234,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
       send: (message) => find().membership.send(publishMessage(name, message, wire.delivery, true)),
       messages$: use(({ messages$ }) => messages$),
       presence$: use(({ presence$ }) => presence$),
-      state$: use(({ state$ }) => state$),
+      state$: use(({ states$ }) => states$),
       gaps$: use(({ gaps$ }) => gaps$),
       errors$: use(({ errors$ }) => errors$),
       position: () => known.get(name)?.membership.position(),

@@ -5,7 +5,10 @@ import type { Message } from '../../message/types.js';
 
 /** Where a member begins to read a channel. */
 export type ChannelStart =
-  /** With the oldest message that the server still has. */
+  /**
+   * With the oldest message that the server still has. If earlier ones are removed, `gaps$` reports
+   * a gap, and the end of the channel is a `ChannelEndedError`.
+   */
   | 'start'
   /** With the next message that is published. */
   | 'live'

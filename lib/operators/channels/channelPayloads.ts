@@ -59,6 +59,17 @@ export function readEnd(payload: unknown): ChannelEnd {
 
 export const endedError = (channel: string, { payload }: Message): ChannelEndedError => new ChannelEndedError(channel, readEnd(payload));
 
+/**
+ * Returns the error of a reader at the end of its channel; undefined for a reader that has received
+ * all messages of a channel that was completed.
+ *
+ * @param hasGap Whether the reader has missed messages.
+ */
+export function errorOfEnd(channel: string, end: ChannelEnd, hasGap: boolean): ChannelEndedError | undefined {
+  if (end.status !== 'completed') return new ChannelEndedError(channel, end);
+  return hasGap ? new ChannelEndedError(channel, { status: 'incomplete', reason: 'the server no longer has all messages' }) : undefined;
+}
+
 export function readPublish(payload: unknown): Required<ChannelPublish<Message>> {
   const { message, ephemeral, confirm } = fieldsOf(payload);
   return {

@@ -19,6 +19,8 @@ export interface ChannelReader {
   position: ChannelPosition | undefined;
   /** Whether the hub has confirmed that it has all messages after the position. */
   isConfirmed?: boolean;
+  /** Whether the reader has missed messages. */
+  hasGap?: boolean;
   /** Where a reader without a position begins. */
   readonly first: JoinPlace;
   /** @param position Undefined for an ephemeral message. */
@@ -89,6 +91,7 @@ export class ChannelReaders {
       }
       if (effect === 'gap') {
         const from = position ?? { epoch, offset: 0 };
+        reader.hasGap = true;
         gaps.set(reader, { reason: from.epoch === epoch ? 'history' : 'epoch', after: from, next: { epoch, offset: offset + 1 } });
       }
       reader.position = { epoch, offset };
@@ -145,11 +148,11 @@ export class ChannelReaders {
     this.notify(isNew, ({ onConfirmed }) => onConfirmed?.());
   }
 
-  /** Removes all readers, and ends them. */
-  end(error: unknown): void {
+  /** Removes all readers, and ends them. @param errorOf Returns the error of a reader. */
+  end(errorOf: (reader: ChannelReader) => unknown): void {
     const ended = this.all;
     this.#notifications.run(() => {
-      for (const reader of ended) if (this.remove(reader)) reader.onEnd(error);
+      for (const reader of ended) if (this.remove(reader)) reader.onEnd(errorOf(reader));
     });
   }
 }

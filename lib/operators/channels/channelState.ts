@@ -25,7 +25,7 @@ export interface ChannelState {
    * join.
    */
   readonly member?: string;
-  /** The latest gap. */
+  /** The latest gap. For `ended`: what this client has missed of the channel. */
   readonly gap?: ChannelGap;
   /** For `ended`: how. */
   readonly end?: ChannelEnd;

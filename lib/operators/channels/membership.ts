@@ -1,8 +1,11 @@
 import {
   asapScheduler,
   BehaviorSubject,
+  defer,
   firstValueFrom,
+  noop,
   Observable,
+  of,
   repeat,
   share,
   Subject,
@@ -11,7 +14,7 @@ import {
   type Subscriber,
   type Subscription,
 } from 'rxjs';
-import { CallbackError, ChannelEndedError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
+import { CallbackError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
 import { after } from '../timing/after.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../timing/coalescedTimer.js';
 import { completionOf } from '../../message/errors/completionOf.js';
@@ -25,7 +28,7 @@ import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { claim } from '../../wire/session/delivery.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
-import { readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
+import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
 import { parsePosition, positionText, step } from './channelPosition.js';
 import { bystander, ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
@@ -50,13 +53,16 @@ export class Membership {
   /** The members, for one who reads no messages: it has no part in where others begin. */
   readonly membersOnly$: Observable<Presence>;
   readonly state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
-  readonly gaps$ = new Subject<ChannelGap>();
+  /** The current state, then each change, until the wire ends. */
+  readonly states$: Observable<ChannelState>;
+  readonly gaps$: Observable<ChannelGap>;
   readonly errors$: Observable<RxwireError>;
 
   readonly #channel: string;
   readonly #wire: Wire;
   readonly #answerTimeout: number;
   readonly #scheduler: SchedulerLike;
+  readonly #gaps$ = new Subject<ChannelGap>();
   readonly #errors$ = new Subject<RxwireError>();
   readonly #readers = new ChannelReaders();
   readonly #requests: ChannelRequests;
@@ -99,6 +105,8 @@ export class Membership {
     );
     this.#start = options;
     this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
+    this.states$ = this.#users.by(defer(() => (this.#hasWireEnded ? of(this.state$.value) : this.state$)));
+    this.gaps$ = this.#users.by(this.#gaps$);
     this.errors$ = this.#users.by(this.#errors$);
     const { members$ } = this.#memberList;
     const bystander$ = this.#read<never>((subscriber) => bystander(this.#position, subscriber));
@@ -162,10 +170,10 @@ export class Membership {
   end(error?: RxwireError): void {
     this.#hasWireEnded = true;
     this.#stop({ status: 'left', ...(error && { error }) });
-    for (const subject of [this.state$, this.gaps$, this.#errors$]) subject.complete();
+    for (const subject of [this.state$, this.#gaps$, this.#errors$]) subject.complete();
     // The error of a wire belongs to the subscribers of the wire. Here it would end the process,
     // unless each subscriber had an error callback.
-    this.#readers.end(undefined);
+    this.#readers.end(noop);
     this.#requests.end(error);
   }
 
@@ -186,7 +194,7 @@ export class Membership {
   #reportGap(gap: ChannelGap): void {
     const isJoined = this.#isIn('joined');
     this.#change({ status: 'gap', gap });
-    this.gaps$.next(gap);
+    this.#gaps$.next(gap);
     if (isJoined && this.#isIn('gap')) this.#change({ status: 'joined' });
   }
 
@@ -345,7 +353,7 @@ export class Membership {
     this.#requests.fail('channel.published', correlationId, error);
     if (!isJoin || this.#isIn('left')) return;
     this.#stop({ status: 'refused', error });
-    this.#readers.end(error);
+    this.#readers.end(() => error);
   }
 
   #handleDelivery(carrier: Message): void {
@@ -371,8 +379,9 @@ export class Membership {
 
   #handleEnd({ payload }: Message): void {
     const end = readEnd(payload);
-    this.#stop({ status: 'ended', end });
+    const { gap } = this.state$.value;
+    this.#stop({ status: 'ended', end, ...(gap && { gap }) });
     this.#send('channel.leave', { channel: this.#channel });
-    this.#readers.end(end.status === 'completed' ? undefined : new ChannelEndedError(this.#channel, end));
+    this.#readers.end(({ hasGap = false }) => errorOfEnd(this.#channel, end, hasGap));
   }
 }

@@ -99,6 +99,11 @@ export class ChannelHistory {
     return { epoch: this.epoch, last: this.last, limits: this.#limits, end: this.#end };
   }
 
+  /** The maximum age of a message, in ms. */
+  get maxAge(): number {
+    return this.#limits.maxAge;
+  }
+
   /** The number of stored messages. */
   get size(): number {
     return this.#kept.size;
@@ -148,15 +153,17 @@ export class ChannelHistory {
     if (known !== undefined) return { epoch: this.epoch, offset: known };
     if (this.#end) throw endedError(this.name, this.#end.message);
     const entry: ChannelEntry = { epoch: this.epoch, offset: ++this.last, message };
-    this.#kept.push({ message, bytes, at: now });
+    // The clock may have been set back.
+    this.latest = Math.max(this.latest, now);
+    this.#kept.push({ message, bytes, at: this.latest });
     this.bytes += bytes;
-    this.latest = now;
     if (message.type === 'channel.ended') this.#end = entry;
     this.isUsed = true;
-    this.expire(now);
+    if (!this.#end) this.expire(now);
     if (this.#recent) remember(this.#recent, key, entry.offset);
     else if (this.size > FEW || this.size > maxMessages || this.bytes > maxBytes) this.#index();
-    while (this.size > maxMessages || this.bytes > maxBytes) this.shift();
+    // The end displaces no other message of its channel.
+    while (!this.#end && (this.size > maxMessages || this.bytes > maxBytes)) this.shift();
     this.#notify(entry);
     return entry;
   }
@@ -199,6 +206,8 @@ export class ChannelHistory {
   compact(entry: Required<ChannelEntry>, bytes: number): void {
     const { epoch, first } = entry;
     if (epoch !== this.epoch || first <= this.removed || entry.offset > this.last) return;
+    // A channel that has ended remains whole.
+    if (this.#end && this.bytes + bytes > this.#limits.maxBytes) return;
     this.#compacted ??= new Map();
     this.bytes += bytes - (this.#compacted.get(first)?.bytes ?? 0);
     this.#compacted.set(first, { entry, bytes });
@@ -233,6 +242,12 @@ export class ChannelHistory {
     return { bytes, entry: { epoch: this.epoch, offset, message } };
   }
 
+  /** Removes the oldest message; of a channel that has ended, all messages. */
+  removeOldest(): void {
+    do this.shift();
+    while (this.#end && this.size > 0);
+  }
+
   /** Removes the oldest message. */
   shift(): void {
     const oldest = this.removed + 1;
@@ -244,10 +259,10 @@ export class ChannelHistory {
     else if (recent && recent.keys.size > Math.max(MIN_IDS, this.size)) recent.offsets.delete(recent.keys.shift() as string);
   }
 
-  /** Removes the messages that are too old. */
+  /** Removes the messages that are too old. A channel that has ended is as old as its end. */
   expire(now: number): void {
-    const { maxAge } = this.#limits;
-    for (let oldest = this.#kept.peek(); oldest && oldest.at + maxAge <= now; oldest = this.#kept.peek()) this.shift();
+    const since = now - this.maxAge;
+    for (let oldest = this.#kept.peek(); oldest && (this.#end ? this.latest : oldest.at) <= since; oldest = this.#kept.peek()) this.shift();
   }
 }
 

@@ -61,7 +61,8 @@ export interface ChannelSlice {
   readonly entries: readonly ChannelEntry[];
   /**
    * Whether no message is missing between the requested position and the first entry, or the end:
-   * false if some were removed, or belong to another epoch.
+   * false if some were removed, or belong to another epoch. The end of the channel is never
+   * missing.
    */
   readonly isComplete: boolean;
   /**
@@ -90,7 +91,7 @@ export interface ChannelRetention {
   readonly messages?: number;
   /** The maximum estimated size of the messages, in bytes. */
   readonly bytes?: number;
-  /** The maximum age of a message, in ms. */
+  /** The maximum age of a message, in ms; of a channel that has ended, the age of its end. */
   readonly age?: number;
 }
 
@@ -105,7 +106,8 @@ export interface ChannelRetention {
 export interface ChannelLog {
   /**
    * Appends a message and returns its position. Consecutive messages of one server keep their
-   * order. A message of the type `channel.ended` ends the channel.
+   * order. A message of the type `channel.ended` ends the channel, which should be kept, and
+   * removed, as a whole from then on.
    *
    * @throws {ChannelEndedError} When the channel has ended; also delivered.
    */

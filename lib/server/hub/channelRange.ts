@@ -27,6 +27,8 @@ export interface KeptOffsets {
   readonly last: number;
   /** The offset of the latest removed message. */
   readonly removed: number;
+  /** Whether the last message has ended the channel. A log returns it, also if it is removed. */
+  readonly hasEnded: boolean;
   /**
    * Returns whether no reader of this channel can be at an offset between `removed` and `last`.
    * @default the offsets are contiguous
@@ -58,7 +60,9 @@ export interface ChannelRange {
 
 /** Returns the offsets that a query requests. */
 export function rangeOf({ after, before, limit }: ChannelQuery, kept: KeptOffsets): ChannelRange {
-  const { epoch, last, removed } = kept;
+  const { epoch, last, removed, hasEnded } = kept;
+  // A reader misses no end.
+  const missing = hasEnded && removed === last ? last - 1 : removed;
   if (after !== undefined) {
     const isKnown = after === 'start' || isInside(after, kept);
     const from = isKnown && after !== 'start' ? after.offset : 0;
@@ -66,12 +70,12 @@ export function rangeOf({ after, before, limit }: ChannelQuery, kept: KeptOffset
       first: Math.max(from, removed) + 1,
       end: Math.min(before?.offset ?? Infinity, last + 1),
       isCompacted: !before,
-      isComplete: isKnown && removed <= from,
+      isComplete: isKnown && missing <= from,
     };
   }
   const isKnown = before === undefined || isInside(before, kept) || (before.epoch === epoch && before.offset === last + 1);
   const end = Math.max(removed + 1, isKnown ? (before?.offset ?? last + 1) : 0);
   const firstKept = Math.max(end - limit, removed + 1);
   const { first, count } = kept.lastOffsets?.(end, limit) ?? { first: firstKept, count: end - firstKept };
-  return { first, end, isCompacted: false, isComplete: isKnown && (count === limit || removed === 0) };
+  return { first, end, isCompacted: false, isComplete: isKnown && (count === limit || missing === 0) };
 }

@@ -1,4 +1,17 @@
-import { asapScheduler, defer, EMPTY, map, merge, noop, Subject, Subscription, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
+import {
+  asapScheduler,
+  defer,
+  EMPTY,
+  map,
+  merge,
+  noop,
+  Subject,
+  Subscription,
+  takeWhile,
+  tap,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import { estimateSize } from '../../message/estimateSize.js';
 import { guard } from '../../message/errors/guard.js';
 import { asObservable, chain, type MaybeAsync } from '../../message/maybeAsync.js';
@@ -7,7 +20,7 @@ import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelStart } from '../../operators/channels/channelOptions.js';
-import { endedError, readEnd } from '../../operators/channels/channelPayloads.js';
+import { errorOfEnd, readEnd } from '../../operators/channels/channelPayloads.js';
 import { positionOf } from '../../operators/channels/channelPosition.js';
 import type { Presence } from '../../operators/channels/memberList.js';
 import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
@@ -83,15 +96,19 @@ export class HubChannel implements CursorParts {
 
   /**
    * Emits the messages from a place on, for the server itself. Ends when the channel has ended:
-   * completes, or fails with a `ChannelEndedError`.
+   * completes, or fails with a `ChannelEndedError`, also if messages were missing.
    */
   messages(start: ChannelStart): Observable<Message> {
     const { name, scheduler, onFailed, read } = this;
     const messages$ = defer(() => {
       const end$ = new Subject<ChannelBroadcast>();
+      let hasGap = false;
       // While reads fail, the subscriber still gets what the channel emits.
       const readAgain = (query: ChannelQuery): MaybeAsync<ChannelSlice> =>
-        asObservable(() => read(query)).pipe(retryReads(scheduler, onFailed));
+        asObservable(() => read(query)).pipe(
+          retryReads(scheduler, onFailed),
+          tap(({ isComplete }) => (hasGap ||= !isComplete && query.after !== undefined)),
+        );
       const entries$ = followLog({
         log: { read: (_, query) => readAgain(query), tail: () => this.#entries$ },
         channel: name,
@@ -101,18 +118,17 @@ export class HubChannel implements CursorParts {
         onFailed,
         onCaughtUp: ({ end }) => end && end$.next({ message: end.message }),
       });
-      return merge(end$, entries$);
-    });
-    return this.#subscribers.by(
-      messages$.pipe(
+      const errorOf = ({ payload }: Message): unknown => errorOfEnd(name, readEnd(payload), hasGap);
+      return merge(end$, entries$).pipe(
         map(({ message }) => message),
-        takeWhile(({ type, payload }) => type !== 'channel.ended' || readEnd(payload).status !== 'completed'),
+        takeWhile((message) => message.type !== 'channel.ended' || errorOf(message) !== undefined),
         map((message) => {
-          if (message.type === 'channel.ended') throw endedError(name, message);
+          if (message.type === 'channel.ended') throw errorOf(message);
           return message;
         }),
-      ),
-    );
+      );
+    });
+    return this.#subscribers.by(messages$);
   }
 
   /**

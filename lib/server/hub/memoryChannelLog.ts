@@ -1,9 +1,9 @@
 import { nanoid } from 'nanoid';
 import { defer, finalize, from, type SchedulerLike } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
-import { assertPositive } from '../../message/options/assert.js';
+import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { estimateSize } from '../../message/estimateSize.js';
-import { createLinkedList } from './linkedList.js';
+import { createLinkedList, type LinkedList } from './linkedList.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import { ChannelHistory, type HistoryRest } from './channelHistory.js';
 import type { ChannelInfo, ChannelLog } from './channelLog.js';
@@ -32,6 +32,15 @@ export interface MemoryChannelLogOptions {
   readonly scheduler?: SchedulerLike;
 }
 
+const OPTIONS = {
+  maxMessages: [positive, 1_000],
+  maxBytes: [positive, 1_048_576],
+  maxAge: [positive, 300_000],
+  maxTotalBytes: [positive, 67_108_864],
+  maxIdle: [positive, 10_000],
+  scheduler: [anything],
+} as const satisfies OptionTable<MemoryChannelLogOptions>;
+
 /** The minimum number of channels whose last offset outlives their messages. */
 const MAX_FORGOTTEN = 50_000;
 
@@ -40,6 +49,7 @@ const MAX_FORGOTTEN = 50_000;
  * reconnect to another process are informed of a gap.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
+ * @throws {TypeError} At call time, if there is no option of this name.
  * @example
  * import { createMessage, hub, memoryChannelLog } from 'rxwire';
  *
@@ -49,10 +59,8 @@ const MAX_FORGOTTEN = 50_000;
  */
 export function memoryChannelLog(options: MemoryChannelLogOptions = {}): ChannelLog {
   checkOptions('memoryChannelLog', options);
-  const { maxMessages = 1_000, maxBytes = 1_048_576, maxAge = 300_000, maxTotalBytes = 67_108_864 } = options;
-  const { maxIdle = 10_000, scheduler = steadyScheduler() } = options;
-  assertPositive('memoryChannelLog', { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle });
-  const limits = { maxMessages, maxBytes, maxAge, maxTotalBytes, maxIdle, maxForgotten: MAX_FORGOTTEN };
+  const { scheduler = steadyScheduler(), ...read } = readOptions('memoryChannelLog', options, OPTIONS);
+  const limits = { ...read, maxForgotten: MAX_FORGOTTEN };
   const histories = createChannelHistories(limits, scheduler);
 
   return {
@@ -73,7 +81,7 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
       const history = histories.peek(name);
       return histories.around(history, (now) => history.read(query, now));
     },
-    retain: (name, retention) => histories.get(name).limit(limitsOf(retention, limits)),
+    retain: (name, retention) => histories.limit(name, limitsOf(retention, limits)),
     compact(name, entry) {
       const history = histories.peek(name);
       histories.around(history, () => history.compact(entry, estimateSize(entry.message)));
@@ -108,42 +116,90 @@ export interface HistoriesLimits extends ChannelLimits {
 }
 
 /**
+ * Creates the set of the channels with messages. Channels of one maximum age are in one list, the
+ * one that was idle for the longest time first: a channel that is kept for longer does not hide the
+ * expired ones behind it.
+ */
+function createFilledChannels() {
+  const byAge = new Map<number, LinkedList<ChannelHistory>>();
+  return {
+    remove({ maxAge, filled }: ChannelHistory): void {
+      const list = byAge.get(maxAge);
+      list?.remove(filled);
+      if (list?.size() === 0) byAge.delete(maxAge);
+    },
+    /** Adds a channel, or moves it behind the others. */
+    append({ maxAge, filled }: ChannelHistory): void {
+      const list = byAge.get(maxAge) ?? createLinkedList<ChannelHistory>();
+      byAge.set(maxAge, list);
+      list.append(filled);
+    },
+    /** Returns a channel whose messages have all expired. */
+    firstExpired(now: number): ChannelHistory | undefined {
+      for (const [maxAge, list] of byAge) {
+        const first = list.first();
+        if (first && first.latest + maxAge <= now) return first;
+      }
+      return undefined;
+    },
+    /** Returns the channel that was idle for the longest time. */
+    longestIdle(): ChannelHistory | undefined {
+      let found: ChannelHistory | undefined;
+      for (const list of byAge.values()) {
+        const first = list.first();
+        if (first && !(found && found.latest <= first.latest)) found = first;
+      }
+      return found;
+    },
+  };
+}
+
+/** Creates the set of what remains of forgotten channels. */
+function createRests(limits: HistoriesLimits) {
+  const instance = nanoid(10);
+  /** In two generations: the log drops the older one. */
+  let [recent, older] = [new Map<string, HistoryRest>(), new Map<string, HistoryRest>()];
+  let dropped = 0;
+  /** The beginning of all other channels. */
+  let beginning: HistoryRest = { epoch: `${instance}.0`, last: 0, limits };
+  return {
+    of: (name: string): HistoryRest => recent.get(name) ?? older.get(name) ?? beginning,
+    add(name: string, rest: HistoryRest): void {
+      recent.set(name, rest);
+      if (recent.size < limits.maxForgotten) return;
+      // From now on, a channel may have had messages that nobody knows of: its first offset is
+      // missing. A new epoch, so that clients do not mistake new offsets for old ones.
+      if (older.size > 0) beginning = { epoch: `${instance}.${++dropped}`, last: 1, limits };
+      older = recent;
+      recent = new Map();
+    },
+  };
+}
+
+/**
  * Creates the histories of all channels, within the limits. Channels with subscribers are never
  * removed. A channel that was forgotten continues behind its last offset, so that its readers find
  * a gap. Old messages are removed on access: a timer would keep an idle process alive.
  */
 export function createChannelHistories(limits: HistoriesLimits, scheduler: SchedulerLike) {
-  const { maxAge, maxTotalBytes, maxIdle, maxForgotten } = limits;
-  const instance = nanoid(10);
+  const { maxTotalBytes, maxIdle } = limits;
   const all = new Map<string, ChannelHistory>();
   /** Channels without subscribers, in the order in which they became idle. */
   const idle = createLinkedList<ChannelHistory>();
-  /** Channels with messages, the one that was idle for the longest time first. */
-  const filled = createLinkedList<ChannelHistory>();
+  /** Channels with messages. */
+  const filled = createFilledChannels();
   let total = 0;
-  /** The rests of the forgotten channels, in two generations: the log drops the older one. */
-  let [recent, older] = [new Map<string, HistoryRest>(), new Map<string, HistoryRest>()];
-  let dropped = 0;
-  /** The beginning of all other channels. */
-  let beginning: HistoryRest = { epoch: `${instance}.0`, last: 0, limits };
+  const rests = createRests(limits);
 
   const forget = (history: ChannelHistory): void => {
     const { name } = history;
     total -= history.bytes;
-    filled.remove(history.filled);
+    filled.remove(history);
     idle.remove(history.idle);
     all.delete(name);
-    if (!history.isUsed) return;
-    recent.set(name, history.rest());
-    if (recent.size < maxForgotten) return;
-    // From now on, a channel may have had messages that nobody knows of: its first offset is
-    // missing. A new epoch, so that clients do not mistake new offsets for old ones.
-    if (older.size > 0) beginning = { epoch: `${instance}.${++dropped}`, last: 1, limits };
-    older = recent;
-    recent = new Map();
+    if (history.isUsed) rests.add(name, history.rest());
   };
-  const peek = (name: string): ChannelHistory =>
-    all.get(name) ?? new ChannelHistory(name, recent.get(name) ?? older.get(name) ?? beginning);
+  const peek = (name: string): ChannelHistory => all.get(name) ?? new ChannelHistory(name, rests.of(name));
   const retire = (history: ChannelHistory): void => {
     const first = idle.size() >= maxIdle ? idle.first() : undefined;
     if (first) forget(first);
@@ -153,14 +209,25 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
     const { bytes, last } = history;
     const result = change(now);
     total += history.bytes - bytes;
-    if (history.size === 0) filled.remove(history.filled);
-    else if (history.last !== last) filled.append(history.filled);
+    if (history.size === 0) filled.remove(history);
+    else if (history.last !== last) filled.append(history);
     return result;
   };
   const trim = (now: number): void => {
-    let oldest = filled.first();
-    for (; oldest && oldest.latest + maxAge <= now; oldest = filled.first()) account(oldest, oldest.expire.bind(oldest), now);
-    for (; oldest && total > maxTotalBytes; oldest = filled.first()) account(oldest, oldest.shift.bind(oldest), now);
+    let oldest = filled.firstExpired(now);
+    for (; oldest; oldest = filled.firstExpired(now)) account(oldest, oldest.expire.bind(oldest), now);
+    while (total > maxTotalBytes) {
+      oldest = filled.longestIdle();
+      if (!oldest) return;
+      account(oldest, oldest.removeOldest.bind(oldest), now);
+    }
+  };
+  const get = (name: string): ChannelHistory => {
+    const history = peek(name);
+    if (all.has(name)) return history;
+    retire(history);
+    all.set(name, history);
+    return history;
   };
 
   return {
@@ -171,12 +238,13 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
     /** Returns the history of a channel for a reader. If there is none, it is not kept. */
     peek,
     /** Returns the history of a channel for a change. It is created if there is none. */
-    get(name: string): ChannelHistory {
-      const history = peek(name);
-      if (all.has(name)) return history;
-      retire(history);
-      all.set(name, history);
-      return history;
+    get,
+    /** Replaces the limits of a channel. */
+    limit(name: string, own: ChannelLimits): void {
+      const history = get(name);
+      filled.remove(history);
+      history.limit(own);
+      if (history.size > 0) filled.append(history);
     },
     /** Returns the history of a channel that gets a subscriber. It is created if there is none. */
     enter(name: string): ChannelHistory {

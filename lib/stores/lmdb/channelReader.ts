@@ -52,6 +52,7 @@ function offsetsOf(options: ChannelReaderOptions, name: string, head: ChannelHea
     epoch,
     last,
     removed,
+    hasEnded: head.end !== undefined,
     // A reader may have the offset of a message, or that in front of one.
     isHole: (offset) => firstKey(channelEntries, [name, offset], [name, offset + 2]) === undefined,
     lastOffsets(end, limit) {
@@ -65,6 +66,8 @@ function offsetsOf(options: ChannelReaderOptions, name: string, head: ChannelHea
 /** Returns the offset behind the latest message that is removed, or has expired. */
 function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string, head: ChannelHead): number {
   const since = now() - limitsOf(head.retention ?? {}, limits).maxAge;
+  // A channel that has ended expires as a whole.
+  if (head.end) return head.at <= since ? head.last + 1 : head.first;
   const isExpired = (offset: number): boolean => {
     const key = firstKey(databases.channelEntries, [name, offset], [name, Infinity]);
     return key === undefined || key[2] <= since;

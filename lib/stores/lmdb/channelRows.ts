@@ -65,6 +65,9 @@ const MAX_SWEPT = 32;
 /** The number of keys that are read at once. */
 const CHUNK = 16;
 
+/** The time of a channel whose messages have all expired. */
+const EXPIRED = -Number.MAX_SAFE_INTEGER;
+
 const TOTAL = 'channelBytes';
 const EPOCH = 'channelLog';
 /** The range of epochs, and of runs. */
@@ -199,6 +202,8 @@ export function compactRows(
 ): void {
   const head = headOf(edit, name);
   if (epoch !== head.epoch || first < head.first || offset > head.last) return;
+  // A channel that has ended remains whole.
+  if (head.end && head.bytes + data.length > limitsIn(edit, name).maxBytes) return;
   removeCompacted(edit, name, first, first + 1);
   edit.databases.compactedEntries.putSync([name, first, offset, data.length], data);
   head.compacted++;
@@ -210,7 +215,9 @@ export function endEdit(edit: ChannelEdit): void {
   const { counters } = edit.databases;
   for (const name of [...edit.heads.keys()]) {
     const { maxMessages, maxBytes, maxAge } = limitsIn(edit, name);
-    const isExcess: Excess = (head, at) => head.count > maxMessages || head.bytes > maxBytes || at + maxAge <= edit.now;
+    // The end displaces no other message of its channel.
+    const isExcess: Excess = ({ count, bytes, end }, at) =>
+      count > maxMessages + (end ? 1 : 0) || bytes > maxBytes + (end?.data.length ?? 0) || at + maxAge <= edit.now;
     trim(edit, name, MAX_CHANGES + MAX_REMOVALS, isExcess);
     store(edit, name);
   }
@@ -231,7 +238,8 @@ function trimOthers(edit: ChannelEdit): void {
     if (!slot || (!isOver && (slot[1] + 1) * STEP > now)) return;
     const [, , name] = slot;
     const { maxAge } = limitsIn(edit, name);
-    left -= trim(edit, name, left, (_, at) => isCrowded || edit.total > maxTotalBytes || at + maxAge <= now);
+    const isExcess: Excess = (_, at) => isCrowded || edit.total > maxTotalBytes || at + maxAge <= now;
+    left -= trim(edit, name, left, isExcess, true);
     // If a head was unreadable, its entry in the index is out of date.
     if (!isSlot(headOf(edit, name), slot)) lastUsed.removeSync([...slot]);
     store(edit, name);
@@ -264,18 +272,24 @@ function forgetOthers(edit: ChannelEdit): void {
 /** Returns whether the oldest message must go. `at` is its time. */
 type Excess = (head: ChannelHead, at: number) => boolean;
 
-/** Removes the oldest messages of a channel: up to `max` of them. Returns their number. */
-function trim(edit: ChannelEdit, name: string, max: number, isExcess: Excess): number {
+/**
+ * Removes the oldest messages of a channel: up to `max` of them. Returns their number. The messages
+ * of a channel that has ended are as old as its end.
+ *
+ * @param isWhole Whether all messages of a channel that has ended go with the first one.
+ */
+function trim(edit: ChannelEdit, name: string, max: number, isExcess: Excess, isWhole = false): number {
   const { channelEntries } = edit.databases;
   const head = headOf(edit, name);
-  const { first } = head;
+  const { first, end } = head;
   let removed = 0;
   for (let isDone = head.count === 0; !isDone;) {
     const keys = [...channelEntries.getKeys({ start: [name, head.first], end: [name, head.last + 1], limit: CHUNK })];
     for (const key of keys) {
       const [, offset, at, size] = key;
-      isDone = removed === max || !isExcess(head, at);
+      isDone = removed === max || !isExcess(head, end ? head.at : at);
       if (isDone) break;
+      if (end && isWhole) head.at = EXPIRED;
       channelEntries.removeSync(key);
       removed++;
       head.first = offset + 1;

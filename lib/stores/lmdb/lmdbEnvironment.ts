@@ -23,14 +23,22 @@ const EARLIER_DATABASE = `${RESERVED_PREFIX}heads`;
 
 const environments = new Map<string, LmdbEnvironment>();
 
-/** Opens the environment in this folder, which is created if it does not exist. */
+/**
+ * Opens the environment in this folder, which is created if it does not exist.
+ *
+ * @throws {StoreError} If the folder cannot be opened.
+ */
 export function openLmdbEnvironment(folder: string): LmdbEnvironment {
-  mkdirSync(folder, { recursive: true });
-  const path = realpathSync(folder);
-  const environment = environments.get(path) ?? createLmdbEnvironment(path);
-  environments.set(path, environment);
-  environment.hold();
-  return environment;
+  try {
+    mkdirSync(folder, { recursive: true });
+    const path = realpathSync(folder);
+    const environment = environments.get(path) ?? createLmdbEnvironment(path);
+    environments.set(path, environment);
+    environment.hold();
+    return environment;
+  } catch (reason) {
+    throw asLmdbStoreError(reason, folder);
+  }
 }
 
 function createLmdbEnvironment(path: string) {

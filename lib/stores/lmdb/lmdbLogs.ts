@@ -42,7 +42,7 @@ export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => Lmd
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
   return () => {
-    const environment = openEnvironment(path);
+    const environment = openLmdbEnvironment(path);
     if (latest?.environment !== environment)
       latest = { environment, rows: createLogRows(environment, kinds, createStoreClock(scheduler, environment.databases.counters)) };
     return openedLogs(environment, latest.rows);
@@ -75,14 +75,6 @@ function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
       isOpen = false;
     },
   };
-}
-
-function openEnvironment(path: string): LmdbEnvironment {
-  try {
-    return openLmdbEnvironment(path);
-  } catch (reason) {
-    throw asLmdbStoreError(reason, path);
-  }
 }
 
 type LogRows = ReturnType<typeof createLogRows>;

@@ -26,8 +26,8 @@ const MAX_READS = 32;
  * channel, whichever server has ended it. Failures are `StoreError`s of the store `nats`.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, if the name of the stream is invalid, or the connection has
- *   `noEcho`.
+ * @throws {TypeError} At call time, if the name of the stream is invalid, the connection has
+ *   `noEcho`, or there is no option of this name.
  * @example
  * import { hub } from 'rxwire';
  * import { natsChannelLog } from 'rxwire/nats';

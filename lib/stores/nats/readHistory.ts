@@ -94,8 +94,15 @@ async function readForwards({ after, limit, maxBytes = PAGE_BYTES }: ChannelQuer
       if (isEnough(entry)) break;
     }
   }
-  const isComplete = after === 'start' || (isKnown && (await isDirectlyBehind(seq, first, log)));
+  const isComplete = after === 'start' ? isFirst(first, since) : isKnown && (await isDirectlyBehind(seq, first, log));
   return { entries: entries.slice(0, limit), isComplete };
+}
+
+/**
+ * Returns whether no earlier entry of the channel is known, in an epoch that begins behind `since`.
+ */
+function isFirst(first: StreamEntry | undefined, since: number): boolean {
+  return (first?.previous ?? 0) <= since;
 }
 
 /**

@@ -118,9 +118,9 @@ async function storeChanges(
   }
   const names = JSON.stringify([...new Set(stored.map(({ channel }) => channel))]);
   const keys = stored.flatMap(({ channel, append }) => (append ? [{ channel, key: append.key }] : []));
-  await query(statements.create, [names]);
-  const [, rows, repeats] = await Promise.all([
+  const [, , rows, repeats] = await Promise.all([
     query('begin isolation level read committed read write'),
+    query(statements.create, [names]),
     query(statements.lock, [names]),
     query(statements.find, [JSON.stringify(keys)]),
   ]);

@@ -35,7 +35,7 @@ export function createChannelReads(
     const [head] = (await client.query(statements.head, [channel, ...kept])) as readonly Row[];
     if (!head) throw new Error('the row of the empty channel is missing: run postgresMigration again');
     const { epoch, last, first } = head;
-    const range = rangeOf(query, { epoch, last, removed: first === null ? last : first - 1 });
+    const range = rangeOf(query, { epoch, last, removed: first === null ? last : first - 1, hasEnded: head.end_data !== null });
     const isEmpty = query.limit === 0 || range.first >= range.end;
     const limits = [Math.min(query.limit, Number.MAX_SAFE_INTEGER), query.maxBytes ?? PAGE_BYTES];
     const entries: ChannelEntry[] = [];

@@ -11,9 +11,13 @@ const IDLE_TIMEOUT = 5_000;
 
 /** The clock of the database, in ms since 1970: all servers have the same. */
 const NOW = `(extract(epoch from clock_timestamp()) * 1000)::bigint`;
-/** The condition that the limits keep the message `e` of the channel `c`. */
-const KEPT = `e.position > c.last - coalesce(c.max_messages, $2) and e.total - e.size >= c.total - coalesce(c.max_bytes, $3)
-  and e.at > ${NOW} - coalesce(c.max_age, $4)`;
+/**
+ * The condition that the limits keep the message `e` of the channel `c`. The messages of a channel
+ * that has ended are as old as its end, which displaces none of them.
+ */
+const KEPT = `e.position > c.last - coalesce(c.max_messages, $2) - (c.end_offset is not null)::int
+  and e.total - e.size >= c.total - coalesce(c.max_bytes, $3) - coalesce(octet_length(c.end_data), 0)
+  and case when c.end_offset is null then e.at else c.at end > ${NOW} - coalesce(c.max_age, $4)`;
 
 /**
  * The statements on the channels. Most take their rows as one JSON text, which every driver can
@@ -26,21 +30,23 @@ export function channelStatements({ channels, messages }: PostgresTables) {
   return {
     /**
      * Creates the channels that do not exist. All servers do so in one order: each waits for those
-     * that another one creates.
+     * that another one creates. This is the first statement of a transaction: outside of it, the
+     * database might make it serializable, and it would fail beside that of another server.
      */
-    create: `insert into ${channels} (name, epoch) select g.name, c.epoch from json_array_elements_text($1::json) as g(name), ${channels} as c
+    create: `with given as materialized (
+  select set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT}', true), json_array_elements_text($1::json) as name)
+insert into ${channels} (name, epoch) select g.name, c.epoch from given as g, ${channels} as c
 where c.name = '' and not exists (select from ${channels} as k where k.name = g.name)
 order by g.name on conflict do nothing`,
     /** Locks channels, in the order of their names. */
-    lock: `with given as materialized (
-  select set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT}', true), json_array_elements_text($1::json) as name)
-select ${head}, c.max_messages, c.max_bytes, c.max_age from ${channels} as c where c.name in (select name from given) order by c.name for update of c`,
+    lock: `select ${head}, c.max_messages, c.max_bytes, c.max_age from ${channels} as c
+where c.name in (select json_array_elements_text($1::json)) order by c.name for update of c`,
     /** Finds the messages that are stored already. */
     find: `select e.channel, e.key, e.position::float8 from json_to_recordset($1::json) as g(channel text, key text)
 join ${messages} as e on e.channel = g.channel and e.key = g.key`,
     put: `insert into ${messages} (channel, position, key, size, total, at, data) select channel, position, key, size, total, ${NOW}, decode(data, 'base64')
 from json_to_recordset($1::json) as g(channel text, position bigint, key text, size bigint, total bigint, data text)`,
-    write: `update ${channels} as c set last = g.last, total = g.total, at = ${NOW}, end_offset = g.end_offset, end_data = decode(g.end_data, 'base64'),
+    write: `update ${channels} as c set last = g.last, total = g.total, at = case when g.last > c.last then ${NOW} else c.at end, end_offset = g.end_offset, end_data = decode(g.end_data, 'base64'),
   max_messages = g.max_messages, max_bytes = g.max_bytes, max_age = g.max_age
 from json_to_recordset($1::json) as g(name text, last bigint, total bigint, end_offset bigint, end_data text, max_messages float8, max_bytes float8, max_age float8)
 where c.name = g.name`,

@@ -12,6 +12,7 @@ import {
   retry,
   share,
   Subject,
+  Subscription,
   tap,
 } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
@@ -152,7 +153,7 @@ export function createPostgresTails(options: PostgresTailsOptions): PostgresTail
 
 /** Looks for what other servers have stored. Emits nothing. */
 function followOthers({ pool, pollInterval, scheduler, onNotified }: PostgresTailsOptions, poll: () => Promise<void>): Observable<never> {
-  const notified$ = notificationsOf(pool).pipe(retry({ delay: () => after(pollInterval, scheduler) }), tap(onNotified));
+  const notified$ = notificationsOf(pool, scheduler).pipe(retry({ delay: () => after(pollInterval, scheduler) }), tap(onNotified));
   // A poll that fails is repeated by the next one. A slow database gets one at a time.
   const polled$ = interval(pollInterval, scheduler).pipe(exhaustMap(() => poll().catch(noop)));
   return merge(notified$, polled$).pipe(ignoreElements());
@@ -163,16 +164,42 @@ interface NotifiedClient {
   on?(event: 'notification', listener: (notification: { readonly payload?: string }) => void): unknown;
 }
 
-/** Emits the payloads of notifications, over a connection of the pool. Fails when it is lost. */
-function notificationsOf(pool: PostgresPool): Observable<string> {
+/**
+ * How often the connection of the notifications is tested, and how long an answer may take, in ms.
+ */
+const TEST_INTERVAL = 10_000;
+
+/**
+ * Emits the payloads of notifications, over a connection of the pool. Fails when it is lost, also
+ * if neither side has closed it: then the database does not answer a test.
+ */
+function notificationsOf(pool: PostgresPool, scheduler: SchedulerLike): Observable<string> {
   return new Observable((to) => {
     const fail = (reason: unknown): void => to.error(reason);
+    let waiting = Subscription.EMPTY;
+    to.add(() => waiting.unsubscribe());
+    /** Waits, and then calls a function. Only the latest call counts. */
+    const wait = (then: () => void): Promise<void> =>
+      new Promise((resolve) => {
+        waiting.unsubscribe();
+        waiting = scheduler.schedule(() => {
+          then();
+          resolve();
+        }, TEST_INTERVAL);
+      });
     const listen = async (): Promise<void> => {
       const client: PostgresClient = await pool.connect();
       to.add(() => client.release(true));
       client.on?.('error', fail);
       (client as object as NotifiedClient).on?.('notification', ({ payload = '' }) => to.next(payload));
-      await client.query({ text: `listen ${NOTIFICATIONS}`, values: [], queryMode: 'extended' });
+      const query = (text: string) => client.query({ text, values: [], queryMode: 'extended' });
+      await query(`listen ${NOTIFICATIONS}`);
+      while (!to.closed) {
+        await wait(noop);
+        const answer = query('select 1');
+        void wait(() => fail(new Error('the database does not answer')));
+        await answer;
+      }
     };
     listen().catch(fail);
   });

@@ -25,6 +25,7 @@ export function sizeError(frame: Frame, maxFrame: number): FrameTooLargeError | 
 /** Returns the error of a message that cannot be encoded, or that is too large. */
 export function asEncodeError(error: unknown, codec: string, message: Message): RxwireError {
   if (error instanceof EncodeError) return new EncodeError(error.codec, error.reason, error.cause, message);
+  if (error instanceof FrameTooLargeError) return new FrameTooLargeError(error.size, error.limit, message);
   return error instanceof RxwireError ? error : new EncodeError(codec, 'it has thrown an error', error, message);
 }
 

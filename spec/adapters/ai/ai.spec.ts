@@ -3,9 +3,9 @@ import type { UIMessage } from 'ai';
 import { setTimeout as delay } from 'node:timers/promises';
 import { chatTransport, serveChat, stopChat, type ChatHandler, type ServeChatOptions } from '../../../lib/adapters/ai/index.js';
 import { joinChunks } from '../../../lib/adapters/ai/chatMessages.js';
-import { createMessage, hub, memoryChannelLog, request, type ChannelLog, type HubOptions, type Wire } from '../../../lib/index.js';
+import { channel, createMessage, hub, memoryChannelLog, request, type ChannelLog, type HubOptions, type Wire } from '../../../lib/index.js';
 import { testWire, type TestWire } from '../../../lib/adapters/testing/index.js';
-import { asyncScheduler, firstValueFrom, NEVER, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, firstValueFrom, NEVER, toArray, type SchedulerLike } from 'rxjs';
 import { CountingModel, textOf } from './chatModel.js';
 
 const closing: (() => void)[] = [];
@@ -228,9 +228,10 @@ describe('a chat of the AI SDK', () => {
   });
 
   it('ends an answer whose server has been silent for half a minute, when somebody asks for it', async () => {
-    const log: ChannelLog = memoryChannelLog();
+    let ahead = 0;
+    const later = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + ahead });
+    const log: ChannelLog = memoryChannelLog({ scheduler: later });
     const silent: ChatHandler = () => NEVER;
-    const later = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + 31_000 });
     const [here, there] = [chatServer(silent, {}, { log }), chatServer(silent, { scheduler: later }, { log })];
     const id = newId();
     const chat = page(here.open().wire, id);
@@ -238,9 +239,51 @@ describe('a chat of the AI SDK', () => {
     await until(() => chat.status === 'submitted');
     const transport = chatTransport(here.open().wire);
     await until(async () => (await transport.reconnectToStream({ chatId: id })) !== null);
+    ahead = 31_000;
     expect(await chatTransport(there.open().wire).reconnectToStream({ chatId: id })).toBeNull();
     await done;
     expect(chat.error?.message).toContain('the server of this answer has stopped');
+  });
+
+  it('ends no answer at a server whose clock differs from that of the log', async () => {
+    const log: ChannelLog = memoryChannelLog();
+    const model = new CountingModel(10_000, 2);
+    const later = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + 3_600_000 });
+    const [here, there] = [chatServer(model.answer, {}, { log }), chatServer(model.answer, { scheduler: later }, { log })];
+    const id = newId();
+    const chat = page(here.open().wire, id);
+    void chat.sendMessage({ text: 'count' });
+    await until(() => textOf(chat.lastMessage).length > 20);
+    const wire = there.open().wire;
+    for (let round = 0; round < 2; round++) expect(await chatTransport(wire).reconnectToStream({ chatId: id })).not.toBeNull();
+    const { length } = textOf(chat.lastMessage);
+    await until(() => textOf(chat.lastMessage).length > length);
+    stopChat(wire, id);
+    await until(() => model.stops === 1);
+  });
+
+  it('does not take what a client writes for an answer, whatever its id and permissions are', async () => {
+    const model = new CountingModel(10_000, 2);
+    const { open, rooms } = chatServer(model.answer, {}, { authorize: () => true, identify: () => 'rxwire/ai' });
+    const { wire } = open();
+    const id = newId();
+    const chat = page(wire, id);
+    void chat.sendMessage({ text: 'count' });
+    await until(() => textOf(chat.lastMessage).length > 20);
+    const [info] = await firstValueFrom(rooms.list(`ai/${id}/`).pipe(toArray()));
+    for (const source of ['rxwire/ai', '@rxwire/ai'])
+      await channel(wire, info!.name).send(createMessage('ai.chunks', [{ type: 'text-delta', id: '1', delta: 'forged' }], { source }));
+    const { length } = textOf(chat.lastMessage);
+    await until(() => textOf(chat.lastMessage).length > length + 20);
+    expect(textOf(chat.lastMessage)).not.toContain('forged');
+    stopChat(wire, id);
+  });
+
+  it('refuses options that it does not have, on both sides', () => {
+    const { wire } = testWire();
+    expect(() => chatTransport(wire, { timeOut: 1 } as object)).toThrow('chatTransport: unknown option "timeOut"; did you mean "timeout"?');
+    expect(() => serveChat(hub(), () => [], { maxAnswer: 1 } as object)).toThrow('serveChat: unknown option "maxAnswer"');
+    wire.unsubscribe();
   });
 
   it('lets nobody ask, resume, stop or write without permission', async () => {

@@ -118,6 +118,8 @@ describe('rxwire tail', () => {
   it('prints all messages of a wire, and escapes the control characters of a terminal', async () => {
     const server = await wireServer((wire) => {
       wire.subscribe();
+      // What a hub says to a client of an earlier process is not of the application.
+      wire.next(createMessage('channel.reset', null));
       wire.next(createMessage('note', { text: '\u009b31m\u001b[31m\u202e', bytes: new Uint8Array([1, 2]), big: 12n }));
     });
     const { stdout } = await runCli(['tail', server.url.replace('ws:', 'http:'), '--codec', 'msgpack', '--count', '1']);

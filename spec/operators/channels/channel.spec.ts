@@ -291,6 +291,17 @@ describe('channel', () => {
     expect(town.heard).toEqual(['channel.join', 'channel.watch']);
   });
 
+  it('ends with its wire for those that have no messages of it, and says so to those that come later', async () => {
+    open();
+    const wire = town.client();
+    const room = channel(wire, 'room.1');
+    const [states, gaps] = [record(room.state$), record(room.gaps$)];
+    wire.complete();
+    expect([await states.ended, await gaps.ended, states.values.at(-1)]).toEqual(['complete', 'complete', { status: 'left' }]);
+    const late = record(room.state$);
+    expect([late.values, await late.ended]).toEqual([[{ status: 'left' }], 'complete']);
+  });
+
   it('ends for all subscribers when it is completed; a later call returns a new channel', async () => {
     open();
     const { room, messages, states, wire } = await town.member('room.1');

@@ -1,4 +1,4 @@
-import { firstValueFrom, toArray } from 'rxjs';
+import { firstValueFrom, toArray, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
 import type { PastMessage } from '../../../lib/operators/channels/channelOptions.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
@@ -140,6 +140,53 @@ describe('a channel as a stream', () => {
       expect(await record(town.hall.channel('run.1')).ended).toBe('complete');
       const all = record(town.hall.channel('run.1', { from: 'start' }));
       expect([await all.ended, payloads(all.values)]).toEqual(['complete', [1]]);
+    });
+
+    it('fails for a reader from the start when its start is gone, and ends for one that has read it', async () => {
+      open({ log: memoryChannelLog({ maxMessages: 2 }) });
+      const early = await town.member('run.1', { from: 'start' });
+      await say(1, 2);
+      await early.messages.take(2);
+      await say(3);
+      await town.hall.channel('run.1').end();
+      expect(await early.messages.ended).toBe('complete');
+      const incomplete = new ChannelEndedError('run.1', { status: 'incomplete', reason: 'the server no longer has all messages' });
+      const room = channel(town.client(), 'run.1', { from: 'start' });
+      const [late, states] = [record(room), record(room.state$)];
+      expect([await late.ended, payloads(late.values)]).toEqual([incomplete, [2, 3]]);
+      expect(states.values.at(-1)).toMatchObject({ status: 'ended', end: { status: 'completed' }, gap: { reason: 'history' } });
+      const server = record(town.hall.channel('run.1', { from: 'start' }));
+      expect([await server.ended, payloads(server.values)]).toEqual([incomplete, [2, 3]]);
+      for (const from of ['live', { last: 5 }, early.room.position!] as const)
+        expect(await record(channel(town.client(), 'run.1', { from })).ended).toBe('complete');
+      expect(await record(town.hall.channel('run.1', { from: { last: 5 } })).ended).toBe('complete');
+    });
+
+    it('fails for a reader from the start when all of it is gone, and for one that has missed a part', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const wait = (ms: number): void => {
+        scheduler.schedule(() => undefined, ms);
+        scheduler.flush();
+      };
+      open({ log: memoryChannelLog({ scheduler, maxAge: 300_000 }) });
+      const early = await town.member('run.1', { from: 'start' });
+      await say(1);
+      await early.messages.take(1);
+      const position = early.room.position!;
+      early.messages.subscription.unsubscribe();
+      await say(2, 3);
+      const behind = (await town.hall.channel('run.1').send(note(4)))!;
+      await town.hall.channel('run.1').end();
+      wait(299_999);
+      const whole = record(channel(town.client(), 'run.1', { from: 'start' }));
+      expect([await whole.ended, payloads(whole.values)]).toEqual(['complete', [1, 2, 3, 4]]);
+      wait(1);
+      for (const from of ['start', position] as const) {
+        const reader = record(channel(town.client(), 'run.1', { from }));
+        expect([await reader.ended, reader.values]).toMatchObject([{ code: 'ERR_CHANNEL_ENDED', status: 'incomplete' }, []]);
+      }
+      // This reader has received all messages.
+      expect(await record(channel(town.client(), 'run.1', { from: behind })).ended).toBe('complete');
     });
 
     it('and a client cannot feign a message of the protocol', async () => {

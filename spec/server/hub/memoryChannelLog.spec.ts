@@ -162,6 +162,67 @@ describe('memoryChannelLog', () => {
     expect(fromStart('room.0')).toMatchObject({ epoch, entries: [{ message: { payload: 2 } }], isComplete: false });
   });
 
+  describe('keeps a channel that has ended as a whole', () => {
+    const end = createMessage('channel.ended', { status: 'completed' });
+    const whole = (log: ChannelLog, name: string): ChannelSlice => log.read(name, { after: 'start', limit: 100 }) as ChannelSlice;
+
+    it('until its end is too old, and then misses no message behind the last one', () => {
+      const { add, log, wait } = open({ maxAge: 1_000 });
+      const first = add('a', 1);
+      wait(900);
+      const last = add('a', 2);
+      log.append('a', end);
+      wait(900);
+      expect([messages(whole(log, 'a').entries.slice(0, 2)), whole(log, 'a').isComplete]).toEqual([[1, 2], true]);
+      wait(100);
+      expect(whole(log, 'a')).toMatchObject({ entries: [], last: 3, isComplete: false, end: { offset: 3 } });
+      const behind = [first, last].map((after) => (log.read('a', { after, limit: 100 }) as ChannelSlice).isComplete);
+      expect(behind).toEqual([false, true]);
+    });
+
+    it('when its end is one message more than the channel may have', () => {
+      const { add, log } = open({ maxMessages: 2 });
+      add('a', 1, 2);
+      log.append('a', end);
+      expect([whole(log, 'a').entries.length, whole(log, 'a').isComplete]).toEqual([3, true]);
+    });
+
+    it('and removes it as a whole when all channels together are too large', () => {
+      const size = estimateSize(note('12345'));
+      const { add, log } = open({ maxTotalBytes: 3.5 * size + estimateSize(end) });
+      add('a', '12345', '12345');
+      log.append('a', end);
+      add('b', '12345');
+      expect(whole(log, 'a').entries.length).toBe(3);
+      add('b', '12345');
+      expect([whole(log, 'a').entries.length, whole(log, 'b').entries.length]).toEqual([0, 2]);
+    });
+
+    it('also if a compacted entry would need the room of its messages', () => {
+      const size = estimateSize(note('12345'));
+      const { add, log } = open({ maxBytes: 3 * size });
+      const { epoch } = add('a', '12345', '12345') as ChannelPosition;
+      log.append('a', end);
+      log.compact?.('a', { epoch, first: 1, offset: 2, message: note('1234512345') });
+      expect(whole(log, 'a').entries.map(({ offset }) => offset)).toEqual([1, 2, 3]);
+    });
+  });
+
+  it('keeps a channel for longer than the others, if it is told so, and forgets those behind it', () => {
+    const size = estimateSize(note('12345'));
+    const { add, read, log, wait } = open({ maxAge: 1_000, maxTotalBytes: 3.5 * size });
+    log.retain?.('kept', { age: 100_000 });
+    add('kept', '12345');
+    add('short', '12345', '12345');
+    wait(1_000);
+    // The old messages of `short` have gone: they take no room from the others.
+    add('new', '12345', '12345');
+    expect(['kept', 'short', 'new'].map((name) => read(name).entries.length)).toEqual([1, 0, 2]);
+    log.retain?.('kept', {});
+    add('new', '12345');
+    expect(['kept', 'new'].map((name) => read(name).entries.length)).toEqual([0, 3]);
+  });
+
   it('finds a repeat among the messages that it keeps, and the latest 64 of a channel with fewer', () => {
     const { log } = open({ maxMessages: 100 });
     log.retain?.('short', { messages: 2 });
@@ -215,6 +276,12 @@ describe('memoryChannelLog', () => {
 
   it.each(['maxMessages', 'maxBytes', 'maxAge', 'maxTotalBytes', 'maxIdle'])('refuses a %s that is not positive when called', (option) => {
     expect(() => memoryChannelLog({ [option]: 0 })).toThrow(new RangeError(`memoryChannelLog: "${option}" must be > 0, got 0`));
+  });
+
+  it('refuses an option that it does not have', () => {
+    expect(() => memoryChannelLog({ maxAges: 1 } as object)).toThrow(
+      new TypeError('memoryChannelLog: unknown option "maxAges"; did you mean "maxAge"?'),
+    );
   });
 });
 

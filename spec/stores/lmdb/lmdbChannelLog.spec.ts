@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { firstValueFrom, take, tap, toArray, VirtualTimeScheduler } from 'rxjs';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { ChannelEndedError, EncodeError, InvalidMessageError, OverflowError, StoreError } from '../../../lib/message/errors.js';
@@ -72,17 +74,20 @@ describe('lmdbChannelLog', () => {
 
     it('remembers that a channel has ended, also when the message that has ended it is removed', async () => {
       const path = folder();
-      const first = open({ path });
-      first.retain('a', { bytes: 1 });
-      await ready(first.append('a', ended({ status: 'failed', reason: 'no disk' })));
-      first.close();
+      const first = timed({ path, maxAge: 1_000 });
+      await ready(first.log.append('a', ended({ status: 'failed', reason: 'no disk' })));
+      first.wait(3_000);
+      await first.add('b', 1);
+      first.log.close();
 
       const log = open({ path });
       const { start } = asked(log);
-      expect(await start('a')).toMatchObject({ entries: [], last: 1, isComplete: false });
+      expect(statsOf(path, 'rxwire.channelEntries').entryCount).toBe(1);
+      // The reader gets the end: it misses no message.
+      expect(await start('a')).toMatchObject({ entries: [], last: 1, isComplete: true });
       expect((await start('a')).end).toMatchObject({ offset: 1, message: { payload: { reason: 'no disk' } } });
       await expect(ready(log.append('a', note(1)))).rejects.toEqual(new ChannelEndedError('a', { status: 'failed', reason: 'no disk' }));
-      expect(await firstValueFrom(log.list('').pipe(toArray()))).toMatchObject([{ name: 'a', hasEnded: true, last: { offset: 1 } }]);
+      expect(await firstValueFrom(log.list('a').pipe(toArray()))).toMatchObject([{ name: 'a', hasEnded: true, last: { offset: 1 } }]);
     });
 
     it('keeps compacted entries', async () => {
@@ -242,6 +247,36 @@ describe('lmdbChannelLog', () => {
       expect(await add('a', 'next')).toEqual({ ...after, offset: 22 });
     });
 
+    describe('keeps a channel that has ended as a whole', () => {
+      const end = createMessage('channel.ended', { status: 'completed' });
+
+      it('until its end is too old, and then misses no message behind the last one', async () => {
+        const { log, add, read, start, wait } = timed({ maxAge: 1_000, maxMessages: 2 });
+        const first = await add('a', 1);
+        wait(900);
+        const last = await add('a', 2);
+        await ready(log.append('a', end));
+        wait(900);
+        await add('other', 1);
+        expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
+        wait(100);
+        expect(await start('a')).toMatchObject({ entries: [], last: 3, isComplete: false, end: { offset: 3 } });
+        expect([await read('a', first), await read('a', last)].map(({ isComplete }) => isComplete)).toEqual([false, true]);
+      });
+
+      it('and removes it as a whole when all channels together are too large, also in several transactions', async () => {
+        const path = folder();
+        const { log, add, start, wait } = timed({ path, maxTotalBytes: 1_300 * SIZE });
+        for (const texts of [600, 600]) await add('a', ...Array.from({ length: texts }, () => text));
+        await ready(log.append('a', end));
+        wait(1_000);
+        await add('b', ...Array.from({ length: 110 }, () => text));
+        expect([(await start('a')).entries.length, statsOf(path, 'rxwire.channelEntries').entryCount]).toEqual([0, 311]);
+        await add('b', text);
+        expect([await start('a'), statsOf(path, 'rxwire.channelEntries').entryCount]).toMatchObject([{ isComplete: false }, 111]);
+      });
+    });
+
     it('removes expired messages from the disk when any channel is written, a bounded number each time', async () => {
       const path = folder();
       const { log, add, wait } = timed({ path, maxAge: 1_000 });
@@ -340,6 +375,15 @@ describe('lmdbChannelLog', () => {
       await ready(log.compact('a', { epoch: 'other', first: 3, offset: 4, message: note('other') }));
       await ready(log.compact('a', { epoch, first: 3, offset: 9, message: note('future') }));
       expect(textsOf((await start('a')).entries)).toEqual([3, 4, 5, 6]);
+    });
+
+    it('fails with a StoreError when its folder cannot be opened', () => {
+      const path = join(folder(), 'file');
+      writeFileSync(path, '');
+      for (const place of [path, join(path, 'inside')])
+        expect(() => open({ path: place })).toThrow(
+          expect.objectContaining({ code: 'ERR_STORE', store: 'lmdb', fault: 'failed' }) as Error,
+        );
     });
 
     it('changes the limits of a channel, and stores them once', async () => {

@@ -49,7 +49,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
   });
 
   it('keeps the latest entries of a channel, and knows the removed ones', async () => {
-    const { add, read } = asked(open({ maxMessages: 3 }));
+    const { add, read, start } = asked(open({ maxMessages: 3 }));
     const after = await add('a', 1);
     await add('a', 2);
     await add('a', 3);
@@ -63,6 +63,8 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect([textsOf(entries), isComplete]).toEqual([[3, 4, 5], false]);
     await add('b', 'elsewhere');
     expect((await read('a', entries[0])).isComplete).toBe(true);
+    expect((await start('a')).isComplete).toBe(false);
+    expect((await start('b')).isComplete).toBe(true);
   });
 
   it('keeps its place while another channel goes over its limit', async () => {
@@ -384,6 +386,10 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
       expect(() => open({ [option]: 0 })).toThrow(new RangeError(`natsChannelLog: "${option}" must be > 0, got 0`));
     },
   );
+
+  it('refuses an option that it does not have', () => {
+    expect(() => open({ maxAges: 1 } as object)).toThrow('natsChannelLog: unknown option "maxAges"; did you mean "maxAge"?');
+  });
 
   it('refuses a connection that does not receive its own messages', async () => {
     const deaf = await nats.connect({ noEcho: true });

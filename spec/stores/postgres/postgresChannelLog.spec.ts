@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Pool } from 'pg';
-import { firstValueFrom } from 'rxjs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { asyncScheduler, firstValueFrom, type SchedulerLike } from 'rxjs';
 import type { ChannelSlice } from '../../../lib/server/hub/channelLog.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
@@ -62,6 +63,41 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       const { entries } = await asked(open()).start('a', 1_000);
       expect(offsetsOf({ entries })).toEqual(Array.from({ length: 150 }, (_, index) => index + 1));
       for (const tail of tails) expect(textsOf(await tail.take(150))).toEqual(textsOf(entries));
+    });
+
+    it('receives broadcasts again when the connection that listens is half-open', async () => {
+      let listening = 0;
+      const half: Pick<Pool, 'connect'> = {
+        async connect() {
+          const client = await pool.connect();
+          const query = client.query.bind(client) as unknown as (config: { readonly text: string }) => Promise<unknown>;
+          const isDead = (text: string): boolean => text === 'select 1' && listening === 1;
+          client.query = ((config: { readonly text: string }) => {
+            if (config.text.startsWith('listen')) listening++;
+            return isDead(config.text) ? new Promise(() => undefined) : query(config);
+          }) as never;
+          return client;
+        },
+      };
+      const quick = Object.assign(Object.create(asyncScheduler) as SchedulerLike, {
+        schedule: (...[work, delay = 0, state]: Parameters<SchedulerLike['schedule']>) => asyncScheduler.schedule(work, delay / 50, state),
+      });
+      const tail = record(open({ pool: half, scheduler: quick, timeout: 1_000_000 }).tail('a'));
+      while (listening < 2) await delay(5);
+      await delay(50);
+      open().broadcast('a', note('heard'));
+      expect(textsOf(await tail.take(1))).toEqual(['heard']);
+    });
+
+    it('create channels at once, also where transactions are serializable by default', async () => {
+      const strict = postgres.pool({ max: 8, options: '-c default_transaction_isolation=serializable' });
+      const servers = Array.from({ length: 4 }, () => open({ pool: strict }));
+      for (let round = 0; round < 20; round++) {
+        const names = [`${round} a`, `${round} b`, `${round} c`];
+        const appends = servers.flatMap((log) => names.map((name) => ready(log.append(name, note(round)))));
+        expect((await Promise.all(appends)).map(({ offset }) => offset).sort()).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+      }
+      await strict.end();
     });
 
     it('stores a repeat once, also if another server has stored the first one', async () => {
@@ -249,6 +285,23 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(await read('a', after)).toMatchObject({ entries: [], isComplete: true });
       expect(await add('a', 3)).toEqual({ ...after, offset: 3 });
       expect(await run(`select position::int from ${schema}.channel_messages`)).toEqual([{ position: 3 }]);
+    });
+
+    it('keeps a channel that has ended as a whole, until its end is too old', async () => {
+      const log = open({ maxAge: 60_000, maxMessages: 2 });
+      const { add, read, start } = asked(log);
+      const first = await add('a', 1);
+      const last = await add('a', 2);
+      await ready(log.append('a', createMessage('channel.ended', { status: 'completed' })));
+      await run(`update ${schema}.channel_messages set at = at - 60001`);
+      log.retain('a', { messages: 2 });
+      await add('other', 1);
+      expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
+      await run(`update ${schema}.channels set at = at - 60001`);
+      log.retain('a', { messages: 3 });
+      await add('other', 2);
+      expect(await start('a')).toMatchObject({ entries: [], last: 3, isComplete: false, end: { offset: 3 } });
+      expect([await read('a', first), await read('a', last)].map(({ isComplete }) => isComplete)).toEqual([false, true]);
     });
 
     it('removes none between others, also where the clock of the database was set back', async () => {

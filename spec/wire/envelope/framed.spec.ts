@@ -88,7 +88,7 @@ describe('framed', () => {
       expect(less.sent).toHaveLength(2);
       const tooSmall = open(json(), { maxFrame: bytes(one) - 1 });
       tooSmall.outgoing.next(one);
-      expect(tooSmall.failures).toEqual([['a', new FrameTooLargeError(bytes(one), bytes(one) - 1)]]);
+      expect(tooSmall.failures).toEqual([['a', new FrameTooLargeError(bytes(one), bytes(one) - 1, one[0])]]);
     });
 
     it('without a message that is too large in any frame: that one is reported', () => {
