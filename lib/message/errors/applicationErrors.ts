@@ -154,7 +154,8 @@ export class ChannelFailedError extends RxwireError {
 }
 
 /**
- * The server did not answer the request to join a channel in time. The channel repeats the request.
+ * The server did not answer a request of a channel in time. The channel repeats a request to join.
+ * A message may have been published.
  */
 export class ChannelTimeoutError extends RxwireError {
   declare readonly channel: string;
@@ -164,7 +165,7 @@ export class ChannelTimeoutError extends RxwireError {
   constructor(channel: string, timeout: number) {
     super(
       'ERR_CHANNEL_TIMEOUT',
-      `the server did not answer the request to join the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
+      `the server did not answer a request of the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
       { channel, timeout },
     );
   }
