@@ -91,6 +91,11 @@ export interface ChannelRefused {
   readonly join?: number;
 }
 
+/** The page of the client enters the back/forward cache, or is shown again. */
+export interface ChannelAway {
+  readonly away: boolean;
+}
+
 export interface ChannelLeave {
   readonly channel: string;
 }

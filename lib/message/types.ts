@@ -1,4 +1,5 @@
 import type {
+  ChannelAway,
   ChannelDelivery,
   ChannelEnd,
   ChannelHistoryRequest,
@@ -37,6 +38,7 @@ export interface MessageTypes extends SharedMessageTypes {
   'channel.join': ChannelJoin;
   'channel.joined': ChannelJoined;
   'channel.refused': ChannelRefused;
+  'channel.away': ChannelAway;
   'channel.leave': ChannelLeave;
   'channel.watch': ChannelWatch;
   'channel.update': ChannelUpdate;

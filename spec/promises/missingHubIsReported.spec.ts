@@ -1,6 +1,7 @@
 import { filter, firstValueFrom } from 'rxjs';
 import { channel } from '../../lib/operators/channels/channel.js';
 import { hub } from '../../lib/server/hub/hub.js';
+import { createMessage } from '../../lib/message/createMessage.js';
 import { ChannelTimeoutError } from '../../lib/message/errors.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
@@ -20,7 +21,7 @@ describe('A channel whose server has no hub', () => {
       const [error] = await errors.take(1);
       expect(error).toEqual(new ChannelTimeoutError('room.1', 60));
       expect(error).toMatchObject({ code: 'ERR_CHANNEL_TIMEOUT', channel: 'room.1', timeout: 60 });
-      expect(String(error)).toContain('the server did not answer the request to join the channel room.1 within 60 ms');
+      expect(String(error)).toContain('the server did not answer a request of the channel room.1 within 60 ms');
       expect(String(error)).toContain('It has no hub that serves this wire');
       expect(states.values.at(-1)).toEqual({ status: 'joining', error });
       expect([ofWire.values, messages.isOver()]).toEqual([[error], false]);
@@ -32,6 +33,15 @@ describe('A channel whose server has no hub', () => {
       close();
     },
   );
+
+  it('rejects send and history with the same sentence', async () => {
+    const { wire, close } = pair({ onServerWire: (served) => void served.subscribe() });
+    const room = channel(wire, 'room.1', { answerTimeout: 60 });
+    const error = new ChannelTimeoutError('room.1', 60);
+    await expect(room.send(createMessage('note', 'hello'))).rejects.toEqual(error);
+    expect(await record(room.history()).ended).toEqual(error);
+    close();
+  });
 
   it('is not reported while there is no connection', async () => {
     const { wire, serverWire, down, up, close } = pair({ onServerWire: (served) => hub().serve(served) });

@@ -165,7 +165,7 @@ describe('channel.send', () => {
     const serving = net.serve({}, (wire) => wire.subscribe());
     const wire = net.connect();
     const room = channel(wire, 'room.1', { answerTimeout: 20 });
-    await expect(room.send(note('hello', 'n1'))).rejects.toMatchObject({ code: 'ERR_REQUEST_TIMEOUT', id: 'n1', timeout: 20 });
+    await expect(room.send(note('hello', 'n1'))).rejects.toMatchObject({ code: 'ERR_CHANNEL_TIMEOUT', channel: 'room.1', timeout: 20 });
     wire.unsubscribe();
     serving.unsubscribe();
   });

@@ -50,9 +50,9 @@ export function network(times: Pick<ServeOptions, 'scheduler' | 'microtask'> = {
     /** Each connection is lost; another can be opened at once. */
     cut: (code = 1006): void => cut$.next(code),
     /** Each connection is lost, and none can be opened. */
-    down(): void {
+    down(code = 1006): void {
       isUp = false;
-      cut$.next(1006);
+      cut$.next(code);
     },
     up: (): void => void (isUp = true),
     /** Half-open: frames vanish on their way, and nobody is told. */

@@ -134,7 +134,8 @@ export class ChannelFailedError extends RxwireError {
 }
 
 /**
- * The server did not answer the request to join a channel in time. The channel repeats the request.
+ * The server did not answer a request of a channel in time. The channel repeats a request to join.
+ * A message may have been published.
  */
 export class ChannelTimeoutError extends RxwireError {
   declare readonly channel: string;

@@ -39,7 +39,7 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_CHANNEL_REFUSED: ({ channel, action = '', reason }) =>
     `the hub refused to let this client ${ACTIONS[action]} the channel ${channel}: ${reason}`,
   ERR_CHANNEL_TIMEOUT: ({ channel, timeout }) =>
-    `the server did not answer the request to join the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
+    `the server did not answer a request of the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
   ERR_CONNECTION_LOST: ({ closeCode, reason }) => `the connection ended (${closeCode})${after(reason)}`,
   ERR_DECODE: ({ codec, reason }) => `the codec ${codec} cannot decode a frame: ${reason}`,
   ERR_DECRYPT: ({ id, type, reason }) => `the payload of the message ${id} (${type}) cannot be decrypted: ${reason}`,

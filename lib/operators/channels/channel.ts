@@ -21,13 +21,15 @@ import {
   type PastMessage,
 } from './channelOptions.js';
 import { isChannelMessage } from './channelPayloads.js';
-import type { ChannelGap, ChannelState } from './channelState.js';
+import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
 import type { Presence } from './memberList.js';
 import { Membership } from './membership.js';
+import { isPageCached } from './pageCache.js';
 
 export interface ClientChannelParts extends ChannelParts {
   readonly state$: Observable<ChannelState>;
+  readonly state: () => ChannelState;
   readonly gaps$: Observable<ChannelGap>;
   readonly errors$: Observable<RxwireError>;
   readonly position: () => string | undefined;
@@ -55,6 +57,11 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
     this.gaps$ = input.gaps$;
     this.errors$ = input.errors$;
     this.#parts = input;
+  }
+
+  /** The state of the membership now. */
+  get state(): ChannelState {
+    return this.#parts.state();
   }
 
   /**
@@ -89,7 +96,7 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    *
    * @throws {ChannelRefusedError} Delivered, when the hub refuses to let the client join the
    *   channel.
-   * @throws {RequestTimeoutError} Delivered, when the server does not answer within
+   * @throws {ChannelTimeoutError} Delivered, when the server does not answer within
    *   `answerTimeout`.
    * @example
    * import { channel, connect, webSocket } from 'rxwire';
@@ -230,11 +237,19 @@ function createChannels(wire: Wire): ChannelsOfWire {
       });
     const created: Channel = new Channel({
       name,
-      publish: (message) => wire.next(publishMessage(name, message, wire.delivery)),
-      send: (message) => find().membership.send(publishMessage(name, message, wire.delivery, true)),
+      publish(message) {
+        if (!options.echo) find().membership.own.add(message);
+        wire.next(publishMessage(name, message, wire.delivery));
+      },
+      send(message) {
+        const { membership } = find();
+        if (!options.echo) membership.own.add(message);
+        return membership.send(publishMessage(name, message, wire.delivery, true));
+      },
       messages$: use(({ messages$ }) => messages$),
       presence$: use(({ presence$ }) => presence$),
       state$: use(({ states$ }) => states$),
+      state: () => known.get(name)?.membership.state$.value ?? LEFT,
       gaps$: use(({ gaps$ }) => gaps$),
       errors$: use(({ errors$ }) => errors$),
       position: () => known.get(name)?.membership.position(),
@@ -295,6 +310,7 @@ function createReceivers(wire: Wire) {
     // not notified.
     const errors = markInternal(wire.errors$.subscribe({ next: onError, complete: end }));
     subscription.add(errors);
+    subscription.add(isPageCached.subscribe((isCached) => tellAway(wire, isCached)));
     if (!errors.closed) subscription.add(markInternal(wire.subscribe({ next: receive, error: noop })));
   };
 
@@ -311,6 +327,15 @@ function createReceivers(wire: Wire) {
       subscription = undefined;
     },
   };
+}
+
+/**
+ * Tells the server that the page is away, now or never: a message that waits, or that an outbox
+ * keeps, might arrive when the page is back.
+ */
+function tellAway(wire: Wire, away: boolean): void {
+  if (!away || wire.state.status === 'connected')
+    wire.next(createMessage('channel.away', { away }, { delivery: away ? 'at-most-once' : 'at-least-once' }));
 }
 
 /** The number of channels that are cached without being in use. */

@@ -31,6 +31,13 @@ export interface ChannelOptions {
   /** Where a new member begins to read. @default 'live' */
   readonly from?: ChannelStart;
   /**
+   * Whether subscribers receive the messages that this channel has published itself. `false` omits
+   * the latest 10,000 that have not arrived yet. Other clients of the same member receive them.
+   * Positions and the history are the same.
+   * @default true
+   */
+  readonly echo?: boolean;
+  /**
    * Where the channel stores its position, under `rxwire:` and its name, at the end of each
    * microtask with messages. A later channel of this name, also of another page or process,
    * continues behind that position; `from` is for the first time.
@@ -58,6 +65,7 @@ export interface ChannelOptions {
 /** The rules and defaults of the options above. */
 export const CHANNEL_OPTIONS = {
   from: [anything, 'live'],
+  echo: [anything, true],
   remember: [anything],
   answerTimeout: [positive, 10_000],
   microtask: [anything],

@@ -90,6 +90,8 @@ export function readWatch(payload: unknown): ChannelWatch {
   return { channel: channelNameOf(payload), watch: fieldsOf(payload)['watch'] === true };
 }
 
+export const isAway = (payload: unknown): boolean => fieldsOf(payload)['away'] === true;
+
 export function readUpdate(payload: unknown): ChannelUpdate {
   return { channel: channelNameOf(payload), state: fieldsOf(payload)['state'] };
 }

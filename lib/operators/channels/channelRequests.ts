@@ -2,7 +2,7 @@ import { catchError, defer, EMPTY, finalize, from, map, merge, mergeMap, Subject
 import type { Observable, SchedulerLike } from 'rxjs';
 import {
   ChannelRefusedError,
-  RequestTimeoutError,
+  ChannelTimeoutError,
   WireClosedError,
   type MessageRefusedError,
   type RxwireError,
@@ -49,7 +49,7 @@ export class ChannelRequests {
       }),
       mergeMap(() => after(answerTimeout, scheduler)),
       map(() => {
-        throw new RequestTimeoutError(publish.id, answerTimeout);
+        throw new ChannelTimeoutError(channel, answerTimeout);
       }),
     );
     return this.#answersTo('channel.published', publish.id, sent$).pipe(take(1));
@@ -68,7 +68,7 @@ export class ChannelRequests {
         return EMPTY;
       });
       return this.#answersTo('channel.past', id, sent$).pipe(
-        timeout({ each: answerTimeout, scheduler, with: () => throwError(() => new RequestTimeoutError(id, answerTimeout)) }),
+        timeout({ each: answerTimeout, scheduler, with: () => throwError(() => new ChannelTimeoutError(channel, answerTimeout)) }),
         takeWhile(({ more }) => more, true),
         mergeMap(({ entries }) => from(entries)),
         map(({ message, ...position }) => ({ position: positionText(position), message })),

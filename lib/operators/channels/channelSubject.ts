@@ -74,7 +74,7 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    *
    * @throws {ChannelRefusedError} Rejects with the reason, when the hub refuses the message.
    * @throws {ChannelFailedError} Rejects on the server, when the log has failed.
-   * @throws {RequestTimeoutError} Rejects on a client, when the server acked the message and did
+   * @throws {ChannelTimeoutError} Rejects on a client, when the server acked the message and did
    *   not answer in time. It may have been published.
    * @throws {RxwireError} Rejects on a client with the error of the wire, when the message is given
    *   up or the wire ends. The message may have been published, unless it was still waiting to be

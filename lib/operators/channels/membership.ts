@@ -32,8 +32,9 @@ import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, 
 import { parsePosition, positionText, step } from './channelPosition.js';
 import { bystander, ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
-import type { ChannelGap, ChannelState } from './channelState.js';
+import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
 import { createMemberList, type Presence } from './memberList.js';
+import { createOwnMessages } from './ownMessages.js';
 
 /** The readers of a wire, by the names of their channels. */
 export interface WireReaders {
@@ -52,7 +53,7 @@ export class Membership {
   readonly presence$: Observable<Presence>;
   /** The members, for one who reads no messages: it has no part in where others begin. */
   readonly membersOnly$: Observable<Presence>;
-  readonly state$ = new BehaviorSubject<ChannelState>({ status: 'left' });
+  readonly state$ = new BehaviorSubject(LEFT);
   /** The current state, then each change, until the wire ends. */
   readonly states$: Observable<ChannelState>;
   readonly gaps$: Observable<ChannelGap>;
@@ -88,6 +89,8 @@ export class Membership {
   #join = 0;
   #retrying: Subscription | undefined;
   #presence: { readonly state: unknown } | undefined;
+  /** The messages that the subscribers do not receive. */
+  readonly own = createOwnMessages();
   readonly #presenceTimer: CoalescedTimer;
   #hasWireEnded = false;
 
@@ -147,7 +150,7 @@ export class Membership {
     return ignorable(firstValueFrom(this.#users.by(this.#requests.send(publish))), (error) => {
       // A message that was refused, or not answered, has reached the server.
       const { code } = error as RxwireError;
-      this.#wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_REQUEST_TIMEOUT');
+      this.#wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_CHANNEL_TIMEOUT');
     });
   }
 
@@ -229,6 +232,7 @@ export class Membership {
     const failed = (cause: unknown): void => this.#wire.report(new CallbackError('remember', cause));
     const stored = parsePosition(guard(() => remember?.getItem(key), failed) ?? '');
     let received: ChannelPosition | undefined;
+    const isOwn = (message: Message): boolean => this.own.take(message, this.state$.value.member);
     const timer = createCoalescedTimer(microtask, () => guard(() => received && remember?.setItem(key, positionText(received)), failed));
     this.position();
     const reader = readerFrom(stored ?? from, subscriber, {
@@ -237,7 +241,7 @@ export class Membership {
           received = position;
           timer.set(0);
         }
-        subscriber.next(message);
+        if (!isOwn(message)) subscriber.next(message);
       },
       onGap: (gap) => this.#reportGap(gap),
     });
@@ -260,7 +264,7 @@ export class Membership {
     if (!this.#readers.remove(reader) || this.#readers.all.length > 0) return;
     this.#presence = undefined;
     if (this.#isOut()) return;
-    this.#stop({ status: 'left' });
+    this.#stop(LEFT);
     if (!this.#isWireEnding()) this.#send('channel.leave', { channel: this.#channel });
   }
 
@@ -351,6 +355,7 @@ export class Membership {
     const error = new ChannelRefusedError(this.#channel, action, reason, isJoin || correlationId === '' ? undefined : correlationId);
     this.#errors$.next(error);
     this.#requests.fail('channel.published', correlationId, error);
+    this.own.forget(correlationId);
     if (!isJoin || this.#isIn('left')) return;
     this.#stop({ status: 'refused', error });
     this.#readers.end(() => error);

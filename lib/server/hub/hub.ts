@@ -49,6 +49,9 @@ import { hubMessage } from './hubMessages.js';
 import { HUB_OPTIONS, type HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
 
+/** In ms: a page that is loaded again has joined again by then. */
+const RELOAD_GRACE = 5_000;
+
 /** The server's side of channels. */
 export interface Hub<W extends Wire = Wire> {
   /** Serves channels to a wire, until it ends or the returned Subscription is unsubscribed. */
@@ -151,6 +154,8 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   const channels = createHubChannels({ ...settings, log, onFailed: reportFailed });
   const parts: HubParts = {
     ...settings,
+    // Without `identify`, a page that is loaded again is another member.
+    reloadGrace: settings.reloadGrace ?? (settings.identify ? RELOAD_GRACE : 0),
     channels,
     report,
     authorize: createAuthorizer(settings, report),

@@ -14,6 +14,7 @@ import {
 } from 'rxjs';
 import { estimateSize } from '../../message/estimateSize.js';
 import { guard } from '../../message/errors/guard.js';
+import { after } from '../../operators/timing/after.js';
 import { asObservable, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -47,6 +48,14 @@ export interface HubChannelOptions {
   readonly onEmpty: (name: string) => void;
 }
 
+/** A client that is not connected. */
+interface Absence {
+  /** Ends the presence of the member. */
+  timer: Subscription | undefined;
+  /** The member as it was when its presence ended. */
+  left: ChannelMember | undefined;
+}
+
 /** A channel on the server, which lives while it has members or subscribers. */
 export class HubChannel implements CursorParts {
   readonly name: string;
@@ -59,6 +68,7 @@ export class HubChannel implements CursorParts {
   readonly #options: HubChannelOptions;
   /** The clients in the channel. */
   readonly #cursors = new Set<Cursor>();
+  readonly #absences = new Map<Cursor, Absence>();
   readonly #presence: ReturnType<typeof createPresenceTracker>;
   /** Emits the messages of the log and the broadcasts, for the subscribers of the server itself. */
   readonly #entries$ = new Subject<SteppedEntry | ChannelBroadcast>();
@@ -139,6 +149,7 @@ export class HubChannel implements CursorParts {
   enter(flow: ClientFlow, member: ChannelMember, former: Cursor | undefined): Cursor {
     const cursor = new Cursor(flow, member, this);
     if (former) {
+      this.comeBack(former);
       former.end();
       this.#cursors.delete(former);
     } else this.#presence.add(member);
@@ -157,9 +168,38 @@ export class HubChannel implements CursorParts {
   }
 
   leave(cursor: Cursor): void {
+    this.comeBack(cursor);
+    this.end(cursor);
+  }
+
+  /** Ends the presence of a client after `grace` ms, unless it comes back. It stays a client. */
+  goAway(cursor: Cursor, grace: number): void {
+    if (this.#absences.has(cursor)) return;
+    const absence: Absence = { timer: undefined, left: undefined };
+    this.#absences.set(cursor, absence);
+    const vanish = (): void => {
+      absence.left = this.#presence.remove(cursor.member);
+      if (!this.#cursors.has(cursor)) this.end(cursor);
+    };
+    if (grace === 0) vanish();
+    else absence.timer = after(grace, this.scheduler).subscribe(vanish);
+  }
+
+  comeBack(cursor: Cursor): void {
+    const absence = this.#absences.get(cursor);
+    if (!absence) return;
+    this.#absences.delete(cursor);
+    absence.timer?.unsubscribe();
+    if (absence.left) this.#presence.add(absence.left);
+  }
+
+  /** Removes a client whose wire has ended. Its member stays until its grace is over. */
+  end(cursor: Cursor): void {
     cursor.end();
     this.#cursors.delete(cursor);
-    this.#presence.remove(cursor.member);
+    const absence = this.#absences.get(cursor);
+    if (!absence) this.#presence.remove(cursor.member);
+    else if (absence.left) this.#absences.delete(cursor);
     this.#closeIfEmpty();
   }
 
@@ -173,7 +213,7 @@ export class HubChannel implements CursorParts {
   }
 
   #closeIfEmpty(): void {
-    if (this.#cursors.size > 0 || this.#subscribers.isActive()) return;
+    if (this.#cursors.size > 0 || this.#absences.size > 0 || this.#subscribers.isActive()) return;
     this.#subscriptions.unsubscribe();
     this.#options.onEmpty(this.name);
   }

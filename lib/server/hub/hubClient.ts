@@ -1,9 +1,11 @@
 import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
+import { GOING_AWAY } from '../../io/closeCode.js';
 import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
 import type {
+  ChannelAction,
   ChannelJoin,
   ChannelMember,
   ChannelPosition,
@@ -17,6 +19,7 @@ import type { Rejection } from '../../stores/inbox.js';
 import type { Wire } from '../../wire/wire.js';
 import {
   channelNameOf,
+  isAway,
   isChannelMessage,
   readEnd,
   readHistoryRequest,
@@ -32,9 +35,11 @@ import type { Cursor } from './cursor.js';
 import type { HubChannels } from './hubChannels.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
+import { watchConnection } from './watchConnection.js';
 
 /** The parts that all clients of a hub share. */
-export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize'> {
+export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize' | 'lostGrace'> {
+  readonly reloadGrace: number;
   readonly channels: HubChannels;
   readonly authorize: Authorizer;
   readonly report: (error: unknown) => void;
@@ -64,7 +69,12 @@ export class HubClient {
   /** The joins that are not answered yet, in order: each completes when it is. */
   readonly #joining = new Map<string, Subject<undefined>>();
   /** Ends with the wire, or before. Then the client leaves all channels. */
-  readonly subscription = new Subscription(() => [...this.#joined.keys()].forEach((channel) => this.#leave(channel)));
+  readonly subscription = new Subscription(() => {
+    for (const [channel, cursor] of this.#joined) this.#hub.channels.open(channel).end(cursor);
+    this.#joined.clear();
+  });
+  /** Whether the page of the client was left, or its connection is lost. */
+  #isAway = false;
   readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */
   readonly #answers$ = new Subject<Observable<never>>();
@@ -81,6 +91,9 @@ export class HubClient {
     this.#hub = hub;
     this.#flow = createClientFlow(wire, hub.turns());
     this.subscription.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
+    // A browser closes the connection of a page that is left with 1001.
+    const onLost = (code: number): boolean => this.#goAway(code === GOING_AWAY ? hub.reloadGrace : hub.lostGrace);
+    this.subscription.add(watchConnection(wire, onLost, () => this.#comeBack()));
   }
 
   /**
@@ -137,6 +150,20 @@ export class HubClient {
     return wasMember;
   }
 
+  /** Returns whether the client is away. */
+  #goAway(grace: number): boolean {
+    if (this.#isAway || grace === Infinity) return this.#isAway;
+    this.#isAway = true;
+    for (const [channel, cursor] of this.#joined) this.#hub.channels.open(channel).goAway(cursor, grace);
+    return true;
+  }
+
+  #comeBack(): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    for (const [channel, cursor] of this.#joined) this.#hub.channels.open(channel).comeBack(cursor);
+  }
+
   /** Handles a message behind the join of its channel, and a join behind all but a few others. */
   #handleInOrder(message: Message): MaybeAsync<void> {
     const joining = this.#joining;
@@ -153,6 +180,10 @@ export class HubClient {
     if (type === 'channel.publish') return this.#publish(message);
     if (type === 'channel.update') return this.#update(message);
     if (type === 'channel.history') return this.#readPast(message);
+    if (type === 'channel.away') {
+      if (isAway(payload)) this.#goAway(this.#hub.reloadGrace);
+      else this.#comeBack();
+    }
     if (type === 'channel.leave') this.#leave(channelNameOf(payload));
     if (type !== 'channel.watch') return;
     const { channel, watch } = readWatch(payload);
@@ -166,6 +197,7 @@ export class HubClient {
   #enter(channel: string): Cursor {
     const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel));
     this.#joined.set(channel, cursor);
+    if (this.#isAway) this.#hub.channels.open(channel).goAway(cursor, 0);
     return cursor;
   }
 
@@ -176,10 +208,12 @@ export class HubClient {
     if (cursor) this.#hub.channels.open(channel).leave(cursor);
   }
 
+  #request(channel: string, action: ChannelAction): ChannelRequest {
+    return { wire: this.wire, member: this.#member, channel, action, isMember: this.#joined.has(channel) };
+  }
+
   #mayJoin(channel: string): MaybeAsync<string | undefined> {
-    return this.#admitted.has(channel)
-      ? undefined
-      : this.#hub.authorize({ wire: this.wire, member: this.#member, channel, action: 'join' });
+    return this.#admitted.has(channel) ? undefined : this.#hub.authorize(this.#request(channel, 'join'));
   }
 
   /** Starts a join. The messages of other channels do not wait for it. */
@@ -243,7 +277,7 @@ export class HubClient {
       else if (this.#joined.has(channel)) this.#hub.channels.open(channel).update(this.#member.id, state);
     };
     if (estimateSize(state, MAX_STATE) > MAX_STATE) return decide('too-large' satisfies ChannelRefusal);
-    return chain(this.#hub.authorize({ wire: this.wire, member: this.#member, channel, action: 'presence', state }), decide);
+    return chain(this.#hub.authorize({ ...this.#request(channel, 'presence'), state }), decide);
   }
 
   /** Requests older messages of a channel, if the client may join it. */
@@ -286,7 +320,8 @@ export class HubClient {
     // The log and the other members would receive the plain text, also where the codec of this
     // client encrypts.
     if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
-    const request: ChannelRequest = { wire: this.wire, member: this.#member, channel, action: 'publish', message };
+    const isMember = this.#joined.has(channel);
+    const request: ChannelRequest = { wire: this.wire, member: this.#member, channel, action: 'publish', isMember, message };
     const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action: 'end' })) : authorize(request);
     return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
   }

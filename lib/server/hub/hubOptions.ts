@@ -1,5 +1,5 @@
 import type { ObservableInput, SchedulerLike } from 'rxjs';
-import { anything, positive, type OptionTable, type ReadOptions } from '../../message/options/readOptions.js';
+import { anything, notNegative, positive, type OptionTable, type ReadOptions } from '../../message/options/readOptions.js';
 import type { ChannelAction, ChannelMember } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -13,6 +13,8 @@ export interface ChannelRequest<W extends Wire = Wire> {
   readonly member: ChannelMember;
   readonly channel: string;
   readonly action: ChannelAction;
+  /** Whether the client is a member of the channel at the moment. */
+  readonly isMember: boolean;
   /**
    * With `publish` and `end`: the message to publish. Its `delivery` is `at-most-once` for an
    * ephemeral message, and not set for others.
@@ -55,6 +57,18 @@ export interface HubOptions<W extends Wire = Wire> {
    * @default the id of the server's wire
    */
   readonly identify?: (wire: W) => string | ChannelMember;
+  /**
+   * How long a member stays in `presence$` after its page was closed or left, in ms: a page that is
+   * loaded again, as the same member, returns in this time, and the others see no change.
+   * @default 5_000 with `identify`. Otherwise 0: a page that is loaded again is another member
+   */
+  readonly reloadGrace?: number;
+  /**
+   * How long a member stays in `presence$` after its connection was lost, in ms. Its session
+   * continues, and the member enters again when it returns.
+   * @default Infinity: the member stays until its session ends
+   */
+  readonly lostGrace?: number;
   /** The `source` of messages that the server publishes without one. @default 'hub' */
   readonly id?: string;
   /**
@@ -86,6 +100,8 @@ export const HUB_OPTIONS = {
   authorize: [anything],
   authorizeTimeout: [positive, 10_000],
   identify: [anything],
+  reloadGrace: [notNegative],
+  lostGrace: [notNegative, Infinity],
   id: [anything, 'hub'],
   maxChannels: [positive, 100],
   maxMembers: [positive, 10_000],

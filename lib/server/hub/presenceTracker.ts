@@ -88,9 +88,11 @@ export function createPresenceTracker(
         change.hasNewOwnState ||= change.hasNewState;
       }
     },
-    remove({ id }: ChannelMember): void {
-      const { known } = note(id);
+    /** Removes a wire of a member. Returns the member with its latest state. */
+    remove(member: ChannelMember): ChannelMember {
+      const { known } = note(member.id);
       if (known && known.wires > 0) removeIfGone(Object.assign(known, { wires: known.wires - 1 }));
+      return known?.member ?? member;
     },
     /** Sets the state of a member of this node; `null` removes it. */
     update(id: string, state: unknown): void {

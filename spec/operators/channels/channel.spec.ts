@@ -27,6 +27,56 @@ describe('channel', () => {
     expect(other.messages.values).toEqual([]);
   });
 
+  it('delivers a message to all members but its sender, which keeps its position, without echo', async () => {
+    open({ identify: () => 'ann' });
+    const stored = new Map<string, string>();
+    const remember = {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, text: string) => void stored.set(key, text),
+    };
+    const a = await town.member('room.1', { echo: false, remember });
+    // Another client of the same member.
+    const b = await town.member('room.1');
+    a.room.next(note('published', 'n1'));
+    const position = await a.room.send(note('sent', 'n2'));
+    a.room.next(createMessage('note', 'ephemeral', { delivery: 'at-most-once' }));
+    await b.messages.take(3);
+    expect(a.room.position).toBe(`${position!.offset}.${position!.epoch}`);
+    await turn();
+    expect(stored.get('rxwire:room.1')).toBe(a.room.position);
+    // An id is recognized once, and only as its own.
+    b.room.next(note('of another client', 'n1'));
+    expect(payloads(await a.messages.take(1))).toEqual(['of another client']);
+    expect(payloads(b.messages.values)).toEqual(['published', 'sent', 'ephemeral', 'of another client']);
+    const past = record(a.room.history());
+    await past.ended;
+    expect(past.values.map(({ message }) => message.payload)).toEqual(['published', 'sent', 'of another client']);
+    expect(a.gaps.values).toEqual([]);
+    a.room.next(note('last'));
+    a.wire.complete();
+    expect(await record(a.wire.state$).ended).toBe('complete');
+    expect(payloads(a.messages.values)).toEqual(['of another client']);
+  });
+
+  it('receives a refused message of another client with the same id, without echo', async () => {
+    open({ authorize: ({ action, message }) => action === 'join' || message?.payload !== 'refused' });
+    const a = await town.member('room.1', { echo: false });
+    await a.room.send(note('refused', 'n1')).catch(() => undefined);
+    a.room.next(note('more', 'n2'));
+    town.hall.channel('room.1').next({ ...note('again', 'n1'), source: a.room.state.member! });
+    expect(payloads(await a.messages.take(1))).toEqual(['again']);
+  });
+
+  it('has its state now', async () => {
+    open();
+    const { room, messages, states, wire } = await town.member('room.1');
+    expect(room.state).toBe(states.values.at(-1));
+    expect(room.state.status).toBe('joined');
+    messages.subscription.unsubscribe();
+    expect(room.state).toEqual({ status: 'left' });
+    expect(channel(wire, 'room.2').state).toEqual({ status: 'left' });
+  });
+
   it('is joined once however many subscribe, and left when the last leaves', async () => {
     open();
     const wire = town.client();

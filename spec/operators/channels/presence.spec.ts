@@ -315,3 +315,149 @@ describe('a roster', () => {
     expect([seen.values, record(roster.members$).values]).toEqual([[], []]);
   });
 });
+
+describe('a member without a connection', () => {
+  let town: ReturnType<typeof rooms>;
+  let clock: VirtualTimeScheduler;
+  const open = (options: HubOptions = {}) => {
+    clock = new VirtualTimeScheduler();
+    town = rooms({ scheduler: clock, ...options });
+  };
+  afterEach(() => town.close());
+
+  const run = async (ms: number): Promise<void> => {
+    clock.maxFrames = clock.frame + ms;
+    clock.flush();
+    clock.frame = clock.maxFrames;
+    await turn();
+  };
+  const cut = async (code: number): Promise<void> => {
+    const status = town.served[0]!.state$;
+    town.net.down(code);
+    await record(status.pipe(filter((state) => state.status !== 'connected'))).take(1);
+    await turn();
+  };
+  const sizes = (presence: { readonly values: readonly Presence[] }): number[] => presence.values.map(({ members }) => members.length);
+  const watch = () => record(town.hall.channel('room.1').presence$);
+
+  it.each([
+    ['at once when its page is closed, without identify', 1001, {}, 0],
+    ['5 s after its page was closed, with identify', 1001, { identify: () => 'ann' }, 5_000],
+    ['after reloadGrace', 1001, { reloadGrace: 70 }, 70],
+    ['lostGrace after it has lost its connection', 1006, { reloadGrace: 70, lostGrace: 90 }, 90],
+  ])('leaves %s, and enters again with its state and its messages', async (_, code, options, grace) => {
+    open(options);
+    const { room, messages } = await town.member('room.1');
+    const presence = watch();
+    room.updatePresence({ caret: 1 });
+    const [, { members }] = (await presence.take(2)) as [Presence, Presence];
+    await cut(code);
+    if (grace > 0) {
+      await run(grace - 1);
+      expect(sizes(presence)).toEqual([1, 1]);
+      await run(2);
+    }
+    expect(presence.values.slice(2)).toEqual([presenceOf({ left: members })]);
+    town.hall.channel('room.1').next(createMessage('note', 'meanwhile'));
+    town.net.up();
+    expect((await presence.take(4))[3]).toEqual(presenceOf({ members, others: members, entered: members }));
+    expect((await messages.take(1))[0]!.payload).toBe('meanwhile');
+    // It leaves once.
+    messages.subscription.unsubscribe();
+    expect((await presence.take(5))[4]!.members).toEqual([]);
+    presence.subscription.unsubscribe();
+  });
+
+  it('stays when it has lost its connection, and when it returns within its grace', async () => {
+    open({ identify: () => 'ann' });
+    await town.member('room.1');
+    const presence = watch();
+    for (const code of [1006, 1001]) {
+      await cut(code);
+      await run(4_000);
+      town.net.up();
+      await record(town.served[0]!.state$.pipe(filter(({ status }) => status === 'connected'))).take(1);
+      await run(10_000);
+    }
+    expect(sizes(presence)).toEqual([1]);
+  });
+
+  it('is replaced by its next page, also when the session of the former page has ended', async () => {
+    open({ identify: () => 'ann' });
+    await town.member('room.1');
+    const presence = watch();
+    await cut(1001);
+    town.served[0]!.unsubscribe();
+    town.clients[0]!.unsubscribe();
+    await run(1_000);
+    town.net.up();
+    const next = await town.member('room.1');
+    await run(10_000);
+    expect(sizes(presence)).toEqual([1]);
+    next.messages.subscription.unsubscribe();
+    expect(sizes({ values: await presence.take(2) })).toEqual([1, 0]);
+  });
+
+  it('leaves after its grace when its session has ended, and keeps the channel open until then', async () => {
+    open({ identify: () => 'ann' });
+    await town.member('room.1');
+    await cut(1001);
+    town.served[0]!.unsubscribe();
+    await run(1_000);
+    const presence = watch();
+    expect(sizes(presence)).toEqual([1]);
+    await run(5_000);
+    expect(sizes(presence)).toEqual([1, 0]);
+  });
+
+  it('leaves at once when the server removes it, and is not present when the server makes it a member', async () => {
+    open({ identify: () => 'ann' });
+    const { wire } = await town.member('room.1');
+    const [presence, other] = [watch(), record(town.hall.channel('room.2').presence$)];
+    await cut(1001);
+    expect(town.hall.leave(town.served[0]!, 'room.1')).toBe(true);
+    await presence.take(2);
+    town.hall.join(town.served[0]!, 'room.2');
+    await run(10_000);
+    expect([sizes(presence), sizes(other)]).toEqual([[1, 0], [0]]);
+    town.net.up();
+    await other.take(2);
+    expect([sizes(presence), sizes(other)]).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+    wire.unsubscribe();
+  });
+
+  it('is away while its page is in the back/forward cache, whose connection may end late', async () => {
+    open();
+    const page = new EventTarget();
+    const { addEventListener, removeEventListener } = globalThis;
+    Object.assign(globalThis, {
+      addEventListener: page.addEventListener.bind(page),
+      removeEventListener: page.removeEventListener.bind(page),
+    });
+    const happen = (name: string, persisted: boolean) => page.dispatchEvent(Object.assign(new Event(name), { persisted }));
+    const { wire } = await town.member('room.1');
+    const presence = watch();
+    happen('pagehide', false);
+    happen('pageshow', false);
+    happen('pagehide', true);
+    await presence.take(2);
+    town.net.cut(1001);
+    happen('pageshow', true);
+    await presence.take(3);
+    await turn();
+    // It does not wait for a connection.
+    await cut(1006);
+    happen('pagehide', true);
+    town.net.up();
+    await record(town.served[0]!.state$.pipe(filter(({ status }) => status === 'connected'))).take(1);
+    await turn();
+    expect(sizes(presence)).toEqual([1, 0, 1]);
+    wire.unsubscribe();
+    happen('pagehide', true);
+    expect(town.heard).toEqual(['channel.join', 'channel.away', 'channel.away']);
+    Object.assign(globalThis, { addEventListener, removeEventListener });
+  });
+});

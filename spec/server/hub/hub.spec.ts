@@ -64,6 +64,32 @@ describe('hub', () => {
     });
   });
 
+  it('tells authorize whether the client is a member at the moment', async () => {
+    const requests: unknown[] = [];
+    const authorize: Authorize = ({ action, isMember }) => {
+      requests.push([action, isMember]);
+      return true;
+    };
+    open({ authorize });
+    const wire = town.client();
+    await channel(wire, 'room.1').send(note('before'));
+    const { room, messages } = await town.member('room.1', {}, wire);
+    await room.send(note('during'));
+    room.updatePresence(1);
+    await turn();
+    await record(room.history()).ended;
+    messages.subscription.unsubscribe();
+    await room.send(note('after'));
+    expect(requests).toEqual([
+      ['publish', false],
+      ['join', false],
+      ['publish', true],
+      ['presence', true],
+      ['join', true],
+      ['publish', false],
+    ]);
+  });
+
   it('authorizes each published message by its member, channel and content, and keeps the order while it waits', async () => {
     const asked: ChannelRequest[] = [];
     const answers: Subject<boolean>[] = [];
