@@ -71,7 +71,7 @@ describe('pendingOf, in virtual time', () => {
     const selected = record(pendingOfTypes(wire, ['chat.said']));
     await wait(1);
     down();
-    const said = createMessage('chat.said', 'hello', { id: 'b' });
+    const said = createMessage('chat.said', { text: 'hello' }, { id: 'b' });
     wire.next(message('a'));
     channel(wire, 'lobby').next(said);
     await wait();
