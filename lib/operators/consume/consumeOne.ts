@@ -23,7 +23,8 @@ import { isPromise, valuesOf } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../../wire/session/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork, MessageRetries } from './consumeOptions.js';
-import { createDeadLetter, createHistory, rejectionOf, reportFailure } from '../../wire/createDeadLetter.js';
+import { createDeadLetter, createHistory, rejectionOf } from '../../wire/createDeadLetter.js';
+import { reportFailure } from '../../wire/reportFailure.js';
 import type { FailedAttempt } from '../../stores/deadLetterStore.js';
 
 export interface Job<T> {
@@ -117,7 +118,7 @@ export function buried<T extends Message, R, Tx>(
     if (held?.delivery.session.isOver()) return EMPTY;
     const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
     const isReceived = deadLetter !== undefined || isWatched?.() === true;
-    reportFailure(failure, message, held?.delivery.session.complain, onError, isReceived);
+    reportFailure(failure, message, { terms: held?.delivery.session, onError, isReceived });
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     // One place stores the letter: the callback, the store of the wire, or the inbox.

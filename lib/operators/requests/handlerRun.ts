@@ -28,7 +28,7 @@ export interface HandlerRunCallbacks {
  */
 export class HandlerRun extends Subscriber<unknown> implements ReplyContext<string> {
   readonly message: Message;
-  /** The session that has delivered the request, unless the wire of the replies is its wire. */
+  /** The session that has delivered the request, if one has. */
   readonly terms: SessionTerms | undefined;
   readonly #handler: Handler;
   readonly #callbacks: HandlerRunCallbacks;
