@@ -7,6 +7,7 @@ import {
   isObservable,
   map,
   mergeMap,
+  observable,
   of,
   take,
   throwError,
@@ -31,6 +32,23 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
 /** Whether the value comes later: an Observable or a promise emits it. */
 export function isLater<T>(input: MaybePromise<T>): input is Observable<T> | PromiseLike<T> {
   return isObservable(input) || isPromise(input);
+}
+
+/**
+ * Whether a result of a function of the application emits its values: an Observable, a promise, an
+ * iterable or a stream. A text, bytes and any other object are values themselves.
+ */
+export function isStream(result: unknown): result is ObservableInput<unknown> {
+  if (typeof result !== 'object' || !result || ArrayBuffer.isView(result)) return false;
+  return isLater(result) || Symbol.iterator in result || Symbol.asyncIterator in result || observable in result || 'getReader' in result;
+}
+
+/**
+ * Emits the values of the result of a function of the application; a value that is no stream is the
+ * only one.
+ */
+export function valuesOf<R>(result: ObservableInput<R> | R): Observable<R> {
+  return isStream(result) ? from(result as ObservableInput<R>) : of(result as R);
 }
 
 /**

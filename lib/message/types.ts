@@ -101,6 +101,8 @@ export interface MessageMetadata {
   readonly deliveryTag?: string;
   /** The text that `route` matches with `by: 'routingKey'`. */
   readonly routingKey?: string;
+  /** The sender waits for an answer: `request` sets it. */
+  readonly request?: boolean;
   /** Raises at-most-once to at-least-once for this message, unless it has a `delivery`. */
   readonly persistent?: boolean;
   /** The payload is compressed; this library does not act on it. */

@@ -13,9 +13,11 @@ import { CallbackError, type RxwireError } from '../message/errors.js';
 import { GuardedObservable, guardResult, type ObserverGuard } from '../operators/channels/guardedObservable.js';
 import { reportUncaught } from '../message/errors/reportUncaught.js';
 import type { Message } from '../message/types.js';
-import { claim, deliveredMessage } from '../wire/session/delivery.js';
+import { countViews } from '../wire/internalSubscriptions.js';
+import { claim, deliveredMessage, type WireListeners } from '../wire/session/delivery.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
 import { digestOf } from './nodePlatform.js';
+import { warnOfHandler } from './session/handlerWarnings.js';
 import { guard, watchResult } from '../message/errors/guard.js';
 
 /** The authenticated client of a wire. The application may add fields. */
@@ -98,6 +100,11 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
 
   override pipe(...operators: never): never {
     return guardResult(super.pipe(...(operators as [])), guardOf(this)) as never;
+  }
+
+  /** Reports the failure of a handler, unless `errors$` has a subscriber of the application. */
+  onHandlerFailure(error: RxwireError, type: string, errors$: WireListeners['errors$']): void {
+    if (countViews(errors$) === 0) warnOfHandler(error, type, this.#scheduler);
   }
 
   /**

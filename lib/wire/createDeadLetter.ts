@@ -1,11 +1,9 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { type RxwireError, HandlerError } from '../message/errors.js';
+import type { RxwireError } from '../message/errors.js';
 import { wallTime } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 import type { DeadLetter, FailedAttempt } from '../stores/deadLetterStore.js';
 import type { Rejection } from '../stores/inbox.js';
-import { watchResult } from '../message/errors/guard.js';
-import type { SessionTerms } from './session/delivery.js';
 
 export interface DeadLetterOptions {
   /** The number of attempts. @default 1 */
@@ -92,26 +90,4 @@ export function createHistory(scheduler: SchedulerLike) {
     add: (error: unknown): void => void (failures = [...failures, failureOf(error, wallTime(scheduler))].slice(-MAX_HISTORY)),
     failures: () => failures,
   };
-}
-
-/**
- * Reports the failure of a message to the parts of an application that may receive it.
- *
- * @param complain Reports in `errors$` of the wire; `undefined` if no wire delivers the message.
- * @param onError The option of the operator.
- * @param isReceived Whether another callback receives the failure.
- * @throws The failure itself, if no part of the application would receive it: it must end the
- *   stream. The error of `onError`.
- */
-export function reportFailure<T extends Message>(
-  error: RxwireError,
-  message: T,
-  complain: SessionTerms['complain'],
-  onError: ((error: RxwireError, message: T) => void) | undefined,
-  isReceived: boolean,
-): void {
-  complain?.(error);
-  const returned: unknown = onError?.(error, message);
-  if (returned && complain) watchResult(returned, (cause) => complain(new HandlerError(message, 1, cause)));
-  if (!complain && !onError && !isReceived) throw error;
 }

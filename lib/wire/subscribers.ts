@@ -5,7 +5,7 @@ import { UnhandledError, type RxwireError } from '../message/errors.js';
 import { whenReady } from '../message/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { createDeadLetter, rejectionOf } from './createDeadLetter.js';
-import { claim } from './session/delivery.js';
+import { claim, type DeliveringWire } from './session/delivery.js';
 
 /** The subscriptions to a wire. */
 export interface WireSubscriptions {
@@ -20,10 +20,11 @@ export interface WireSubscriptions {
  * Knows the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
  */
 export class Subscribers {
-  readonly #wire: { readonly observers: readonly object[] };
+  /** The wire of these subscribers. */
+  readonly wire: DeliveringWire;
   readonly #microtask: SchedulerLike | undefined;
   /** The patterns of the subscriptions that select types. Created when it is first used. */
-  #patterns: Map<Subscription, SubscribedPatterns> | undefined;
+  patterns: Map<Subscription, SubscribedPatterns> | undefined;
   /** Created when it is first used. */
   #changes$: Subject<void> | undefined;
   #onBegun: (() => void) | undefined;
@@ -31,8 +32,8 @@ export class Subscribers {
   #isOver = false;
 
   /** @param microtask Calls back. @default the end of the microtask */
-  constructor(wire: { readonly observers: readonly object[] }, microtask: SchedulerLike | undefined) {
-    this.#wire = wire;
+  constructor(wire: DeliveringWire, microtask: SchedulerLike | undefined) {
+    this.wire = wire;
     this.#microtask = microtask;
   }
 
@@ -41,7 +42,7 @@ export class Subscribers {
       if (!this.#isOver && !this.#changes$) {
         this.#changes$ = new Subject();
         // RxJS keeps a Subscriber for each subscription.
-        for (const observer of this.#wire.observers as readonly Subscription[]) this.#watchEnd(observer);
+        for (const observer of this.wire.observers as readonly Subscription[]) this.#watchEnd(observer);
       }
       const changes$: Observable<unknown> = this.#changes$ ?? EMPTY;
       return merge(of(0), changes$).pipe(switchMap(() => (this.#isOver ? EMPTY : this.#now())));
@@ -51,11 +52,11 @@ export class Subscribers {
   /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
     const latest: (readonly (string | RegExp)[])[] = [];
-    const changes = [...(this.#patterns?.values() ?? [])].map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
+    const changes = [...(this.patterns?.values() ?? [])].map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
     // Each emits its patterns at once.
     return merge(of(0), ...changes).pipe(
       skip(changes.length),
-      map(() => ({ count: this.#wire.observers.length, patterns: [...new Set(latest.flat())] })),
+      map(() => ({ count: this.wire.observers.length, patterns: [...new Set(latest.flat())] })),
     );
   }
 
@@ -76,8 +77,8 @@ export class Subscribers {
   add(subscription: Subscription): void {
     const patterns$ = subscribeContext();
     if (patterns$) {
-      (this.#patterns ??= new Map()).set(subscription, patterns$);
-      subscription.add(() => this.#patterns?.delete(subscription));
+      (this.patterns ??= new Map()).set(subscription, patterns$);
+      subscription.add(() => this.patterns?.delete(subscription));
     }
     this.#changes$?.next();
     if (this.#changes$) this.#watchEnd(subscription);

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, Subscription, type Observable } from 'rxjs';
+import { percentile } from '../../lib/adapters/cli/printable.js';
 import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
 import { createMessage, msgpack, type ChannelPosition, type Message } from '../../lib/index.js';
 import { natsChannelLog } from '../../lib/stores/nats/index.js';
@@ -101,7 +102,7 @@ async function latency(rate: number): Promise<Result> {
     }
     for (const end = performance.now() + 10_000; begun.size > 0 && performance.now() < end;) await sleep(5);
     times.sort((a, b) => a - b);
-    if (round >= 0) p99s.push(times[Math.floor(times.length * 0.99)] ?? NaN);
+    if (round >= 0) p99s.push(percentile(times, 0.99));
   }
   await nodes.close();
   const ours = `${median(p99s).toFixed(1)} ms`;

@@ -76,8 +76,12 @@ reply({ 'shelf.list': () => of(1) });
 reply({ 'shelf.clear': () => Promise.resolve('yes') });
 // @ts-expect-error a shelf has no size
 reply({ 'shelf.list': ({ payload }) => of([payload.size]) });
-// @ts-expect-error a handler returns what can be subscribed to
 reply({ 'nobody.knows': () => 1 });
+reply({ 'shelf.clear': () => true });
+// @ts-expect-error true or false
+reply({ 'shelf.clear': () => 'yes' });
+// @ts-expect-error a list that is returned is several replies, and each of them is a list
+reply({ 'shelf.list': () => ['a book'] });
 reply({}, { onError: ({ code }, { id }) => [code, id], describe: () => ({ code: 'ERR_SHELF', message: 'no' }) });
 // @ts-expect-error an error is told by a code and a text
 reply({}, { describe: () => 'no' });

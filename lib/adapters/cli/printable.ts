@@ -1,4 +1,5 @@
 import type { Message } from '../../message/types.js';
+import { nearestRank } from '../../operators/metrics/nearestRank.js';
 
 /**
  * Characters that a terminal may act on: controls, and those that change the direction of the text.
@@ -50,7 +51,7 @@ export function timeOfDay(timestamp: number): string {
 
 /** Returns the value below which this share of some sorted values is, by the nearest rank. */
 export function percentile(sorted: ArrayLike<number>, share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+  return sorted[nearestRank(share, sorted.length)] ?? 0;
 }
 
 export type Percentiles = ReturnType<typeof percentiles>;

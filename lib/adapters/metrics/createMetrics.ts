@@ -1,6 +1,7 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import { interval, map, type Observable, type SchedulerLike } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
+import { nearestRank } from '../../operators/metrics/nearestRank.js';
 import { byWork, type MetricsSink, type TimedWork, createBoundedLabels } from '../../operators/metrics/metricsSink.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
@@ -180,7 +181,10 @@ export interface HistogramSnapshot {
   readonly min: number;
   readonly max: number;
   readonly mean: number;
-  /** Percentiles are exact to 1 %, and between `min` and `max`. */
+  /**
+   * Percentiles are values that were recorded, by the nearest rank. They are exact to 1 %, and
+   * between `min` and `max`.
+   */
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
@@ -207,7 +211,12 @@ function createHistogram() {
   const sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BUCKETS });
   // A bucket has one value for all of its values: for those at the ends, it may be outside of what
   // was recorded.
-  const percentile = (share: number): number => Math.min(sketch.max, Math.max(sketch.min, sketch.getValueAtQuantile(share)));
+  const percentile = (share: number): number => {
+    const { count, min, max } = sketch;
+    const index = nearestRank(share, count);
+    // The sketch multiplies by `count - 1`, and rounds down.
+    return index === count - 1 ? max : Math.min(max, Math.max(min, sketch.getValueAtQuantile((index + 0.5) / (count - 1))));
+  };
   const exact = new Float64Array(MAX_EXACT);
 
   return {

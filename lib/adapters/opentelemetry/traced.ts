@@ -1,7 +1,7 @@
 import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import { from, isObservable, Observable, tap, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
-import { isPromise } from '../../message/maybeAsync.js';
+import { isPromise, isStream } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { isReplayed } from '../../wire/createDeadLetter.js';
 import { startSpan, type MessageSpan, type TracingOptions, carriedContext, emitWithin, runWithin, spanContextOf } from './messageSpan.js';
@@ -86,13 +86,12 @@ function runSpan<R>(span: MessageSpan, call: () => R, isRequest: boolean): R {
     throw error;
   }
   if (isPromise(result)) return followPromise(span, result, isRequest) as R;
-  // Texts and lists are complete. All other objects are followed as RxJS reads them: Observables,
-  // iterators, streams.
-  if (typeof result !== 'object' || result === null || Array.isArray(result)) {
+  // Lists are complete.
+  if (!isStream(result) || Array.isArray(result)) {
     span.end();
     return result;
   }
-  return followStream(span, result as unknown as ObservableInput<unknown>, isRequest) as R;
+  return followStream(span, result, isRequest) as R;
 }
 
 function followPromise(span: MessageSpan, result: PromiseLike<unknown>, isRequest: boolean): PromiseLike<unknown> {

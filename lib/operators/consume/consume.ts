@@ -33,8 +33,8 @@ export type { Consumed, ConsumeOptions, HandlerWork };
  * acked. On a wire that continues, those messages would stay unacked, and later messages would have
  * no handler.
  *
- * @param handler Called with each message. Its work is done when the returned Observable or Promise
- *   completes; at once if it returns nothing.
+ * @param handler Called with each message. Its work is done when the returned Observable, promise,
+ *   iterable or stream completes; at once if it returns nothing or any other value.
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {UnsupportedError} Delivered, with `effect`, for a message of a session that has no
  *   inbox, and when the effect returns a promise: the message is not acked.

@@ -5,7 +5,6 @@ import {
   defaultIfEmpty,
   defer,
   EMPTY,
-  from,
   identity,
   ignoreElements,
   map,
@@ -20,11 +19,12 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { HandlerError, OverflowError, UnsupportedError } from '../../message/errors.js';
-import { isPromise } from '../../message/maybeAsync.js';
+import { isPromise, valuesOf } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Claim, Outcome } from '../../wire/session/delivery.js';
 import type { Consumed, ConsumeOptions, HandlerWork, MessageRetries } from './consumeOptions.js';
-import { createDeadLetter, createHistory, rejectionOf, reportFailure } from '../../wire/createDeadLetter.js';
+import { createDeadLetter, createHistory, rejectionOf } from '../../wire/createDeadLetter.js';
+import { reportFailure } from '../../wire/reportFailure.js';
 import type { FailedAttempt } from '../../stores/deadLetterStore.js';
 
 export interface Job<T> {
@@ -64,7 +64,7 @@ export function handled<T extends Message, R, Tx>(
     const result$ = defer(() => {
       if (held?.delivery.session.isOver()) return EMPTY;
       attempts++;
-      return work(handler(message)).pipe(takeLast(1), defaultIfEmpty(undefined));
+      return valuesOf(handler(message)).pipe(takeLast(1), defaultIfEmpty(undefined));
     });
 
     const done = (result: R | undefined): Consumed<T, R> => ({ message, attempts, status: 'done', result });
@@ -118,7 +118,7 @@ export function buried<T extends Message, R, Tx>(
     if (held?.delivery.session.isOver()) return EMPTY;
     const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
     const isReceived = deadLetter !== undefined || isWatched?.() === true;
-    reportFailure(failure, message, held?.delivery.session.complain, onError, isReceived);
+    reportFailure(failure, message, { terms: held?.delivery.session, onError, isReceived });
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     // One place stores the letter: the callback, the store of the wire, or the inbox.
@@ -127,7 +127,7 @@ export function buried<T extends Message, R, Tx>(
     const outcome = add ? { rejection } : { rejection, deadLetter: letter };
     const store = (): HandlerWork<unknown> => add?.(letter);
     const kept$ = settled(held, outcome).pipe(map(() => dead));
-    return concat(work(protect ? protect(message, outcome, store) : store()).pipe(ignoreElements()), of(kept$));
+    return concat(valuesOf(protect ? protect(message, outcome, store) : store()).pipe(ignoreElements()), of(kept$));
   });
 }
 
@@ -137,10 +137,6 @@ export function buried<T extends Message, R, Tx>(
  */
 export function abandonOnError<V>({ held }: Job<unknown>): MonoTypeOperatorFunction<V> {
   return held ? tap({ error: () => held.abandon() }) : identity;
-}
-
-function work<R>(returned: HandlerWork<R>): Observable<R> {
-  return returned ? from(returned) : EMPTY;
 }
 
 /**

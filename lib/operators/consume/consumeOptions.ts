@@ -5,11 +5,10 @@ import type { DeadLetter } from '../../stores/deadLetterStore.js';
 import type { Message } from '../../message/types.js';
 
 /**
- * The result of a callback: its work is done at once, or when the returned Observable or Promise
- * completes.
+ * The result of a callback. Its work is done when the returned Observable, promise, iterable or
+ * stream completes; at once, if the callback returns any other value or nothing.
  */
-// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback that returns nothing is one
-export type HandlerWork<R> = ObservableInput<R> | void;
+export type HandlerWork<R> = ObservableInput<R> | R;
 
 export interface ConsumeOptions<T, R, Tx> {
   /**

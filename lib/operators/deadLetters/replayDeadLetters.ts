@@ -1,5 +1,6 @@
-import { catchError, concat, concatMap, defer, EMPTY, filter, from, ignoreElements, of, type Observable } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
+import { catchError, concat, concatMap, defer, filter, ignoreElements, of, type Observable } from 'rxjs';
+import { valuesOf } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { HandlerWork } from '../consume/consumeOptions.js';
 import { goOnFrom } from '../../wire/createDeadLetter.js';
@@ -65,8 +66,7 @@ export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget
   const replay = (letter: StoredDeadLetter): Observable<Replayed> => {
     const work$ = defer(() => {
       goOnFrom(letter);
-      const returned = give(letter.message);
-      return returned ? from(returned) : EMPTY;
+      return valuesOf(give(letter.message));
     });
     const removed$ = defer(() => letters.remove(letter.id));
     return concat(work$.pipe(ignoreElements()), removed$.pipe(ignoreElements()), of<Replayed>({ letter, status: 'done' })).pipe(

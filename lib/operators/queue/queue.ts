@@ -19,6 +19,7 @@ import { checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../buffers/mergeFromQueue.js';
+import { isStream } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { type ConsumeParts, handled } from '../consume/consumeOne.js';
@@ -240,7 +241,7 @@ function processItems<T extends Message, R>(
     const protect: ConsumeParts<T, R, never>['protect'] = (message, outcome, store) => {
       const kept = store();
       const item = [...running].find((one) => one.message === message);
-      if (!kept || !item) return kept;
+      if (!isStream(kept) || !item) return kept;
 
       running.delete(item);
       const kept$ = new AsyncSubject<unknown>();

@@ -75,8 +75,8 @@ export interface Queue<T extends Message> {
    * each message, as `consume` does. Unsubscribing puts running messages back to the front; a dead
    * letter that is being stored is stored completely.
    *
-   * @param handler Called with each message. Its work is done when its result completes, or at
-   *   once.
+   * @param handler Called with each message. Its work is done when the returned Observable,
+   *   promise, iterable or stream completes; at once if it returns nothing or any other value.
    * @throws {RangeError} At call time, if a number is out of range.
    * @throws {HandlerError} Delivered, when a handler has finally failed, no wire waits for the
    *   message, and there is neither `onError` nor `deadLetter`: the message is put back.

@@ -1,11 +1,11 @@
-import { from, Subscriber, type ObservableInput } from 'rxjs';
-import { isPromise } from '../../message/maybeAsync.js';
+import { from, Subscriber } from 'rxjs';
+import { isPromise, isStream } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { SessionTerms } from '../../wire/session/delivery.js';
 import type { ReplyContext } from './requestTypes.js';
 import type { ReplyType } from './replyMessage.js';
 
-export type Handler = (message: Message, context: ReplyContext<string>) => ObservableInput<unknown>;
+export type Handler = (message: Message, context: ReplyContext<string>) => unknown;
 
 export interface HandlerRunCallbacks {
   /** Sends a reply; `number` is the number of replies before it. */
@@ -28,7 +28,7 @@ export interface HandlerRunCallbacks {
  */
 export class HandlerRun extends Subscriber<unknown> implements ReplyContext<string> {
   readonly message: Message;
-  /** The session that has delivered the request, unless the wire of the replies is its wire. */
+  /** The session that has delivered the request, if one has. */
   readonly terms: SessionTerms | undefined;
   readonly #handler: Handler;
   readonly #callbacks: HandlerRunCallbacks;
@@ -58,8 +58,7 @@ export class HandlerRun extends Subscriber<unknown> implements ReplyContext<stri
   start(): void {
     try {
       const returned = this.#handler(this.message, this);
-      // RxJS would treat a string as a list of characters; here it is one reply.
-      if (typeof returned === 'string') this.#finish('reply.last', returned);
+      if (!isStream(returned)) this.#finish('reply.last', returned);
       else if (isPromise(returned))
         returned.then(
           (value) => this.#finish('reply.last', value),

@@ -1,16 +1,17 @@
 import { nanoid } from 'nanoid';
-import { type Observable, type OperatorFunction, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { of, type Observable, type OperatorFunction, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { checkOptions, watchReply } from '../../message/development.js';
 import { HandlerError, OverflowError, RxwireError } from '../../message/errors.js';
 import { assertNotNegative, assertPositive } from '../../message/options/assert.js';
 import { createCoalescedTimer } from '../timing/coalescedTimer.js';
+import { noteHandled, withSubscribeContext } from '../subscribing/deliveryContext.js';
 import { firstOf } from '../subscribing/firstOf.js';
 import { markInternal } from '../../wire/internalSubscriptions.js';
 import { operate } from '../subscribing/operate.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
-import { reportFailure } from '../../wire/createDeadLetter.js';
+import { reportFailure } from '../../wire/reportFailure.js';
 import { termsOfDelivery } from '../../wire/session/delivery.js';
 import { type Handler, HandlerRun, type HandlerRunCallbacks } from './handlerRun.js';
 import { describeError, replyMessage, type ReplyType } from './replyMessage.js';
@@ -23,17 +24,20 @@ import type { ReplyHandler, ReplyOptions, ReplyWire } from './requestTypes.js';
  *     source                            -a--a-|
  *     reply({ a: replies after 3 ms })  ----r--(r|)
  *
- * Each value of a handler is a reply; its completion ends the replies. A handler is unsubscribed
- * and its `signal` aborted when the caller cancels the request, and when the wire of the request
- * ends. When another source completes, the result completes as soon as all requests are answered. A
- * duplicate of a running request is ignored. A request counts as processed when its handler was
- * called: the reply does not ack it.
+ * Each value of a handler is a reply; its completion ends the replies. A result that is no
+ * Observable, promise, iterable or stream is the only reply. A handler is unsubscribed and its
+ * `signal` aborted when the caller cancels the request, and when the wire of the request ends. When
+ * another source completes, the result completes as soon as all requests are answered. A duplicate
+ * of a running request is ignored. A request counts as processed when its handler was called: the
+ * reply does not ack it.
  *
  * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text,
  * any other error only as `ERR_INTERNAL`. Other errors are reported as a `HandlerError`: in
  * `errors$` of the wire, and to `onError`. Without either, they end the stream.
  *
- * @param handlers By the type of the request: exact names, no patterns. Other messages are ignored.
+ * @param handlers By the type of the request: exact names, no patterns. Other messages are ignored;
+ *   the server answers a request among them with `ERR_UNHANDLED`, if each subscriber of its wire
+ *   selects other types.
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {HandlerError} Delivered, when a handler has failed with an error that the caller does
  *   not receive, and there is neither a wire nor an `onError`.
@@ -59,6 +63,8 @@ export function reply<const T extends string, M extends Message = Message>(
   const settings = { handlers: handlersByType, concurrency, maxWaiting, progressInterval, scheduler, describe, onError };
 
   // The replies are for the wire of the source, whatever the map of its types.
+  const context = withSubscribeContext<M>(of([...handlersByType.keys()]));
+
   return (source) =>
     operate<M, Message>((subscriber) => {
       const isWireSource = 'failures$' in source;
@@ -69,7 +75,7 @@ export function reply<const T extends string, M extends Message = Message>(
         error: (error) => subscriber.error(error),
         complete: () => responder.complete(),
       };
-    })(source) as Observable<M>;
+    })(context(source)) as Observable<M>;
 }
 
 interface ResponderOptions extends Required<
@@ -86,12 +92,11 @@ interface ResponderOptions extends Required<
 
 /** Runs the handlers of requests with limited concurrency; the other requests wait. */
 function createResponder(options: ResponderOptions) {
-  const { handlers, concurrency, maxWaiting, subscriber, wire, isWireSource } = options;
+  const { handlers, concurrency, maxWaiting, subscriber, isWireSource } = options;
   /** By the id of the request. */
   const running = new Map<string, HandlerRun>();
   const waiting = new Map<string, HandlerRun>();
   const firstWaiting = firstOf(waiting);
-  const needsTerms = !wire.report || !isWireSource;
   let isAdvancing = false;
   let isEnding = false;
 
@@ -141,7 +146,7 @@ function createResponder(options: ResponderOptions) {
     const { id } = message;
     // A duplicate is answered by the run that exists.
     if (running.has(id) || waiting.has(id)) return;
-    const run = new HandlerRun(message, handler, needsTerms ? termsOfDelivery(message) : undefined, callbacks);
+    const run = new HandlerRun(message, handler, termsOfDelivery(message), callbacks);
     if (waiting.size === 0 && running.size < concurrency) start(run);
     else if (waiting.size < maxWaiting) waiting.set(id, run);
     else sender.fail(run, new OverflowError('reply', maxWaiting));
@@ -150,8 +155,10 @@ function createResponder(options: ResponderOptions) {
     receive(message: Message): void {
       const { type, correlationId = '' } = message;
       const handler = handlers.get(type);
-      if (handler) admit(message, handler);
-      else if (type === 'request.cancel') cancel(correlationId);
+      if (handler) {
+        noteHandled();
+        admit(message, handler);
+      } else if (type === 'request.cancel') cancel(correlationId);
     },
     /**
      * Completes the replies when all requests are answered, except those of wires that have ended:
@@ -190,7 +197,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
   const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
   subscriber.add(failures && markInternal(failures));
 
-  const report = wire.report && ((error: RxwireError): void => wire.report?.(error));
+  const complain = wire.report && ((error: RxwireError): void => wire.report?.(error));
   // An id of its own for each reply would take as many bytes as the rest of it.
   const prefix = nanoid(12);
   let count = 0;
@@ -217,7 +224,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
         send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
         if (error instanceof RxwireError) onError?.(error, message);
-        else reportFailure(new HandlerError(message, 1, error), message, report ?? terms?.complain, onError, false);
+        else reportFailure(new HandlerError(message, 1, error), message, { terms: terms ?? { complain }, onError });
       } catch (thrown) {
         subscriber.error(thrown);
       }

@@ -7,6 +7,7 @@ import {
   ReplyError,
   RequestTimeoutError,
   type RxwireError,
+  UnhandledError,
   WireClosedError,
 } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
@@ -35,6 +36,7 @@ import type { ReplyOf, RequestOptions, RequestWire } from './requestTypes.js';
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {ReplyError} Delivered, when the other side answers with an error.
+ * @throws {UnhandledError} Delivered, when the other side has no handler for the type.
  * @throws {RequestTimeoutError} Delivered, when the other side was silent for too long; the request
  *   is cancelled there.
  * @throws {OverflowError} Delivered, when more than `maxOpen` are open.
@@ -89,15 +91,7 @@ export function request<T extends string>(
   });
 }
 
-const OPTIONAL_FIELDS = [
-  'target',
-  'correlationId',
-  'replyTo',
-  'priority',
-  'headers',
-  'metadata',
-  'delivery',
-] as const satisfies (keyof Message)[];
+const OPTIONAL_FIELDS = ['target', 'correlationId', 'replyTo', 'priority', 'headers', 'delivery'] as const satisfies (keyof Message)[];
 
 /**
  * Returns a copy that expires at the deadline, in ms since the epoch. Assigning each field is
@@ -108,6 +102,8 @@ function asRequest(message: Message, id: string, deadline: number): Message {
   const copy: Record<string, unknown> = { id, type, timestamp, version, source, payload };
   if (ttl >= 0 && ttl < Infinity) copy['ttl'] = ttl;
   for (const field of OPTIONAL_FIELDS) if (message[field] !== undefined) copy[field] = message[field];
+  // A receiver without a handler answers at once.
+  copy['metadata'] = { ...message.metadata, request: true };
   return copy as unknown as Message;
 }
 
@@ -235,7 +231,7 @@ type RequestEnds = Readonly<Record<'end' | 'fail' | 'abandon', (request: OpenReq
 
 function handleReply(request: OpenRequest, { type, payload, metadata }: Message, { end, fail, abandon }: RequestEnds): void {
   const { subscriber } = request;
-  if (type === 'reply.error') fail(request, errorOf(payload));
+  if (type === 'reply.error') fail(request, errorOf(payload, request.message));
   else if (type === 'reply.progress') {
     try {
       request.onProgress(payload);
@@ -259,8 +255,9 @@ function handleReply(request: OpenRequest, { type, payload, metadata }: Message,
 }
 
 /** Reads an error of the other side, whose fields may be of any type. */
-function errorOf(payload: unknown): ReplyError {
+function errorOf(payload: unknown, request: Message): RxwireError {
   const { code, message } = Object(payload) as { readonly [Field in keyof ReplyErrorPayload]?: unknown };
+  if (code === 'ERR_UNHANDLED') return new UnhandledError(request);
   return new ReplyError(typeof code === 'string' ? code : 'ERR_UNKNOWN', typeof message === 'string' ? message : '');
 }
 

@@ -88,8 +88,14 @@ export interface ReplyContext<T extends string> {
   readonly progress: (progress: ProgressOf<T>) => void;
 }
 
-/** Answers a request: each value is a reply, and completion ends the replies. */
-export type ReplyHandler<T extends string> = (message: MessageOf<T>, context: ReplyContext<T>) => ObservableInput<ReplyOf<T>>;
+/**
+ * Answers a request. Each value of the returned Observable, promise, iterable or stream is a reply,
+ * and its completion ends the replies. A text, bytes and any other value are the only reply.
+ */
+export type ReplyHandler<T extends string> = (
+  message: MessageOf<T>,
+  context: ReplyContext<T>,
+) => ObservableInput<ReplyOf<T>> | Exclude<ReplyOf<T>, Iterable<unknown>>;
 
 export interface ReplyOptions {
   /** The maximum number of concurrent requests. @default 1_000 */

@@ -5,6 +5,7 @@ import { assertPositive } from '../../message/options/assert.js';
 import { noteHandled, withSubscribeContext } from '../subscribing/deliveryContext.js';
 import { operate } from '../subscribing/operate.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
+import { isStream } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { abandonOnError, buried, handled } from '../consume/consumeOne.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from '../consume/consumeOptions.js';
@@ -258,7 +259,7 @@ function createStarter(options: RouterOptions, dead$: Subject<DeadRoute> | undef
     let first: () => HandlerWork<unknown>;
     try {
       const returned = route.handler(message);
-      if (!returned) return undefined;
+      if (!isStream(returned)) return undefined;
       first = () => returned;
     } catch (error) {
       first = () => {

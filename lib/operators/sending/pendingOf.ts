@@ -1,5 +1,6 @@
 import { asapScheduler, auditTime, defer, distinctUntilChanged, map, startWith, tap, type Observable, type SchedulerLike } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
+import type { ChannelPublish } from '../../message/channelTypes.js';
 import type { PendingStatus, Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -11,9 +12,11 @@ import type { Wire } from '../../wire/wire.js';
 export interface PendingMessage<M extends Message = Message> {
   /**
    * The message as it was sent; one that a durable outbox has restored, as its codec has decoded
-   * it.
+   * it. A message to a channel is the published message, with its own type.
    */
   readonly message: M;
+  /** The channel to which the message is published. @default the message is not for a channel */
+  readonly channel?: string;
   /**
    * `queued`: it waits to be sent. `stored`: it waits, and a durable outbox keeps it. `sent`: it
    * waits for its ack, maybe without a connection.
@@ -80,18 +83,26 @@ export function pendingOfTypes(wire: Wire, types: readonly string[]): Observable
   );
 }
 
+/** Returns the message that is published to a channel; any other message itself. */
+function published(carrier: Message): { readonly message: Message; readonly channel?: string } {
+  if (carrier.type !== 'channel.publish') return { message: carrier };
+  const { message, channel } = Object(carrier.payload) as Partial<ChannelPublish<Message>>;
+  return message && channel !== undefined ? { message, channel } : { message: carrier };
+}
+
 function createPendingList(wire: Wire) {
   let known: ReadonlyMap<string, PendingMessage> = new Map();
   let list: readonly PendingMessage[] = Object.freeze([]);
   const sent = new Map<string, number>();
 
-  const entry = (message: Message, status: PendingStatus): PendingMessage => {
-    const { id } = message;
+  const entry = (carrier: Message, status: PendingStatus): PendingMessage => {
+    const { id } = carrier;
+    const { message, channel } = published(carrier);
     const attempts = sent.get(id) ?? (status === 'sent' ? 1 : 0);
     if (attempts > 0) sent.set(id, attempts);
     const former = known.get(id);
     const isSame = former?.message === message && former.status === status && former.attempts === attempts;
-    return isSame ? former : { message, status, attempts };
+    return isSame ? former : { message, status, attempts, ...(channel !== undefined && { channel }) };
   };
   return {
     note({ id, status }: Receipt): void {

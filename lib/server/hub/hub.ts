@@ -7,6 +7,7 @@ import {
   firstValueFrom,
   map,
   noop,
+  of,
   Subject,
   Subscription,
   takeUntil,
@@ -40,6 +41,7 @@ import type { ChannelOptions } from '../../operators/channels/channelOptions.js'
 import { isChannelMessage } from '../../operators/channels/channelPayloads.js';
 import { ChannelSubject, type ChannelParts } from '../../operators/channels/channelSubject.js';
 import { use } from '../../operators/routing/use.js';
+import { withSubscribeContext } from '../../operators/subscribing/deliveryContext.js';
 import { createAuthorizer, reasonText } from './authorizer.js';
 import type { ChannelInfo } from './channelLog.js';
 import { createClientTurns } from './clientFlow.js';
@@ -260,9 +262,11 @@ function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire
   const { wire } = client;
   client.subscription.add(() => served.delete(wire));
   const served$ = wire.pipe(
-    // `errors$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
-    // not notified.
-    takeUntil(completionOf(wire.errors$)),
+    // The hub selects these types: a request of another type has no answer here.
+    withSubscribeContext<Message>(of(['channel.*'])),
+    // `failures$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
+    // not notified. A subscriber of `errors$` would count as one that receives failures.
+    takeUntil(completionOf(wire.failures$)),
     // The client leaves at once: a message that is being handled may take any time.
     finalize(() => client.subscription.unsubscribe()),
     filter(isChannelMessage),

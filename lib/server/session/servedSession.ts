@@ -6,12 +6,13 @@ import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../
 import { CloseCode } from '../../io/closeCode.js';
 import type { Frame } from '../../io/link.js';
 import type { Delivery, Message } from '../../message/types.js';
+import { whenUnanswered } from '../../operators/requests/refuseRequest.js';
 import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { Progress as Progressed } from '../limits/floodGuard.js';
 import { Bucket } from '../limits/rateLimit.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { pongFor } from './systemMessages.js';
+import { pongFor, refusalOf } from './systemMessages.js';
 import type { SessionTransport, TransportUser } from './transport.js';
 import { countFrame } from '../../wire/session/encoding.js';
 import type { SessionEvent } from '../../wire/session/sessionEvents.js';
@@ -270,6 +271,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   // ---- The host
 
   emit(message: Message): void {
+    whenUnanswered(message, (wire) => wire.next(refusalOf(message, this.#options.scheduler)));
     this.#to.next(message);
   }
   onPing(message: Message, isNumbered: boolean): void {

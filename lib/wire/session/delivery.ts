@@ -1,3 +1,4 @@
+import type { Subscription } from 'rxjs';
 import { UnhandledError, type RxwireError } from '../../message/errors.js';
 import { deliveryContext, type DeliveryContext } from '../../operators/subscribing/deliveryContext.js';
 import type { MaybeAsync } from '../../message/maybeAsync.js';
@@ -19,14 +20,46 @@ export interface Outcome extends Completion<unknown> {
   readonly onAbandoned?: () => void;
 }
 
+/** A wire, as the operators use it that handle its messages. */
+export interface DeliveringWire {
+  readonly observers: readonly object[];
+  next(message: Message): void;
+  /**
+   * Called with the failure of a message that no callback of an operator receives.
+   * @default does nothing: the wire of a client
+   */
+  onHandlerFailure?(error: RxwireError, type: string, errors$: WireListeners['errors$']): void;
+}
+
+/** The parts of a program that listen to a wire. */
+export interface WireListeners {
+  /** The errors of the wire, once a part of the program has used them. */
+  readonly errors$?: { readonly observers: readonly object[] } | undefined;
+  readonly subscribers?: {
+    readonly wire: DeliveringWire;
+    /** The subscriptions that select types. */
+    readonly patterns: { has(subscription: Subscription): boolean } | undefined;
+  };
+}
+
+/** Takes the errors of a session. */
+interface ErrorReporter {
+  readonly report?: ((event: { readonly kind: 'error'; readonly error: unknown }) => void) | undefined;
+}
+
 /** The abilities of a session that apply to all of its messages. */
 export interface SessionTerms {
   /** Whether the session has an inbox, which can write effects. */
   readonly canWrite: boolean;
   /** Returns whether the session has ended: then it neither acks nor writes. */
   readonly isOver: () => boolean;
-  /** Reports an error of a message in the `errors$` of the wire. */
+  /**
+   * Reports an error of a message in the `errors$` of the wire.
+   * @default `report` of `user`
+   */
   readonly complain?: ((error: RxwireError) => void) | undefined;
+  /** The wire. `undefined` if the session cannot tell who listens to the wire. */
+  readonly user?: (WireListeners & ErrorReporter) | undefined;
   /**
    * Stores a dead letter in the store of the wire. `undefined` if the inbox stores the letter
    * together with the outcome.
@@ -68,6 +101,8 @@ export interface Delivery<Tracker = unknown> {
 interface Emission extends DeliveryContext {
   readonly message: Message;
   readonly delivery: Delivery;
+  /** Whether an `UnhandledError` will report that no subscriber handles it. */
+  isNoted?: boolean;
 }
 
 const NO_OUTCOMES: readonly Outcome[] = [];
@@ -189,7 +224,29 @@ export function termsOfDelivery(message: Pick<Message, 'id'>): SessionTerms | un
  */
 export function noteUnhandled(message: Message): void {
   const emission = emissionOf(message);
-  if (emission) emission.unhandled ??= () => emission.delivery.session.complain?.(new UnhandledError(message));
+  if (!emission || emission.isNoted) return;
+  emission.isNoted = true;
+  whenUnhandled(message, () => complaintsTo(emission.delivery.session)?.(new UnhandledError(message)));
+}
+
+/**
+ * Calls back when all subscribers have received a message that is being delivered, unless one of
+ * them handles it.
+ */
+export function whenUnhandled(message: Message, callback: () => void): void {
+  const emission = emissionOf(message);
+  if (!emission || emission.unhandled === false) return;
+  const { unhandled } = emission;
+  emission.unhandled = () => {
+    unhandled?.();
+    callback();
+  };
+}
+
+/** Returns a function that reports an error of a message in the `errors$` of its wire. */
+export function complaintsTo(terms: Pick<SessionTerms, 'complain' | 'user'> | undefined): SessionTerms['complain'] {
+  const { complain, user } = terms ?? {};
+  return complain ?? (user && ((error) => user.report?.({ kind: 'error', error })));
 }
 
 /** Returns the message that a session delivers at the moment. */

@@ -4,6 +4,7 @@ import type { Frame } from '../../io/link.js';
 import type { Message } from '../../message/types.js';
 import type { Watcher } from '../../core/watcher.js';
 import type { Codec } from '../../codec/codec.js';
+import type { WireListeners } from './delivery.js';
 import type { ByteCounts } from './encoding.js';
 import type { EndpointOptions, FullEndpointOptions } from './endpointOptions.js';
 
@@ -14,7 +15,7 @@ export interface HostOptions extends FullEndpointOptions {
 }
 
 /** The user of one host: the parts of a wire, or the options of a session without one. */
-export interface HostUser extends Watcher, Pick<EndpointOptions, 'report' | 'keep'> {
+export interface HostUser extends Watcher, WireListeners, Pick<EndpointOptions, 'report' | 'keep'> {
   /** Counts the bytes of frames. @default not counted */
   readonly traffic?: ByteCounts;
 }

@@ -46,7 +46,7 @@ export class IncomingMessages implements DeliverySession {
   /** The number of messages without a number that are not processed. */
   unnumbered = 0;
   readonly #host: IncomingHost;
-  readonly #user: HostUser;
+  readonly user: HostUser;
   readonly #options: FullEndpointOptions;
   readonly #emit: (message: Message) => void;
   /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
@@ -55,7 +55,7 @@ export class IncomingMessages implements DeliverySession {
   constructor(host: IncomingHost, options: FullEndpointOptions, user: HostUser, emit: (message: Message) => void) {
     this.canWrite = options.inbox !== undefined;
     this.#host = host;
-    this.#user = user;
+    this.user = user;
     this.#options = options;
     this.#emit = emit;
   }
@@ -68,15 +68,11 @@ export class IncomingMessages implements DeliverySession {
   isOver(): boolean {
     return this.#host.isOver;
   }
-  // Created when a message fails: a session without failures has no closures for them.
-  get complain(): SessionTerms['complain'] {
-    return (error) => this.#host.complain(error);
-  }
   get keep(): SessionTerms['keep'] {
     const { inbox, deadLetters } = this.#options;
     // An inbox may store dead letters together with its progress.
     if (inbox && (!deadLetters || deadLetters === inbox.deadLetters)) return undefined;
-    return this.#user.keep?.bind(this.#user);
+    return this.user.keep?.bind(this.user);
   }
 
   /**
@@ -127,7 +123,7 @@ export class IncomingMessages implements DeliverySession {
     const { codecName: codec, core } = this.#host;
     const { keep } = this;
     const { scheduler } = this.#options;
-    const report = (reason: unknown): void => this.#host.report({ kind: 'error', error: reason });
+    const report = (reason: unknown): void => this.#host.complain(reason as RxwireError);
     const payload = { number: first, count, codec, size: body.length, body: body.slice(0, MAX_BODY) };
     const message = createMessage('system.undecodable', payload, { source: core.peer, scheduler });
     const letter = createDeadLetter(message, error, { attempts, scheduler });

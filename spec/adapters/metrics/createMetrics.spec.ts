@@ -66,6 +66,34 @@ describe('createMetrics', () => {
     for (const percentile of [p50, p95, p99]) expect([percentile >= min, percentile <= max]).toEqual([true, true]);
   });
 
+  it.each([
+    [
+      [3, 1_000],
+      [3, 1_000, 1_000],
+    ],
+    [
+      [...Array<number>(9).fill(10), 1_000],
+      [10, 1_000, 1_000],
+    ],
+    [
+      [...Array<number>(47).fill(10), 500, 700, 1_000],
+      [10, 500, 1_000],
+    ],
+    [
+      [...Array<number>(94).fill(10), 400, 500, 600, 700, 1_000],
+      [10, 400, 1_000],
+    ],
+    [
+      [...Array<number>(99).fill(0), 1_000],
+      [0, 0, 0],
+    ],
+  ])('has percentiles by the nearest rank: of %j they are %j', (values, expected) => {
+    const metrics = createMetrics();
+    for (const value of values) metrics.time('ack', value);
+    const { p50, p95, p99 } = metrics.snapshot().times.ack;
+    expect([p50, p95, p99].map((value, index) => isNear(value, expected[index]!))).toEqual([true, true, true]);
+  });
+
   it('ignores invalid durations', () => {
     const metrics = createMetrics();
     [-5, NaN, 0, 3].forEach((value) => metrics.time('queue', value));

@@ -17,6 +17,9 @@ import { record } from '../../support/record.js';
 import { pair, type PairOptions } from '../../support/sessionPair.js';
 
 const boom = new Error('boom');
+const failing = (): never => {
+  throw boom;
+};
 const message = (id: string, options: MessageOptions = {}): Message => createMessage('test.any', id, { ...options, id });
 const letters = (text: string): Message[] => Array.from(text, (id) => message(id));
 const show = (one: Consumed<Message, unknown>): string => `${one.message.id} ${one.status} ${one.attempts}`;
@@ -61,6 +64,50 @@ describe('consume', () => {
     throwing: {
       deadLetter: (fail) => consume(() => throwError(() => boom), { retry: false, deadLetter: fail }),
     },
+  });
+
+  it.each<[what: string, returned: unknown, result: unknown]>([
+    ['a number', 42, 42],
+    ['a text', 'abc', 'abc'],
+    ['bytes', new Uint8Array([1, 2]), new Uint8Array([1, 2])],
+    ['an object', { length: 3, name: 'x' }, { length: 3, name: 'x' }],
+    ['a function', failing, failing],
+    ['true', true, true],
+    ['null', null, null],
+    ['nothing', undefined, undefined],
+    ['an array, of which the last value counts', [1, 2], 2],
+  ])('calls a handler once that returns %s', (_, returned, result) => {
+    const called: string[] = [];
+    const { values } = record(
+      of(message('a')).pipe(
+        consume(({ id }: Message) => {
+          called.push(id);
+          return returned;
+        }),
+      ),
+    );
+    expect(called).toEqual(['a']);
+    expect(values).toEqual([{ message: expect.anything(), status: 'done', attempts: 1, result }]);
+  });
+
+  it('waits for the end of an iterable, also of a generator', async () => {
+    const steps: number[] = [];
+    const { values } = record(
+      of(message('a'), message('b')).pipe(
+        consume<Message, number>(({ id }) =>
+          id === 'a'
+            ? (function* () {
+                for (const step of [1, 2]) yield (steps.push(step), step);
+              })()
+            : (async function* () {
+                for (const step of [3, 4]) yield (await pause(1), steps.push(step), step);
+              })(),
+        ),
+      ),
+    );
+    await pause(30);
+    expect(steps).toEqual([1, 2, 3, 4]);
+    expect(values).toMatchObject([{ result: 2 }, { result: 4 }]);
   });
 
   const cleanups: (() => void)[] = [];

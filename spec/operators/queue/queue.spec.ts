@@ -297,6 +297,21 @@ describe('queue', () => {
   });
 
   describe('a processor', () => {
+    it.each([42, 'abc', { length: 3 }, true])('calls a handler once that returns %p', (returned) => {
+      const jobs = queue('jobs');
+      queues.push(jobs);
+      const called: string[] = [];
+      const { values } = record(
+        jobs.process(({ id }) => {
+          called.push(id);
+          return returned;
+        }),
+      );
+      jobs.next(message('a'));
+      expect(called).toEqual(['a']);
+      expect(values).toMatchObject([{ status: 'done', attempts: 1, result: returned }]);
+    });
+
     const processed = (handler: (one: Message) => Observable<unknown>, options: ProcessOptions<Message, unknown> = {}) => {
       const made = queued();
       return { ...made, ...record(made.process(handler, { retry: { initialInterval: 1 }, ...options })) };

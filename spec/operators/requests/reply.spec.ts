@@ -94,10 +94,15 @@ describe('reply', () => {
     expect(values).toMatchObject([{ type: 'reply.last', payload: 'a', correlationId: 'q', priority: 2, target: 'there' }]);
   });
 
-  it.each<[string, () => ObservableInput<unknown>, unknown[]]>([
+  it.each<[string, () => unknown, unknown[]]>([
     ['a value at once', () => of('a'), [['reply.last', 'a']]],
     ['a promise', () => Promise.resolve('a'), [['reply.last', 'a']]],
     ['a string, not its letters', () => 'abc', [['reply.last', 'abc']]],
+    ['a number', () => 42, [['reply.last', 42]]],
+    ['null', () => null, [['reply.last', null]]],
+    ['no value', () => undefined, [['reply.last', undefined]]],
+    ['an object, also one with a length', () => ({ length: 2 }), [['reply.last', { length: 2 }]]],
+    ['bytes', () => new Uint8Array([1, 2]), [['reply.last', new Uint8Array([1, 2])]]],
     [
       'an array',
       () => ['a', 'b'],
@@ -129,7 +134,7 @@ describe('reply', () => {
     ['a throw', failing],
     ['a rejection', () => Promise.reject(boom)],
     ['an error', () => throwError(() => boom)],
-    ['what cannot be subscribed to', () => 7 as never],
+    ['a stream that cannot be subscribed to', () => ({ getReader: 7 }) as never],
   ])('reveals nothing internal of %s', async (_, handler) => {
     const { ask, said, failed, take } = answered(handler);
     ask('q');

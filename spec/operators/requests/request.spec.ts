@@ -54,7 +54,7 @@ describe('request', () => {
   it('sends the message unchanged, with its timeout as the ttl', () => {
     const message = createMessage('test.ask', 'x', { id: 'q', timestamp: 900, priority: MessagePriority.HIGH, target: 'there' });
     const { sent } = asked({ timeout: 50 }, message);
-    expect(sent).toEqual([{ ...message, ttl: 150 }]);
+    expect(sent).toEqual([{ ...message, ttl: 150, metadata: { request: true } }]);
   });
 
   it('keeps an existing ttl, and sets none without a timeout', () => {

@@ -56,6 +56,18 @@ describe('route', () => {
     expect(called).toEqual(['**', 'a.b', 'a.*', '/^a/']);
   });
 
+  it.each([42, 'abc', { length: 3 }, failing, true])('calls a handler once that returns %p, and is done at once', (returned) => {
+    const called: string[] = [];
+    const { send, values, dead } = routed({
+      'a.*': ({ id }) => {
+        called.push(id);
+        return returned;
+      },
+    });
+    send('a.b');
+    expect([called, values, dead]).toEqual([['a.b'], ['a.b'], []]);
+  });
+
   it('runs them concurrently, and emits a message when the last one is done', () => {
     const [first, second] = [new Subject<void>(), new Subject<void>()];
     const { values, send } = routed({ a: () => first, 'a*': () => second, 'b.b': () => undefined });

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { Subject } from 'rxjs';
-import { pendingOf, type PendingMessage } from '../../../lib/operators/sending/pendingOf.js';
+import { channel } from '../../../lib/operators/channels/channel.js';
+import { pendingOf, pendingOfTypes, type PendingMessage } from '../../../lib/operators/sending/pendingOf.js';
 import { json } from '../../../lib/codec/json.js';
 import { keyring } from '../../../lib/codec/keyring.js';
 import { sealed } from '../../../lib/codec/sealed.js';
@@ -63,6 +64,31 @@ describe('pendingOf, in virtual time', () => {
     wire.next(message('a'));
     await wait(50);
     expect(record(pendingOf(wire)).values.map(rows)).toEqual([['a sent 1']]);
+  });
+
+  it('lists the messages to channels by their own types, also when it selects types', async () => {
+    const { wire, down, list } = slowPair();
+    const selected = record(pendingOfTypes(wire, ['chat.said']));
+    await wait(1);
+    down();
+    const said = createMessage('chat.said', { text: 'hello' }, { id: 'b' });
+    wire.next(message('a'));
+    channel(wire, 'lobby').next(said);
+    await wait();
+    expect(list.values.at(-1)).toEqual([
+      { message: message('a'), status: 'queued', attempts: 0 },
+      { message: { ...said, source: expect.anything() }, channel: 'lobby', status: 'queued', attempts: 0 },
+    ]);
+    expect(selected.values.at(-1)).toEqual([list.values.at(-1)![1]]);
+  });
+
+  it('shows a publish by hand that has no message as it is', async () => {
+    const { wire, down, list } = slowPair();
+    await wait(1);
+    down();
+    wire.next(createMessage<string, unknown>('channel.publish', 7));
+    await wait();
+    expect(list.values.at(-1)).toMatchObject([{ message: { type: 'channel.publish', payload: 7 } }]);
   });
 
   it('emits once for all changes of a microtask', async () => {

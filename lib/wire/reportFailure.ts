@@ -1,0 +1,31 @@
+import { HandlerError, type RxwireError } from '../message/errors.js';
+import { watchResult } from '../message/errors/guard.js';
+import type { Message } from '../message/types.js';
+import { complaintsTo, type SessionTerms } from './session/delivery.js';
+
+/** The parts of an application that may receive the failure of a message. */
+interface Receivers<T extends Message> {
+  /** The session that delivers the message. @default no wire delivers it */
+  readonly terms: Pick<SessionTerms, 'complain' | 'user'> | undefined;
+  /** The option of the operator. */
+  readonly onError: ((error: RxwireError, message: T) => void) | undefined;
+  /** Whether another callback receives the failure. @default false */
+  readonly isReceived?: boolean;
+}
+
+/**
+ * Reports the failure of a message to the parts of an application that may receive it. If none of
+ * them does, the wire of a server reports an uncaught error.
+ *
+ * @throws The failure itself, if no wire delivers the message and no part would receive it: it must
+ *   end the stream. The error of `onError`.
+ */
+export function reportFailure<T extends Message>(error: RxwireError, message: T, receivers: Receivers<T>): void {
+  const { terms, onError, isReceived = false } = receivers;
+  const complain = complaintsTo(terms);
+  if (!onError && !isReceived) terms?.user?.subscribers?.wire.onHandlerFailure?.(error, message.type, terms.user.errors$);
+  complain?.(error);
+  const returned: unknown = onError?.(error, message);
+  if (returned && complain) watchResult(returned, (cause) => complain(new HandlerError(message, 1, cause)));
+  if (!complain && !onError && !isReceived) throw error;
+}
