@@ -1,6 +1,7 @@
+import { BAD_FRAMES, GAP } from '../message/closeCode.js';
 import type { Message } from '../message/types.js';
-import { MAX_BATCH, MISSING, Violation, VIOLATION, type ArrivedBatch } from './frameFormat.js';
-import { NONE, pushed, type Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
+import { MAX_BATCH, Violation, type ArrivedBatch } from './frameFormat.js';
+import { NONE, pushed, type Outputs, type SessionCodec, type CoreOptions } from './coreTypes.js';
 import type { Body } from './storedTypes.js';
 
 /**
@@ -8,7 +9,7 @@ import type { Body } from './storedTypes.js';
  * asynchronous codec decodes a batch wait, so that their order stays.
  */
 export class BatchDecoder {
-  readonly #options: SessionOptions;
+  readonly #options: CoreOptions;
   readonly #outputs: Outputs;
   #decoding: { readonly id: number; readonly codec: SessionCodec; readonly batch: ArrivedBatch } | undefined;
   #waiting: Body[] = NONE;
@@ -21,7 +22,7 @@ export class BatchDecoder {
   /** The number of undecodable frames in a row that cannot be set aside. */
   #badFrames = 0;
 
-  constructor(options: SessionOptions, outputs: Outputs) {
+  constructor(options: CoreOptions, outputs: Outputs) {
     this.#options = options;
     this.#outputs = outputs;
   }
@@ -79,7 +80,7 @@ export class BatchDecoder {
     this.#waitingSize += frame.length;
     const { bytes, maxFrame, window } = this.#options;
     const areTooMany = this.#waiting.length > 4 * window + MAX_BATCH || this.#waitingSize > 2 * (bytes + maxFrame);
-    if (areTooMany) throw new Violation(MISSING, 'too many frames wait for the codec');
+    if (areTooMany) throw new Violation(GAP, 'too many frames wait for the codec');
   }
   /** Takes the next waiting frame; undefined while a batch is being decoded. */
   nextFrame(): Body | undefined {
@@ -115,9 +116,9 @@ export class BatchDecoder {
       this.failure = { first, attempts, error };
       if (attempts >= maxBadFrames) return undefined;
     } else if (++this.#badFrames >= maxBadFrames) {
-      throw new Violation(VIOLATION, `${this.#badFrames} frames were undecodable${hint}`, true);
+      throw new Violation(BAD_FRAMES, `${this.#badFrames} frames were undecodable${hint}`, true);
     }
-    if (first > 0 || codec.isSealed) throw new Violation(MISSING, `message ${first} is undecodable${hint}`);
+    if (first > 0 || codec.isSealed) throw new Violation(GAP, `message ${first} is undecodable${hint}`);
     return undefined;
   }
 }

@@ -2,7 +2,7 @@ import { helloFrame, readWelcome, type ClientIdentity } from './clientHandshake.
 import { invalid, wholeNumber } from './frameFormat.js';
 import { SessionCore } from './sessionCore.js';
 import type { SessionStores } from './sessionStores.js';
-import type { SessionOptions } from './sessionTypes.js';
+import type { CoreOptions } from './coreTypes.js';
 import type { RestoredState } from './storedTypes.js';
 
 /**
@@ -14,7 +14,7 @@ export class ClientCore extends SessionCore {
   protected readonly isServer = false;
   readonly #identity: ClientIdentity;
 
-  constructor(options: SessionOptions, identity: ClientIdentity, stores?: SessionStores) {
+  constructor(options: CoreOptions, identity: ClientIdentity, stores?: SessionStores) {
     super(options, stores);
     this.#identity = identity;
     this.outgoing.codec = options.codecs[0];
@@ -28,7 +28,7 @@ export class ClientCore extends SessionCore {
     this.authFrame = JSON.stringify(['auth', token]);
   }
 
-  protected greeting(): string {
+  protected firstFrame(): string {
     return helloFrame(this.#identity, this.options, this.codec, this.incoming.rx, this.incoming.top);
   }
   protected welcomed(value: unknown, now: number): boolean {

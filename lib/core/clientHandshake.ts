@@ -1,7 +1,7 @@
 import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { Delivery } from '../message/types.js';
 import { invalid, MAX_BATCH, wholeNumber } from './frameFormat.js';
-import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
+import type { FrameLimits, SessionCodec, CoreOptions } from './coreTypes.js';
 import type { SessionTicket } from './storedTypes.js';
 
 const SECRET = /^[\w-]{21,128}$/;
@@ -14,7 +14,8 @@ const LIMIT_NAMES = ['maxFrame', 'maxBatch', 'maxDepth', 'maxNodes', 'maxSize'] 
 
 // ---- Fields of both handshakes (section 4)
 
-export const isName = (value: unknown): value is string => typeof value === 'string' && value.length <= 128 && NAME_PATTERN.test(value);
+export const isShortName = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= 128 && NAME_PATTERN.test(value);
 export const readSecret = (value: unknown): string =>
   typeof value === 'string' && SECRET.test(value) ? value : invalid('a secret is invalid');
 export const readRx = (value: unknown): number => (wholeNumber(value) <= MAX_RX ? (value as number) : invalid('a number is too high'));
@@ -102,7 +103,7 @@ export class ClientIdentity {
 /** Returns the hello of the next connection. */
 export function helloFrame(
   identity: ClientIdentity,
-  options: SessionOptions,
+  options: CoreOptions,
   agreed: SessionCodec | undefined,
   rx: number,
   top: number,
@@ -163,7 +164,7 @@ export function readWelcome(
   const { ticket } = identity;
   const isResumed = resumed === true;
   const agreed = codecs.find(({ name }) => name === codec) ?? invalid('the welcome names a codec that the hello did not offer');
-  if (!isName(id) || wholeNumber(ping, 1) > MAX_INTERVAL || wholeNumber(n, 1) !== identity.n) invalid('the welcome is invalid');
+  if (!isShortName(id) || wholeNumber(ping, 1) > MAX_INTERVAL || wholeNumber(n, 1) !== identity.n) invalid('the welcome is invalid');
   if (isResumed && !(known === true && identity.hasProgress && sid === ticket?.sid)) invalid('the welcome resumes another session');
   const former = ticket && isUnacked ? [ticket.rt, ...ticket.former].slice(0, MAX_FORMER) : [];
   return {

@@ -1,5 +1,7 @@
-import { MAX_CODE, MAX_REASON } from './progress.js';
-import type { Body, RejectionFields } from './storedTypes.js';
+import { BAD_FRAMES } from '../message/closeCode.js';
+import { MAX_REJECTION_CODE, MAX_REJECTION_REASON } from './rejection.js';
+import type { Body } from './storedTypes.js';
+import type { RejectionFields } from './rejection.js';
 
 /** A breach of the protocol: the connection must be closed with this code (protocol, section 9). */
 export class Violation extends Error {
@@ -14,16 +16,6 @@ export class Violation extends Error {
   }
 }
 
-/** The close codes of a session (section 9). */
-export const OUTDATED = 4409;
-export const WRONG_TOKEN = 4403;
-export const NO_COMMON_CODEC = 1003;
-export const TRY_AGAIN = 1013;
-export const VIOLATION = 4400;
-export const HANDSHAKE_TIMEOUT = 4408;
-export const MISSING = 4410;
-export const SILENT = 4411;
-export const EXPIRED = 4419;
 /** The maximum number of messages in a batch, and of numbers in a skip. */
 export const MAX_BATCH = 256;
 /** The bytes that a body leaves for the header of its frame. */
@@ -43,7 +35,7 @@ const MAX_NUMBER = 2 ** 52;
 export const unitsOf = (wait: number): number => (wait > 0 ? Math.max(1, Math.min(MAX_WAIT, Math.floor(wait / WAIT_UNIT))) : 0);
 
 export function invalid(message: string): never {
-  throw new Violation(VIOLATION, message);
+  throw new Violation(BAD_FRAMES, message);
 }
 
 /**
@@ -217,7 +209,8 @@ export function readRejectFrame(value: unknown): readonly RejectionFields[] {
   for (const entry of value as readonly unknown[]) {
     const [number, kind, code, reason] = Array.isArray(entry) ? (entry as readonly unknown[]) : [];
     wholeNumber(number);
-    if (!KINDS.includes(kind) || !isShort(code, MAX_CODE) || !isShort(reason, MAX_REASON)) invalid('the reject is invalid');
+    if (!KINDS.includes(kind) || !isShort(code, MAX_REJECTION_CODE) || !isShort(reason, MAX_REJECTION_REASON))
+      invalid('the reject is invalid');
   }
   return value as readonly RejectionFields[];
 }

@@ -1,9 +1,11 @@
+import { GAP } from '../message/closeCode.js';
 import type { Message } from '../message/types.js';
-import { invalid, isAbove, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, MISSING, Violation, type ArrivedBatch } from './frameFormat.js';
+import { invalid, isAbove, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, Violation, type ArrivedBatch } from './frameFormat.js';
 import type { IncomingStore } from './incomingStore.js';
-import { Progress, type ReceivedRejection } from './progress.js';
-import { NONE, type Outputs, type SessionOptions } from './sessionTypes.js';
-import type { Cursor } from './storedTypes.js';
+import { ReceiveProgress } from './receiveProgress.js';
+import { type MessageRejection } from './rejection.js';
+import { NONE, type Outputs, type CoreOptions } from './coreTypes.js';
+import type { SessionCursor } from './storedTypes.js';
 
 /** The maximum number of batches before an ack is sent, whatever wait they allow. */
 const MAX_UNACKED_BATCHES = 64;
@@ -14,7 +16,7 @@ const MAX_UNACKED_BATCHES = 64;
  */
 export class Incoming {
   /** The progress of the current numbering of the other side. */
-  progress = new Progress();
+  progress = new ReceiveProgress();
   /** Stores the progress, if there is an inbox. */
   inbox: IncomingStore | undefined;
   /** Whether an ack is to be sent, with the next batch or alone. */
@@ -25,7 +27,7 @@ export class Incoming {
   ackAt = Infinity;
   /** Whether batches may carry acks. */
   lazyAcks = false;
-  readonly #options: SessionOptions;
+  readonly #options: CoreOptions;
   readonly #outputs: Outputs;
   #rx = 0;
   /** The numbers above `rx` that the other side will not send. */
@@ -55,7 +57,7 @@ export class Incoming {
   #rejected = 0;
   #lastRejected = 0;
 
-  constructor(options: SessionOptions, outputs: Outputs) {
+  constructor(options: CoreOptions, outputs: Outputs) {
     this.#options = options;
     this.#outputs = outputs;
   }
@@ -81,8 +83,8 @@ export class Incoming {
    * Begins with another numbering, or with the stored progress of one: messages that are not
    * processed yet belong to the former progress.
    */
-  begin(cursor?: Cursor, key?: string): void {
-    this.progress = new Progress(cursor, key);
+  begin(cursor?: SessionCursor, key?: string): void {
+    this.progress = new ReceiveProgress(cursor, key);
     this.#rx = this.#ackedDone = this.#arrived = this.progress.done;
     this.#promptUpTo = this.#acceptedSize = 0;
     this.#accepted = NONE;
@@ -114,7 +116,7 @@ export class Incoming {
   arrived({ first, count, wait }: ArrivedBatch): boolean {
     const last = first + count - 1;
     const isRepeat = last <= this.#rx;
-    if (!isRepeat && first > this.#rx + 1) throw new Violation(MISSING, 'messages are missing');
+    if (!isRepeat && first > this.#rx + 1) throw new Violation(GAP, 'messages are missing');
     this.#arrived = Math.max(this.#arrived, last);
     if (isRepeat || wait === 0) {
       this.#promptUpTo = Math.max(this.#promptUpTo, last);
@@ -182,7 +184,7 @@ export class Incoming {
 
   /** Answers a ping, and finds frames that were lost (rule 5). */
   pinged(sent: number): void {
-    if (sent > this.#rx) throw new Violation(MISSING, 'messages are missing');
+    if (sent > this.#rx) throw new Violation(GAP, 'messages are missing');
     this.demandAck();
   }
   /** Remembers numbers that the other side will not send (rule 3). */
@@ -214,7 +216,7 @@ export class Incoming {
   // ---- Acks and rejections to the other side
 
   /** Records that a message is processed, or rejected. */
-  processed(number: number, progress: Progress, now: number, rejection?: ReceivedRejection): void {
+  processed(number: number, progress: ReceiveProgress, now: number, rejection?: MessageRejection): void {
     if (number === 0) return;
     progress.add(number, rejection);
     if (progress !== this.progress || progress.done <= this.#ackedDone) return;

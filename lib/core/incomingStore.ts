@@ -1,20 +1,21 @@
-import { Progress, type ReceivedRejection } from './progress.js';
-import { NONE, pushed, type Outputs } from './sessionTypes.js';
-import type { StoreFault } from './storedTypes.js';
+import { ReceiveProgress } from './receiveProgress.js';
+import { type MessageRejection } from './rejection.js';
+import { NONE, pushed, type Outputs } from './coreTypes.js';
+import type { WriteFault } from './storedTypes.js';
 
 /** A message that the application has processed, and whose progress is not stored. */
 interface ProcessedMessage {
   /** 0 for a message without a number. */
   readonly number: number;
-  readonly progress: Progress;
-  readonly rejection: ReceivedRejection | undefined;
+  readonly progress: ReceiveProgress;
+  readonly rejection: MessageRejection | undefined;
   readonly effect: unknown;
 }
 
 const isDelayed = ({ number, progress }: ProcessedMessage): boolean => !progress.has(number);
 
 /** Records that a message is processed, and that this is stored. */
-export type RecordProgress = (number: number, progress: Progress, now: number, rejection: ReceivedRejection | undefined) => void;
+export type RecordProgress = (number: number, progress: ReceiveProgress, now: number, rejection: MessageRejection | undefined) => void;
 
 /**
  * Stores the progress of {@link Incoming}, together with the effects of the application. There is
@@ -43,7 +44,7 @@ export class IncomingStore {
   get isBusy(): boolean {
     return this.#processed.length > 0 || this.#commit !== undefined;
   }
-  add(number: number, progress: Progress, rejection?: ReceivedRejection, effect?: unknown): void {
+  add(number: number, progress: ReceiveProgress, rejection?: MessageRejection, effect?: unknown): void {
     if (number === 0 && effect === undefined) return;
     this.#processed = pushed(this.#processed, { number, progress, rejection, effect });
   }
@@ -55,7 +56,7 @@ export class IncomingStore {
     const other = this.#processed.findIndex((message) => message.progress !== progress);
     const group = this.#processed.splice(0, this.#alone > 0 ? 1 : other < 0 ? this.#processed.length : other);
     this.#alone = Math.max(0, this.#alone - 1);
-    const next = new Progress(progress.cursor);
+    const next = new ReceiveProgress(progress.cursor);
     if (this.#delayed.length > 0) this.#delayed = this.#delayed.filter(isDelayed);
     for (const message of this.#delayed) if (message.progress === progress) next.add(message.number, message.rejection);
     const effects: unknown[] = [];
@@ -69,7 +70,7 @@ export class IncomingStore {
    * Takes the answer of a commit. Returns whether the session goes on; undefined if it is not a
    * commit of this inbox.
    */
-  answered(id: number, fault: StoreFault | undefined, now: number): boolean | undefined {
+  answered(id: number, fault: WriteFault | undefined, now: number): boolean | undefined {
     if (this.#commit?.id !== id) return undefined;
     const { group } = this.#commit;
     this.#commit = undefined;

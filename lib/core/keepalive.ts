@@ -10,7 +10,7 @@ export class Keepalive {
   /** Whether a ping must be sent. */
   isPingDue = false;
   /** Whether the other side has sent a frame since the last check. */
-  isHeard = false;
+  hasReceived = false;
   /** Whether a ping was sent over this connection. */
   hasPinged = false;
   /** The time of a ping that measures the latency, until the next ack. */
@@ -19,7 +19,7 @@ export class Keepalive {
   #idleChecks = 0;
   #half = 0;
   /** The number of checks in a row without a frame. */
-  #quiet = 0;
+  #silentChecks = 0;
   /** Whether a ping was sent because this process did not run. */
   #hasAsked = false;
   /** The `acked` of the last check. */
@@ -35,8 +35,8 @@ export class Keepalive {
   /** Begins after a handshake. */
   begin(interval: number, now: number): void {
     this.#half = interval / 2;
-    this.#quiet = 0;
-    this.isHeard = true;
+    this.#silentChecks = 0;
+    this.hasReceived = true;
     this.checkAt = now + this.#half;
   }
   stop(): void {
@@ -46,7 +46,7 @@ export class Keepalive {
    * Timers may not have run, or the network may have changed: asks the other side for an answer.
    */
   ask(): void {
-    if (!this.#hasAsked) this.#quiet = Math.min(this.#quiet, 1);
+    if (!this.#hasAsked) this.#silentChecks = Math.min(this.#silentChecks, 1);
     this.#hasAsked = this.isPingDue = true;
   }
   /**
@@ -79,14 +79,14 @@ export class Keepalive {
   check(now: number, isWaiting: boolean, acked: number, measures: boolean): boolean {
     const isLate = now - this.checkAt > this.#half;
     this.checkAt = now + this.#half;
-    this.#quiet = this.isHeard ? 0 : this.#quiet + 1;
-    this.#hasAsked &&= !this.isHeard;
-    this.isHeard = false;
+    this.#silentChecks = this.hasReceived ? 0 : this.#silentChecks + 1;
+    this.#hasAsked &&= !this.hasReceived;
+    this.hasReceived = false;
     const isStuck = isWaiting && this.#lastAcked === acked;
     this.#lastAcked = acked;
-    if (this.#quiet > 0 && isLate && !this.#hasAsked) this.ask();
-    else if (this.#quiet >= 4) return false;
-    else this.isPingDue ||= isStuck || this.#quiet >= 2;
+    if (this.#silentChecks > 0 && isLate && !this.#hasAsked) this.ask();
+    else if (this.#silentChecks >= 4) return false;
+    else this.isPingDue ||= isStuck || this.#silentChecks >= 2;
     if (measures && !isWaiting && this.#idleChecks++ % 2 === 0) {
       this.isPingDue = true;
       this.pingedAt ??= now;
@@ -94,3 +94,9 @@ export class Keepalive {
     return true;
   }
 }
+
+/**
+ * The default interval in which each side must send, in ms. The server chooses it, and tells
+ * its clients.
+ */
+export const PING_INTERVAL = 15_000;

@@ -1,5 +1,5 @@
 import type { Message } from '../message/types.js';
-import type { QueueOverflow } from './sessionTypes.js';
+import type { QueueOverflow } from './coreTypes.js';
 
 interface Queued {
   readonly message: Message;

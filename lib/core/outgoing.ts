@@ -1,17 +1,18 @@
-import { deliveryOf } from '../message/deliveryOf.js';
+import { deliveryLevelOf } from '../message/deliveryLevelOf.js';
 import { isExpired } from '../message/isExpired.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { Agreement } from './clientHandshake.js';
 import { HEADER_ROOM, invalid, isAbove, skipFrames, MAX_BATCH, unitsOf, type ArrivedAck } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
 import { LARGE, lastOf, newBatch, numbersFrom, sizeOf, skippedBatch, smallerBatches, USUAL_BATCH } from './outgoingBatch.js';
-import type { OutgoingBatch, OutgoingKeeper } from './outgoingBatch.js';
-import { ReceivedRejections } from './receivedRejections.js';
+import type { OutgoingBatch, OutgoingOutbox } from './outgoingBatch.js';
+import { PeerRejections } from './peerRejections.js';
 import { SendWindow } from './sendWindow.js';
-import { NONE, pushed, type Outcome, type Outputs, type SessionCodec, type SessionEvent, type SessionOptions } from './sessionTypes.js';
-import type { Body, OutboxHead, RejectionFields } from './storedTypes.js';
+import { NONE, pushed, type MessageOutcome, type Outputs, type SessionCodec, type CoreEvent, type CoreOptions } from './coreTypes.js';
+import type { Body, OutboxHead } from './storedTypes.js';
+import type { RejectionFields } from './rejection.js';
 import { UnnumberedMessages } from './unnumberedMessages.js';
-import type { Watcher } from './watcher.js';
+import type { ReceiptInterest } from './receiptInterest.js';
 
 const NO_MESSAGES: ReadonlyMap<string, Message> = new Map();
 /** All messages are checked at most once in this time, in ms. */
@@ -32,7 +33,7 @@ export class Outgoing {
   tail = 0;
   /** The highest number that the other side had accepted when this connection began. */
   accepted = 0;
-  watcher: Watcher | undefined;
+  interest: ReceiptInterest | undefined;
   /** Whether the session ends when all messages have their outcomes. */
   isDraining = false;
   /**
@@ -46,7 +47,7 @@ export class Outgoing {
   isPaused = false;
   codec: SessionCodec | undefined;
   /** Stores the messages until they are acked, if there is an outbox. */
-  outbox: OutgoingKeeper | undefined;
+  outbox: OutgoingOutbox | undefined;
   /** The level of messages that choose none. That of a server is the level of its client. */
   delivery: Delivery;
   /** The limits of the other side for a frame. */
@@ -54,7 +55,7 @@ export class Outgoing {
   maxBatch = MAX_BATCH;
   /** Whether the other side reports the messages that it does not process. */
   reportsOutcomes = false;
-  readonly #options: SessionOptions;
+  readonly #options: CoreOptions;
   readonly #outputs: Outputs;
   /** All batches that are not acked, in order. */
   batches: OutgoingBatch[] = NONE;
@@ -85,9 +86,9 @@ export class Outgoing {
   readonly window = new SendWindow();
   /** The limits of the other side that only the codec can check. */
   #codecLimits = '';
-  readonly #rejections = new ReceivedRejections();
+  readonly #rejections = new PeerRejections();
 
-  constructor(options: SessionOptions, outputs: Outputs) {
+  constructor(options: CoreOptions, outputs: Outputs) {
     this.#options = options;
     this.#outputs = outputs;
     this.delivery = options.delivery;
@@ -186,7 +187,7 @@ export class Outgoing {
     // The other side may have processed numbers that this side has lost: then `top` is above
     // `sent`.
     const isContinued = !isOtherCodec && (isKnown || this.sent === 0) && rx >= this.acked && rx <= this.sent && top <= this.sent;
-    if (isContinued) this.#refit(rx, hasOtherLimits);
+    if (isContinued) this.#reencode(rx, hasOtherLimits);
     else this.#renumber(rx, top, isFresh);
     this.isPaused = window === 0 || this.hasRenumbered;
     this.window.open(this.acked, window, bytes);
@@ -230,11 +231,11 @@ export class Outgoing {
    * Batches that exceed the limits of this receiver are encoded again, under the same numbers
    * ("Limits of the receiver", rule 2).
    */
-  #refit(rx: number, hasOtherLimits: boolean): void {
+  #reencode(rx: number, hasOtherLimits: boolean): void {
     const wrong = new Set(this.batches.filter((batch) => lastOf(batch) > rx && !this.#mayBeSent(batch, rx, hasOtherLimits)));
     if (wrong.size === 0) return;
     this.#encoding = undefined;
-    this.outbox?.refitted();
+    this.outbox?.reencoded();
     const acceptedBody = this.outbox ? undefined : '';
     this.batches = this.batches.flatMap((batch) =>
       wrong.has(batch) ? smallerBatches(batch, rx, this.outbox?.mustSplit(batch) ? 1 : this.maxBatch, acceptedBody) : [batch],
@@ -310,7 +311,7 @@ export class Outgoing {
     batch.sentAt = now;
     // Nothing of a batch that is skipped has to be encoded.
     batch.body ??= '';
-    const messages = this.watcher?.followsSteps() ? batch.messages.filter((message) => this.isOpen(message)) : NONE;
+    const messages = this.interest?.awaitsSteps() ? batch.messages.filter((message) => this.isOpen(message)) : NONE;
     if (messages.length > 0) this.#outputs.add({ kind: 'sent', messages });
     this.#next++;
     this.window.took(sizeOf(batch));
@@ -385,7 +386,7 @@ export class Outgoing {
    * 1).
    */
   waitOf({ body = '', messages }: OutgoingBatch): number {
-    if (this.isDraining || body.length >= LARGE || this.watcher?.isWatched() || this.window.isLoaded(this.tail)) return 0;
+    if (this.isDraining || body.length >= LARGE || this.interest?.awaitsAcks() || this.window.isLoaded(this.tail)) return 0;
     return unitsOf(this.#options.ackDelayOf(messages));
   }
 
@@ -466,7 +467,7 @@ export class Outgoing {
 
   // ---- Frames of the other side
 
-  /** Takes rejections, see {@link ReceivedRejections.add}. */
+  /** Takes rejections, see {@link PeerRejections.add}. */
   reject(rejections: readonly RejectionFields[], before: number | undefined): void {
     this.#rejections.add(rejections, before, this.acked, this.sent);
   }
@@ -506,7 +507,7 @@ export class Outgoing {
   // ---- Outcomes
 
   #levelOf(message: Message): Delivery {
-    return deliveryOf(message, this.delivery);
+    return deliveryLevelOf(message, this.delivery);
   }
   /** Returns whether a message has expired, and gives it up. */
   expire(message: Message, date: number): boolean {
@@ -534,12 +535,12 @@ export class Outgoing {
       }
     this.nextExpiry = Math.max(next, date + EXPIRY_STEP);
   }
-  end(message: Message, outcome: Outcome, rejection?: RejectionFields, latency?: number): void {
+  end(message: Message, outcome: MessageOutcome, rejection?: RejectionFields, latency?: number): void {
     if (!this.isOpen(message)) return;
     this.#pending?.delete(message.id);
     const isSuccess = outcome === 'acked' || outcome === 'sent';
-    const isTold = !isSuccess || this.isDraining || this.watcher?.isWatched();
-    const event: SessionEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;
+    const isTold = !isSuccess || this.isDraining || this.interest?.awaitsAcks();
+    const event: CoreEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;
     if (this.outbox?.ended(message.id, event)) return;
     if (event) this.#outputs.add(event);
   }

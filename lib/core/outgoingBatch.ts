@@ -1,5 +1,5 @@
 import type { Delivery, Message } from '../message/types.js';
-import { NONE, type Outcome, type SessionEvent } from './sessionTypes.js';
+import { NONE, type MessageOutcome, type CoreEvent } from './coreTypes.js';
 import type { Body } from './storedTypes.js';
 
 /**
@@ -18,18 +18,18 @@ export interface OutgoingBatch {
 }
 
 /** The calls of `Outgoing` to its outbox. */
-export interface OutgoingKeeper {
+export interface OutgoingOutbox {
   /** Returns whether a batch, or a skip of its numbers, may be sent. */
   maySend(batch: OutgoingBatch): boolean;
   /** Takes the outcome of a message. Returns whether its event waits for a write. */
-  ended(id: string, event: SessionEvent | undefined): boolean;
+  ended(id: string, event: CoreEvent | undefined): boolean;
   /** Returns whether the outbox holds one of the messages, or is being given one. */
   mayKeep(messages: readonly Message[]): boolean;
   /**
    * Returns the outcome of a message at the end of the session; undefined if the next owner has the
    * message.
    */
-  outcomeOf(id: string): Outcome | undefined;
+  outcomeOf(id: string): MessageOutcome | undefined;
   /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */
   skip(number: number): void;
   /** The numbers above `last` were given back: other messages get them. */
@@ -39,7 +39,7 @@ export interface OutgoingKeeper {
   /** All messages have other numbers. */
   renumbered(): void;
   /** Some batches have other bodies. */
-  refitted(): void;
+  reencoded(): void;
   /** Returns whether each message of a batch must have a frame of its own. */
   mustSplit(batch: OutgoingBatch): boolean;
 }

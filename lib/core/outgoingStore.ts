@@ -1,9 +1,9 @@
 import type { Message } from '../message/types.js';
-import { RefusedHeads } from './refusedHeads.js';
+import { RefusedMessageDetector } from './refusedMessageDetector.js';
 import type { Outgoing } from './outgoing.js';
-import { lastOf, type OutgoingBatch, type OutgoingKeeper } from './outgoingBatch.js';
-import { NONE, pushed, type Outcome, type Outputs, type SessionEvent } from './sessionTypes.js';
-import type { OutboxHead, SessionTicket, StoreFault } from './storedTypes.js';
+import { lastOf, type OutgoingBatch, type OutgoingOutbox } from './outgoingBatch.js';
+import { NONE, pushed, type MessageOutcome, type Outputs, type CoreEvent } from './coreTypes.js';
+import type { OutboxHead, SessionTicket, WriteFault } from './storedTypes.js';
 
 /** The write that has no answer yet. */
 interface Writing {
@@ -14,9 +14,9 @@ interface Writing {
   readonly added: ReadonlySet<string>;
   readonly replaces: boolean;
   /** The outcomes that the write stores. They are told with its answer. */
-  readonly ends: readonly SessionEvent[];
+  readonly ends: readonly CoreEvent[];
   /** Whether the bodies of batches, or the numbers too, have changed since. */
-  isOutdated: boolean;
+  isStale: boolean;
   isRenumbered: boolean;
 }
 
@@ -39,7 +39,7 @@ export const EMPTY_OUTBOX: OutboxHead = { acked: 0, last: 0, mark: 0, skips: [],
  * sent. An outcome of a message that the outbox holds is told when the outbox has removed the
  * message, or has stored that its number is skipped: no later owner gives it another one.
  */
-export class OutgoingStore implements OutgoingKeeper {
+export class OutgoingStore implements OutgoingOutbox {
   readonly #outgoing: Outgoing;
   readonly #outputs: Outputs;
   readonly #limits: StoreLimits;
@@ -54,7 +54,7 @@ export class OutgoingStore implements OutgoingKeeper {
   #ticket: SessionTicket | undefined;
   #skips: Set<number>;
   #skipState: 'stored' | 'new' | 'writing' = 'stored';
-  #ends: SessionEvent[] = NONE;
+  #ends: CoreEvent[] = NONE;
   #writing: Writing | undefined;
   /** How many messages the next write may add: fewer after a write without room. */
   #most = Infinity;
@@ -62,7 +62,7 @@ export class OutgoingStore implements OutgoingKeeper {
   readonly #kept = new Set<string>();
   /** The messages of a write that may be stored or not. */
   #doubtful: ReadonlySet<string> | undefined;
-  #failures: RefusedHeads | undefined;
+  #failures: RefusedMessageDetector | undefined;
   /** How many stored messages the other side has acked. */
   #acked = 0;
 
@@ -108,7 +108,7 @@ export class OutgoingStore implements OutgoingKeeper {
     return batch.first > (this.#failures?.aloneUpTo ?? 0) || tail <= Math.max(acked, accepted);
   }
   /** A message has its outcome. Returns whether its event waits for a write. */
-  ended(id: string, event: SessionEvent | undefined): boolean {
+  ended(id: string, event: CoreEvent | undefined): boolean {
     if (!this.#kept.delete(id) && !this.#isBeingStored(id)) return false;
     if (isAcked(event)) this.#acked++;
     if (event) this.#ends = pushed(this.#ends, event);
@@ -121,7 +121,7 @@ export class OutgoingStore implements OutgoingKeeper {
   mayKeep(messages: readonly Message[]): boolean {
     return messages.some(({ id }) => this.#kept.has(id) || this.#isBeingStored(id));
   }
-  outcomeOf(id: string): Outcome | undefined {
+  outcomeOf(id: string): MessageOutcome | undefined {
     if (this.#kept.has(id) || this.#isBeingStored(id)) return undefined;
     return this.#doubtful?.has(id) ? 'in-doubt' : 'closed';
   }
@@ -140,7 +140,7 @@ export class OutgoingStore implements OutgoingKeeper {
   }
   /** All messages have other numbers. */
   renumbered(): void {
-    this.refitted();
+    this.reencoded();
     if (this.#writing) this.#writing.isRenumbered = true;
     this.#skips = new Set();
     this.#skipState = 'stored';
@@ -149,9 +149,9 @@ export class OutgoingStore implements OutgoingKeeper {
     if (this.#failures && this.#failures.aloneUpTo > 0) this.#failures.aloneUpTo = this.#outgoing.last;
   }
   /** Some batches have other bodies. */
-  refitted(): void {
+  reencoded(): void {
     this.#mustReplace = true;
-    if (this.#writing) this.#writing.isOutdated = true;
+    if (this.#writing) this.#writing.isStale = true;
   }
   mustSplit(batch: OutgoingBatch): boolean {
     return this.#failures?.mustSplit(batch) === true;
@@ -171,19 +171,19 @@ export class OutgoingStore implements OutgoingKeeper {
    *
    * @param reason What the sender of a message learns that is given up.
    */
-  blame(code: string, reason: string): boolean {
+  refused(code: string, reason: string): boolean {
     const { batches, accepted, tail, last } = this.#outgoing;
     // The first batch that was sent over this connection, and was not accepted before.
     const { first = Infinity, messages = NONE } = batches.find((batch) => lastOf(batch) > accepted) ?? {};
     if (first > tail) return false;
     const left = messages.filter((message) => this.#outgoing.isOpen(message));
-    const blamed = (this.#failures ??= new RefusedHeads()).blame(
+    const result = (this.#failures ??= new RefusedMessageDetector()).refused(
       left.map(({ id }) => id),
       last,
       this.#acked,
     );
     const [message] = left;
-    if (typeof blamed !== 'string' || !message) return blamed !== false;
+    if (typeof result !== 'string' || !message) return result !== false;
     const number = first + messages.indexOf(message);
     this.skip(number);
     this.#outgoing.end(message, 'unsendable', [number, 'refused', code, reason]);
@@ -287,14 +287,14 @@ export class OutgoingStore implements OutgoingKeeper {
     if (this.#skipState === 'new') this.#skipState = 'writing';
     const added = new Set<string>();
     for (const { messages } of batches) for (const { id } of messages) if (!this.#kept.has(id)) added.add(id);
-    this.#writing = { id, head, batches: [...batches], added, replaces, ends, isOutdated: false, isRenumbered: false };
+    this.#writing = { id, head, batches: [...batches], added, replaces, ends, isStale: false, isRenumbered: false };
   }
 
   /**
    * Takes the answer of a write. Returns whether the session goes on; undefined if it is not the
    * write of this outbox.
    */
-  answered(id: number, fault: StoreFault | undefined): boolean | undefined {
+  answered(id: number, fault: WriteFault | undefined): boolean | undefined {
     const writing = this.#writing;
     if (writing?.id !== id) return undefined;
     this.#writing = undefined;
@@ -303,10 +303,10 @@ export class OutgoingStore implements OutgoingKeeper {
       this.#fail(writing, fault);
       return false;
     }
-    const { head, replaces, isOutdated, isRenumbered, ends } = writing;
+    const { head, replaces, isStale, isRenumbered, ends } = writing;
     this.#stored = head;
     if (!isRenumbered) this.#storedLast = head.last;
-    if (replaces && !isOutdated) this.#mustReplace = false;
+    if (replaces && !isStale) this.#mustReplace = false;
     if (this.#skipState === 'writing') this.#skipState = 'stored';
     this.#most *= 2;
     this.#keep(writing);
@@ -321,13 +321,13 @@ export class OutgoingStore implements OutgoingKeeper {
         this.#kept.add(message.id);
         stored.push(message);
       }
-    if (stored.length > 0 && this.#outgoing.watcher?.followsSteps()) this.#outputs.add({ kind: 'stored', messages: stored });
+    if (stored.length > 0 && this.#outgoing.interest?.awaitsSteps()) this.#outputs.add({ kind: 'stored', messages: stored });
   }
   /**
    * The next owner decides about the messages that the outbox held before. It may find those of a
    * write that has failed.
    */
-  #fail({ added }: Writing, fault: StoreFault): void {
+  #fail({ added }: Writing, fault: WriteFault): void {
     if (fault === 'failed') this.#doubtful = added;
     for (const event of this.#ends)
       if (event.kind === 'outcome' && added.has(event.message.id))
@@ -341,7 +341,7 @@ export class OutgoingStore implements OutgoingKeeper {
   #takeBack({ added, ends }: Writing): boolean {
     if (added.size === 0) return false;
     // The outbox does not hold these messages: their outcomes need no write.
-    const isAdded = (event: SessionEvent): boolean => event.kind === 'outcome' && added.has(event.message.id);
+    const isAdded = (event: CoreEvent): boolean => event.kind === 'outcome' && added.has(event.message.id);
     for (const event of this.#ends) if (isAdded(event)) this.#outputs.add(event);
     this.#ends = [...ends, ...this.#ends.filter((event) => !isAdded(event))];
     if (this.#skipState === 'writing') this.#skipState = 'new';
@@ -357,6 +357,6 @@ export class OutgoingStore implements OutgoingKeeper {
 }
 
 /** Returns whether the other side has acked a message. The outcome `acked` may have no event. */
-function isAcked(event: SessionEvent | undefined): boolean {
+function isAcked(event: CoreEvent | undefined): boolean {
   return event?.kind !== 'outcome' || event.outcome === 'acked' || (event.rejection !== undefined && event.outcome !== 'unsendable');
 }

@@ -1,8 +1,9 @@
-import { invalid, TRY_AGAIN, WRONG_TOKEN } from './frameFormat.js';
+import { FORBIDDEN, TRY_AGAIN_LATER } from '../message/closeCode.js';
+import { invalid } from './frameFormat.js';
 import { readToken, type ReceivedHello, type ServerHandshake } from './serverHandshake.js';
 import { SessionCore } from './sessionCore.js';
 import type { SessionStores } from './sessionStores.js';
-import type { SessionCodec } from './sessionTypes.js';
+import type { SessionCodec } from './coreTypes.js';
 import type { ClientRecord, RestoredState } from './storedTypes.js';
 
 /**
@@ -16,7 +17,7 @@ export class ServerCore extends SessionCore {
   /** Whether a token of the client waits for its answer. */
   #isRenewing = false;
 
-  /** @param handshake It may have begun before the session: see {@link greeted}. */
+  /** @param handshake It may have begun before the session: see {@link welcomeSent}. */
   constructor(handshake: ServerHandshake, stores?: SessionStores) {
     super(handshake.options, stores);
     this.#handshake = handshake;
@@ -44,7 +45,7 @@ export class ServerCore extends SessionCore {
   refusal(hello: ReceivedHello): number | undefined {
     const refusal = this.#handshake.refusal(hello, this.codec);
     // Another server may have welcomed a client that this one has not stored.
-    return refusal === WRONG_TOKEN && this.#isUnstored ? TRY_AGAIN : refusal;
+    return refusal === FORBIDDEN && this.#isUnstored ? TRY_AGAIN_LATER : refusal;
   }
   /**
    * Takes the hello of an authenticated client. Returns the {@link refusal} of the hello; undefined
@@ -60,7 +61,7 @@ export class ServerCore extends SessionCore {
     this.closed();
     const { rx, top } = this.incoming;
     this.#welcome = handshake.welcome(hello, codec, rx, top, expires, this.#isUnstored ? 0 : this.options.window);
-    // A stranger can send any number of hellos: nothing of it is stored before it has confirmed.
+    // Any client can send any number of hellos: nothing of it is stored before it has confirmed.
     if (handshake.record && this.stores?.isStored) this.stores.remember(handshake.record);
     this.#accepted(hello, codec, now, expires);
     return undefined;
@@ -69,9 +70,9 @@ export class ServerCore extends SessionCore {
    * The handshake has sent its first welcome before there was this session. So a client that does
    * not confirm it costs no session.
    */
-  greeted(hello: ReceivedHello, codec: SessionCodec, now: number, expires?: number): void {
+  welcomeSent(hello: ReceivedHello, codec: SessionCodec, now: number, expires?: number): void {
     this.#accepted(hello, codec, now, expires);
-    this.phase = 'greeted';
+    this.phase = 'handshake';
   }
   #accepted(hello: ReceivedHello, codec: SessionCodec, now: number, expires: number | undefined): void {
     this.codec = codec;
@@ -80,14 +81,14 @@ export class ServerCore extends SessionCore {
     this.#expire(expires, now);
     this.opened(now);
   }
-  protected greeting(): string {
+  protected firstFrame(): string {
     return this.#welcome;
   }
   protected welcomed(): boolean {
     return false;
   }
   protected confirmed(done: number, now: number): void {
-    if (this.phase !== 'greeted') invalid('a frame arrived before the welcome');
+    if (this.phase !== 'handshake') invalid('a frame arrived before the welcome');
     const handshake = this.#handshake;
     this.agree(handshake.confirm(done, this.outgoing.sent, this.codec as SessionCodec), now);
     const { record } = handshake;

@@ -1,7 +1,8 @@
+import { SUPERSEDED, FORBIDDEN, UNSUPPORTED_DATA } from '../message/closeCode.js';
 import type { Delivery } from '../message/types.js';
-import { isName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
-import { invalid, NO_COMMON_CODEC, OUTDATED, readControl, wholeNumber, WRONG_TOKEN } from './frameFormat.js';
-import type { FrameLimits, SessionCodec, SessionOptions } from './sessionTypes.js';
+import { isShortName, ownLimits, readLimits, readRx, readSecret, readTop, type Agreement } from './clientHandshake.js';
+import { invalid, readControl, wholeNumber } from './frameFormat.js';
+import type { FrameLimits, SessionCodec, CoreOptions } from './coreTypes.js';
 import type { ClientRecord } from './storedTypes.js';
 
 /** The maximum length of a hello, of a token, and of the name of a codec, in characters. */
@@ -60,7 +61,7 @@ export function readHello(frame: unknown): ReceivedHello {
     limits,
   } = Object(readControl(frame)[1]) as Readonly<Record<string, unknown>>;
   if (v !== 1) invalid('the version of the protocol must be 1');
-  if (!isName(id) || !DELIVERIES.includes(delivery) || (sid == null) !== (rt == null)) return invalid('the hello is invalid');
+  if (!isShortName(id) || !DELIVERIES.includes(delivery) || (sid == null) !== (rt == null)) return invalid('the hello is invalid');
   return {
     pid: readSecret(pid),
     epoch: wholeNumber(epoch, 1),
@@ -105,14 +106,14 @@ function readCodecNames(names: unknown): readonly string[] {
 export function refusalOf(
   record: ClientRecord | undefined,
   { epoch, n, tokens }: ReceivedHello,
-  digest: SessionOptions['digest'] = asIs,
-): typeof OUTDATED | typeof WRONG_TOKEN | undefined {
+  digest: CoreOptions['digest'] = asIs,
+): typeof SUPERSEDED | typeof FORBIDDEN | undefined {
   if (!record) return undefined;
-  if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return OUTDATED;
+  if (epoch < record.epoch || (epoch === record.epoch && n <= record.n)) return SUPERSEDED;
   if (!record.isConfirmed) return undefined;
   const { token, former } = record;
   const shown = (tokens.length > 0 ? tokens : ['']).map(digest);
-  return shown.some((text) => isSame(text, token) || (former !== undefined && isSame(text, former))) ? undefined : WRONG_TOKEN;
+  return shown.some((text) => isSame(text, token) || (former !== undefined && isSame(text, former))) ? undefined : FORBIDDEN;
 }
 
 const asIs = (token: string): string => token;
@@ -138,13 +139,13 @@ export class ServerHandshake {
    * Whether the server has all unacked messages that it has sent under the `sid` of the record.
    */
   hasMessages = true;
-  readonly options: SessionOptions;
+  readonly options: CoreOptions;
   /** The id of this side. */
   readonly id: string;
   #unconfirmed: Unconfirmed | undefined;
 
   /** @param id The id of the session, if it is not that of the options. */
-  constructor(options: SessionOptions, id = options.id) {
+  constructor(options: CoreOptions, id = options.id) {
     this.options = options;
     this.id = id;
   }
@@ -161,7 +162,7 @@ export class ServerHandshake {
 
   /** Returns the code with which a hello is refused; undefined if it is welcome. */
   refusal(hello: ReceivedHello, agreed: SessionCodec | undefined): number | undefined {
-    return this.codecFor(hello, agreed) ? refusalOf(this.record, hello, this.options.digest) : NO_COMMON_CODEC;
+    return this.codecFor(hello, agreed) ? refusalOf(this.record, hello, this.options.digest) : UNSUPPORTED_DATA;
   }
 
   /**

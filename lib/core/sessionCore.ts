@@ -1,3 +1,4 @@
+import { HANDSHAKE_TIMEOUT, SILENT, EXPIRED } from '../message/closeCode.js';
 import type { Message } from '../message/types.js';
 import { BatchDecoder } from './batchDecoder.js';
 import type { Agreement } from './clientHandshake.js';
@@ -7,20 +8,21 @@ import { Incoming } from './incoming.js';
 import { Keepalive } from './keepalive.js';
 import { Outgoing } from './outgoing.js';
 import type { OutgoingBatch } from './outgoingBatch.js';
-import type { Progress, ReceivedRejection } from './progress.js';
+import type { ReceiveProgress } from './receiveProgress.js';
+import type { MessageRejection } from './rejection.js';
 import type { SessionStores } from './sessionStores.js';
-import type { Body, RestoredState, StoreFault } from './storedTypes.js';
-import { Outputs, type SessionCodec, type SessionOptions } from './sessionTypes.js';
+import type { Body, RestoredState, WriteFault } from './storedTypes.js';
+import { Outputs, type SessionCodec, type CoreOptions } from './coreTypes.js';
 
 /**
  * - `closed`: there is no connection.
  * - `opened`: the hello or the welcome is to be sent.
- * - `greeted`: it was sent, and its answer is missing.
+ * - `handshake`: it was sent, and its answer is missing.
  * - `agreed`: messages travel.
  * - `leaving`: a bye was sent or has arrived; a client sends nothing new.
  * - `over`: the session has ended.
  */
-type Phase = 'closed' | 'opened' | 'greeted' | 'agreed' | 'leaving' | 'over';
+type Phase = 'closed' | 'opened' | 'handshake' | 'agreed' | 'leaving' | 'over';
 
 /**
  * One side of a session over one connection after the other (docs/protocol.md); `ClientCore` and
@@ -49,7 +51,7 @@ export abstract class SessionCore {
   phase: Phase = 'closed';
   /** Whether this side is the server. */
   protected abstract readonly isServer: boolean;
-  protected readonly options: SessionOptions;
+  protected readonly options: CoreOptions;
   /** A session without stores has none. */
   protected readonly stores: SessionStores | undefined;
   protected codec: SessionCodec | undefined;
@@ -65,7 +67,7 @@ export abstract class SessionCore {
   #isAgreementNew = false;
 
   /** @param stores If there are any, {@link restore} must follow. */
-  constructor(options: SessionOptions, stores?: SessionStores) {
+  constructor(options: CoreOptions, stores?: SessionStores) {
     this.options = options;
     this.stores = stores;
     this.outgoing = new Outgoing(options, this.outputs);
@@ -109,10 +111,10 @@ export abstract class SessionCore {
     if (phase === 'over' || this.stores?.prepare(date, this.#mayTravel) === false) return undefined;
     if (this.#isAgreementNew) this.#tellAgreement();
     if (phase === 'opened') {
-      this.phase = 'greeted';
-      return this.greeting();
+      this.phase = 'handshake';
+      return this.firstFrame();
     }
-    if (phase === 'closed' || phase === 'greeted') return undefined;
+    if (phase === 'closed' || phase === 'handshake') return undefined;
     const { outgoing, incoming } = this;
     if (this.#mayTravel) {
       const batch = outgoing.unnumbered?.nextFrame(date) ?? outgoing.next(now, date);
@@ -137,7 +139,7 @@ export abstract class SessionCore {
     return this.incoming.isAckDue || this.authFrame !== undefined || this.keepalive.isPingDue || this.byeAfter !== undefined;
   }
   /** Returns the hello of a client, or the welcome of a server. */
-  protected abstract greeting(): string;
+  protected abstract firstFrame(): string;
   #takeAuthFrame(): string | undefined {
     const frame = this.authFrame;
     this.authFrame = undefined;
@@ -184,7 +186,7 @@ export abstract class SessionCore {
    *
    * @param effect What the inbox stores with it.
    */
-  processed(number: number, progress: Progress, now: number, rejection?: ReceivedRejection, effect?: unknown): void {
+  processed(number: number, progress: ReceiveProgress, now: number, rejection?: MessageRejection, effect?: unknown): void {
     const inbox = this.stores?.inbox;
     if (inbox) inbox.add(number, progress, rejection, effect);
     else this.incoming.processed(number, progress, now, rejection);
@@ -206,7 +208,7 @@ export abstract class SessionCore {
     this.outgoing.close();
   }
   /** Answers a write. */
-  answered(id: number, now: number, fault?: StoreFault): void {
+  answered(id: number, now: number, fault?: WriteFault): void {
     const stores = this.stores as SessionStores;
     if (this.phase === 'over') {
       stores.answeredLate(id, fault);
@@ -245,7 +247,7 @@ export abstract class SessionCore {
   /** The other side has sent a frame. */
   receive(frame: Body, now: number): void {
     if (this.phase === 'closed' || this.phase === 'over') return;
-    this.keepalive.isHeard = true;
+    this.keepalive.hasReceived = true;
     try {
       if (frames.isAbove(frame, this.options.maxFrame)) frames.invalid('the frame is too large');
       if (this.#decoder.isBusy) this.#decoder.wait(frame);
@@ -259,12 +261,12 @@ export abstract class SessionCore {
   tick(now: number): void {
     if (this.phase === 'over') return;
     if (now >= this.incoming.ackAt) this.incoming.ackDelayed();
-    if (now >= this.expiresAt) this.#close(frames.EXPIRED, 'the credentials have expired');
+    if (now >= this.expiresAt) this.#close(EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.phase === 'closed') return;
     const { sent, acked, isPaused } = this.outgoing;
-    if (this.phase === 'opened' || this.phase === 'greeted') this.#close(frames.HANDSHAKE_TIMEOUT, 'the handshake timed out');
+    if (this.phase === 'opened' || this.phase === 'handshake') this.#close(HANDSHAKE_TIMEOUT, 'the handshake timed out');
     else if (!this.keepalive.check(now, sent > acked || isPaused, acked, this.options.measuresLatency !== false))
-      this.#close(frames.SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
+      this.#close(SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
   }
 
   #close(code: number, reason: string, isReported = false): void {
@@ -299,7 +301,7 @@ export abstract class SessionCore {
   }
 
   #control([kind, a, b, c, d]: readonly unknown[], now: number): void {
-    if (kind === 'welcome' && this.phase === 'greeted' && this.welcomed(a, now)) return;
+    if (kind === 'welcome' && this.phase === 'handshake' && this.welcomed(a, now)) return;
     if (kind === 'ack') {
       const ack = frames.readAck(a, b, c, 0);
       this.#confirm(ack.done, now);

@@ -5,9 +5,9 @@ import type { Incoming } from './incoming.js';
 import type { Outgoing } from './outgoing.js';
 import { lastOf, skippedBatch, type OutgoingBatch } from './outgoingBatch.js';
 import { EMPTY_OUTBOX, OutgoingStore, type StoreLimits } from './outgoingStore.js';
-import type { Outputs, SessionCodec } from './sessionTypes.js';
-import { START } from './progress.js';
-import type { ClientRecord, OutboxContents, RestoredState, SessionTicket, StoreFault } from './storedTypes.js';
+import type { Outputs, SessionCodec } from './coreTypes.js';
+import { START } from './receiveProgress.js';
+import type { ClientRecord, OutboxContents, RestoredState, SessionTicket, WriteFault } from './storedTypes.js';
 
 export interface SessionStoresOptions extends StoreLimits {
   readonly hasOutbox: boolean;
@@ -151,7 +151,7 @@ export class SessionStores {
 
   /** The outbox has lost its data: all of it is written again. */
   lost(): void {
-    this.outbox?.refitted();
+    this.outbox?.reencoded();
   }
 
   // ---- Calls of the session
@@ -197,7 +197,7 @@ export class SessionStores {
   }
 
   /** Takes the answer of a write. Returns the store that has failed. */
-  answered(id: number, fault: StoreFault | undefined, now: number): 'outbox' | 'inbox' | undefined {
+  answered(id: number, fault: WriteFault | undefined, now: number): 'outbox' | 'inbox' | undefined {
     if (this.#records.delete(id)) {
       if (fault) return 'inbox';
       if (this.#records.size === 0 && this.#ticket) this.outbox?.keepTicket(this.#ticket);
@@ -208,7 +208,7 @@ export class SessionStores {
     return this.outbox?.answered(id, fault) === false ? 'outbox' : undefined;
   }
   /** Takes the answer of a write after the end of the session: it only says what is stored. */
-  answeredLate(id: number, fault: StoreFault | undefined): void {
+  answeredLate(id: number, fault: WriteFault | undefined): void {
     this.outbox?.answered(id, fault);
   }
 }

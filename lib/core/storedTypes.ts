@@ -1,4 +1,5 @@
 import type { Delivery } from '../message/types.js';
+import type { RejectionFields } from './rejection.js';
 
 /** An encoded batch, or a frame: text or bytes, as the codec makes it. */
 export type Body = string | Uint8Array;
@@ -30,11 +31,6 @@ export interface ClientRecord {
   /** Whether the server has begun to send under this `sid`. */
   readonly hasBegun: boolean;
 }
-
-/**
- * A rejected message: its number, and what the other side reports of it (protocol, "Rejections").
- */
-export type RejectionFields = readonly [number: number, kind: 'dead-lettered' | 'refused' | 'undecodable', code: string, reason: string];
 
 /** A batch in an outbox. */
 export interface StoredBatch {
@@ -82,7 +78,7 @@ export interface OutboxContents extends OutboxHead {
 }
 
 /** The stored progress in one numbering of the other side. */
-export interface Cursor {
+export interface SessionCursor {
   readonly done: number;
   /** The processed numbers above `done`, in rising order. */
   readonly finished: readonly number[];
@@ -93,7 +89,7 @@ export interface Cursor {
 export interface InboxWrite {
   /** The `pid` at a server, the `sid` at a client. */
   readonly key: string;
-  readonly cursor?: Cursor;
+  readonly cursor?: SessionCursor;
   readonly record?: ClientRecord;
   /** The effects that the application stores with its messages. Opaque to the session. */
   readonly effects: readonly unknown[];
@@ -104,7 +100,7 @@ export interface RestoredState {
   /** The key of the inbox. */
   readonly key: string;
   readonly outbox?: OutboxContents | undefined;
-  readonly cursor?: Cursor | undefined;
+  readonly cursor?: SessionCursor | undefined;
   readonly record?: ClientRecord | undefined;
 }
 
@@ -118,4 +114,4 @@ export interface RestoredState {
  *
  * After the last two, the session ends.
  */
-export type StoreFault = 'quota' | 'effect' | 'fenced' | 'failed';
+export type WriteFault = 'quota' | 'effect' | 'fenced' | 'failed';

@@ -1,7 +1,7 @@
 import type { Message } from '../message/types.js';
 import { batchFrame } from './frameFormat.js';
 import { MessageQueue } from './messageQueue.js';
-import { NONE, pushed, type Outcome, type Outputs, type SessionCodec } from './sessionTypes.js';
+import { NONE, pushed, type MessageOutcome, type Outputs, type SessionCodec } from './coreTypes.js';
 import type { Body } from './storedTypes.js';
 
 /** The calls of the messages without numbers to the rest of the sender. */
@@ -13,7 +13,7 @@ export interface UnnumberedContext {
   fits(body: Body): boolean;
   /** Returns whether a message has expired, and gives it up. */
   expire(message: Message, date: number): boolean;
-  end(message: Message, outcome: Outcome): void;
+  end(message: Message, outcome: MessageOutcome): void;
 }
 
 /** At-most-once messages: each goes out over one connection, once (protocol, section 5, rule 9). */
@@ -83,7 +83,7 @@ export class UnnumberedMessages {
     if (frame === undefined) this.#endAll(messages, 'unsendable');
     else this.#frames = pushed(this.#frames, { frame, messages });
   }
-  #endAll(messages: readonly Message[], outcome: Outcome): void {
+  #endAll(messages: readonly Message[], outcome: MessageOutcome): void {
     for (const message of messages) this.#context.end(message, outcome);
   }
 }

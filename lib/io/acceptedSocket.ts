@@ -4,10 +4,10 @@ import { ConnectionLostError } from '../message/errors.js';
 import { createRateDetector } from './rateDetector.js';
 import { reportUncaught } from '../message/errors/reportUncaught.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
-import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from './closeCode.js';
+import { ABANDONED, ABNORMAL, CloseCode, NORMAL, SLOW_READER } from '../message/closeCode.js';
 import { bytesOf, closeFor, explainClose } from './webSocketLike.js';
 import type { Frame, LinkConnection } from './link.js';
-import type { SocketOptions } from './socket.js';
+import type { SocketOptions } from './clientSocket.js';
 import { createStallCheck } from './stallCheck.js';
 
 export type AcceptedSocketOptions = Omit<SocketOptions, 'openTimeout'>;

@@ -22,8 +22,8 @@ import { assertPositive } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import { describedBy, type DescribedLink, type Frame, type Link } from './link.js';
 import { ConnectionLostError, NoWebSocketError, RxwireError, UnsupportedError } from '../message/errors.js';
-import { after } from '../operators/timing/after.js';
-import { ABNORMAL, isReconnectable, UNSUPPORTED_DATA } from './closeCode.js';
+import { longTimer } from '../operators/timing/longTimer.js';
+import { ABNORMAL, isReconnectable, UNSUPPORTED_DATA } from '../message/closeCode.js';
 
 export interface FallbackOptions {
   /**
@@ -205,7 +205,7 @@ function retryBetter(
     tap(() => (isWorking = true)),
     catchError(lose),
   );
-  return defer(() => after(preference.untilRetry(), scheduler)).pipe(
+  return defer(() => longTimer(preference.untilRetry(), scheduler)).pipe(
     mergeMap(() => tried$),
     repeat({ delay: () => (isTaken ? EMPTY : of(true)) }),
   );

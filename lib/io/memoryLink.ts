@@ -16,8 +16,8 @@ import {
 } from 'rxjs';
 import { checkOptions } from '../message/development.js';
 import { ConnectionLostError } from '../message/errors.js';
-import { completionOf } from '../message/errors/completionOf.js';
-import { ABANDONED } from './closeCode.js';
+import { completionOf } from '../operators/subscribing/completionOf.js';
+import { ABANDONED } from '../message/closeCode.js';
 import type { Link } from './link.js';
 
 export interface MemoryLinkOptions {

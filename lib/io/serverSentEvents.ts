@@ -1,7 +1,7 @@
 import { throwError } from 'rxjs';
 import { checkOptions } from '../message/development.js';
 import { ConnectionLostError } from '../message/errors.js';
-import { ABNORMAL } from './closeCode.js';
+import { ABNORMAL } from '../message/closeCode.js';
 import { EVENTS_TYPE } from './http/httpHeaders.js';
 import { httpLink } from './http/httpLink.js';
 import { readHttpLinkOptions, type HttpLinkOptions } from './http/httpLinkOptions.js';

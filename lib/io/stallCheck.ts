@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 import { ConnectionLostError } from '../message/errors.js';
-import { SLOW_READER } from './closeCode.js';
+import { SLOW_READER } from '../message/closeCode.js';
 
 export interface StallOptions {
   /** Bytes that may wait for a slow peer for longer than `stallTimeout`. @default 16 MiB */

@@ -5,7 +5,7 @@ import { isPromise } from '../message/maybeAsync.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 import { platformWebSocket } from './nodeWebSocket.js';
 import type { WebSocketConstructor } from './webSocketLike.js';
-import { openSocket, type SocketOptions } from './socket.js';
+import { openSocket, type SocketOptions } from './clientSocket.js';
 
 export interface WebSocketOptions extends SocketOptions {
   /** Subprotocols to offer. @default none */

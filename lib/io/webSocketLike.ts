@@ -1,5 +1,5 @@
 import { ConnectionLostError, UnsupportedError } from '../message/errors.js';
-import { ABANDONED, NORMAL } from './closeCode.js';
+import { ABANDONED, NORMAL } from '../message/closeCode.js';
 
 /** The part of a WebSocket that a link uses: the browser's, that of `ws`, or a custom one. */
 export interface WebSocketLike {

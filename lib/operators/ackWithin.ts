@@ -15,7 +15,7 @@ import {
 } from 'rxjs';
 import { checkOptions } from '../message/development.js';
 import { AckTimeoutError, OverflowError } from '../message/errors.js';
-import { after } from './timing/after.js';
+import { longTimer } from './timing/longTimer.js';
 import { assertNotNegative, assertPositive } from '../message/options/assert.js';
 import { exponentialDelay } from './retryBackoff.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -152,7 +152,7 @@ function follow<T extends { readonly id: string }>(
     const { type, correlationId, id, status, error } = Object(ack) as Partial<Message & Receipt>;
     return waiting.get(type === 'ack' ? correlationId : status === 'acked' || error ? id : ack)?.settle(error);
   };
-  const wait = (deadline: number) => after(deadline - scheduler.now(), scheduler);
+  const wait = (deadline: number) => longTimer(deadline - scheduler.now(), scheduler);
   const end = () => of(void (ended = true));
   return merge(ack$.pipe(map(read)), deadline$.pipe(switchMap(wait), map(checkAll)), concat(source.pipe(map(start)), defer(end))).pipe(
     takeWhile(() => !ended || waiting.size > 0, true),

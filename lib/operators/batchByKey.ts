@@ -89,7 +89,7 @@ export function batchByKey(
       byKey.set(lane, (batches.latest = batch));
       if (batch.items.length >= maxSize) batches.close(batch);
       batches.closeWhile(() => byKey.size > maxKeys);
-      batches.settle();
+      batches.update();
     };
     const fail = (error: unknown): void => batches.finish(() => subscriber.error(error));
 
@@ -136,7 +136,7 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
   };
   const timer = createCoalescedTimer(scheduler, () => {
     batches.closeWhile((batch) => remaining(batch) <= 0);
-    batches.settle();
+    batches.update();
   });
   subscriber.add(() => timer.clear());
 
@@ -157,7 +157,7 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
       for (let batch = oldest(); batch && condition(batch); batch = oldest()) batches.close(batch);
     },
     /** Sets the timer for the oldest batch, and emits the closed ones. */
-    settle(): void {
+    update(): void {
       const next = oldest();
       if (next) timer.set(remaining(next));
       else timer.clear();
@@ -166,7 +166,7 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
     finish(end: () => void): void {
       batches.closeWhile(() => true);
       notifications.add(end);
-      batches.settle();
+      batches.update();
     },
   };
   return batches;

@@ -70,7 +70,7 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
         // The clock was set back: values must not wait until it has caught up.
         return age < 0 ? 0 : maxWait - age;
       };
-      const settle = (): void => {
+      const setTimer = (): void => {
         const oldest = sequencer.oldest();
         if (oldest) timer.set(remaining(oldest));
         else timer.clear();
@@ -78,7 +78,7 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
       const timer = createCoalescedTimer(scheduler, () => {
         try {
           sequencer.flush((held) => remaining(held) <= 0);
-          settle();
+          setTimer();
         } catch (error) {
           ordered.error(error);
         }
@@ -87,7 +87,7 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
         const key = sequence(value);
         if (!Number.isSafeInteger(key)) throw new RangeError(`resequence: a number must be a safe integer, got ${key}`);
         if (!sequencer.enter({ key, value, since: scheduler.now() }, maxSize)) onDrop(value);
-        settle();
+        setTimer();
       };
       const finish = (): void => {
         sequencer.flush();

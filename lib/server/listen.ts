@@ -1,3 +1,4 @@
+import { POLL_HOLD } from './http/downlink.js';
 import type { IncomingMessage, Server } from 'node:http';
 import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -40,7 +41,7 @@ const LISTEN_OPTIONS = {
   ...ADMISSION_OPTIONS,
   path: [anything, '/wire'],
   transports: [anything, ['websocket', 'sse', 'long-polling']],
-  pollHold: [positive, 25_000],
+  pollHold: [positive, POLL_HOLD],
   maxBuffered: [positive],
   stallTimeout: [positive],
 } as const satisfies OptionTable<ListenOptions<Principal | undefined> & { readonly endpoint?: string }>;
@@ -88,7 +89,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
   if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
   if (cluster && !NODE_PATTERN.test(cluster.node))
     throw new TypeError(`listen: "cluster.node" must match ${NODE_PATTERN.source}, got ${cluster.node}`);
-  const admitted = readAdmission('listen', options);
+  const admissionOptions = readAdmission('listen', options);
 
   const served$ = defer(() => {
     const fragments = maxFragments(maxFrame);
@@ -99,7 +100,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       maxFragments: fragments,
       maxBufferedChunks: fragments,
     });
-    const admission = createAdmission({ ...served, ...admitted }, scheduler);
+    const admission = createAdmission({ ...served, ...admissionOptions }, scheduler);
     const onFlood = (address: string): void => admission.charge(address);
     const socketOptions = { ...options, scheduler };
     const servedSocket = (socket: WebSocket, request: IncomingMessage, address: string): ServedSocket => ({

@@ -14,11 +14,11 @@ import { GuardedObservable, guardResult, type ObserverGuard } from '../operators
 import { reportUncaught } from '../message/errors/reportUncaught.js';
 import type { Message } from '../message/types.js';
 import { countViews } from '../wire/internalSubscriptions.js';
-import { claim, deliveredMessage, type WireListeners } from '../wire/session/delivery.js';
+import { claim, deliveredMessage, type WireListeners } from '../wire/session/messageClaim.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
 import { digestOf } from './nodePlatform.js';
 import { warnOfHandler } from './session/handlerWarnings.js';
-import { guard, watchResult } from '../message/errors/guard.js';
+import { callSafely, watchResult } from '../message/errors/callSafely.js';
 
 /** The authenticated client of a wire. The application may add fields. */
 export interface Principal {
@@ -61,7 +61,7 @@ export type ServerWire<P extends Principal | undefined = undefined, M extends Me
 export interface WireClient {
   readonly latest: { readonly principal: Principal | undefined };
   /** Ends the wire with an error. */
-  vacate(error: RxwireError): void;
+  terminate(error: RxwireError): void;
 }
 
 /** 96 bits: no other client can find a name with the same digest. */
@@ -148,7 +148,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
     reportUncaught(error);
     if (this.#hasThrown) return;
     this.#hasThrown = true;
-    this.#client.vacate(error);
+    this.#client.terminate(error);
   }
 }
 
@@ -195,7 +195,7 @@ class GuardedObserver<T> implements Observer<T> {
   }
 
   #call(callback: () => unknown): void {
-    guard(callback, (error) => this.#owner.onThrow(error));
+    callSafely(callback, (error) => this.#owner.onThrow(error));
   }
 }
 

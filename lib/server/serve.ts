@@ -1,7 +1,7 @@
 import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { servingWire, watchSubscribed } from '../message/development.js';
 import { CallbackError } from '../message/errors.js';
-import { completionOf } from '../message/errors/completionOf.js';
+import { completionOf } from '../operators/subscribing/completionOf.js';
 import { GuardedObservable } from '../operators/channels/guardedObservable.js';
 import { createRefusalReporter, goodbyeOf } from './accept/authentication.js';
 import { type AnyWire, type Principal, PrincipalWire, type ServerWire, guardOf } from './principal.js';
@@ -17,13 +17,13 @@ import {
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from './envelope/envelopeWires.js';
-import { guard } from '../message/errors/guard.js';
+import { callSafely } from '../message/errors/callSafely.js';
 import { memoryDeadLetters } from '../stores/memoryDeadLetters.js';
 import { type IncomingConnection, isSessionFrame } from './accept/incomingConnection.js';
 import { IncomingConnections } from './accept/incomingConnections.js';
 import { encodingOnce } from './encodingOnce.js';
 import { createRates } from './limits/rateLimit.js';
-import { drain } from './session/drain.js';
+import { drain } from './session/serverDrain.js';
 import { createQuota } from './session/quota.js';
 import { ServedSessions } from './session/servedSessions.js';
 import { shutdownMessage } from './session/systemMessages.js';
@@ -106,7 +106,7 @@ function onThrow(cause: unknown, value: unknown): void {
 function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
   const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, rateLimit } = options;
   const { codecs = [json(), msgpack()], retryAfter, random = Math.random } = options;
-  const chance = (): number => guard(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
+  const chance = (): number => callSafely(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
   const rates = rateLimit && createRates(rateLimit, options.window, scheduler);
   const settings = {
     ...options,
@@ -121,12 +121,12 @@ function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) =
     connection.close(...goodbyeOf(error));
     onRefused(error);
   };
-  const admitting = { ...settings, onRefused, emit, refuse };
-  const sessions = new ServedSessions(admitting);
-  const envelopeWires = createEnvelopeWires(admitting);
+  const acceptOptions = { ...settings, onRefused, emit, refuse };
+  const sessions = new ServedSessions(acceptOptions);
+  const envelopeWires = createEnvelopeWires(acceptOptions);
   const membership = cluster?.serve(sessions);
-  const admit = (connection: IncomingConnection): void => (isSessionFrame(connection.first) ? sessions : envelopeWires).admit(connection);
-  const connections = new IncomingConnections(admitting, admit);
+  const accept = (connection: IncomingConnection): void => (isSessionFrame(connection.first) ? sessions : envelopeWires).accept(connection);
+  const connections = new IncomingConnections(acceptOptions, accept);
 
   return {
     /** Serves a connection. */

@@ -7,7 +7,8 @@ import { anything, notNegative, positive, readOptions, whole, type OptionTable }
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { DescribedLink, Frame, Link, LinkConnection } from '../io/link.js';
 import { ENVELOPE_OPTIONS } from '../wire/envelope/envelopeOptions.js';
-import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS, PING_INTERVAL } from '../wire/session/endpointOptions.js';
+import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS } from '../wire/session/sessionOptions.js';
+import { PING_INTERVAL } from '../core/keepalive.js';
 import type { DeadLetterStore } from '../stores/deadLetterStore.js';
 import type { OutboxStore } from '../stores/outboxStore.js';
 import type { WireOptions } from '../wire/connect.js';
@@ -37,7 +38,7 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * closes the connection with 4401, which is final, only when this returns `undefined` or `null`,
    * or a principal that has expired. The server closes it with 1013, after which the client tries
    * again, and reports a `CallbackError` to `onRefused`, when this throws, takes longer than
-   * `helloTimeout`, or returns a value that is no principal.
+   * `handshakeTimeout`, or returns a value that is no principal.
    * @default all clients are anonymous
    */
   readonly authenticate?: Authenticate<P>;

@@ -14,16 +14,16 @@ import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { EnvelopeOptions } from './envelope/envelopeOptions.js';
 import type { DescribedLink, Frame, Link } from '../io/link.js';
-import type { TokenSource } from './session/credentials.js';
-import type { EndpointOptions } from './session/endpointOptions.js';
+import type { TokenSource } from './session/tokenRenewal.js';
+import type { EndpointOptions } from './session/sessionOptions.js';
 import type { ReconnectOptions } from './session/reconnect.js';
 import type { OutboxStore } from '../stores/outboxStore.js';
 
 type Envelope = Omit<
   EnvelopeOptions,
-  'delivery' | 'reconnect' | 'greeting' | 'onArrival' | 'whenSubscribed' | 'unsendable$' | 'report' | 'keep' | 'signals$'
+  'delivery' | 'reconnect' | 'firstMessage' | 'onArrival' | 'whenSubscribed' | 'unsendable$' | 'report' | 'deadLetter' | 'signals$'
 >;
-type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'isWatched' | 'followsSteps' | 'report' | 'keep'>;
+type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'awaitsAcks' | 'awaitsSteps' | 'report' | 'deadLetter'>;
 
 /**
  * The options that `connect` and `listen` have in common. Only the envelope protocol uses

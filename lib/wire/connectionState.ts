@@ -2,7 +2,7 @@ import { Observable, type SchedulerAction, type SchedulerLike } from 'rxjs';
 import { noteConnection } from '../message/development.js';
 import type { ConnectionLostError } from '../message/errors.js';
 import { wallTime } from '../message/steadyScheduler.js';
-import { ABNORMAL } from '../io/closeCode.js';
+import { ABNORMAL } from '../message/closeCode.js';
 import type { SessionEvent } from './session/sessionEvents.js';
 
 /**

@@ -1,6 +1,6 @@
 import { Observable } from 'rxjs';
 import { WireClosedError } from '../message/errors.js';
-import { ignorable } from './ignorable.js';
+import { reportUnhandled } from './reportUnhandled.js';
 import type { Receipt, ReceiptStatus } from '../message/receipt.js';
 import type { OutgoingMessages } from './session/sessionEvents.js';
 
@@ -25,7 +25,7 @@ export class ReceiptTracker {
   /** Those who follow a message, by its id. */
   readonly followers = new Map<string, readonly Follower[]>();
   /** Whether receipts before the last one of a message are of use. */
-  followsSteps = false;
+  awaitsSteps = false;
   /**
    * The last receipts of the latest messages, from the first call of `state` on. The older half is
    * dropped at once: a Map finds its oldest entry only slowly.
@@ -70,16 +70,16 @@ export class ReceiptTracker {
           else resolve(receipt);
         }
       };
-      this.followsSteps ||= until !== 'acked';
+      this.awaitsSteps ||= until !== 'acked';
       this.#follow(id, follower);
     });
-    return ignorable(end, (error) => this.#wire.unseen?.ignored(id, error, isLost));
+    return reportUnhandled(end, (error) => this.#wire.unseen?.ignored(id, error, isLost));
   }
 
   state(id: string): Observable<Receipt> {
     return new Observable((to) => {
       this.ends ??= new Map();
-      this.followsSteps = true;
+      this.awaitsSteps = true;
       const { session } = this.#wire;
       const isPending = session?.pending.has(id);
       // O(n) in the number of messages in flight.

@@ -1,12 +1,12 @@
 import { HandlerError, type RxwireError } from '../message/errors.js';
-import { watchResult } from '../message/errors/guard.js';
+import { watchResult } from '../message/errors/callSafely.js';
 import type { Message } from '../message/types.js';
-import { complaintsTo, type SessionTerms } from './session/delivery.js';
+import { complaintsTo, type SessionCapabilities } from './session/messageClaim.js';
 
 /** The parts of an application that may receive the failure of a message. */
 interface Receivers<T extends Message> {
   /** The session that delivers the message. @default no wire delivers it */
-  readonly terms: Pick<SessionTerms, 'complain' | 'user'> | undefined;
+  readonly session: Pick<SessionCapabilities, 'reportError' | 'user'> | undefined;
   /** The option of the operator. */
   readonly onError: ((error: RxwireError, message: T) => void) | undefined;
   /** Whether another callback receives the failure. @default false */
@@ -21,9 +21,9 @@ interface Receivers<T extends Message> {
  *   end the stream. The error of `onError`.
  */
 export function reportFailure<T extends Message>(error: RxwireError, message: T, receivers: Receivers<T>): void {
-  const { terms, onError, isReceived = false } = receivers;
-  const complain = complaintsTo(terms);
-  if (!onError && !isReceived) terms?.user?.subscribers?.wire.onHandlerFailure?.(error, message.type, terms.user.errors$);
+  const { session, onError, isReceived = false } = receivers;
+  const complain = complaintsTo(session);
+  if (!onError && !isReceived) session?.user?.subscribers?.wire.onHandlerFailure?.(error, message.type, session.user.errors$);
   complain?.(error);
   const returned: unknown = onError?.(error, message);
   if (returned && complain) watchResult(returned, (cause) => complain(new HandlerError(message, 1, cause)));

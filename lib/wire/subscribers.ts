@@ -5,7 +5,7 @@ import { UnhandledError, type RxwireError } from '../message/errors.js';
 import { whenReady } from '../message/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { createDeadLetter, rejectionOf } from './createDeadLetter.js';
-import { claim, type DeliveringWire } from './session/delivery.js';
+import { claim, type DeliveringWire } from './session/messageClaim.js';
 
 /** The subscriptions to a wire. */
 export interface WireSubscriptions {
@@ -116,7 +116,7 @@ export function rejectUnreceived(message: Message, wire: { report(error: RxwireE
   const letter = createDeadLetter(message, error, { scheduler });
   const rejection = rejectionOf(error);
   const onFailed = (reason: unknown): void => wire.report(reason as RxwireError);
-  const keep = held?.delivery.session.keep;
-  if (!keep) held?.end({ deadLetter: letter, rejection });
-  else whenReady(keep(letter), () => held.end({ rejection }), onFailed);
+  const store = held?.delivery.session.deadLetter;
+  if (!store) held?.end({ deadLetter: letter, rejection });
+  else whenReady(store(letter), () => held.end({ rejection }), onFailed);
 }

@@ -9,7 +9,7 @@ import {
   type UndeliveredMessages,
 } from '../message/errors.js';
 import { reportUncaught } from '../message/errors/reportUncaught.js';
-import { MAX_IDS } from '../message/errors/deliveryErrors.js';
+import { MAX_IDS } from '../message/errors/undeliveredErrors.js';
 import type { OverflowPolicy } from '../operators/buffers/priorityQueue.js';
 
 /**

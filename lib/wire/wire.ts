@@ -1,5 +1,5 @@
 import { Observable, Subject, using, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
-import type { Watcher } from '../core/watcher.js';
+import type { ReceiptInterest } from '../core/receiptInterest.js';
 import {
   ConnectionLostError,
   InvalidMessageError,
@@ -12,11 +12,11 @@ import { freezeSent, noteSent } from '../message/development.js';
 import { countViews } from './internalSubscriptions.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
-import { ABANDONED, ABNORMAL, NORMAL } from '../io/closeCode.js';
+import { ABANDONED, ABNORMAL, NORMAL } from '../message/closeCode.js';
 import type { Link } from '../io/link.js';
 import type { Receipt } from '../message/receipt.js';
 import type { Delivery, Message } from '../message/types.js';
-import { claim } from './session/delivery.js';
+import { claim } from './session/messageClaim.js';
 import type { OutgoingMessages, SessionEvent } from './session/sessionEvents.js';
 import type { DeadLetter, DeadLetterStore } from '../stores/deadLetterStore.js';
 import { memoryDeadLetters } from '../stores/memoryDeadLetters.js';
@@ -42,14 +42,14 @@ export interface WaitOptions {
 }
 
 /** The parts of a wire that its link uses. */
-export interface WireParts extends Watcher {
+export interface WireParts extends ReceiptInterest {
   readonly traffic: Traffic;
   /** Calls back once, a microtask after the wire has had a subscriber. */
   whenSubscribed(callback: () => void): void;
   /** Takes an event of the session. */
   report(event: SessionEvent): void;
   /** Stores a message that could not be processed in `deadLetters` of the wire. */
-  keep(letter: DeadLetter): Observable<void>;
+  deadLetter(letter: DeadLetter): Observable<void>;
 }
 
 /** The parts of a wire. */
@@ -471,14 +471,14 @@ class WireReceiver implements WireParts, Observer<Message> {
   whenSubscribed(callback: () => void): void {
     this.subscribers.whenSubscribed(callback);
   }
-  isWatched(): boolean {
+  awaitsAcks(): boolean {
     return this.receipts$?.observed || !!this.#tracker?.ends || !!this.#tracker?.followers.size;
   }
-  followsSteps(): boolean {
-    return this.receipts$?.observed || (!!this.#tracker?.followsSteps && this.#tracker.followers.size > 0);
+  awaitsSteps(): boolean {
+    return this.receipts$?.observed || (!!this.#tracker?.awaitsSteps && this.#tracker.followers.size > 0);
   }
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
-  keep(letter: DeadLetter): Observable<void> {
+  deadLetter(letter: DeadLetter): Observable<void> {
     const evicted = ({ message }: DeadLetter): void => this.#wire.report(new MessageDroppedError(message.id, 'evicted'));
     return using(
       () => this.deadLetters.dropped$.subscribe(evicted),
@@ -500,7 +500,7 @@ class WireReceiver implements WireParts, Observer<Message> {
       this.latency$?.next(event.latency);
       return;
     }
-    if (event.kind === 'begun') this.session = event;
+    if (event.kind === 'started') this.session = event;
     if ('error' in event) this.traffic.errors++;
     this.state.watch(event);
     if ('error' in event) this.errors$?.next(asRxwireError(event.error));

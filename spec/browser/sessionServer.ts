@@ -10,7 +10,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { lmdbStore, type LmdbTransaction } from '../../lib/adapters/node/index.js';
 import { listen } from '../../lib/server/listen.js';
-import { claim } from '../../lib/wire/session/delivery.js';
+import { claim } from '../../lib/wire/session/messageClaim.js';
 import type { Wire } from '../../lib/wire/wire.js';
 
 const [path = '', port = '', pingInterval = '', origin = ''] = process.argv.slice(2);

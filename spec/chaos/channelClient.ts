@@ -36,7 +36,7 @@ let [reads, received] = [0, 0];
 
 function dial(role: string): Wire {
   const link = webSocket(`ws://127.0.0.1:${setup.port}/wire`, { openTimeout });
-  const wire = connect({ link, reconnect, helloTimeout: 10_000, token: () => `${WRITER}.${role}` });
+  const wire = connect({ link, reconnect, handshakeTimeout: 10_000, token: () => `${WRITER}.${role}` });
   wire.subscribe({ error: (error: unknown) => fail(`${role}: ${String(error)}`) });
   return wire;
 }

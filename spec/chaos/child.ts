@@ -58,8 +58,8 @@ const use = (wire: Wire): void => {
   calm$.pipe(takeUntil(ended$)).subscribe(() => void wire.send(traffic.last()).then(drained, failed));
 };
 const inbox = setup.sabotage === 'no fence' ? withoutFence(store.inbox) : store.inbox;
-const { helloTimeout = 1_000, token } = setup;
-const options: WireOptions = { inbox, helloTimeout };
+const { handshakeTimeout = 1_000, token } = setup;
+const options: WireOptions = { inbox, handshakeTimeout };
 
 async function serve(): Promise<void> {
   const server = createServer();

@@ -92,7 +92,7 @@ export async function runCluster({ seed, storm, sabotage }: ClusterOptions): Pro
       folder: join(folder, token),
       port: nginx.port,
       token,
-      helloTimeout: 10_000,
+      handshakeTimeout: 10_000,
       openTimeout: 3_000,
     } as const;
     return createActor({ ...setup, seed: seed * 100 + index, isRotating: true }, (told) => {

@@ -96,7 +96,7 @@ listen<Principal>(server, {
   cluster,
   authenticate: ({ token }) => ({ id: token ?? '' }),
   pingInterval: setup.ping,
-  helloTimeout: 20_000,
+  handshakeTimeout: 20_000,
   connectionRate: false,
   maxPerAddress: Infinity,
   onRefused: ({ code, message }) => log(`refused: ${code} ${message}`),

@@ -26,7 +26,7 @@ export interface Setup extends SidePlan, Pick<Plan, 'codec' | 'seed'> {
   /** Whether several servers share the store: a server may lose a client, and its messages that are not stored. @default one server */
   readonly isShared?: boolean;
   /** How long the client waits for a welcome, in ms. @default 1_000 */
-  readonly helloTimeout?: number;
+  readonly handshakeTimeout?: number;
   /** Names the client for the server. @default nobody */
   readonly token?: string;
   /** What it does wrong, to see that it is found. @default nothing */

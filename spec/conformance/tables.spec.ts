@@ -1,4 +1,4 @@
-import { isReconnectable } from '../../lib/io/closeCode.js';
+import { isReconnectable } from '../../lib/message/closeCode.js';
 import { clientStage } from './runner/clientStage.js';
 import { play, type Stage } from './runner/play.js';
 import { load, type Item, type Role, type Script, type Step } from './runner/script.js';

@@ -4,7 +4,7 @@ import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import type { SessionCore } from '../../lib/core/sessionCore.js';
 import { ServerCore } from '../../lib/core/serverCore.js';
 import type { SessionStores } from '../../lib/core/sessionStores.js';
-import type { SessionCodec, SessionEffect, SessionEvent, SessionOptions } from '../../lib/core/sessionTypes.js';
+import type { SessionCodec, CoreEffect, CoreEvent, CoreOptions } from '../../lib/core/coreTypes.js';
 import type { Message } from '../../lib/message/types.js';
 import type { Body } from '../../lib/core/storedTypes.js';
 
@@ -15,7 +15,7 @@ const codec: SessionCodec = {
 };
 
 let secrets = 0;
-export const OPTIONS: SessionOptions = {
+export const OPTIONS: CoreOptions = {
   id: 'side',
   delivery: 'exactly-once',
   codecs: [codec],
@@ -47,13 +47,13 @@ export function isDrained(core: SessionCore): boolean {
 export class Side<Core extends SessionCore = SessionCore> {
   readonly core: Core;
   now = 0;
-  readonly seen: SessionEvent[] = [];
+  readonly seen: CoreEvent[] = [];
   /** The calls of a codec, and the writes of stores, that the test answers. */
-  readonly effects: SessionEffect[] = [];
+  readonly effects: CoreEffect[] = [];
 
   constructor(core: Core) {
     this.core = core;
-    core.outgoing.watcher = { isWatched: () => true, followsSteps: () => true };
+    core.outgoing.interest = { awaitsAcks: () => true, awaitsSteps: () => true };
   }
   /** Returns all frames that the side sends now. A message is processed as soon as it is delivered, unless `holds`. */
   frames(holds = false): Body[] {
@@ -90,11 +90,11 @@ export class Side<Core extends SessionCore = SessionCore> {
 }
 
 /** A client with an identity, which the next connections use, too. */
-export const clientSide = (options: Partial<SessionOptions> = {}): Side<ClientCore> => new Side(clientCore(options));
-export const clientCore = (options: Partial<SessionOptions> = {}, stores?: SessionStores): ClientCore =>
+export const clientSide = (options: Partial<CoreOptions> = {}): Side<ClientCore> => new Side(clientCore(options));
+export const clientCore = (options: Partial<CoreOptions> = {}, stores?: SessionStores): ClientCore =>
   new ClientCore({ ...OPTIONS, ...options }, new ClientIdentity(`p${'x'.repeat(21)}`), stores);
 export const serverSide = (
-  options: Partial<SessionOptions> = {},
+  options: Partial<CoreOptions> = {},
   stores?: SessionStores,
   handshake = new ServerHandshake({ ...OPTIONS, ...options }),
 ): Side<ServerCore> => new Side(new ServerCore(handshake, stores));

@@ -1,18 +1,18 @@
 import { IncomingStore } from '../../lib/core/incomingStore.js';
-import { Progress } from '../../lib/core/progress.js';
-import { Outputs, type SessionEffect } from '../../lib/core/sessionTypes.js';
+import { ReceiveProgress } from '../../lib/core/receiveProgress.js';
+import { Outputs, type CoreEffect } from '../../lib/core/coreTypes.js';
 
 /** Returns the cursors of the writes since the last call, with their ids. */
 const taken = (outputs: Outputs) =>
   outputs.takeEffects().map((effect) => {
-    const { id, write } = effect as Extract<SessionEffect, { kind: 'inbox' }>;
+    const { id, write } = effect as Extract<CoreEffect, { kind: 'inbox' }>;
     return { id, done: write.cursor?.done, finished: write.cursor?.finished };
   });
 
 describe('IncomingStore', () => {
   it('stores the progress of messages whose acks wait: the cursor never moves back', () => {
     const outputs = new Outputs();
-    const progress = new Progress();
+    const progress = new ReceiveProgress();
     const delayed: number[] = [];
     const store = new IncomingStore(outputs, (number) => delayed.push(number));
     for (const number of [1, 2, 3]) {

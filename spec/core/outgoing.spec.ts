@@ -1,6 +1,6 @@
 import { Outgoing } from '../../lib/core/outgoing.js';
 import { readHello } from '../../lib/core/serverHandshake.js';
-import { Outputs } from '../../lib/core/sessionTypes.js';
+import { Outputs } from '../../lib/core/coreTypes.js';
 import { clientSide, exchange, message, OPTIONS, open, serverSide, type Side } from './coreHarness.js';
 
 /** Answers the last call of the codec. */

@@ -1,4 +1,4 @@
-import type { SessionCodec } from '../../lib/core/sessionTypes.js';
+import type { SessionCodec } from '../../lib/core/coreTypes.js';
 import type { Message } from '../../lib/message/types.js';
 import { clientSide, exchange, message, open, serverSide, type Side } from './coreHarness.js';
 
@@ -44,7 +44,7 @@ describe('what a host learns from a core', () => {
   it('nothing of sent messages that no application waits for', () => {
     const [client, server] = [clientSide(), serverSide()];
     open(client, server);
-    client.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => false };
+    client.core.outgoing.interest = { awaitsAcks: () => false, awaitsSteps: () => false };
     client.send('a');
     exchange(client, server);
     expect(kindsOf(client)).toEqual(['agreed', 'latency']);

@@ -1,7 +1,7 @@
 import type { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
-import type { SessionCodec } from '../../lib/core/sessionTypes.js';
+import type { SessionCodec } from '../../lib/core/coreTypes.js';
 import type { Message } from '../../lib/message/types.js';
 import { clientCore, clientSide, exchange, isDrained, message, open, OPTIONS, serverSide, Side } from './coreHarness.js';
 
@@ -76,7 +76,7 @@ describe('SessionCore', () => {
 
   it('carries an ack with a batch that goes the same way', () => {
     const [client, server] = [clientSide({ ackDelayOf: () => 100 }), serverSide({ ackDelayOf: () => 100 })];
-    client.core.outgoing.watcher = server.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => true };
+    client.core.outgoing.interest = server.core.outgoing.interest = { awaitsAcks: () => false, awaitsSteps: () => true };
     open(client, server);
     server.receive(...client.send('a').frames());
     // The client allows the ack to wait.
@@ -87,7 +87,7 @@ describe('SessionCore', () => {
 
   it('sends a waiting ack alone when its time has come, and says how long it has waited', () => {
     const [client, server] = [clientSide({ ackDelayOf: () => 100 }), serverSide()];
-    client.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => true };
+    client.core.outgoing.interest = { awaitsAcks: () => false, awaitsSteps: () => true };
     open(client, server);
     server.receive(...client.send('a').frames()).frames();
     server.now = 100;
@@ -272,7 +272,7 @@ describe('SessionCore', () => {
     const codec = handshake.codecFor(hello, undefined)!;
     client.receive(handshake.welcome(hello, codec, 0, 0, undefined));
     const server = serverSide({}, undefined, handshake);
-    server.core.greeted(hello, codec, 0);
+    server.core.welcomeSent(hello, codec, 0);
     expect(server.frames()).toEqual([]);
     exchange(client.send('a'), server);
     expect([server.delivered, client.outcomes, client.core.peer]).toEqual([['a'], ['a acked'], 'wire-1']);
@@ -366,7 +366,7 @@ describe('SessionCore', () => {
   it('lets the other side delay an ack no longer than the application allows', () => {
     const [client, server] = [clientSide(), serverSide({ ackDelayOf: () => 39 })];
     open(client, server);
-    server.core.outgoing.watcher = { isWatched: () => false, followsSteps: () => true };
+    server.core.outgoing.interest = { awaitsAcks: () => false, awaitsSteps: () => true };
     expect(server.send('a').frames()).toEqual([expect.stringMatching(/^\["ackmsg",0,8,1,0,1,1,/)]);
   });
 

@@ -1,7 +1,7 @@
 import type { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello } from '../../lib/core/serverHandshake.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
-import type { Body, InboxWrite, OutboxContents, OutboxWrite, StoreFault } from '../../lib/core/storedTypes.js';
+import type { Body, InboxWrite, OutboxContents, OutboxWrite, WriteFault } from '../../lib/core/storedTypes.js';
 import { clientCore, clientSide, exchange, message, open, OPTIONS, serverSide, Side } from './coreHarness.js';
 
 /** A client whose writes the test answers. */
@@ -23,7 +23,7 @@ class StoringClient extends Side {
     return [...this.#sent.splice(0), ...super.frames()];
   }
   /** Answers the writes so far. Returns their heads and the ids of their messages, each as a text. */
-  answer(fault?: StoreFault): readonly string[] {
+  answer(fault?: WriteFault): readonly string[] {
     this.#sent.push(...super.frames());
     return this.effects.splice(0).flatMap((effect) => {
       if (effect.kind !== 'outbox' && effect.kind !== 'inbox') {
@@ -151,7 +151,7 @@ describe('A session with an outbox', () => {
       const rx = client.outcomes.length;
       welcome(client, { rx });
       client.settle().receive(`["ack",${rx},8]`).settle().frames();
-      const isTriedAgain = client.stores.outbox!.blame('E_REFUSED', 'no');
+      const isTriedAgain = client.stores.outbox!.refused('E_REFUSED', 'no');
       client.core.closed();
       client.settle().frames();
       return isTriedAgain;
@@ -348,7 +348,7 @@ describe('A session with an inbox', () => {
     const client = clientSide();
     const server = serverSide({}, new SessionStores({ hasOutbox: false, hasInbox: true, maxStored: 100 }));
     server.core.restore({ key: 'pid' });
-    const answer = (fault?: StoreFault): readonly string[] =>
+    const answer = (fault?: WriteFault): readonly string[] =>
       server.effects.splice(0).flatMap((effect) => {
         if (effect.kind !== 'inbox') return [];
         server.core.answered(effect.id, 0, fault);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CloseCode, isReconnectable } from '../../lib/io/closeCode.js';
+import { CloseCode, isReconnectable } from '../../lib/message/closeCode.js';
 
 const codesIn = (text: string): readonly string[] => [...new Set(text.match(/ERR_[A-Z_]+/g))].sort();
 

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { NEVER, type Observable } from 'rxjs';
 import { socketLink } from '../support/socketLink.js';
 import type { Frame } from '../../lib/io/link.js';
-import type { SocketOptions } from '../../lib/io/socket.js';
+import type { SocketOptions } from '../../lib/io/clientSocket.js';
 import { webSocket } from '../../lib/io/webSocket.js';
 import type { socketServer } from '../support/peer.js';
 import { rawClient, type Peer } from '../support/peer.js';

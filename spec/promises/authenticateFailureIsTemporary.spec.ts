@@ -72,7 +72,7 @@ const failures: readonly (readonly [how: string, answer: () => unknown, cause: u
 
 describe('A failure of authenticate refuses no client for good', () => {
   it.each(failures)('when it %s at a reconnect: 1013, told to onRefused, and the message arrives', async (_, answer, cause) => {
-    const { proxy, url, wires, got, refused } = await served([accept, answer], { helloTimeout: 200 });
+    const { proxy, url, wires, got, refused } = await served([accept, answer], { handshakeTimeout: 200 });
     const { wire, errors } = client(webSocket(url));
     await wire.send(createMessage('note', 1));
     proxy.cut();

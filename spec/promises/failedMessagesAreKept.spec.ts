@@ -8,7 +8,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
 import { lmdbStore } from '../../lib/stores/lmdb/lmdbStore.js';
 import { consume } from '../../lib/operators/consume/consume.js';
-import { deliver, type DeliverySession, type Outcome, type SessionTerms } from '../../lib/wire/session/delivery.js';
+import { deliver, type DeliverySession, type ClaimOutcome, type SessionCapabilities } from '../../lib/wire/session/messageClaim.js';
 import type { DeadLetter, DeadLetterStore } from '../../lib/stores/deadLetterStore.js';
 import { memoryDeadLetters } from '../../lib/stores/memoryDeadLetters.js';
 import type { Wire } from '../../lib/wire/wire.js';
@@ -267,11 +267,11 @@ describe('with an inbox', () => {
 
 describe('the session', () => {
   /** The outcomes of a message that an operator processes. */
-  function outcomesOf(operator: Operator, terms: Partial<SessionTerms> = {}): readonly Outcome[] {
-    const settled: Outcome[] = [];
+  function outcomesOf(operator: Operator, terms: Partial<SessionCapabilities> = {}): readonly ClaimOutcome[] {
+    const settled: ClaimOutcome[] = [];
     const source = new Subject<Message>();
     record(source.pipe(operator));
-    const session = { canWrite: false, isOver: () => false, complain: () => undefined, ...terms };
+    const session = { canWrite: false, isOver: () => false, reportError: () => undefined, ...terms };
     const settle: DeliverySession['settle'] = (_, outcomes) => void settled.push(...outcomes);
     deliver(message('a'), (one) => source.next(one), { ...session, settle });
     return settled;
@@ -284,7 +284,7 @@ describe('the session', () => {
     ['use', operators['use']!, 'ERR_MIDDLEWARE'],
     ['process of a queue', operators['process of a queue']!, 'ERR_HANDLER'],
   ])('receives the rejection of a dead letter, with a code and without secrets: %s', (_, operator, code) => {
-    for (const terms of [{}, { keep: () => undefined }]) {
+    for (const terms of [{}, { deadLetter: () => undefined }]) {
       const outcomes = outcomesOf(operator, terms);
       expect(outcomes).toMatchObject([{ rejection: { kind: 'dead-lettered', code, reason: expect.any(String) } }]);
       expect(JSON.stringify(outcomes[0]!.rejection)).not.toContain('secret');

@@ -4,7 +4,7 @@ import { memoryDeadLetters } from '../../lib/stores/memoryDeadLetters.js';
 import { queue } from '../../lib/operators/queue/queue.js';
 import { createRouter, route, type RouteOptions } from '../../lib/operators/routing/route.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { deliveryOf } from '../../lib/message/deliveryOf.js';
+import { deliveryLevelOf } from '../../lib/message/deliveryLevelOf.js';
 import type { Message, MessageMetadata } from '../../lib/message/types.js';
 import { consume, type ConsumeOptions } from '../../lib/operators/consume/consume.js';
 import type { DeadLetter } from '../../lib/stores/deadLetterStore.js';
@@ -46,10 +46,10 @@ describe('metadata that did nothing', () => {
 
     it('never lowers a guarantee; the delivery of the message takes precedence', () => {
       const persistent = order({ persistent: true });
-      expect(deliveryOf(persistent, 'at-most-once')).toBe('at-least-once');
-      expect(deliveryOf(persistent, 'exactly-once')).toBe('exactly-once');
-      expect(deliveryOf({ ...persistent, delivery: 'at-most-once' }, 'exactly-once')).toBe('at-most-once');
-      expect(deliveryOf(order({ persistent: false }), 'at-most-once')).toBe('at-most-once');
+      expect(deliveryLevelOf(persistent, 'at-most-once')).toBe('at-least-once');
+      expect(deliveryLevelOf(persistent, 'exactly-once')).toBe('exactly-once');
+      expect(deliveryLevelOf({ ...persistent, delivery: 'at-most-once' }, 'exactly-once')).toBe('at-most-once');
+      expect(deliveryLevelOf(order({ persistent: false }), 'at-most-once')).toBe('at-most-once');
     });
   });
 

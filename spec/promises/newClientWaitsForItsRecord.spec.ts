@@ -183,7 +183,7 @@ describe('A new client whose server stores its record', () => {
     'may return to a server that has answered an older hello late, over a connection that %s, when it is forgotten there: no server has stored it',
     async (state) => {
       const inbox = fakeInbox();
-      const options = { inbox, detachedTimeout: 60_000, helloTimeout: 10_000 };
+      const options = { inbox, detachedTimeout: 60_000, handshakeTimeout: 10_000 };
       const [a, b] = [startVirtual(options), startVirtual(options)];
       const pid = secret();
       const ticketIn = (welcome: unknown) => {

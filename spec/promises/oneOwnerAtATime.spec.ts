@@ -3,7 +3,7 @@ import { filter, firstValueFrom, map, ReplaySubject, Subject, take, tap } from '
 import { WebSocket } from 'ws';
 import { StoreError } from '../../lib/message/errors.js';
 import { asObservable } from '../../lib/message/maybeAsync.js';
-import { CloseCode } from '../../lib/io/closeCode.js';
+import { CloseCode } from '../../lib/message/closeCode.js';
 import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { lmdbStore, type LmdbTransaction } from '../../lib/adapters/node/index.js';

@@ -30,7 +30,7 @@ describe('an option of connect either works, or is refused', () => {
     ['windowBytes', 1_000],
     ['overflow', 'error'],
     ['onDead', () => undefined],
-    ['helloTimeout', 1_000],
+    ['handshakeTimeout', 1_000],
     ['ackDelay', 0],
   ])('refuses "%s" with the envelope protocol, and says which protocol uses it', (name, value) => {
     expect(() => open({ [name]: value, protocol: envelopeProtocol })).toThrow(

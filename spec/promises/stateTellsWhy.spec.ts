@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { delay, distinctUntilChanged, map, of, Subject, type Observable } from 'rxjs';
-import { CloseCode, explainCloseCode } from '../../lib/io/closeCode.js';
+import { CloseCode, explainCloseCode } from '../../lib/message/closeCode.js';
 import type { Frame, Link } from '../../lib/io/link.js';
 import { memoryLink } from '../../lib/io/memoryLink.js';
 import { webSocket } from '../../lib/io/webSocket.js';

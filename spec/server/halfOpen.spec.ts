@@ -37,9 +37,9 @@ describe('what is only half there', () => {
     for (const { socket } of halfOpen) socket.destroy();
   });
 
-  it('links over requests that say no hello: as many as there may be connections, until helloTimeout', async () => {
+  it('links over requests that say no hello: as many as there may be connections, until handshakeTimeout', async () => {
     const scheduler = new VirtualTimeScheduler();
-    served = await serve({ maxConnections: 10, helloTimeout: 5_000, scheduler });
+    served = await serve({ maxConnections: 10, handshakeTimeout: 5_000, scheduler });
     const opened = await Promise.all(Array.from({ length: 50 }, () => rawLink(served.url).post(1, [], EVENTS)));
     const statuses = opened.map(({ status }) => status);
     expect([statuses.filter((status) => status === 200).length, statuses.filter((status) => status === 503).length]).toEqual([10, 40]);

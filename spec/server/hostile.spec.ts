@@ -96,7 +96,7 @@ describe('listen: hostile clients', () => {
   });
 
   it('sends garbage, and nearly valid frames: nothing crashes, nothing is kept', async () => {
-    const { url, wire, count, refused, empty } = await start({ helloTimeout: 200, detachedTimeout: 1, connectionRate: false });
+    const { url, wire, count, refused, empty } = await start({ handshakeTimeout: 200, detachedTimeout: 1, connectionRate: false });
     const random = seeded(20_261_125);
     const frames = Array.from({ length: 200 }, () => mutated(random));
     await Promise.all(

@@ -308,7 +308,7 @@ describe('a client that speaks the session, and breaks its rules', () => {
   });
 
   it('takes the welcome, and says nothing: closed with 4408', async () => {
-    const { dial } = begin({ helloTimeout: 20 });
+    const { dial } = begin({ handshakeTimeout: 20 });
     const { send, code } = dial();
     send(helloFrame());
     expect(await code).toBe(4408);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { NEVER, noop, of, Subject, timer, VirtualTimeScheduler } from 'rxjs';
-import { CloseCode } from '../../lib/io/closeCode.js';
+import { CloseCode } from '../../lib/message/closeCode.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Delivery } from '../../lib/message/types.js';
 import type { ServeOptions } from '../../lib/server/serve.js';

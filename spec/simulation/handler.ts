@@ -1,5 +1,5 @@
 import type { Message } from '../../lib/index.js';
-import { claim, type Outcome } from '../../lib/wire/session/delivery.js';
+import { claim, type ClaimOutcome } from '../../lib/wire/session/messageClaim.js';
 import type { Memory } from './checks/deliveries.js';
 import type { Chance } from './chance.js';
 import type { Journal } from './journal.js';
@@ -32,7 +32,7 @@ export interface HandlerOptions {
 export function createHandler(options: HandlerOptions): (message: Message) => void {
   const { life, plan, chance, journal, memory, onHanded, onEffect, onClaimed } = options;
 
-  const later = (message: Message, finish: (outcome: Outcome) => void): void => {
+  const later = (message: Message, finish: (outcome: ClaimOutcome) => void): void => {
     let attempts = 0;
     const end = (): void => {
       attempts++;
@@ -70,7 +70,7 @@ export function createHandler(options: HandlerOptions): (message: Message) => vo
 function finishHere(
   id: string,
   isFailing: boolean,
-  finish: (outcome: Outcome) => void,
+  finish: (outcome: ClaimOutcome) => void,
   { life, onEffect, onBuried }: HandlerOptions,
 ): void {
   if (isFailing) onBuried(id);
@@ -82,7 +82,7 @@ const BURIED: Rejection = { kind: 'dead-lettered', code: 'ERR_HANDLER', reason: 
 const REFUSED: Rejection = { kind: 'refused', code: 'ERR_SIMULATED', reason: 'it is not wanted' };
 
 /** Refuses a message. With an inbox, its transaction records that. */
-function refuse(id: string, finish: (outcome: Outcome) => void, { plan, onRefused }: HandlerOptions): void {
+function refuse(id: string, finish: (outcome: ClaimOutcome) => void, { plan, onRefused }: HandlerOptions): void {
   if (plan.inbox === 'none') {
     onRefused(id);
     finish({ rejection: REFUSED });
@@ -96,6 +96,6 @@ function effectOf(id: string, isFailing: boolean): (transaction: unknown) => voi
   };
 }
 
-function buried(message: Message, attempts: number): Outcome {
+function buried(message: Message, attempts: number): ClaimOutcome {
   return { rejection: BURIED, deadLetter: { message, reason: 'it fails each time', error: '', attempts, history: [], at: 0 } };
 }

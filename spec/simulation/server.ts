@@ -75,7 +75,7 @@ export function createServer(context: Context): Server {
     return serve(links$, {
       codecs: [lateCodec(poisonedCodec(codecOf('server', plan), 'to-server', context.journal), mine.coding, born, context)],
       authenticate: ({ token = 'client' }) => ({ id: token }),
-      ...{ scheduler: born.scheduler, microtask: born.microtask, helloTimeout: 2_000 },
+      ...{ scheduler: born.scheduler, microtask: born.microtask, handshakeTimeout: 2_000 },
       ...{ detachedTimeout: mine.detachedTimeout, pingInterval: mine.pingInterval },
       ...{
         window: mine.window,

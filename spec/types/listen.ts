@@ -26,5 +26,5 @@ listen(server, { authenticate: ({ token }) => ({ id: token.slice(1) }) });
 listen(server, { deadLetters: memoryDeadLetters() }).subscribe(({ deadLetters }) => deadLetters satisfies DeadLetterStore);
 // @ts-expect-error -- the store, not the function that makes it
 listen(server, { deadLetters: memoryDeadLetters });
-// @ts-expect-error -- `keep` is for protocols, not for applications
-listen(server, { keep: () => undefined });
+// @ts-expect-error -- `deadLetter` is for protocols, not for applications
+listen(server, { deadLetter: () => undefined });

@@ -3,7 +3,7 @@ import { UnauthorizedError, UnsupportedError } from '../../lib/message/errors.js
 import { memoryLink } from '../../lib/io/memoryLink.js';
 import type { Frame } from '../../lib/io/link.js';
 import type { Principal } from '../../lib/server/principal.js';
-import type { TokenSource } from '../../lib/wire/session/credentials.js';
+import type { TokenSource } from '../../lib/wire/session/tokenRenewal.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';

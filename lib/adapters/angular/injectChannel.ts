@@ -10,10 +10,10 @@ import {
   type ChannelActions,
   type ChannelViewOptions,
 } from '../../operators/channels/channelView.js';
-import { NOBODY, type Presence } from '../../operators/channels/memberList.js';
+import { NO_MEMBERS, type Presence } from '../../operators/channels/memberList.js';
 import type { AnyTypes, Message, MessageIn } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import { follower, reading } from './follower.js';
+import { createStreamSignals, getterOf } from './streamSignals.js';
 import { injectWire, WIRE } from './provideWire.js';
 
 /** The options of {@link injectChannel}: those of `channel`, and these. */
@@ -71,13 +71,13 @@ export function injectChannel<Types extends object = AnyTypes>(
   checkOptions('injectChannel', options);
   const { token = WIRE, keep, ...channelOptions } = readChannelView('injectChannel', options);
   const wire = injectWire(token);
-  const read = reading(name);
+  const read = getterOf(name);
 
   const current = computed(() => {
     const named = read();
     return named === undefined ? undefined : untracked(() => channel<Types>(wire, named, channelOptions));
   });
-  const follow = follower(current, read !== name);
+  const follow = createStreamSignals(current, read !== name);
   let presence: Signal<Presence> | undefined;
 
   return {
@@ -86,7 +86,7 @@ export function injectChannel<Types extends object = AnyTypes>(
     messages: follow((one) => latestMessages(one, keep, options.microtask), []),
     get presence() {
       // A template may be the first that reads it.
-      return (presence ??= untracked(() => follow((one) => one.presence$.pipe(catchError(() => EMPTY)), NOBODY)));
+      return (presence ??= untracked(() => follow((one) => one.presence$.pipe(catchError(() => EMPTY)), NO_MEMBERS)));
     },
     ...channelActions('injectChannel', () => untracked(current)),
   };

@@ -1,7 +1,7 @@
 import type { InjectionToken, Signal } from '@angular/core';
 import type { Receipt } from '../../message/receipt.js';
 import type { Wire } from '../../wire/wire.js';
-import { follower, reading } from './follower.js';
+import { createStreamSignals, getterOf } from './streamSignals.js';
 import { injectWire, WIRE } from './provideWire.js';
 
 /**
@@ -25,6 +25,6 @@ import { injectWire, WIRE } from './provideWire.js';
  */
 export function injectReceipt(id: string | (() => string | undefined), token: InjectionToken<Wire> = WIRE): Signal<Receipt | undefined> {
   const wire = injectWire(token);
-  const read = reading(id);
-  return follower(read, read !== id)((one) => wire.messageState(one), undefined);
+  const read = getterOf(id);
+  return createStreamSignals(read, read !== id)((one) => wire.messageState(one), undefined);
 }

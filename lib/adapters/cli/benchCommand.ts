@@ -5,7 +5,7 @@ import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { type CommandContext, type RunCommand, ExitCode, signalCode } from './commandContext.js';
-import { positiveNumber, wholeNumber, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { positiveNumberOption, wholeNumberOption, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
 import { percentiles, preciseNow, type Percentiles } from './printable.js';
 
 interface BenchFlags extends ConnectionFlags {
@@ -21,9 +21,9 @@ export function addBench(program: Command, run: RunCommand): void {
     'measure the acked messages a second, and the round trip of one message',
     'the address of the server, which must ack the messages, such as rxwire serve',
   )
-    .option('--seconds <n>', 'the time for each of both', positiveNumber, 3)
-    .option('--size <bytes>', 'the length of the payload, a text', wholeNumber, 100)
-    .option('--ahead <n>', 'messages that may be on their way', positiveNumber, 256)
+    .option('--seconds <n>', 'the time for each of both', positiveNumberOption, 3)
+    .option('--size <bytes>', 'the length of the payload, a text', wholeNumberOption, 100)
+    .option('--ahead <n>', 'messages that may be on their way', positiveNumberOption, 256)
     .action((url: string, flags: BenchFlags) => run((context) => bench(url, flags, context)));
 }
 

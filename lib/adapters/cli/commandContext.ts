@@ -17,7 +17,7 @@ import {
   throwError,
 } from 'rxjs';
 import { ConnectionLostError, DrainTimeoutError, RxwireError } from '../../message/errors.js';
-import { isReconnectable } from '../../io/closeCode.js';
+import { isReconnectable } from '../../message/closeCode.js';
 import { jsonLine, printable } from './printable.js';
 
 /** One style: several are shown without regard to NO_COLOR by Node 20. */

@@ -83,8 +83,8 @@ export function addClient(program: Command, name: string, description: string, u
       ]),
     )
     .option('--no-reconnect', 'end when the connection is lost')
-    .option('--retries <n>', 'attempts to connect again before the command gives up', wholeNumber, 10)
-    .option('--drain <ms>', 'how long the end may wait for acks', wholeNumber, 5_000);
+    .option('--retries <n>', 'attempts to connect again before the command gives up', wholeNumberOption, 10)
+    .option('--drain <ms>', 'how long the end may wait for acks', wholeNumberOption, 5_000);
 }
 
 export function tokenOption(description: string): Option {
@@ -92,14 +92,14 @@ export function tokenOption(description: string): Option {
 }
 
 /** @throws {InvalidArgumentError} */
-export function wholeNumber(text: string): number {
+export function wholeNumberOption(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }
 
 /** @throws {InvalidArgumentError} */
-export function positiveNumber(text: string): number {
-  const number = wholeNumber(text);
+export function positiveNumberOption(text: string): number {
+  const number = wholeNumberOption(text);
   if (number === 0) throw new InvalidArgumentError('It must be at least 1.');
   return number;
 }

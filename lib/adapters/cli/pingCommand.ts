@@ -6,7 +6,15 @@ import { createMessage } from '../../message/createMessage.js';
 import type { InspectedFrame } from '../../wire/session/inspected.js';
 import type { Wire } from '../../wire/wire.js';
 import { type CommandContext, type RunCommand, ExitCode, exitCodeOf, signalCode } from './commandContext.js';
-import { LINKS, positiveNumber, reasonOf, addClient, withWire, type ConnectionFlags, type TransportName } from './connectionOptions.js';
+import {
+  LINKS,
+  positiveNumberOption,
+  reasonOf,
+  addClient,
+  withWire,
+  type ConnectionFlags,
+  type TransportName,
+} from './connectionOptions.js';
 import { percentiles, preciseNow, type Percentiles, printable } from './printable.js';
 
 interface PingFlags extends ConnectionFlags {
@@ -25,8 +33,8 @@ interface PingResult extends Percentiles {
 
 export function addPing(program: Command, run: RunCommand): void {
   addClient(program, 'ping', 'measure the round trip over each transport, and report which of them work')
-    .option('--count <n>', 'pings over each transport', positiveNumber, 10)
-    .option('--timeout <ms>', 'the longest time for the pings over one transport', positiveNumber, 5_000)
+    .option('--count <n>', 'pings over each transport', positiveNumberOption, 10)
+    .option('--timeout <ms>', 'the longest time for the pings over one transport', positiveNumberOption, 5_000)
     .action((url: string, flags: PingFlags) => run((context) => pingAll(url, flags, context)));
 }
 

@@ -4,7 +4,7 @@ import { request } from '../../operators/requests/request.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import { untilStopped, type CommandContext, type RunCommand, UsageError } from './commandContext.js';
-import { positiveNumber, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { positiveNumberOption, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
 import { jsonLine, printable } from './printable.js';
 
 interface RequestFlags extends ConnectionFlags {
@@ -17,7 +17,7 @@ export function addRequest(program: Command, run: RunCommand): void {
     .argument('<type>', 'the type of the request')
     .argument('[payload]', 'the payload, as JSON (default: null)')
     .option('--text', 'the payload is a text, not JSON')
-    .option('--timeout <ms>', 'the longest silence before a reply', positiveNumber, 30_000)
+    .option('--timeout <ms>', 'the longest silence before a reply', positiveNumberOption, 30_000)
     .action((url: string, type: string, payload: string | undefined, flags: RequestFlags) =>
       run((context) => sendRequest(url, createMessage(type, payloadOf(payload, flags.text)), flags, context)),
     );

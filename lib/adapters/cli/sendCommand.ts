@@ -8,7 +8,7 @@ import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { type CommandContext, type RunCommand, checked, ExitCode, signalCode, UsageError } from './commandContext.js';
-import { type ConnectionFlags, positiveNumber, addClient, withWire } from './connectionOptions.js';
+import { type ConnectionFlags, positiveNumberOption, addClient, withWire } from './connectionOptions.js';
 import { preciseNow, printable } from './printable.js';
 import type { Readable } from 'node:stream';
 import { InvalidMessageError } from '../../message/errors.js';
@@ -27,7 +27,7 @@ export function addSend(program: Command, run: RunCommand): void {
     .option('--type <type>', 'each line is the payload of a message of this type (default: each line is a message)')
     .option('--channel <name>', 'publish to this channel')
     .option('--text', 'each line is a text, not JSON')
-    .option('--ahead <n>', 'messages that may be on their way', positiveNumber, 1_000)
+    .option('--ahead <n>', 'messages that may be on their way', positiveNumberOption, 1_000)
     .action((url: string, flags: SendFlags) => run((context) => send(url, flags, context)));
 }
 

@@ -12,7 +12,7 @@ import { listen, type ListenOptions } from '../../server/listen.js';
 import { digestOf, isSameText } from '../../server/nodePlatform.js';
 import type { Principal, ServerWire } from '../../server/principal.js';
 import { type CommandContext, type RunCommand, checked, ExitCode, UsageError } from './commandContext.js';
-import { tokenOption, wholeNumber } from './connectionOptions.js';
+import { tokenOption, wholeNumberOption } from './connectionOptions.js';
 import { printable, timeOfDay } from './printable.js';
 
 interface ServeFlags {
@@ -34,14 +34,14 @@ export function addServe(program: Command, run: RunCommand): void {
   program
     .command('serve')
     .description('serve wires and channels on a port, ack each message, and answer requests of the type echo')
-    .option('--port <n>', 'the port; 0 for a free one', wholeNumber, 4870)
+    .option('--port <n>', 'the port; 0 for a free one', wholeNumberOption, 4870)
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
     .option('--path <path>', 'the path of the wires', '/wire')
     .option('--store <folder>', 'keep channels and sessions in this folder, with LMDB (default: in memory)')
     .addOption(tokenOption('what clients must show; without it, every client may connect'))
     .option('--origin <origin...>', 'origins of the pages of other hosts that may connect')
     .option('--allow-host <name...>', 'host names that clients may use (default: those of this machine, unless --host is another one)')
-    .option('--drain <ms>', 'how long the end may wait for acks', wholeNumber, 5_000)
+    .option('--drain <ms>', 'how long the end may wait for acks', wholeNumberOption, 5_000)
     .action((flags: ServeFlags) => run((context) => serveClients(flags, context)));
 }
 

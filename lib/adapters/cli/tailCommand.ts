@@ -8,7 +8,7 @@ import type { Message } from '../../message/types.js';
 import { consume } from '../../operators/consume/consume.js';
 import type { Wire } from '../../wire/wire.js';
 import { untilStopped, type CommandContext, type RunCommand, checked, UsageError } from './commandContext.js';
-import { positiveNumber, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
+import { positiveNumberOption, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
 import { messageText } from './printable.js';
 
 interface TailFlags extends ConnectionFlags {
@@ -22,9 +22,9 @@ export function addTail(program: Command, run: RunCommand): void {
   addClient(program, 'tail', 'print the messages of a channel, or all messages that the server sends')
     .argument('[channel]', 'the channel; without it, all messages of the wire')
     .option('--from <place>', 'start, live, a number for the latest n messages, or a position (default: live)')
-    .option('--history <n>', 'print the latest n messages of the channel, and end', positiveNumber)
-    .option('--count <n>', 'end after n messages', positiveNumber)
-    .option('--timeout <ms>', 'how long the server may take to answer for a channel', positiveNumber, 10_000)
+    .option('--history <n>', 'print the latest n messages of the channel, and end', positiveNumberOption)
+    .option('--count <n>', 'end after n messages', positiveNumberOption)
+    .option('--timeout <ms>', 'how long the server may take to answer for a channel', positiveNumberOption, 10_000)
     .action((url: string, name: string | undefined, flags: TailFlags) => run((context) => tail(url, name, flags, context)));
 }
 

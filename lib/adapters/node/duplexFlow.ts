@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { StreamClosedError } from '../../message/errors.js';
 import { createRing } from '../../operators/buffers/ring.js';
-import { DUPLEX_WINDOW, partMessage, sendPart, weightOf, type DuplexPart, type DuplexWire } from './duplexRegistry.js';
+import { DUPLEX_WINDOW, partMessage, sendPart, partWeightOf, type DuplexPart, type DuplexWire } from './duplexRegistry.js';
 import { createMessageWriter } from './toWritable.js';
 
 /** The reader confirms the parts that were read when they have this weight. */
@@ -34,7 +34,7 @@ export function createDuplexReader(wire: DuplexWire, type: string, stream: () =>
     if (peer !== undefined) sendPart(wire, type, { duplex: peer, taken });
   };
   const take = (bytes: Uint8Array): void => {
-    taken += weightOf(bytes);
+    taken += partWeightOf(bytes);
     // `push` may call `read`.
     isWanted = false;
     if (stream().push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))) isWanted = true;
@@ -44,7 +44,7 @@ export function createDuplexReader(wire: DuplexWire, type: string, stream: () =>
   const confirmEnd = (): void => {
     if (isEnded) return;
     isEnded = true;
-    taken += weightOf();
+    taken += partWeightOf();
     report();
   };
   const drain = (): void => {
@@ -76,7 +76,7 @@ export function createDuplexReader(wire: DuplexWire, type: string, stream: () =>
       if ('end' in part) hasEnd = true;
       else {
         offset += part.bytes.length;
-        weight += weightOf(part.bytes);
+        weight += partWeightOf(part.bytes);
         if (weight - taken > DUPLEX_WINDOW) fail('the other side has sent more than it may');
         waiting.push(part.bytes);
       }
@@ -139,11 +139,11 @@ export function createDuplexWriter(wire: DuplexWire, type: string, id: string, a
     write(bytes: Uint8Array, done: () => void): void {
       const part = { duplex: id, offset, bytes };
       offset += bytes.length;
-      send(part, weightOf(bytes), done);
+      send(part, partWeightOf(bytes), done);
     },
     /** Calls back when the other side has read everything, and the end. */
     end(done: () => void): void {
-      send({ duplex: id, offset, end: true }, weightOf(), () => whenTaken(0, () => messages.end(done)));
+      send({ duplex: id, offset, end: true }, partWeightOf(), () => whenTaken(0, () => messages.end(done)));
     },
     /** @throws {StreamClosedError} When the other side cannot have read that much. */
     receive(duplex: string, weight: number): void {

@@ -118,7 +118,7 @@ export type DuplexPart =
   | { readonly duplex: string; readonly refused: string };
 
 /** Returns the weight of bytes, or of the end. */
-export const weightOf = (bytes?: Uint8Array): number => PART_WEIGHT + (bytes?.length ?? 0);
+export const partWeightOf = (bytes?: Uint8Array): number => PART_WEIGHT + (bytes?.length ?? 0);
 
 function isDuplexPart(payload: unknown): boolean {
   return typeof (payload as { readonly duplex?: unknown } | null | undefined)?.duplex === 'string';

@@ -201,7 +201,7 @@ export function createMessageWriter(wire: SendingWire, ahead: number, onFailed: 
       next({ id, outcome }) {
         if (outcome !== 'dead-lettered') return;
         sending.stop();
-        // The other side keeps the message, but a stream must not have a hole.
+        // The other side keeps the message, but a stream must not have a gap.
         onFailed(new MessageRefusedError(id, 'ERR_HANDLER', 'its handler has failed, and the message is a dead letter there'));
       },
       error: onFailed,

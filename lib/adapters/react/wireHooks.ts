@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef } from 'react';
 import { noop } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
-import { NOBODY, type Presence } from '../../operators/channels/memberList.js';
+import { NO_MEMBERS, type Presence } from '../../operators/channels/memberList.js';
 import { membersOf } from '../../operators/channels/channel.js';
 import type { RequestOptions } from '../../operators/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../../operators/requests/requestRunner.js';
@@ -92,7 +92,7 @@ const NO_MESSAGES: readonly PendingMessage[] = [];
 export function usePresence(name: string | undefined): Presence {
   const wire = useWire();
   const presence$ = useMemo(() => (name === undefined ? undefined : membersOf(wire, name)), [wire, name]);
-  return useLatest(presence$, NOBODY);
+  return useLatest(presence$, NO_MEMBERS);
 }
 
 /**

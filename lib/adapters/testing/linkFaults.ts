@@ -32,9 +32,9 @@ import {
 import { checkOptions } from '../../message/development.js';
 import { ConnectionLostError } from '../../message/errors.js';
 import { assertNotNegative } from '../../message/options/assert.js';
-import { completionOf } from '../../message/errors/completionOf.js';
+import { completionOf } from '../../operators/subscribing/completionOf.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
-import { ABNORMAL } from '../../io/closeCode.js';
+import { ABNORMAL } from '../../message/closeCode.js';
 import { describedBy, type DescribedLink, type Frame, type Link } from '../../io/link.js';
 
 /**

@@ -137,7 +137,7 @@ export async function collectMarbles(load: () => Promise<unknown>): Promise<read
  * How long a pipeline may continue after its last marble, in ms, and how often it may emit: an
  * endless pipeline must not block the test.
  */
-const PATIENCE = 3_600_000;
+const MAX_RUN_TIME = 3_600_000;
 const MAX_EVENTS = 1_000;
 
 type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, MarbleStrings>;
@@ -182,7 +182,7 @@ function record(spec: MarbleSpec, pipeline: AnyPipeline): { readonly recording: 
     const window = parseWindow(unsub);
     const seen: MarbleEvent[] = [];
     subscribeWithin(scheduler, window, pipeline(main.stream, context).pipe(take(MAX_EVENTS)), seen);
-    scheduler.maxFrames = last + PATIENCE;
+    scheduler.maxFrames = last + MAX_RUN_TIME;
     flush();
     withoutEvents([seen, ...Object.values(noted), ...(tested ? [tested.received] : [])], () => {
       // Closes the wires of the marble, which would continue for ever.
@@ -241,7 +241,7 @@ function subscribeWithin(scheduler: TestScheduler, { from, to }: MarbleWindow, r
 }
 
 function assertEnded(scheduler: TestScheduler, seen: readonly MarbleEvent[]): void {
-  const unended = seen.length > MAX_EVENTS ? `emitted ${MAX_EVENTS} times` : `still waiting ${PATIENCE} ms after its last marble`;
+  const unended = seen.length > MAX_EVENTS ? `emitted ${MAX_EVENTS} times` : `still waiting ${MAX_RUN_TIME} ms after its last marble`;
   if (seen.length > MAX_EVENTS || scheduler.actions.length > 0)
     throw new Error(`the pipeline does not end: ${unended}; unsubscribe from it with "unsub"`);
 }

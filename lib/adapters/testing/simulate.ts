@@ -2,7 +2,7 @@ import { asyncScheduler, config, interval } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { textOf } from '../../message/errors/rxwireError.js';
 import { anything, notNegative, type OptionTable, readOptions, type ReadOptions, whole } from '../../message/options/readOptions.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { type SimulationFaults, createWorld, type SimulationEvent, type SimulationWorld, synchronous } from './simulationWorld.js';
 import { runVirtually } from './virtualTime.js';
 
@@ -164,20 +164,20 @@ function runSeed(story: SimulationStory, seed: number, options: FullSimulationOp
     runVirtually((scheduler, { flush }, close) => {
       let checks: SimulationChecks = {};
       const check = (): void => {
-        if (!failure) guard(() => checks.always?.(), fail);
+        if (!failure) callSafely(() => checks.always?.(), fail);
       };
       const onEvent = (event: SimulationEvent): void => {
         events.push(event);
         asyncScheduler.schedule(check);
       };
-      guard(() => {
+      callSafely(() => {
         checks = synchronous('the story', story(createWorld({ seed, faults, duration, isLeftOut, onEvent })));
         if (checks.always) interval(CHECKED_EVERY).subscribe(check);
         scheduler.maxFrames = duration + settle;
         flush();
         if (!failure) checks.atEnd?.();
       }, fail);
-      guard(close, fail);
+      callSafely(close, fail);
       // Work that the story has left running does not continue.
       scheduler.actions.length = 0;
     });

@@ -1,7 +1,7 @@
 import { onScopeDispose, type MaybeRefOrGetter, type ShallowRef } from 'vue';
 import { noop } from 'rxjs';
 import { membersOf } from '../../operators/channels/channel.js';
-import { NOBODY, type Presence } from '../../operators/channels/memberList.js';
+import { NO_MEMBERS, type Presence } from '../../operators/channels/memberList.js';
 import type { RequestOptions } from '../../operators/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../../operators/requests/requestRunner.js';
 import { pendingOfTypes, type PendingMessage } from '../../operators/sending/pendingOf.js';
@@ -88,7 +88,7 @@ export function usePending<T extends MessageType | (string & {})>(
  */
 export function usePresence(name: MaybeRefOrGetter<string | undefined>): Readonly<ShallowRef<Presence>> {
   const wire = useWire();
-  return latestRef(name, (found) => membersOf(wire, found), NOBODY);
+  return latestRef(name, (found) => membersOf(wire, found), NO_MEMBERS);
 }
 
 /**

@@ -24,7 +24,7 @@ import {
   type Observable,
 } from 'rxjs';
 import { ConnectionLostError } from '../../message/errors.js';
-import { ABANDONED, NORMAL } from '../closeCode.js';
+import { ABANDONED, NORMAL } from '../../message/closeCode.js';
 import type { Frame, Link } from '../link.js';
 import { createStallCheck } from '../stallCheck.js';
 import { HttpHeader, LINK_LENGTH, RECORDS_TYPE } from './httpHeaders.js';

@@ -1,7 +1,7 @@
 import { catchError, concatMap, EMPTY, from, map, toArray, type Observable } from 'rxjs';
 import { concatBytes } from '../../message/bytes.js';
 import { ConnectionLostError, FrameTooLargeError } from '../../message/errors.js';
-import { ABNORMAL, MESSAGE_TOO_BIG } from '../closeCode.js';
+import { ABNORMAL, MESSAGE_TOO_BIG } from '../../message/closeCode.js';
 import { createEventDecoder } from './eventFormat.js';
 import { bodyLimit, decodeRecords, type Item } from './recordFormat.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from './httpHeaders.js';

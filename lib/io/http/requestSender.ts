@@ -11,7 +11,7 @@ import {
   TRY_AGAIN_LATER,
   UNAUTHORIZED,
   UNSUPPORTED_DATA,
-} from '../closeCode.js';
+} from '../../message/closeCode.js';
 import { invalidField, type FetchLike, type FetchResponse, type FullHttpLinkOptions, type HeaderFields } from './httpLinkOptions.js';
 
 export interface HttpRequest {

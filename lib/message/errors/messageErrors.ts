@@ -150,26 +150,6 @@ export class OverflowError extends RxwireError {
   }
 }
 
-/** The kinds of store failures. */
-export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
-
-/**
- * A store failed: there is no space, another owner has taken over, its data was deleted, or a
- * record is unreadable.
- */
-export class StoreError extends RxwireError {
-  declare readonly store: string;
-  declare readonly fault: StoreFault;
-
-  /**
-   * @param store The store: `indexeddb`, `lmdb`, `nats`, `postgres`, `web-storage`, or `web-locks`,
-   *   which grants it to one tab.
-   */
-  constructor(store: string, fault: StoreFault, cause?: unknown) {
-    super('ERR_STORE', { store, fault }, cause);
-  }
-}
-
 /**
  * A handler has finally failed: its message is a dead letter. `cause` is the error of the last
  * attempt.

@@ -1,6 +1,6 @@
 import { config } from 'rxjs';
 import { messageWith, textOf } from './rxwireError.js';
-import { guard } from './guard.js';
+import { callSafely } from './callSafely.js';
 
 /** The parts of Node and of browsers that report warnings. */
 interface Platform {
@@ -21,7 +21,7 @@ interface Platform {
 export function reportUncaught(error: unknown, isLoss = false): void {
   const { onUnhandledError } = config;
   if (onUnhandledError) {
-    guard(() => onUnhandledError(error), warn);
+    callSafely(() => onUnhandledError(error), warn);
     return;
   }
   warn(error);

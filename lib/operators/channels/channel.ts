@@ -8,7 +8,7 @@ import { markInternal } from '../../wire/internalSubscriptions.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { refCounted, type RefCount } from './refCounted.js';
 import { createMessage } from '../../message/createMessage.js';
-import { deliveryOf } from '../../message/deliveryOf.js';
+import { deliveryLevelOf } from '../../message/deliveryLevelOf.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { AnyTypes, Delivery, Message, MessageIn } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
@@ -351,7 +351,7 @@ const MAX_CHANNELS = 1_000;
  */
 function publishMessage(channel: string, message: Message, level: Delivery, confirm = false): Message {
   const { id, timestamp, ttl, priority } = message;
-  const delivery = deliveryOf(message, level);
+  const delivery = deliveryLevelOf(message, level);
   const isEphemeral = delivery === 'at-most-once';
   const payload = { channel, message, ...(isEphemeral && { ephemeral: true }), ...(confirm && { confirm }) };
   return {

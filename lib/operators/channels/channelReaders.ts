@@ -2,7 +2,7 @@ import { noop, type Subscriber } from 'rxjs';
 import { createTrampoline } from '../subscribing/trampoline.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { emitOnce, type Claim } from '../../wire/session/delivery.js';
+import { emitOnce, type Claim } from '../../wire/session/messageClaim.js';
 import type { ChannelStart } from './channelOptions.js';
 import type { ReceivedMessage } from './channelPayloads.js';
 import { positionOf, step } from './channelPosition.js';

@@ -7,7 +7,7 @@ import {
   type MessageRefusedError,
   type RxwireError,
 } from '../../message/errors.js';
-import { after } from '../timing/after.js';
+import { longTimer } from '../timing/longTimer.js';
 import type { ChannelPast, ChannelPosition, ChannelPublish } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
@@ -47,7 +47,7 @@ export class ChannelRequests {
         // The receipt may arrive before the answer of the hub.
         throw 'remoteCode' in error ? new ChannelRefusedError(channel, action, error.reason, publish.id) : error;
       }),
-      mergeMap(() => after(answerTimeout, scheduler)),
+      mergeMap(() => longTimer(answerTimeout, scheduler)),
       map(() => {
         throw new ChannelTimeoutError(channel, answerTimeout);
       }),

@@ -1,7 +1,7 @@
 import { noop, ReplaySubject, Subject, takeUntil, type Observable, type Observer, type Subscription } from 'rxjs';
 import { WireClosedError } from '../../message/errors.js';
 import { GuardedObservable, guardResult, type ObserverGuard } from './guardedObservable.js';
-import { ignorable } from '../../wire/ignorable.js';
+import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
@@ -91,7 +91,7 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    */
   send(message: M): Promise<ChannelPosition | undefined> {
     if (!this.closed) return this.#parts.send(message);
-    return ignorable(Promise.reject(new WireClosedError(message.id)), noop);
+    return reportUnhandled(Promise.reject(new WireClosedError(message.id)), noop);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { concat, defer, EMPTY, map, mergeMap, of, take, takeUntil, throwIfEmpty, type Observable, type ObservableInput } from 'rxjs';
 import { checkOptions, checkWire } from '../../message/development.js';
 import { CallbackError } from '../../message/errors.js';
-import { completionOf } from '../../message/errors/completionOf.js';
+import { completionOf } from '../subscribing/completionOf.js';
 import { GuardedObservable } from './guardedObservable.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';

@@ -17,7 +17,7 @@ export interface Presence {
 }
 
 /** The members as far as they are known before a join. */
-export const NOBODY: Presence = { members: [], others: [], entered: [], left: [], updated: [] };
+export const NO_MEMBERS: Presence = { members: [], others: [], entered: [], left: [], updated: [] };
 
 /**
  * Creates the list of the members of a channel, as far as the client knows them.

@@ -15,17 +15,17 @@ import {
   type Subscription,
 } from 'rxjs';
 import { CallbackError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
-import { after } from '../timing/after.js';
+import { longTimer } from '../timing/longTimer.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../timing/coalescedTimer.js';
-import { completionOf } from '../../message/errors/completionOf.js';
-import { guard } from '../../message/errors/guard.js';
-import { ignorable } from '../../wire/ignorable.js';
+import { completionOf } from '../subscribing/completionOf.js';
+import { callSafely } from '../../message/errors/callSafely.js';
+import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import { refCounted, type RefCount } from './refCounted.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
-import { claim } from '../../wire/session/delivery.js';
+import { claim } from '../../wire/session/messageClaim.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
 import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
@@ -147,7 +147,7 @@ export class Membership {
 
   /** Sends a `channel.publish` that requests an answer. */
   send(publish: Message): Promise<ChannelPosition | undefined> {
-    return ignorable(firstValueFrom(this.#users.by(this.#requests.send(publish))), (error) => {
+    return reportUnhandled(firstValueFrom(this.#users.by(this.#requests.send(publish))), (error) => {
       // A message that was refused, or not answered, has reached the server.
       const { code } = error as RxwireError;
       this.#wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_CHANNEL_TIMEOUT');
@@ -230,10 +230,12 @@ export class Membership {
     const { from, remember, microtask = asapScheduler } = this.#start;
     const key = `rxwire:${this.#channel}`;
     const failed = (cause: unknown): void => this.#wire.report(new CallbackError('remember', cause));
-    const stored = parsePosition(guard(() => remember?.getItem(key), failed) ?? '');
+    const stored = parsePosition(callSafely(() => remember?.getItem(key), failed) ?? '');
     let received: ChannelPosition | undefined;
     const isOwn = (message: Message): boolean => this.own.take(message, this.state$.value.member);
-    const timer = createCoalescedTimer(microtask, () => guard(() => received && remember?.setItem(key, positionText(received)), failed));
+    const timer = createCoalescedTimer(microtask, () =>
+      callSafely(() => received && remember?.setItem(key, positionText(received)), failed),
+    );
     this.position();
     const reader = readerFrom(stored ?? from, subscriber, {
       next(message, position) {
@@ -303,7 +305,7 @@ export class Membership {
     let isReported = false;
     // While the first copy is still queued, the wire recognizes the repeat by its id and sends one
     // message.
-    this.#retrying = after(this.#answerTimeout, this.#scheduler)
+    this.#retrying = longTimer(this.#answerTimeout, this.#scheduler)
       .pipe(repeat())
       .subscribe(() => {
         // The join was sent when the connection was opened, at the latest.

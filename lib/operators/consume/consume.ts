@@ -4,9 +4,10 @@ import { OverflowError } from '../../message/errors.js';
 import { assertNotNegative, assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
-import { claim } from '../../wire/session/delivery.js';
-import { abandonOnError, buried, handled, type Job } from './consumeOne.js';
-import { type Consumed, type ConsumeOptions, type HandlerWork, createRetries } from './consumeOptions.js';
+import { claim } from '../../wire/session/messageClaim.js';
+import { abandonOnError, deadLettered, handled, type Job } from './consumeOne.js';
+import { type Consumed, type ConsumeOptions, type HandlerWork } from './consumeOptions.js';
+import { createRetries } from './messageRetries.js';
 
 export type { Consumed, ConsumeOptions, HandlerWork };
 
@@ -73,7 +74,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
   return (source) =>
     defer(() => {
       let waiting = 0;
-      const admit = (message: T): Job<T> & { readonly isTooMany: boolean } => {
+      const toJob = (message: T): Job<T> & { readonly isTooMany: boolean } => {
         const isTooMany = waiting >= maxWaiting;
         if (!isTooMany) waiting++;
         return { message, held: claim(message), isTooMany };
@@ -83,10 +84,10 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
         return handled(job, parts).pipe(abandonOnError(job));
       };
       const refuse = (job: Job<T>) =>
-        buried({ ...job, attempts: 0, error: new OverflowError('consume', maxWaiting) }, parts).pipe(abandonOnError(job));
+        deadLettered({ ...job, attempts: 0, error: new OverflowError('consume', maxWaiting) }, parts).pipe(abandonOnError(job));
 
       return source.pipe(
-        map(admit),
+        map(toJob),
         connect((jobs$) =>
           merge(
             jobs$.pipe(

@@ -21,8 +21,9 @@ import {
 import { HandlerError, OverflowError, UnsupportedError } from '../../message/errors.js';
 import { isPromise, valuesOf } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import type { Claim, Outcome } from '../../wire/session/delivery.js';
-import type { Consumed, ConsumeOptions, HandlerWork, MessageRetries } from './consumeOptions.js';
+import type { Claim, ClaimOutcome } from '../../wire/session/messageClaim.js';
+import type { Consumed, ConsumeOptions, HandlerWork } from './consumeOptions.js';
+import type { MessageRetries } from './messageRetries.js';
 import { createDeadLetter, createHistory, rejectionOf } from '../../wire/createDeadLetter.js';
 import { reportFailure } from '../../wire/reportFailure.js';
 import type { FailedAttempt } from '../../stores/deadLetterStore.js';
@@ -38,13 +39,13 @@ export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, '
   readonly retries: MessageRetries;
   readonly scheduler: SchedulerLike;
   /** Returns whether a subscriber receives the failures. @default false */
-  readonly isWatched?: () => boolean;
+  readonly isObserved?: () => boolean;
   /**
    * Calls the function that stores a dead letter; `outcome` ends the claim after that.
    * @default
    * only calls it
    */
-  readonly protect?: (message: T, outcome: Outcome, store: () => HandlerWork<unknown>) => HandlerWork<unknown>;
+  readonly protect?: (message: T, outcome: ClaimOutcome, store: () => HandlerWork<unknown>) => HandlerWork<unknown>;
 }
 
 /**
@@ -75,9 +76,9 @@ export function handled<T extends Message, R, Tx>(
           const returned = (effect as (...values: unknown[]) => unknown)(transaction, message, result);
           if (isPromise(returned)) throw (refused = asyncEffect(returned));
         });
-      return settled(held, write && { effect: write }).pipe(map(() => done(result)));
+      return committed(held, write && { effect: write }).pipe(map(() => done(result)));
     };
-    const bury = (error: unknown) => buried({ message, held, attempts, error, history: history.failures() }, parts);
+    const toDeadLetter = (error: unknown) => deadLettered({ message, held, attempts, error, history: history.failures() }, parts);
     // A failed effect is retried together with its handler, before any later message.
     const processed$ = effect
       ? result$.pipe(
@@ -88,7 +89,7 @@ export function handled<T extends Message, R, Tx>(
           catchError((error: unknown) => (refused ? of(throwError(() => refused)) : throwError(() => error))),
         )
       : result$.pipe(map(written));
-    return processed$.pipe(tap({ error: history.add }), retries(message), catchError(bury));
+    return processed$.pipe(tap({ error: history.add }), retries(message), catchError(toDeadLetter));
   });
 }
 
@@ -110,23 +111,23 @@ interface Failure<T> extends Job<T> {
 }
 
 /** Gives a message up. Emits an Observable, which emits when the message is processed. */
-export function buried<T extends Message, R, Tx>(
+export function deadLettered<T extends Message, R, Tx>(
   { message, held, attempts, error, history }: Failure<T>,
-  { onError, deadLetter, scheduler, isWatched, protect }: ConsumeParts<T, R, Tx>,
+  { onError, deadLetter, scheduler, isObserved, protect }: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
   return defer(() => {
     if (held?.delivery.session.isOver()) return EMPTY;
     const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
-    const isReceived = deadLetter !== undefined || isWatched?.() === true;
-    reportFailure(failure, message, { terms: held?.delivery.session, onError, isReceived });
+    const isReceived = deadLetter !== undefined || isObserved?.() === true;
+    reportFailure(failure, message, { session: held?.delivery.session, onError, isReceived });
     const letter = createDeadLetter(message, error, { attempts, scheduler, ...(history && { history }) });
     const dead: Consumed<T, R> = { message, attempts, status: 'dead', error };
     // One place stores the letter: the callback, the store of the wire, or the inbox.
-    const add = deadLetter ?? held?.delivery.session.keep;
+    const add = deadLetter ?? held?.delivery.session.deadLetter;
     const rejection = rejectionOf(failure);
     const outcome = add ? { rejection } : { rejection, deadLetter: letter };
     const store = (): HandlerWork<unknown> => add?.(letter);
-    const kept$ = settled(held, outcome).pipe(map(() => dead));
+    const kept$ = committed(held, outcome).pipe(map(() => dead));
     return concat(valuesOf(protect ? protect(message, outcome, store) : store()).pipe(ignoreElements()), of(kept$));
   });
 }
@@ -143,7 +144,7 @@ export function abandonOnError<V>({ held }: Job<unknown>): MonoTypeOperatorFunct
  * Emits when the session has committed the outcome; completes without a value if the session has
  * ended before.
  */
-function settled(held: Claim | undefined, outcome: Pick<Outcome, 'effect' | 'deadLetter' | 'rejection'> = {}): Observable<void> {
+function committed(held: Claim | undefined, outcome: Pick<ClaimOutcome, 'effect' | 'deadLetter' | 'rejection'> = {}): Observable<void> {
   if (!held) return of(undefined);
   return defer(() => {
     const end$ = new AsyncSubject<void>();

@@ -1,8 +1,7 @@
-import type { ObservableInput, SchedulerLike, Observable } from 'rxjs';
+import type { ObservableInput, SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../message/errors.js';
-import { type RetryBackoffConfig, retryBackoff } from '../retryBackoff.js';
+import { type RetryBackoffConfig } from '../retryBackoff.js';
 import type { DeadLetter } from '../../stores/deadLetterStore.js';
-import type { Message } from '../../message/types.js';
 
 /**
  * The result of a callback. Its work is done when the returned Observable, promise, iterable or
@@ -56,9 +55,6 @@ export interface ConsumeOptions<T, R, Tx> {
   readonly scheduler?: SchedulerLike;
 }
 
-/** The default of `retry`, also for `route` and queues. */
-export const RETRY_DEFAULTS = { initialInterval: 100, maxRetries: 3 } as const;
-
 /** A processed message. */
 export type Consumed<T, R> = {
   readonly message: T;
@@ -76,26 +72,3 @@ export type Consumed<T, R> = {
       readonly error: unknown;
     }
 );
-
-/** The maximum of `metadata.maxRetries`, which the sender chooses. */
-const MAX_RETRIES = 100;
-
-/** Returns the operator that retries the handler of a message. */
-export type MessageRetries = (message: Message) => <V>(source: Observable<V>) => Observable<V>;
-
-/**
- * Creates the retries of a handler: those of the option, and for a message with
- * `metadata.maxRetries` that number in its place, less its `retryCount`. With `retry: false` no
- * handler is retried.
- *
- * @throws {RangeError} If a number is out of range.
- */
-export function createRetries(retry: ConsumeOptions<Message, unknown, unknown>['retry'] = {}, scheduler: SchedulerLike): MessageRetries {
-  const config = { ...RETRY_DEFAULTS, ...(retry === false ? { maxRetries: 0 } : retry), scheduler };
-  const usual = retryBackoff(config);
-  return ({ metadata }) => {
-    if (retry === false || metadata?.maxRetries === undefined) return usual;
-    const { maxRetries, retryCount = 0 } = metadata;
-    return retryBackoff({ ...config, maxRetries: Math.max(0, Math.min(maxRetries, MAX_RETRIES) - retryCount) });
-  };
-}

@@ -7,7 +7,7 @@ import type { RetryAttempt } from '../retryBackoff.js';
 import { createDeadLetter, failureOf } from '../../wire/createDeadLetter.js';
 import type { DeadLetterStore } from '../../stores/deadLetterStore.js';
 
-export interface BuryOptions {
+export interface DeadLetterOperatorOptions {
   /** The earlier attempts, as `onRetry` of `retryBackoff` reports them. @default none */
   readonly retries?: readonly RetryAttempt[];
   /** The scheduler for clock and timers. @default asyncScheduler */
@@ -50,14 +50,14 @@ export interface BuryOptions {
 export function deadLetter<T>(
   letters: Pick<DeadLetterStore, 'add'>,
   message: Message,
-  options: BuryOptions = {},
+  options: DeadLetterOperatorOptions = {},
 ): MonoTypeOperatorFunction<T> {
   checkOptions('deadLetter', options);
   const { retries = [], scheduler = asyncScheduler } = options;
-  const bury = (error: unknown) => {
+  const storeLetter = (error: unknown) => {
     const history = [...retries.map((retry) => failureOf(retry.error)), failureOf(error, wallTime(scheduler))];
     const letter = createDeadLetter(message, error, { attempts: history.length, history, scheduler });
     return asObservable(() => letters.add(letter)).pipe(ignoreElements());
   };
-  return catchError(bury);
+  return catchError(storeLetter);
 }

@@ -24,7 +24,7 @@ import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { type ConsumeParts, handled } from '../consume/consumeOne.js';
 import type { Consumed, HandlerWork } from '../consume/consumeOptions.js';
-import { createRetries } from '../consume/consumeOptions.js';
+import { createRetries } from '../consume/messageRetries.js';
 import { createQueueCore, type QueueCore } from './queueCore.js';
 import type { ProcessOptions, Queue, QueueOptions } from './queueOptions.js';
 import type { QueueItem } from './waitingItems.js';

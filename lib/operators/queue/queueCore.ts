@@ -4,7 +4,7 @@ import { asObservable } from '../../message/maybeAsync.js';
 import { wallTime } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { Job } from '../consume/consumeOne.js';
-import { claim } from '../../wire/session/delivery.js';
+import { claim } from '../../wire/session/messageClaim.js';
 import type { Rejection } from '../../stores/inbox.js';
 import type { QueueDrop } from './queueOptions.js';
 import type { QueuedMessage, QueueLog, QueueStore } from './queueStore.js';

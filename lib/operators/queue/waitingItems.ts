@@ -5,7 +5,7 @@ import { wallTime } from '../../message/steadyScheduler.js';
 import { isExpired } from '../../message/isExpired.js';
 import type { Message } from '../../message/types.js';
 import type { QueueOptions } from './queueOptions.js';
-import type { Claim } from '../../wire/session/delivery.js';
+import type { Claim } from '../../wire/session/messageClaim.js';
 
 export interface QueueItem<T extends Message = Message> {
   readonly message: T;

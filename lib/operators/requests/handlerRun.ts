@@ -1,7 +1,7 @@
 import { from, Subscriber } from 'rxjs';
 import { isPromise, isStream } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import type { SessionTerms } from '../../wire/session/delivery.js';
+import type { SessionCapabilities } from '../../wire/session/messageClaim.js';
 import type { ReplyContext } from './requestTypes.js';
 import type { ReplyType } from './replyMessage.js';
 
@@ -29,7 +29,7 @@ export interface HandlerRunCallbacks {
 export class HandlerRun extends Subscriber<unknown> implements ReplyContext<string> {
   readonly message: Message;
   /** The session that has delivered the request, if one has. */
-  readonly terms: SessionTerms | undefined;
+  readonly session: SessionCapabilities | undefined;
   readonly #handler: Handler;
   readonly #callbacks: HandlerRunCallbacks;
   #isOpen = true;
@@ -42,11 +42,11 @@ export class HandlerRun extends Subscriber<unknown> implements ReplyContext<stri
   /** Created on first access of `signal`: it is the most expensive part of a request. */
   #controller: AbortController | undefined;
 
-  constructor(message: Message, handler: Handler, terms: SessionTerms | undefined, callbacks: HandlerRunCallbacks) {
+  constructor(message: Message, handler: Handler, session: SessionCapabilities | undefined, callbacks: HandlerRunCallbacks) {
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- only a Subscriber can end while its source emits synchronously
     super();
     this.message = message;
-    this.terms = terms;
+    this.session = session;
     this.#handler = handler;
     this.#callbacks = callbacks;
   }

@@ -12,7 +12,7 @@ import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { reportFailure } from '../../wire/reportFailure.js';
-import { termsOfDelivery } from '../../wire/session/delivery.js';
+import { sessionDelivering } from '../../wire/session/messageClaim.js';
 import { type Handler, HandlerRun, type HandlerRunCallbacks } from './handlerRun.js';
 import { describeError, replyMessage, type ReplyType } from './replyMessage.js';
 import type { ReplyHandler, ReplyOptions, ReplyWire } from './requestTypes.js';
@@ -142,11 +142,11 @@ function createResponder(options: ResponderOptions) {
     finish();
   };
   const callbacks = { ...sender, onEnd };
-  const admit = (message: Message, handler: Handler): void => {
+  const begin = (message: Message, handler: Handler): void => {
     const { id } = message;
     // A duplicate is answered by the run that exists.
     if (running.has(id) || waiting.has(id)) return;
-    const run = new HandlerRun(message, handler, termsOfDelivery(message), callbacks);
+    const run = new HandlerRun(message, handler, sessionDelivering(message), callbacks);
     if (waiting.size === 0 && running.size < concurrency) start(run);
     else if (waiting.size < maxWaiting) waiting.set(id, run);
     else sender.fail(run, new OverflowError('reply', maxWaiting));
@@ -157,7 +157,7 @@ function createResponder(options: ResponderOptions) {
       const handler = handlers.get(type);
       if (handler) {
         noteHandled();
-        admit(message, handler);
+        begin(message, handler);
       } else if (type === 'request.cancel') cancel(correlationId);
     },
     /**
@@ -167,7 +167,7 @@ function createResponder(options: ResponderOptions) {
     complete(): void {
       isEnding = true;
       const open = [...waiting.values(), ...running.values()];
-      const ended = open.filter(({ terms }) => isWireSource || terms?.isOver() === true);
+      const ended = open.filter(({ session }) => isWireSource || session?.isOver() === true);
       // The teardown of the subscriber stops all.
       if (ended.length === open.length) subscriber.complete();
       else for (const { key } of ended) cancel(key);
@@ -197,7 +197,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
   const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
   subscriber.add(failures && markInternal(failures));
 
-  const complain = wire.report && ((error: RxwireError): void => wire.report?.(error));
+  const reportError = wire.report && ((error: RxwireError): void => wire.report?.(error));
   // An id of its own for each reply would take as many bytes as the rest of it.
   const prefix = nanoid(12);
   let count = 0;
@@ -219,12 +219,12 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
     discardProgress: reports.forget,
     close: (): void => reports.clear(),
     fail(run: HandlerRun, error: unknown): void {
-      const { message, terms } = run;
+      const { message, session } = run;
       try {
         send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
         if (error instanceof RxwireError) onError?.(error, message);
-        else reportFailure(new HandlerError(message, 1, error), message, { terms: terms ?? { complain }, onError });
+        else reportFailure(new HandlerError(message, 1, error), message, { session: session ?? { reportError: reportError }, onError });
       } catch (thrown) {
         subscriber.error(thrown);
       }

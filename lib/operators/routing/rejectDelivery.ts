@@ -2,7 +2,7 @@ import type { SchedulerLike } from 'rxjs';
 import type { RxwireError } from '../../message/errors.js';
 import { whenReady } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import type { Claim } from '../../wire/session/delivery.js';
+import type { Claim } from '../../wire/session/messageClaim.js';
 import { createDeadLetter, rejectionOf } from '../../wire/createDeadLetter.js';
 
 interface Rejected {
@@ -24,7 +24,7 @@ export function rejectDelivery(held: Claim, { message, error, failure, scheduler
   const letter = createDeadLetter(message, error, { scheduler });
   const outcome = { rejection: rejectionOf(failure), ...(onDone && { onDone, onAbandoned: onDone }) };
   // The next session delivers an abandoned message again: it is no dead letter.
-  const { keep } = held.delivery.session;
-  if (keep && !held.delivery.isAbandoned) whenReady(keep(letter), () => held.end(outcome), onFailed);
+  const { deadLetter } = held.delivery.session;
+  if (deadLetter && !held.delivery.isAbandoned) whenReady(deadLetter(letter), () => held.end(outcome), onFailed);
   else held.end({ ...outcome, deadLetter: letter });
 }

@@ -7,10 +7,10 @@ import { operate } from '../subscribing/operate.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { isStream } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { abandonOnError, buried, handled } from '../consume/consumeOne.js';
+import { abandonOnError, deadLettered, handled } from '../consume/consumeOne.js';
 import type { Consumed, ConsumeOptions, HandlerWork } from '../consume/consumeOptions.js';
-import { createRetries } from '../consume/consumeOptions.js';
-import { claim, noteUnhandled } from '../../wire/session/delivery.js';
+import { createRetries } from '../consume/messageRetries.js';
+import { claim, noteUnhandled } from '../../wire/session/messageClaim.js';
 import { isReplyOrCancel } from '../requests/replyMessage.js';
 import { createRouteTable, type RouteHandler } from './routeTable.js';
 
@@ -246,14 +246,18 @@ function createStarter(options: RouterOptions, dead$: Subject<DeadRoute> | undef
     scheduler,
     ...(onError && { onError }),
     ...(deadLetter && { deadLetter }),
-    ...(dead$ && { isWatched: () => dead$.observed }),
+    ...(dead$ && { isObserved: () => dead$.observed }),
   };
 
   /** Starts a handler. Returns undefined if it is done. */
   const start = (route: Route, message: Message, active: Running): Observable<unknown> | undefined => {
     if (active.running >= maxRunning) {
       const refused = { message, held: claim(message), attempts: 0, error: new OverflowError('route', maxRunning) };
-      return buried(refused, { ...parts, handler: route.handler }).pipe(mergeAll(), reportDead(route, dead$), abandonOnError(refused));
+      return deadLettered(refused, { ...parts, handler: route.handler }).pipe(
+        mergeAll(),
+        reportDead(route, dead$),
+        abandonOnError(refused),
+      );
     }
     // Calls the handler at once, so that a synchronous handler costs only its call.
     let first: () => HandlerWork<unknown>;

@@ -18,7 +18,7 @@ import { operate } from '../subscribing/operate.js';
 import { createRing } from '../buffers/ring.js';
 import type { Message } from '../../message/types.js';
 import { reportFailure } from '../../wire/reportFailure.js';
-import { claim, type Claim, emitOnce } from '../../wire/session/delivery.js';
+import { claim, type Claim, emitOnce } from '../../wire/session/messageClaim.js';
 import { rejectDelivery } from './rejectDelivery.js';
 import { matcher, type MessageMatching } from './routeTable.js';
 
@@ -145,7 +145,7 @@ export function middlewareOperator(middleware: Middleware, options: UseOptions):
       };
       try {
         const failure = error instanceof RxwireError ? error : new MiddlewareError(message, error);
-        reportFailure(failure, message, { terms: held?.delivery.session, onError });
+        reportFailure(failure, message, { session: held?.delivery.session, onError });
         if (held) rejectDelivery(held, { message, error, failure, scheduler, onFailed: end });
       } catch (thrown) {
         end(thrown);

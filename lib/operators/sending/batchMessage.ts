@@ -7,7 +7,7 @@ import { createMessage, type MessageOptions } from '../../message/createMessage.
 import { parseMessage } from '../../message/parseMessage.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { Batch } from '../batchByKey.js';
-import { claim, emitOnce } from '../../wire/session/delivery.js';
+import { claim, emitOnce } from '../../wire/session/messageClaim.js';
 import { intercept, type UseOptions } from '../routing/use.js';
 
 /** The fields of the envelope. Each batch has an `id` of its own. */
@@ -17,8 +17,9 @@ export type BatchMessageOptions = Omit<MessageOptions, 'id'>;
  * Makes one message of each batch: `batch`, with `batchKey`, `messages` and `count`. It travels as
  * one message, with one ack; `fromBatchMessage` is the inverse at the receiver.
  *
- *     source              --A----B-|     (A is { key: 'a:', items: [x, y] }, B is { key: 'b:', items: [z] })
- *     toBatchMessage()    --M----N-|     (M is { batchKey: 'a:', messages: [x, y], count: 2 })
+ *     source              --A----B-|     (A is { key: 'a:', items: [x, y] }, B is { key: 'b:',
+ *     items: [z] }) toBatchMessage()    --M----N-|     (M is { batchKey: 'a:', messages: [x, y],
+ *     count: 2 })
  *
  * The envelope has the `target` of its messages if all have the same one, the highest of their
  * priorities, and the strongest of their deliveries. A batch must fit into a frame: limit it by

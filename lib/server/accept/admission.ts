@@ -4,7 +4,7 @@ import type { SchedulerLike } from 'rxjs';
 import { OverflowError, UnauthorizedError } from '../../message/errors.js';
 import { anything, notNegative, type OptionTable, positive, readOptions } from '../../message/options/readOptions.js';
 import { createKeyedCounts } from '../limits/keyedCounts.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import { type ConnectionRate, createConnectionLimiter, readConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
 import { createRefusalReporter } from './authentication.js';

@@ -3,10 +3,10 @@ import { CallbackError, ConnectionLostError, UnauthorizedError, DecodeError, Rxw
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { createSemaphore } from './semaphore.js';
 import { wallTime } from '../../message/steadyScheduler.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { Credentials, Principal } from '../principal.js';
 import type { FullServeOptions } from '../serverOptions.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 
 /**
@@ -29,9 +29,9 @@ export type Authentication = (
 export function createAuthentication({
   authenticate,
   maxAuthenticating,
-  helloTimeout,
+  handshakeTimeout,
   scheduler,
-}: Pick<FullServeOptions, 'authenticate' | 'maxAuthenticating' | 'helloTimeout' | 'scheduler'>): Authentication {
+}: Pick<FullServeOptions, 'authenticate' | 'maxAuthenticating' | 'handshakeTimeout' | 'scheduler'>): Authentication {
   if (!authenticate)
     return (_, done) => {
       done(undefined);
@@ -39,7 +39,7 @@ export function createAuthentication({
     };
 
   const inTurn = createSemaphore(maxAuthenticating);
-  const limit = Math.min(helloTimeout, MAX_DELAY);
+  const limit = Math.min(handshakeTimeout, MAX_DELAY);
   return (credentials, done, failed) => {
     const check = new Subscription();
     const end = (callback: () => void): void => {
@@ -136,7 +136,7 @@ export function createRefusalReporter(onRefused: ((error: RxwireError) => void) 
   return (error) => {
     const refusal = error instanceof RxwireError ? error : new DecodeError('hello', 'the first frame is not readable', error);
     if (onRefused)
-      guard(
+      callSafely(
         () => onRefused(refusal),
         (cause) => reportUncaught(new CallbackError('onRefused', cause)),
       );

@@ -3,18 +3,19 @@ import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError, ProtocolError, UnauthorizedError } from '../../message/errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 import { wallTime } from '../../message/steadyScheduler.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import { type Frame, connectionOver, type LinkConnection } from '../../io/link.js';
 import type { Violation } from '../../core/frameFormat.js';
 import { readHello, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { Credentials, Principal } from '../principal.js';
 import type { ServedLink, ServedSocket } from '../serverOptions.js';
+import type { HandshakeTimeouts } from './handshakeTimeouts.js';
 
 /** The part of a server that owns its connections. */
-export interface ConnectionOwner {
+export interface IncomingConnectionOwner {
   readonly scheduler: SchedulerLike;
   /** The time that the first frame may take, and the answer to the welcome. */
-  readonly timeouts: HelloTimeouts;
+  readonly timeouts: HandshakeTimeouts;
   /** Called with the reason why a connection ended before its first frame. */
   onRefused(error: unknown): void;
   onFirstFrame(connection: IncomingConnection): void;
@@ -65,7 +66,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
    */
   readonly onIdentified: ServedLink['onIdentified'];
   readonly #onFlood: ServedLink['onFlood'];
-  readonly #owner: ConnectionOwner;
+  readonly #owner: IncomingConnectionOwner;
   /** The principal of the client, when the client is authenticated. */
   principal: Principal | undefined;
   #hasBegun = false;
@@ -83,7 +84,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   #onProceed: (() => void) | undefined;
   #end: End | undefined;
 
-  constructor(link: ServedLink | ServedSocket, owner: ConnectionOwner) {
+  constructor(link: ServedLink | ServedSocket, owner: IncomingConnectionOwner) {
     const { request, address = '', protocol = 'custom', onIdentified, onFlood } = link;
     this.request = request;
     this.address = address;
@@ -103,8 +104,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     }
   }
 
-  onHelloTimeout(): void {
-    this.close(CloseCode.HELLO_TIMEOUT, this.#hasBegun ? 'the handshake timed out' : 'no hello arrived in time');
+  onHandshakeTimeout(): void {
+    this.close(CloseCode.HANDSHAKE_TIMEOUT, this.#hasBegun ? 'the handshake timed out' : 'no hello arrived in time');
   }
 
   /**
@@ -203,7 +204,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
 
   /**
    * Sends a welcome, and waits until the client has answered it. Closes the connection when that
-   * takes longer than the `helloTimeout`.
+   * takes longer than the `handshakeTimeout`.
    */
   welcome(frame: Frame, waiter: ConnectionWaiter): void {
     this.send(frame);
@@ -304,45 +305,4 @@ function helloOf(first: Frame): ReceivedHello {
 function notifyOfEnd(reader: Observer<Frame>, end: End): void {
   if ('error' in end) reader.error(end.error);
   else reader.complete();
-}
-
-type TimedHandshake = Pick<IncomingConnection, 'onHelloTimeout'>;
-
-/** One timer for the handshakes of all connections of a server. */
-export class HelloTimeouts {
-  readonly #helloTimeout: number;
-  readonly #scheduler: SchedulerLike;
-  readonly #timer: CoalescedTimer;
-  /** When the time of each connection is over, in ascending order. */
-  readonly #due = new Map<TimedHandshake, number>();
-
-  constructor(helloTimeout: number, scheduler: SchedulerLike) {
-    this.#helloTimeout = helloTimeout;
-    this.#scheduler = scheduler;
-    this.#timer = createCoalescedTimer(scheduler, () => this.#onTimer());
-  }
-
-  begin(connection: TimedHandshake): void {
-    if (this.#helloTimeout === Infinity) return;
-    this.#due.delete(connection);
-    this.#due.set(connection, this.#scheduler.now() + this.#helloTimeout);
-    this.#timer.set(this.#helloTimeout);
-  }
-  end(connection: TimedHandshake): void {
-    if (this.#due.delete(connection) && this.#due.size === 0) this.#timer.clear();
-  }
-
-  #onTimer(): void {
-    const now = this.#scheduler.now();
-    for (const [connection, due] of this.#due) {
-      if (due > now) {
-        // The end of an earlier one may have begun another, and set the timer for it.
-        this.#timer.clear();
-        this.#timer.set(due - now);
-        return;
-      }
-      this.#due.delete(connection);
-      connection.onHelloTimeout();
-    }
-  }
 }

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError } from '../../message/errors.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import { emptyRequest } from '../nodePlatform.js';
 import type { Credentials, Principal, AnyWire } from '../principal.js';
 import type { ServedLink, ServedSocket, WiresOptions } from '../serverOptions.js';
 import { createAuthentication, type Authentication } from './authentication.js';
-import { HelloTimeouts, IncomingConnection, isSessionFrame, type ConnectionOwner } from './incomingConnection.js';
+import { IncomingConnection, isSessionFrame, type IncomingConnectionOwner } from './incomingConnection.js';
+import { HandshakeTimeouts } from './handshakeTimeouts.js';
 
 /** The options of the wires of a server, with the functions that take its wires and refusals. */
 export interface AcceptedWires extends WiresOptions {
@@ -18,22 +19,22 @@ export interface AcceptedWires extends WiresOptions {
 type ConnectionsOptions = Omit<AcceptedWires, 'emit'>;
 
 /** The connections of a server. Each is authenticated when its first frame has arrived. */
-export class IncomingConnections implements ConnectionOwner {
+export class IncomingConnections implements IncomingConnectionOwner {
   readonly scheduler: SchedulerLike;
-  readonly timeouts: HelloTimeouts;
+  readonly timeouts: HandshakeTimeouts;
   readonly #options: ConnectionsOptions;
-  readonly #admit: (connection: IncomingConnection) => void;
+  readonly #accept: (connection: IncomingConnection) => void;
   readonly #principalOf: Authentication;
   readonly #open = new Set<IncomingConnection>();
   #isStopping = false;
 
-  /** @param admit Takes a connection whose client is authenticated. May throw to refuse it. */
-  constructor(options: ConnectionsOptions, admit: (connection: IncomingConnection) => void) {
-    const { helloTimeout, scheduler } = options;
+  /** @param accept Takes a connection whose client is authenticated. May throw to refuse it. */
+  constructor(options: ConnectionsOptions, accept: (connection: IncomingConnection) => void) {
+    const { handshakeTimeout, scheduler } = options;
     this.#options = options;
-    this.#admit = admit;
+    this.#accept = accept;
     this.scheduler = scheduler;
-    this.timeouts = new HelloTimeouts(helloTimeout, scheduler);
+    this.timeouts = new HandshakeTimeouts(handshakeTimeout, scheduler);
     this.#principalOf = createAuthentication(options);
   }
 
@@ -66,7 +67,7 @@ export class IncomingConnections implements ConnectionOwner {
       connection.principal = principal;
       try {
         connection.onIdentified?.(principal, (request) => this.#identify(connection, request));
-        this.#admit(connection);
+        this.#accept(connection);
       } catch (error) {
         refuse(connection, error);
       }

@@ -1,22 +1,22 @@
 import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { ConnectionLostError, UnsupportedError, OverflowError } from '../../message/errors.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { afterMicrotask } from '../../message/steadyScheduler.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { Frame, Link } from '../../io/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { HelloPayload, Message } from '../../message/types.js';
 import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import type { Progress } from '../limits/floodGuard.js';
+import type { ConnectionProgress } from '../limits/floodGuard.js';
 import { type AnyWire, PrincipalWire } from '../principal.js';
 import { randomName } from '../nodePlatform.js';
-import { SessionTransport, type TransportUser } from '../session/transport.js';
+import { ClientConnection, type ClientConnectionUser } from '../session/clientConnection.js';
 import { pongFor } from '../session/systemMessages.js';
 import type { Report, SessionEvent } from '../../wire/session/sessionEvents.js';
-import { waitIn } from '../../wire/session/waitIn.js';
+import { scopedWait } from '../../wire/session/scopedWait.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../../wire/envelope/envelopeProtocol.js';
 import type { Bucket, Rates } from '../limits/rateLimit.js';
@@ -29,14 +29,14 @@ export function createEnvelopeWires(options: AcceptedWires) {
   const { emit, refuse, codecs, endpoint, system, scheduler, quota, rates, window } = options;
   const clients = new Map<string | symbol, EnvelopeClient>();
   const life = new Subscription();
-  const wait = waitIn(life);
+  const wait = scopedWait(life);
   const open = (connection: IncomingConnection, { codec, hello }: Introduction): AnyWire => {
-    const transport = new SessionTransport(connection, hello !== undefined, options);
+    const clientConnection = new ClientConnection(connection, hello !== undefined, options);
     const key = hello?.session ?? Symbol();
-    const giveUp = quota.take(transport.owner);
-    const limit = rates?.enter(transport.owner);
+    const release = quota.take(clientConnection.owner);
+    const limit = rates?.enter(clientConnection.owner);
     const id = randomName();
-    clients.set(key, { transport, codec, id });
+    clients.set(key, { clientConnection, codec, id });
 
     const { delivery = 'at-least-once' } = hello ?? {};
     const onArrival = (message: Message): void => {
@@ -47,13 +47,13 @@ export function createEnvelopeWires(options: AcceptedWires) {
     };
     const settings = {
       ...options,
-      ...(hello && { greeting: welcome(id, scheduler) }),
+      ...(hello && { firstMessage: welcome(id, scheduler) }),
       ...(system.pong && { onArrival }),
       ...({ id, delivery, reconnect: false } as const),
     };
     const leave = (): void => {
       clients.delete(key);
-      giveUp();
+      release();
       limit?.leave();
     };
     const setup = {
@@ -62,16 +62,16 @@ export function createEnvelopeWires(options: AcceptedWires) {
       delivery,
       scheduler,
       deadLetters: options.letters,
-      protocol: () => transport.latest.protocol,
+      protocol: () => clientConnection.latest.protocol,
       open: (parts: WireParts) => {
         const { report, moved } = progressOf(parts, window);
-        const link = transportLink(transport, report, moved);
-        const onFlood = (): void => transport.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
+        const link = transportLink(clientConnection, report, moved);
+        const onFlood = (): void => clientConnection.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
         const reader = rates && limit ? throttledCodec(codec, limit.bucket, rates, report, onFlood) : codec;
-        return completeOnError(envelopeLink(link, reader, settings, parts, report), parts, transport, leave);
+        return completeOnError(envelopeLink(link, reader, settings, parts, report), parts, clientConnection, leave);
       },
     };
-    const wire = new PrincipalWire(setup, transport, hello?.session);
+    const wire = new PrincipalWire(setup, clientConnection, hello?.session);
     return wire;
   };
 
@@ -81,26 +81,26 @@ export function createEnvelopeWires(options: AcceptedWires) {
      * client is refused if the session belongs to another principal, or the principal has too many
      * wires.
      */
-    admit(connection: IncomingConnection): void {
+    accept(connection: IncomingConnection): void {
       const failed = (error: unknown): void => refuse(connection, error);
       const enter = (introduction: Introduction): void => {
-        const { transport } = (introduction.hello && clients.get(introduction.hello.session)) ?? {};
-        if (!transport) emit(open(connection, introduction));
-        else if (transport.owner === connection.principal?.id) transport.takeOver(connection);
+        const { clientConnection } = (introduction.hello && clients.get(introduction.hello.session)) ?? {};
+        if (!clientConnection) emit(open(connection, introduction));
+        else if (clientConnection.owner === connection.principal?.id) clientConnection.takeOver(connection);
         else throw new ConnectionLostError(CloseCode.FORBIDDEN, 'the session belongs to another client');
       };
       wait(
         () => readHello(connection.first, codecs),
-        (introduction) => guard(() => enter(introduction), failed),
+        (introduction) => callSafely(() => enter(introduction), failed),
         failed,
       );
     },
     /** Sends a message to each connected client, once, without waiting for its ack. */
     announce(message: Message): void {
-      for (const { transport, codec, id } of clients.values()) {
+      for (const { clientConnection, codec, id } of clients.values()) {
         const encoded = attempt(
           () => codec.encode([{ ...message, source: id }]),
-          (frame) => transport.send(frame),
+          (frame) => clientConnection.send(frame),
           noop,
         );
         if (isObservable(encoded)) encoded.subscribe();
@@ -108,14 +108,14 @@ export function createEnvelopeWires(options: AcceptedWires) {
     },
     /** Ends all wires; the clients may look for another server. */
     close: (): void => {
-      for (const { transport } of [...clients.values()]) transport.vacate();
+      for (const { clientConnection } of [...clients.values()]) clientConnection.terminate();
       life.unsubscribe();
     },
   };
 }
 
 interface EnvelopeClient {
-  readonly transport: SessionTransport;
+  readonly clientConnection: ClientConnection;
   readonly codec: Codec;
   readonly id: string;
 }
@@ -141,7 +141,7 @@ function progressOf(parts: WireParts, window: number) {
       if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
       parts.report(event);
     },
-    moved: (): Progress => ({ steps: 2 * (parts.traffic.messagesReceived + acked) + parts.traffic.errors, open: window }),
+    moved: (): ConnectionProgress => ({ steps: 2 * (parts.traffic.messagesReceived + acked) + parts.traffic.errors, open: window }),
   };
 }
 
@@ -149,11 +149,11 @@ function progressOf(parts: WireParts, window: number) {
  * Completes the link instead of failing it, and reports the error: a client that leaves is no
  * failure of the server.
  */
-function completeOnError(link: Link<Message>, parts: WireParts, transport: SessionTransport, onEnded: () => void): Link<Message> {
+function completeOnError(link: Link<Message>, parts: WireParts, clientConnection: ClientConnection, onEnded: () => void): Link<Message> {
   return (outgoing) =>
     link(outgoing).pipe(
       catchError((error: unknown) => {
-        const [closeCode, reason] = transport.endWith(error);
+        const [closeCode, reason] = clientConnection.endWith(error);
         parts.report({ kind: 'closed', closeCode, reason });
         parts.report({ kind: 'error', error });
         return EMPTY;
@@ -200,22 +200,22 @@ function parseHello(payload: unknown): HelloPayload {
   return { session, resume: resume === true, delivery };
 }
 
-/** Returns the transport of a session as a link that outlives its connections. */
-function transportLink(transport: SessionTransport, report: Report, moved: TransportUser['moved']): Link<Frame> {
+/** Returns the client connection of a session as a link that outlives its connections. */
+function transportLink(clientConnection: ClientConnection, report: Report, moved: ClientConnectionUser['moved']): Link<Frame> {
   return (outgoing) =>
-    // eslint-disable-next-line no-restricted-syntax -- each connection subscribes to `outgoing`, and the transport reports each connection
+    // eslint-disable-next-line no-restricted-syntax -- each connection subscribes to `outgoing`, and the client connection reports each connection
     new Observable((to) => {
       let sending = Subscription.EMPTY;
-      const user: TransportUser = {
+      const user: ClientConnectionUser = {
         report,
         moved,
         connected() {
           sending = new Subscription();
           sending.add(
             outgoing.subscribe({
-              next: (frame) => transport.send(frame),
-              error: (error: unknown) => transport.fail(error),
-              complete: () => transport.finish(),
+              next: (frame) => clientConnection.send(frame),
+              error: (error: unknown) => clientConnection.fail(error),
+              complete: () => clientConnection.finish(),
             }),
           );
         },
@@ -226,9 +226,9 @@ function transportLink(transport: SessionTransport, report: Report, moved: Trans
       };
       to.add(() => {
         sending.unsubscribe();
-        transport.leave();
+        clientConnection.leave();
       });
-      transport.use(user);
+      clientConnection.use(user);
     });
 }
 
@@ -240,7 +240,7 @@ function transportLink(transport: SessionTransport, report: Report, moved: Trans
  */
 function throttledCodec(codec: Codec, bucket: Bucket, { window, perSecond }: Rates, report: Report, onFlood: () => void): Codec {
   let dropped = 0;
-  const admit = ({ type }: Message): boolean => {
+  const accept = ({ type }: Message): boolean => {
     // The server itself causes these messages.
     if (type === 'ack' || type === 'system.hello') return true;
     if (bucket.take(1) === 1) {
@@ -251,5 +251,5 @@ function throttledCodec(codec: Codec, bucket: Bucket, { window, perSecond }: Rat
     if (dropped > window) onFlood();
     return false;
   };
-  return { ...codec, decode: (frame, context) => chain(codec.decode(frame, context), (batch) => batch.filter(admit)) };
+  return { ...codec, decode: (frame, context) => chain(codec.decode(frame, context), (batch) => batch.filter(accept)) };
 }

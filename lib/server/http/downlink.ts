@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { asapScheduler, EMPTY, interval, Observable, type SchedulerLike, type Subscriber, Subscription, type Unsubscribable } from 'rxjs';
-import { after } from '../../operators/timing/after.js';
-import { SLOW_READER } from '../../io/closeCode.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
+import { SLOW_READER } from '../../message/closeCode.js';
 import { encodeEvent, KEEPALIVE_COMMENT } from '../../io/http/eventFormat.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../io/http/httpHeaders.js';
 import { createRecordQueue, type Ending } from '../../io/http/recordFormat.js';
 import type { Frame } from '../../io/link.js';
-import { COMMON_HEADERS, type HttpReply } from './httpReply.js';
+import { COMMON_HEADERS, type HttpReply } from './httpStatus.js';
 
 export interface Downlink {
   readonly protocol: string;
@@ -30,6 +30,9 @@ export interface DownlinkOptions {
   /** Called when the client has disconnected, or has received everything. */
   readonly onClosed: () => void;
 }
+
+/** The default time for which a poll is held, in ms. */
+export const POLL_HOLD = 25_000;
 
 /** The time for the client's next poll, and for reading the last data, in ms. */
 const CLIENT_TIMEOUT = 10_000;
@@ -68,7 +71,7 @@ export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlin
       if (ending.code === SLOW_READER) response.destroy();
       write(encodeEvent(ending));
       response.end();
-      timers.add(after(CLIENT_TIMEOUT, scheduler).subscribe(() => response?.destroy()));
+      timers.add(longTimer(CLIENT_TIMEOUT, scheduler).subscribe(() => response?.destroy()));
     },
   };
 }
@@ -86,7 +89,7 @@ export function pollDownlink({ scheduler, pollHold, onClosed }: DownlinkOptions)
 
   const wait = (delay: number, then: () => void): void => {
     timer.unsubscribe();
-    timer = after(delay, scheduler).subscribe(then);
+    timer = longTimer(delay, scheduler).subscribe(then);
   };
   /** Answers the held poll: with frames, or, without any, with 204. */
   const answer = (body?: Uint8Array): void => {

@@ -3,7 +3,7 @@ import { catchError, defer, fromEvent, takeUntil, tap, throwIfEmpty, type Observ
 import type { ClusterRequests } from '../../wire/session/serverCluster.js';
 import { HttpHeader } from '../../io/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
-import { type HttpReply, respond, StatusError } from './httpReply.js';
+import { type HttpReply, respond, StatusError } from './httpStatus.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';
 import { linkIdOf, nodeOf, type ReceivedRequest } from './receivedRequest.js';
 
@@ -20,7 +20,7 @@ const MAX_FORWARDED_BYTES = 64 * 1024 * 1024;
  * `maxConnections` requests at once at most. It returns `undefined` for a request that this node
  * handles itself.
  *
- * The client may name any node. The other node judges the request as one of its own, and reads the
+ * The client may name any node. The other node checks the request as one of its own, and reads the
  * body only if the client may use the link.
  */
 export function createForwarder(

@@ -5,7 +5,7 @@ import { createRecentKeys, type RecentKeys } from '../../operators/buffers/recen
 import { HttpHeader } from '../../io/http/httpHeaders.js';
 import type { Frame } from '../../io/link.js';
 import type { Admission } from '../accept/admission.js';
-import { closeCodeOf, StatusError, type HttpReply } from './httpReply.js';
+import { closeCodeOf, StatusError, type HttpReply } from './httpStatus.js';
 import { endingOfRequest, framesOf, linkIdOf, requestNumberOf, type ReceivedRequest } from './receivedRequest.js';
 import { negotiateDownlink, ServedHttpLink, type OpenedHttpLink, type ServedHttpLinkOptions } from './servedHttpLink.js';
 
@@ -14,7 +14,7 @@ export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
   readonly isAuthenticated: boolean;
   readonly maxFrame: number;
   /** The maximum duration of the opening request, in ms. */
-  readonly helloTimeout: number;
+  readonly handshakeTimeout: number;
 }
 
 /**
@@ -82,14 +82,14 @@ export class HttpLinkRegistry {
 
   #post(request: ReceivedRequest): Observable<HttpReply> {
     const { head } = request;
-    const { maxFrame, helloTimeout, scheduler, admission } = this.#options;
+    const { maxFrame, handshakeTimeout, scheduler, admission } = this.#options;
     const name = linkIdOf(head);
     const number = requestNumberOf(head);
     if (number === 1) {
       const refusal = admission.throttle(admission.addressOf(head));
       // The body is not read: the connection cannot be used again.
       if (refusal) throw new StatusError(refusal.status, { ...refusal.headers, connection: 'close' });
-      return framesOf(request, maxFrame, helloTimeout, scheduler).pipe(mergeMap((frames) => this.#open(request, name, frames)));
+      return framesOf(request, maxFrame, handshakeTimeout, scheduler).pipe(mergeMap((frames) => this.#open(request, name, frames)));
     }
     const frames$ = framesOf(request, maxFrame, BODY_TIMEOUT, scheduler);
     const push = (link: ServedHttpLink): Observable<HttpReply> => {

@@ -21,7 +21,7 @@ import { HttpHeader } from '../../io/http/httpHeaders.js';
 import { interceptEvents } from '../accept/serverEvents.js';
 import { createForwarder } from './forwardRequests.js';
 import { HttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';
-import { type HttpReply, respond, statusErrorOf } from './httpReply.js';
+import { type HttpReply, respond, statusErrorOf } from './httpStatus.js';
 import { forwardedRequest, requestOf } from './receivedRequest.js';
 import type { OpenedHttpLink } from './servedHttpLink.js';
 

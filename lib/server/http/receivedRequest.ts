@@ -4,13 +4,13 @@ import { fromEvent, map, merge, type Observable, type SchedulerLike, takeUntil, 
 import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../message/errors.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { concatBytes } from '../../message/bytes.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { ForwardedRequest } from '../../wire/session/serverCluster.js';
 import { HttpHeader, LINK_LENGTH, NODE_PATTERN } from '../../io/http/httpHeaders.js';
 import { bodyLimit, decodeRecords, type Ending, isEnding, type Item } from '../../io/http/recordFormat.js';
 import type { Frame } from '../../io/link.js';
 import { maxFragments } from '../serverOptions.js';
-import { StatusError } from './httpReply.js';
+import { StatusError } from './httpStatus.js';
 
 /** A request of a client, or one that another node has forwarded. */
 export interface ReceivedRequest {

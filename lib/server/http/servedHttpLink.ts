@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { catchError, defer, finalize, ignoreElements, map, merge, of, Subject, takeUntil, tap, throwError, type Observable } from 'rxjs';
 import { ConnectionLostError, ProtocolError } from '../../message/errors.js';
-import { completionOf } from '../../message/errors/completionOf.js';
+import { completionOf } from '../../operators/subscribing/completionOf.js';
 import { createRateDetector } from '../../io/rateDetector.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import { EVENTS_TYPE, RECORDS_TYPE } from '../../io/http/httpHeaders.js';
 import type { Ending } from '../../io/http/recordFormat.js';
 import type { DescribedLink, Frame, Link } from '../../io/link.js';
 import { createStallCheck, type StallOptions } from '../../io/stallCheck.js';
 import type { ServedLink } from '../serverOptions.js';
 import { type Downlink, type DownlinkOptions, eventDownlink, pollDownlink } from './downlink.js';
-import { StatusError, type HttpReply } from './httpReply.js';
+import { StatusError, type HttpReply } from './httpStatus.js';
 
 /** The transports that a server can offer. */
 export type Transport = 'websocket' | 'sse' | 'long-polling';

@@ -5,7 +5,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelEntry, ChannelLog, ChannelQuery } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
 import { answerMessage } from './hubMessages.js';
-import type { ClientFlow } from './clientFlow.js';
+import type { ClientFlow } from './clientFlowControl.js';
 
 /** Answers a request of a client for older messages: page by page, as the client acks them. */
 export function answerHistory(

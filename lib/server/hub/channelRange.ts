@@ -33,7 +33,7 @@ export interface KeptOffsets {
    * Returns whether no reader of this channel can be at an offset between `removed` and `last`.
    * @default the offsets are contiguous
    */
-  readonly isHole?: (offset: number) => boolean;
+  readonly isMissing?: (offset: number) => boolean;
   /**
    * Returns the first of the last `limit` offsets in front of `end`, and their number.
    * @default the offsets are contiguous
@@ -44,7 +44,7 @@ export interface KeptOffsets {
 /** Returns whether a reader may be at a position. That of removed messages may be any. */
 export function isInside({ epoch, offset }: ChannelPosition, kept: KeptOffsets): boolean {
   const isKept = offset > kept.removed && offset < kept.last;
-  return epoch === kept.epoch && offset <= kept.last && !(isKept && kept.isHole?.(offset));
+  return epoch === kept.epoch && offset <= kept.last && !(isKept && kept.isMissing?.(offset));
 }
 
 /** The offsets that a query requests. A log reads the first of them, up to the size of a page. */

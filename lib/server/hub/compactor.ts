@@ -1,7 +1,7 @@
 import { concat, defer, EMPTY, mergeMap, type Observable } from 'rxjs';
 import { CallbackError, ChannelFailedError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -36,7 +36,7 @@ export function createCompactor(log: ChannelLog, channel: string, compact: Compa
     const [{ offset: start, first = start }, ...others] = block;
     const message =
       others.length > 0 &&
-      guard(
+      callSafely(
         () => compact(block.map((entry) => entry.message)),
         (cause) => report(new CallbackError('compact', cause)),
       );

@@ -70,7 +70,7 @@ export function retryReads<T>(scheduler: SchedulerLike, onFailed: (error: unknow
 }
 
 /** Returns the first offset of a slice; that of the next message, if the slice is empty. */
-export function firstOf({ entries: [entry], last }: ChannelSlice): number {
+export function firstOffsetOf({ entries: [entry], last }: ChannelSlice): number {
   return entry ? (entry.first ?? entry.offset) : last + 1;
 }
 
@@ -122,7 +122,7 @@ function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: Foll
     mergeMap((slice) => {
       // The first entry does not directly follow the previous position.
       if (isReading && !slice.isComplete) cursor.position = undefined;
-      cursor.position ??= { epoch: slice.epoch, offset: firstOf(slice) - 1 };
+      cursor.position ??= { epoch: slice.epoch, offset: firstOffsetOf(slice) - 1 };
       return slice.entries;
     }),
   );

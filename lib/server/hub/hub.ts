@@ -27,8 +27,8 @@ import {
   UnsupportedError,
 } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
-import { completionOf } from '../../message/errors/completionOf.js';
-import { ignorable } from '../../wire/ignorable.js';
+import { completionOf } from '../../operators/subscribing/completionOf.js';
+import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import { asObservable, attempt, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -44,7 +44,7 @@ import { use } from '../../operators/routing/use.js';
 import { withSubscribeContext } from '../../operators/subscribing/deliveryContext.js';
 import { createAuthorizer, reasonText } from './authorizer.js';
 import type { ChannelInfo } from './channelLog.js';
-import { createClientTurns } from './clientFlow.js';
+import { createClientTurns } from './clientTurns.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
 import { HubClient, type HubParts } from './hubClient.js';
 import { hubMessage } from './hubMessages.js';
@@ -194,7 +194,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     join(wire, name) {
       assertName(name);
       const client = served.get(wire)?.client;
-      client?.admit(name);
+      client?.addTo(name);
       return client !== undefined;
     },
     leave: (wire, name, reason = '') =>
@@ -246,7 +246,7 @@ function publishingParts(
         const stored = (at: ChannelPosition | undefined): void => resolve(at && { epoch: at.epoch, offset: at.offset });
         publish(message, stored, (error) => reject(fail(error)));
       });
-      return ignorable(answer, noop);
+      return reportUnhandled(answer, noop);
     },
   };
 }
@@ -274,7 +274,7 @@ function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire
       onError: (error, message) => client.fail(message, error instanceof MiddlewareError ? error.cause : error),
     }),
   );
-  const subscription = served$.subscribe({ next: (message) => client.settle(message), error: noop });
+  const subscription = served$.subscribe({ next: (message) => client.endRejected(message), error: noop });
   const entry = { client, subscription };
   if (!client.subscription.closed) served.set(wire, entry);
   // A client that was served by a hub before a restart must join again.

@@ -13,8 +13,8 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { estimateSize } from '../../message/estimateSize.js';
-import { guard } from '../../message/errors/guard.js';
-import { after } from '../../operators/timing/after.js';
+import { callSafely } from '../../message/errors/callSafely.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import { asObservable, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -26,10 +26,10 @@ import { positionOf } from '../../operators/channels/channelPosition.js';
 import type { Presence } from '../../operators/channels/memberList.js';
 import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
-import { Cursor, type CursorParts } from './cursor.js';
+import { ChannelCursor, type CursorParts } from './channelCursor.js';
 import { followLog, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
-import { PART_BYTES, type ClientFlow } from './clientFlow.js';
+import { PART_BYTES, type ClientFlow } from './clientFlowControl.js';
 import { createPresenceTracker } from './presenceTracker.js';
 
 /** The parts that all channels of a hub share. */
@@ -62,13 +62,13 @@ export class HubChannel implements CursorParts {
   readonly scheduler: SchedulerLike;
   readonly onFailed: (error: unknown) => void;
   readonly tail: { position: ChannelPosition | undefined } = { position: undefined };
-  readonly live = new Set<Cursor>();
+  readonly live = new Set<ChannelCursor>();
   /** Emits the members first, and then each change. */
   readonly presence$: Observable<Presence>;
   readonly #options: HubChannelOptions;
   /** The clients in the channel. */
-  readonly #cursors = new Set<Cursor>();
-  readonly #absences = new Map<Cursor, Absence>();
+  readonly #cursors = new Set<ChannelCursor>();
+  readonly #absences = new Map<ChannelCursor, Absence>();
   readonly #presence: ReturnType<typeof createPresenceTracker>;
   /** Emits the messages of the log and the broadcasts, for the subscribers of the server itself. */
   readonly #entries$ = new Subject<SteppedEntry | ChannelBroadcast>();
@@ -82,7 +82,7 @@ export class HubChannel implements CursorParts {
     this.onFailed = (error) => onFailed(name, error);
     this.#options = options;
     const fail = (error: unknown): void => onFailed(name, error, 'presence');
-    const publish = (own: PresenceChange): void => guard(() => presence?.publish(name, own), fail);
+    const publish = (own: PresenceChange): void => callSafely(() => presence?.publish(name, own), fail);
     this.#presence = createPresenceTracker(microtask, (change) => this.#announce(change), publish);
     this.presence$ = this.#subscribers.by(this.#presence.presence$);
     const changes$ = defer(() => presence?.changes(name) ?? EMPTY);
@@ -146,8 +146,8 @@ export class HubChannel implements CursorParts {
    *
    * @param former Its cursor, if it is a member already.
    */
-  enter(flow: ClientFlow, member: ChannelMember, former: Cursor | undefined): Cursor {
-    const cursor = new Cursor(flow, member, this);
+  enter(flow: ClientFlow, member: ChannelMember, former: ChannelCursor | undefined): ChannelCursor {
+    const cursor = new ChannelCursor(flow, member, this);
     if (former) {
       this.comeBack(former);
       former.end();
@@ -158,7 +158,7 @@ export class HubChannel implements CursorParts {
   }
 
   /** Confirms the membership of a client, and sends the messages that it missed. */
-  join(cursor: Cursor, flow: ClientFlow, join: ChannelJoin): MaybeAsync<void> {
+  join(cursor: ChannelCursor, flow: ClientFlow, join: ChannelJoin): MaybeAsync<void> {
     // A client that receives no page now needs the first position only.
     const mayReceive = !flow.isFull();
     const slice = mayReceive ? flow.reserve(PART_BYTES, this.#readFirst(join, PART_BYTES)) : this.#readFirst(join, 1);
@@ -167,13 +167,13 @@ export class HubChannel implements CursorParts {
     });
   }
 
-  leave(cursor: Cursor): void {
+  leave(cursor: ChannelCursor): void {
     this.comeBack(cursor);
     this.end(cursor);
   }
 
   /** Ends the presence of a client after `grace` ms, unless it comes back. It stays a client. */
-  goAway(cursor: Cursor, grace: number): void {
+  goAway(cursor: ChannelCursor, grace: number): void {
     if (this.#absences.has(cursor)) return;
     const absence: Absence = { timer: undefined, left: undefined };
     this.#absences.set(cursor, absence);
@@ -182,10 +182,10 @@ export class HubChannel implements CursorParts {
       if (!this.#cursors.has(cursor)) this.end(cursor);
     };
     if (grace === 0) vanish();
-    else absence.timer = after(grace, this.scheduler).subscribe(vanish);
+    else absence.timer = longTimer(grace, this.scheduler).subscribe(vanish);
   }
 
-  comeBack(cursor: Cursor): void {
+  comeBack(cursor: ChannelCursor): void {
     const absence = this.#absences.get(cursor);
     if (!absence) return;
     this.#absences.delete(cursor);
@@ -194,7 +194,7 @@ export class HubChannel implements CursorParts {
   }
 
   /** Removes a client whose wire has ended. Its member stays until its grace is over. */
-  end(cursor: Cursor): void {
+  end(cursor: ChannelCursor): void {
     cursor.end();
     this.#cursors.delete(cursor);
     const absence = this.#absences.get(cursor);

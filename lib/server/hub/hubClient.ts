@@ -1,6 +1,7 @@
+import { isStateTooLarge } from './presenceTracker.js';
 import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import { GOING_AWAY } from '../../io/closeCode.js';
+import { GOING_AWAY } from '../../message/closeCode.js';
 import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
@@ -14,7 +15,7 @@ import type {
   ChannelRefused,
 } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { claim } from '../../wire/session/delivery.js';
+import { claim } from '../../wire/session/messageClaim.js';
 import type { Rejection } from '../../stores/inbox.js';
 import type { Wire } from '../../wire/wire.js';
 import {
@@ -30,8 +31,9 @@ import {
 } from '../../operators/channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
 import type { Authorizer } from './authorizer.js';
-import { createClientFlow, MAX_READS, type ClientFlow, type ClientTurn } from './clientFlow.js';
-import type { Cursor } from './cursor.js';
+import { createClientFlow, MAX_READS, type ClientFlow } from './clientFlowControl.js';
+import { type ClientTurn } from './clientTurns.js';
+import type { ChannelCursor } from './channelCursor.js';
 import type { HubChannels } from './hubChannels.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
@@ -53,17 +55,14 @@ interface Publish extends Omit<Required<ChannelPublish<Message>>, 'ephemeral'> {
   readonly action: 'publish' | 'end';
 }
 
-/** The maximum estimated size of the state of a member, in bytes. */
-const MAX_STATE = 4_096;
-
 /** One client of a hub, until its wire ends. */
 export class HubClient {
   readonly wire: Wire;
   readonly #member: ChannelMember;
   readonly #hub: HubParts;
-  readonly #joined = new Map<string, Cursor>();
+  readonly #joined = new Map<string, ChannelCursor>();
   /** The channels that the client may join without being authorized. */
-  readonly #admitted = new Set<string>();
+  readonly #addedByServer = new Set<string>();
   /** The numbers of the latest join requests. */
   readonly #joins = new Map<string, number>();
   /** The joins that are not answered yet, in order: each completes when it is. */
@@ -111,7 +110,7 @@ export class HubClient {
    * Called with each message that is handled, in its delivery. The sender of a refused message
    * receives the reason with the ack.
    */
-  settle(message: Message): void {
+  endRejected(message: Message): void {
     const rejection = this.#rejection;
     this.#rejection = undefined;
     if (rejection) claim(message)?.end({ rejection });
@@ -133,9 +132,9 @@ export class HubClient {
   }
 
   /** Makes the client a member, which joins without being authorized. */
-  admit(channel: string): void {
+  addTo(channel: string): void {
     if (this.subscription.closed) return;
-    this.#admitted.add(channel);
+    this.#addedByServer.add(channel);
     if (!this.#joined.has(channel)) this.#enter(channel);
   }
 
@@ -143,7 +142,7 @@ export class HubClient {
   remove(channel: string, reason: string): boolean {
     const number = this.#joins.get(channel);
     const wasMember = this.#joined.has(channel) || number !== undefined;
-    this.#admitted.delete(channel);
+    this.#addedByServer.delete(channel);
     this.#leave(channel);
     // The hub sends nothing to a client that has not requested a join.
     if (number !== undefined) this.wire.next(hubMessage('channel.refused', { channel, action: 'join', reason, join: number }));
@@ -194,7 +193,7 @@ export class HubClient {
     this.wire.next(answerMessage(request, 'channel.refused', refused));
   }
 
-  #enter(channel: string): Cursor {
+  #enter(channel: string): ChannelCursor {
     const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel));
     this.#joined.set(channel, cursor);
     if (this.#isAway) this.#hub.channels.open(channel).goAway(cursor, 0);
@@ -213,7 +212,7 @@ export class HubClient {
   }
 
   #mayJoin(channel: string): MaybeAsync<string | undefined> {
-    return this.#admitted.has(channel) ? undefined : this.#hub.authorize(this.#request(channel, 'join'));
+    return this.#addedByServer.has(channel) ? undefined : this.#hub.authorize(this.#request(channel, 'join'));
   }
 
   /** Starts a join. The messages of other channels do not wait for it. */
@@ -276,7 +275,7 @@ export class HubClient {
       if (reason !== undefined) this.#refuse(message, { channel, action: 'presence', reason });
       else if (this.#joined.has(channel)) this.#hub.channels.open(channel).update(this.#member.id, state);
     };
-    if (estimateSize(state, MAX_STATE) > MAX_STATE) return decide('too-large' satisfies ChannelRefusal);
+    if (isStateTooLarge(state)) return decide('too-large' satisfies ChannelRefusal);
     return chain(this.#hub.authorize({ ...this.#request(channel, 'presence'), state }), decide);
   }
 

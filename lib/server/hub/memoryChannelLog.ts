@@ -167,7 +167,7 @@ function createRests(limits: HistoriesLimits) {
     add(name: string, rest: HistoryRest): void {
       recent.set(name, rest);
       if (recent.size < limits.maxForgotten) return;
-      // From now on, a channel may have had messages that nobody knows of: its first offset is
+      // From now on, a channel may have had messages that it does not know: its first offset is
       // missing. A new epoch, so that clients do not mistake new offsets for old ones.
       if (older.size > 0) beginning = { epoch: `${instance}.${++dropped}`, last: 1, limits };
       older = recent;

@@ -1,8 +1,17 @@
+import { estimateSize } from '../../message/estimateSize.js';
 import { defer, map, noop, startWith, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import type { Presence } from '../../operators/channels/memberList.js';
 import type { PresenceChange } from './clusterPresence.js';
+
+/** The maximum estimated size of the state of a member, in bytes. */
+const MAX_STATE = 4_096;
+
+/** Returns whether the state of a member is larger than a hub accepts. */
+export function isStateTooLarge(state: unknown): boolean {
+  return estimateSize(state, MAX_STATE) > MAX_STATE;
+}
 
 interface TrackedMember {
   member: ChannelMember;

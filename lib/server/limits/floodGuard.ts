@@ -17,7 +17,7 @@ const RECOVERY = 10_000;
  */
 const FRAMES_PER_INTERVAL = 4;
 
-export interface Progress {
+export interface ConnectionProgress {
   /**
    * One or two for each message received; two for each message acked: one when it was received, and
    * one when it was processed.
@@ -39,7 +39,7 @@ export interface Progress {
  * @returns A function to be called after each {@link FRAMES_PER_CHECK} frames. It returns whether
  *   the client is flooding.
  */
-export function createFloodGuard({ maxIdleFrames, pingInterval, scheduler }: FloodGuardOptions, progress: () => Progress) {
+export function createFloodGuard({ maxIdleFrames, pingInterval, scheduler }: FloodGuardOptions, progress: () => ConnectionProgress) {
   const recoveredPerMs = maxIdleFrames / RECOVERY + FRAMES_PER_INTERVAL / pingInterval;
   let idle = 0;
   let before = progress().steps;

@@ -1,10 +1,10 @@
 import { refusalOf, type ReceivedHello } from '../../core/serverHandshake.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import { digestOf, randomName } from '../nodePlatform.js';
 import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../stores/inbox.js';
 import { isEarlier } from '../../stores/helloNumber.js';
 import { storeErrorOf } from '../../stores/storeErrors.js';
-import type { Wait } from '../../wire/session/waitIn.js';
+import type { Wait } from '../../wire/session/scopedWait.js';
 import type { ClientRecord } from '../../core/storedTypes.js';
 
 /** The result of a claim for a new session. */
@@ -26,8 +26,8 @@ export interface ClaimCall<T> {
 }
 
 /**
- * Claims a client for a new session, unless its row refuses the hello: a stranger must not end the
- * session at another server.
+ * Claims a client for a new session, unless its row refuses the hello: another client must not end
+ * the session at another server.
  *
  * @param owner The `id` of the principal of the connection.
  */

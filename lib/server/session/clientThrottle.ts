@@ -1,17 +1,18 @@
 import type { SchedulerLike } from 'rxjs';
-import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
+import type { MessageRejection } from '../../core/rejection.js';
 import { OverflowError } from '../../message/errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 import { createRing, type Ring } from '../../operators/buffers/ring.js';
 import type { Bucket, Rates } from '../limits/rateLimit.js';
 
 /** A message that is processed, or rejected, and whose ack waits. */
-type ProcessedMessage = readonly [number: number, progress: Progress, rejection: ReceivedRejection | undefined];
+type ProcessedMessage = readonly [number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined];
 
 export interface ThrottledClient {
   /** The message counts as processed now: its ack may be sent. */
   release(...message: ProcessedMessage): void;
-  complain(error: OverflowError): void;
+  reportError(error: OverflowError): void;
   /** Ends the connection: the client does not slow down. */
   flooded(): void;
 }
@@ -51,13 +52,13 @@ export class ClientThrottle {
     this.#releaseNext();
   }
   /** Returns whether a message without a number may be delivered. */
-  admits(): boolean {
+  allows(): boolean {
     if (this.#isOver || this.#bucket.take(1) === 1) {
       this.#dropped = 0;
       return true;
     }
     const { window, perSecond } = this.#rates;
-    this.#client.complain(new OverflowError('messages a second', perSecond));
+    this.#client.reportError(new OverflowError('messages a second', perSecond));
     if (++this.#dropped > window) this.#client.flooded();
     return false;
   }

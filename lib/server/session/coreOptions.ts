@@ -1,10 +1,10 @@
-import type { SessionOptions } from '../../core/sessionTypes.js';
+import type { CoreOptions } from '../../core/coreTypes.js';
 import type { Message } from '../../message/types.js';
 import { isContextFree } from '../encodingOnce.js';
 import { digestOf, randomName } from '../nodePlatform.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { HostCodec } from '../../wire/session/hostCodec.js';
-import { sessionDefaults } from '../../wire/session/endpointOptions.js';
+import { sessionDefaults } from '../../wire/session/sessionOptions.js';
 
 /**
  * How long the ack of a channel's message may wait, in ms: a member that has missed a message gets
@@ -16,10 +16,10 @@ const CHANNEL_ACK_DELAY = 5_000;
  * Returns a function that returns the options of a client's core, by the name of its outbox. All
  * sessions share them, unless a codec depends on the client.
  */
-export function coreOptions(options: WiresOptions): (pid: string) => SessionOptions {
+export function coreOptions(options: WiresOptions): (pid: string) => CoreOptions {
   const { codecs, pingInterval, ackDelay } = options;
   const defaults = sessionDefaults(options);
-  const optionsOf = (pid: string): SessionOptions => ({
+  const optionsOf = (pid: string): CoreOptions => ({
     ...defaults,
     id: '',
     codecs: codecs.map((codec) => new HostCodec(codec, 'to-client', { pid })),

@@ -1,7 +1,7 @@
 import { noop, type SchedulerLike } from 'rxjs';
 import { ConnectionLostError, PeerGoneError } from '../../message/errors.js';
 import { createKeyedCounts } from '../limits/keyedCounts.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 
 /** A client that counts against the quota. */
 export interface QuotaUser {
@@ -11,7 +11,7 @@ export interface QuotaUser {
   readonly group: string;
   /** The time at which the client was lost. */
   readonly goneAt: number;
-  vacate(error: PeerGoneError): void;
+  terminate(error: PeerGoneError): void;
 }
 
 /** The options of these names are in `serverOptions.ts`, with their default values. */
@@ -27,7 +27,7 @@ export type Quota = ReturnType<typeof createQuota>;
 
 /**
  * Creates the quota. When too many wires wait for their clients, a wire of the principal or address
- * that has most of them ends: the one that has waited longest. So a stranger cannot end the wires
+ * that has most of them ends: the one that has waited longest. So another one cannot end the wires
  * of others. When too many wires of one principal wait, the one that has waited longest ends.
  */
 export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrincipal, scheduler }: QuotaOptions) {
@@ -37,7 +37,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
   /** Returns false if the user itself is evicted. */
   const add = (user: QuotaUser, group: string, detached: FairEviction<QuotaUser>): boolean => {
     const evicted = detached.add(user, group);
-    evicted?.vacate(new PeerGoneError(scheduler.now() - evicted.goneAt));
+    evicted?.terminate(new PeerGoneError(scheduler.now() - evicted.goneAt));
     return evicted !== user;
   };
 

@@ -1,32 +1,33 @@
 import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
-import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
+import type { MessageRejection } from '../../core/rejection.js';
 import { ServerCore } from '../../core/serverCore.js';
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
 import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../message/errors.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { Frame } from '../../io/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { whenUnanswered } from '../../operators/requests/refuseRequest.js';
 import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import type { Progress as Progressed } from '../limits/floodGuard.js';
+import type { ConnectionProgress as Progressed } from '../limits/floodGuard.js';
 import { Bucket } from '../limits/rateLimit.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { pongFor, refusalOf } from './systemMessages.js';
-import type { SessionTransport, TransportUser } from './transport.js';
+import type { ClientConnection, ClientConnectionUser } from './clientConnection.js';
 import { countFrame } from '../../wire/session/encoding.js';
 import type { SessionEvent } from '../../wire/session/sessionEvents.js';
 import type { InboxLease } from '../../stores/inbox.js';
 import type { DeadLetterStore } from '../../stores/deadLetterStore.js';
 import type { Traffic } from '../../wire/connectionState.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
-import { drainHost, giveUpRest } from '../../wire/session/hostDrain.js';
-import type { ConnectionEvent, HostOwner } from '../../wire/session/hostOwner.js';
+import { drainHost, giveUpRest } from '../../wire/session/sessionDrain.js';
+import type { ConnectionEvent, HostOwner } from '../../wire/session/hostTypes.js';
 import { SessionHost } from '../../wire/session/sessionHost.js';
 import type { SessionLoop } from '../../wire/session/sessionLoop.js';
 import { ClientThrottle, type ThrottledClient } from './clientThrottle.js';
 import type { ServedStores } from './servedStores.js';
-import type { SessionCodec } from '../../core/sessionTypes.js';
+import type { SessionCodec } from '../../core/coreTypes.js';
 
 /**
  * The limits of fresh tokens that a client may send, per second and at once: each token is work for
@@ -48,18 +49,18 @@ export interface NewClient {
   /** Undefined if the server has no stores. */
   readonly stores: ServedStores | undefined;
   /** Ends the count of the quota, and the lease of the inbox. */
-  readonly giveUp: () => void;
+  readonly release: () => void;
 }
 
 /**
  * The session of one client, over one connection after the other: its core with its host, its wire,
- * and the transport that waits for the client to return.
+ * and the client connection that waits for the client to return.
  *
  * The end of a session is no failure of the server: the wire completes, and reports the reason in
  * its `errors$`.
  */
-export class ServedSession implements WireSetup, TransportUser, HostOwner, ThrottledClient, Observer<Message>, Unsubscribable {
-  readonly transport: SessionTransport;
+export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner, ThrottledClient, Observer<Message>, Unsubscribable {
+  readonly clientConnection: ClientConnection;
   readonly pid: string;
   readonly id: string;
   readonly delivery: Delivery;
@@ -71,7 +72,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   #client: NewClient | undefined;
   readonly #stores: ServedStores | undefined;
   /** Ends the count of the quota, and the lease of the inbox. */
-  readonly giveUpPlace: () => void;
+  readonly releasePlace: () => void;
   /** Whether the next frame is the hello, which was read before the session got the connection. */
   #isHelloNext = false;
   #isDraining = false;
@@ -87,13 +88,13 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   #renewal: Unsubscribable | undefined;
 
   constructor(
-    transport: SessionTransport,
+    clientConnection: ClientConnection,
     client: NewClient,
     loop: SessionLoop,
     options: WiresOptions,
     onEnded: (session: ServedSession) => void,
   ) {
-    this.transport = transport;
+    this.clientConnection = clientConnection;
     this.pid = client.hello.pid;
     this.id = client.handshake.id;
     this.delivery = client.hello.delivery;
@@ -101,7 +102,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
     this.#loop = loop;
     this.#client = client;
     this.#stores = client.stores;
-    this.giveUpPlace = client.giveUp;
+    this.releasePlace = client.release;
     this.#onEnded = onEnded;
   }
 
@@ -120,7 +121,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
     return this.#options.microtask;
   }
   protocol(): string {
-    return this.transport.latest.protocol;
+    return this.clientConnection.latest.protocol;
   }
 
   open(parts: WireParts, to: Observer<Message>): this {
@@ -129,12 +130,12 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
     const { traffic } = parts;
     this.#traffic = traffic;
     this.#to = to;
-    if (rates) this.#throttle = new ClientThrottle(this, rates, this.transport.owner, scheduler);
+    if (rates) this.#throttle = new ClientThrottle(this, rates, this.clientConnection.owner, scheduler);
     if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
     const writes = stores?.writes;
     this.#host = new SessionHost(this, new ServerCore(handshake, writes?.core), this.#options, parts, writes, this.#loop);
     if (stores && welcome === undefined) stores.restore(this.#host);
-    this.transport.use(this);
+    this.clientConnection.use(this);
     parts.whenSubscribed(() => this.#isOver || this.#host.messages.open());
     return this;
   }
@@ -155,7 +156,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   /** Sends the remaining messages, then closes the connection and ends the session. */
   complete(): void {
     this.#isDraining = true;
-    const [onTimeout, done] = [(error: RxwireError) => this.complain(error), () => this.ended()];
+    const [onTimeout, done] = [(error: RxwireError) => this.reportError(error), () => this.ended()];
     this.#draining = drainHost(this.#host, this.#options, onTimeout, done);
   }
   unsubscribe(): void {
@@ -169,7 +170,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
     this.#throttle?.leave();
     this.#renewal?.unsubscribe();
     this.#onEnded(this);
-    this.transport.leave();
+    this.clientConnection.leave();
   }
 
   // ---- The connections
@@ -186,7 +187,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   refusal({ principal }: IncomingConnection, hello: ReceivedHello): CloseCode | undefined {
     if (this.isEnding) return CloseCode.TRY_AGAIN_LATER;
     // Another principal must not learn that the session exists.
-    return this.transport.owner === principal?.id ? (this.#host.core.refusal(hello) as CloseCode | undefined) : CloseCode.FORBIDDEN;
+    return this.clientConnection.owner === principal?.id ? (this.#host.core.refusal(hello) as CloseCode | undefined) : CloseCode.FORBIDDEN;
   }
   /** Takes the frames of a client that has answered its welcome, when its outbox is open. */
   proceed(connection: IncomingConnection): void {
@@ -196,22 +197,22 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   /** Continues over another connection, whose hello is not refused. */
   takeOver(connection: IncomingConnection, hello: ReceivedHello): void {
     this.#hello = hello;
-    this.transport.takeOver(connection);
+    this.clientConnection.takeOver(connection);
   }
   connected(): void {
     const { core, now } = this.#host;
     const client = this.#client;
-    const expires = expiryOf(this.transport.latest.principal, this.#options.scheduler);
-    if (client?.welcome !== undefined) core.greeted(client.hello, client.codec, now, expires);
+    const expires = expiryOf(this.clientConnection.latest.principal, this.#options.scheduler);
+    if (client?.welcome !== undefined) core.welcomeSent(client.hello, client.codec, now, expires);
     else core.accept(client?.hello ?? (this.#hello as ReceivedHello), now, expires);
     this.#client = this.#hello = undefined;
     this.#isHelloNext = true;
-    this.#host.attach(this.transport);
+    this.#host.attach(this.clientConnection);
   }
   disconnected(): void {
     if (this.#stores) this.#stores.isAgreed = false;
     this.#renewal?.unsubscribe();
-    this.#host.detach(this.transport);
+    this.#host.detach(this.clientConnection);
   }
   receive(frame: Frame): void {
     if (!this.#isHelloNext) this.#host.receive(frame);
@@ -248,7 +249,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   }
   /** Tells the application and the client why the session ends. */
   onStoreFailing(error: unknown): void {
-    const [closeCode, reason] = this.transport.endWith(error, this.#stores?.isAgreed ?? this.#isHere);
+    const [closeCode, reason] = this.clientConnection.endWith(error, this.#stores?.isAgreed ?? this.#isHere);
     this.report({ kind: 'closed', closeCode, reason });
     this.report({ kind: 'error', error });
   }
@@ -287,7 +288,7 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   }
   #renew(token: string): void {
     const { scheduler } = this.#options;
-    const { latest } = this.transport;
+    const { latest } = this.clientConnection;
     this.#tokens ??= new Bucket(TOKENS_PER_SECOND, TOKENS_AT_ONCE, scheduler);
     if (this.#tokens.take(1) === 0) {
       this.#refuse(CloseCode.FLOOD, 'the client sent too many fresh tokens');
@@ -300,22 +301,22 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
     this.#renewal = latest.renew(token, renewed, (error) => this.#refuse(...goodbyeOf(error)));
   }
   #refuse(code: CloseCode, reason: string): void {
-    this.transport.fail(new ConnectionLostError(code, reason));
+    this.clientConnection.fail(new ConnectionLostError(code, reason));
   }
 
   // ---- The rate limit
 
-  admits(): boolean {
-    return this.#throttle?.admits() !== false;
+  allows(): boolean {
+    return this.#throttle?.allows() !== false;
   }
-  processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+  processed(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
     if (this.#throttle) this.#throttle.processed(number, progress, rejection);
     else this.release(number, progress, rejection);
   }
-  release(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+  release(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
     this.#host.processed(number, progress, rejection);
   }
-  complain(error: RxwireError): void {
+  reportError(error: RxwireError): void {
     this.report({ kind: 'error', error });
   }
   flooded(): void {
@@ -341,10 +342,10 @@ export class ServedSession implements WireSetup, TransportUser, HostOwner, Throt
   }
   /** Closes the connection with 1001: the client may go to another server. */
   leave(): void {
-    this.transport.vacate();
+    this.clientConnection.terminate();
   }
   /** Gives up the messages that are left after `timeout` ms, and reports an error if any are. */
-  giveUp(timeout: number): void {
+  endDrain(timeout: number): void {
     const left = giveUpRest(this.#host);
     if (left) this.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });
   }

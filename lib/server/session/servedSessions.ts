@@ -1,23 +1,23 @@
 import { Subscription } from 'rxjs';
 import { ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
-import type { SessionCodec, SessionOptions } from '../../core/sessionTypes.js';
+import type { SessionCodec, CoreOptions } from '../../core/coreTypes.js';
 import type { OutboxContents } from '../../core/storedTypes.js';
 import { StoreError, UnauthorizedError, UnsupportedError } from '../../message/errors.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { once } from '../../message/once.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { Message } from '../../message/types.js';
 import { expiryOf } from '../accept/authentication.js';
 import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { randomName } from '../nodePlatform.js';
 import { PrincipalWire } from '../principal.js';
-import { closeOf, closeStore, KICKED, SessionTransport, STOPS } from './transport.js';
+import { closeOf, closeStore, KICKED, ClientConnection, STOPS } from './clientConnection.js';
 import type { ClusterServer, ServerCluster } from '../../wire/session/serverCluster.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
 import type { Inbox, InboxClaim, InboxLease } from '../../stores/inbox.js';
 import { isEarlier } from '../../stores/helloNumber.js';
-import { waitIn, type Wait } from '../../wire/session/waitIn.js';
+import { scopedWait, type Wait } from '../../wire/session/scopedWait.js';
 import { SessionLoop } from '../../wire/session/sessionLoop.js';
 import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient, knownClientIn, type KnownClient } from './clientClaims.js';
 import { coreOptions } from './coreOptions.js';
@@ -33,7 +33,7 @@ interface ClaimedConnection extends Pick<ClaimedClient, 'row' | 'lease'> {
   /** The best codec that both sides have. */
   readonly codec: SessionCodec;
   /** Ends the count of the quota, and the lease. */
-  readonly giveUp: () => void;
+  readonly release: () => void;
   /** The claim is over: another hello of the client may claim it. */
   readonly claimed: () => void;
   /** Gives up the claim, and refuses the client. */
@@ -53,10 +53,10 @@ export class ServedSessions implements ClusterServer {
   /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
   readonly #options: ServedSessionsOptions;
-  readonly #coreOptionsOf: (pid: string) => SessionOptions;
+  readonly #coreOptionsOf: (pid: string) => CoreOptions;
   readonly #loop: SessionLoop;
   readonly #life = new Subscription();
-  readonly #wait: Wait = waitIn(this.#life);
+  readonly #wait: Wait = scopedWait(this.#life);
 
   constructor(options: ServedSessionsOptions) {
     this.#options = options;
@@ -71,7 +71,7 @@ export class ServedSessions implements ClusterServer {
    *
    * @throws {RxwireError} When the hello is invalid, or the principal has too many wires.
    */
-  admit(connection: IncomingConnection): void {
+  accept(connection: IncomingConnection): void {
     const hello = connection.hello();
     const session = this.#sessions.get(hello.pid);
     const { inbox } = this.#options;
@@ -79,7 +79,7 @@ export class ServedSessions implements ClusterServer {
     else if (this.#claiming.has(hello.pid))
       this.#refuse(connection, CloseCode.TRY_AGAIN_LATER, 'the server still handles an earlier hello of this client');
     else if (inbox) this.#check(inbox, connection, hello);
-    else this.#greet(connection, hello, undefined);
+    else this.#sendWelcome(connection, hello, undefined);
   }
 
   announce(message: Message): void {
@@ -94,13 +94,13 @@ export class ServedSessions implements ClusterServer {
   }
   /** Ends the session of a client that another node has claimed for a later hello. */
   fence(pid: string, claim: InboxClaim): void {
-    const { lease, transport } = this.#sessions.get(pid) ?? {};
-    if (lease && lease.owner !== claim.owner && isEarlier(lease, claim)) transport?.vacate(new StoreError('inbox', 'fenced'));
+    const { lease, clientConnection } = this.#sessions.get(pid) ?? {};
+    if (lease && lease.owner !== claim.owner && isEarlier(lease, claim)) clientConnection?.terminate(new StoreError('inbox', 'fenced'));
   }
   /** Closes the sessions of a principal with 4403. */
   kick(principal: string): void {
-    for (const { transport } of [...this.#sessions.values()])
-      if (transport.owner === principal) transport.vacate(new UnauthorizedError(CloseCode.FORBIDDEN, KICKED));
+    for (const { clientConnection } of [...this.#sessions.values()])
+      if (clientConnection.owner === principal) clientConnection.terminate(new UnauthorizedError(CloseCode.FORBIDDEN, KICKED));
   }
   get size(): number {
     return this.#sessions.size;
@@ -108,7 +108,7 @@ export class ServedSessions implements ClusterServer {
   /** Ends all sessions with close code 1001: the clients may connect to another server. */
   close(): void {
     this.#closeUnconfirmed(CloseCode.GOING_AWAY);
-    for (const { transport } of [...this.#sessions.values()]) transport.vacate();
+    for (const { clientConnection } of [...this.#sessions.values()]) clientConnection.terminate();
     this.#life.unsubscribe();
   }
   #closeUnconfirmed(code: CloseCode): void {
@@ -135,7 +135,7 @@ export class ServedSessions implements ClusterServer {
         this.#takeOver(connection, hello, session);
         return;
       }
-      if (isMine) session.transport.vacate(new StoreError('inbox', 'fenced'));
+      if (isMine) session.clientConnection.terminate(new StoreError('inbox', 'fenced'));
       // A session that ended after it had renewed its claim leaves a claim that refuses this
       // hello, but not a later one.
       const isFree = !this.#sessions.has(pid) && !this.#claiming.has(pid) && !this.#unconfirmed.get(pid);
@@ -178,7 +178,7 @@ export class ServedSessions implements ClusterServer {
       hello,
       wait: this.#wait,
       done: (result) =>
-        guard(
+        callSafely(
           () => then(result),
           (error) => this.#options.refuse(connection, error),
         ),
@@ -195,39 +195,39 @@ export class ServedSessions implements ClusterServer {
       return;
     }
     this.#unconfirmed.supersede(pid);
-    const giveUpQuota = this.#options.quota.take(connection.principal?.id);
+    const releaseQuota = this.#options.quota.take(connection.principal?.id);
     let lease: InboxLease | undefined;
-    const giveUp = once(() => {
-      giveUpQuota();
+    const release = once(() => {
+      releaseQuota();
       if (lease) inbox.release?.(lease);
     });
     const claimed = once(() => this.#claiming.delete(pid));
     const failed = (error: unknown): void => {
       claimed();
-      giveUp();
+      release();
       this.#fail(connection, error);
     };
     const answered = ({ refusal, row, ...rest }: ClaimedClient): void => {
       ({ lease } = rest);
       if (refusal !== undefined) {
         claimed();
-        giveUp();
+        release();
         this.#refuse(connection, refusal);
         return;
       }
       // Only a client that is stored can have a session at another node.
       if (lease && row) this.#options.cluster?.claimed(pid, lease);
       const known = knownClientIn(row);
-      const client: ClaimedConnection = { connection, hello, handshake, codec, row, lease, giveUp, claimed, failed };
+      const client: ClaimedConnection = { connection, hello, handshake, codec, row, lease, release, claimed, failed };
       if (known) this.#resume(client, known);
       else {
         claimed();
-        this.#greet(connection, hello, client);
+        this.#sendWelcome(connection, hello, client);
       }
     };
     this.#claiming.add(pid);
     claimClient(
-      { inbox, hello, wait: this.#wait, done: (claim) => guard(() => answered(claim), failed), failed },
+      { inbox, hello, wait: this.#wait, done: (claim) => callSafely(() => answered(claim), failed), failed },
       connection.principal?.id,
     );
   }
@@ -237,7 +237,7 @@ export class ServedSessions implements ClusterServer {
    * ends its session at another server.
    */
   #resume(client: ClaimedConnection, { record, owner }: KnownClient): void {
-    const { connection, hello, handshake, row, lease, giveUp, claimed, failed } = client;
+    const { connection, hello, handshake, row, lease, release, claimed, failed } = client;
     const { pid } = hello;
     const stored = handshake.options.codecs.find(({ name }) => name === record.codec);
     const codec = handshake.codecFor(hello, stored) ?? client.codec;
@@ -254,14 +254,14 @@ export class ServedSessions implements ClusterServer {
         outbox,
         contents,
       });
-      this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores, giveUp });
+      this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores, release });
       claimed();
     };
     const notOpened = (error: unknown): void => {
       if (outbox) closeStore(outbox);
       failed(error);
     };
-    if (outbox) openOutbox(this.#wait, outbox, hello, (contents) => guard(() => start(contents), failed), notOpened);
+    if (outbox) openOutbox(this.#wait, outbox, hello, (contents) => callSafely(() => start(contents), failed), notOpened);
     else start();
   }
 
@@ -276,7 +276,7 @@ export class ServedSessions implements ClusterServer {
    *
    * @param claimed The claim on the client, if there is an inbox.
    */
-  #greet(connection: IncomingConnection, hello: ReceivedHello, claimed: ClaimedConnection | undefined): void {
+  #sendWelcome(connection: IncomingConnection, hello: ReceivedHello, claimed: ClaimedConnection | undefined): void {
     const { pid } = hello;
     const { principal } = connection;
     const { scheduler, quota } = this.#options;
@@ -285,13 +285,13 @@ export class ServedSessions implements ClusterServer {
     const codec = handshake.codecFor(hello, undefined);
     const code = known && refusalIn(known, connection, hello, claimed !== undefined);
     if (!codec || code !== undefined) {
-      claimed?.giveUp();
+      claimed?.release();
       this.#refuse(connection, code ?? CloseCode.UNSUPPORTED_DATA);
       return;
     }
     this.#unconfirmed.supersede(pid);
-    const giveUp = claimed?.giveUp ?? quota.take(principal?.id);
-    const client: UnconfirmedClient = { handshake, owner: principal?.id, connection, giveUp };
+    const release = claimed?.release ?? quota.take(principal?.id);
+    const client: UnconfirmedClient = { handshake, owner: principal?.id, connection, release };
     this.#unconfirmed.enter(pid, client);
     const { done, finished } = claimed?.row?.cursor ?? NO_CURSOR;
     const welcome = handshake.welcome(hello, codec, done, finished.at(-1) ?? done, expiryOf(principal, scheduler), claimed ? 0 : undefined);
@@ -301,7 +301,7 @@ export class ServedSessions implements ClusterServer {
       client.connection = undefined;
       this.#unconfirmed.delete(pid);
       // The application has the wire before a frame of the client can fail.
-      this.#begin(connection, { handshake, hello, codec, welcome, stores, giveUp });
+      this.#begin(connection, { handshake, hello, codec, welcome, stores, release });
       this.#sessions.get(pid)?.proceed(connection);
     };
     const failed = (error: unknown): void => {
@@ -309,7 +309,7 @@ export class ServedSessions implements ClusterServer {
       this.#fail(connection, error);
     };
     connection.welcome(welcome, {
-      answered: () => client.connection && guard(start, failed),
+      answered: () => client.connection && callSafely(start, failed),
       left: () => this.#unconfirmed.leave(pid, client),
     });
   }
@@ -326,20 +326,20 @@ export class ServedSessions implements ClusterServer {
     const { row, lease } = claimed ?? {};
     return new ServedStores({ hello, owner: connection.principal?.id, inbox, lease, row, record: undefined, outbox });
   }
-  readonly #onEnded = ({ pid, giveUpPlace }: ServedSession): void => {
+  readonly #onEnded = ({ pid, releasePlace }: ServedSession): void => {
     this.#sessions.delete(pid);
-    giveUpPlace();
+    releasePlace();
   };
   #begin(connection: IncomingConnection, client: NewClient): void {
     const { pid } = client.hello;
     const { onRefused, emit } = this.#options;
-    const transport = new SessionTransport(connection, true, this.#options);
-    const session = new ServedSession(transport, client, this.#loop, this.#options, this.#onEnded);
+    const clientConnection = new ClientConnection(connection, true, this.#options);
+    const session = new ServedSession(clientConnection, client, this.#loop, this.#options, this.#onEnded);
     this.#sessions.set(pid, session);
-    const wire = new PrincipalWire(session, transport, pid);
-    if (transport.failure === undefined) emit(wire);
+    const wire = new PrincipalWire(session, clientConnection, pid);
+    if (clientConnection.failure === undefined) emit(wire);
     // Its stores have failed before it could be emitted.
-    else onRefused(transport.failure);
+    else onRefused(clientConnection.failure);
   }
 
   #fail(connection: IncomingConnection, error: unknown): void {

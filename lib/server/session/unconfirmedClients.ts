@@ -1,9 +1,9 @@
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFairEviction, groupOf } from './quota.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { TAKEN_OVER } from './transport.js';
+import { TAKEN_OVER } from './clientConnection.js';
 
 /** A client that has not confirmed a welcome. It has no session, no wire and no timer. */
 export interface UnconfirmedClient {
@@ -15,7 +15,7 @@ export interface UnconfirmedClient {
   /**
    * Ends the count of the quota, and the lease of the inbox, if there is one. To be called once.
    */
-  readonly giveUp: () => void;
+  readonly release: () => void;
   /** The time at which the client has lost its connection. */
   awaySince?: number;
 }
@@ -49,7 +49,7 @@ export class UnconfirmedClients {
   recall(connection: IncomingConnection, hello: ReceivedHello, isShared: boolean): UnconfirmedClient | undefined {
     const known = this.#clients.get(hello.pid);
     if (!isShared || known?.awaySince === undefined) return known;
-    // The hello may show the token of another server. Before the time is over, a stranger must not
+    // The hello may show the token of another server. Before the time is over, another one must not
     // take the place of the client.
     const { scheduler, detachedTimeout } = this.#options;
     const isOver = scheduler.now() - known.awaySince >= detachedTimeout;
@@ -72,11 +72,11 @@ export class UnconfirmedClients {
   }
   /** A client has lost its connection, unless it has confirmed its welcome. */
   leave(pid: string, client: UnconfirmedClient): void {
-    const { connection, owner, giveUp } = client;
+    const { connection, owner, release } = client;
     if (!connection) return;
     client.connection = undefined;
     client.awaySince = this.#options.scheduler.now();
-    giveUp();
+    release();
     const evicted = this.#away.add(pid, groupOf(owner, connection.address));
     if (evicted !== undefined) this.#clients.delete(evicted);
   }

@@ -10,7 +10,7 @@ import {
 } from '../../server/hub/channelRange.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { headIn, type ChannelHead } from './channelRows.js';
+import { headIn, type LmdbChannelHead } from './channelRows.js';
 import { firstKey, type Databases } from './lmdbDatabases.js';
 
 export interface ChannelReaderOptions {
@@ -44,7 +44,7 @@ export function isKnownPosition(options: ChannelReaderOptions, name: string, pos
 }
 
 /** Returns the offsets of the messages that are not too old. */
-function offsetsOf(options: ChannelReaderOptions, name: string, head: ChannelHead): KeptOffsets {
+function offsetsOf(options: ChannelReaderOptions, name: string, head: LmdbChannelHead): KeptOffsets {
   const { channelEntries } = options.databases;
   const { epoch, last } = head;
   const removed = firstOf(options, name, head) - 1;
@@ -54,7 +54,7 @@ function offsetsOf(options: ChannelReaderOptions, name: string, head: ChannelHea
     removed,
     hasEnded: head.end !== undefined,
     // A reader may have the offset of a message, or that in front of one.
-    isHole: (offset) => firstKey(channelEntries, [name, offset], [name, offset + 2]) === undefined,
+    isMissing: (offset) => firstKey(channelEntries, [name, offset], [name, offset + 2]) === undefined,
     lastOffsets(end, limit) {
       const range = { start: [name, end], end: [name, removed + 1], reverse: true, limit };
       const keys = limit > 0 ? [...channelEntries.getKeys(range)] : [];
@@ -64,7 +64,7 @@ function offsetsOf(options: ChannelReaderOptions, name: string, head: ChannelHea
 }
 
 /** Returns the offset behind the latest message that is removed, or has expired. */
-function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string, head: ChannelHead): number {
+function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string, head: LmdbChannelHead): number {
   const since = now() - limitsOf(head.retention ?? {}, limits).maxAge;
   // A channel that has ended expires as a whole.
   if (head.end) return head.at <= since ? head.last + 1 : head.first;
@@ -104,7 +104,7 @@ function firstPage(found: Iterable<SizedEntry>, { limit, maxBytes = PAGE_BYTES }
 function* entriesIn(
   { databases, decode }: ChannelReaderOptions,
   name: string,
-  head: ChannelHead,
+  head: LmdbChannelHead,
   { first, end, isCompacted }: ChannelRange,
 ): Generator<SizedEntry> {
   const { channelEntries, compactedEntries } = databases;
@@ -129,7 +129,7 @@ function* entriesIn(
  * Yields the channels whose names begin with `prefix`. Reads them in parts: an open snapshot would
  * keep LMDB from reusing free pages.
  */
-export function* listChannels(databases: Databases, prefix: string): Generator<ChannelInfo> {
+export function* listLmdbChannels(databases: Databases, prefix: string): Generator<ChannelInfo> {
   const { channels } = databases;
   let start = prefix;
   for (;;) {

@@ -15,7 +15,7 @@ import {
 import type { StoreClock } from './storeClock.js';
 
 /** The stored state of a channel. A transaction changes it in place. */
-export interface ChannelHead {
+export interface LmdbChannelHead {
   readonly epoch: string;
   /** The offset behind the latest removed message. */
   first: number;
@@ -75,13 +75,13 @@ const MAX_ID = 2 ** 47;
 /** The run that has created the log. */
 const FIRST_RUN = 1;
 /**
- * The range of the hole that a run leaves in front of its first message of a channel. A folder
+ * The range of the gap that a run leaves in front of its first message of a channel. A folder
  * that was restored from a backup so gives other offsets to its messages than the run that was
  * lost: a reader of the lost messages is at an offset that no message has. The probability that
  * they meet is the number of lost messages in 268 million. The text of a position has room for 7
  * million runs.
  */
-const MAX_HOLE = 2 ** 28;
+const MAX_RUN_GAP = 2 ** 28;
 
 /** The runs of the environments that this process has opened. */
 const runs = new WeakMap<Databases, number>();
@@ -112,14 +112,16 @@ function changeNextEpoch({ counters }: Databases): void {
  *
  * @param found The stored value.
  */
-export function headIn({ channels, counters }: Databases, name: string, found = readValue(channels, name)): ChannelHead {
+export function headIn({ channels, counters }: Databases, name: string, found = readValue(channels, name)): LmdbChannelHead {
   if (isChannelHead(found)) return found;
   const epoch = (counters.get(EPOCH) ?? 0).toString(36);
   return { epoch, first: 1, last: 0, run: FIRST_RUN, count: 0, bytes: 0, at: 0, date: 0, compacted: 0 };
 }
 
-function isChannelHead(value: unknown): value is ChannelHead {
-  const { epoch, first, last, run, count, bytes, at, date, compacted, end } = Object(value) as Partial<Record<keyof ChannelHead, unknown>>;
+function isChannelHead(value: unknown): value is LmdbChannelHead {
+  const { epoch, first, last, run, count, bytes, at, date, compacted, end } = Object(value) as Partial<
+    Record<keyof LmdbChannelHead, unknown>
+  >;
   const { offset, data } = Object(end ?? {}) as Partial<Record<'offset' | 'data', unknown>>;
   const areNumbers = [first, last, run, count, bytes, at, date, compacted].every(Number.isFinite);
   return typeof epoch === 'string' && areNumbers && (end === undefined || (Number.isFinite(offset) && data instanceof Uint8Array));
@@ -147,7 +149,7 @@ export interface ChannelRowsOptions {
 export interface ChannelEdit extends ChannelRowsOptions {
   readonly now: number;
   /** The heads that the transaction has read. */
-  readonly heads: Map<string, ChannelHead>;
+  readonly heads: Map<string, LmdbChannelHead>;
   /** The size of the messages of all channels, in bytes. */
   total: number;
 }
@@ -160,7 +162,7 @@ export function beginEdit(options: ChannelRowsOptions): ChannelEdit {
 }
 
 /** Returns the head of a channel, which the transaction may change. */
-export function headOf(edit: ChannelEdit, name: string): ChannelHead {
+export function headOf(edit: ChannelEdit, name: string): LmdbChannelHead {
   const { heads, databases } = edit;
   const known = heads.get(name);
   if (known) return known;
@@ -180,7 +182,7 @@ export function headOf(edit: ChannelEdit, name: string): ChannelHead {
 export function appendRow(edit: ChannelEdit, name: string, data: Uint8Array, isEnd: boolean): ChannelPosition {
   const { databases, run, now, date } = edit;
   const head = headOf(edit, name);
-  const offset = head.last + 1 + (head.run === run ? 0 : randomInt(MAX_HOLE));
+  const offset = head.last + 1 + (head.run === run ? 0 : randomInt(MAX_RUN_GAP));
   // The clock of an earlier process may have been ahead.
   const at = Math.max(now, head.at);
   databases.channelEntries.putSync([name, offset, at, data.length], data);
@@ -270,7 +272,7 @@ function forgetOthers(edit: ChannelEdit): void {
 }
 
 /** Returns whether the oldest message must go. `at` is its time. */
-type Excess = (head: ChannelHead, at: number) => boolean;
+type Excess = (head: LmdbChannelHead, at: number) => boolean;
 
 /**
  * Removes the oldest messages of a channel: up to `max` of them. Returns their number. The messages
@@ -320,13 +322,13 @@ function store(edit: ChannelEdit, name: string): void {
 }
 
 /** Returns the place of a channel in the index. */
-function slotOf({ slot, count, at }: ChannelHead, maxAge: number, now: number): ChannelSlot {
+function slotOf({ slot, count, at }: LmdbChannelHead, maxAge: number, now: number): ChannelSlot {
   if (count > 0) return [FILLED, stepOf(at + maxAge)];
   return slot?.[0] === EMPTY ? slot : [EMPTY, stepOf(now)];
 }
 
 const stepOf = (at: number): number => Math.min(Math.floor(at / STEP), Number.MAX_SAFE_INTEGER);
-const isSlot = ({ slot }: ChannelHead, [kind, step]: readonly [kind: string, step: number, ...unknown[]]): boolean =>
+const isSlot = ({ slot }: LmdbChannelHead, [kind, step]: readonly [kind: string, step: number, ...unknown[]]): boolean =>
   slot?.[0] === kind && slot[1] === step;
 
 /** Returns the first entry of an index. */
@@ -338,7 +340,7 @@ function limitsIn(edit: ChannelEdit, name: string): ChannelLimits {
   return limitsOf(headOf(edit, name).retention ?? {}, edit.limits);
 }
 
-function resize(edit: ChannelEdit, head: ChannelHead, bytes: number): void {
+function resize(edit: ChannelEdit, head: LmdbChannelHead, bytes: number): void {
   head.bytes += bytes;
   edit.total += bytes;
 }

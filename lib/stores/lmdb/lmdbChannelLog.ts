@@ -25,7 +25,7 @@ import { anything, positive, readOptions, type OptionTable } from '../../message
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { isKnownPosition, listChannels, readChannel, type ChannelReaderOptions } from './channelReader.js';
+import { isKnownPosition, listLmdbChannels, readChannel, type ChannelReaderOptions } from './channelReader.js';
 import {
   appendRow,
   beginEdit,
@@ -239,7 +239,7 @@ function createLog(
       return write(channel, (edit) => compactRows(edit, channel, entry, data), noop);
     },
     list: (prefix) =>
-      defer(() => from(read(() => listChannels(databases, prefix)))).pipe(
+      defer(() => from(read(() => listLmdbChannels(databases, prefix)))).pipe(
         catchError((reason: unknown) => throwError(() => asLmdbStoreError(reason, path))),
       ),
     close() {
@@ -261,7 +261,7 @@ type ChannelWriter = <T, U>(change: (edit: ChannelEdit) => T, finish: (result: T
 
 interface WaitingChange {
   readonly run: (edit: ChannelEdit) => void;
-  readonly settle: (failure?: StoreError) => void;
+  readonly onCommitted: (failure?: StoreError) => void;
 }
 
 /**
@@ -287,7 +287,7 @@ function createChannelWriter(environment: LmdbEnvironment, rows: ChannelRowsOpti
     const end = (failure?: StoreError): void => {
       // The transaction may have failed before it was begun.
       if (failure && group.length === 0) take();
-      for (const { settle } of group) settle(failure);
+      for (const { onCommitted } of group) onCommitted(failure);
       environment.channelTails.emit();
     };
     environment.write(writeAll).subscribe({
@@ -301,7 +301,7 @@ function createChannelWriter(environment: LmdbEnvironment, rows: ChannelRowsOpti
     let result: T;
     waiting.push({
       run: (edit) => void (result = change(edit)),
-      settle(failure) {
+      onCommitted(failure) {
         try {
           if (failure) throw failure;
           result$.next(finish(result));

@@ -130,7 +130,7 @@ function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) 
     const end = (failure?: StoreError): void => {
       isBusy = false;
       if (waiting.length > 0) writeGroup();
-      for (const waitingJob of group) waitingJob.settle(failure);
+      for (const waitingJob of group) waitingJob.onCommitted(failure);
       onEnd();
     };
     root.transaction(runAll).then(
@@ -174,7 +174,7 @@ function createWaitingJob<T>(root: RootDatabase, path: string, job: () => T, res
       }
     },
     /** Completes or fails the job. @param failure If the transaction was not stored. */
-    settle(failure?: StoreError) {
+    onCommitted(failure?: StoreError) {
       if (failed) result.error(asLmdbStoreError(failed.reason, path));
       else if (failure) result.error(failure);
       else result.complete();

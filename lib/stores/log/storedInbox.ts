@@ -1,5 +1,5 @@
-import { MAX_CODE, MAX_REASON } from '../../core/progress.js';
-import type { RejectionFields } from '../../core/storedTypes.js';
+import { MAX_REJECTION_CODE, MAX_REJECTION_REASON } from '../../core/rejection.js';
+import type { RejectionFields } from '../../core/rejection.js';
 import { StoreError } from '../../message/errors.js';
 import { chain, converted, type MaybeAsync } from '../../message/maybeAsync.js';
 import { durable } from '../../wire/session/clientStores.js';
@@ -112,7 +112,7 @@ const KINDS: readonly unknown[] = ['dead-lettered', 'refused', 'undecodable'];
 
 /** Returns the fields of a rejection as an array: number, kind, code, reason. */
 export function rejectionFields({ number, kind, code, reason }: NumberedRejection): RejectionFields {
-  return [number, kind, code.slice(0, MAX_CODE), reason.slice(0, MAX_REASON)];
+  return [number, kind, code.slice(0, MAX_REJECTION_CODE), reason.slice(0, MAX_REJECTION_REASON)];
 }
 
 /** @param value The fields of a rejection. */
@@ -122,7 +122,7 @@ export function readRejection([number, kind, code, reason]: RejectionFields): Nu
 
 export function isRejection(value: unknown): value is RejectionFields {
   const [number, kind, code, reason] = Array.isArray(value) ? (value as readonly unknown[]) : [];
-  return Number.isSafeInteger(number) && KINDS.includes(kind) && isText(code, MAX_CODE) && isText(reason, MAX_REASON);
+  return Number.isSafeInteger(number) && KINDS.includes(kind) && isText(code, MAX_REJECTION_CODE) && isText(reason, MAX_REJECTION_REASON);
 }
 
 function isText(value: unknown, max: number): value is string {

@@ -26,7 +26,7 @@ const ATTEMPTS = 5;
  */
 const MAX_COPIES = 64;
 /** The time in which a copy arrives that is on its way, in ms. */
-const SETTLING = 250;
+const PROPAGATION_TIME = 250;
 
 /** The last entry that a tail has emitted; before that, the one that a reader has read. */
 interface TailPlace {
@@ -134,7 +134,7 @@ export function createChannelTail(log: LogContext, channel: string, { heads, epo
       begin(entry?.seq ?? 0, !entry);
       if (!entry || from === undefined || isKnown(entry, last)) return;
       // A read may overtake a copy.
-      await firstValueFrom(timer(SETTLING, log.scheduler));
+      await firstValueFrom(timer(PROPAGATION_TIME, log.scheduler));
       if (!isKnown(entry, last)) await heal();
     },
     /** Returns whether no copy has arrived since the last call. */

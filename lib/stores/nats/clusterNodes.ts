@@ -33,7 +33,7 @@ const MAX_NODES = 1_000;
 
 /**
  * The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as
- * the stores fence an owner that does not hear it.
+ * the stores fence an owner that does not get it.
  */
 export function createClusterControl({ connection, name, listen, report }: NodeContext) {
   const subject = `${name}.control`;

@@ -3,7 +3,7 @@ import { StoreError } from '../../message/errors.js';
 import { isNumber } from '../store.js';
 
 /** The state of a log without its entries. Each message has it: the latest one counts. */
-export interface LogRow {
+export interface LogMessageRow {
   readonly head: unknown;
   /** The highest key that was ever used. */
   readonly last: number;
@@ -30,7 +30,7 @@ export interface LogMessage {
   readonly index: number;
   readonly isLast: boolean;
   /** The row after the write in its last part; the row before it in the others. */
-  readonly row: LogRow;
+  readonly row: LogMessageRow;
   readonly part: Uint8Array;
 }
 

@@ -1,7 +1,7 @@
 import { StoreError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import type { ChangedLog, Log, LogChange, LogRange } from '../store.js';
-import { changeOf, decodeMessage, type EntryChange, type LogMessage, type LogRow } from './logMessage.js';
+import { changeOf, decodeMessage, type EntryChange, type LogMessage, type LogMessageRow } from './logMessage.js';
 import { failed } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
 
@@ -144,7 +144,7 @@ export function createDraft(before: LogState) {
     },
     entryChange: (): EntryChange => ({ drop, put: [...put] }),
     /** Returns the row after the draft. `here` is the number of its first message. */
-    row(here: LogRow['start']): LogRow {
+    row(here: LogMessageRow['start']): LogMessageRow {
       for (const [key, { seq }] of entries) if (!removed.has(key)) return { head, last, start: seq };
       return { head, last, start: put.size > 0 ? here : 0 };
     },
@@ -156,7 +156,7 @@ export function createDraft(before: LogState) {
   };
 }
 
-export function rowOf({ head, last, entries }: LogState): LogRow {
+export function logRowOf({ head, last, entries }: LogState): LogMessageRow {
   const [first] = entries.values();
   return { head, last, start: first?.seq ?? 0 };
 }

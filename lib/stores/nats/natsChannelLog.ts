@@ -2,13 +2,13 @@ import { catchError, from, Subscription, throwError, timeout } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
-import { createAppender } from './appender.js';
+import { createAppender } from './channelAppender.js';
 import { createChannelHeads } from './channelHeads.js';
 import { createChannelTails } from './channelTails.js';
 import { createLogContext } from './logContext.js';
 import { createNatsContext, failed, type NatsContext } from './natsContext.js';
 import { logSettingsOf, type LogSettings, type NatsChannelLogOptions } from './logContext.js';
-import { listChannels, readHistory } from './readHistory.js';
+import { listStreamChannels, readHistory } from './readHistory.js';
 import { createSharedReads } from './entryReader.js';
 import { createStreamCheck } from './streamCheck.js';
 
@@ -64,7 +64,7 @@ export function createChannelLog(context: NatsContext & LogSettings): ChannelLog
   );
   return {
     dropsRepeats: true,
-    append: createAppender(log, heads, check.suspect),
+    append: createAppender(log, heads, check.checkAll),
     read(channel, query) {
       const key = JSON.stringify([channel, query.after, query.before, query.limit]);
       const until = scheduler.now() + log.timeout;
@@ -74,7 +74,7 @@ export function createChannelLog(context: NatsContext & LogSettings): ChannelLog
       );
     },
     broadcast: tails.broadcast,
-    list: (prefix) => listChannels(log, prefix),
+    list: (prefix) => listStreamChannels(log, prefix),
     tail: (channel) => refCount.by(tails.of(channel)),
   };
 }

@@ -125,7 +125,7 @@ export interface NatsCluster extends ServerCluster, QueueStore {
   readonly presence: ClusterPresence;
   /**
    * Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS
-   * does not hear it.
+   * does not get it.
    *
    * @throws {StoreError} `failed`, if the connection to NATS is closed.
    */

@@ -1,7 +1,7 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { filter, firstValueFrom, from, map, race, Subject, timer, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { StoreError, type RxwireError } from '../../message/errors.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { NODE_PATTERN } from '../../io/http/httpHeaders.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 
@@ -79,7 +79,7 @@ const MAX_PAYLOAD = 1_048_576;
 export function createNatsContext<S extends NatsSettings>(settings: S): S & NatsContext {
   const { connection, timeout, onError } = settings;
   const report = (error: RxwireError): void =>
-    guard(
+    callSafely(
       () => onError?.(error),
       // There is no other place to report it.
       () => undefined,

@@ -21,7 +21,7 @@ import {
 } from 'rxjs';
 import { ConnectionLostError } from '../../message/errors.js';
 import { concatBytes } from '../../message/bytes.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../../wire/session/serverCluster.js';
 import {
   createFrameReader,

@@ -5,14 +5,14 @@ import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 import { asObservable, converted, type MaybeAsync } from '../../message/maybeAsync.js';
 import { runEffect, type ChangedLog, type LogChange, type ReadableStore, type StoreTransaction } from '../store.js';
 import { encodeMessage, partsOf } from './logMessage.js';
-import { createDraft, createLogState, readLog, rowOf, type Draft, type LogLimit, type LogState } from './logState.js';
+import { createDraft, createLogState, readLog, logRowOf, type Draft, type LogLimit, type LogState } from './logState.js';
 import { corrupt, failed, type NatsContext } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
 
 export type StoreContext = Pick<NatsContext, 'maxPayload' | 'scheduler' | 'timeout' | 'report'>;
 
 /** The stream of one kind of logs, and the limit of each of them. */
-export interface LogKind {
+export interface StoreLogKind {
   readonly store: SubjectStore;
   readonly limit?: LogLimit;
 }
@@ -28,7 +28,7 @@ export interface LogKind {
  *
  * @param kinds The kinds by the first word of the names of their logs.
  */
-export function natsStore(context: StoreContext, kinds: Readonly<Record<string, LogKind>>) {
+export function natsStore(context: StoreContext, kinds: Readonly<Record<string, StoreLogKind>>) {
   /** Bounded by the users and the transactions of this process. */
   const writers = new Map<string, LogWriter>();
   const used = createUsedKeys();
@@ -86,7 +86,7 @@ function tokenOf(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/gu, (character) => `=${(character.codePointAt(0) as number).toString(16)}=`);
 }
 
-interface LogWriterOptions extends LogKind {
+interface LogWriterOptions extends StoreLogKind {
   readonly context: StoreContext;
   readonly name: string;
   readonly changeOther: (log: string, change: LogChange) => Promise<ChangedLog>;
@@ -145,7 +145,7 @@ function createLogWriter(options: LogWriterOptions) {
     let [seq, first] = [before.seq, 0];
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
-      const row = isLast ? draft.row(first || 'here') : rowOf(before);
+      const row = isLast ? draft.row(first || 'here') : logRowOf(before);
       const stored = await store.append(name, encodeMessage({ write, index, isLast, row, part }), seq, group);
       if (stored === undefined) return false;
       trimming.note(stored);
@@ -246,7 +246,7 @@ function createTrimming({ context: { scheduler, timeout }, store, name }: LogWri
     trim(count: number, known: LogState | undefined): void {
       if (messages < count || old === 0 || !known) return;
       messages = 0;
-      store.trim(name, Math.min(old, Number(rowOf(known).start) || known.seq));
+      store.trim(name, Math.min(old, Number(logRowOf(known).start) || known.seq));
     },
   };
 }

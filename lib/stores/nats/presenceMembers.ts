@@ -9,7 +9,7 @@ type NodeMembers = Map<string, ClusterMember>;
 export type PresenceChannel = ReturnType<typeof createPresenceChannel>;
 
 /**
- * Creates the state of a channel at this node, while the node has members in it or hears it: the
+ * Creates the state of a channel at this node, while the node has members in it or reads it: the
  * members of this node and of the others.
  *
  * @param publish Called with each member of this node that has taken over a state which another
@@ -56,7 +56,7 @@ export function createPresenceChannel(name: string, node: string, publish: (id: 
     /** The version of the latest delta of this node; 0 if there is none. */
     version: 0,
     /** The subscription to the deltas of the other nodes, and the number of its users. */
-    hearing: undefined as Unsubscribable | undefined,
+    subscription: undefined as Unsubscribable | undefined,
     users: 0,
     others: (): readonly ChannelMember[] => [...shown.values()].map(plain),
     /** Adds a member of this node. Its state is the one that another node has set, if any has. */

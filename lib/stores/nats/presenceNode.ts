@@ -84,15 +84,15 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
     channels.set(name, channel);
     return channel;
   };
-  const hear = (channel: PresenceChannel): void => {
+  const follow = (channel: PresenceChannel): void => {
     if (channel.users++ > 0) return;
-    channel.hearing = listenTo(subjects.channel(channel.name), (message) => reader.receiveDelta(channel, message), state);
+    channel.subscription = listenTo(subjects.channel(channel.name), (message) => reader.receiveDelta(channel, message), state);
     for (const peer of peers.values()) peer.want(channel.name);
     writer.askSoon();
   };
-  const ignore = (channel: PresenceChannel): void => {
+  const unfollow = (channel: PresenceChannel): void => {
     if (--channel.users > 0) return;
-    channel.hearing?.unsubscribe();
+    channel.subscription?.unsubscribe();
     for (const peer of peers.values()) peer.forget(channel);
     dropIfIdle(state, channel);
   };
@@ -100,10 +100,10 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
     if (running.closed) return EMPTY;
     start();
     const channel = channelOf(name);
-    hear(channel);
+    follow(channel);
     const entered = channel.others();
     const first$ = entered.length > 0 ? of({ entered, left: [], updated: [] }) : EMPTY;
-    return merge(first$, channel.changes$).pipe(finalize(() => ignore(channel)));
+    return merge(first$, channel.changes$).pipe(finalize(() => unfollow(channel)));
   };
 
   return {
@@ -161,7 +161,7 @@ function listenTo(subject: string, next: (message: NodeMessage) => void, { liste
 function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
   const { channels, peers } = state;
 
-  const heard = (name: string): PresenceChannel | undefined => {
+  const followedChannel = (name: string): PresenceChannel | undefined => {
     const channel = channels.get(name);
     return channel && channel.users > 0 ? channel : undefined;
   };
@@ -169,7 +169,7 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
     peers.delete(peer.id);
     for (const channel of channels.values()) peer.forget(channel);
   };
-  const greet = (id: string): PresencePeer => {
+  const addPeer = (id: string): PresencePeer => {
     if (peers.size >= MAX_NODES) throw new RangeError(`more than ${MAX_NODES} nodes`);
     const peer = createPresencePeer(id);
     peers.set(id, peer);
@@ -178,12 +178,12 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
   };
   const takeHeartbeat = (node: string, { version, since, channels: changed }: PresenceHeartbeat): void => {
     const known = peers.get(node);
-    const peer = known ?? greet(node);
+    const peer = known ?? addPeer(node);
     peer.silence = 0;
     if (known && since <= known.checked) {
-      for (const [name, at] of changed) if (heard(name) && peer.versionOf(name) < at) peer.want(name);
+      for (const [name, at] of changed) if (followedChannel(name) && peer.versionOf(name) < at) peer.want(name);
     } else {
-      for (const name of channels.keys()) if (heard(name)) peer.want(name);
+      for (const name of channels.keys()) if (followedChannel(name)) peer.want(name);
     }
     peer.checked = Math.max(peer.checked, version);
     if (peer.wanted.size > 0) writer.askSoon();
@@ -198,7 +198,7 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
     else if (peer && kind === 'bye') remove(peer);
     else if (peer && kind === 'snapshot') {
       for (const part of message.parts) {
-        const channel = heard(part.channel);
+        const channel = followedChannel(part.channel);
         if (channel) peer.applyPart(channel, message.version, part);
       }
     }

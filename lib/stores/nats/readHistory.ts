@@ -150,7 +150,7 @@ const CONCURRENCY = 32;
  * Emits the channels whose names begin with `prefix`, in the order of their names. The leader of
  * the stream counts the subjects of all channels for it.
  */
-export function listChannels(log: LogContext, prefix: string): Observable<ChannelInfo> {
+export function listStreamChannels(log: LogContext, prefix: string): Observable<ChannelInfo> {
   const { stream, subjects, epochs, reader } = log;
   const namesOf = async () => {
     const { state } = await stream.info({ subjects_filter: subjects.channels, deleted_details: false });

@@ -26,9 +26,9 @@ import { failed } from './natsContext.js';
  * The time in which a cluster learns of a new subscription, and within which requests share a
  * check, in ms.
  */
-const SETTLING = 500;
+const PROPAGATION_TIME = 500;
 /** The number of channels that each check covers, at the same time. */
-const IN_TURN = 64;
+const CHANNELS_PER_CHECK = 64;
 const CONCURRENCY = 32;
 
 /**
@@ -77,7 +77,7 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
     // While the stream has no new entries, each tail has its turn twice: one that had a copy just
     // before its first turn may have missed the next one.
     const left = state.last_seq === seen.last ? seen.left : 2 * tails.all().length;
-    const inTurn = Math.min(IN_TURN, left);
+    const inTurn = Math.min(CHANNELS_PER_CHECK, left);
     seen = { ...seen, leader, last: state.last_seq, left: left - inTurn };
     // The clock of this system may be behind that of the server.
     const age = Math.max(wallTime(scheduler) - streamEpoch.at, now - seen.markerSeen);
@@ -88,7 +88,7 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
   };
   const regular$ = timer(0, checkInterval, scheduler).pipe(exhaustMap(() => defer(check).pipe(mergeMap((sweep$) => sweep$))));
   const soon$ = looks$.pipe(
-    throttleTime(SETTLING, scheduler, { leading: false, trailing: true }),
+    throttleTime(PROPAGATION_TIME, scheduler, { leading: false, trailing: true }),
     exhaustMap(() => sweep(0)),
   );
   const reconnected = (): void => {
@@ -108,10 +108,10 @@ export function createStreamCheck(log: LogContext, tails: ChannelTails) {
       report(failed(error));
     },
   });
-  const requested$ = checks$.pipe(throttleTime(SETTLING, scheduler, { leading: true, trailing: true }));
+  const requested$ = checks$.pipe(throttleTime(PROPAGATION_TIME, scheduler, { leading: true, trailing: true }));
   return {
     /** Requests a check of the epoch and of all channels: copies of entries may be lost. */
-    suspect: (): void => {
+    checkAll: (): void => {
       looked = new WeakSet();
       checks$.next();
     },

@@ -14,7 +14,7 @@ export interface StreamEpoch {
 }
 
 /** The time in which the new leader of a stream finds its last entries, in ms. */
-const SETTLING = 500;
+const LEADER_CHANGE_TIME = 500;
 
 /**
  * The epoch is a message in the stream itself, the marker. If the stream is purged or recreated,
@@ -67,7 +67,7 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
     async verify(): Promise<StreamEpoch> {
       const streamEpoch = await current();
       if (!(await isShort(streamEpoch))) return streamEpoch;
-      await firstValueFrom(timer(SETTLING, scheduler));
+      await firstValueFrom(timer(LEADER_CHANGE_TIME, scheduler));
       if (!(await isShort(streamEpoch))) return streamEpoch;
       await begin(streamEpoch.marker);
       return current();

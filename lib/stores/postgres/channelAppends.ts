@@ -18,7 +18,7 @@ export interface ChannelChange {
   readonly retention?: ChannelRetention;
   /** A message that only the notification contains. */
   readonly broadcast?: string;
-  readonly settle: (outcome: ChangeOutcome | StoreError) => void;
+  readonly onOutcome: (outcome: ChangeOutcome | StoreError) => void;
 }
 
 /** The result of a change: the position of the message, or the end of its channel, encoded. */
@@ -71,7 +71,7 @@ export function createChannelAppends(options: ChannelAppendsOptions): (change: C
       const end = waiting.findIndex(({ append }, index) => index === MAX_CHANGES || (bytes += append?.data.length ?? 0) > MAX_BYTES);
       const group = waiting.splice(0, end < 0 ? waiting.length : Math.max(1, end));
       const outcomes = await options.withConnection((client) => storeChanges(client, group, options)).catch(asPostgresStoreError);
-      group.forEach(({ settle }, index) => settle(outcomes instanceof StoreError ? outcomes : (outcomes[index] ?? {})));
+      group.forEach(({ onOutcome }, index) => onOutcome(outcomes instanceof StoreError ? outcomes : (outcomes[index] ?? {})));
     }
     isWriting = false;
   };

@@ -52,7 +52,7 @@ from json_to_recordset($1::json) as g(name text, last bigint, total bigint, end_
 where c.name = g.name`,
     /**
      * Removes the oldest messages above the limits, up to `$5` of each channel, and none behind one
-     * that is kept, also where the clock was set back: there are no holes.
+     * that is kept, also where the clock was set back: there are no gaps.
      */
     trim: `delete from ${messages} as m using (
   select e.channel, e.position, bool_or(${KEPT}) over (partition by e.channel order by e.position) as is_kept

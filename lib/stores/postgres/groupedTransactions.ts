@@ -1,7 +1,7 @@
 import { StoreError } from '../../message/errors.js';
-import { after } from '../../operators/timing/after.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import type { LogJob } from './jobTransaction.js';
-import { failJob, JobFailure, Overtaken, runTransaction, type LogTables, type Settle } from './logTransaction.js';
+import { failJob, JobFailure, Overtaken, runTransaction, type LogTables, type DeliverResult } from './logTransaction.js';
 import { createConflictingLogs, createJobQueues, type JobGroup } from './jobQueues.js';
 import type { PostgresSettings } from './postgresOptions.js';
 import { isConflict, isLockTimeout, isSystemFailure } from './postgresStoreError.js';
@@ -19,7 +19,7 @@ const MAX_DELAY = 500;
 /** Receives the jobs of a transaction, each once. */
 interface JobResults {
   /** The jobs have ended: `settles` delivers their results. */
-  end(jobs: readonly LogJob[], settles: readonly Settle[]): void;
+  end(jobs: readonly LogJob[], deliverResults: readonly DeliverResult[]): void;
   /** Another transaction holds a lock that the jobs need. */
   postpone(jobs: readonly LogJob[], reason: unknown): void;
   /** The transaction of several jobs has conflicted with another one. */
@@ -54,13 +54,13 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: Lo
     for (const job of jobs) queues.repeat(job);
     schedule();
   };
-  const end: JobResults['end'] = (jobs, settles) => {
+  const end: JobResults['end'] = (jobs, deliverResults) => {
     for (const job of jobs) {
       postponed.delete(job);
       queues.end(job);
     }
     schedule();
-    for (const settle of settles) settle();
+    for (const deliverResult of deliverResults) deliverResult();
   };
   /** The jobs wait without a connection, so that the others do not wait with them. */
   const postpone: JobResults['postpone'] = (jobs, reason) => {
@@ -71,24 +71,24 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: Lo
     if (left.length === 0) return;
     for (const job of left) if (!postponed.has(job)) postponed.set(job, now);
     const delay = Math.max(MIN_DELAY, Math.min(MAX_DELAY, ...left.map(waitOf)));
-    after(delay, scheduler).subscribe(() => repeat(left));
+    longTimer(delay, scheduler).subscribe(() => repeat(left));
   };
   const runGroup = (group: JobGroup): void => {
     const { sharing, jobs } = group;
     const unsettled = new Set(jobs);
-    const settled = (some: readonly LogJob[]): void => some.forEach((job) => unsettled.delete(job));
+    const removeEnded = (some: readonly LogJob[]): void => some.forEach((job) => unsettled.delete(job));
     const results: JobResults = {
-      end(some, settles) {
-        settled(some);
-        end(some, settles);
+      end(some, deliverResults) {
+        removeEnded(some);
+        end(some, deliverResults);
       },
       postpone(some, reason) {
-        settled(some);
+        removeEnded(some);
         if (isLockTimeout(causeOf(reason))) conflicting.restrict(logsOf(some), 'alone');
         postpone(some, reason);
       },
       separate(some) {
-        settled(some);
+        removeEnded(some);
         conflicting.restrict(logsOf(some), sharing === 'shared' ? 'serial' : 'alone');
         repeat(some);
       },
@@ -143,12 +143,12 @@ async function runAll(
   let attempts = 0;
   for (let jobs = groups.shift(); jobs; jobs = groups.shift()) {
     try {
-      const { settles, locked, stale } = await runTransaction(client, jobs, tables, limits);
+      const { deliverResults, locked, stale } = await runTransaction(client, jobs, tables, limits);
       const [again, others] = partition(jobs, (job) => stale.has(job));
       const [waiting, ended] = partition(others, (job) => locked.has(job));
       if (again.length > 0) groups.unshift(again);
       attempts = 0;
-      results.end(ended, settles);
+      results.end(ended, deliverResults);
       if (waiting.length > 0) results.postpone(waiting, new Error('another transaction has locked the log'));
     } catch (reason) {
       const cause = causeOf(reason);
@@ -182,7 +182,7 @@ function partition(jobs: readonly LogJob[], condition: (job: LogJob) => boolean)
   return [jobs.filter(condition), jobs.filter((job) => !condition(job))];
 }
 
-function failuresOf(jobs: readonly LogJob[], reason: unknown): readonly Settle[] {
+function failuresOf(jobs: readonly LogJob[], reason: unknown): readonly DeliverResult[] {
   return jobs.map((job) => () => failJob(job, reason));
 }
 

@@ -47,7 +47,7 @@ export interface Shared {
 
 export type FoundRow = Readonly<Record<'name' | 'is_locked' | 'head' | 'last' | 'version', unknown>>;
 
-export function rowOf(found: FoundRow | undefined): Row {
+export function foundRowOf(found: FoundRow | undefined): Row {
   const head = typeof found?.head === 'string' ? (unpackText(found.head) ?? null) : undefined;
   return {
     version: Number(found?.version ?? 0),
@@ -86,7 +86,7 @@ export class JobTransaction implements StoreTransaction<PostgresTransaction> {
   #lock(log: string): Promise<Row> {
     const { send, statements, rows } = this.#shared;
     void send(statements.create, [log]);
-    const locked = send(statements.lockOne, [log]).then(([row]) => rowOf(row as FoundRow));
+    const locked = send(statements.lockOne, [log]).then(([row]) => foundRowOf(row as FoundRow));
     rows.set(log, locked);
     return locked;
   }

@@ -2,7 +2,7 @@ import { firstValueFrom, noop } from 'rxjs';
 import { asObservable, isLater, isPromise } from '../../message/maybeAsync.js';
 import {
   JobTransaction,
-  rowOf,
+  foundRowOf,
   storeEntries,
   type FoundRow,
   type JobEffect,
@@ -17,7 +17,7 @@ import { statementsOf, type EffectStatement } from './postgresTransaction.js';
 import type { TransactionClient } from './transactionClient.js';
 
 /** Delivers the result of a job, after the commit. */
-export type Settle = () => void;
+export type DeliverResult = () => void;
 
 /** The failure of a transaction of several jobs, of which one is the reason. */
 export class JobFailure extends Error {
@@ -39,7 +39,7 @@ export class Overtaken extends Error {
 }
 
 export interface TransactionResult {
-  readonly settles: readonly Settle[];
+  readonly deliverResults: readonly DeliverResult[];
   /** The jobs that have not run: other transactions have locked their logs. */
   readonly locked: ReadonlySet<LogJob>;
   /** The jobs that have run with known rows, and must run again with the present ones. */
@@ -89,8 +89,8 @@ export async function runTransaction(
   const unknown = jobs.filter(({ log }) => !rows.has(log));
   const locked = unknown.length > 0 ? await lockAll(shared, unknown, limits) : new Set<LogJob>();
   const running = jobs.filter((job) => !locked.has(job)).map((job) => runJob(job, shared));
-  const settles: Settle[] = [];
-  for (const settle of running) settles.push(typeof settle === 'function' ? settle : await settle);
+  const deliverResults: DeliverResult[] = [];
+  for (const deliverResult of running) deliverResults.push(typeof deliverResult === 'function' ? deliverResult : await deliverResult);
   const changed = await storeRows(shared, limits);
   await runEffects(shared);
   await Promise.all(steps);
@@ -100,7 +100,7 @@ export async function runTransaction(
     if (known.size <= MAX_KNOWN) break;
     known.delete(log);
   }
-  return { settles, locked, stale };
+  return { deliverResults, locked, stale };
 }
 
 function knownRow(row: Row): Row {
@@ -119,7 +119,7 @@ async function lockAll({ send, statements, rows }: Shared, jobs: readonly LogJob
   for (const job of jobs) {
     const row = found.get(job.log);
     if (row?.is_locked === true) locked.add(job);
-    else rows.set(job.log, rowOf(row));
+    else rows.set(job.log, foundRowOf(row));
   }
   return locked;
 }
@@ -128,7 +128,7 @@ async function lockAll({ send, statements, rows }: Shared, jobs: readonly LogJob
  * Runs the work of a job.
  * @throws {JobFailure} If it fails and has changed something.
  */
-function runJob(job: LogJob, shared: Shared): Settle | Promise<Settle> {
+function runJob(job: LogJob, shared: Shared): DeliverResult | Promise<DeliverResult> {
   const { rows, stale } = shared;
   const { result, log } = job;
   /** Without a lock, and without a write that compares the version, the decision may be wrong. */
@@ -137,14 +137,14 @@ function runJob(job: LogJob, shared: Shared): Settle | Promise<Settle> {
     if (!isLocked && !isChanged) stale.add(job);
     return stale.has(job);
   };
-  const ended = (value: unknown): Settle => {
+  const ended = (value: unknown): DeliverResult => {
     if (isStale()) return noop;
     return () => {
       result.next(value);
       result.complete();
     };
   };
-  const failed = (reason: unknown): Settle => {
+  const failed = (reason: unknown): DeliverResult => {
     if (isStale()) return noop;
     if ((rows.get(log) as Row).isChanged) throw new JobFailure(job, undefined, reason);
     return () => result.error(reason);

@@ -163,7 +163,7 @@ function createLog({ reads, tails, change, decode, faults$ }: LogParts): Postgre
   };
   const delivered = <T>(work: () => Promise<T>): Observable<T> =>
     defer(work).pipe(catchError((reason: unknown) => throwError(() => asPostgresStoreError(reason))));
-  const onFailed: ChannelChange['settle'] = (outcome) => outcome instanceof StoreError && faults$.next(outcome);
+  const onFailed: ChannelChange['onOutcome'] = (outcome) => outcome instanceof StoreError && faults$.next(outcome);
 
   return {
     dropsRepeats: true,
@@ -173,7 +173,7 @@ function createLog({ reads, tails, change, decode, faults$ }: LogParts): Postgre
       const isEnd = message.type === 'channel.ended';
       if (isEnd) readEnd(message.payload);
       const result$ = new AsyncSubject<ChannelPosition>();
-      const settle: ChannelChange['settle'] = (outcome) => {
+      const onOutcome: ChannelChange['onOutcome'] = (outcome) => {
         if (outcome instanceof StoreError) return result$.error(outcome);
         const { position, end, isRepeat } = outcome;
         if (!position) return result$.error(endedBy(channel, end === undefined ? undefined : decode(end)));
@@ -181,7 +181,7 @@ function createLog({ reads, tails, change, decode, faults$ }: LogParts): Postgre
         result$.complete();
         if (!isRepeat) tails.add(channel, { ...position, message });
       };
-      change({ channel, append: { data: encodeStored(message), key: hashOf(repeatKeyOf(message)), isEnd }, settle });
+      change({ channel, append: { data: encodeStored(message), key: hashOf(repeatKeyOf(message)), isEnd }, onOutcome });
       return result$;
     },
     read(channel, query) {
@@ -196,7 +196,7 @@ function createLog({ reads, tails, change, decode, faults$ }: LogParts): Postgre
           `postgresChannelLog: an ephemeral message has up to ${MAX_BROADCAST} bytes in base64, not ${broadcast.length}`,
         );
       tails.broadcast(channel, { message });
-      change({ channel, broadcast, settle: onFailed });
+      change({ channel, broadcast, onOutcome: onFailed });
     },
     tail: (channel) =>
       defer(() => {
@@ -206,7 +206,7 @@ function createLog({ reads, tails, change, decode, faults$ }: LogParts): Postgre
     retain(channel, { messages, bytes, age }) {
       assertUsable(channel);
       assertPositive('postgresChannelLog: retain', { messages, bytes, age });
-      change({ channel, retention: { ...(messages && { messages }), ...(bytes && { bytes }), ...(age && { age }) }, settle: onFailed });
+      change({ channel, retention: { ...(messages && { messages }), ...(bytes && { bytes }), ...(age && { age }) }, onOutcome: onFailed });
     },
     list: (prefix) => delivered(() => reads.list(prefix)).pipe(concatAll()),
     close() {

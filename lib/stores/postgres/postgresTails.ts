@@ -18,7 +18,7 @@ import {
 import type { SchedulerLike } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
 import { StoreError } from '../../message/errors.js';
-import { after } from '../../operators/timing/after.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelReads } from './channelReads.js';
@@ -153,7 +153,7 @@ export function createPostgresTails(options: PostgresTailsOptions): PostgresTail
 
 /** Looks for what other servers have stored. Emits nothing. */
 function followOthers({ pool, pollInterval, scheduler, onNotified }: PostgresTailsOptions, poll: () => Promise<void>): Observable<never> {
-  const notified$ = notificationsOf(pool, scheduler).pipe(retry({ delay: () => after(pollInterval, scheduler) }), tap(onNotified));
+  const notified$ = notificationsOf(pool, scheduler).pipe(retry({ delay: () => longTimer(pollInterval, scheduler) }), tap(onNotified));
   // A poll that fails is repeated by the next one. A slow database gets one at a time.
   const polled$ = interval(pollInterval, scheduler).pipe(exhaustMap(() => poll().catch(noop)));
   return merge(notified$, polled$).pipe(ignoreElements());

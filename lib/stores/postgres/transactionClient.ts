@@ -1,5 +1,5 @@
 import { firstValueFrom, mergeMap, noop, raceWith, from, type Observable } from 'rxjs';
-import { after } from '../../operators/timing/after.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import type { PostgresClient, PostgresPool, PostgresSettings } from './postgresOptions.js';
 
 /** A connection that is lent for some transactions. */
@@ -65,7 +65,7 @@ export function withConnection<T>(
     };
     return await work({ query, rollback });
   };
-  const tooLate$: Observable<never> = after(timeout, scheduler).pipe(
+  const tooLate$: Observable<never> = longTimer(timeout, scheduler).pipe(
     mergeMap(() => {
       throw new Error(`the transaction has taken longer than ${timeout} ms`);
     }),

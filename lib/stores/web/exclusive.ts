@@ -82,11 +82,11 @@ export function withLock<C>(store: Openable<C>, name: string, options: Exclusive
   if (!locks) return undefined;
 
   const stolen$ = new Subject<StoreError>();
-  let tenure = Subscription.EMPTY;
+  let ownLock = Subscription.EMPTY;
   const open$ = defer(() => {
     const contents$ = new ReplaySubject<C>(1);
     let isOpen = false;
-    tenure.unsubscribe();
+    ownLock.unsubscribe();
     const mine = held(locks, `rxwire:${name}`, steal)
       .pipe(
         catchError((cause: unknown) => throwError(() => lockError(cause))),
@@ -100,7 +100,7 @@ export function withLock<C>(store: Openable<C>, name: string, options: Exclusive
         },
         error: (error: StoreError) => (isOpen ? stolen$.next(error) : contents$.error(error)),
       });
-    tenure = mine;
+    ownLock = mine;
     // Unsubscribing after the contents keeps the lock; unsubscribing earlier gives it up.
     return contents$.pipe(finalize(() => isOpen || mine.unsubscribe()));
   });
@@ -108,7 +108,7 @@ export function withLock<C>(store: Openable<C>, name: string, options: Exclusive
     open: () => open$,
     close() {
       store.close();
-      tenure.unsubscribe();
+      ownLock.unsubscribe();
     },
     faults$: merge(stolen$, store.faults$ ?? EMPTY),
   };
@@ -121,11 +121,11 @@ export function withLock<C>(store: Openable<C>, name: string, options: Exclusive
 function held(locks: LocksLike, name: string, steal: boolean): Observable<void> {
   return new Observable((subscriber) => {
     const waiting = new AbortController();
-    const holding = new Promise<void>((letGo) => subscriber.add(letGo));
+    const released = new Promise<void>((release) => subscriber.add(release));
     subscriber.add(() => waiting.abort());
     const granted = (): Promise<void> => {
       subscriber.next();
-      return holding;
+      return released;
     };
     // Stealing a lock does not wait, and the API does not accept `steal` together with `signal`.
     locks.request(name, steal ? { steal } : { signal: waiting.signal }, granted).catch((error: unknown) => subscriber.error(error));

@@ -3,10 +3,10 @@ import { notNegative, positive, readOptions } from '../../message/options/readOp
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { ENDPOINT_OPTIONS } from '../session/endpointOptions.js';
+import { ENDPOINT_OPTIONS } from '../session/sessionOptions.js';
 import type { NetworkSignal } from '../session/networkSignals.js';
 import type { ReconnectOptions } from '../session/reconnect.js';
-import type { SessionTerms } from '../session/delivery.js';
+import type { SessionCapabilities } from '../session/messageClaim.js';
 import type { Report } from '../session/sessionEvents.js';
 
 export interface EnvelopeOptions {
@@ -48,7 +48,7 @@ export interface EnvelopeOptions {
   /** How long messages that are not acked may delay the end, in ms. @default 10_000 */
   readonly drainTimeout?: number;
   /** Returns the first message of each connection. @default none */
-  readonly greeting?: () => Message;
+  readonly firstMessage?: () => Message;
   /**
    * Called with each message for the application when it arrives, and again when it is repeated.
    * @default does nothing
@@ -67,7 +67,7 @@ export interface EnvelopeOptions {
   /** Called with connections, receipts and failures. */
   readonly report?: Report;
   /** Stores a message that could not be processed. @default such messages are only reported */
-  readonly keep?: SessionTerms['keep'];
+  readonly deadLetter?: SessionCapabilities['deadLetter'];
 }
 
 /** The rules and defaults of the options above that sessions have not. */

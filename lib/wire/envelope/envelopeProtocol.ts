@@ -45,15 +45,15 @@ export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), deliv
   const { id: source, scheduler } = options;
   const secret = nanoid(SECRET_LENGTH);
   let resume = false;
-  const greeting = (): Message => {
+  const firstMessage = (): Message => {
     const hello = createMessage('system.hello', { session: secret, resume, delivery }, { source, ...(scheduler && { scheduler }) });
     resume = true;
     return hello;
   };
-  return (parts) => envelopeLink(link, codec, { ...options, delivery, greeting }, parts);
+  return (parts) => envelopeLink(link, codec, { ...options, delivery, firstMessage }, parts);
 };
 
-const SESSION_OPTIONS = ['outbox', 'inbox', 'windowBytes', 'overflow', 'onDead', 'helloTimeout', 'ackDelay'] as const;
+const SESSION_OPTIONS = ['outbox', 'inbox', 'windowBytes', 'overflow', 'onDead', 'handshakeTimeout', 'ackDelay'] as const;
 
 /**
  * Returns a link for the messages of a wire, over a link for frames: for peers that know only
@@ -79,7 +79,7 @@ export function envelopeLink(
       unsendable$,
       whenSubscribed: (callback) => parts.whenSubscribed(callback),
       report,
-      keep: (letter) => parts.keep(letter),
+      deadLetter: (letter) => parts.deadLetter(letter),
     }),
   )(link);
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));

@@ -26,8 +26,8 @@ import {
   UndeliveredError,
   type UndeliveredMessages,
 } from '../../message/errors.js';
-import { after } from '../../operators/timing/after.js';
-import { completionOf } from '../../message/errors/completionOf.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
+import { completionOf } from '../../operators/subscribing/completionOf.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import { ackWithin } from '../../operators/ackWithin.js';
@@ -58,7 +58,7 @@ export function envelopeSender(options: FullEnvelopeOptions) {
     const sending$ = new Subject<Message>();
     let isPumping = false;
     report({
-      kind: 'begun',
+      kind: 'started',
       pending,
       inFlight: { steps: () => [['sent', [...inFlight.values()]]] },
       queued: () => pending.size - inFlight.size,
@@ -96,7 +96,7 @@ export function envelopeSender(options: FullEnvelopeOptions) {
     const drained$ = settled$.pipe(
       startWith(undefined),
       takeWhile(() => pending.size > 0),
-      takeUntil(after(drainTimeout, scheduler)),
+      takeUntil(longTimer(drainTimeout, scheduler)),
     );
     let failure: UndeliveredError | undefined;
     const leave = (timeout?: number): void => {
@@ -132,10 +132,10 @@ export function envelopeSender(options: FullEnvelopeOptions) {
 }
 
 /**
- * Creates the writer of batches: each connection begins with the greeting; the messages of one
+ * Creates the writer of batches: each connection begins with `firstMessage`; the messages of one
  * microtask become one batch.
  */
-function createBatchWriter({ greeting, scheduler }: FullEnvelopeOptions) {
+function createBatchWriter({ firstMessage, scheduler }: FullEnvelopeOptions) {
   const batches$ = new Subject<readonly Message[]>();
   let batch: Message[] = [];
 
@@ -150,8 +150,9 @@ function createBatchWriter({ greeting, scheduler }: FullEnvelopeOptions) {
      * is subscribed to for as long.
      */
     toPeer: (work$: Observable<never>): Observable<readonly Message[]> =>
-      // The greeting is sent even when only a goodbye follows: it identifies the session that ends.
-      concat(greeting ? of([greeting()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(completionOf(batches$)))),
+      // The first message is sent even when only a goodbye follows: it identifies the session that
+      // ends.
+      concat(firstMessage ? of([firstMessage()]) : EMPTY, merge(batches$, work$).pipe(takeUntil(completionOf(batches$)))),
     /** Adds a message to the next batch. The message is lost when there is no link. */
     send: (message: Message): void => {
       if (batch.push(message) === 1) asapScheduler.schedule(flush);
@@ -162,10 +163,10 @@ function createBatchWriter({ greeting, scheduler }: FullEnvelopeOptions) {
      * when there is no link.
      */
     close$: defer(() => {
-      const patience = batches$.observed ? CLOSE_TIMEOUT : 0;
+      const closeTimeout = batches$.observed ? CLOSE_TIMEOUT : 0;
       flush();
       batches$.complete();
-      return timer(patience, scheduler);
+      return timer(closeTimeout, scheduler);
     }),
   };
 }

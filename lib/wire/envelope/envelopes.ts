@@ -22,7 +22,7 @@ import { readEnvelopeOptions, type EnvelopeOptions, type FullEnvelopeOptions } f
 import { envelopeSender } from './envelopeSender.js';
 import { OverflowError, SessionLostError } from '../../message/errors.js';
 import { createRecentKeys } from '../../operators/buffers/recentKeys.js';
-import { deliver, type DeliverySession } from '../session/delivery.js';
+import { deliver, type DeliverySession } from '../session/messageClaim.js';
 
 export type { EnvelopeOptions } from './envelopeOptions.js';
 
@@ -96,14 +96,14 @@ function reconnecting<T>(source: Observable<T>, policy: ReconnectPolicy): Observ
  * order, and acks the message afterwards. It acks a repeat again, and drops it.
  */
 export function envelopeReceiver(options: FullEnvelopeOptions) {
-  const { maxHeld, dedupeTtl, dedupeSize, whenSubscribed, onArrival = noop, scheduler, report, keep } = options;
+  const { maxHeld, dedupeTtl, dedupeSize, whenSubscribed, onArrival = noop, scheduler, report, deadLetter } = options;
   const session: DeliverySession = {
     canWrite: false,
     isOver: () => false,
-    complain: (error) => report({ kind: 'error', error }),
-    keep,
+    reportError: (error) => report({ kind: 'error', error }),
+    deadLetter,
     // The acks do not wait for the handlers.
-    settle(_number, outcomes, _tracker, isAbandoned) {
+    settle(_number, outcomes, _progress, isAbandoned) {
       for (const { onDone, onAbandoned } of outcomes) (isAbandoned ? onAbandoned : onDone)?.();
     },
   };
@@ -121,7 +121,7 @@ export function envelopeReceiver(options: FullEnvelopeOptions) {
       if (type === 'ack') return false;
       if (type === 'system.welcome') {
         // A peer that has forgotten the session has lost the messages that it had still to send.
-        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) session.complain?.(new SessionLostError());
+        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) session.reportError?.(new SessionLostError());
         isWelcome = true;
       } else return type !== 'system.hello';
       return false;
@@ -135,7 +135,7 @@ export function envelopeReceiver(options: FullEnvelopeOptions) {
     };
     const hold = (message: Message): void => {
       if (held.size < maxHeld || held.has(message.id)) held.set(message.id, message);
-      else session.complain?.(new OverflowError('messages before the first subscriber', maxHeld));
+      else session.reportError?.(new OverflowError('messages before the first subscriber', maxHeld));
     };
     const receive = (batch: readonly Message[]): void => {
       const messages = batch.filter(isForApplication);

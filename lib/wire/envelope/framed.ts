@@ -18,11 +18,11 @@ import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { ConnectionLostError, NotEncryptedError, type RxwireError } from '../../message/errors.js';
 import { asInput, attempt, type MaybeAsync, chain, whenReady } from '../../message/maybeAsync.js';
 import { readOptions } from '../../message/options/readOptions.js';
-import { BAD_FRAMES, GAP } from '../../io/closeCode.js';
+import { BAD_FRAMES, GAP } from '../../message/closeCode.js';
 import type { Frame, Layer } from '../../io/link.js';
 import type { Message } from '../../message/types.js';
 import { checkSize, decodeBody, asEncodeError } from '../session/encoding.js';
-import { ENDPOINT_OPTIONS } from '../session/endpointOptions.js';
+import { ENDPOINT_OPTIONS } from '../session/sessionOptions.js';
 import { createRing } from '../../operators/buffers/ring.js';
 
 export interface FramedOptions {

@@ -19,9 +19,9 @@ import {
 } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { DrainTimeoutError, OverflowError, PoolClosedError, PoolTimeoutError, UndeliveredError } from '../../message/errors.js';
-import { after } from '../../operators/timing/after.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
-import { completionOf } from '../../message/errors/completionOf.js';
+import { completionOf } from '../../operators/subscribing/completionOf.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { exponentialDelay } from '../../operators/retryBackoff.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -180,7 +180,7 @@ class WirePool<W extends Wire> {
     };
     this.#waiting.add(caller);
     caller.add(() => this.#leave(caller));
-    caller.add(after(acquireTimeout, scheduler).subscribe(onTimeout));
+    caller.add(longTimer(acquireTimeout, scheduler).subscribe(onTimeout));
     this.#changed();
   }
   #leave(caller: Subscriber<Lease<W>>): void {
@@ -195,7 +195,7 @@ class WirePool<W extends Wire> {
     if (!this.#isDestroyed) {
       this.#isDestroyed = true;
       this.#reopenTimer.clear();
-      const late$ = after(this.#options.drainTimeout, this.#options.scheduler).pipe(takeUntil(completionOf(this.changes$)));
+      const late$ = longTimer(this.#options.drainTimeout, this.#options.scheduler).pipe(takeUntil(completionOf(this.changes$)));
       late$.subscribe(() => this.#endAll());
       for (const caller of this.#waiting) {
         this.#leave(caller);

@@ -1,9 +1,9 @@
 import { asapScheduler } from 'rxjs';
 import type { ClientIdentity } from '../../core/clientHandshake.js';
 import type { OutboxContents, RestoredState } from '../../core/storedTypes.js';
-import { after } from '../../operators/timing/after.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
-import type { SessionOptions } from './endpointOptions.js';
+import type { SessionOptions } from './sessionOptions.js';
 import { callStore } from '../../stores/storeErrors.js';
 import type { InboxClaim } from '../../stores/inbox.js';
 import type { OutboxStore, Durability } from '../../stores/outboxStore.js';
@@ -39,7 +39,7 @@ export function clientStores(outbox: OutboxStore, { inbox, microtask = asapSched
         });
       };
       // A synchronous store would report faults before the application can subscribe to the wire.
-      return chain(isDurable ? after(0, microtask) : undefined, () =>
+      return chain(isDurable ? longTimer(0, microtask) : undefined, () =>
         chain(
           callStore('outbox', () => outbox.open()),
           (contents) => {

@@ -3,12 +3,12 @@ import type { Codec, CodecLimits, Direction } from '../../codec/codec.js';
 import { HEADER_ROOM } from '../../core/frameFormat.js';
 import type { Outgoing } from '../../core/outgoing.js';
 import type { SessionCore } from '../../core/sessionCore.js';
-import type { SessionCodec, SessionEffect } from '../../core/sessionTypes.js';
+import type { SessionCodec, CoreEffect } from '../../core/coreTypes.js';
 import { DecodeError, FrameTooLargeError, type RxwireError } from '../../message/errors.js';
 import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { asEncodeError, decodeBody, sizeError } from './encoding.js';
-import type { Wait } from './waitIn.js';
+import type { Wait } from './scopedWait.js';
 import type { Body } from '../../core/storedTypes.js';
 
 interface ClientName {
@@ -114,7 +114,7 @@ export class HostCodec implements SessionCodec {
   }
 }
 
-export type CodecEffect = Extract<SessionEffect, { readonly kind: 'encode' | 'decode' }>;
+export type CodecEffect = Extract<CoreEffect, { readonly kind: 'encode' | 'decode' }>;
 
 /** The host of a core whose codec answers later. */
 export interface CodecCaller {

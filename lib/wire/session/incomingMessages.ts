@@ -1,18 +1,19 @@
 import { watchHeld } from '../../message/development.js';
-import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
+import type { MessageRejection } from '../../core/rejection.js';
 import type { SessionCore } from '../../core/sessionCore.js';
-import type { SessionEvent } from '../../core/sessionTypes.js';
+import type { CoreEvent } from '../../core/coreTypes.js';
 import { OverflowError, type RxwireError } from '../../message/errors.js';
-import { after } from '../../operators/timing/after.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import { backoffDelays } from '../../operators/retryBackoff.js';
-import type { FullEndpointOptions } from './endpointOptions.js';
+import type { FullEndpointOptions } from './sessionOptions.js';
 import { createDeadLetter } from '../createDeadLetter.js';
-import { deliver, type DeliverySession, type Outcome, type SessionTerms } from './delivery.js';
-import type { HostUser } from './hostOwner.js';
+import { deliver, type DeliverySession, type ClaimOutcome, type SessionCapabilities } from './messageClaim.js';
+import type { HostUser } from './hostTypes.js';
 import type { DeadLetter } from '../../stores/deadLetterStore.js';
-import type { Wait } from './waitIn.js';
+import type { Wait } from './scopedWait.js';
 import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
 
 /** The maximum length of the body that a dead letter keeps, in bytes or characters. */
@@ -24,19 +25,19 @@ const MAX_BODY = 65_536;
 const MIN_RETRY_AFTER = 100;
 const MAX_RETRY_AFTER = 30_000;
 
-type UndecodableEvent = Extract<SessionEvent, { readonly kind: 'undecodable' }>;
+type UndecodableEvent = Extract<CoreEvent, { readonly kind: 'undecodable' }>;
 
 /** The host of a session that receives messages. */
 export interface IncomingHost {
   readonly core: SessionCore;
   readonly codecName: string;
   readonly isOver: boolean;
-  complain(error: RxwireError): void;
+  reportError(error: RxwireError): void;
   report(event: ReportedEvent): void;
   /** A message is processed, or rejected; the inbox stores its outcomes first. */
-  commit(number: number, progress: Progress, rejection: ReceivedRejection | undefined, outcomes: readonly Outcome[]): void;
+  commit(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined, outcomes: readonly ClaimOutcome[]): void;
   /** A message is processed, or rejected. */
-  settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
+  settled(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void;
 }
 
 /** The messages of the other side, from their arrival until they are processed. */
@@ -50,7 +51,7 @@ export class IncomingMessages implements DeliverySession {
   readonly #options: FullEndpointOptions;
   readonly #emit: (message: Message) => void;
   /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
-  #held: (readonly [message: Message, number: number, progress: Progress | undefined])[] | undefined = [];
+  #held: (readonly [message: Message, number: number, progress: ReceiveProgress | undefined])[] | undefined = [];
 
   constructor(host: IncomingHost, options: FullEndpointOptions, user: HostUser, emit: (message: Message) => void) {
     this.canWrite = options.inbox !== undefined;
@@ -68,18 +69,18 @@ export class IncomingMessages implements DeliverySession {
   isOver(): boolean {
     return this.#host.isOver;
   }
-  get keep(): SessionTerms['keep'] {
+  get deadLetter(): SessionCapabilities['deadLetter'] {
     const { inbox, deadLetters } = this.#options;
     // An inbox may store dead letters together with its progress.
     if (inbox && (!deadLetters || deadLetters === inbox.deadLetters)) return undefined;
-    return this.user.keep?.bind(this.user);
+    return this.user.deadLetter?.bind(this.user);
   }
 
   /**
    * Delivers a message that has arrived, or holds it. The window limits the messages with a number
    * that are held; more of those without one are dropped.
    */
-  deliver(message: Message, number: number, current: Progress): void {
+  deliver(message: Message, number: number, current: ReceiveProgress): void {
     const { window } = this.#options;
     if (this.#host.isOver) return;
     if (number === 0) this.unnumbered++;
@@ -89,7 +90,7 @@ export class IncomingMessages implements DeliverySession {
       if (this.#held.length === 0) watchHeld(() => this.#held !== undefined && !this.#host.isOver, message.type);
       this.#held.push([message, number, progress]);
     } else {
-      this.#host.complain(new OverflowError('messages before the first subscriber', window));
+      this.#host.reportError(new OverflowError('messages before the first subscriber', window));
       this.settle(0, [], undefined);
     }
   }
@@ -97,7 +98,7 @@ export class IncomingMessages implements DeliverySession {
    * Marks a message as processed, or rejected. The first rejection of its outcomes counts. The next
    * session delivers an abandoned message again.
    */
-  settle(number: number, outcomes: readonly Outcome[], progress: Progress | undefined, isAbandoned = false): void {
+  settle(number: number, outcomes: readonly ClaimOutcome[], progress: ReceiveProgress | undefined, isAbandoned = false): void {
     const host = this.#host;
     if (number === 0) this.unnumbered--;
     if (isAbandoned || host.isOver) {
@@ -121,16 +122,16 @@ export class IncomingMessages implements DeliverySession {
    */
   reject({ first, count, body, numbers, attempts, progress, error }: UndecodableEvent, wait: Wait): void {
     const { codecName: codec, core } = this.#host;
-    const { keep } = this;
+    const { deadLetter } = this;
     const { scheduler } = this.#options;
-    const report = (reason: unknown): void => this.#host.complain(reason as RxwireError);
+    const report = (reason: unknown): void => this.#host.reportError(reason as RxwireError);
     const payload = { number: first, count, codec, size: body.length, body: body.slice(0, MAX_BODY) };
     const message = createMessage('system.undecodable', payload, { source: core.peer, scheduler });
     const letter = createDeadLetter(message, error, { attempts, scheduler });
     const rejection = { kind: 'undecodable', code: letter.reason, reason: letter.error } as const;
     const settle = (deadLetter?: DeadLetter): void =>
       numbers.forEach((number, index) => this.settle(number, [{ rejection, ...(index === 0 && { deadLetter }) }], progress));
-    if (!keep) {
+    if (!deadLetter) {
       settle(letter);
       return;
     }
@@ -138,11 +139,11 @@ export class IncomingMessages implements DeliverySession {
     let failures = 0;
     const store = (): void =>
       wait(
-        () => keep(letter),
+        () => deadLetter(letter),
         () => settle(),
         (reason) => {
           report(reason);
-          wait(() => after(delayOf(failures++), scheduler), store, report);
+          wait(() => longTimer(delayOf(failures++), scheduler), store, report);
         },
       );
     store();

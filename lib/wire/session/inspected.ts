@@ -20,7 +20,7 @@ import {
   readTextBatch,
   wholeNumber,
 } from '../../core/frameFormat.js';
-import type { RejectionFields } from '../../core/storedTypes.js';
+import type { RejectionFields } from '../../core/rejection.js';
 
 /** One frame of a session, as {@link inspected} has seen it. */
 export interface InspectedFrame {

@@ -1,7 +1,7 @@
 import { noop } from 'rxjs';
 import type { Outgoing } from '../../core/outgoing.js';
 import { lastOf, type OutgoingBatch } from '../../core/outgoingBatch.js';
-import type { SessionEvent } from '../../core/sessionTypes.js';
+import type { CoreEvent } from '../../core/coreTypes.js';
 import {
   DecodeError,
   HandlerError,
@@ -12,14 +12,14 @@ import {
   StoreError,
   type RxwireError,
 } from '../../message/errors.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import type { PendingStatus, Receipt, ReceiptStatus } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
-import type { FullEndpointOptions } from './endpointOptions.js';
+import type { FullEndpointOptions } from './sessionOptions.js';
 import type { MessageStep, OutgoingMessages, SessionEvent as ReportedEvent } from './sessionEvents.js';
 import { encodeErrorOf } from './hostCodec.js';
 
-type OutcomeEvent = Extract<SessionEvent, { readonly kind: 'outcome' }>;
+type OutcomeEvent = Extract<CoreEvent, { readonly kind: 'outcome' }>;
 
 interface Reporting {
   report(event: ReportedEvent): void;
@@ -29,7 +29,7 @@ interface Reporting {
  * Reports the steps of the messages that a session sends. It is the `begun` event of the session.
  */
 export class OutgoingReporter implements OutgoingMessages {
-  readonly kind = 'begun';
+  readonly kind = 'started';
   readonly #outgoing: Outgoing;
   readonly #options: FullEndpointOptions;
   readonly #host: Reporting;
@@ -81,7 +81,7 @@ export class OutgoingReporter implements OutgoingMessages {
     const outgoing = this.#outgoing;
     const error = this.#errorOf(event, codec);
     if (error) this.#giveUp(message, error, outcome === 'refused' || outcome === 'expired' ? outcome : 'dead');
-    else if (!outgoing.watcher?.isWatched()) return;
+    else if (!outgoing.interest?.awaitsAcks()) return;
     else if (outcome === 'sent') this.#report({ id, status: outcome });
     else if (outcome === 'dead-lettered') this.#report({ id, status: 'acked', latency, outcome });
     else this.#report({ id, status: 'acked', latency, ...(outgoing.reportsOutcomes && { outcome: 'processed' }) });
@@ -124,7 +124,7 @@ export class OutgoingReporter implements OutgoingMessages {
     const host = this.#host;
     this.#report({ id: message.id, status, error });
     host.report({ kind: 'error', error });
-    guard(
+    callSafely(
       () => onDead(message, error),
       (cause) => host.report({ kind: 'error', error: new HandlerError(message, 1, cause) }),
     );

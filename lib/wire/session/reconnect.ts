@@ -1,7 +1,7 @@
 import { Subscription, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { ConnectionLostError, ReconnectGivenUpError, RxwireError, UnauthorizedError } from '../../message/errors.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
-import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../../io/closeCode.js';
+import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../../message/closeCode.js';
 import { backoffDelays, type RetryBackoffConfig } from '../../operators/retryBackoff.js';
 import type { Report } from './sessionEvents.js';
 import { platformSignals, type NetworkSignal } from './networkSignals.js';
@@ -12,7 +12,7 @@ import { platformSignals, type NetworkSignal } from './networkSignals.js';
  */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
-export interface ConnectionOwner {
+export interface ReconnectionOwner {
   /**
    * Opens a connection, which calls `failed` or `succeeded` of its {@link Reconnection}. An
    * exception counts as a failed connection.
@@ -26,7 +26,7 @@ export interface ConnectionOwner {
    * Whether the connection ended because of a message, which is not sent again for ever: then any
    * close code permits another connection.
    */
-  readonly isBlamed?: boolean;
+  readonly isRefused?: boolean;
   /**
    * Whether the peer has announced the end of the connection. Such an end is no failure: the next
    * attempt follows without an additional delay.
@@ -71,7 +71,7 @@ export function reconnectPolicy(
  */
 export class Reconnection implements Unsubscribable {
   readonly #policy: ReconnectPolicy;
-  readonly #owner: ConnectionOwner;
+  readonly #owner: ReconnectionOwner;
   #connection: Unsubscribable | undefined;
   #delay: Subscription | undefined;
   /** The retries that count for `maxRetries`. */
@@ -83,7 +83,7 @@ export class Reconnection implements Unsubscribable {
   #isNextDue = false;
   #isOver = false;
 
-  constructor(policy: ReconnectPolicy, owner: ConnectionOwner) {
+  constructor(policy: ReconnectPolicy, owner: ReconnectionOwner) {
     this.#policy = policy;
     this.#owner = owner;
   }
@@ -120,7 +120,7 @@ export class Reconnection implements Unsubscribable {
     const { config, delayOf, report } = this.#policy;
     const owner = this.#owner;
     const { maxRetries = Infinity, shouldRetry = isTemporary, onRetry } = config;
-    if (this.#retries >= maxRetries || !(owner.isBlamed || shouldRetry(error))) return undefined;
+    if (this.#retries >= maxRetries || !(owner.isRefused || shouldRetry(error))) return undefined;
     const delay = owner.isAnnounced ? 0 : delayOf(this.#retries);
     const attempt = (this.#attempts = ++this.#retries);
     const retry = { attempt, delay, error };
@@ -133,7 +133,7 @@ export class Reconnection implements Unsubscribable {
   }
   #giveUp(error: unknown): void {
     if (this.#isOver) return;
-    const isTooOften = this.#policy.isOn && (isTemporary(error) || this.#owner.isBlamed);
+    const isTooOften = this.#policy.isOn && (isTemporary(error) || this.#owner.isRefused);
     this.#owner.onGivenUp(isTooOften ? new ReconnectGivenUpError(this.#attempts, error) : explained(error));
   }
 

@@ -6,8 +6,8 @@ import type { Codec } from '../../codec/codec.js';
 import type { Frame, Layer, Link } from '../../io/link.js';
 import type { Message } from '../../message/types.js';
 import type { Durable, ClientStores } from './clientStores.js';
-import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS, type SessionOptions, sessionDefaults } from './endpointOptions.js';
-import { reconnectPolicy, Reconnection, type ConnectionOwner, type ReconnectPolicy } from './reconnect.js';
+import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS, type SessionOptions, sessionDefaults } from './sessionOptions.js';
+import { reconnectPolicy, Reconnection, type ReconnectionOwner, type ReconnectPolicy } from './reconnect.js';
 import type { Inbox } from '../../stores/inbox.js';
 import { inMemory } from '../../stores/memoryOutbox.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
@@ -15,19 +15,19 @@ import { nanoid } from 'nanoid';
 import { ClientCore } from '../../core/clientCore.js';
 import { ClientIdentity } from '../../core/clientHandshake.js';
 import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../../message/errors.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { chain } from '../../message/maybeAsync.js';
-import { Credentials } from './credentials.js';
-import { waitIn } from './waitIn.js';
+import { TokenRenewal } from './tokenRenewal.js';
+import { scopedWait } from './scopedWait.js';
 import type { NetworkSignal } from './networkSignals.js';
-import { drainHost, giveUpRest } from './hostDrain.js';
-import type { ConnectionEvent, HostConnection, HostOptions, HostOwner, HostUser } from './hostOwner.js';
+import { drainHost, giveUpRest } from './sessionDrain.js';
+import type { ConnectionEvent, HostConnection, HostOptions, HostOwner, HostUser } from './hostTypes.js';
 import type { RestoredState } from '../../core/storedTypes.js';
-import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../../io/closeCode.js';
+import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../../message/closeCode.js';
 import { HostCodec } from './hostCodec.js';
 import { SessionHost } from './sessionHost.js';
 
-export type { SessionOptions } from './endpointOptions.js';
+export type { SessionOptions } from './sessionOptions.js';
 
 /**
  * Turns an unreliable link for frames into a reliable link for messages: each message arrives once
@@ -47,7 +47,7 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
   checkOptions('session', options);
   const always = (): boolean => true;
   const whenSubscribed = (callback: () => void): void => callback();
-  const begin = clientSessions(codec, options, { isWatched: always, followsSteps: always, whenSubscribed, ...options });
+  const begin = clientSessions(codec, options, { awaitsAcks: always, awaitsSteps: always, whenSubscribed, ...options });
   return (link) => (outgoing) =>
     // eslint-disable-next-line no-restricted-syntax -- the session passes on the errors of `outgoing`, and ends with its subscriber
     new Observable((to) => {
@@ -101,7 +101,7 @@ export interface ClientUser extends HostUser {
  * messages to be sent. After `complete`, it ends when its messages are acked, or after
  * `drainTimeout`.
  */
-export class ClientSession implements HostOwner, ConnectionOwner, Observer<Message>, Unsubscribable {
+export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Message>, Unsubscribable {
   readonly #to: Observer<Message>;
   readonly #options: SessionOptions & HostOptions;
   readonly #link: Link<Frame>;
@@ -109,7 +109,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
   readonly #host: SessionHost<ClientCore>;
   readonly #stores: ClientStores | undefined;
   readonly #life = new Subscription();
-  readonly #credentials: Credentials | undefined;
+  readonly #credentials: TokenRenewal | undefined;
   readonly #reconnection: Reconnection;
   readonly #signals$: Observable<NetworkSignal> | undefined;
   readonly #received: Observer<Frame> = {
@@ -121,9 +121,9 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
   /** Whether the server has announced the end of the last connection. */
   isAnnounced = false;
   /** Whether the last connection has ended because of a message. */
-  isBlamed = false;
+  isRefused = false;
   /** Whether the server may have closed it because of a frame. */
-  #mayBlame = false;
+  #mayRefuse = false;
   /** Whether the connection has made progress. */
   #hasSucceeded = false;
   /** Why the session ends, if messages were left. */
@@ -149,7 +149,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
     this.#stores = stores;
     this.#reconnection = new Reconnection(policy, this);
     this.#signals$ = policy.signals$;
-    if (options.token) this.#credentials = new Credentials(options.token, policy, this.#life);
+    if (options.token) this.#credentials = new TokenRenewal(options.token, policy, this.#life);
     const identity = this.#identity;
     const core = new ClientCore(
       {
@@ -172,7 +172,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
   start(): void {
     const { outbox } = this.#options;
     const identity = this.#identity;
-    waitIn(this.#life)<RestoredState | undefined>(
+    scopedWait(this.#life)<RestoredState | undefined>(
       () => this.#stores?.open(identity) ?? (outbox && chain(outbox.open(), (contents) => identity.own(contents))),
       (state) => {
         if (state) this.#host.answer((core) => core.restore(state));
@@ -214,9 +214,9 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
   }
   onConnectionEvent(event: ConnectionEvent): void {
     if (event.kind === 'bye') this.isAnnounced = true;
-    else if (event.kind === 'close') this.#mayBlame = false;
+    else if (event.kind === 'close') this.#mayRefuse = false;
     else if (event.kind === 'agreed') {
-      this.#mayBlame = true;
+      this.#mayRefuse = true;
       this.#credentials?.expire(noop, undefined);
     } else if (event.kind === 'expires')
       this.#credentials?.expire((token) => {
@@ -247,13 +247,13 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
       // The function that returned the token may have ended the session.
       if (this.#isOver) return;
       this.#identity.token = token;
-      connection.add(guard(() => this.#connect(), failed));
+      connection.add(callSafely(() => this.#connect(), failed));
     };
     connection.add(credentials.request(connect, failed));
     return connection;
   }
   #connect(): Subscription {
-    this.isAnnounced = this.isBlamed = this.#mayBlame = this.#hasSucceeded = false;
+    this.isAnnounced = this.isRefused = this.#mayRefuse = this.#hasSucceeded = false;
     return this.#link(this.#frames$).subscribe(this.#received);
   }
   #receive(frame: Frame): void {
@@ -263,7 +263,7 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
     this.#reconnection.succeeded();
   }
   #lost(error: unknown): void {
-    this.#blame(error);
+    this.#detectRefusal(error);
     this.#reconnection.failed(error);
   }
   /** The server has ended the session, or all messages are sent. */
@@ -278,12 +278,12 @@ export class ClientSession implements HostOwner, ConnectionOwner, Observer<Messa
    * The server may have closed the connection because of a frame: then the client finds out which
    * message it refuses.
    */
-  #blame(error: unknown): void {
-    const code = this.#mayBlame && error instanceof ConnectionLostError && error.closeCode;
+  #detectRefusal(error: unknown): void {
+    const code = this.#mayRefuse && error instanceof ConnectionLostError && error.closeCode;
     if (code !== MESSAGE_TOO_BIG && code !== BAD_FRAMES) return;
     const { closeCode, reason } = error as ConnectionLostError;
     const text = `it has closed the connection with ${closeCode} each time that it received the message${reason && `: ${reason}`}`;
-    this.#host.answer(() => (this.isBlamed = this.#stores?.writes?.core.outbox?.blame(String(closeCode), text) === true));
+    this.#host.answer(() => (this.isRefused = this.#stores?.writes?.core.outbox?.refused(String(closeCode), text) === true));
   }
 
   /** The link has opened a connection, and takes its frames. */

@@ -26,7 +26,7 @@ export type SessionEvent =
   | { readonly kind: 'latency'; readonly latency: number }
   | { readonly kind: 'error'; readonly error: unknown }
   /** The first event, with access to the states of messages. */
-  | ({ readonly kind: 'begun' } & OutgoingMessages);
+  | ({ readonly kind: 'started' } & OutgoingMessages);
 
 /** Messages, and their latest step. */
 export type MessageStep = readonly [step: PendingStatus, messages: readonly Message[]];

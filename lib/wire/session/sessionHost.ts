@@ -1,8 +1,9 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import type { Progress, ReceivedRejection } from '../../core/progress.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
+import type { MessageRejection } from '../../core/rejection.js';
 import type { SessionCore } from '../../core/sessionCore.js';
-import { NONE, type SessionEvent } from '../../core/sessionTypes.js';
+import { NONE, type CoreEvent } from '../../core/coreTypes.js';
 import {
   MessagesMissedError,
   NotEncryptedError,
@@ -12,15 +13,15 @@ import {
   StoreError,
 } from '../../message/errors.js';
 import { wallTime } from '../../message/steadyScheduler.js';
-import { BAD_FRAMES } from '../../io/closeCode.js';
+import { BAD_FRAMES } from '../../message/closeCode.js';
 import type { Frame } from '../../io/link.js';
 import type { Message } from '../../message/types.js';
 import { countFrame, sizeError } from './encoding.js';
-import { type Wait, waitIn } from './waitIn.js';
-import { tellFailed, type Outcome } from './delivery.js';
+import { type Wait, scopedWait } from './scopedWait.js';
+import { notifyFailed, type ClaimOutcome } from './messageClaim.js';
 import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
 import { callCodec } from './hostCodec.js';
-import type { HostConnection, HostOptions, HostOwner, HostUser } from './hostOwner.js';
+import type { HostConnection, HostOptions, HostOwner, HostUser } from './hostTypes.js';
 import { IncomingMessages } from './incomingMessages.js';
 import { OutgoingReporter } from './outgoingReporter.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
@@ -68,7 +69,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.#options = options;
     this.#scheduler = scheduler;
     this.#loop = loop ?? new SessionLoop(scheduler, microtask);
-    core.outgoing.watcher = user;
+    core.outgoing.interest = user;
     this.#maxFrame = maxFrame;
     this.#user = user;
     this.messages = new IncomingMessages(this, options, user, (message) => owner.emit(message));
@@ -84,7 +85,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   }
   /** Waits for a result until the session ends. */
   get wait(): Wait {
-    return waitIn(this.#lifetime());
+    return scopedWait(this.#lifetime());
   }
   /** The name of the codec that both sides have agreed on, or the best one. */
   get codecName(): string {
@@ -100,7 +101,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.#user.report?.(event);
   }
 
-  complain(error: RxwireError): void {
+  reportError(error: RxwireError): void {
     this.report({ kind: 'error', error });
   }
 
@@ -114,7 +115,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       return;
     }
     if (!core.outgoing.send(message)) return;
-    if (this.#user.followsSteps()) this.#reporter.reportStep([message], 'queued');
+    if (this.#user.awaitsSteps()) this.#reporter.reportStep([message], 'queued');
     if (core.outputs.events !== NONE) this.#handleOutputs();
     if (!this.isScheduled) this.schedule();
   }
@@ -179,7 +180,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   }
   /** Reports an error of the other side, and closes the connection with 4400. */
   closeWith(error: RxwireError): void {
-    this.complain(error);
+    this.reportError(error);
     this.#close(BAD_FRAMES, error instanceof ProtocolError ? error.reason : error.text);
   }
   #close(code: number, reason: string): void {
@@ -274,15 +275,15 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Handles all events in order. A call during another one handles those that it has left. */
   #handleEvents(): void {
     const { outputs } = this.core;
-    while (outputs.events !== NONE) this.#handle(outputs.takeEvent() as SessionEvent);
+    while (outputs.events !== NONE) this.#handle(outputs.takeEvent() as CoreEvent);
   }
 
   // ---- Events
 
-  #handle(event: SessionEvent): void {
+  #handle(event: CoreEvent): void {
     switch (event.kind) {
       case 'message':
-        if (event.number === 0 && this.#owner.admits?.() === false) break;
+        if (event.number === 0 && this.#owner.allows?.() === false) break;
         if (event.message.type === 'system.ping') this.#owner.onPing?.(event.message, event.number > 0);
         this.messages.deliver(event.message, event.number, event.progress);
         break;
@@ -297,13 +298,13 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#reporter.reportOutcome(event, this.codecName);
         break;
       case 'restored':
-        if (this.#user.followsSteps()) this.#reporter.reportStep(event.messages, 'queued');
+        if (this.#user.awaitsSteps()) this.#reporter.reportStep(event.messages, 'queued');
         break;
       case 'unreadable':
-        for (let count = event.count; count > 0; count--) this.complain(new StoreError('outbox', 'corrupt'));
+        for (let count = event.count; count > 0; count--) this.reportError(new StoreError('outbox', 'corrupt'));
         break;
       case 'effect-failed':
-        this.#failEffect(event.effect as readonly Outcome[]);
+        this.#failEffect(event.effect as readonly ClaimOutcome[]);
         break;
       case 'store-failed':
         this.fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
@@ -315,13 +316,13 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.report({ kind: 'error', error: event.error });
         break;
       case 'missed':
-        this.complain(new MessagesMissedError(event.count));
+        this.reportError(new MessagesMissedError(event.count));
         break;
       case 'forgotten':
-        this.complain(new SessionLostError());
+        this.reportError(new SessionLostError());
         break;
       case 'close':
-        if (event.code === BAD_FRAMES && !event.isReported) this.complain(new ProtocolError(event.reason));
+        if (event.code === BAD_FRAMES && !event.isReported) this.reportError(new ProtocolError(event.reason));
         this.#close(event.code, event.reason);
         this.#owner.onConnectionEvent(event);
         break;
@@ -356,21 +357,21 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.#handleOutputs();
   }
   /** A handler may process the message again. Without one, the session ends. */
-  #failEffect(outcomes: readonly Outcome[]): void {
+  #failEffect(outcomes: readonly ClaimOutcome[]): void {
     const { effectError } = this.#stores as StoreWrites;
-    if (!tellFailed(outcomes, effectError)) this.fail(effectError);
+    if (!notifyFailed(outcomes, effectError)) this.fail(effectError);
   }
   /** A message that has arrived is finished, with outcomes that the inbox stores. */
-  commit(number: number, progress: Progress, rejection: ReceivedRejection | undefined, outcomes: readonly Outcome[]): void {
+  commit(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined, outcomes: readonly ClaimOutcome[]): void {
     this.core.processed(number, progress, this.now, rejection, outcomes.length > 0 ? outcomes : undefined);
     this.schedule();
   }
   /** A message that has arrived is finished: its ack may be sent, unless the owner delays it. */
-  settled(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+  settled(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
     (this.#owner.processed ? this.#owner : this).processed?.(number, progress, rejection);
   }
   /** A message is processed, or rejected: its ack is sent. */
-  processed(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void {
+  processed(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
     this.core.incoming.processed(number, progress, this.#scheduler.now(), rejection);
     if (!this.isScheduled) this.schedule();
   }

@@ -2,16 +2,17 @@ import { identity, noop, type Unsubscribable } from 'rxjs';
 import { StoreError, type RxwireError, type StoreFault as ReportedFault } from '../../message/errors.js';
 import { chain, type MaybeAsync, type MaybePromise } from '../../message/maybeAsync.js';
 import { SessionStores } from '../../core/sessionStores.js';
-import type { SessionEffect } from '../../core/sessionTypes.js';
-import type { ClientRecord, Cursor, InboxWrite, RejectionFields, StoreFault } from '../../core/storedTypes.js';
-import type { Outcome } from './delivery.js';
+import type { CoreEffect } from '../../core/coreTypes.js';
+import type { ClientRecord, SessionCursor, InboxWrite, WriteFault } from '../../core/storedTypes.js';
+import type { RejectionFields } from '../../core/rejection.js';
+import type { ClaimOutcome } from './messageClaim.js';
 import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from '../../stores/inbox.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
 import { isFenced, storeErrorOf } from '../../stores/storeErrors.js';
-import type { Wait } from './waitIn.js';
+import type { Wait } from './scopedWait.js';
 import type { CodecCaller } from './hostCodec.js';
 
-export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;
+export type StoreEffect = Extract<CoreEffect, { readonly kind: 'outbox' | 'inbox' }>;
 
 /** The part of an outbox that a session writes to. */
 export type WrittenOutbox = Pick<OutboxStore, 'maxMessages' | 'maxBytes' | 'write' | 'faults$'>;
@@ -20,7 +21,7 @@ export type WrittenOutbox = Pick<OutboxStore, 'maxMessages' | 'maxBytes' | 'writ
 export interface FaultHost {
   /** Ends the session. */
   fail(error: unknown): void;
-  complain(error: RxwireError): void;
+  reportError(error: RxwireError): void;
   schedule(): void;
 }
 
@@ -68,7 +69,7 @@ export class StoreWrites {
   }
 
   /** The error of the store that has failed. */
-  errorOf(store: 'outbox' | 'inbox', fault: StoreFault): StoreError {
+  errorOf(store: 'outbox' | 'inbox', fault: WriteFault): StoreError {
     return this.#error === undefined ? new StoreError(store, fault as ReportedFault) : storeErrorOf(store, this.#error);
   }
   /** The error of the effect that has failed alone. */
@@ -86,7 +87,7 @@ export class StoreWrites {
         host.fail(error);
         return;
       }
-      host.complain(error);
+      host.reportError(error);
       if (error.fault !== 'evicted') return;
       this.core.lost();
       host.schedule();
@@ -97,7 +98,7 @@ export class StoreWrites {
   abandon(): void {
     this.#inboxWrites.length = 0;
     for (const outcomes of this.core.inbox?.abandon() ?? [])
-      for (const { onAbandoned } of (outcomes ?? []) as readonly Outcome[]) onAbandoned?.();
+      for (const { onAbandoned } of (outcomes ?? []) as readonly ClaimOutcome[]) onAbandoned?.();
   }
 
   run(effect: StoreEffect, host: CodecCaller, wait: Wait): void {
@@ -116,10 +117,10 @@ export class StoreWrites {
   }
 
   #writeInbox({ id, write }: InboxEffect, host: CodecCaller, wait: Wait): void {
-    const outcomes = write.effects.flat() as Outcome[];
+    const outcomes = write.effects.flat() as ClaimOutcome[];
     let hasThrown = false;
     const completions = watched(outcomes, () => (hasThrown = true));
-    const answer = (fault?: StoreFault): void => {
+    const answer = (fault?: WriteFault): void => {
       if (fault && fault !== 'effect') this.#inboxWrites.length = 0;
       else this.#inboxWrites.shift();
       host.answer((core) => core.answered(id, host.now, fault));
@@ -159,19 +160,19 @@ export class StoreWrites {
   }
 }
 
-function faultOf(error: unknown): StoreFault {
+function faultOf(error: unknown): WriteFault {
   const { fault } = Object(error) as Partial<StoreError>;
   const isKnown = error instanceof StoreError && (fault === 'quota' || fault === 'fenced');
   return isKnown ? fault : 'failed';
 }
 
 /** Returns a stored cursor as the core uses it, and the other way round. */
-export const fromStored = ({ done, finished, rejections = [] }: StoredCursor): Cursor => ({
+export const fromStored = ({ done, finished, rejections = [] }: StoredCursor): SessionCursor => ({
   done,
   finished,
   rejections: rejections.map(({ number, kind, code, reason }): RejectionFields => [number, kind, code, reason]),
 });
-const toStored = ({ done, finished, rejections }: Cursor): StoredCursor => ({
+const toStored = ({ done, finished, rejections }: SessionCursor): StoredCursor => ({
   done,
   finished,
   ...(rejections.length > 0 && { rejections: rejections.map(([number, kind, code, reason]) => ({ number, kind, code, reason })) }),
@@ -181,7 +182,7 @@ const toStored = ({ done, finished, rejections }: Cursor): StoredCursor => ({
  * Returns completions that call `onThrow` when one of their effects fails: it throws, or it is
  * asynchronous, which no inbox supports.
  */
-function watched(outcomes: readonly Outcome[], onThrow: () => void): readonly Completion<unknown>[] {
+function watched(outcomes: readonly ClaimOutcome[], onThrow: () => void): readonly Completion<unknown>[] {
   return outcomes.map((outcome) => {
     const { effect } = outcome as { readonly effect?: (transaction: unknown) => unknown };
     if (!effect) return outcome;

@@ -6,7 +6,7 @@ import { interval, takeWhile } from 'rxjs';
 import { connect, createMessage, webSocket, type Message } from '../../../lib/index.js';
 import { createRing } from '../../../lib/operators/buffers/ring.js';
 import { listen } from '../../../lib/server/index.js';
-import { claim, type Claim } from '../../../lib/wire/session/delivery.js';
+import { claim, type Claim } from '../../../lib/wire/session/messageClaim.js';
 import type { Setup, Told } from './end.js';
 
 /** How often messages are sent, and finished, in ms. */

@@ -2,7 +2,7 @@ import { MessagesMissedError, type RxwireError } from '../../../lib/message/erro
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Receipt } from '../../../lib/message/receipt.js';
 import type { Message } from '../../../lib/message/types.js';
-import { claim, type Claim } from '../../../lib/wire/session/delivery.js';
+import { claim, type Claim } from '../../../lib/wire/session/messageClaim.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 
 /** The application on top of the implementation under test. */

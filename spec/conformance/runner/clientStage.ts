@@ -33,8 +33,8 @@ export async function clientStage(given: Given, isWatching: boolean): Promise<St
   let app: Application;
   const start = (): void => {
     app = new Application(given.holds === true, isWatching);
-    const { delivery = 'at-least-once', window, bytes: windowBytes, maxFrame, handshake: helloTimeout } = given;
-    const known = { window, windowBytes, maxFrame, helloTimeout };
+    const { delivery = 'at-least-once', window, bytes: windowBytes, maxFrame, handshake: handshakeTimeout } = given;
+    const known = { window, windowBytes, maxFrame, handshakeTimeout };
     const set = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
     const [first = json(), ...others] = (given.codecs ?? ['json']).map((name) => (name === 'json' ? json() : msgpack()));
     const options: ConnectOptions = {

@@ -71,8 +71,8 @@ export async function serverStage(given: Given, isWatching: boolean, dial: Dial,
   const start = async () => {
     const http = createServer();
     const shutdown$ = new Subject<void>();
-    const { window, bytes: windowBytes, maxFrame, ping: pingInterval, handshake: helloTimeout, durable, tokens } = given;
-    const known = { window, windowBytes, maxFrame, pingInterval, helloTimeout };
+    const { window, bytes: windowBytes, maxFrame, ping: pingInterval, handshake: handshakeTimeout, durable, tokens } = given;
+    const known = { window, windowBytes, maxFrame, pingInterval, handshakeTimeout };
     const set = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
     const wires$ = listen<Principal | undefined>(http, {
       ...(options as ListenOptions<Principal | undefined>),

@@ -1,4 +1,4 @@
-import type { SessionCodec } from '../../../lib/core/sessionTypes.js';
+import type { SessionCodec } from '../../../lib/core/coreTypes.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
 import type { Message } from '../../../lib/message/types.js';
 

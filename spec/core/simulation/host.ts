@@ -4,22 +4,22 @@ import { ServerCore } from '../../../lib/core/serverCore.js';
 import { ServerHandshake } from '../../../lib/core/serverHandshake.js';
 import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { SessionStores } from '../../../lib/core/sessionStores.js';
-import type { SessionEffect, SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
-import type { Body, StoreFault } from '../../../lib/core/storedTypes.js';
+import type { CoreEffect, CoreEvent, CoreOptions } from '../../../lib/core/coreTypes.js';
+import type { Body, WriteFault } from '../../../lib/core/storedTypes.js';
 import { isDrained } from '../coreHarness.js';
 import type { Run } from './run.js';
 
 export interface HostHandlers {
   /** Handles an event of the session, except `close`. */
-  handle(event: SessionEvent): void;
+  handle(event: CoreEvent): void;
   /** The session wants its connection to be closed. */
   close(code: number, reason: string): void;
   /** Writes to a store. It calls {@link CoreHost.answered} in the order of the writes of that store. */
   write?(effect: StoreEffect): void;
 }
 
-export type StoreEffect = Extract<SessionEffect, { readonly kind: 'outbox' | 'inbox' }>;
-type CodecEffect = Exclude<SessionEffect, StoreEffect>;
+export type StoreEffect = Extract<CoreEffect, { readonly kind: 'outbox' | 'inbox' }>;
+type CodecEffect = Exclude<CoreEffect, StoreEffect>;
 type Input = (core: SessionCore, now: number) => void;
 
 /** The loop around one session: input → events → frames → effects → one timer. */
@@ -46,7 +46,7 @@ export class CoreHost {
 
   constructor(
     private readonly simulation: Run,
-    options: SessionOptions,
+    options: CoreOptions,
     isWatched: boolean,
     private readonly handlers: HostHandlers,
     identity?: ClientIdentity,
@@ -55,7 +55,7 @@ export class CoreHost {
     this.server = identity ? undefined : new ServerCore(new ServerHandshake(options), stores);
     this.core = this.server ?? new ClientCore(options, identity!, stores);
     this.#maxBatch = options.codecs[0]?.limits?.maxBatch ?? Infinity;
-    this.core.outgoing.watcher = { isWatched: () => isWatched, followsSteps: () => false };
+    this.core.outgoing.interest = { awaitsAcks: () => isWatched, awaitsSteps: () => false };
   }
 
   /** Runs an input, and then the loop. */
@@ -103,7 +103,7 @@ export class CoreHost {
    *
    * @param check Called when the session has done all that follows from the answer.
    */
-  answered(id: number, fault: StoreFault | undefined, check: (() => void) | undefined): void {
+  answered(id: number, fault: WriteFault | undefined, check: (() => void) | undefined): void {
     if (this.#isWriting) {
       this.core.answered(id, this.simulation.clock.now, fault);
       if (check) this.#checks.push(check);
@@ -132,13 +132,13 @@ export class CoreHost {
     this.#arm(Math.min(core.timeout, core.outgoing.nextExpiry));
     if (this.#checks.length > 0) for (const check of this.#checks.splice(0)) check();
   }
-  #handle(event: SessionEvent): void {
+  #handle(event: CoreEvent): void {
     if (event.kind === 'close') {
       this.send = undefined;
       this.handlers.close(event.code, event.reason);
     } else this.handlers.handle(event);
   }
-  #perform(effect: SessionEffect): void {
+  #perform(effect: CoreEffect): void {
     if (effect.kind === 'outbox' || effect.kind === 'inbox') {
       this.#isWriting = true;
       this.handlers.write?.(effect);

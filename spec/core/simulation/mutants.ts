@@ -1,8 +1,8 @@
 import { Incoming } from '../../../lib/core/incoming.js';
 import { Keepalive } from '../../../lib/core/keepalive.js';
 import { Outgoing } from '../../../lib/core/outgoing.js';
-import { Progress } from '../../../lib/core/progress.js';
-import { ReceivedRejections } from '../../../lib/core/receivedRejections.js';
+import { ReceiveProgress } from '../../../lib/core/receiveProgress.js';
+import { PeerRejections } from '../../../lib/core/peerRejections.js';
 import { SendWindow } from '../../../lib/core/sendWindow.js';
 
 /** Replaces a method. Returns a function that restores it. */
@@ -47,10 +47,10 @@ export const mutants: readonly (readonly [name: string, mutate: () => () => void
     'passes a processed message before those in front of it',
     () =>
       replaced(
-        Progress.prototype,
+        ReceiveProgress.prototype,
         'add',
         (original) =>
-          function (this: Progress, number, rejection) {
+          function (this: ReceiveProgress, number, rejection) {
             original.call(this, number, rejection);
             this.done = Math.max(this.done, number);
           },
@@ -95,8 +95,8 @@ export const mutants: readonly (readonly [name: string, mutate: () => () => void
           },
       ),
   ],
-  ['forgets rejections', () => replaced(ReceivedRejections.prototype, 'of', () => () => undefined)],
-  ['does not notice a lost rejection', () => replaced(ReceivedRejections.prototype, 'check', () => () => undefined)],
+  ['forgets rejections', () => replaced(PeerRejections.prototype, 'of', () => () => undefined)],
+  ['does not notice a lost rejection', () => replaced(PeerRejections.prototype, 'check', () => () => undefined)],
   ['ignores skips', () => replaced(Incoming.prototype, 'skip', () => () => undefined)],
   [
     'does not check whether the other side is silent',

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../../lib/core/sessionTypes.js';
+import type { MessageOutcome } from '../../../lib/core/coreTypes.js';
 import type { Delivery } from '../../../lib/message/types.js';
 
 /** A message of the simulation, and what has become of it. */
@@ -8,14 +8,14 @@ interface Tracked {
   readonly level: Delivery;
   /** Its sender, level and priority: such messages are delivered in order. */
   readonly lane: string;
-  outcome: Outcome | undefined;
+  outcome: MessageOutcome | undefined;
   /** How often it was delivered; how often it was processed; and how it was rejected. */
   delivered: number;
   processed: number;
   rejectedAs: string | undefined;
 }
 
-const NEVER_SENT: readonly Outcome[] = ['dropped', 'overflow', 'unsendable', 'undecodable'];
+const NEVER_SENT: readonly MessageOutcome[] = ['dropped', 'overflow', 'unsendable', 'undecodable'];
 
 /** Checks what both applications see. Throws with a sentence when a promise is broken. */
 export class Oracle {
@@ -56,7 +56,7 @@ export class Oracle {
     message.processed++;
     message.rejectedAs = rejectedAs ?? message.rejectedAs;
   }
-  ended(id: string, outcome: Outcome): void {
+  ended(id: string, outcome: MessageOutcome): void {
     const message = this.#messages.get(id)!;
     if (message.outcome) throw new Error(`${id} has the outcome ${outcome} after ${message.outcome}`);
     message.outcome = outcome;

@@ -1,5 +1,5 @@
-import type { SessionOptions } from '../../../lib/core/sessionTypes.js';
-import type { ReceivedRejection } from '../../../lib/core/progress.js';
+import type { CoreOptions } from '../../../lib/core/coreTypes.js';
+import type { MessageRejection } from '../../../lib/core/rejection.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import { createChance, type Chance } from '../../simulation/chance.js';
@@ -54,9 +54,9 @@ export class Run {
   /** @param own The options that differ between the simulations. */
   options(
     side: Side,
-    plan: Pick<SessionOptions, 'window' | 'bytes'> & { readonly ackDelay: number; readonly levels: readonly Delivery[] },
-    own: Pick<SessionOptions, 'codecs' | 'maxFrame' | 'maxQueued' | 'overflow'>,
-  ): SessionOptions {
+    plan: Pick<CoreOptions, 'window' | 'bytes'> & { readonly ackDelay: number; readonly levels: readonly Delivery[] },
+    own: Pick<CoreOptions, 'codecs' | 'maxFrame' | 'maxQueued' | 'overflow'>,
+  ): CoreOptions {
     const { window, bytes, ackDelay, levels } = plan;
     const { codecs, maxFrame, maxQueued, overflow } = own;
     return {
@@ -86,7 +86,7 @@ export class Run {
     return this.chance.whole(0, this.isCalm ? 40 : this.#codecDelay);
   }
   /** Decides whether the application rejects a message. */
-  rejection(probability: number): (ReceivedRejection & { readonly kind: 'refused' | 'dead-lettered' }) | undefined {
+  rejection(probability: number): (MessageRejection & { readonly kind: 'refused' | 'dead-lettered' }) | undefined {
     if (!this.chance.hit(probability)) return undefined;
     return { kind: this.chance.pick(['refused', 'dead-lettered']), code: 'ERR_TEST', reason: 'a test' };
   }

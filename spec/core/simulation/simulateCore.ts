@@ -1,6 +1,6 @@
 import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import { readHello } from '../../../lib/core/serverHandshake.js';
-import type { SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { CoreEvent, CoreOptions } from '../../../lib/core/coreTypes.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import type { Chance } from '../../simulation/chance.js';
@@ -101,7 +101,7 @@ class World {
 
   // ---- Both sides
 
-  #optionsOf(side: Side): SessionOptions {
+  #optionsOf(side: Side): CoreOptions {
     const plan = this.#plan;
     const { bodies, chance } = this.#run;
     // A server that starts again may have other limits.
@@ -110,12 +110,12 @@ class World {
     return this.#run.options(side, plan, { codecs, maxFrame, maxQueued: plan.maxQueued, overflow: plan.overflow });
   }
   #hostOf(side: Side, identity?: ClientIdentity): CoreHost {
-    const handle = (event: SessionEvent): void => this.#handle(side, event, host);
+    const handle = (event: CoreEvent): void => this.#handle(side, event, host);
     const close = (code: number, reason: string): void => this.#close(side, code, reason);
     const host = new CoreHost(this.#run, this.#optionsOf(side), this.#plan.isWatched, { handle, close }, identity);
     return host;
   }
-  #handle(side: Side, event: SessionEvent, host: CoreHost): void {
+  #handle(side: Side, event: CoreEvent, host: CoreHost): void {
     const run = this.#run;
     const { clock, chance } = run;
     if (event.kind === 'outcome') {

@@ -1,5 +1,5 @@
 import type { SessionCore } from '../../../lib/core/sessionCore.js';
-import type { SessionEvent } from '../../../lib/core/sessionTypes.js';
+import type { CoreEvent } from '../../../lib/core/coreTypes.js';
 import type { Message } from '../../../lib/message/types.js';
 import type { CoreHost } from './host.js';
 import type { Side } from './run.js';
@@ -7,7 +7,7 @@ import type { Effect } from './storeOracle.js';
 import type { EventHandler, StoreProcess } from './storeProcess.js';
 import type { StoreRun } from './storeRun.js';
 
-type EventOf<Kind> = Extract<SessionEvent, { readonly kind: Kind }>;
+type EventOf<Kind> = Extract<CoreEvent, { readonly kind: Kind }>;
 
 /** The applications of both sides, over all their processes. */
 export class StoreApplications implements EventHandler {
@@ -62,7 +62,7 @@ export class StoreApplications implements EventHandler {
 
   // ---- Events
 
-  handle(event: SessionEvent, process: StoreProcess): void {
+  handle(event: CoreEvent, process: StoreProcess): void {
     const { clock, chance, oracle } = this.run;
     if (event.kind === 'message') this.#receive(event, process);
     else if (event.kind === 'outcome') {

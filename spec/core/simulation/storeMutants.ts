@@ -1,7 +1,7 @@
 import { IncomingStore } from '../../../lib/core/incomingStore.js';
 import { Outgoing } from '../../../lib/core/outgoing.js';
 import { OutgoingStore } from '../../../lib/core/outgoingStore.js';
-import { Progress } from '../../../lib/core/progress.js';
+import { ReceiveProgress } from '../../../lib/core/receiveProgress.js';
 import { SessionStores } from '../../../lib/core/sessionStores.js';
 import { replaced, type mutants } from './mutants.js';
 
@@ -10,7 +10,7 @@ export const storeMutants: typeof mutants = [
   ['sends what is not stored', () => replaced(OutgoingStore.prototype, 'maySend', () => () => true)],
   ['tells an outcome before it is stored', () => replaced(OutgoingStore.prototype, 'ended', () => () => false)],
   ['does not store that a number is skipped', () => replaced(OutgoingStore.prototype, 'skip', () => () => undefined)],
-  ['does not replace the batches after a discontinuity', () => replaced(OutgoingStore.prototype, 'refitted', () => () => undefined)],
+  ['does not replace the batches after a discontinuity', () => replaced(OutgoingStore.prototype, 'reencoded', () => () => undefined)],
   [
     'takes what may have been sent for unsent when it starts again',
     () =>
@@ -23,7 +23,7 @@ export const storeMutants: typeof mutants = [
           },
       ),
   ],
-  ['forgets the progress of its inbox', () => replaced(Progress.prototype, 'has', () => () => false)],
+  ['forgets the progress of its inbox', () => replaced(ReceiveProgress.prototype, 'has', () => () => false)],
   [
     'acks before the commit',
     () =>

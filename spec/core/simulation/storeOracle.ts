@@ -1,4 +1,4 @@
-import type { Outcome } from '../../../lib/core/sessionTypes.js';
+import type { MessageOutcome } from '../../../lib/core/coreTypes.js';
 import type { Delivery } from '../../../lib/message/types.js';
 
 /** The effect that the application stores with a message that it has processed. */
@@ -12,7 +12,7 @@ interface Tracked {
   readonly index: number;
   readonly level: Delivery;
   readonly hasInbox: boolean;
-  outcome: Outcome | undefined;
+  outcome: MessageOutcome | undefined;
   delivered: number;
   /** How often it was processed: at a side with an inbox, how often its effect was stored. */
   processed: number;
@@ -23,7 +23,7 @@ interface Tracked {
   isRolledBack: boolean;
 }
 
-const NEVER_SENT: readonly Outcome[] = ['dropped', 'overflow', 'unsendable', 'quota'];
+const NEVER_SENT: readonly MessageOutcome[] = ['dropped', 'overflow', 'unsendable', 'quota'];
 
 /** Checks what both applications see, across all their processes. Throws when a promise is broken. */
 export class StoreOracle {
@@ -75,7 +75,7 @@ export class StoreOracle {
     const { level, processed, id } = this.#of(effect.id);
     if (level === 'exactly-once' && processed > 1) throw new Error(`${id} is processed twice`);
   }
-  ended(id: string, outcome: Outcome, host: { readonly core: { readonly phase: string } }): void {
+  ended(id: string, outcome: MessageOutcome, host: { readonly core: { readonly phase: string } }): void {
     const message = this.#of(id);
     // An owner that has lost its store does not know, and the next one may.
     if (host.core.phase === 'over' && outcome === 'in-doubt') {

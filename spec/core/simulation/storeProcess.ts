@@ -1,7 +1,7 @@
 import type { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import { SessionStores } from '../../../lib/core/sessionStores.js';
-import type { SessionEvent, SessionOptions } from '../../../lib/core/sessionTypes.js';
-import type { RestoredState, StoreFault } from '../../../lib/core/storedTypes.js';
+import type { CoreEvent, CoreOptions } from '../../../lib/core/coreTypes.js';
+import type { RestoredState, WriteFault } from '../../../lib/core/storedTypes.js';
 import { CoreHost, type HostHandlers, type StoreEffect } from './host.js';
 import type { SimulatedLink } from './link.js';
 import type { Side } from './run.js';
@@ -13,7 +13,7 @@ const EXPECTED: readonly number[] = [1006, 1011, 1013, 4409, 4408, 4410, 4411];
 
 /** Handles the events of the sessions of all processes. */
 export interface EventHandler {
-  handle(event: SessionEvent, process: StoreProcess): void;
+  handle(event: CoreEvent, process: StoreProcess): void;
 }
 
 /** A process: its session, its stores, and its connection. */
@@ -38,7 +38,7 @@ export abstract class StoreProcess implements HostHandlers {
     this.host = new CoreHost(run, this.#options(), run.plan.isWatched, this, identity, this.stores);
     run.hosts.push(this.host);
   }
-  #options(): SessionOptions {
+  #options(): CoreOptions {
     const { plan, chance, bodies } = this.run;
     const codecs = [bodies.codec(plan.isAsync, plan.limits && chance.hit(0.5) ? 3 : 256)];
     const maxFrame = plan.limits && chance.hit(0.5) ? 500 : plan.maxFrame;
@@ -53,7 +53,7 @@ export abstract class StoreProcess implements HostHandlers {
     if (state.outbox && this.outbox) this.host.ids.push(...this.outbox.data.ids);
   }
 
-  handle(event: SessionEvent): void {
+  handle(event: CoreEvent): void {
     this.events.handle(event, this);
   }
   close(code: number, reason: string): void {
@@ -70,7 +70,7 @@ export abstract class StoreProcess implements HostHandlers {
     if (effect.kind === 'outbox') this.outbox?.add(effect.id, effect.write);
     else this.inbox?.add(effect.id, effect.write);
   }
-  #answered(id: number, fault: StoreFault | undefined, removed: readonly string[]): void {
+  #answered(id: number, fault: WriteFault | undefined, removed: readonly string[]): void {
     const { oracle, trace, plan } = this.run;
     if (trace) this.run.log(`${this.name}: write ${id} ${fault ?? 'is stored'}`);
     // A message that the outbox has removed has its outcome when the write is answered.

@@ -1,4 +1,5 @@
-import { OUTDATED, WRONG_TOKEN } from '../../../lib/core/frameFormat.js';
+import { SUPERSEDED, FORBIDDEN } from '../../../lib/message/closeCode.js';
+
 import { readHello, refusalOf, type ReceivedHello } from '../../../lib/core/serverHandshake.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
 import type { CoreHost } from './host.js';
@@ -170,9 +171,9 @@ export class StoreServers {
     const { session } = server;
     const refusedAs = session?.pid === hello.pid ? refusalOf(session.host.server!.record, hello) : undefined;
     // An earlier hello must not end the session of a later one, also if nothing of that is stored.
-    if (refusedAs === OUTDATED) return OUTDATED;
+    if (refusedAs === SUPERSEDED) return SUPERSEDED;
     // Only the row refuses a token: another server may have the session now.
-    const isRefused = serverInbox && refusedAs === WRONG_TOKEN;
+    const isRefused = serverInbox && refusedAs === FORBIDDEN;
     if (session?.pid === hello.pid && !isRefused && (!serverInbox || session.isStored)) return session;
     this.#end(server);
     return this.#begin(hello, link);
@@ -183,8 +184,8 @@ export class StoreServers {
     const { all } = this.clients;
     const hasOthers = all.length > 1 && all.some(({ host }) => host.core.phase !== 'over');
     // An outbox that has lost its ticket is refused.
-    if (code === WRONG_TOKEN && run.plan.rollBack > 0) run.isRefused = true;
-    else if (code === WRONG_TOKEN && !hasOthers) throw new Error('the server refuses an honest client for good');
+    if (code === FORBIDDEN && run.plan.rollBack > 0) run.isRefused = true;
+    else if (code === FORBIDDEN && !hasOthers) throw new Error('the server refuses an honest client for good');
     link.close(1, code);
   }
   /** Claims a client, and restores its session. Returns the code of a refusal. */

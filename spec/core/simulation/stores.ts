@@ -1,12 +1,12 @@
 import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
 import type {
   ClientRecord,
-  Cursor,
+  SessionCursor,
   InboxWrite,
   OutboxContents,
   OutboxHead,
   OutboxWrite,
-  StoreFault,
+  WriteFault,
   StoredBatch,
 } from '../../../lib/core/storedTypes.js';
 import type { SimulatedBodies } from './bodies.js';
@@ -94,7 +94,7 @@ export class SimulatedOutbox extends WriteQueue<OutboxWrite> {
     data.epoch++;
     return data.contents;
   }
-  protected apply(write: OutboxWrite): StoreFault | readonly string[] {
+  protected apply(write: OutboxWrite): WriteFault | readonly string[] {
     const { data, run } = this;
     if (data.owner !== this) return 'fenced';
     // Numbers that are skipped take no room.
@@ -108,7 +108,7 @@ export class SimulatedOutbox extends WriteQueue<OutboxWrite> {
 interface Row {
   readonly owner: string;
   readonly epoch: number;
-  readonly cursor: Cursor | undefined;
+  readonly cursor: SessionCursor | undefined;
   readonly record: ClientRecord | undefined;
 }
 
@@ -131,7 +131,7 @@ export class SimulatedInbox extends WriteQueue<InboxWrite> {
     if (row && decide(row)) this.rows.set(key, { ...row, owner: this.owner, epoch: this.epoch });
     return row;
   }
-  protected apply({ key, cursor, record, effects }: InboxWrite): StoreFault | readonly string[] {
+  protected apply({ key, cursor, record, effects }: InboxWrite): WriteFault | readonly string[] {
     const { chance, oracle, plan } = this.run;
     const row = this.rows.get(key);
     if (row && row.owner !== this.owner) return 'fenced';

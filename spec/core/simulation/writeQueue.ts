@@ -1,15 +1,15 @@
-import type { StoreFault } from '../../../lib/core/storedTypes.js';
+import type { WriteFault } from '../../../lib/core/storedTypes.js';
 import type { StoreRun } from './storeRun.js';
 
 interface Waiting<Write> {
   readonly id: number;
   readonly write: Write;
   /** What the write has led to: its fault, or the messages that it has removed. Undefined while it waits. */
-  result: StoreFault | readonly string[] | undefined;
+  result: WriteFault | readonly string[] | undefined;
 }
 
 /** Takes the answer of a write, and the messages that the write has removed. */
-export type StoreAnswer = (id: number, fault: StoreFault | undefined, removed: readonly string[]) => void;
+export type StoreAnswer = (id: number, fault: WriteFault | undefined, removed: readonly string[]) => void;
 
 /** Applies the writes of one owner in order, and answers them later. */
 export abstract class WriteQueue<Write> {
@@ -21,7 +21,7 @@ export abstract class WriteQueue<Write> {
 
   constructor(protected readonly run: StoreRun) {}
   /** Stores a write. Returns its fault, or the messages that it has removed. */
-  protected abstract apply(write: Write): StoreFault | readonly string[];
+  protected abstract apply(write: Write): WriteFault | readonly string[];
 
   add(id: number, write: Write): void {
     this.#waiting.push({ id, write, result: undefined });

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { firstValueFrom, Subject, timeout, VirtualTimeScheduler } from 'rxjs';
 import { hub } from '../../../lib/server/hub/hub.js';
 import { ConnectionLostError } from '../../../lib/message/errors.js';
-import { CloseCode } from '../../../lib/io/closeCode.js';
+import { CloseCode } from '../../../lib/message/closeCode.js';
 import { longPolling } from '../../../lib/io/longPolling.js';
 import { serverSentEvents } from '../../../lib/io/serverSentEvents.js';
 import { webSocket } from '../../../lib/io/webSocket.js';
@@ -44,7 +44,7 @@ export async function startTarget({ onWire, listening }: TargetOptions) {
       maxFrame: 64 * 1024,
       maxIdleFrames: 100,
       window: 64,
-      helloTimeout: 2_000,
+      handshakeTimeout: 2_000,
       detachedTimeout: 3_000,
       maxPerPrincipal: 1_000,
       // All conversations come from one address.

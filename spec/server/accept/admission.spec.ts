@@ -43,14 +43,14 @@ describe('listen', () => {
     });
 
     it('that does not arrive in time closes the connection: 4408', async () => {
-      const { url, refused } = await start({ helloTimeout: 30 });
+      const { url, refused } = await start({ handshakeTimeout: 30 });
       const client = await rawClient(url);
       expect(await client.ended).toEqual({ code: 4408, reason: 'no hello arrived in time' });
       expect(refused).toEqual([new ConnectionLostError(4408, 'no hello arrived in time')]);
     });
 
-    it.each([Infinity, 2 ** 31])('may take %d ms', async (helloTimeout) => {
-      const { url, refused } = await start({ helloTimeout });
+    it.each([Infinity, 2 ** 31])('may take %d ms', async (handshakeTimeout) => {
+      const { url, refused } = await start({ handshakeTimeout });
       const client = await rawClient(url);
       await new Promise((resolve) => setTimeout(resolve, 20));
       client.socket.send(frame(hello(secret())));
@@ -229,7 +229,7 @@ describe('listen', () => {
   });
 
   it.each([
-    { helloTimeout: 0 },
+    { handshakeTimeout: 0 },
     { detachedTimeout: NaN },
     { maxDetached: -1 },
     { maxDetachedPerPrincipal: -1 },

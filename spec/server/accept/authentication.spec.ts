@@ -115,9 +115,9 @@ describe('authenticate', () => {
     }
   });
 
-  it('is cut short by helloTimeout: closed with 1013, as that is no fault of the client', async () => {
+  it('is cut short by handshakeTimeout: closed with 1013, as that is no fault of the client', async () => {
     const scheduler = new VirtualTimeScheduler();
-    const { dial, refused, opened } = begin(() => NEVER, { helloTimeout: 100, scheduler });
+    const { dial, refused, opened } = begin(() => NEVER, { handshakeTimeout: 100, scheduler });
     const { frames } = dial(helloFrame({ token: 'user:ada' }));
     await new Promise(setImmediate);
     scheduler.flush();

@@ -1,14 +1,14 @@
 import { VirtualTimeScheduler } from 'rxjs';
-import { HelloTimeouts } from '../../../lib/server/accept/incomingConnection.js';
+import { HandshakeTimeouts } from '../../../lib/server/accept/handshakeTimeouts.js';
 
-describe('HelloTimeouts', () => {
+describe('HandshakeTimeouts', () => {
   it('ends each handshake at its time, also when the end of an earlier one begins another', () => {
     const scheduler = new VirtualTimeScheduler();
-    const timeouts = new HelloTimeouts(100, scheduler);
+    const timeouts = new HandshakeTimeouts(100, scheduler);
     const ended: string[] = [];
     const begin = (name: string, then?: () => void): void =>
       timeouts.begin({
-        onHelloTimeout() {
+        onHandshakeTimeout() {
           ended.push(`${name} at ${scheduler.now()}`);
           then?.();
         },

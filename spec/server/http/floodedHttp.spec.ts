@@ -87,8 +87,8 @@ describe('bodies that take their time', () => {
   const head = (link: string, number: number, more: string): string =>
     `POST /wire HTTP/1.1\r\nhost: x\r\nrxwire-link: ${link}\r\nrxwire-number: ${number}\r\naccept: ${EVENTS}\r\n${more}\r\n\r\n`;
 
-  it('a first one that does not arrive: 408 after helloTimeout, and its socket is closed', async () => {
-    const { port, count } = await start({ helloTimeout: 50 });
+  it('a first one that does not arrive: 408 after handshakeTimeout, and its socket is closed', async () => {
+    const { port, count } = await start({ handshakeTimeout: 50 });
     const bad = await attacker(port);
     bad.socket.write(`${head(linkName(), 1, 'content-length: 100')}x`);
     await once(bad.socket, 'close');

@@ -200,7 +200,7 @@ describe('listen, over requests', () => {
 
   it('gives a client up that does not poll for 10 s', async () => {
     const scheduler = new VirtualTimeScheduler();
-    const { url, wire } = await start({ scheduler, helloTimeout: Infinity });
+    const { url, wire } = await start({ scheduler, handshakeTimeout: Infinity });
     const link = rawLink(url);
     await link.post(1, [helloFrame()]);
     await link.post(2, ['["ack",0,1024]']);
@@ -212,7 +212,7 @@ describe('listen, over requests', () => {
 
   it('sends a comment every 15 s, so that no proxy closes the stream as idle', async () => {
     const scheduler = new VirtualTimeScheduler();
-    const { url } = await start({ scheduler, helloTimeout: Infinity });
+    const { url } = await start({ scheduler, handshakeTimeout: Infinity });
     const response = await rawLink(url).post(1, [helloFrame()], EVENTS);
     await textUntil(response, 'welcome');
     scheduler.maxFrames = 15_000;

@@ -161,7 +161,7 @@ describe('a client that sends one token after the other', () => {
 
 describe('a client that is not authenticated yet', () => {
   it('sends empty frames meanwhile, and knows only envelopes: closed with 1013', async () => {
-    const { port } = await start({ authenticate: () => NEVER, helloTimeout: 1_000_000 });
+    const { port } = await start({ authenticate: () => NEVER, handshakeTimeout: 1_000_000 });
     const bad = await webSocketAttacker(port, '{}');
     const piece = over(65_536, text(''));
     void bad.flood(() => piece);

@@ -1,9 +1,9 @@
 import { VirtualTimeScheduler } from 'rxjs';
-import { Progress } from '../../../lib/core/progress.js';
+import { ReceiveProgress } from '../../../lib/core/receiveProgress.js';
 import { ClientThrottle } from '../../../lib/server/session/clientThrottle.js';
 import { createRates } from '../../../lib/server/limits/rateLimit.js';
 
-const progress = new Progress();
+const progress = new ReceiveProgress();
 
 /** Returns the throttle of a client that may send 5 messages at once, and 10 a second, with 5 in flight. */
 function start(owner?: string) {
@@ -11,7 +11,7 @@ function start(owner?: string) {
   const seen: (number | string)[] = [];
   const client = {
     release: (number: number) => void seen.push(number),
-    complain: () => void seen.push('dropped'),
+    reportError: () => void seen.push('dropped'),
     flooded: () => void seen.push('flooded'),
   };
   const throttle = new ClientThrottle(client, createRates({ perSecond: 10, burst: 10 }, 5, scheduler), owner, scheduler);
@@ -40,12 +40,12 @@ describe('ClientThrottle', () => {
     throttle.end();
     expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7]);
     pass(1_000);
-    expect([scheduler.actions.length, throttle.admits()]).toEqual([0, true]);
+    expect([scheduler.actions.length, throttle.allows()]).toEqual([0, true]);
   });
 
   it('drops messages without numbers above the rate, and gives up a client that does not slow down', () => {
     const { throttle, seen } = start();
-    const admitted = Array.from({ length: 11 }, () => throttle.admits());
+    const admitted = Array.from({ length: 11 }, () => throttle.allows());
     expect(admitted.filter(Boolean)).toHaveLength(5);
     expect(seen).toEqual([...Array.from({ length: 6 }, () => 'dropped'), 'flooded']);
   });

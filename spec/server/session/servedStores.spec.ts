@@ -1,7 +1,7 @@
 import { firstValueFrom, map, Subject, take } from 'rxjs';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { lmdbStore } from '../../../lib/adapters/node/index.js';
-import { claim } from '../../../lib/wire/session/delivery.js';
+import { claim } from '../../../lib/wire/session/messageClaim.js';
 import type { Inbox, InboxRecord } from '../../../lib/stores/inbox.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { folder } from '../../stores/lmdb/folder.js';

@@ -1,7 +1,7 @@
 import { filter, firstValueFrom, ReplaySubject } from 'rxjs';
 import { createMessage, type Message, type Receipt, type Wire } from '../../../lib/index.js';
 import { lmdbStore } from '../../../lib/stores/lmdb/lmdbStore.js';
-import { claim } from '../../../lib/wire/session/delivery.js';
+import { claim } from '../../../lib/wire/session/messageClaim.js';
 import { network } from '../../support/sessionPair.js';
 import { folder } from './folder.js';
 

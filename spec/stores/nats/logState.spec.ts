@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { StoreError } from '../../../lib/message/errors.js';
 import { encodeMessage, partsOf } from '../../../lib/stores/nats/logMessage.js';
-import { createDraft, createLogState, readLog, rowOf, type LogLimit, type LogState } from '../../../lib/stores/nats/logState.js';
+import { createDraft, createLogState, readLog, logRowOf, type LogLimit, type LogState } from '../../../lib/stores/nats/logState.js';
 import type { SubjectStore } from '../../../lib/stores/nats/subjectStore.js';
 import type { LogChange } from '../../../lib/stores/store.js';
 
@@ -45,7 +45,7 @@ it('a log has the entries of a simple one, whatever changes', () => {
         expect(draft.view({ after: 4, limit: 2 }).entries).toEqual(expected.filter((entry) => entry.key > 4).slice(0, 2));
         draft.stored(seq, seq);
         expect(createDraft(state).view().entries).toEqual(expected);
-        expect(rowOf(state).start).toBe(Math.min(...[...simple.values()].map((entry) => entry.seq), simple.size > 0 ? Infinity : 0));
+        expect(logRowOf(state).start).toBe(Math.min(...[...simple.values()].map((entry) => entry.seq), simple.size > 0 ? Infinity : 0));
       }
     }),
   );

@@ -25,7 +25,7 @@ it('a check ignores its answer when a later check has begun', async () => {
   const check = createStreamCheck(log as unknown as LogContext, tails);
   const checking = check.checks$.subscribe();
   await eventually(() => expect(answers).toHaveLength(1));
-  check.suspect();
+  check.checkAll();
   await eventually(() => expect(answers).toHaveLength(2));
   const first = record(tails.of('a'));
   answers[1]!('z000000002');

@@ -293,7 +293,7 @@ describe('envelopes: sent messages', () => {
 
   it('greets first, and alone, on each connection', async () => {
     const greeting = jest.fn(() => createMessage('system.hello', { session: 's', resume: false, delivery: 'at-least-once' }));
-    const { peer, send } = openSession({ greeting });
+    const { peer, send } = openSession({ firstMessage: greeting });
     send('a');
     await wait();
     peer.lose();

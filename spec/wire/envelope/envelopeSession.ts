@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { defer, finalize, ignoreElements, merge, Subject, takeUntil, tap, throwError } from 'rxjs';
 import { ConnectionLostError } from '../../../lib/message/errors.js';
-import { completionOf } from '../../../lib/message/errors/completionOf.js';
+import { completionOf } from '../../../lib/operators/subscribing/completionOf.js';
 import type { Link } from '../../../lib/io/link.js';
 import { createMessage, type MessageOptions } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
@@ -79,7 +79,7 @@ export function openSession(options: EnvelopeOptions = {}, isUp = true) {
   const events: SessionEvent[] = [];
   const outgoing = new Subject<Message>();
   const report = (event: SessionEvent): void => {
-    if (event.kind !== 'begun') events.push(event);
+    if (event.kind !== 'started') events.push(event);
     options.report?.(event);
   };
   const layer = envelopes({ reconnect: { initialInterval: 100, maxInterval: 100, jitter: 0 }, ...options, report });

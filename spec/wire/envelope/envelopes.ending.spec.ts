@@ -102,7 +102,7 @@ describe('envelopes: the end', () => {
 
   it('connects again for its goodbye when the link is lost before the other side has agreed', async () => {
     const greeting = () => createMessage('system.hello', { session: 's', resume: true, delivery: 'at-least-once' });
-    const { peer, outgoing, received } = openSession({ greeting });
+    const { peer, outgoing, received } = openSession({ firstMessage: greeting });
     peer.ignoreGoodbye();
     outgoing.complete();
     peer.lose();

@@ -6,7 +6,7 @@ import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import { callCodec, encodeErrorOf, HostCodec } from '../../../lib/wire/session/hostCodec.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { boundCodec } from '../../support/boundCodec.js';
-import { waitIn } from '../../../lib/wire/session/waitIn.js';
+import { scopedWait } from '../../../lib/wire/session/scopedWait.js';
 
 describe('encodeErrorOf', () => {
   it('returns the size of a message that an asynchronous codec has encoded for a small frame', () => {
@@ -18,7 +18,7 @@ describe('encodeErrorOf', () => {
     const core = { outgoing, encoded: () => undefined } as unknown as SessionCore;
     const host = { now: 0, answer: (input: (core: SessionCore) => void) => input(core) };
     expect(isObservable(codec.encodeMaybe([message], 1))).toBe(true);
-    callCodec({ kind: 'encode', id: 1, codec, messages: [message], first: 1 }, host, waitIn(new Subscription()));
+    callCodec({ kind: 'encode', id: 1, codec, messages: [message], first: 1 }, host, scopedWait(new Subscription()));
     expect(encodeErrorOf(message, 'json', outgoing)).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
   });
 

@@ -3,7 +3,7 @@ import type { Frame, Link } from '../../../lib/io/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { serve } from '../../../lib/server/serve.js';
-import { claim } from '../../../lib/wire/session/delivery.js';
+import { claim } from '../../../lib/wire/session/messageClaim.js';
 import type { Rejection } from '../../../lib/stores/inbox.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,13 +1,13 @@
 import { concat, defer, filter, firstValueFrom, map, of, Subject, take, timer, type Observable } from 'rxjs';
 import type { ConnectionLostError } from '../../../lib/message/errors.js';
 import type { MaybeAsync } from '../../../lib/message/maybeAsync.js';
-import { CloseCode } from '../../../lib/io/closeCode.js';
+import { CloseCode } from '../../../lib/message/closeCode.js';
 import type { Frame, Link } from '../../../lib/io/link.js';
 import { memoryLink } from '../../../lib/io/memoryLink.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { serve, type ServeOptions } from '../../../lib/server/serve.js';
-import { claim } from '../../../lib/wire/session/delivery.js';
+import { claim } from '../../../lib/wire/session/messageClaim.js';
 import { controlFrame, readFrame, type SessionFrame } from '../../support/protocol/frames.js';
 import { parseHello, parseWelcome, type Hello, type Welcome } from '../../support/protocol/handshake.js';
 import type { InboxRecord } from '../../../lib/stores/inbox.js';

@@ -6,22 +6,22 @@ import { ClientIdentity } from '../../../lib/core/clientHandshake.js';
 import { ServerCore } from '../../../lib/core/serverCore.js';
 import { readHello, ServerHandshake } from '../../../lib/core/serverHandshake.js';
 import type { SessionCore } from '../../../lib/core/sessionCore.js';
-import type { SessionOptions } from '../../../lib/core/sessionTypes.js';
+import type { CoreOptions } from '../../../lib/core/coreTypes.js';
 import { readOptions } from '../../../lib/message/options/readOptions.js';
-import { ENDPOINT_OPTIONS, type EndpointOptions, sessionDefaults } from '../../../lib/wire/session/endpointOptions.js';
+import { ENDPOINT_OPTIONS, type EndpointOptions, sessionDefaults } from '../../../lib/wire/session/sessionOptions.js';
 import { HostCodec } from '../../../lib/wire/session/hostCodec.js';
-import type { ConnectionEvent, HostConnection, HostOptions, HostOwner, HostUser } from '../../../lib/wire/session/hostOwner.js';
+import type { ConnectionEvent, HostConnection, HostOptions, HostOwner, HostUser } from '../../../lib/wire/session/hostTypes.js';
 import { SessionHost } from '../../../lib/wire/session/sessionHost.js';
 import type { Frame } from '../../../lib/io/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
-import { claim } from '../../../lib/wire/session/delivery.js';
+import { claim } from '../../../lib/wire/session/messageClaim.js';
 import type { SessionEvent } from '../../../lib/wire/session/sessionEvents.js';
 
 const DEFAULTS = { ...readOptions<EndpointOptions, typeof ENDPOINT_OPTIONS>('session', {}, ENDPOINT_OPTIONS), scheduler: asyncScheduler };
 const CLIENT = new ClientIdentity('p'.repeat(22));
 
-function coreOptions(encodes: Direction, options: Partial<HostOptions>): SessionOptions {
+function coreOptions(encodes: Direction, options: Partial<HostOptions>): CoreOptions {
   const { codecs = [json()] } = options;
   return {
     ...sessionDefaults({ ...DEFAULTS, ...options }),
@@ -48,7 +48,7 @@ class Side<Core extends SessionCore> implements HostOwner, HostConnection {
       this,
       core,
       { ...DEFAULTS, codecs: [json()], scheduler, microtask: scheduler, ...options },
-      { report, isWatched: () => true, followsSteps: () => true, ...options },
+      { report, awaitsAcks: () => true, awaitsSteps: () => true, ...options },
     );
     this.host.messages.open();
   }

@@ -6,7 +6,7 @@ import { isPromise } from '../maybeAsync.js';
  *
  * @returns The result; `undefined` if the function has thrown.
  */
-export function guard<R>(call: () => R, failed: (error: unknown) => void): R | undefined {
+export function callSafely<R>(call: () => R, failed: (error: unknown) => void): R | undefined {
   try {
     const result = call();
     watchResult(result, failed);

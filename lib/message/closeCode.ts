@@ -23,7 +23,7 @@ export const UNAUTHORIZED = 4401;
 /** The credentials do not allow this. */
 export const FORBIDDEN = 4403;
 /** The first frame did not arrive in time. */
-export const HELLO_TIMEOUT = 4408;
+export const HANDSHAKE_TIMEOUT = 4408;
 /** Another connection has taken over this wire. */
 export const SUPERSEDED = 4409;
 /** A frame is missing: it is sent again over a new connection. */
@@ -32,6 +32,8 @@ export const GAP = 4410;
 export const SILENT = 4411;
 /** The peer reads too slowly: too many bytes wait for it. */
 export const SLOW_READER = 4413;
+/** The credentials have expired: the client should reconnect with fresh ones. */
+export const EXPIRED = 4419;
 
 /**
  * The reasons for closing a connection: 1000 to 1015 as in RFC 6455, section 7.4.1; rxwire defines
@@ -58,13 +60,12 @@ export const CloseCode = {
   BAD_FRAMES,
   UNAUTHORIZED,
   FORBIDDEN,
-  HELLO_TIMEOUT,
+  HANDSHAKE_TIMEOUT,
   SUPERSEDED,
   GAP,
   SILENT,
   SLOW_READER,
-  /** The credentials have expired: the client should reconnect with fresh ones. */
-  EXPIRED: 4419,
+  EXPIRED,
   /** Far more messages than are allowed. */
   FLOOD: 4429,
 } as const;
@@ -120,7 +121,7 @@ const EXPLANATIONS: Readonly<Record<number, string>> = {
   4400: 'one side has violated the protocol, or sent several frames in a row that could not be decoded',
   4401: 'the credentials are missing or not valid: check the option "token"',
   4403: 'the credentials do not permit this, or the session belongs to another principal',
-  4408: 'the handshake took too long: see the option "helloTimeout"',
+  4408: 'the handshake took too long: see the option "handshakeTimeout"',
   4409: 'a newer connection or another owner of the same outbox has taken over, as another tab does',
   4410: 'a frame was missing or not readable: a new connection sends it again',
   4411: 'nothing arrived for two ping intervals, so the connection was taken for dead',

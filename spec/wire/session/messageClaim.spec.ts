@@ -4,11 +4,11 @@ import {
   claim,
   deliver,
   emitOnce,
-  tellFailed,
+  notifyFailed,
   type Claim,
   type DeliverySession,
-  type Outcome,
-} from '../../../lib/wire/session/delivery.js';
+  type ClaimOutcome,
+} from '../../../lib/wire/session/messageClaim.js';
 
 const message = (id = 'm'): Message => createMessage('test.any', null, { id });
 const terms = { canWrite: true, isOver: () => false };
@@ -16,7 +16,7 @@ const ignoring: DeliverySession = { ...terms, settle: () => undefined };
 
 /** Delivers a message to these subscribers, and notes how the message is settled. */
 function delivered(...subscribers: ((message: Message) => void)[]) {
-  const settled: (readonly Outcome[])[] = [];
+  const settled: (readonly ClaimOutcome[])[] = [];
   const emit = (one: Message): void => subscribers.forEach((subscriber) => subscriber(one));
   deliver(message(), emit, { ...ignoring, settle: (_number, outcomes, _tracker, isAbandoned) => isAbandoned || settled.push(outcomes) });
   return settled;
@@ -151,7 +151,7 @@ describe('a claim that is abandoned', () => {
     const { claims, take } = claimant();
     const settled = delivered(take);
     claims[0]!.end({ onFailed: () => claims[0]!.abandon() });
-    tellFailed(settled[0]!, 'error');
+    notifyFailed(settled[0]!, 'error');
     expect([settled.length, claims[0]!.delivery.isAbandoned]).toEqual([1, true]);
   });
 });
@@ -189,7 +189,7 @@ describe('a delivery that is forwarded', () => {
     emitOnce(one.claims[0]!.delivery, message(), later.take);
     const told: unknown[] = [];
     later.claims[0]!.end({ onFailed: (error) => told.push(error) });
-    tellFailed(settled[0]!, 'error');
+    notifyFailed(settled[0]!, 'error');
     expect([told, settled.length]).toEqual([['error'], 1]);
     later.claims[0]!.end();
     expect(settled[1]).toEqual([]);
@@ -199,8 +199,8 @@ describe('a delivery that is forwarded', () => {
 describe('tellFailed', () => {
   it('reports whether the outcome has a listener', () => {
     const told: unknown[] = [];
-    expect(tellFailed([{}, { deadLetter: undefined }], 'error')).toBe(false);
-    expect(tellFailed([{}, { onFailed: (error) => told.push(error) }], 'error')).toBe(true);
+    expect(notifyFailed([{}, { deadLetter: undefined }], 'error')).toBe(false);
+    expect(notifyFailed([{}, { onFailed: (error) => told.push(error) }], 'error')).toBe(true);
     expect(told).toEqual(['error']);
   });
 
@@ -210,7 +210,7 @@ describe('tellFailed', () => {
     const told: string[] = [];
     one.claims[0]!.end({ onFailed: () => told.push('one') });
     two.claims[0]!.end({ onFailed: () => told.push('two') });
-    tellFailed(settled[0]!, 'error');
+    notifyFailed(settled[0]!, 'error');
     expect(told).toEqual(['one', 'two']);
     one.claims[0]!.end({});
     expect(settled).toHaveLength(1);
@@ -223,7 +223,7 @@ describe('tellFailed', () => {
     const settled = delivered(one.take, two.take);
     one.claims[0]!.end({ onFailed: () => one.claims[0]!.end({}) });
     two.claims[0]!.end({ onFailed: () => undefined });
-    tellFailed(settled[0]!, 'error');
+    notifyFailed(settled[0]!, 'error');
     expect(settled).toHaveLength(1);
     two.claims[0]!.end({});
     expect(settled).toHaveLength(2);
@@ -235,7 +235,7 @@ describe('tellFailed', () => {
     const effect = (): void => undefined;
     one.claims[0]!.end({ effect });
     two.claims[0]!.end({ onFailed: () => undefined });
-    tellFailed(settled[0]!, 'error');
+    notifyFailed(settled[0]!, 'error');
     two.claims[0]!.end({});
     expect(settled[1]).toEqual([{ effect }, {}]);
   });
@@ -245,7 +245,7 @@ describe('tellFailed', () => {
     const settled = delivered(take);
     const end = (): void => claims[0]!.end({ onFailed: () => settled.length < 4 && end() });
     end();
-    for (let time = 0; time < 3; time++) tellFailed(settled[time]!, 'error');
+    for (let time = 0; time < 3; time++) notifyFailed(settled[time]!, 'error');
     expect(settled).toHaveLength(4);
   });
 });

@@ -1,10 +1,10 @@
 import { defer, EMPTY, ignoreElements, interval, takeUntil, takeWhile, tap, type Observable } from 'rxjs';
-import { after } from '../../operators/timing/after.js';
+import { longTimer } from '../../operators/timing/longTimer.js';
 import type { FullServeOptions } from '../serverOptions.js';
 import type { ServedSession } from './servedSession.js';
 
 /** The session of a client while the server stops. */
-export type Drained = Pick<ServedSession, 'bye' | 'isDrained' | 'leave' | 'giveUp'>;
+export type Drained = Pick<ServedSession, 'bye' | 'isDrained' | 'leave' | 'endDrain'>;
 
 interface DrainingOptions extends Pick<FullServeOptions, 'retryAfter' | 'drainTimeout' | 'scheduler'> {
   readonly random: () => number;
@@ -16,10 +16,10 @@ interface DrainingOptions extends Pick<FullServeOptions, 'retryAfter' | 'drainTi
 }
 
 /** The interval in which the server checks whether sessions are drained, in ms. */
-const LOOK = 20;
+const CHECK_INTERVAL = 20;
 
 /** The least number of sessions that leave between two checks. */
-const PACE = 4;
+const MIN_PER_CHECK = 4;
 
 /**
  * Drains all sessions, and lets each client go when its session is drained; completes when all are,
@@ -31,7 +31,7 @@ export function drain(
 ): Observable<never> {
   return defer(() => {
     const waiting = [...all];
-    const share = isPaced ? Math.max(PACE, Math.ceil((2 * all.length * LOOK) / drainTimeout)) : all.length;
+    const share = isPaced ? Math.max(MIN_PER_CHECK, Math.ceil((2 * all.length * CHECK_INTERVAL) / drainTimeout)) : all.length;
     /** The sessions that are not drained, with whether they were at the last check. */
     const left = new Map<Drained, boolean>();
     const begin = (): void => {
@@ -53,10 +53,12 @@ export function drain(
     };
     begin();
     if (all.length === 0) return EMPTY;
-    return interval(LOOK, scheduler).pipe(
+    return interval(CHECK_INTERVAL, scheduler).pipe(
       tap(check),
       takeWhile(() => left.size > 0),
-      takeUntil(after(drainTimeout, scheduler).pipe(tap(() => [...left.keys(), ...waiting].forEach((one) => one.giveUp(drainTimeout))))),
+      takeUntil(
+        longTimer(drainTimeout, scheduler).pipe(tap(() => [...left.keys(), ...waiting].forEach((one) => one.endDrain(drainTimeout)))),
+      ),
       ignoreElements(),
     );
   });

@@ -12,12 +12,12 @@ const MAX_GIVEN_UP = 3;
  * Finds the message for which the other side closes each connection, although the message is within
  * all limits that the other side has announced.
  */
-export class RefusedHeads {
+export class RefusedMessageDetector {
   /** Each batch up to this number waits for the ack of the batch before it. */
   aloneUpTo = 0;
-  #suspect: string | undefined;
+  #candidate: string | undefined;
   #failures = 0;
-  #givenUp = 0;
+  #refused = 0;
   /** How many messages had been acked when the last message was given up. */
   #acked = 0;
 
@@ -29,21 +29,21 @@ export class RefusedHeads {
    * @param acked How many messages the other side has acked.
    * @returns The message to be given up; otherwise, whether the client connects again.
    */
-  blame(ids: readonly string[], last: number, acked: number): string | boolean {
+  refused(ids: readonly string[], last: number, acked: number): string | boolean {
     const [id] = ids;
-    this.#failures = id === this.#suspect ? this.#failures + 1 : 1;
-    this.#suspect = id;
+    this.#failures = id === this.#candidate ? this.#failures + 1 : 1;
+    this.#candidate = id;
     this.aloneUpTo = last;
     if (this.#failures < MAX_FAILURES || ids.length > 1) return true;
     this.#failures = 0;
-    if (acked !== this.#acked) this.#givenUp = 0;
-    if (id === undefined || this.#givenUp === MAX_GIVEN_UP) return false;
-    this.#givenUp++;
+    if (acked !== this.#acked) this.#refused = 0;
+    if (id === undefined || this.#refused === MAX_GIVEN_UP) return false;
+    this.#refused++;
     this.#acked = acked;
     return id;
   }
   /** Whether each message of a batch must have a frame of its own. */
   mustSplit({ messages }: OutgoingBatch): boolean {
-    return this.#failures > 1 && messages.length > 1 && messages.some(({ id }) => id === this.#suspect);
+    return this.#failures > 1 && messages.length > 1 && messages.some(({ id }) => id === this.#candidate);
   }
 }

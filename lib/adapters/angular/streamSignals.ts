@@ -6,7 +6,7 @@ import { inZone } from './inZone.js';
 /**
  * Returns a function that returns the text now. A function, such as an `input()`, may read signals.
  */
-export function reading(text: string | (() => string | undefined)): () => string | undefined {
+export function getterOf(text: string | (() => string | undefined)): () => string | undefined {
   return typeof text === 'function' ? text : () => text;
 }
 
@@ -15,7 +15,7 @@ export function reading(text: string | (() => string | undefined)): () => string
  * a signal, which is `empty` if there is none. A plain value is read at once, and another one in an
  * effect, when the inputs of a component are set.
  */
-export function follower<S>(read: () => S | undefined, isPlain: boolean) {
+export function createStreamSignals<S>(read: () => S | undefined, isPlain: boolean) {
   const [zone, injector] = [inject(NgZone), inject(Injector)];
   const values$ = isPlain ? of(read()) : toObservable(computed(read));
 

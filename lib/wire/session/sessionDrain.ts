@@ -1,8 +1,8 @@
 import { asapScheduler, Subscription } from 'rxjs';
 import { DrainTimeoutError, type UndeliveredMessages } from '../../message/errors.js';
-import { MAX_IDS } from '../../message/errors/deliveryErrors.js';
+import { MAX_IDS } from '../../message/errors/undeliveredErrors.js';
 import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
-import type { FullEndpointOptions } from './endpointOptions.js';
+import type { FullEndpointOptions } from './sessionOptions.js';
 import type { SessionHost } from './sessionHost.js';
 
 /** How long the other side may take to close the connection, in ms. */
@@ -35,7 +35,7 @@ export function drainHost(
 ): Subscription {
   const drain = new Subscription();
   const timer = createCoalescedTimer(scheduler, () => onDrained());
-  const settle = (): void => {
+  const finish = (): void => {
     const left = giveUpRest(host);
     if (left) onTimeout(new DrainTimeoutError(left, drainTimeout));
     if (!drain.closed) drain.add(scheduler.schedule(done, host.close() ? CLOSE_TIMEOUT : 0));
@@ -45,7 +45,7 @@ export function drainHost(
     timer.clear();
     // A message that is being delivered, whose handler has completed the wire, is acked at the end
     // of the microtask.
-    if (!drain.closed) drain.add(microtask.schedule(settle));
+    if (!drain.closed) drain.add(microtask.schedule(finish));
   };
   host.drain();
   if (host.core.isSettled) onDrained();

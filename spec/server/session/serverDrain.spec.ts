@@ -1,5 +1,5 @@
 import { VirtualTimeScheduler } from 'rxjs';
-import { drain, type Drained } from '../../../lib/server/session/drain.js';
+import { drain, type Drained } from '../../../lib/server/session/serverDrain.js';
 
 /** Drains sessions, each of which needs some time after its bye, and notes when each gets its bye and leaves. */
 function drained(count: number, options: { readonly isPaced: boolean; readonly drainTimeout?: number; readonly needs?: number }) {
@@ -12,7 +12,7 @@ function drained(count: number, options: { readonly isPaced: boolean; readonly d
       bye: () => byes.push((byeAt = scheduler.now())),
       isDrained: () => scheduler.now() >= byeAt + (options.needs ?? 0),
       leave: () => leaves.push(scheduler.now()),
-      giveUp: () => givenUp.push(scheduler.now()),
+      endDrain: () => givenUp.push(scheduler.now()),
     };
   });
   const { isPaced, drainTimeout = 1_000 } = options;

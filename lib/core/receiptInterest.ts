@@ -1,7 +1,7 @@
 /** The application, as far as it waits for what becomes of its messages. */
-export interface Watcher {
+export interface ReceiptInterest {
   /** Returns whether the application waits for acks. */
-  isWatched(): boolean;
+  awaitsAcks(): boolean;
   /** Returns whether it waits for earlier steps of its messages, too. */
-  followsSteps(): boolean;
+  awaitsSteps(): boolean;
 }

@@ -1,24 +1,24 @@
 import type { Observer } from 'rxjs';
 import { CallbackError, ConnectionLostError, PeerGoneError, RxwireError, StoreError, UnauthorizedError } from '../../message/errors.js';
-import { guard } from '../../message/errors/guard.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { Frame } from '../../io/link.js';
-import type { HostConnection } from '../../wire/session/hostOwner.js';
+import type { HostConnection } from '../../wire/session/hostTypes.js';
 import type { Report } from '../../wire/session/sessionEvents.js';
 import { isFenced } from '../../stores/storeErrors.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { createFloodGuard, FRAMES_PER_CHECK, type Progress } from '../limits/floodGuard.js';
+import { createFloodGuard, FRAMES_PER_CHECK, type ConnectionProgress } from '../limits/floodGuard.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { groupOf, type QuotaUser } from './quota.js';
 
 /**
- * The user of a transport. The transport passes it the frames of a client, and reports the end of
+ * The user of a client connection, which passes it the frames of a client, and reports the end of
  * each connection.
  */
-export interface TransportUser {
+export interface ClientConnectionUser {
   /**
    * Called when there is another connection, before the first frame: from now on, frames are sent
    * over this one.
@@ -30,18 +30,18 @@ export interface TransportUser {
   /** Called when the client does not return, with the reason. */
   failed(error: unknown): void;
   ended(): void;
-  moved(): Progress;
+  moved(): ConnectionProgress;
   readonly report: Report;
   /** Whether the session closes the connection itself, when its stores have answered. */
   readonly isEnding?: boolean;
 }
 
 /**
- * Sends frames to one client, and receives its frames, over one connection after the other. The
- * transport outlives its connections: it waits for the client to return, and switches to each newer
- * connection. When its user leaves before the client, the transport closes the connection.
+ * Sends frames to one client, and receives its frames, over one connection after the other. It
+ * outlives its connections: it waits for the client to return, and switches to each newer
+ * connection. When its user leaves before the client, it closes the connection.
  */
-export class SessionTransport implements QuotaUser, HostConnection, Observer<Frame> {
+export class ClientConnection implements QuotaUser, HostConnection, Observer<Frame> {
   /** The latest connection, also when the wire has ended. */
   latest: IncomingConnection;
   /**
@@ -51,7 +51,7 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
   readonly returns: boolean;
   readonly owner: string | undefined;
   readonly #options: WiresOptions;
-  #user: TransportUser | undefined;
+  #user: ClientConnectionUser | undefined;
   #connected: IncomingConnection | undefined;
   goneAt = 0;
   /** Set while the client is not connected. */
@@ -76,12 +76,12 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
     return groupOf(this.owner, this.latest.address);
   }
 
-  use(user: TransportUser): void {
+  use(user: ClientConnectionUser): void {
     this.#user = user;
     this.#attach();
   }
 
-  /** Closes the connection, when the user of the transport has ended. */
+  /** Closes the connection, when its user has ended. */
   leave(): void {
     this.#user = undefined;
     this.#detach();
@@ -99,7 +99,7 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
   }
 
   /** Ends the wire: with an error, or, without one, because the server stops. */
-  vacate(error?: unknown): void {
+  terminate(error?: unknown): void {
     if (error !== undefined) {
       this.endWith(error);
       this.#user?.failed(error);
@@ -183,10 +183,10 @@ export class SessionTransport implements QuotaUser, HostConnection, Observer<Fra
     this.#isHere();
     this.#frames = 0;
     this.#isFlooding = undefined;
-    const attachment = this.latest;
-    this.#connected = attachment;
+    const attached = this.latest;
+    this.#connected = attached;
     this.#user?.connected();
-    if (this.#connected === attachment) attachment.open(this);
+    if (this.#connected === attached) attached.open(this);
   }
 
   #detach(): void {
@@ -252,7 +252,7 @@ export function closeOf(error: unknown, isWelcome = true): Goodbye {
 }
 
 export function closeStore(store: Pick<OutboxStore, 'close'>): void {
-  guard(
+  callSafely(
     () => store.close(),
     (cause) => reportUncaught(new CallbackError('outbox', cause)),
   );

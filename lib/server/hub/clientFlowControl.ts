@@ -1,10 +1,10 @@
-import { defer, finalize, mergeMap, Subject, take, type Observable, type SchedulerLike } from 'rxjs';
-import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
+import { defer, finalize, mergeMap, Subject, take, type Observable } from 'rxjs';
 import { estimateSize } from '../../message/estimateSize.js';
 import { asObservable, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { PAGE_BYTES } from './channelRange.js';
+import type { ClientTurn } from './clientTurns.js';
 
 /**
  * The flow control of one client: of the pages of history and the lists of members that it
@@ -44,7 +44,7 @@ export const PART_BYTES = PAGE_BYTES / MAX_READS;
 const OVERHEAD = 512;
 
 /** Estimates how much memory a message takes until it is acked, in bytes. */
-export const weightOf = (message: Message): number => OVERHEAD + estimateSize(message.payload);
+export const memoryOf = (message: Message): number => OVERHEAD + estimateSize(message.payload);
 
 export function createClientFlow(wire: Wire, turn: ClientTurn): ClientFlow {
   let unacked = 0;
@@ -91,7 +91,7 @@ export function createClientFlow(wire: Wire, turn: ClientTurn): ClientFlow {
           finalize(() => waiting.delete(turn$)),
         );
       }),
-    send(messages, bytes = messages.reduce((sum, message) => sum + weightOf(message), 0)) {
+    send(messages, bytes = messages.reduce((sum, message) => sum + memoryOf(message), 0)) {
       unacked += bytes;
       const last = messages.length - 1;
       messages.slice(0, last).forEach((message) => wire.next(message));
@@ -100,65 +100,5 @@ export function createClientFlow(wire: Wire, turn: ClientTurn): ClientFlow {
       acked.then(done, done);
       return acked;
     },
-  };
-}
-
-/** Runs the work of one client: now, or in a later turn of the event loop. */
-export type ClientTurn = <T>(work: () => MaybeAsync<T>) => MaybeAsync<T>;
-
-/** How long the work of one client may take in one turn of the event loop, in ms. */
-const MAX_TIME = 6;
-/** The time after which the hub finds out whether it is another turn, in ms. */
-const MIN_TIME = MAX_TIME / 2;
-/**
- * The time between two turns of clients whose work takes longer, in ms: together they take a
- * quarter of the time.
- */
-const PAUSE = 3 * MAX_TIME;
-
-/**
- * Divides the work of clients among turns of the event loop: a client may send hundreds of requests
- * in one frame, and the other clients do not wait for all of them. The clients whose work takes
- * longer continue one after the other.
- *
- * @returns A function that creates the turns of one client.
- */
-export function createClientTurns(scheduler: SchedulerLike): () => ClientTurn {
-  /** The number of the turn, as far as it matters. */
-  let current = 0;
-  const waiting = new Set<Subject<undefined>>();
-  const nextTurn = createCoalescedTimer(scheduler, () => current++);
-  const nextClient = createCoalescedTimer(scheduler, () => {
-    const [turn$] = waiting;
-    if (!turn$) return;
-    waiting.delete(turn$);
-    if (waiting.size > 0) nextClient.set(PAUSE);
-    turn$.next(undefined);
-  });
-
-  return () => {
-    let [turn, begun, last] = [0, -Infinity, -Infinity];
-    const begin = (now: number): void => {
-      turn = current;
-      begun = now;
-    };
-    return (work) => {
-      const now = scheduler.now();
-      if (turn !== current || now - last >= MIN_TIME) begin(now);
-      last = now;
-      if (now - begun < MIN_TIME) return work();
-      nextTurn.set(0);
-      if (now - begun < MAX_TIME) return work();
-      const turn$ = new Subject<undefined>();
-      waiting.add(turn$);
-      nextClient.set(PAUSE);
-      return turn$.pipe(
-        take(1),
-        mergeMap(() => {
-          begin((last = scheduler.now()));
-          return asObservable(work);
-        }),
-      );
-    };
   };
 }

@@ -1,22 +1,23 @@
 import type { SchedulerLike, Observable } from 'rxjs';
-import type { Watcher } from '../../core/watcher.js';
+import type { ReceiptInterest } from '../../core/receiptInterest.js';
 import type { OverflowPolicy } from '../../operators/buffers/priorityQueue.js';
 import type { Delivery, Message } from '../../message/types.js';
 import type { RxwireError } from '../../message/errors.js';
 import type { Report } from './sessionEvents.js';
 import { anything, notNegative, type OptionTable, positive, type ReadOptions, whole } from '../../message/options/readOptions.js';
-import type { SessionTerms } from './delivery.js';
+import type { SessionCapabilities } from './messageClaim.js';
 import type { DeadLetterStore } from '../../stores/deadLetterStore.js';
 import type { Inbox } from '../../stores/inbox.js';
-import type { SessionOptions as CoreOptions } from '../../core/sessionTypes.js';
+import type { CoreOptions } from '../../core/coreTypes.js';
 import type { Codec } from '../../codec/codec.js';
-import type { TokenSource } from './credentials.js';
+import type { TokenSource } from './tokenRenewal.js';
 import type { NetworkSignal } from './networkSignals.js';
 import type { ReconnectOptions } from './reconnect.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
+import { PING_INTERVAL } from '../../core/keepalive.js';
 
 /** The options of both sides of a session. By default, the application waits for all receipts. */
-export interface EndpointOptions extends Partial<Watcher> {
+export interface EndpointOptions extends Partial<ReceiptInterest> {
   /**
    * The id of this side, and the default `source` of its messages.
    * @default 21 random characters
@@ -54,7 +55,7 @@ export interface EndpointOptions extends Partial<Watcher> {
    * with 4408.
    * @default 5_000
    */
-  readonly helloTimeout?: number;
+  readonly handshakeTimeout?: number;
   /** How long the end of the session may wait for acks, in ms. @default 10_000 */
   readonly drainTimeout?: number;
   /**
@@ -79,7 +80,7 @@ export interface EndpointOptions extends Partial<Watcher> {
    */
   readonly deadLetters?: DeadLetterStore;
   /** Stores a letter in `deadLetters`. @default the session stores no letters */
-  readonly keep?: SessionTerms['keep'];
+  readonly deadLetter?: SessionCapabilities['deadLetter'];
   /**
    * Called with each message that was given up: dropped, expired, in doubt, or not storable. An
    * exception is reported in `errors$`.
@@ -102,12 +103,6 @@ export interface EndpointOptions extends Partial<Watcher> {
   readonly report?: Report;
 }
 
-/**
- * The default interval in which each side must be heard, in ms. The server chooses it, and tells
- * its clients.
- */
-export const PING_INTERVAL = 15_000;
-
 /** The rules and defaults of the options above that both sides have. */
 export const ENDPOINT_OPTIONS = {
   maxFrame: [positive, 1024 * 1024],
@@ -116,7 +111,7 @@ export const ENDPOINT_OPTIONS = {
   maxQueued: [positive, 10_000],
   overflow: [anything, 'drop-lowest'],
   maxBadFrames: [positive, 3],
-  helloTimeout: [positive, 5_000],
+  handshakeTimeout: [positive, 5_000],
   drainTimeout: [notNegative, 10_000],
   ackDelay: [notNegative, 25],
   inbox: [anything],
@@ -125,7 +120,7 @@ export const ENDPOINT_OPTIONS = {
   scheduler: [anything],
   microtask: [anything],
 } as const satisfies OptionTable<
-  Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'isWatched' | 'followsSteps' | 'report' | 'keep'>
+  Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'awaitsAcks' | 'awaitsSteps' | 'report' | 'deadLetter'>
 >;
 
 /** The options of a side, with the defaults of {@link ENDPOINT_OPTIONS}. */
@@ -149,7 +144,7 @@ export function sessionDefaults(options: FullEndpointOptions): Omit<CoreOptions,
     maxQueued,
     overflow,
     maxBadFrames,
-    handshakeTimeout: options.helloTimeout,
+    handshakeTimeout: options.handshakeTimeout,
     pingInterval: PING_INTERVAL,
     ackDelayOf: () => ackDelay,
   };

@@ -1,23 +1,15 @@
-import type { Cursor, RejectionFields } from './storedTypes.js';
-
-/** Why a message that has arrived was not processed. */
-export interface ReceivedRejection {
-  readonly kind: RejectionFields[1];
-  readonly code: string;
-  readonly reason: string;
-}
-
-export const MAX_CODE = 64;
-export const MAX_REASON = 200;
+import { type MessageRejection, MAX_REJECTION_CODE, MAX_REJECTION_REASON } from './rejection.js';
+import type { SessionCursor } from './storedTypes.js';
+import type { RejectionFields } from './rejection.js';
 
 /** The progress before the first message. */
-export const START: Cursor = { done: 0, finished: [], rejections: [] };
+export const START: SessionCursor = { done: 0, finished: [], rejections: [] };
 
 /**
  * Which messages of one numbering of the other side are processed. A message keeps the progress
  * that it was delivered with: when the other side begins another numbering, it counts no more.
  */
-export class Progress {
+export class ReceiveProgress {
   /** All messages up to this number are processed. */
   done = 0;
   /** The rejections that the other side may not know, in the order of their messages' ends. */
@@ -29,7 +21,7 @@ export class Progress {
   readonly key: string;
 
   /** @param cursor The stored progress to continue. */
-  constructor({ done, finished, rejections }: Cursor = START, key = '') {
+  constructor({ done, finished, rejections }: SessionCursor = START, key = '') {
     this.key = key;
     this.done = done;
     this.#above = finished.length > 0 ? new Set(finished) : undefined;
@@ -37,7 +29,7 @@ export class Progress {
   }
 
   /** The progress as an inbox stores it. */
-  get cursor(): Cursor {
+  get cursor(): SessionCursor {
     const finished = this.#above ? [...this.#above].sort((one, other) => one - other) : START.finished;
     return { done: this.done, finished, rejections: [...this.rejections] };
   }
@@ -47,10 +39,10 @@ export class Progress {
   }
 
   /** Records that a message is processed, or rejected. */
-  add(number: number, rejection?: ReceivedRejection): void {
+  add(number: number, rejection?: MessageRejection): void {
     if (rejection) {
       const { kind, code, reason } = rejection;
-      this.rejections.push([number, kind, code.slice(0, MAX_CODE), reason.slice(0, MAX_REASON)]);
+      this.rejections.push([number, kind, code.slice(0, MAX_REJECTION_CODE), reason.slice(0, MAX_REJECTION_REASON)]);
     }
     if (number !== this.done + 1) {
       if (number > this.done) (this.#above ??= new Set()).add(number);

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { CallbackError, ConnectionLostError, FrameTooLargeError, ProtocolError, UnauthorizedError } from '../../message/errors.js';
-import { CloseCode } from '../../io/closeCode.js';
+import { CloseCode } from '../../message/closeCode.js';
 import type { ForwardedResponse as HttpReply } from '../../wire/session/serverCluster.js';
 
 /** A complete response, also of a request that another node has forwarded. */

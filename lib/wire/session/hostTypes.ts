@@ -1,12 +1,13 @@
-import type { Progress, ReceivedRejection } from '../../core/progress.js';
-import type { SessionEvent } from '../../core/sessionTypes.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
+import type { MessageRejection } from '../../core/rejection.js';
+import type { CoreEvent } from '../../core/coreTypes.js';
 import type { Frame } from '../../io/link.js';
 import type { Message } from '../../message/types.js';
-import type { Watcher } from '../../core/watcher.js';
+import type { ReceiptInterest } from '../../core/receiptInterest.js';
 import type { Codec } from '../../codec/codec.js';
-import type { WireListeners } from './delivery.js';
+import type { WireListeners } from './messageClaim.js';
 import type { ByteCounts } from './encoding.js';
-import type { EndpointOptions, FullEndpointOptions } from './endpointOptions.js';
+import type { EndpointOptions, FullEndpointOptions } from './sessionOptions.js';
 
 /** The options that hosts may share. */
 export interface HostOptions extends FullEndpointOptions {
@@ -15,7 +16,7 @@ export interface HostOptions extends FullEndpointOptions {
 }
 
 /** The user of one host: the parts of a wire, or the options of a session without one. */
-export interface HostUser extends Watcher, WireListeners, Pick<EndpointOptions, 'report' | 'keep'> {
+export interface HostUser extends ReceiptInterest, WireListeners, Pick<EndpointOptions, 'report' | 'deadLetter'> {
   /** Counts the bytes of frames. @default not counted */
   readonly traffic?: ByteCounts;
 }
@@ -34,7 +35,7 @@ export interface HostConnection {
 }
 
 /** An event that concerns the connection. The host leaves it to its owner. */
-export type ConnectionEvent = Extract<SessionEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
+export type ConnectionEvent = Extract<CoreEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
 
 /** The side of a session that owns a host. */
 export interface HostOwner {
@@ -54,7 +55,7 @@ export interface HostOwner {
    * once or later: then its ack is sent.
    * @default at once
    */
-  processed?(number: number, progress: Progress, rejection: ReceivedRejection | undefined): void;
+  processed?(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void;
   /**
    * Called when a store fails, or an effect that no handler processes again, before the outcomes of
    * the messages that are left.
@@ -68,5 +69,5 @@ export interface HostOwner {
    */
   onStoreFailed?(error: unknown): void;
   /** Returns whether a message without a number is delivered. @default each is */
-  admits?(): boolean;
+  allows?(): boolean;
 }

@@ -1,5 +1,5 @@
 import { defer, of, Subscription, type Observable, type SchedulerLike } from 'rxjs';
-import { after as delay } from '../../operators/timing/after.js';
+import { longTimer as delay } from '../../operators/timing/longTimer.js';
 import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -7,9 +7,9 @@ import type { Wire } from '../../wire/wire.js';
 import { step } from '../../operators/channels/channelPosition.js';
 import type { ChannelQuery, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
-import { firstOf, PAGE_SIZE, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
+import { firstOffsetOf, PAGE_SIZE, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, hubMessage, memberListMessages } from './hubMessages.js';
-import { weightOf, type ClientFlow } from './clientFlow.js';
+import { memoryOf, type ClientFlow } from './clientFlowControl.js';
 
 /** The part of a channel that its cursors need. */
 export interface CursorParts {
@@ -22,7 +22,7 @@ export interface CursorParts {
   /** The position of the latest message that was delivered from the tail. */
   readonly tail: { readonly position: ChannelPosition | undefined };
   /** The cursors that get messages from the tail. Each adds and removes itself. */
-  readonly live: Set<Cursor>;
+  readonly live: Set<ChannelCursor>;
 }
 
 /** The position of a reader. */
@@ -47,7 +47,7 @@ const PAUSE = 500;
  * of the log: the next page follows when the client has acked the previous one. So a slow client
  * does not delay other clients, and only one page waits for it in memory.
  */
-export class Cursor {
+export class ChannelCursor {
   readonly wire: Wire;
   readonly member: ChannelMember;
   readonly #flow: ClientFlow;
@@ -81,7 +81,7 @@ export class Cursor {
     // If the log has nothing behind the client's position, the client is up to date: the next
     // message follows the end of the log.
     const known = after && (entries[0] ? after.offset : Math.max(last, after.offset));
-    const offset = isComplete && known !== undefined ? known : firstOf(slice) - 1;
+    const offset = isComplete && known !== undefined ? known : firstOffsetOf(slice) - 1;
     const complete = isComplete || (!after && !start);
     this.wire.next(hubMessage('channel.joined', { channel: this.#parts.name, join, member: this.member.id, epoch, offset, complete }));
     this.isJoined = true;
@@ -170,14 +170,14 @@ export class Cursor {
     const { name, tail, live } = this.#parts;
     const { entries, epoch, last, end, isComplete } = slice;
     // The first entry does not follow the position: the client finds the gap.
-    if (!isComplete) this.#position = { epoch, offset: firstOf(slice) - 1 };
+    if (!isComplete) this.#position = { epoch, offset: firstOffsetOf(slice) - 1 };
     const goal = reachedBy(slice);
     let bytes = 0;
     for (const entry of entries) {
       const previous = this.#position;
       const message = deliveryMessage(name, entry, previous?.sent ?? previous?.offset ?? 0);
       this.#position = { epoch, offset: entry.offset };
-      bytes += weightOf(message);
+      bytes += memoryOf(message);
       if (entry !== entries.at(-1) && bytes < PAGE_BYTES && this.wire.room > RESERVED) this.wire.next(message);
       else if (entry.offset < last) {
         this.#readBehind(message, previous, bytes);

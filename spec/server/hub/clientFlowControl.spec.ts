@@ -1,5 +1,5 @@
 import { noop, Subject } from 'rxjs';
-import { createClientFlow } from '../../../lib/server/hub/clientFlow.js';
+import { createClientFlow } from '../../../lib/server/hub/clientFlowControl.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 
 const WHOLE = 262_144;

@@ -3,7 +3,7 @@ import rxjsWebSockets, { type WebSocketLike as SocketHandlers } from 'rxjs-webso
 import { ConnectionLostError } from '../message/errors.js';
 import { MAX_DELAY } from '../operators/timing/coalescedTimer.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
-import { ABANDONED, ABNORMAL, NORMAL, SLOW_READER } from './closeCode.js';
+import { ABANDONED, ABNORMAL, NORMAL, SLOW_READER } from '../message/closeCode.js';
 import { bytesOf, closeFor, createSocket, explainClose, type CloseEvent, type WebSocketLike } from './webSocketLike.js';
 import type { Frame } from './link.js';
 import { createStallCheck, type StallOptions } from './stallCheck.js';

@@ -5,10 +5,10 @@ import type { MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { DeadLetter } from '../../stores/deadLetterStore.js';
 import type { Completion } from '../../stores/inbox.js';
-import type { Progress } from '../../core/progress.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
 
 /** The outcome of a claimed message. One of the callbacks is called, once. */
-export interface Outcome extends Completion<unknown> {
+export interface ClaimOutcome extends Completion<unknown> {
   /** Called when the outcome is committed, and the message counts as processed. */
   readonly onDone?: () => void;
   /** Called when the commit has failed: the message is still claimed. */
@@ -48,7 +48,7 @@ interface ErrorReporter {
 }
 
 /** The abilities of a session that apply to all of its messages. */
-export interface SessionTerms {
+export interface SessionCapabilities {
   /** Whether the session has an inbox, which can write effects. */
   readonly canWrite: boolean;
   /** Returns whether the session has ended: then it neither acks nor writes. */
@@ -57,36 +57,36 @@ export interface SessionTerms {
    * Reports an error of a message in the `errors$` of the wire.
    * @default `report` of `user`
    */
-  readonly complain?: ((error: RxwireError) => void) | undefined;
+  readonly reportError?: ((error: RxwireError) => void) | undefined;
   /** The wire. `undefined` if the session cannot tell who listens to the wire. */
   readonly user?: (WireListeners & ErrorReporter) | undefined;
   /**
    * Stores a dead letter in the store of the wire. `undefined` if the inbox stores the letter
    * together with the outcome.
    */
-  readonly keep?: ((letter: DeadLetter) => MaybeAsync<void>) | undefined;
+  readonly deadLetter?: ((letter: DeadLetter) => MaybeAsync<void>) | undefined;
 }
 
 /**
  * The part of a session that deliveries use.
  *
- * @typeParam Tracker Knows which messages of one numbering are processed.
+ * @typeParam P Knows which messages of one numbering are processed.
  */
-export interface DeliverySession<Tracker = Progress> extends SessionTerms {
+export interface DeliverySession<P = ReceiveProgress> extends SessionCapabilities {
   /**
    * Called when all claims of a message have ended. If one of them was abandoned, the message is
    * not processed, and `onAbandoned` of its outcomes is called. `number` is 0 for a message without
    * one.
    */
-  settle(number: number, outcomes: readonly Outcome[], tracker: Tracker | undefined, isAbandoned: boolean): void;
+  settle(number: number, outcomes: readonly ClaimOutcome[], progress: P | undefined, isAbandoned: boolean): void;
 }
 
 /** A message from its delivery to its subscribers until all of its claims have ended. */
-export interface Delivery<Tracker = unknown> {
-  readonly session: DeliverySession<Tracker>;
+export interface MessageDelivery<P = unknown> {
+  readonly session: DeliverySession<P>;
   readonly number: number;
-  readonly tracker: Tracker | undefined;
-  outcomes: readonly Outcome[];
+  readonly progress: P | undefined;
+  outcomes: readonly ClaimOutcome[];
   /**
    * The number of claims that have not ended. The session itself holds one while it emits the
    * message.
@@ -100,32 +100,32 @@ export interface Delivery<Tracker = unknown> {
 /** A message while it is emitted to its subscribers. */
 interface Emission extends DeliveryContext {
   readonly message: Message;
-  readonly delivery: Delivery;
+  readonly delivery: MessageDelivery;
   /** Whether an `UnhandledError` will report that no subscriber handles it. */
   isNoted?: boolean;
 }
 
-const NO_OUTCOMES: readonly Outcome[] = [];
+const NO_OUTCOMES: readonly ClaimOutcome[] = [];
 
 /**
  * Emits a message to its subscribers, and settles it when all claims have ended: at once if there
  * are none.
  */
-export function deliver<Tracker = Progress>(
+export function deliver<P = ReceiveProgress>(
   message: Message,
   emit: (message: Message) => void,
-  session: DeliverySession<Tracker>,
+  session: DeliverySession<P>,
   number = 0,
-  tracker?: Tracker,
+  progress?: P,
 ): void {
-  emitOnce({ session, number, tracker, outcomes: NO_OUTCOMES, open: 1, isAbandoned: false, claim: createClaim }, message, emit);
+  emitOnce({ session, number, progress, outcomes: NO_OUTCOMES, open: 1, isAbandoned: false, claim: createClaim }, message, emit);
 }
 
 /**
  * Emits a message to its subscribers, which may claim it, and ends one claim of its delivery then.
  * An operator that has delayed a message emits it so, or another one in its place.
  */
-export function emitOnce<Tracker>(delivery: Delivery<Tracker>, message: Message, emit: (message: Message) => void): void {
+export function emitOnce<P>(delivery: MessageDelivery<P>, message: Message, emit: (message: Message) => void): void {
   const outer = deliveryContext.current;
   const emission: Emission = { message, delivery, unhandled: undefined };
   deliveryContext.current = emission;
@@ -139,22 +139,22 @@ export function emitOnce<Tracker>(delivery: Delivery<Tracker>, message: Message,
 }
 
 /** Ends one claim of a message, and with the last one its delivery. */
-function release<Tracker>(delivery: Delivery<Tracker>): void {
-  if (--delivery.open === 0) delivery.session.settle(delivery.number, delivery.outcomes, delivery.tracker, delivery.isAbandoned);
+function release<P>(delivery: MessageDelivery<P>): void {
+  if (--delivery.open === 0) delivery.session.settle(delivery.number, delivery.outcomes, delivery.progress, delivery.isAbandoned);
 }
 
 /** A method of a delivery: an import of {@link claim} does not load the class. */
-function createClaim(this: Delivery): Claim {
+function createClaim(this: MessageDelivery): Claim {
   this.open++;
   return new Claim(this);
 }
 
 /** The claim of a message: it counts as processed when all of its claims have ended. */
 export class Claim {
-  readonly delivery: Delivery;
+  readonly delivery: MessageDelivery;
   #isOpen = true;
 
-  constructor(delivery: Delivery) {
+  constructor(delivery: MessageDelivery) {
     this.delivery = delivery;
   }
 
@@ -162,7 +162,7 @@ export class Claim {
    * Ends the claim with an outcome, if there is one. If the commit fails, `onFailed` is called, and
    * the claim must be ended again.
    */
-  end(outcome?: Outcome): void {
+  end(outcome?: ClaimOutcome): void {
     this.#isOpen = false;
     if (outcome) this.delivery.outcomes = [...this.delivery.outcomes, outcome.onFailed ? this.#reopening(outcome) : outcome];
     release(this.delivery);
@@ -179,7 +179,7 @@ export class Claim {
   }
 
   /** Returns the outcome, with which the claim is open again when the commit has failed. */
-  #reopening(outcome: Outcome): Outcome {
+  #reopening(outcome: ClaimOutcome): ClaimOutcome {
     const onFailed = (error: unknown): void => {
       const { delivery } = this;
       const { outcomes } = delivery;
@@ -211,10 +211,10 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
 }
 
 /**
- * Returns the terms of the session that delivers a message at the moment, without a claim;
+ * Returns the session that delivers a message at the moment, without a claim;
  * undefined if no session delivers it.
  */
-export function termsOfDelivery(message: Pick<Message, 'id'>): SessionTerms | undefined {
+export function sessionDelivering(message: Pick<Message, 'id'>): SessionCapabilities | undefined {
   return emissionOf(message)?.delivery.session;
 }
 
@@ -244,9 +244,9 @@ export function whenUnhandled(message: Message, callback: () => void): void {
 }
 
 /** Returns a function that reports an error of a message in the `errors$` of its wire. */
-export function complaintsTo(terms: Pick<SessionTerms, 'complain' | 'user'> | undefined): SessionTerms['complain'] {
-  const { complain, user } = terms ?? {};
-  return complain ?? (user && ((error) => user.report?.({ kind: 'error', error })));
+export function complaintsTo(terms: Pick<SessionCapabilities, 'reportError' | 'user'> | undefined): SessionCapabilities['reportError'] {
+  const { reportError, user } = terms ?? {};
+  return reportError ?? (user && ((error) => user.report?.({ kind: 'error', error })));
 }
 
 /** Returns the message that a session delivers at the moment. */
@@ -261,7 +261,7 @@ function emissionOf({ id }: Pick<Message, 'id'>): Emission | undefined {
 }
 
 /** Calls `onFailed` of all outcomes that have one. Returns whether there are any. */
-export function tellFailed(outcomes: readonly Outcome[], error: unknown): boolean {
+export function notifyFailed(outcomes: readonly ClaimOutcome[], error: unknown): boolean {
   const listeners = outcomes.flatMap(({ onFailed }) => onFailed ?? []);
   for (const onFailed of listeners) onFailed(error);
   return listeners.length > 0;

@@ -1,11 +1,12 @@
-import { MISSING, Violation } from './frameFormat.js';
-import type { RejectionFields } from './storedTypes.js';
+import { GAP } from '../message/closeCode.js';
+import { Violation } from './frameFormat.js';
+import type { RejectionFields } from './rejection.js';
 
 /**
  * The rejections of the other side (protocol, "Rejections"). They settle nothing: the ack of their
  * numbers does.
  */
-export class ReceivedRejections {
+export class PeerRejections {
   /** Undefined if none has ever arrived. */
   byNumber: Map<number, RejectionFields> | undefined;
   /** How many have arrived over this connection. */
@@ -25,7 +26,7 @@ export class ReceivedRejections {
    * @param before How many the other side had sent before these; undefined if it does not count.
    */
   add(rejections: readonly RejectionFields[], before: number | undefined, acked: number, sent: number): void {
-    if (before !== undefined && before > this.count) throw new Violation(MISSING, 'rejections are missing');
+    if (before !== undefined && before > this.count) throw new Violation(GAP, 'rejections are missing');
     this.count = Math.max(this.count, (before ?? this.count) + rejections.length);
     for (const rejection of rejections) {
       const [number] = rejection;
@@ -37,7 +38,7 @@ export class ReceivedRejections {
   }
   /** An ack says how many went before it. */
   check(count: number): void {
-    if (count > this.count) throw new Violation(MISSING, 'rejections are missing');
+    if (count > this.count) throw new Violation(GAP, 'rejections are missing');
   }
   /** Forgets the numbers that are acked. */
   forget(done: number): void {

@@ -7,7 +7,7 @@ import type { Delivery, Message } from './types.js';
  *
  * @param wire The delivery guarantee of the wire.
  */
-export function deliveryOf({ delivery, metadata }: Message, wire: Delivery): Delivery {
+export function deliveryLevelOf({ delivery, metadata }: Message, wire: Delivery): Delivery {
   if (delivery !== undefined) return delivery;
   return wire === 'at-most-once' && metadata?.persistent === true ? 'at-least-once' : wire;
 }

@@ -1,7 +1,8 @@
 import type { CodecLimits } from '../codec/codec.js';
 import type { Delivery, Message } from '../message/types.js';
-import type { Progress } from './progress.js';
-import type { Body, InboxWrite, OutboxWrite, RejectionFields, StoreFault } from './storedTypes.js';
+import type { ReceiveProgress } from './receiveProgress.js';
+import type { Body, InboxWrite, OutboxWrite, WriteFault } from './storedTypes.js';
+import type { RejectionFields } from './rejection.js';
 
 /** Encodes and decodes batches for one session. */
 export interface SessionCodec {
@@ -48,7 +49,7 @@ export interface FrameLimits extends CodecLimits {
 export type QueueOverflow = 'drop-lowest' | 'drop-oldest' | 'drop-newest' | 'error';
 
 /** The options that the host of a session decides. All times are in ms. */
-export interface SessionOptions {
+export interface CoreOptions {
   /** The id of this side: the source of messages that have none. */
   readonly id: string;
   /** The level of messages that choose none. */
@@ -86,7 +87,7 @@ export interface SessionOptions {
 }
 
 /** The outcome of a message that was sent. */
-export type Outcome =
+export type MessageOutcome =
   | 'sent'
   | 'acked'
   | 'dead-lettered'
@@ -104,9 +105,9 @@ export type Outcome =
  * Something that has happened. The host takes events after each input, when the session has changed
  * its state: it may call the session again while it handles one.
  */
-export type SessionEvent =
+export type CoreEvent =
   /** A message has arrived. The host calls `processed` with its number and its progress. */
-  | { readonly kind: 'message'; readonly message: Message; readonly number: number; readonly progress: Progress }
+  | { readonly kind: 'message'; readonly message: Message; readonly number: number; readonly progress: ReceiveProgress }
   /** A batch could not be decoded. */
   | { readonly kind: 'decode-failed'; readonly error: unknown }
   /**
@@ -121,7 +122,7 @@ export type SessionEvent =
       readonly body: Body;
       readonly error: unknown;
       readonly attempts: number;
-      readonly progress: Progress;
+      readonly progress: ReceiveProgress;
     }
   /** These messages were sent, while the application follows the steps of its messages. */
   | { readonly kind: 'sent'; readonly messages: readonly Message[] }
@@ -132,7 +133,7 @@ export type SessionEvent =
   | {
       readonly kind: 'outcome';
       readonly message: Message;
-      readonly outcome: Outcome;
+      readonly outcome: MessageOutcome;
       readonly rejection?: RejectionFields | undefined;
       readonly latency?: number | undefined;
     }
@@ -157,9 +158,9 @@ export type SessionEvent =
   /** So many batches of the outbox cannot be read. Their numbers are skipped. */
   | { readonly kind: 'unreadable'; readonly count: number }
   /** The effect of a message has failed alone: the host may process the message again. */
-  | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: Progress; readonly effect: unknown }
+  | { readonly kind: 'effect-failed'; readonly number: number; readonly progress: ReceiveProgress; readonly effect: unknown }
   /** A store has failed, or has another owner: the session has ended. */
-  | { readonly kind: 'store-failed'; readonly store: 'outbox' | 'inbox'; readonly fault: StoreFault }
+  | { readonly kind: 'store-failed'; readonly store: 'outbox' | 'inbox'; readonly fault: WriteFault }
   /** The host must close the connection. `isReported`: an earlier event has the error. */
   | { readonly kind: 'close'; readonly code: number; readonly reason: string; readonly isReported: boolean };
 
@@ -168,7 +169,7 @@ export type SessionEvent =
  * `encoded` or `decoded`; or the write of a store, which it answers with `answered`, in the order
  * of the writes of that store.
  */
-export type SessionEffect =
+export type CoreEffect =
   | { readonly kind: 'outbox'; readonly id: number; readonly write: OutboxWrite }
   | { readonly kind: 'inbox'; readonly id: number; readonly write: InboxWrite }
   | {
@@ -190,11 +191,11 @@ export type SessionEffect =
 /** The events and effects of all parts of a session, in order. */
 export class Outputs {
   /** Those that the host has not taken. */
-  events: SessionEvent[] = NONE;
-  effects: SessionEffect[] = NONE;
+  events: CoreEvent[] = NONE;
+  effects: CoreEffect[] = NONE;
   #lastId = 0;
 
-  add(event: SessionEvent): void {
+  add(event: CoreEvent): void {
     if (this.events === NONE) this.events = [event];
     else this.events.push(event);
   }
@@ -212,16 +213,16 @@ export class Outputs {
   writeInbox(write: InboxWrite): number {
     return this.#ask({ kind: 'inbox', id: ++this.#lastId, write });
   }
-  #ask(effect: SessionEffect): number {
+  #ask(effect: CoreEffect): number {
     this.effects = pushed(this.effects, effect);
     return effect.id;
   }
-  takeEvent(): SessionEvent | undefined {
+  takeEvent(): CoreEvent | undefined {
     const event = this.events.shift();
     if (this.events.length === 0) this.events = NONE;
     return event;
   }
-  takeEffects(): readonly SessionEffect[] {
+  takeEffects(): readonly CoreEffect[] {
     const { effects } = this;
     this.effects = NONE;
     return effects;

@@ -5,7 +5,7 @@ import { MAX_DELAY } from './coalescedTimer.js';
  * Emits once after `delay` ms, and completes; never if it is `Infinity`. A plain timer fires at
  * once if the delay is too long for it.
  */
-export function after(delay: number, scheduler: SchedulerLike): Observable<void> {
+export function longTimer(delay: number, scheduler: SchedulerLike): Observable<void> {
   return new Observable((to) => {
     const fire = (): void => {
       to.next();

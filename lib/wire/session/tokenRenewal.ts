@@ -9,7 +9,7 @@ import type { Report } from './sessionEvents.js';
  */
 export type TokenSource = string | (() => string | PromiseLike<string> | Observable<string>);
 
-export class Credentials {
+export class TokenRenewal {
   readonly #source: TokenSource;
   readonly #report: Report;
   /** Ends with the session. */

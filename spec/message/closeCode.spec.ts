@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CloseCode, isReconnectable } from '../../lib/io/closeCode.js';
+import { CloseCode, isReconnectable } from '../../lib/message/closeCode.js';
 
 it('CloseCode is the table of docs/protocol.md', () => {
   const rows = readFileSync('docs/protocol.md', 'utf8').matchAll(/^\| *`(\d{4})` *\|/gm);

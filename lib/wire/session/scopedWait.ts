@@ -5,7 +5,7 @@ import { whenReady, type MaybePromise } from '../../message/maybeAsync.js';
 export type Wait = <T>(later: () => MaybePromise<T>, done: (value: T) => void, failed: (error: unknown) => void) => void;
 
 /** Returns a function that waits for results until `life` ends. It fails also if `later` throws. */
-export function waitIn(life: Subscription): Wait {
+export function scopedWait(life: Subscription): Wait {
   return (later, done, failed) => {
     let answer;
     try {

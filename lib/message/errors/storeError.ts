@@ -1,0 +1,21 @@
+import { RxwireError } from './rxwireError.js';
+
+/** The kinds of store failures. */
+export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
+
+/**
+ * A store failed: there is no space, another owner has taken over, its data was deleted, or a
+ * record is unreadable.
+ */
+export class StoreError extends RxwireError {
+  declare readonly store: string;
+  declare readonly fault: StoreFault;
+
+  /**
+   * @param store The store: `indexeddb`, `lmdb`, `nats`, `postgres`, `web-storage`, or `web-locks`,
+   *   which grants it to one tab.
+   */
+  constructor(store: string, fault: StoreFault, cause?: unknown) {
+    super('ERR_STORE', { store, fault }, cause);
+  }
+}
