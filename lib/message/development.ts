@@ -5,6 +5,3 @@
 export { sentenceOf } from './errors/sentences.js';
 export { checkOptions, checkWire } from './options/checkOptions.js';
 export * from './warnings.js';
-
-/** Node freezes no message: this would take time for each. */
-export function freezeSent(_message: object): void {}

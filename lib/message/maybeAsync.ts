@@ -7,7 +7,6 @@ import {
   isObservable,
   map,
   mergeMap,
-  observable,
   of,
   take,
   throwError,
@@ -40,7 +39,13 @@ export function isLater<T>(input: MaybePromise<T>): input is Observable<T> | Pro
  */
 export function isStream(result: unknown): result is ObservableInput<unknown> {
   if (typeof result !== 'object' || !result || ArrayBuffer.isView(result)) return false;
-  return isLater(result) || Symbol.iterator in result || Symbol.asyncIterator in result || observable in result || 'getReader' in result;
+  return (
+    isLater(result) ||
+    Symbol.iterator in result ||
+    Symbol.asyncIterator in result ||
+    ((Symbol as { readonly observable?: symbol }).observable ?? '@@observable') in result ||
+    'getReader' in result
+  );
 }
 
 /**
@@ -48,7 +53,7 @@ export function isStream(result: unknown): result is ObservableInput<unknown> {
  * only one.
  */
 export function valuesOf<R>(result: ObservableInput<R> | R): Observable<R> {
-  return isStream(result) ? from(result as ObservableInput<R>) : of(result as R);
+  return isStream(result) ? from(result as ObservableInput<R>) : of(result);
 }
 
 /**

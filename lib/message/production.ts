@@ -22,4 +22,3 @@ export function noteHub(): void {}
 export function noteAfterEnd(): void {}
 export function noteConnection(): void {}
 export function noteDate(): void {}
-export function freezeSent(): void {}

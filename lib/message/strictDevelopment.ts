@@ -2,16 +2,19 @@
  * What the condition `development` of a bundler adds to `development.ts`, which Node has, too: it
  * costs time for each message.
  */
+import { noteSent as noteReply } from './development.js';
+
 export * from './development.js';
 
 /** The maximum number of objects that one message freezes. */
 const MAX_OBJECTS = 10_000;
 
 /**
- * Freezes a message that is sent, with its payload: it is encoded later, and a change would be sent
- * or not, depending on the moment. Code in strict mode that changes it throws.
+ * A wire sends a message. Freezes the message, with its payload: it is encoded later, and a change
+ * would be sent or not, depending on the moment. Code in strict mode that changes it throws.
  */
-export function freezeSent(message: object): void {
+export function noteSent(message: object): void {
+  noteReply(message);
   const waiting: object[] = [message];
   for (let seen = 0; seen < MAX_OBJECTS; seen++) {
     const value = waiting.pop();

@@ -40,14 +40,15 @@ export function watchHeld(isHeld: () => boolean, type: string): void {
 
 /** Returns a stream that serves nothing without a subscriber: warns after 1 s if it has none. */
 export function watchSubscribed<T extends Observable<unknown>>(name: string, stream: T): T {
-  const { subscribe } = stream as unknown as { subscribe(...args: unknown[]): unknown };
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- passes on the arguments of any caller
+  const subscribe = stream.subscribe.bind(stream) as (...args: unknown[]) => unknown;
   let isSubscribed = false;
   Object.defineProperty(stream, 'subscribe', {
     configurable: true,
     writable: true,
-    value(this: unknown, ...args: unknown[]) {
+    value(...args: unknown[]) {
       isSubscribed = true;
-      return subscribe.apply(this, args);
+      return subscribe(...args);
     },
   });
   later(SERVED_WITHIN, () => {

@@ -8,7 +8,7 @@ import {
   UndeliveredError,
   WireClosedError,
 } from '../message/errors.js';
-import { freezeSent, noteSent } from '../message/development.js';
+import { noteSent } from '../message/development.js';
 import { countViews } from './internalSubscriptions.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -244,7 +244,6 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       return;
     }
     noteSent(message);
-    freezeSent(message);
     this.#receiver.traffic.messagesSent++;
     this.#outgoing?.next(message);
   }

@@ -25,8 +25,9 @@ export async function optionKinds(declared: string): Promise<string> {
   const program = ts.createProgram(files, { target: ts.ScriptTarget.ES2022, moduleResolution: ts.ModuleResolutionKind.Bundler, module: ts.ModuleKind.ESNext, strict: true, skipLibCheck: true, types: ['node'], typeRoots: [`${root}node_modules/@types`] }); // prettier-ignore
   const checker = program.getTypeChecker();
   const rows = new Map<string, string>();
-  for (const file of files.map((name) => program.getSourceFile(name)!)) {
-    for (const exported of checker.getExportsOfModule(checker.getSymbolAtLocation(file)!)) {
+  for (const file of files.flatMap((name) => program.getSourceFile(name) ?? [])) {
+    const module = checker.getSymbolAtLocation(file);
+    for (const exported of module ? checker.getExportsOfModule(module) : []) {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
       if (!(symbol.flags & ts.SymbolFlags.Function)) continue;
       addRows(exported.name, parametersOf(symbol, file, checker), rows, checker);

@@ -215,7 +215,7 @@ function useWire(wire: Wire): void {
   wire
     .pipe(
       reply(
-        { 'sum.ask': risky('reply', () => (random() < 0.5 ? [1] : timer(1)), 0.4) as never },
+        { 'sum.ask': risky('reply', () => (random() < 0.5 ? [1] : timer(1)), 0.4) },
         {
           describe: risky('describe', () => ({ code: 'ERR_SUM', message: 'no' }) as never, 0.1),
           onError: riskyCallback('reply.onError', 0.02),

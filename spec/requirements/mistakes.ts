@@ -31,7 +31,7 @@ const warnings: { readonly code?: string; readonly message: string }[] = [];
 process.on('warning', (warning) => warnings.push({ ...(warning as { code?: string }), message: warning.message }));
 
 const any = (value: unknown): never => value as never;
-const [near, far] = memoryLink<Frame>();
+const [near] = memoryLink<Frame>();
 const link = (): never => any(() => NEVER);
 const wireLike = any({ next: () => undefined, subscribe: () => undefined });
 
@@ -104,7 +104,7 @@ async function run(): Promise<void> {
     frozen = String(error);
   }
   await sleep(6_500);
-  console.log(JSON.stringify({ refused, frozen, warnings, isFar: typeof far }));
+  process.stdout.write(JSON.stringify({ refused, frozen, warnings }));
   served.unsubscribe();
   process.exit();
 }

@@ -30,7 +30,7 @@ export function checkOptions(owner: string, options: unknown, table = owner): vo
     if (letters === '') throw new TypeError(`${owner}: unknown option "${name}"${suggestion(name, Object.keys(known))}`);
     if (value === undefined || letters === '*') continue;
     if (!letters.includes(letterOf(value))) {
-      const expected = [...letters].map((letter) => KINDS[letter]).join(' or ');
+      const expected = Array.from(letters, (letter) => KINDS[letter]).join(' or ');
       throw new TypeError(`${owner}: "${name}" must be ${expected}, got ${described(value)}`);
     }
     const nested = `${table}.${name}`;

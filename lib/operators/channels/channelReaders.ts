@@ -1,11 +1,13 @@
-import { noop, type Subscriber } from 'rxjs';
+import { asapScheduler, noop, type Subscriber } from 'rxjs';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { createTrampoline } from '../subscribing/trampoline.js';
+import { createCoalescedTimer } from '../timing/coalescedTimer.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { emitOnce, type Claim } from '../../wire/session/messageClaim.js';
-import type { ChannelStart } from './channelOptions.js';
+import type { ChannelStart, MemberOptions } from './channelOptions.js';
 import type { ReceivedMessage } from './channelPayloads.js';
-import { positionOf, step } from './channelPosition.js';
+import { parsePosition, positionOf, positionText, step } from './channelPosition.js';
 import type { ChannelGap } from './channelState.js';
 
 /**
@@ -169,6 +171,43 @@ export function readerFrom(
   else if (typeof from === 'object' && 'last' in from && from.last > 0) first = { history: from.last };
   const onEnd = (error: unknown): void => (error === undefined ? subscriber.complete() : subscriber.error(error));
   return { position, first, ...callbacks, onEnd };
+}
+
+/** Where the subscribers of a channel begin. */
+export type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'>;
+
+/**
+ * Returns the reader of the subscribers of a channel. It stores its position where `remember` says
+ * so, at the end of each microtask with messages. The channel continues when the storage fails.
+ */
+export function subscriberReader(
+  channel: string,
+  { from, remember, microtask = asapScheduler }: StartOptions,
+  subscriber: Subscriber<Message>,
+  callbacks: {
+    /** Returns whether the subscribers do not receive the message, because this client has sent it. */
+    readonly isOwn: (message: Message) => boolean;
+    readonly onGap: ChannelReader['onGap'];
+    readonly onStorageFailed: (cause: unknown) => void;
+  },
+): ChannelReader {
+  const { isOwn, onGap, onStorageFailed } = callbacks;
+  const key = `rxwire:${channel}`;
+  const stored = parsePosition(callSafely(() => remember?.getItem(key), onStorageFailed) ?? '');
+  let received: ChannelPosition | undefined;
+  const timer = createCoalescedTimer(microtask, () =>
+    callSafely(() => received && remember?.setItem(key, positionText(received)), onStorageFailed),
+  );
+  return readerFrom(stored ?? from, subscriber, {
+    next(message, position) {
+      if (position && remember) {
+        received = position;
+        timer.set(0);
+      }
+      if (!isOwn(message)) subscriber.next(message);
+    },
+    onGap,
+  });
 }
 
 /** The messages behind the position of a follower are lost. */

@@ -18,7 +18,6 @@ import { CallbackError, ChannelRefusedError, ChannelTimeoutError, type RxwireErr
 import { longTimer } from '../timing/longTimer.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../timing/coalescedTimer.js';
 import { completionOf } from '../subscribing/completionOf.js';
-import { callSafely } from '../../message/errors/callSafely.js';
 import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import { refCounted, type RefCount } from './refCounted.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -29,8 +28,8 @@ import { claim } from '../../wire/session/messageClaim.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
 import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
-import { parsePosition, positionText, step } from './channelPosition.js';
-import { bystander, ChannelReaders, followerFrom, readerFrom, type ChannelReader } from './channelReaders.js';
+import { positionText, step } from './channelPosition.js';
+import { bystander, ChannelReaders, followerFrom, subscriberReader, type ChannelReader, type StartOptions } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
 import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
 import { createMemberList, type Presence } from './memberList.js';
@@ -41,8 +40,6 @@ export interface WireReaders {
   readonly add: (name: string, membership: Membership) => void;
   readonly remove: (name: string) => void;
 }
-
-type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'>;
 
 /**
  * One channel on the client's side: its state, its readers, and its part of the protocol. The
@@ -221,33 +218,14 @@ export class Membership {
     );
   }
 
-  /**
-   * Creates the reader of the subscribers of the channel. It stores its position where `remember`
-   * says so, at the end of each microtask with messages. The channel continues when the storage
-   * fails.
-   */
+  /** Creates the reader of the subscribers of the channel. */
   #createReader(subscriber: Subscriber<Message>): ChannelReader {
-    const { from, remember, microtask = asapScheduler } = this.#start;
-    const key = `rxwire:${this.#channel}`;
-    const failed = (cause: unknown): void => this.#wire.report(new CallbackError('remember', cause));
-    const stored = parsePosition(callSafely(() => remember?.getItem(key), failed) ?? '');
-    let received: ChannelPosition | undefined;
-    const isOwn = (message: Message): boolean => this.own.take(message, this.state$.value.member);
-    const timer = createCoalescedTimer(microtask, () =>
-      callSafely(() => received && remember?.setItem(key, positionText(received)), failed),
-    );
     this.position();
-    const reader = readerFrom(stored ?? from, subscriber, {
-      next(message, position) {
-        if (position && remember) {
-          received = position;
-          timer.set(0);
-        }
-        if (!isOwn(message)) subscriber.next(message);
-      },
+    return (this.#reader = subscriberReader(this.#channel, this.#start, subscriber, {
+      isOwn: (message) => this.own.take(message, this.state$.value.member),
       onGap: (gap) => this.#reportGap(gap),
-    });
-    return (this.#reader = reader);
+      onStorageFailed: (cause) => this.#wire.report(new CallbackError('remember', cause)),
+    }));
   }
 
   /**

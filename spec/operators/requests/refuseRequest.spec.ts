@@ -1,4 +1,4 @@
-import { filter, firstValueFrom, of, timeout, timer, type Subscription } from 'rxjs';
+import { filter, firstValueFrom, of, timeout, timer } from 'rxjs';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { consume } from '../../../lib/operators/consume/consume.js';
@@ -26,7 +26,7 @@ describe('whenUnanswered', () => {
   const answerOf = (wire: Wire): Promise<unknown> =>
     firstValueFrom(request(wire, ask()).pipe(timeout({ first: 300, with: () => of('no answer') }))).catch((error: unknown) => error);
 
-  it.each<[string, (wire: Wire) => Subscription | void]>([
+  it.each<[string, (wire: Wire) => unknown]>([
     ['a reply of other types', (wire) => wire.pipe(reply({ other: () => 1 })).subscribe(wire)],
     [
       'two replies of other types',
