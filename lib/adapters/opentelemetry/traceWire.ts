@@ -201,7 +201,8 @@ export function tracedRequest<T extends string>(
   options: TracedRequestOptions<T> = {},
 ): Observable<ReplyOf<T>> {
   checkOptions('tracedRequest', options);
-  const send = (sent: Message<T, unknown>): Observable<ReplyOf<T>> => request(wire, sent, options);
+  const { tracer, ...requestOptions } = options;
+  const send = (sent: Message<T, unknown>): Observable<ReplyOf<T>> => request(wire, sent, requestOptions);
   // Checks the options at call time.
   const untraced$ = send(message);
   let isFirst = true;
@@ -210,7 +211,7 @@ export function tracedRequest<T extends string>(
     const mine = isFirst ? message : { ...message, id: nanoid() };
     const isRepeated = !isFirst;
     isFirst = false;
-    const span = startSendSpan(mine, { ...options, operation: 'request', kind: SpanKind.CLIENT });
+    const span = startSendSpan(mine, { ...(tracer && { tracer }), operation: 'request', kind: SpanKind.CLIENT });
     if (!span) return untraced$;
     const carrying = carryContext(mine, span.context);
     if (carrying.headers && carrying !== mine) tracedHeaders.add(carrying.headers);
