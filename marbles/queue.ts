@@ -6,7 +6,7 @@ import { MessagePriority } from '../lib/message/messagePriority.js';
 import type { Message } from '../lib/message/types.js';
 import { marble } from '../lib/adapters/testing/index.js';
 
-type Options = QueueOptions<Message> & ProcessOptions<Message, unknown> & { readonly dropped?: (letter: string) => void };
+type Options = QueueOptions<Message> & Pick<ProcessOptions<Message, unknown>, 'concurrency'> & { readonly dropped?: (letter: string) => void };
 
 /** Capital letters are urgent. */
 const message = (letter: string): Message =>
@@ -16,12 +16,12 @@ const work = (): Observable<unknown> => timer(3);
 
 /** A queue that one processor works on; it ends with its source. */
 const queued =
-  ({ dropped, ...options }: Options) =>
+  ({ dropped, concurrency = 1, ...options }: Options) =>
   (source: Observable<string>): Observable<string> => {
     const { next, process, drops$, close } = queue('letters', options);
     drops$.subscribe((drop) => dropped?.(letterOf(drop)));
     const arrivals$ = source.pipe(tap({ next: (letter) => next(message(letter)), complete: close }), ignoreElements());
-    return merge(process(work, options).pipe(map(letterOf)), arrivals$);
+    return merge(process(work, { concurrency }).pipe(map(letterOf)), arrivals$);
   };
 
 marble(
