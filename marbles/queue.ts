@@ -6,7 +6,8 @@ import { MessagePriority } from '../lib/message/messagePriority.js';
 import type { Message } from '../lib/message/types.js';
 import { marble } from '../lib/adapters/testing/index.js';
 
-type Options = QueueOptions<Message> & Pick<ProcessOptions<Message, unknown>, 'concurrency'> & { readonly dropped?: (letter: string) => void };
+type Options = QueueOptions<Message> &
+  Pick<ProcessOptions<Message, unknown>, 'concurrency'> & { readonly dropped?: (letter: string) => void };
 
 /** Capital letters are urgent. */
 const message = (letter: string): Message =>
