@@ -1,5 +1,4 @@
 import type { SchedulerLike } from 'rxjs';
-import { noteAfterEnd } from '../message/development.js';
 import {
   UndeliveredError,
   DrainTimeoutError,
@@ -64,7 +63,6 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
   let isScheduled = false;
   /** Set at the end of the wire: its streams have no subscribers afterwards. */
   let wasShown: boolean | undefined;
-  let wasUnsubscribed = false;
 
   const isUnseen = (): boolean => receivers <= 0 && (losses !== undefined || isFailed);
   const report = (): void => {
@@ -81,7 +79,6 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
     scheduler.schedule(report);
   };
   const add = (id: string, error: unknown): void => {
-    if (wasUnsubscribed) noteAfterEnd(id);
     if (wasShown ?? wire.isShown(id)) return;
     cause ??= error;
     losses = addLoss(id, losses);
@@ -117,7 +114,6 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
      */
     end(failure: { readonly error: unknown } | undefined, receiving: number, isWanted: boolean): void {
       wasShown = isWanted || wire.isShown();
-      wasUnsubscribed = isWanted;
       isScheduled = false;
       if (failure && !wasShown) {
         isFailed = true;

@@ -8,7 +8,7 @@ import {
   UndeliveredError,
   WireClosedError,
 } from '../message/errors.js';
-import { noteSent } from '../message/development.js';
+import { noteAfterEnd, noteSent } from '../message/development.js';
 import { countViews } from './internalSubscriptions.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -109,8 +109,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
 
   constructor(setup: WireSetup) {
     super();
-    this.id = setup.id;
-    this.delivery = setup.delivery;
+    ({ id: this.id, delivery: this.delivery } = setup);
     const receiver = (this.#receiver = new WireReceiver(this, setup));
     this.unseen = receiver.unseen;
     const opened = setup.open(receiver, receiver);
@@ -239,6 +238,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       return;
     }
     if (this.#receiver.isEnding) {
+      if (this.closed) noteAfterEnd(id);
       // The pending message still gets its own last receipt.
       if (!this.isPending(id)) this.#receiver.refuse(id, new WireClosedError(id, this.#receiver.endCause));
       return;

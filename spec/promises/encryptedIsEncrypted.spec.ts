@@ -14,7 +14,6 @@ import type { Delivery, Message } from '../../lib/message/types.js';
 import { lmdbOutbox } from '../../lib/stores/lmdb/lmdbOutbox.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { Principal } from '../../lib/server/principal.js';
-import { durable } from '../../lib/wire/session/clientStores.js';
 import { connect, type ConnectOptions } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { folder } from '../stores/lmdb/folder.js';
@@ -98,7 +97,7 @@ describe('a message that says it is encrypted', () => {
   it('and is not, is refused at once while there is no connection, and is not in a durable outbox', async () => {
     const path = folder();
     const link = webSocket(`ws://127.0.0.1:${await freePort()}/wire`);
-    for (const settings of [{}, { outbox: lmdbOutbox({ path }), durability: durable }]) {
+    for (const settings of [{}, { outbox: lmdbOutbox({ path }) }]) {
       const wire = connect({ link, ...settings });
       expect(await wire.send(secret()).catch((error: unknown) => error)).toMatchObject({ code: 'ERR_NOT_ENCRYPTED' });
       wire.unsubscribe();

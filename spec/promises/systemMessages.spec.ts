@@ -196,7 +196,7 @@ describe('a server that stops sends system.shutdown', () => {
 
 it.each(['pong', 'shutdown'])('refuses a "system.%s" that is no boolean', (name) => {
   const system = { [name]: 'no' };
-  const error = (owner: string) => new TypeError(`${owner}: "system.${name}" must be true or false, got no`);
+  const error = (owner: string) => new TypeError(`${owner}: "system.${name}" must be true or false, got "no"`);
   expect(() => serve(of(), { system })).toThrow(error('serve'));
   expect(() => listen({ address: () => null } as never, { system })).toThrow(error('listen'));
 });

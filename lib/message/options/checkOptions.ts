@@ -17,24 +17,28 @@ const read = new Map<string, Readonly<Record<string, string>>>();
  * have no effect.
  *
  * @param owner The name of the function.
- * @param table The function whose options these are, if it has another name.
+ * @param path The option whose options these are: `reconnect`.
  * @throws {TypeError} Names the unknown option, and the known one that is most similar; or the
  *   option whose value is of another kind.
  */
-export function checkOptions(owner: string, options: unknown, table = owner): void {
+export function checkOptions(owner: string, options: unknown, path = ''): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`${owner}: the options must be an object, got ${described(options)}`);
-  const known = kindsOf(table);
+  const prefix = path && `${path}.`;
+  const known = kindsOf(path ? `${owner}.${path}` : owner);
   for (const [name, value] of Object.entries(options)) {
     const letters = Object.hasOwn(known, name) ? (known[name] as string) : '';
-    if (letters === '') throw new TypeError(`${owner}: unknown option "${name}"${suggestion(name, Object.keys(known))}`);
+    if (letters === '') {
+      const place = path && `"${path}": `;
+      throw new TypeError(`${owner}: ${place}unknown option "${name}"${suggestion(name, Object.keys(known))}`);
+    }
     if (value === undefined || letters === '*') continue;
     if (!letters.includes(letterOf(value))) {
       const expected = Array.from(letters, (letter) => KINDS[letter]).join(' or ');
-      throw new TypeError(`${owner}: "${name}" must be ${expected}, got ${described(value)}`);
+      throw new TypeError(`${owner}: "${prefix}${name}" must be ${expected}, got ${described(value)}`);
     }
-    const nested = `${table}.${name}`;
-    if (typeof value === 'object' && nested in OPTION_KINDS) checkOptions(`${owner}: "${name}"`, value, nested);
+    const nested = prefix + name;
+    if (typeof value === 'object' && `${owner}.${nested}` in OPTION_KINDS) checkOptions(owner, value, nested);
   }
 }
 

@@ -74,7 +74,8 @@ describe('rxwire serve', () => {
   it('needs no optional peer, and loads lmdb only for --store', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rxwire-cli-'));
     cpSync(packageFolder, folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{"type":"module","version":"1.2.3"}');
+    const manifest = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as object;
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...manifest, version: '1.2.3' }));
     const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly dependencies: object };
     mkdirSync(join(folder, 'node_modules'));
     for (const name of ['rxjs', ...Object.keys(dependencies)])

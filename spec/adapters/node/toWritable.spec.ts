@@ -156,7 +156,7 @@ describe('toWritable of a wire', () => {
       [() => toWritable(wire, { type: 'a', map: counted }), new TypeError('toWritable: "type" and "map" exclude each other')],
       [() => toWritable(wire, { typ: 'a' } as never), new TypeError('toWritable: unknown option "typ"; did you mean "type"?')],
       [() => toWritable(wire, { ahead: 0 }), new RangeError('toWritable: "ahead" must be a whole number from 1 to 2147483647, got 0')],
-      [() => toWritable(wire, { type: 7 } as never), new TypeError('toWritable: "type" must be the type of a message, got 7')],
+      [() => toWritable(wire, { type: 7 } as never), new TypeError('toWritable: "type" must be a text, got 7')],
     ];
     for (const [call, error] of refusals) expect(call).toThrow(error);
     wire.unsubscribe();

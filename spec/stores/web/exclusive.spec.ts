@@ -165,7 +165,8 @@ describe('exclusive', () => {
       (...args: unknown[]): void =>
         void calls.push([name, ...args]);
     const inner = { ...memoryOutbox(), write: note('write'), close: note('close'), maxMessages: 2, maxBytes: 3, isDurable: true };
-    const store = exclusive(inner, 'a', fakeLocks());
+    const { locks } = fakeLocks();
+    const store = exclusive(inner, 'a', { locks });
     const change = { head: EMPTY_OUTBOX, batches: [batch(1)], replaces: false };
     await ready(store.write(change));
     store.close();
