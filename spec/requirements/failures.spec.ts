@@ -75,7 +75,12 @@ describe('R5 failures, over a real socket', () => {
       const link: Link<Frame> = (outgoing) => webSocket(server.url)(outgoing).pipe(map(damage));
       const wire = connect({ link, delivery, reconnect: { initialInterval: 10, jitter: 0 } });
       cleanups.push(() => wire.unsubscribe());
-      return { wire, received: record(wire.pipe(map(({ id }) => id))), errors: record(wire.errors$.pipe(map(({ code }) => code))), shown: record(wire.errors$) };
+      return {
+        wire,
+        received: record(wire.pipe(map(({ id }) => id))),
+        errors: record(wire.errors$.pipe(map(({ code }) => code))),
+        shown: record(wire.errors$),
+      };
     }
 
     it('at most once', async () => {

@@ -1,5 +1,13 @@
 import { defaultIfEmpty, from, Subscription, take, type ObservableInput, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError, UnauthorizedError, DecodeError, ProtocolError, RxwireError, StoreError } from '../../message/errors.js';
+import {
+  CallbackError,
+  ConnectionLostError,
+  UnauthorizedError,
+  DecodeError,
+  ProtocolError,
+  RxwireError,
+  StoreError,
+} from '../../message/errors.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { createSemaphore } from './semaphore.js';
 import { wallTime } from '../../message/steadyScheduler.js';

@@ -123,4 +123,3 @@ function credentialsOf(connection: IncomingConnection): Credentials {
   const token = isSessionFrame(connection.first) ? connection.hello().token : undefined;
   return token === undefined ? { request } : { request, token };
 }
-
