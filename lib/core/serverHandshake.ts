@@ -10,6 +10,8 @@ const MAX_HELLO = 65_536;
 const MAX_TOKEN = 8_192;
 const MAX_CODEC_NAME = 128;
 const MAX_CODECS = 16;
+/** The version of docs/protocol.md that the server speaks. */
+const VERSION = 1;
 const DELIVERIES: readonly unknown[] = ['at-most-once', 'at-least-once', 'exactly-once'];
 
 /** A hello as it has arrived (section 4). */
@@ -60,7 +62,10 @@ export function readHello(frame: unknown): ReceivedHello {
     counts,
     limits,
   } = Object(readControl(frame)[1]) as Readonly<Record<string, unknown>>;
-  if (v !== 1) invalid('the version of the protocol must be 1');
+  if (v !== VERSION) {
+    const other = typeof v === 'number' ? v : `"${typeof v}"`;
+    invalid(`the server speaks version ${VERSION} of the protocol, the client version ${other}`);
+  }
   if (!isShortName(id) || !DELIVERIES.includes(delivery) || (sid == null) !== (rt == null)) return invalid('the hello is invalid');
   return {
     pid: readSecret(pid),

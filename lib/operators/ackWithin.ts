@@ -77,7 +77,8 @@ interface Waiter {
  *
  * @param acks A wire, a Subject that sends and receives, or a stream of acks (then `send` is
  *   needed).
- * @param timeout How long the first attempt waits, in ms.
+ * @param timeout How long the first attempt waits, in ms. The option `ackTimeout` of a wire of
+ *   `envelopeProtocol` is independent of it.
  * @throws {RangeError} At call time, if a number is out of range; {TypeError} if nothing can send.
  * @throws {AckTimeoutError} Delivered, when no attempt is left, unless there is an `onDead`.
  * @throws {OverflowError} Delivered, when more than `maxInFlight` messages wait.

@@ -3,6 +3,7 @@ import { noteConnection } from '../message/development.js';
 import type { ConnectionLostError } from '../message/errors.js';
 import { wallTime } from '../message/steadyScheduler.js';
 import { ABNORMAL } from '../message/closeCode.js';
+import type { TransportProtocol } from '../io/link.js';
 import type { SessionEvent } from './session/sessionEvents.js';
 
 /**
@@ -34,7 +35,7 @@ export interface ConnectionState {
   /** Set in the last state of the wire. */
   readonly isFinal?: true;
   /** The transport in use: one of {@link TransportProtocol}, or the name of another link. */
-  readonly protocol: string;
+  readonly protocol: TransportProtocol | (string & {});
   /** The address of the link; empty if the link does not have one. */
   readonly endpoint: string;
   readonly createdAt: number;

@@ -75,13 +75,19 @@ describe('R5 failures, over a real socket', () => {
       const link: Link<Frame> = (outgoing) => webSocket(server.url)(outgoing).pipe(map(damage));
       const wire = connect({ link, delivery, reconnect: { initialInterval: 10, jitter: 0 } });
       cleanups.push(() => wire.unsubscribe());
-      return { wire, received: record(wire.pipe(map(({ id }) => id))), errors: record(wire.errors$.pipe(map(({ code }) => code))) };
+      return {
+        wire,
+        received: record(wire.pipe(map(({ id }) => id))),
+        errors: record(wire.errors$.pipe(map(({ code }) => code))),
+        shown: record(wire.errors$),
+      };
     }
 
     it('at most once', async () => {
-      const { wire, received, errors } = await damaging('at-most-once');
+      const { wire, received, errors, shown } = await damaging('at-most-once');
       await wire.send(message('a'));
       expect([await errors.take(1), wire.state.metrics.errors]).toEqual([['ERR_DECODE'], 1]);
+      expect(shown.values).toMatchObject([{ frame: expect.stringMatching(/^.+,"type":order\.placed,/) }]);
       await wire.send(message('b'));
       expect([await received.take(1), errors.values]).toEqual([['b, answered'], ['ERR_DECODE']]);
     });

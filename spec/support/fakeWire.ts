@@ -12,7 +12,7 @@ export function fakeWire(onSent: (message: Message) => void = () => undefined) {
   const arrived = new Set<string>();
   const errors$ = new Subject<RxwireError>();
   const sent: Message[] = [];
-  const state: { error?: unknown } = {};
+  const state: { status?: string; error?: unknown } = {};
   const next = (message: Message): void => {
     sent.push(message);
     onSent(message);

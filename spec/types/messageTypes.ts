@@ -1,5 +1,6 @@
 import { EMPTY, type Observable } from 'rxjs';
 import {
+  type ConnectionState,
   ConnectionStatus,
   createMessage,
   ofType,
@@ -65,6 +66,9 @@ export const level: Delivery = ReliabilityLevel.EXACTLY_ONCE;
 export const levels: ReliabilityLevel[] = ['at-most-once', ReliabilityLevel.AT_LEAST_ONCE];
 export const status: ConnectionStatus = ConnectionStatus.RECONNECTING;
 export const protocols: TransportProtocol[] = [TransportProtocol.SSE, 'websocket'];
+/** Completes the names of the transports, and takes that of any other link. */
+export const own: ConnectionState['protocol'][] = [TransportProtocol.CUSTOM, 'carrier'];
+export const known: Extract<ConnectionState['protocol'], TransportProtocol> = 'sse';
 // @ts-expect-error no such status
 export const wrong: ConnectionStatus = 'lost';
 // @ts-expect-error the version is a text

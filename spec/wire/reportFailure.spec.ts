@@ -1,3 +1,5 @@
+import { createMetrics } from '../../lib/adapters/metrics/index.js';
+import { meterWire } from '../../lib/operators/metrics/meter.js';
 import { config, type Subscription, VirtualTimeScheduler } from 'rxjs';
 import { HandlerError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
@@ -54,6 +56,13 @@ describe('reportFailure', () => {
     ['reply', (wire, scheduler) => wire.pipe(reply({ [current()]: failing }, { scheduler })).subscribe(wire)],
     ['use', (wire, scheduler) => wire.pipe(use(failing, { scheduler })).subscribe()],
     ['a queue', (wire) => jobs(wire)],
+    [
+      'a wire with meterWire',
+      (wire, scheduler) => {
+        meterWire(wire, createMetrics());
+        return wire.pipe(consume(failing, { retry, scheduler })).subscribe();
+      },
+    ],
   ])('reports once, as an uncaught error, that handlers of a type fail in %s', async (_, handle) => {
     await failedAt(handle);
     expect(uncaught).toMatchObject([{ cause: boom, message: expect.stringContaining('test.any') }]);

@@ -16,6 +16,13 @@ export class AckTimeoutError extends RxwireError {
 export class DecodeError extends RxwireError {
   declare readonly codec: string;
   declare readonly reason: string;
+  /**
+   * The start of the frame, for logs: 256 bytes or characters at most, without the header of the
+   * protocol. The other side has chosen this data, and it may contain payloads: escape it, and do
+   * not show it to users. Absent if no wire reports the error, and if the frame is readable, but
+   * has another number of messages than its header says.
+   */
+  declare readonly frame?: string | Uint8Array;
 
   constructor(codec: string, reason: string, cause?: unknown) {
     super('ERR_DECODE', { codec, reason }, cause);

@@ -5,6 +5,7 @@ import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { ConnectionState } from '../../wire/connectionState.js';
+import { markInternal } from '../../wire/internalSubscriptions.js';
 import type { Wire } from '../../wire/wire.js';
 import type { MessageDirection, MetricsSink } from './metricsSink.js';
 
@@ -122,7 +123,8 @@ export interface MeterWireOptions {
  * queue, of the first and each 16th of the messages that wait at the same time. `meter` counts the
  * messages themselves.
  *
- * Without `queueTimes`, measuring does not change what is sent, nor when.
+ * Without `queueTimes`, measuring does not change what is sent, nor when. The wire still warns of
+ * failures that no other code receives.
  *
  * It ends with the wire, or when the returned Subscription is unsubscribed.
  *
@@ -153,9 +155,10 @@ export function meterWire(wire: Wire, metrics: MetricsSink, options: MeterWireOp
         return onError(error);
       }
     };
-  measured.add(wire.errors$.subscribe(guarded(countErrors(metrics))));
+  // A metric shows no failure to the program: the wire still warns of those that no code receives.
+  measured.add(markInternal(wire.errors$.subscribe(guarded(countErrors(metrics)))));
   measured.add(wire.latency$.subscribe(guarded((latency) => metrics.time('ack', latency))));
-  if (queueTimes) measured.add(wire.receipts$.subscribe(guarded(timeQueue(metrics, scheduler))));
+  if (queueTimes) measured.add(markInternal(wire.receipts$.subscribe(guarded(timeQueue(metrics, scheduler)))));
   measured.add(wire.state$.subscribe(guarded(timeReconnects(metrics, scheduler))));
   return measured;
 }

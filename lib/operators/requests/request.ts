@@ -21,8 +21,8 @@ import type { ReplyOf, RequestOptions, RequestWire } from './requestTypes.js';
 
 /**
  * Sends a request: each subscription sends the message, emits the replies, and completes with the
- * last one. Unsubscribing cancels the request at the other side. It works in both directions;
- * {@link reply} answers.
+ * last one. Unsubscribing cancels the request at the other side, unless the wire was completed. It
+ * works in both directions; {@link reply} answers.
  *
  *     request(wire, message)      -a-b-|
  *     unsubscribed after 3 ms     -a-!          (and cancels at the other side)
@@ -159,7 +159,8 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
     if (end(request)) request.subscriber.error(error);
   };
   function cancel(this: OpenRequest): void {
-    if (end(this)) wire.next(cancelMessage(this.message, scheduler));
+    // A wire that drains takes no more messages.
+    if (end(this) && wire.state?.status !== 'disconnecting') wire.next(cancelMessage(this.message, scheduler));
   }
   /** Fails a request, and cancels it at the other side. */
   const abandon = (request: OpenRequest, error: unknown): void => {

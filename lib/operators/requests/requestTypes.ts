@@ -54,8 +54,8 @@ export interface RequestWire extends Observable<Message> {
   isPending?(id: string): boolean;
   /** Reports when the other side has lost its session. */
   readonly errors$?: Observable<RxwireError>;
-  /** The error with which it has ended. */
-  readonly state?: { readonly error?: unknown };
+  /** Its status, and the error with which it has ended. */
+  readonly state?: { readonly status?: string; readonly error?: unknown };
 }
 
 export interface RequestOptions<T extends string> {

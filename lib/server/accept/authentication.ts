@@ -1,5 +1,13 @@
 import { defaultIfEmpty, from, Subscription, take, type ObservableInput, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError, UnauthorizedError, DecodeError, RxwireError, StoreError } from '../../message/errors.js';
+import {
+  CallbackError,
+  ConnectionLostError,
+  UnauthorizedError,
+  DecodeError,
+  ProtocolError,
+  RxwireError,
+  StoreError,
+} from '../../message/errors.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { createSemaphore } from './semaphore.js';
 import { wallTime } from '../../message/steadyScheduler.js';
@@ -125,7 +133,7 @@ export function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: st
   if (error instanceof ConnectionLostError) return [error.closeCode as CloseCode, error.reason];
   if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, NOT_ACCEPTED];
   if (error instanceof CallbackError) return [CloseCode.TRY_AGAIN_LATER, 'the server could not check the credentials'];
-  return [CloseCode.BAD_FRAMES, 'no hello that this server understands'];
+  return [CloseCode.BAD_FRAMES, error instanceof ProtocolError ? error.reason : 'no hello that this server understands'];
 }
 
 /**

@@ -72,6 +72,15 @@ export class IncomingConnections implements IncomingConnectionOwner {
         refuse(connection, error);
       }
     };
+    // The token of a hello that cannot be read is unknown: the client receives the reason instead.
+    if (isSessionFrame(connection.first)) {
+      try {
+        connection.hello();
+      } catch (error) {
+        refuse(connection, error);
+        return;
+      }
+    }
     const check = this.#principalOf(
       () => credentialsOf(connection),
       authenticated,
@@ -111,18 +120,6 @@ export class IncomingConnections implements IncomingConnectionOwner {
 
 function credentialsOf(connection: IncomingConnection): Credentials {
   const { request = emptyRequest() } = connection;
-  const token = tokenOf(connection);
+  const token = isSessionFrame(connection.first) ? connection.hello().token : undefined;
   return token === undefined ? { request } : { request, token };
-}
-
-/**
- * Returns the token of the hello, if there is one. An invalid hello is refused later, unless the
- * request alone is refused before.
- */
-function tokenOf(connection: IncomingConnection): string | undefined {
-  try {
-    return isSessionFrame(connection.first) ? connection.hello().token : undefined;
-  } catch {
-    return undefined;
-  }
 }

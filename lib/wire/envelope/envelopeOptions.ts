@@ -22,6 +22,7 @@ export interface EnvelopeOptions {
   readonly signals$?: Observable<NetworkSignal>;
   /**
    * How long a message waits for its ack before it is sent again, in ms; doubled each time.
+   * `ackWithin` has its own timeout, and does the same for messages that no wire repeats.
    * @default 5_000
    */
   readonly ackTimeout?: number;

@@ -29,10 +29,14 @@ export function asEncodeError(error: unknown, codec: string, message: Message): 
   return error instanceof RxwireError ? error : new EncodeError(codec, 'it has thrown an error', error, message);
 }
 
+/** The maximum number of bytes, or characters, of a frame in an error. */
+const MAX_SHOWN = 256;
+
 /** Decodes a body. @throws {RxwireError} When the codec cannot decode the body; also delivered. */
 export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): MaybeAsync<readonly Message[]> {
   const fail = (error: unknown): never => {
-    throw error instanceof RxwireError ? error : new DecodeError(codec.name, 'it has thrown an error', error);
+    const failure = error instanceof RxwireError ? error : new DecodeError(codec.name, 'it has thrown an error', error);
+    throw failure instanceof DecodeError ? Object.assign(failure, { frame: body.slice(0, MAX_SHOWN) }) : failure;
   };
   try {
     const isText = typeof body === 'string';

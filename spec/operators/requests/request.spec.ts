@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { firstValueFrom, retry, Subject, take } from 'rxjs';
+import { filter, firstValueFrom, retry, Subject, take } from 'rxjs';
 import { request } from '../../../lib/operators/requests/request.js';
 import type { RequestOptions } from '../../../lib/operators/requests/requestTypes.js';
 import {
@@ -17,6 +17,7 @@ import { MessagePriority } from '../../../lib/message/messagePriority.js';
 import type { Message } from '../../../lib/message/types.js';
 import { record } from '../../support/record.js';
 import { fakeWire } from '../../support/fakeWire.js';
+import { pair } from '../../support/sessionPair.js';
 
 const question = (id = 'q'): Message => createMessage<string, unknown>('test.ask', null, { id });
 
@@ -78,6 +79,26 @@ describe('request', () => {
       [1, 2],
       ['test.ask', 'request.cancel'],
     ]);
+  });
+
+  it('does not send the cancellation through a wire that drains', () => {
+    const { state, subscription, sentTypes } = asked();
+    state.status = 'disconnecting';
+    subscription.unsubscribe();
+    expect(sentTypes()).toEqual(['test.ask']);
+  });
+
+  it('reports no lost message when it is cancelled after complete of its wire', async () => {
+    jest.useRealTimers();
+    const { wire, close } = pair({ onServerWire: (served) => void served.subscribe() });
+    const failures = record(wire.failures$);
+    const { subscription } = record(request(wire, question()));
+    await firstValueFrom(wire.receipts$.pipe(filter(({ status }) => status === 'acked')));
+    wire.complete();
+    subscription.unsubscribe();
+    await failures.ended;
+    expect(failures.values).toEqual([]);
+    close();
   });
 
   it('keeps the answers of many apart, with one subscription', () => {

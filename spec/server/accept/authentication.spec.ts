@@ -105,11 +105,25 @@ describe('authenticate', () => {
     expect([wires, opened, frames.values]).toEqual([[], [], []]);
   });
 
+  it('refuses an unreadable hello before it authenticates, and names the versions of both sides', async () => {
+    let calls = 0;
+    const { dial, refused } = begin(() => {
+      calls++;
+      return undefined;
+    });
+    const reason = (v: unknown): Promise<unknown> => dial(helloFrame({ v, token: 'user:ada' })).frames.ended;
+    const text = 'the server speaks version 1 of the protocol, the client version ';
+    expect(await reason(2)).toEqual(new ConnectionLostError(4400, `${text}2`));
+    expect(await reason('2'.repeat(1_000))).toEqual(new ConnectionLostError(4400, `${text}"string"`));
+    expect(await dial('["hello",').frames.ended).toMatchObject({ closeCode: 4400 });
+    expect([refused.map(({ code }) => code), calls]).toEqual([['ERR_PROTOCOL', 'ERR_PROTOCOL', 'ERR_PROTOCOL'], 0]);
+  });
+
   it('refuses alike whoever shows nothing, says garbage, or knows a session of another', async () => {
     const { enter, dial } = begin();
     const pid = secret();
     await enter({ pid, token: 'user:ada' });
-    const hopeless = [helloFrame(), helloFrame({ pid, n: 2 }), helloFrame({ v: 2 }), 'garbage', '["hello",', batch(1, 'a')];
+    const hopeless = [helloFrame(), helloFrame({ pid, n: 2 }), 'garbage', batch(1, 'a')];
     for (const first of hopeless) {
       expect(await dial(first).frames.ended).toEqual(new ConnectionLostError(4401, 'the credentials were not accepted'));
     }

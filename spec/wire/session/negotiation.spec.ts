@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { map, of, Subject } from 'rxjs';
 import type { Codec } from '../../../lib/codec/codec.js';
 import { gzipped } from '../../../lib/codec/gzipped.js';
 import { json } from '../../../lib/codec/json.js';
@@ -52,6 +52,19 @@ function connected({ client = {}, server = {} }: PairOptions = {}) {
   cleanups.push(both.close);
   return { ...both, got: record(got$), refused };
 }
+
+it('a client of another version of the protocol learns both versions', async () => {
+  const [near, far] = memoryLink<Frame>();
+  const server = serve(of(far)).subscribe();
+  cleanups.push(() => server.unsubscribe());
+  const later = (frame: Frame): Frame => String(frame).replace('"v":1', '"v":2');
+  const wire = connect({ link: (outgoing) => near(outgoing.pipe(map(later))) });
+  expect(await record(wire).ended).toMatchObject({
+    code: 'ERR_CONNECTION_LOST',
+    closeCode: 4400,
+    text: 'the connection ended (4400): the server speaks version 1 of the protocol, the client version 2',
+  });
+});
 
 describe('a client that knows several codecs', () => {
   it.each([
