@@ -81,6 +81,7 @@ export const OPTION_KINDS: Readonly<Record<string, string>> = {
   'replayDeadLetters': 'after:n filter:f id:n limit:n',
   'reply': 'concurrency:n describe:f maxWaiting:n onError:f progressInterval:n scheduler:o wire:o',
   'request': 'each:n maxOpen:n onProgress:f scheduler:o timeout:n',
+  'requestAll': 'scheduler:o timeout:n',
   'resequence': 'first:n maxSize:n maxWait:n onDrop:f onGap:f scheduler:o',
   'retryBackoff': 'backoffDelay:f initialInterval:n jitter:n maxInterval:n maxRetries:n onRetry:f random:f resetOnSuccess:b scheduler:o shouldRetry:f wake$:o',
   'route': 'by:s deadLetter:f maxRunning:n onError:f onUnhandled:f patterns:o retry:bo scheduler:o',

@@ -232,7 +232,7 @@ type RequestEnds = Readonly<Record<'end' | 'fail' | 'abandon', (request: OpenReq
 
 function handleReply(request: OpenRequest, { type, payload, metadata }: Message, { end, fail, abandon }: RequestEnds): void {
   const { subscriber } = request;
-  if (type === 'reply.error') fail(request, errorOf(payload, request.message));
+  if (type === 'reply.error') fail(request, replyErrorOf(payload, request.message));
   else if (type === 'reply.progress') {
     try {
       request.onProgress(payload);
@@ -256,7 +256,7 @@ function handleReply(request: OpenRequest, { type, payload, metadata }: Message,
 }
 
 /** Reads an error of the other side, whose fields may be of any type. */
-function errorOf(payload: unknown, request: Message): RxwireError {
+export function replyErrorOf(payload: unknown, request: Message): RxwireError {
   const { code, message } = Object(payload) as { readonly [Field in keyof ReplyErrorPayload]?: unknown };
   if (code === 'ERR_UNHANDLED') return new UnhandledError(request);
   return new ReplyError(typeof code === 'string' ? code : 'ERR_UNKNOWN', typeof message === 'string' ? message : '');
@@ -266,7 +266,7 @@ function errorOf(payload: unknown, request: Message): RxwireError {
  * Creates the message that cancels a request. It copies the priority and delivery of the request,
  * so that it cannot overtake it.
  */
-function cancelMessage({ id, priority, delivery, target }: Message, scheduler: SchedulerLike): Message {
+export function cancelMessage({ id, priority, delivery, target }: Message, scheduler: SchedulerLike): Message {
   return createMessage('request.cancel', null, {
     correlationId: id,
     scheduler,

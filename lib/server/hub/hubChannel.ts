@@ -28,7 +28,7 @@ import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from '.
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { ChannelCursor, type CursorParts } from './channelCursor.js';
 import { followLog, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
-import { deliveryMessage, ephemeralMessage, presenceMessages } from './hubMessages.js';
+import { deliveryMessage, ephemeralMessage, presenceMessages, recipientOf } from './hubMessages.js';
 import { PART_BYTES, type ClientFlow } from './clientFlowControl.js';
 import { createPresenceTracker } from './presenceTracker.js';
 
@@ -235,8 +235,10 @@ export class HubChannel implements CursorParts {
   #deliver(entry: SteppedEntry | ChannelBroadcast): void {
     if (entry.offset === undefined) {
       const message = ephemeralMessage(this.name, entry.message);
+      const recipient = recipientOf(entry.message);
       // A client that is joining is not present yet.
-      for (const { wire, isJoined } of this.#cursors) if (isJoined) wire.next(message);
+      for (const { wire, member, isJoined } of this.#cursors)
+        if (isJoined && (recipient === undefined || member.id === recipient)) wire.next(message);
     } else if (this.live.size > 0) {
       const message = deliveryMessage(this.name, entry, entry.after);
       const size = estimateSize(entry.message);

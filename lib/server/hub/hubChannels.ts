@@ -7,6 +7,7 @@ import type { ChannelLog, ChannelRetention } from './channelLog.js';
 import { appendOnce } from './appendOnce.js';
 import { createCompactor, type Compact, type Compactor } from './compactor.js';
 import { HubChannel, type HubChannelOptions } from './hubChannel.js';
+import { recipientOf } from './hubMessages.js';
 import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
 import { markPublisher, withoutMarks } from './publisherMark.js';
 
@@ -56,13 +57,14 @@ export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKe
     },
     /**
      * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
-     * at-most-once message to the present members, without storing it.
+     * at-most-once message to the present members, and an answer to its recipient, without storing
+     * it.
      *
      * @param publisher Identifies the client that publishes, see `Wire.publisher`.
      * @throws The error of the log, also delivered.
      */
     store(channel: string, message: Message, publisher?: string): MaybeAsync<ChannelPosition | undefined> {
-      if (message.delivery !== 'at-most-once') {
+      if (message.delivery !== 'at-most-once' && recipientOf(message) === undefined) {
         keyed.get(channel)?.check(message);
         const position$ = log.append(channel, publisher === undefined ? message : markPublisher(message, publisher));
         const compactor = compactors.get(channel);

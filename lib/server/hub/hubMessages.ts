@@ -2,6 +2,7 @@ import type { ChannelMember } from '../../message/channelTypes.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createMessage, type MessageOptions } from '../../message/createMessage.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
+import { isReplyOrCancel } from '../../operators/requests/replyMessage.js';
 import type { ChannelEntry } from './channelLog.js';
 import type { PresenceChange } from './clusterPresence.js';
 
@@ -36,6 +37,14 @@ export function deliveryMessage(channel: string, { epoch, offset, message }: Cha
 export function ephemeralMessage(channel: string, message: Message): Message {
   const { ttl } = message;
   return hubMessage('channel.message', { channel, message }, { delivery: 'at-most-once', ...(ttl !== undefined && { ttl }) });
+}
+
+/**
+ * Returns the id of the only member that receives a message. An answer has one: its `target`, the
+ * `replyTo` of the request. All other messages are for all members.
+ */
+export function recipientOf({ type, target }: Message): string | undefined {
+  return target !== undefined && isReplyOrCancel(type) ? target : undefined;
 }
 
 /** The maximum estimated size of the members in one message, in bytes, and their maximum number. */
