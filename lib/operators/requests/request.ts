@@ -8,6 +8,7 @@ import {
   RequestTimeoutError,
   type RxwireError,
   UnhandledError,
+  MessageDroppedError,
   WireClosedError,
 } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
@@ -77,6 +78,7 @@ export function request<T extends string>(
     const call: OpenRequest = {
       id,
       message: asRequest(message, id, wallTime(scheduler) + timeout),
+      hasOwnTtl: message.ttl !== undefined,
       subscriber,
       onProgress: onProgress as OpenRequest['onProgress'],
       each,
@@ -121,6 +123,8 @@ function openRequestsOf(wire: RequestWire, scheduler: SchedulerLike): OpenReques
 interface OpenRequest extends Unsubscribable {
   readonly id: string;
   readonly message: Message;
+  /** Whether the application has set the `ttl`; otherwise it passes at the deadline. */
+  readonly hasOwnTtl: boolean;
   readonly subscriber: Subscriber<unknown>;
   readonly onProgress: (progress: unknown) => void;
   /** The maximum silence of the other side after its first reply or progress, in ms. */
@@ -292,7 +296,9 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
   };
   const onFailure = ({ id, error }: Receipt): void => {
     const request = requests.get(id);
-    if (request) fail(request, error);
+    if (!request) return;
+    const isTimeout = !request.hasOwnTtl && error instanceof MessageDroppedError && error.reason === 'expired';
+    fail(request, isTimeout ? new RequestTimeoutError(id, request.currentTimeout) : error);
   };
   const onError = (error: RxwireError): void => {
     if (error.code !== 'ERR_SESSION_LOST') return;
