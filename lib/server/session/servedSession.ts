@@ -272,7 +272,7 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   // ---- The host
 
   emit(message: Message): void {
-    whenUnanswered(message, (wire) => wire.next(refusalOf(message, this.#options.scheduler)));
+    if (!this.#isDraining) whenUnanswered(message, (wire) => wire.next(refusalOf(message, this.#options.scheduler)));
     this.#to.next(message);
   }
   onPing(message: Message, isNumbered: boolean): void {
