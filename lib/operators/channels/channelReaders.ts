@@ -185,7 +185,7 @@ export function subscriberReader(
   { from, remember, microtask = asapScheduler }: StartOptions,
   subscriber: Subscriber<Message>,
   callbacks: {
-    /** Returns whether the subscribers do not receive the message, because this client has sent it. */
+    /** Returns whether this client has sent the message: the subscribers do not receive it. */
     readonly isOwn: (message: Message) => boolean;
     readonly onGap: ChannelReader['onGap'];
     readonly onStorageFailed: (cause: unknown) => void;
