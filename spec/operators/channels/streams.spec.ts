@@ -51,7 +51,7 @@ describe('a channel as a stream', () => {
       const served = record(town.hall.channel('run.1', { from: { last: 50 } }));
       expect(payloads(await messages.take(3))).toEqual([3, 4, 5]);
       await served.take(3);
-      town.hall.channel('run.1').end();
+      await town.hall.channel('run.1').end();
       expect([await messages.ended, await served.ended, gaps.values]).toEqual(['complete', 'complete', []]);
     });
 
