@@ -152,13 +152,14 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   type M = MessageIn<Types>;
   const { serve: onWire, server: serverOptions, isCut = false, lag = 0, codec = json(), ...clientOptions } = options;
   const times = timesOf(options);
-  const faults = linkFaults(times);
+  const { microtask, ...clock } = times;
+  const faults = linkFaults(clock);
   if (isCut) faults.cut();
   faults.lag(lag);
   const links$ = new Subject<Link<Frame>>();
   const link: Link<Frame> = faults.layer((outgoing) =>
     defer(() => {
-      const [near, far] = memoryLink<Frame>({ scheduler: times.microtask });
+      const [near, far] = memoryLink<Frame>({ scheduler: microtask });
       links$.next(far);
       return near(outgoing);
     }),
