@@ -334,7 +334,8 @@ function createReceivers(wire: Wire) {
  * keeps, might arrive when the page is back.
  */
 function tellAway(wire: Wire, away: boolean): void {
-  if (!away || wire.state.status === 'connected')
+  const { status } = wire.state;
+  if (away ? status === 'connected' : status !== 'disconnecting')
     wire.next(createMessage('channel.away', { away }, { delivery: away ? 'at-most-once' : 'at-least-once' }));
 }
 

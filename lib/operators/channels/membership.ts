@@ -245,19 +245,21 @@ export class Membership {
     this.#presence = undefined;
     if (this.#isOut()) return;
     this.#stop(LEFT);
-    if (!this.#isWireEnding()) this.#send('channel.leave', { channel: this.#channel });
+    this.#send('channel.leave', { channel: this.#channel });
+  }
+
+  /** The hub needs these messages, whatever the default of the wire is. */
+  #message<T extends MessageType>(type: T, payload: PayloadOf<T>): Message {
+    return createMessage(type, payload, { delivery: 'at-least-once', scheduler: this.#scheduler });
+  }
+
+  #send<T extends MessageType>(type: T, payload: PayloadOf<T>): void {
+    if (!this.#isWireEnding()) this.#wire.next(this.#message(type, payload));
   }
 
   /** Returns whether the wire drains: it takes no more messages, and its end leaves the channel. */
   #isWireEnding(): boolean {
     return this.#wire.state.status === 'disconnecting';
-  }
-
-  /** The hub needs these messages, whatever the default of the wire is. */
-  #send<T extends MessageType>(type: T, payload: PayloadOf<T>): Message {
-    const message = createMessage(type, payload, { delivery: 'at-least-once', scheduler: this.#scheduler });
-    this.#wire.next(message);
-    return message;
   }
 
   #sendPresence(): void {
@@ -266,7 +268,7 @@ export class Membership {
 
   /** Tells the server whether `presence$` has subscribers. */
   #sendWatch(): void {
-    if (!this.#isOut() && !this.#isWireEnding()) this.#send('channel.watch', { channel: this.#channel, watch: this.#watchers.isActive() });
+    if (!this.#isOut()) this.#send('channel.watch', { channel: this.#channel, watch: this.#watchers.isActive() });
   }
 
   /**
@@ -279,13 +281,16 @@ export class Membership {
     else this.state$.next({ status: 'joining' });
     this.#retrying?.unsubscribe();
     const join = { channel: this.#channel, join: ++this.#join, ...place, watch: this.#watchers.isActive() };
-    const message = this.#send('channel.join', join);
+    const message = this.#message('channel.join', join);
+    // The program receives an error if it joins over a wire that drains.
+    this.#wire.next(message);
     let isReported = false;
     // While the first copy is still queued, the wire recognizes the repeat by its id and sends one
     // message.
     this.#retrying = longTimer(this.#answerTimeout, this.#scheduler)
       .pipe(repeat())
       .subscribe(() => {
+        if (this.#isWireEnding()) return;
         // The join was sent when the connection was opened, at the latest.
         if (!isReported && this.#wire.state.metrics.uptime >= this.#answerTimeout / 2) {
           isReported = true;

@@ -79,7 +79,7 @@ export function route(
 ): MonoTypeOperatorFunction<Message> {
   checkOptions('route', options);
   const { patterns = [], onUnhandled, ...rest } = options;
-  const router = createRouting(rest, onUnhandled);
+  const router = createRouting(rest, onUnhandled && handledBy(onUnhandled));
   for (const [pattern, handler] of Object.entries(routes)) router.add(pattern, handler);
   for (const [pattern, handler] of patterns) router.add(pattern, handler);
   return router.route;
@@ -164,9 +164,18 @@ export function createRouter<By extends RouteBy = 'type'>(options: RouterOptions
   checkOptions('createRouter', options);
   const unhandled$ = new Subject<Message>();
   const dead$ = new Subject<DeadRoute>();
-  const onUnhandled = (message: Message): void => (unhandled$.observed ? unhandled$.next(message) : noteUnhandled(message));
+  const onReceived = handledBy((message) => unhandled$.next(message));
+  const onUnhandled = (message: Message): void => (unhandled$.observed ? onReceived(message) : noteUnhandled(message));
   const routing = createRouting(options, onUnhandled, dead$);
   return { ...(routing as unknown as Router<By>), unhandled$: unhandled$.asObservable(), dead$: dead$.asObservable() };
+}
+
+/** Returns a function that calls a callback of the application, which may answer a request. */
+function handledBy(callback: (message: Message) => void): (message: Message) => void {
+  return (message) => {
+    noteHandled();
+    callback(message);
+  };
 }
 
 interface Route {

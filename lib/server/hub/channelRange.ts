@@ -18,7 +18,8 @@ export interface ChannelLimits {
 /** Returns the limits of a channel: its own, or else those of the log. */
 export function limitsOf(retention: ChannelRetention, { maxMessages, maxBytes, maxAge }: ChannelLimits): ChannelLimits {
   const { messages = maxMessages, bytes = maxBytes, age = maxAge } = retention;
-  return { maxMessages: messages, maxBytes: bytes, maxAge: age };
+  // A log may mark messages as expired by a time that is earlier than this.
+  return { maxMessages: messages, maxBytes: bytes, maxAge: Math.min(age, Number.MAX_SAFE_INTEGER) };
 }
 
 /** The offsets of a channel: those of its messages behind `removed`, up to `last`. */

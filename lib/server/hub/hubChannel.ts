@@ -14,7 +14,7 @@ import {
 } from 'rxjs';
 import { estimateSize } from '../../message/estimateSize.js';
 import { callSafely } from '../../message/errors/callSafely.js';
-import { longTimer } from '../../operators/timing/longTimer.js';
+import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { asObservable, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -182,7 +182,7 @@ export class HubChannel implements CursorParts {
       if (!this.#cursors.has(cursor)) this.end(cursor);
     };
     if (grace === 0) vanish();
-    else absence.timer = longTimer(grace, this.scheduler).subscribe(vanish);
+    else absence.timer = withoutRef(this.scheduler.schedule(vanish, Math.min(grace, MAX_DELAY)));
   }
 
   comeBack(cursor: ChannelCursor): void {
@@ -246,6 +246,13 @@ export class HubChannel implements CursorParts {
     }
     if (this.#entries$.observed) this.#entries$.next(entry);
   }
+}
+
+/** Lets the process of a server that has stopped exit while the timer waits. */
+function withoutRef(timer: Subscription): Subscription {
+  // RxJS keeps the timer of Node in this field.
+  (timer as { readonly id?: { readonly unref?: () => void } }).id?.unref?.();
+  return timer;
 }
 
 /** Returns what to read first for a subscriber of the server. */

@@ -272,7 +272,10 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   // ---- The host
 
   emit(message: Message): void {
-    whenUnanswered(message, (wire) => wire.next(refusalOf(message, this.#options.scheduler)));
+    whenUnanswered(message, (wire) => {
+      // A subscriber may have ended the wire.
+      if (!this.#isDraining && !this.#isOver) wire.next(refusalOf(message, this.#options.scheduler));
+    });
     this.#to.next(message);
   }
   onPing(message: Message, isNumbered: boolean): void {

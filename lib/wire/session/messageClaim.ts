@@ -1,6 +1,6 @@
 import type { Subscription } from 'rxjs';
 import { UnhandledError, type RxwireError } from '../../message/errors.js';
-import { deliveryContext, type DeliveryContext } from '../../operators/subscribing/deliveryContext.js';
+import { deliveryContext, type DeliveryContext, type SubscribedPatterns } from '../../operators/subscribing/deliveryContext.js';
 import type { MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { DeadLetter } from '../../stores/deadLetterStore.js';
@@ -38,7 +38,7 @@ export interface WireListeners {
   readonly subscribers?: {
     readonly wire: DeliveringWire;
     /** The subscriptions that select types. */
-    readonly patterns: { has(subscription: Subscription): boolean } | undefined;
+    readonly patterns: ReadonlyMap<Subscription, SubscribedPatterns> | undefined;
   };
 }
 

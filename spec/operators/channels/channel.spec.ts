@@ -5,6 +5,7 @@ import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
 import { ChannelRefusedError, ConnectionLostError, InvalidMessageError } from '../../../lib/message/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
+import { ofType } from '../../../lib/operators/ofType.js';
 import { consume } from '../../../lib/operators/consume/consume.js';
 import { record } from '../../support/record.js';
 import { note, payloads, rooms, turn } from '../../support/rooms.js';
@@ -395,6 +396,42 @@ describe('channel', () => {
     wire.next = (message) => void sent.push(message);
     channel(wire, 'room.1').next(createMessage('note', 1, { id: 'n1', ttl: 5, priority: 2, timestamp: 7 }));
     expect(sent[0]).toMatchObject({ id: 'n1', type: 'channel.publish', ttl: 5, priority: 2, timestamp: 7 });
+  });
+
+  it('sends nothing over a wire that drains, and reports no loss', async () => {
+    open();
+    const wire = town.client();
+    const { room, messages } = await town.member('room.1', { answerTimeout: 20 }, wire);
+    const [errors, failures] = [record(wire.errors$), record(wire.failures$)];
+    town.served[0]!.pipe(
+      ofType('slow'),
+      consume(() => timer(150)),
+    ).subscribe();
+    const presence = record(room.presence$);
+    await presence.take(1);
+    wire.next(createMessage('slow', null));
+    room.updatePresence({ caret: 1 });
+    wire.complete();
+    presence.subscription.unsubscribe();
+    await turn();
+    town.hall.channel('room.1').next(createMessage('channel.ended', { status: 'completed' }));
+    await messages.ended;
+    expect([errors.values, failures.values]).toEqual([[], []]);
+  });
+
+  it('reports a join over a wire that drains, once', async () => {
+    open();
+    const wire = town.client();
+    await town.member('room.1', {}, wire);
+    const errors = record(wire.errors$);
+    town.served[0]!.pipe(
+      ofType('slow'),
+      consume(() => timer(150)),
+    ).subscribe();
+    wire.next(createMessage('slow', null));
+    wire.complete();
+    await record(channel(wire, 'room.2', { answerTimeout: 20 })).ended;
+    expect(errors.values.map(({ code }) => code)).toEqual(['ERR_WIRE_CLOSED']);
   });
 
   it('is a method of a wire with channels', () => {

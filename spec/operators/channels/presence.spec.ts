@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { filter, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
 import { createMemberList } from '../../../lib/operators/channels/memberList.js';
@@ -427,6 +428,19 @@ describe('a member without a connection', () => {
       [0, 1],
     ]);
     wire.unsubscribe();
+  });
+
+  it('does not keep the process of a stopped server running', async () => {
+    const timers = jest.spyOn(globalThis, 'setInterval');
+    town = rooms({ lostGrace: 86_400 });
+    await town.member('room.1');
+    await cut(1006);
+    const waiting = timers.mock.calls.flatMap(([, delay], call) =>
+      delay === 86_400 ? (timers.mock.results[call]!.value as NodeJS.Timeout) : [],
+    );
+    timers.mockRestore();
+    expect(waiting.map((timer) => timer.hasRef())).toEqual([false]);
+    waiting.forEach((timer) => clearInterval(timer));
   });
 
   it('is away while its page is in the back/forward cache, whose connection may end late', async () => {

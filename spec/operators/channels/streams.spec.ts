@@ -44,6 +44,17 @@ describe('a channel as a stream', () => {
       expect(gaps.values).toMatchObject([{ reason: 'history', after: { offset: 0 }, next: { offset: 3 } }]);
     });
 
+    it('reads the latest messages, of which fewer remain, without an error at the end', async () => {
+      open({ log: memoryChannelLog({ maxMessages: 3 }) });
+      await say(...numbers(5));
+      const { messages, gaps } = await town.member('run.1', { from: { last: 50 } });
+      const served = record(town.hall.channel('run.1', { from: { last: 50 } }));
+      expect(payloads(await messages.take(3))).toEqual([3, 4, 5]);
+      await served.take(3);
+      await town.hall.channel('run.1').end();
+      expect([await messages.ended, await served.ended, gaps.values]).toEqual(['complete', 'complete', []]);
+    });
+
     it('from a position, as text or as the result of send', async () => {
       open();
       await say(1);

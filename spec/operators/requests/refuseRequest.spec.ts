@@ -1,17 +1,19 @@
-import { filter, firstValueFrom, of, timeout, timer } from 'rxjs';
+import { delay, filter, firstValueFrom, of, share, timeout, timer } from 'rxjs';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { consume } from '../../../lib/operators/consume/consume.js';
 import { ofType } from '../../../lib/operators/ofType.js';
 import { reply } from '../../../lib/operators/requests/reply.js';
 import { request } from '../../../lib/operators/requests/request.js';
-import { route } from '../../../lib/operators/routing/route.js';
+import { createRouter, route } from '../../../lib/operators/routing/route.js';
 import { hub } from '../../../lib/server/hub/hub.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { record } from '../../support/record.js';
 import { pair } from '../../support/sessionPair.js';
 
 const ask = (type = 'ask'): Message => createMessage<string, unknown>(type, null);
+const answer = (wire: Wire, { id }: Message): void =>
+  void setTimeout(() => wire.next({ ...ask('reply.last'), payload: 7, correlationId: id }), 5);
 const unhandled = { code: 'ERR_UNHANDLED', type: 'ask' };
 
 describe('whenUnanswered', () => {
@@ -70,10 +72,45 @@ describe('whenUnanswered', () => {
       },
     ],
     ['consume', (wire) => wire.pipe(consume(({ id }) => wire.next({ ...ask('reply.last'), payload: 7, correlationId: id }))).subscribe()],
+    ['a reply behind a delay', (wire) => wire.pipe(delay(5), reply({ ask: () => 7 })).subscribe(wire)],
+    ['a subscriber of its type behind a delay', (wire) => wire.pipe(delay(5), ofType('ask')).subscribe((message) => answer(wire, message))],
+    [
+      'the callback of a route for messages without a handler',
+      (wire) => wire.pipe(route({ other: () => 1 }, { onUnhandled: (message) => answer(wire, message) })).subscribe(),
+    ],
+    [
+      'a subscriber of the messages that a router does not handle',
+      (wire) => {
+        const router = createRouter();
+        router.add('other', () => 1);
+        router.unhandled$.subscribe((message) => answer(wire, message));
+        wire.pipe(router.route).subscribe();
+      },
+    ],
+    [
+      'the first subscriber of a share',
+      (wire) => {
+        const shared = wire.pipe(share());
+        shared.subscribe((message) => answer(wire, message));
+        shared.pipe(ofType('other')).subscribe();
+      },
+    ],
     ['a reply that subscribes later', (wire) => setTimeout(() => wire.pipe(reply({ ask: () => 7 })).subscribe(wire), 30)],
   ])('does not refuse a request that may have an answer: %s', async (_, onWire) => {
     const { wire } = served(onWire);
     expect([0, 7]).toContain(await answerOf(wire));
+  });
+
+  it('sends no answer over a wire that drains', async () => {
+    const { wire, serverWire } = served((server) => server.pipe(ofType('other')).subscribe());
+    const server = await serverWire();
+    const errors = record(server.errors$);
+    wire.pipe(consume(() => timer(50))).subscribe();
+    server.next(ask('slow'));
+    server.complete();
+    void answerOf(wire);
+    await errors.ended;
+    expect(errors.values).toEqual([]);
   });
 
   it('does not answer a message that is no request', async () => {

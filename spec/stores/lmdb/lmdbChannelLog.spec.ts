@@ -264,9 +264,12 @@ describe('lmdbChannelLog', () => {
         expect([await read('a', first), await read('a', last)].map(({ isComplete }) => isComplete)).toEqual([false, true]);
       });
 
-      it('and removes it as a whole when all channels together are too large, also in several transactions', async () => {
+      it.each([
+        ['a maximum age', {}],
+        ['none', { maxAge: Infinity }],
+      ])('and removes it as a whole when all channels together are too large, also in several transactions, with %s', async (_, ages) => {
         const path = folder();
-        const { log, add, start, wait } = timed({ path, maxTotalBytes: 1_300 * SIZE });
+        const { log, add, start, wait } = timed({ path, maxTotalBytes: 1_300 * SIZE, ...ages });
         for (const texts of [600, 600]) await add('a', ...Array.from({ length: texts }, () => text));
         await ready(log.append('a', end));
         wait(1_000);
