@@ -81,7 +81,7 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
     scheduler.schedule(report);
   };
   const add = (id: string, error: unknown): void => {
-    if (wasUnsubscribed) noteAfterEnd(id);
+    if (wasUnsubscribed) noteAfterEnd(id, error);
     if (wasShown ?? wire.isShown(id)) return;
     cause ??= error;
     losses = addLoss(id, losses);
