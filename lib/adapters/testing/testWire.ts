@@ -152,7 +152,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   type M = MessageIn<Types>;
   const { serve: onWire, server: serverOptions, isCut = false, lag = 0, codec = json(), ...clientOptions } = options;
   const times = timesOf(options);
-  const faults = linkFaults(times);
+  const faults = linkFaults(times.scheduler && { scheduler: times.scheduler });
   if (isCut) faults.cut();
   faults.lag(lag);
   const links$ = new Subject<Link<Frame>>();
