@@ -2,6 +2,7 @@
  * What the condition `development` of a bundler adds to `development.ts`, which Node has, too: it
  * costs time for each message.
  */
+import type { Message } from './types.js';
 import { noteSent as noteReply } from './development.js';
 
 export * from './development.js';
@@ -13,15 +14,18 @@ const MAX_OBJECTS = 10_000;
  * A wire sends a message. Freezes the message, with its payload: it is encoded later, and a change
  * would be sent or not, depending on the moment. Code in strict mode that changes it throws.
  */
-export function noteSent(message: object): void {
+export function noteSent(message: Pick<Message, 'id' | 'payload'>): void {
   noteReply(message);
-  const waiting: object[] = [message];
-  for (let seen = 0; seen < MAX_OBJECTS; seen++) {
-    const value = waiting.pop();
-    if (value === undefined) return;
-    if (Object.isFrozen(value)) continue;
-    Object.freeze(value);
-    for (const field of Object.values(value) as unknown[]) if (isPlain(field)) waiting.push(field);
+  const waiting: unknown[] = [message];
+  for (let frozen = 0; frozen < MAX_OBJECTS && waiting.length > 0;) {
+    try {
+      const value = waiting.pop();
+      if (!isPlain(value) || Object.isFrozen(value)) continue;
+      frozen++;
+      for (const field of Object.values(Object.freeze(value)) as unknown[]) if (typeof field === 'object') waiting.push(field);
+    } catch {
+      // A proxy, such as a draft of Immer, refuses to be frozen. Or a getter has thrown.
+    }
   }
 }
 
@@ -29,5 +33,7 @@ export function noteSent(message: object): void {
 function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === Array.prototype || prototype === null;
+  if (prototype !== Object.prototype && prototype !== Array.prototype && prototype !== null) return false;
+  // The application continues to change a reactive object of Vue.
+  return (value as { readonly __v_raw?: unknown }).__v_raw === undefined;
 }

@@ -1,9 +1,7 @@
 import type { Observable } from 'rxjs';
 
-/** How long a mistake may be none, in ms: a program may subscribe later. */
-const SUBSCRIBED_WITHIN = 5_000;
-/** How long a stream that serves may have no subscriber, in ms. */
-const SERVED_WITHIN = 1_000;
+/** How long a mistake may be none, in ms: a program may subscribe, or send, later. */
+const WITHIN = 5_000;
 
 const printed = new Set<string>();
 
@@ -14,11 +12,11 @@ function warnOnce(code: string, text: string): void {
   const sentence = `${text} (see rxwire/docs/errors.md#${code.toLowerCase()})`;
   const { process, console } = globalThis as {
     readonly process?: { emitWarning?: (message: string, options: { readonly type: string; readonly code: string }) => void };
-    readonly console: { warn(message: string): void };
+    readonly console?: { warn(message: string): void };
   };
   if (process?.emitWarning) process.emitWarning(sentence, { type: 'RxwireWarning', code });
   // A browser has no other place for warnings.
-  else console.warn(sentence);
+  else console?.warn(sentence);
 }
 
 /** The timer of the platform: virtual time would show no warning to a person. */
@@ -32,13 +30,13 @@ function later(delay: number, callback: () => void): void {
 
 /** Warns if messages still wait for a subscriber of the wire after 5 s. */
 export function watchHeld(isHeld: () => boolean, type: string): void {
-  later(SUBSCRIBED_WITHIN, () => {
+  later(WITHIN, () => {
     if (isHeld())
       warnOnce('WARN_NO_SUBSCRIBER', `messages such as "${type}" wait, unacked, because the program has not subscribed to the wire`);
   });
 }
 
-/** Returns a stream that serves nothing without a subscriber: warns after 1 s if it has none. */
+/** Returns a stream that serves nothing without a subscriber: warns after 5 s if it has none. */
 export function watchSubscribed<T extends Observable<unknown>>(name: string, stream: T): T {
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- passes on the arguments of any caller
   const subscribe = stream.subscribe.bind(stream) as (...args: unknown[]) => unknown;
@@ -51,28 +49,27 @@ export function watchSubscribed<T extends Observable<unknown>>(name: string, str
       return subscribe(...args);
     },
   });
-  later(SERVED_WITHIN, () => {
+  later(WITHIN, () => {
     if (!isSubscribed) warnOnce('WARN_NOT_SERVING', `${name}() serves no client, because the program has not subscribed to its result`);
   });
   return stream;
 }
 
-const unsent = new WeakSet();
-let watchesReplies = false;
+/** The ids of replies: an operator of the program may have replaced the message. */
+const unsent = new Set<string>();
 
-/** Warns if the first reply of an operator is not sent within 1 s. */
-export function watchReply(reply: object): void {
-  watchesReplies = true;
-  unsent.add(reply);
-  later(SERVED_WITHIN, () => {
-    if (unsent.has(reply))
+/** Warns if the first reply of an operator is not sent within 5 s. */
+export function watchReply({ id }: { readonly id: string }): void {
+  unsent.add(id);
+  later(WITHIN, () => {
+    if (unsent.delete(id))
       warnOnce('WARN_REPLY_NOT_SENT', 'reply() emits the answers, and the program does not send them: pass the wire to subscribe()');
   });
 }
 
 /** A wire sends a message. */
-export function noteSent(message: object): void {
-  if (watchesReplies) unsent.delete(message);
+export function noteSent({ id }: { readonly id: string }): void {
+  if (unsent.size > 0) unsent.delete(id);
 }
 
 let wiresBeingServed = 0;
@@ -108,7 +105,7 @@ export function noteConnection(wire: { readonly endpoint: string }, failure?: { 
   // eslint-disable-next-line no-restricted-globals -- as above
   const now = performance.now();
   if (first === undefined) firstRetries.set(wire, now);
-  else if (now - first > SUBSCRIBED_WITHIN) {
+  else if (now - first > WITHIN) {
     const { text, message = String(failure.error) } = Object(failure.error) as { readonly text?: string; readonly message?: string };
     warnOnce('WARN_NO_CONNECTION', `no connection to ${wire.endpoint || 'the server'} so far: ${text ?? message}`);
   }

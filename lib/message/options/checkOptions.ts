@@ -33,7 +33,7 @@ export function checkOptions(owner: string, options: unknown, path = ''): void {
       throw new TypeError(`${owner}: ${place}unknown option "${name}"${suggestion(name, Object.keys(known))}`);
     }
     if (value === undefined || letters === '*') continue;
-    if (!letters.includes(letterOf(value))) {
+    if (!letters.includes(letterOf(value)) && !(letters.includes('o') && hasMembers(value))) {
       const expected = Array.from(letters, (letter) => KINDS[letter]).join(' or ');
       throw new TypeError(`${owner}: "${prefix}${name}" must be ${expected}, got ${described(value)}`);
     }
@@ -64,6 +64,11 @@ function kindsOf(owner: string): Readonly<Record<string, string>> {
 
 function letterOf(value: unknown): string {
   return value === null ? 'z' : (typeof value).charAt(0);
+}
+
+/** A function may have the members of an object, as some mocks do. */
+function hasMembers(value: unknown): boolean {
+  return typeof value === 'function' && Object.keys(value).length > 0;
 }
 
 function described(value: unknown): string {
