@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
-import { createMessage, ofType, type Wire } from '../../lib/index.js';
+import { EMPTY } from 'rxjs';
+import { createMessage, ofType, reply, type Wire } from '../../lib/index.js';
 import { listen } from '../../lib/server/index.js';
 
 /** The port that the docs give to the server of the console. */
 export const PORT = '4870';
 
-/** Serves wires on a free port, as the console does: runs what it is sent, and answers a ping. */
+/** Serves wires on a free port, as the console does: runs what it is sent, and answers requests for files. */
 export async function openTown(): Promise<string> {
   const server = createServer();
   listen(server).subscribe(serve);
@@ -29,6 +30,7 @@ async function portOf(server: Server): Promise<string> {
 }
 
 function serve(wire: Wire): void {
+  wire.pipe(reply({ 'files.list': () => EMPTY })).subscribe(wire);
   wire.pipe(ofType('execution.start')).subscribe(({ payload: { data, ...execution } }) => {
     const log = (...values: unknown[]): void =>
       wire.next(createMessage('execution.output', { ...execution, data: `${values.join(' ')}\n` }));

@@ -9,6 +9,7 @@ const port = Number(process.env['PORT'] ?? 4870);
 const { outputFiles } = await build({
   entryPoints: ['page.ts'],
   bundle: true,
+  conditions: ['development'], // sentences and checks of the options, while you develop
   minify: true,
   write: false,
 });
