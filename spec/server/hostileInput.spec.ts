@@ -410,7 +410,7 @@ describe('guessed or stolen session id', () => {
       const client = connect({ link: links[transport](url), token: () => 'ada' });
       await client.send(createMessage('test.any', null));
       await (await wire()).messages.take(1);
-      client.complete();
+      client.unsubscribe();
       expect([...new Set(urls)]).toEqual(['/wire']);
     });
   });

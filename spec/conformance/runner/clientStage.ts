@@ -4,7 +4,6 @@ import { WebSocketServer } from 'ws';
 import { json } from '../../../lib/codec/json.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
 import { webSocket } from '../../../lib/io/webSocket.js';
-import { durable } from '../../../lib/wire/session/clientStores.js';
 import { webStorageOutbox } from '../../../lib/stores/web/webStorageOutbox.js';
 import { connect, type ConnectOptions } from '../../../lib/wire/connect.js';
 import { fakeStorage } from '../../stores/fakeStorage.js';
@@ -44,7 +43,7 @@ export async function clientStage(given: Given, isWatching: boolean): Promise<St
       codec: [first, ...others],
       reconnect: { initialInterval: 1, maxInterval: 1 },
       ...set,
-      ...(given.durable && { outbox: webStorageOutbox('conformance', { storage, locks: false }), inbox, durability: durable }),
+      ...(given.durable && { outbox: webStorageOutbox('conformance', { storage, locks: false }), inbox }),
       ...(given.tokens && { token: () => (tokens.length > 1 ? tokens.shift()! : tokens[0]!) }),
     };
     app.use(connect(options));

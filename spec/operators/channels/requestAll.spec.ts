@@ -297,6 +297,6 @@ it('asks the members at all nodes, over sockets', async () => {
     expect(results.values.map(brief).sort()).toEqual(expected);
   }
   presence.subscription.unsubscribe();
-  wires.forEach((wire) => wire.complete());
+  wires.forEach((wire) => wire.unsubscribe());
   await Promise.all([one!.close(), two!.close()]);
 });
