@@ -79,8 +79,10 @@ const gzip = (codec: PlainCodec, maxSize: number): PlainCodec => placed(gzipped(
 
 /** Receivers with low limits, and senders that know them. */
 const limited: readonly Composition[] = plain.flatMap(({ name, ...rest }) => {
-  const make = (options: { maxBatch?: number; maxNodes?: number; maxDepth?: number }): PlainCodec =>
-    ({ json: json(options), msgpack: msgpack(options), protobuf: protobuf({ types, ...options }) })[name] as PlainCodec;
+  const make = ({ maxNodes, ...options }: { maxBatch?: number; maxNodes?: number; maxDepth?: number }): PlainCodec => {
+    const nodes = { ...options, ...(maxNodes !== undefined && { maxNodes }) };
+    return { json: json(options), msgpack: msgpack(nodes), protobuf: protobuf({ types, ...nodes }) }[name] as PlainCodec;
+  };
   return [
     { name: `${name}, low limits`, ...rest, codec: make(SMALL) },
     { name: `${name}, low limits of the receiver`, ...rest, codec: towards(make({ maxDepth: 64 }), make(SMALL)) },
