@@ -28,7 +28,7 @@ import { ABANDONED, NORMAL } from '../../message/closeCode.js';
 import type { Frame, Link } from '../link.js';
 import { createStallCheck } from '../stallCheck.js';
 import { HttpHeader, LINK_LENGTH, RECORDS_TYPE } from './httpHeaders.js';
-import type { FetchResponse, FullHttpLinkOptions } from './httpLinkOptions.js';
+import { POLL_EXTRA_TIMEOUT, type FetchResponse, type FullHttpLinkOptions } from './httpLinkOptions.js';
 import { createRequestSender, type HttpRequest, type SendRequest } from './requestSender.js';
 import type { ReadResponse } from './readResponse.js';
 import { createRecordQueue, type Ending, isEnding, type Item } from './recordFormat.js';
@@ -40,9 +40,6 @@ export interface DownstreamFormat {
   /** Returns what follows the response to the first request. @param ask Requests more, once. */
   readonly more: (ask: Observable<Item>) => Observable<Item>;
 }
-
-/** The additional timeout of a request that the server holds, in ms. */
-const POLL_EXTRA_TIMEOUT = 50_000;
 
 /**
  * A link over requests. It subscribes to `outgoing` at once: the first frames are sent with the

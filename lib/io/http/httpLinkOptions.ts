@@ -92,3 +92,6 @@ export function invalidField(fields: HeaderFields): string | undefined {
     !/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value);
   return Object.entries(fields).find(isBad)?.[0];
 }
+
+/** The additional timeout of a request that the server holds, in ms. */
+export const POLL_EXTRA_TIMEOUT = 50_000;

@@ -13,15 +13,9 @@ import type {
   ChannelUpdate,
   ChannelWatch,
 } from '../../message/channelTypes.js';
-import { NAME_PATTERN } from '../../message/messageLimits.js';
+import { MAX_REASON_LENGTH, NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import { parseMessage } from '../../message/parseMessage.js';
-
-// Payloads come from the other side: these functions validate every field and copy only known
-// fields.
-
-/** The maximum length of the reason that `authorize` gives. */
-export const MAX_REASON_LENGTH = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
 

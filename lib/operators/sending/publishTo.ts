@@ -4,7 +4,7 @@ import { textOf } from '../../message/errors/rxwireError.js';
 import { readOptions, whole, type OptionTable } from '../../message/options/readOptions.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { MAX_REASON_LENGTH } from '../channels/channelPayloads.js';
+import { MAX_REASON_LENGTH } from '../../message/messageLimits.js';
 import type { ChannelSubject } from '../channels/channelSubject.js';
 import { pullFrom, type MessageSink } from './pullFrom.js';
 import type { MessageSource, SendOptions } from './sendOptions.js';

@@ -2,7 +2,7 @@ import { defaultIfEmpty, from, timeout, type ObservableInput } from 'rxjs';
 import { ChannelFailedError } from '../../message/errors.js';
 import { attempt, type MaybeAsync } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
-import { MAX_REASON_LENGTH } from '../../operators/channels/channelPayloads.js';
+import { MAX_REASON_LENGTH } from '../../message/messageLimits.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
 
 /** Returns the reason of a refusal; `undefined` grants permission. */

@@ -48,11 +48,8 @@ import { createClientTurns } from './clientTurns.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
 import { HubClient, type HubParts } from './hubClient.js';
 import { hubMessage } from './hubMessages.js';
-import { HUB_OPTIONS, type HubOptions } from './hubOptions.js';
+import { HUB_OPTIONS, RELOAD_GRACE, type HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
-
-/** In ms: a page that is loaded again has joined again by then. */
-const RELOAD_GRACE = 5_000;
 
 /** The server's side of channels. */
 export interface Hub<W extends Wire = Wire> {

@@ -112,3 +112,6 @@ export const HUB_OPTIONS = {
 } as const satisfies OptionTable<HubOptions>;
 
 export type HubSettings = ReadOptions<HubOptions, typeof HUB_OPTIONS>;
+
+/** In ms: a page that is loaded again has joined again by then. */
+export const RELOAD_GRACE = 5_000;
