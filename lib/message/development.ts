@@ -1,6 +1,6 @@
 /**
- * What only helps while an application is developed: Node has this module. A bundle for production
- * has `production.ts` in its place, and one for development `strictDevelopment.ts`.
+ * The help for developers of an application, as Node has it. A bundle for production has
+ * `production.ts` in its place, and one for development `strictDevelopment.ts`.
  */
 export { sentenceOf } from './errors/errorSentences.js';
 export { checkOptions, checkWire } from './options/checkOptions.js';

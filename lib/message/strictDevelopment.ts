@@ -1,6 +1,6 @@
 /**
- * What the condition `development` of a bundler adds to `development.ts`, which Node has, too: it
- * costs time for each message.
+ * The help for developers, with the condition `development` of a bundler. It adds to
+ * `development.ts`, which Node has, a check that costs time for each message.
  */
 import type { Message } from './types.js';
 import { noteSent as noteReply } from './development.js';

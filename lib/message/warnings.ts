@@ -102,7 +102,7 @@ export function noteConnection(wire: { readonly endpoint: string }, failure?: { 
     firstRetries.set(wire, Infinity);
     return;
   }
-  // eslint-disable-next-line no-restricted-globals -- as above
+  // eslint-disable-next-line no-restricted-globals -- a person sees the warning: virtual time has none
   const now = performance.now();
   if (first === undefined) firstRetries.set(wire, now);
   else if (now - first > WITHIN) {

@@ -1,7 +1,7 @@
 import { HandlerError, type RxwireError } from '../message/errors.js';
 import { watchResult } from '../message/errors/callSafely.js';
 import type { Message } from '../message/types.js';
-import { complaintsTo, type SessionCapabilities } from './session/messageClaim.js';
+import { errorReporterOf, type SessionCapabilities } from './session/messageClaim.js';
 
 /** The parts of an application that may receive the failure of a message. */
 interface Receivers<T extends Message> {
@@ -22,10 +22,10 @@ interface Receivers<T extends Message> {
  */
 export function reportFailure<T extends Message>(error: RxwireError, message: T, receivers: Receivers<T>): void {
   const { session, onError, isReceived = false } = receivers;
-  const complain = complaintsTo(session);
+  const report = errorReporterOf(session);
   if (!onError && !isReceived) session?.user?.subscribers?.wire.onHandlerFailure?.(error, message.type, session.user.errors$);
-  complain?.(error);
+  report?.(error);
   const returned: unknown = onError?.(error, message);
-  if (returned && complain) watchResult(returned, (cause) => complain(new HandlerError(message, 1, cause)));
-  if (!complain && !onError && !isReceived) throw error;
+  if (returned && report) watchResult(returned, (cause) => report(new HandlerError(message, 1, cause)));
+  if (!report && !onError && !isReceived) throw error;
 }

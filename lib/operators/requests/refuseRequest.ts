@@ -13,7 +13,7 @@ const refused = /* @__PURE__ */ new WeakSet<Message>();
  * a subscriber that handles its type, or one that receives the messages of all types.
  */
 export function whenUnanswered(message: Message, refuse: (wire: DeliveringWire) => void): void {
-  if (!message.metadata?.request || refused.has(message)) return;
+  if (refused.has(message)) return;
   refused.add(message);
   const { wire, patterns } = sessionDelivering(message)?.user?.subscribers ?? {};
   if (!wire || wire.observers.some((observer) => !patterns?.has(observer as Subscription) && !isInternal(observer))) return;

@@ -224,7 +224,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
         send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
         if (error instanceof RxwireError) onError?.(error, message);
-        else reportFailure(new HandlerError(message, 1, error), message, { session: session ?? { reportError: reportError }, onError });
+        else reportFailure(new HandlerError(message, 1, error), message, { session: session ?? { reportError }, onError });
       } catch (thrown) {
         subscriber.error(thrown);
       }

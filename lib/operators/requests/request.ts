@@ -93,6 +93,9 @@ export function request<T extends string>(
   });
 }
 
+/** Marks a request: a receiver without a handler answers at once. */
+const MARK = { request: true } as const;
+
 const OPTIONAL_FIELDS = ['target', 'correlationId', 'replyTo', 'priority', 'headers', 'delivery'] as const satisfies (keyof Message)[];
 
 /**
@@ -104,8 +107,7 @@ function asRequest(message: Message, id: string, deadline: number): Message {
   const copy: Record<string, unknown> = { id, type, timestamp, version, source, payload };
   if (ttl >= 0 && ttl < Infinity) copy['ttl'] = ttl;
   for (const field of OPTIONAL_FIELDS) if (message[field] !== undefined) copy[field] = message[field];
-  // A receiver without a handler answers at once.
-  copy['metadata'] = { ...message.metadata, request: true };
+  copy['metadata'] = message.metadata ? { ...message.metadata, ...MARK } : MARK;
   return copy as unknown as Message;
 }
 

@@ -272,11 +272,15 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   // ---- The host
 
   emit(message: Message): void {
+    if (message.metadata?.request) this.#watchRequest(message);
+    this.#to.next(message);
+  }
+  /** Refuses a request that is being delivered if no part of the program handles it. */
+  #watchRequest(message: Message): void {
     whenUnanswered(message, (wire) => {
       // A subscriber may have ended the wire.
       if (!this.#isDraining && !this.#isOver) wire.next(refusalOf(message, this.#options.scheduler));
     });
-    this.#to.next(message);
   }
   onPing(message: Message, isNumbered: boolean): void {
     const { system, scheduler } = this.#options;

@@ -226,7 +226,7 @@ export function noteUnhandled(message: Message): void {
   const emission = emissionOf(message);
   if (!emission || emission.isNoted) return;
   emission.isNoted = true;
-  whenUnhandled(message, () => complaintsTo(emission.delivery.session)?.(new UnhandledError(message)));
+  whenUnhandled(message, () => errorReporterOf(emission.delivery.session)?.(new UnhandledError(message)));
 }
 
 /**
@@ -244,8 +244,10 @@ export function whenUnhandled(message: Message, callback: () => void): void {
 }
 
 /** Returns a function that reports an error of a message in the `errors$` of its wire. */
-export function complaintsTo(terms: Pick<SessionCapabilities, 'reportError' | 'user'> | undefined): SessionCapabilities['reportError'] {
-  const { reportError, user } = terms ?? {};
+export function errorReporterOf(
+  session: Pick<SessionCapabilities, 'reportError' | 'user'> | undefined,
+): SessionCapabilities['reportError'] {
+  const { reportError, user } = session ?? {};
   return reportError ?? (user && ((error) => user.report?.({ kind: 'error', error })));
 }
 
