@@ -181,7 +181,7 @@ export function surprise({ code, ...error }: RxwireError, { plan }: Context): st
   switch (code) {
     case 'ERR_CONNECTION_LOST':
       // Frames wait for a slow codec, and take more room than the receiver has.
-      if (reason === 'too many frames wait') return plan.client.coding + plan.server.coding > 0 ? undefined : 'slow decoding';
+      if (reason === 'too many frames wait for the codec') return plan.client.coding + plan.server.coding > 0 ? undefined : 'slow decoding';
       // A gap, on a link that keeps the order.
       if (closeCode === 4410) return plan.link.isLossy || isPoisoned ? undefined : 'a gap';
       if (closeCode === 1011) return plan.stores ? undefined : 'a close code';
