@@ -16,7 +16,6 @@ export interface FetchRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer>;
   readonly signal: AbortSignal;
-  readonly cache: 'no-store';
   readonly redirect: 'error';
   readonly credentials: 'include' | 'omit' | 'same-origin';
   /** Whether the request may outlive the page. */

@@ -26,6 +26,9 @@ export interface HttpRequest {
 /** Sends a request. `read` receives the response when it has started. */
 export type SendRequest = <T>(call: HttpRequest, read: (response: FetchResponse) => Observable<T>) => Observable<T>;
 
+/** Browsers allow 64 KiB for all running requests that may outlive the page. */
+const KEEPALIVE_BYTES = 16 * 1024;
+
 export function createRequestSender(options: FullHttpLinkOptions): SendRequest {
   const { endpoint, credentials, openTimeout, headers, scheduler, fetch = platformFetch } = options;
 
@@ -39,9 +42,9 @@ export function createRequestSender(options: FullHttpLinkOptions): SendRequest {
         credentials,
         signal,
         headers: { ...userHeaders, ...own },
-        cache: 'no-store',
         redirect: 'error',
-        keepalive: method === 'DELETE',
+        // The last frames of a page reach the server although the page goes away.
+        keepalive: method !== 'GET' && !(body && body.length > KEEPALIVE_BYTES),
         ...(body && { body: body as Uint8Array<ArrayBuffer> }),
       }),
     ).pipe(
