@@ -91,9 +91,9 @@ export abstract class SessionCore {
   get unread(): number {
     return this.#decoder.unread;
   }
-  /** Whether all messages have their outcomes, and no outcome waits for a write. */
+  /** Whether all messages have their outcomes, also stored ones, and no outcome waits for a write. */
   get isSettled(): boolean {
-    return this.outgoing.isEmpty && this.stores?.outbox?.isBusy !== true;
+    return this.outgoing.isEmpty && this.stores?.isSettled !== false;
   }
 
   /** Asks for the writes of stores, while no frame can be sent. */

@@ -139,10 +139,13 @@ export class SessionStores {
     this.onRestored?.();
   }
 
+  /** Whether the stored state is known, and the outbox waits for no write. */
+  get isSettled(): boolean {
+    return this.#isRestored && !this.#restoring && this.outbox?.isBusy !== true;
+  }
   /** Whether nothing of this session waits to be stored. */
   get isIdle(): boolean {
-    const isRestored = this.#isRestored && !this.#restoring;
-    return isRestored && this.#records.size === 0 && this.outbox?.isBusy !== true && this.inbox?.isBusy !== true;
+    return this.isSettled && this.#records.size === 0 && this.inbox?.isBusy !== true;
   }
   /** Whether a write of the outbox has no answer: the outcomes of its messages are not known. */
   get isWriting(): boolean {

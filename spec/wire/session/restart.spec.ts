@@ -1,4 +1,4 @@
-import { concat, defer, filter, firstValueFrom, map, of, Subject, take, timer, type Observable } from 'rxjs';
+import { concat, defer, filter, firstValueFrom, lastValueFrom, map, of, Subject, take, timer, type Observable } from 'rxjs';
 import type { ConnectionLostError } from '../../../lib/message/errors.js';
 import type { MaybeAsync } from '../../../lib/message/maybeAsync.js';
 import { CloseCode } from '../../../lib/message/closeCode.js';
@@ -113,6 +113,25 @@ describe('restarting', () => {
       expect(numbers(again)).toEqual([6, 7, 8]);
       expect(again.slice(0, 2)).toEqual(frames.slice(5));
       expect(after.errors.values).toEqual([]);
+    });
+
+    it('sends what an earlier process has left, although it is completed at once', async () => {
+      const storage = fakeStorage();
+      await sentAndGone(storage);
+      const after = play(storage);
+      after.wire.complete();
+      await after.hello();
+      after.welcome({ known: true, rx: 5 });
+      expect(numbers(await after.sent(2))).toEqual([6, 7]);
+      after.ack(7);
+      expect((await lastValueFrom(after.wire.state$)).status).toBe('disconnected');
+      expect([...storage.items.keys()]).toEqual(['rxwire:head:chat']);
+    });
+
+    it('completes at once when an earlier process has left nothing', async () => {
+      const { wire } = play(fakeStorage());
+      wire.complete();
+      expect((await lastValueFrom(wire.state$)).status).toBe('disconnected');
     });
 
     it('reports the outcome of messages that an earlier process has left', async () => {
