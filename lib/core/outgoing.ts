@@ -530,7 +530,7 @@ export class Outgoing {
     this.unnumbered?.queue.remove(isGone);
     for (const batch of this.batches)
       for (const number of batch.messages === NONE ? NONE : numbersFrom(Math.max(batch.first, this.sent + 1), batch, isGone)) {
-        this.#checkedUpTo = Math.min(this.#checkedUpTo, number - 1);
+        this.#checkedUpTo = Math.min(this.#checkedUpTo, batch.first - 1);
         this.outbox?.skip(number);
       }
     this.nextExpiry = Math.max(next, date + EXPIRY_STEP);

@@ -175,6 +175,21 @@ describe('Outgoing', () => {
     expect(client.outcomes).toEqual(['a expired']);
   });
 
+  it('skips the second message of a batch when it expires while the batch is being encoded', () => {
+    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const [client, server] = [clientSide({ codecs }), serverSide()];
+    open(client, server);
+    client.send('a');
+    client.core.send(message('b', { ttl: 5, timestamp: 0 }));
+    client.send('c').frames();
+    client.now = server.now = 5;
+    client.core.outgoing.expireWaiting(5);
+    encoded(client, JSON.stringify(['a', 'b', 'c'].map((id) => message(id))));
+    exchange(client, server);
+    expect(server.seen.flatMap((event) => (event.kind === 'message' ? [event.number] : []))).toEqual([1, 3]);
+    expect(client.outcomes).toEqual(['b expired', 'a acked', 'c acked']);
+  });
+
   it('keeps a later message with the id of one that has expired', () => {
     const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
     const [client, server] = [clientSide({ codecs }), serverSide()];

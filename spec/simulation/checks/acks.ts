@@ -73,7 +73,9 @@ export function createAckChecks({ codec, journal, plan, now, violate }: AckOptio
     if (entry.doneAt < next.at || entry.handed.length > 1 || entry.handedAt < since) return;
     // A process that stood still does then what was due, and may wait for a commit once more.
     const thawed = connection.ends[by].life.thawedAt() + next.wait + commitsOf(by) + SLACK;
-    const due = Math.max(thawed, isEnding ? entry.doneAt + commitsOf(by) : dueOf(next, entry.doneAt, connection, by));
+    // A session whose outbox has failed ends at once.
+    const isPrompt = isEnding && !(plan.stores && plan[by].outbox === 'durable');
+    const due = Math.max(thawed, isPrompt ? entry.doneAt + commitsOf(by) : dueOf(next, entry.doneAt, connection, by));
     if (now() > due)
       violate('ackWait', `${by} has not acked ${next.id}, done at ${entry.doneAt.toFixed(1)}, which is due at ${due.toFixed(1)}`);
   };
