@@ -33,7 +33,7 @@ describeWith('chromium', 'a page that goes away', (executablePath) => {
     const url = `${scheme}://127.0.0.1:${server.port}/wire`;
     for (let round = 1; round <= 4; round++) {
       const page = await site.open(`?${String(new URLSearchParams({ transport, url }))}`);
-      await page.waitForFunction(() => window.status === 'connected');
+      await page.waitForFunction(() => window.wireStatus === 'connected');
       // The answers of the handshake are under way.
       await setTimeout(200);
       await (round % 2 ? page.close({ runBeforeUnload: false }) : page.goto(site.origin));

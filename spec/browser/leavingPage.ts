@@ -13,7 +13,7 @@ const transport = asked.get('transport') as Transport | null;
 if (transport !== null) {
   const wire = connect({ link: links[transport](asked.get('url')!) });
   wire.subscribe();
-  wire.state$.subscribe(({ status }) => Object.assign(window, { status }));
+  wire.state$.subscribe(({ status }) => Object.assign(window, { wireStatus: status }));
   addEventListener('pagehide', () => {
     for (let number = 1; number <= 10; number++) wire.next(createMessage('test.count', number));
   });
@@ -21,6 +21,6 @@ if (transport !== null) {
 
 declare global {
   interface Window {
-    readonly status: string;
+    readonly wireStatus: string;
   }
 }
