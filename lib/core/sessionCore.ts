@@ -91,7 +91,7 @@ export abstract class SessionCore {
   get unread(): number {
     return this.#decoder.unread;
   }
-  /** Whether all messages have their outcomes, also stored ones, and no outcome waits for a write. */
+  /** Whether all messages, also stored ones, have outcomes, and no outcome waits for a write. */
   get isSettled(): boolean {
     return this.outgoing.isEmpty && this.stores?.isSettled !== false;
   }
