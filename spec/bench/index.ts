@@ -23,6 +23,7 @@ const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>>
   stalled: () => import('./stalled.js'),
   floods: () => import('./floods.js'),
   pipe: () => import('./pipe.js'),
+  deploy: () => import('./deploy.js'),
   cluster: () => import('./cluster.js'),
 };
 

@@ -14,6 +14,8 @@ export interface Remote<Reports> {
   reports<K extends keyof Reports>(kind: K): Observable<Reports[K]>;
   /** Resolves with the next value that the process reports of a kind. */
   next<K extends keyof Reports>(kind: K): Promise<Reports[K]>;
+  /** Resolves when the process has exited. */
+  readonly exited: Promise<unknown>;
   /** Kills the process, and resolves when it has exited. */
   stop(): Promise<void>;
 }
@@ -35,6 +37,7 @@ export function startRemote<Reports>(name: string, program: string, args: readon
     );
   return {
     pid: child.pid as number,
+    exited: once(child, 'exit'),
     // A process that has exited receives nothing.
     send: (message) => void child.send(message, () => undefined),
     reports,

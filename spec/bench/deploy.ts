@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { percentiles } from '../../lib/adapters/cli/printable.js';
+import { connect, createMessage, webSocket } from '../../lib/index.js';
+import { freePort } from '../support/freePort.js';
+import type { Result, Suite } from './bench.js';
+import type { DeployClientsReports } from './clients/deployClients.js';
+import { startRemote } from './remote.js';
+import type { DeployedReports } from './servers/deployed.js';
+
+/** The clients that come back at once. Each needs a file of the server and one of the client. */
+const CLIENTS = Number(process.env.BENCH_CLIENTS ?? 10_000);
+/** How long a new version of the server takes to start. */
+const RESTART = 500;
+
+const startDeployed = async (port: number, path: string) => {
+  const server = startRemote<DeployedReports>('the server', 'spec/bench/servers/deployed.ts', [String(port), path]);
+  await server.next('ready');
+  return server;
+};
+
+function within(name: string, value: number, goal: number, unit: string, digits = 0): Result {
+  const ratio = value / goal;
+  const shared = { baseline: 'goal', theirs: `${goal} ${unit}`, ratio, min: ratio, max: ratio, goal: 1, isCost: true };
+  return { name, ours: `${value.toFixed(digits)} ${unit}`, ...shared };
+}
+
+/** Sends one message after the other until `done`, and returns the times until the acks, in ms. */
+async function neighbour(url: string, done: Promise<unknown>): Promise<readonly number[]> {
+  const wire = connect({ link: webSocket(url), reconnect: { initialInterval: 20, maxInterval: 50 } });
+  wire.subscribe();
+  const times: number[] = [];
+  let isDone = false;
+  const finish = (): void => void (isDone = true);
+  done.then(finish, finish);
+  await wire.send(createMessage('bench.item', 'x'));
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- changes meanwhile
+  while (!isDone) {
+    const begun = performance.now();
+    await wire.send(createMessage('bench.item', 'x'));
+    times.push(performance.now() - begun);
+    await sleep(5);
+  }
+  wire.unsubscribe();
+  return times;
+}
+
+/** A server stops, and another one takes its place: with its data if it has a store. */
+async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: number): Promise<readonly Result[]> {
+  const port = await freePort();
+  const path = isDurable ? mkdtempSync(join(tmpdir(), 'rxwire-bench-')) : '';
+  const url = `ws://127.0.0.1:${port}/wire`;
+  const old = await startDeployed(port, path);
+  const clients = startRemote<DeployClientsReports>('the clients', 'spec/bench/clients/deployClients.ts', [url, String(CLIENTS)]);
+  await clients.next('ready');
+  old.send('usage');
+  const before = await old.next('usage');
+  clients.send('watch');
+  await clients.next('ready');
+  const back = clients.next('back');
+  const gone = old.exited;
+  if (how === 'drained') old.send('drain');
+  else void old.stop();
+  await gone;
+  await sleep(RESTART);
+  const server = await startDeployed(port, path);
+  clients.send('up');
+  const begun = performance.now();
+  const latencies = neighbour(url, back);
+  const { most, attempts, lost } = await back;
+  const seconds = (performance.now() - begun) / 1_000;
+  const times = await latencies;
+  server.send('usage');
+  const { cpu } = await server.next('usage');
+  await sleep(10_000);
+  server.send('usage');
+  const after = await server.next('usage');
+  await Promise.all([clients.stop(), server.stop()]);
+  if (isDurable) rmSync(path, { recursive: true, force: true });
+  const name = `${how}${isDurable ? ', on LMDB' : ''}`;
+  return [
+    within(`${name}: CPU time of the server until ${CLIENTS.toLocaleString('en')} are back, in ${seconds.toFixed(1)} s`, cpu / 1_000, cpuGoal, 's', 1),
+    within(`${name}: attempts of a client, at most (${(attempts / CLIENTS).toFixed(1)} on average)`, most, 3, ''),
+    within(`${name}: messages of others meanwhile, p99`, percentiles(times).p99, 100, 'ms'),
+    within(`${name}: memory of the server, of that before`, after.rss / before.rss, 1.25, '×', 2),
+    within(`${name}: sessions that were lost`, lost, isDurable ? 0.5 : CLIENTS, ''),
+  ];
+}
+
+export const suite: Suite = [
+  () => deploy('drained', false, 5),
+  () => deploy('killed', false, 10),
+  () => deploy('drained', true, 5),
+  () => deploy('killed', true, 10),
+];

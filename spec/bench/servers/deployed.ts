@@ -1,0 +1,44 @@
+/**
+ * A server that is deployed again: node deployed.mjs <port> <folder of its store, or '' for none>. It drains at the message `drain`, and then exits.
+ */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { noop, Subject } from 'rxjs';
+import { lmdbStore } from '../../../lib/adapters/node/index.js';
+import { listen } from '../../../lib/server/index.js';
+import type { Report } from '../remote.js';
+import { cpuTime } from '../ways.js';
+
+/** What it tells, by kind: `cpu` is what it has worked so far, in ms; `rss` in bytes. */
+export interface DeployedReports {
+  readonly ready: true;
+  readonly usage: { readonly cpu: number; readonly rss: number; readonly wires: number };
+}
+
+const [port = '', path = ''] = process.argv.slice(2);
+const tell = (report: Report<DeployedReports>): void => void process.send?.(report);
+const store = path === '' ? undefined : lmdbStore({ path });
+const shutdown$ = new Subject<void>();
+const server = createServer();
+let wires = 0;
+listen(server, {
+  shutdown$,
+  connectionRate: false,
+  maxConnections: 20_000,
+  maxDetached: 20_000,
+  ...(store && { inbox: store.inbox, outbox: (pid) => store.outbox(pid) }),
+}).subscribe({
+  next: (wire) => {
+    wires++;
+    wire.subscribe({ next: noop, complete: () => wires-- });
+  },
+  complete: () => process.exit(),
+});
+process.on('disconnect', () => process.exit());
+process.on('message', (asked) => {
+  if (asked === 'drain') shutdown$.next();
+  else tell({ kind: 'usage', value: { cpu: cpuTime(), rss: process.memoryUsage().rss, wires } });
+});
+server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4_096 });
+await once(server, 'listening');
+tell({ kind: 'ready', value: true });
