@@ -81,7 +81,13 @@ async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: nu
   if (isDurable) rmSync(path, { recursive: true, force: true });
   const name = `${how}${isDurable ? ', on LMDB' : ''}`;
   return [
-    within(`${name}: CPU time of the server until ${CLIENTS.toLocaleString('en')} are back, in ${seconds.toFixed(1)} s`, cpu / 1_000, cpuGoal, 's', 1),
+    within(
+      `${name}: CPU time of the server until ${CLIENTS.toLocaleString('en')} are back, in ${seconds.toFixed(1)} s`,
+      cpu / 1_000,
+      cpuGoal,
+      's',
+      1,
+    ),
     within(`${name}: attempts of a client, at most (${(attempts / CLIENTS).toFixed(1)} on average)`, most, 3, ''),
     within(`${name}: messages of others meanwhile, p99`, percentiles(times).p99, 100, 'ms'),
     within(`${name}: memory of the server, of that before`, after.rss / before.rss, 1.25, '×', 2),

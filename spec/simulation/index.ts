@@ -1,5 +1,5 @@
 /**
- * npm run simulate -- [--core | --stories | --hour] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants
+ * npm run simulate -- [--core | --stories | --hour] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants, or --wave
  *
  * Runs both sides of a session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/simulation.md. By default N seeds of
  * the core, and a twentieth as many stories of whole clients and servers. The last line of each part is JSON.
@@ -13,6 +13,7 @@ import { createProgress, describeFailure, print, summaryOf, tellAll } from './re
 import { runBundled } from './runBundled.js';
 import { shrinkSeed } from './shrinkSeed.js';
 import { tallyOf, type Tally } from './tally.js';
+import { printWaves } from './waves.js';
 import { runSeed, type Outcome } from './world.js';
 
 /** After so many there is enough to look at. */
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
+    wave: { type: 'boolean', default: false },
     jobs: { type: 'string', default: String(availableParallelism()) },
   },
 });
@@ -109,5 +111,9 @@ async function testMutants(): Promise<boolean> {
 }
 
 if (values.core && values.stories) throw new TypeError('simulate: "--core" and "--stories" exclude each other');
+if (values.wave) {
+  printWaves(print);
+  process.exit();
+}
 const isRight = values.mutants ? await testMutants() : values.seed === undefined ? await runAll() : runOne(numberOf('seed', 0));
 process.exitCode = isRight ? 0 : 1;
