@@ -112,7 +112,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       // connection.
       ...(options.authenticate && { request }),
     });
-    const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket);
+    const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket, scheduler);
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
     const requests$ = httpLinks(server, {
       ...read,

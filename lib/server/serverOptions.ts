@@ -100,7 +100,8 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
   readonly shutdown$?: Observable<unknown>;
   /**
    * How long clients wait after the server has stopped, in ms. Each client adds a random time of up
-   * to `retryAfter`, so that they do not all return at once.
+   * to `retryAfter`, or to 1 ms for each client if this is more, so that they do not all return at
+   * once.
    * @default 1_000; 0 with a `cluster`:
    * another node is there
    */

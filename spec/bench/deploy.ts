@@ -11,7 +11,7 @@ import { startRemote } from './remote.js';
 import type { DeployedReports } from './servers/deployed.js';
 
 /** The clients that come back at once. Each needs a file of the server and one of the client. */
-const CLIENTS = Number(process.env.BENCH_CLIENTS ?? 10_000);
+const CLIENTS = Number(process.env['BENCH_CLIENTS'] ?? 10_000);
 /** How long a new version of the server takes to start. */
 const RESTART = 500;
 

@@ -136,11 +136,12 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
     },
     /**
      * Counts a connection of an address. Returns a function that must be called once, at its end;
-     * or a refusal when there are too many connections.
+     * or a refusal when there are too many connections, or `isBusy`.
      */
-    enter(from: string): Refusal | (() => void) {
+    enter(from: string, isBusy = false): Refusal | (() => void) {
       if (closedFor !== undefined) return unavailable(closedFor);
-      if (count >= maxConnections || (maxPerAddress < Infinity && perAddress.of(from) >= maxPerAddress)) return unavailable(RETRY_AFTER);
+      if (isBusy || count >= maxConnections || (maxPerAddress < Infinity && perAddress.of(from) >= maxPerAddress))
+        return unavailable(RETRY_AFTER);
       count++;
       // One function for all connections saves memory.
       if (maxPerAddress === Infinity) return leave;

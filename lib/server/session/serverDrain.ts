@@ -18,12 +18,19 @@ interface DrainingOptions extends Pick<FullServeOptions, 'retryAfter' | 'drainTi
 /** The interval in which the server checks whether sessions are drained, in ms. */
 const CHECK_INTERVAL = 20;
 
+/**
+ * The time in which one client returns, in ms: a handshake takes a third of it or, with a store,
+ * all.
+ */
+const PER_CLIENT = 1;
+
 /** The least number of sessions that leave between two checks. */
 const MIN_PER_CHECK = 4;
 
 /**
  * Drains all sessions, and lets each client go when its session is drained; completes when all are,
- * or after `drainTimeout`. The clients return after `retryAfter` to twice `retryAfter` ms.
+ * or after `drainTimeout`. The clients return after `retryAfter`, within a further `retryAfter` or
+ * 1 ms for each client, so that the next server does not get all of them at once.
  */
 export function drain(
   all: readonly Drained[],
@@ -31,12 +38,13 @@ export function drain(
 ): Observable<never> {
   return defer(() => {
     const waiting = [...all];
+    const spread = Math.max(retryAfter, isPaced ? 0 : all.length * PER_CLIENT);
     const share = isPaced ? Math.max(MIN_PER_CHECK, Math.ceil((2 * all.length * CHECK_INTERVAL) / drainTimeout)) : all.length;
     /** The sessions that are not drained, with whether they were at the last check. */
     const left = new Map<Drained, boolean>();
     const begin = (): void => {
       for (const one of waiting.splice(0, share)) {
-        one.bye(Math.round(retryAfter * (1 + random())));
+        one.bye(Math.round(retryAfter + random() * spread));
         left.set(one, false);
       }
     };

@@ -37,7 +37,10 @@ listen(server, {
 process.on('disconnect', () => process.exit());
 process.on('message', (asked) => {
   if (asked === 'drain') shutdown$.next();
-  else tell({ kind: 'usage', value: { cpu: cpuTime(), rss: process.memoryUsage().rss, wires } });
+  else {
+    gc?.();
+    tell({ kind: 'usage', value: { cpu: cpuTime(), rss: process.memoryUsage().rss, wires } });
+  }
 });
 server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4_096 });
 await once(server, 'listening');
