@@ -8,6 +8,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundleModules } from './support/bundleModules.js';
+import { copyNanoid, IMPORTS_OF_COMMONJS } from './support/commonJsImports.js';
 import { bundleTypes } from './support/bundleTypes.js';
 import { packedManifest, type Manifest } from './support/packedManifest.js';
 import { PACKED_PAGES, packedPage } from './support/packedPages.js';
@@ -25,8 +26,9 @@ await writeJson('package.json', js ? { ...manifest, private: true } : manifest);
 // Bundlers read the nearest manifest only.
 const replaced = Object.entries(manifest.browser).filter(([file]) => file.startsWith('./cjs/'));
 const browser = Object.fromEntries(replaced.map((pair) => pair.map((file) => file.replace('./cjs/', './')))) as unknown;
-const imports = JSON.parse(JSON.stringify(manifest.imports).replaceAll('./esm/', './')) as unknown;
-await writeJson('cjs/package.json', { type: 'commonjs', sideEffects: false, browser, imports });
+const imports = JSON.parse(JSON.stringify(manifest.imports).replaceAll('./esm/', './')) as object;
+await writeJson('cjs/package.json', { type: 'commonjs', sideEffects: false, browser, imports: { ...imports, ...IMPORTS_OF_COMMONJS } });
+await copyNanoid(`${out}/cjs`);
 
 for (const format of ['esm', 'cjs']) await copy('lib/stores/lmdb/lmdbPackage.cjs', `${format}/stores/lmdb/lmdbPackage.cjs`);
 await copy('lib/codec/protobuf/rxwire.proto', 'rxwire.proto');

@@ -19,6 +19,9 @@ interface Manifest {
   readonly peerDependencies: Readonly<Record<string, string>>;
 }
 
+/** The oldest TypeScript whose default `target` is ES5 that people still use. It is not a dependency of the repository: it is installed here only. */
+const TYPESCRIPT_5 = '5.9.3';
+
 const core =
   'connect, webSocket, memoryLink, msgpack, json, createMessage, ofType, retryBackoff, dedupe, batchByKey, priorityMerge, ackWithin';
 
@@ -45,7 +48,11 @@ async function install(folder: string): Promise<void> {
   const beside = { ...manifest.dependencies, ...manifest.peerDependencies, '@types/node': '', '@types/ws': '' };
   const pinned = Object.keys(beside).map(async (name) => [name, (await read<Manifest>(`node_modules/${name}/package.json`)).version]);
   const tarball = await pack(folder);
-  const dependencies = { ...Object.fromEntries(await Promise.all(pinned)), rxwire: `file:${tarball}` } as unknown;
+  const dependencies = {
+    ...Object.fromEntries(await Promise.all(pinned)),
+    rxwire: `file:${tarball}`,
+    'typescript-5': `npm:typescript@${TYPESCRIPT_5}`,
+  } as unknown;
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
   await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
   await tool('@arethetypeswrong/cli/dist/index.js', tarball, '--format', 'table-flipped');
@@ -68,7 +75,10 @@ async function load(folder: string): Promise<void> {
   await run(process.execPath, ['--no-experimental-require-module', 'load.cjs'], folder);
 }
 
-/** Type-checks users: with a bundler and no types of Node, and on Node as either kind of module. Declarations are checked too. */
+/**
+ * Type-checks users: with a bundler and no types of Node, on Node as either kind of module, and with TypeScript 5 and its default target. Declarations are
+ * checked too.
+ */
 async function typecheck(folder: string): Promise<void> {
   const browser = `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { marble } from 'rxwire/testing'; ${use} marble;`;
   const others = ['indexeddb', 'metrics', 'nats', 'node', 'opentelemetry', 'postgres', 'prometheus', 'protobuf'];
@@ -78,13 +88,18 @@ async function typecheck(folder: string): Promise<void> {
     listen(createServer()).subscribe((wire) => wire.pipe(ofType('chat.said')).subscribe(({ payload }) => payload.text.at(0)));
     // @ts-expect-error -- the text must be a string
     createMessage('chat.said', { text: 1 });`;
-  await write(folder, { 'browser/main.ts': browser, 'node/esm.mts': node, 'node/cjs.cts': node });
-  const options = { target: 'ES2022', strict: true, noEmit: true, skipLibCheck: false, rootDir: '.' };
-  const dom = { ...options, module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2022', 'DOM'], types: [] };
-  const server = { ...options, module: 'node16', lib: ['ES2022'], types: ['node'] };
-  for (const [name, compilerOptions] of [['browser', dom] as const, ['node', server] as const]) {
+  const options = { strict: true, noEmit: true, skipLibCheck: false, rootDir: '.' };
+  const dom = { ...options, module: 'ESNext', moduleResolution: 'bundler', types: [] };
+  const projects = {
+    browser: { ...dom, target: 'ES2022', lib: ['ES2022', 'DOM'] },
+    node: { ...options, target: 'ES2022', module: 'node16', lib: ['ES2022'], types: ['node'] },
+    'typescript-5': dom,
+  };
+  await write(folder, { 'browser/main.ts': browser, 'node/esm.mts': node, 'node/cjs.cts': node, 'typescript-5/main.ts': browser });
+  for (const [name, compilerOptions] of Object.entries(projects)) {
     await write(folder, { [`${name}/tsconfig.json`]: JSON.stringify({ compilerOptions }) });
-    await tool('typescript/bin/tsc', '-p', join(folder, name));
+    const compiler = name === 'typescript-5' ? join(folder, 'node_modules/typescript-5/bin/tsc') : `${root}node_modules/typescript/bin/tsc`;
+    await run(process.execPath, [compiler, '-p', join(folder, name)]);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * npm run runners: the kit of `rxwire/testing` under the test runners that people use, from the packed package: jest and node:test with CommonJS and with ES
- * modules, and vitest. Each runs tests that pass, and one that must fail.
+ * modules, jest in a page of jsdom, and vitest. Each runs tests that pass, and one that must fail.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ interface Manifest {
   readonly version: string;
 }
 
-/** Vitest 5 does not run on Node 20. It is not a dependency of the repository: it is installed here only. */
+/** Vitest 5 does not run on Node 20. It is not a dependency of the repository, as the pages of runners are not: they are installed here only. */
 const VITEST = '4.1.12';
 
 const IMPORTS = {
@@ -76,6 +76,8 @@ interface Runner {
   readonly file: string;
   readonly head: string;
   readonly command: readonly string[];
+  /** Further files, by their paths. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 const node = process.execPath;
@@ -85,6 +87,16 @@ const RUNNERS: readonly Runner[] = [
     file: 'jest-cjs/kit.test.js',
     head: asCjs(),
     command: [node, 'node_modules/jest/bin/jest.js', '--rootDir', 'jest-cjs'],
+  },
+  {
+    name: 'jest, CommonJS in a page',
+    file: 'jest-page/kit.test.js',
+    head: asCjs(),
+    command: [node, 'node_modules/jest/bin/jest.js', '--rootDir', 'jest-page', '--env', 'jsdom', '--setupFiles', '<rootDir>/setup.js'],
+    // jsdom has no text encoders.
+    files: {
+      'jest-page/setup.js': `const { TextDecoder, TextEncoder } = require('node:util'); Object.assign(globalThis, { TextDecoder, TextEncoder });`,
+    },
   },
   {
     name: 'jest, ES modules',
@@ -137,6 +149,7 @@ async function install(folder: string): Promise<void> {
     rxwire: `file:${await pack(folder)}`,
     rxjs: await versionOf('node_modules/rxjs'),
     jest: await versionOf('node_modules/jest'),
+    'jest-environment-jsdom': await versionOf('node_modules/jest'),
     vitest: VITEST,
     'happy-dom': '^20.0.0',
   };
@@ -145,11 +158,12 @@ async function install(folder: string): Promise<void> {
 }
 
 /** Runs the tests, and then the same tests with one that must fail. */
-async function check(folder: string, { name, file, head, command }: Runner): Promise<void> {
+async function check(folder: string, { name, file, head, command, files = {} }: Runner): Promise<void> {
   const [program = '', ...args] = command;
   for (const mustFail of [false, true]) {
     await mkdir(join(folder, dirname(file)), { recursive: true });
-    await writeFile(join(folder, file), `${head}\n${tests(mustFail)}`);
+    for (const [path, text] of Object.entries({ ...files, [file]: `${head}\n${tests(mustFail)}` }))
+      await writeFile(join(folder, path), text);
     const { status, stdout, stderr } = spawnSync(program, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, CI: 'true' } });
     const output = `${stdout}\n${stderr}`;
     const isRight = mustFail ? status !== 0 && output.includes('the marbles differ') : status === 0;

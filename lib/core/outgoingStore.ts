@@ -23,7 +23,11 @@ interface Writing {
 export interface StoreLimits {
   /** How many messages the outbox may hold. */
   readonly maxStored: number;
-  /** The size of their batches, in bytes. @default no limit */
+  /**
+   * The size of their batches, in bytes. The last batch may exceed it; so may the batches of one
+   * write, if the codec is asynchronous.
+   * @default no limit
+   */
   readonly maxBytes?: number;
 }
 
@@ -221,6 +225,10 @@ export class OutgoingStore implements OutgoingOutbox {
       const batch = outgoing.fill(Math.min(maxStored - stored, last - outgoing.last), date);
       if (!batch) return;
       stored += batch.messages.length;
+      const isKnown = batch.body !== undefined || (outgoing.codec?.isAsync !== true && outgoing.encode(batch));
+      if (isKnown && batch.body === undefined) return; // The batch did not fit, and became shorter.
+      size += batch.body?.length ?? 0;
+      if (size >= maxBytes) return;
     }
   }
   /** Encodes what is to be written. Returns whether all of it is encoded. */

@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { rolldown, type ExternalOption, type OutputOptions, type Plugin } from 'rolldown';
 import { breakLines } from './breakLines.js';
+import { conditionalImports, isConditional } from './commonJsImports.js';
 import { doors } from './doors.js';
 import { root } from './run.js';
 
@@ -29,7 +30,7 @@ export async function bundleModules(format: 'esm' | 'cjs', folder: string): Prom
     input: Object.fromEntries(modules.map((module) => [module, `${lib}/${module}.ts`])),
     platform: 'node',
     external: isExternal,
-    plugins: [separateFiles(replaced), commandServer],
+    plugins: [separateFiles(replaced), commandServer, conditionalImports(format)],
     tsconfig: false, // the project's own would lead back to lib/ by the name of the package
     transform: { target: 'es2022' },
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
@@ -63,7 +64,7 @@ async function replacedModules(): Promise<readonly string[]> {
 
 /** Packages stay imports, but those of the command. */
 const isExternal: ExternalOption = (id, importer = '') => {
-  if (/^[./]/.test(id)) return false;
+  if (/^[./]/.test(id) || isConditional(id)) return false;
   const isOfCommand = importer.startsWith(`${lib}/adapters/cli/`) || importer.endsWith(COPY);
   return !(isOfCommand && OF_COMMAND.includes(id)) && (id.startsWith('node:') || !importer.includes('/node_modules/'));
 };

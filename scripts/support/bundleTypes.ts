@@ -29,7 +29,9 @@ export async function bundleTypes(folder: string): Promise<void> {
     },
   });
   const { output } = await bundle.generate({ format: 'es', entryFileNames: '[name].d.ts', chunkFileNames: '[name]-[hash].d.ts' });
-  const files = output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, withNode(withTabs(file.code))] as const] : []));
+  const files = output.flatMap((file) =>
+    file.type === 'chunk' ? [[file.fileName, withNode(withTabs(withoutPrivate(file.code)))] as const] : [],
+  );
   const esm = all.map(({ module }) => [`${module}.d.mts`, `export * from './index.js';\n`] as const);
   for (const [name, text] of [...files, ...esm, ['package.json', '{ "type": "commonjs" }\n'] as const]) {
     await mkdir(dirname(join(target, name)), { recursive: true });
@@ -39,6 +41,11 @@ export async function bundleTypes(folder: string): Promise<void> {
 
 /** Refers to the types of Node where the declarations use them: TypeScript 7 does not include them by itself. */
 const withNode = (code: string): string => (/ from 'node:/.test(code) ? `/// <reference types="node" />\n${code}` : code);
+
+/**
+ * Leaves out the `#private` that stands for the private fields of a class: a project whose `target` is ES5, the default of TypeScript 5, may not contain one.
+ */
+const withoutPrivate = (code: string): string => code.replace(/^ +#private;\n/gm, '');
 
 /** Indents with tabs, which take a quarter of the space. */
 const withTabs = (code: string): string => code.replace(/^(?: {4})+/gm, (indent) => '\t'.repeat(indent.length / 4));

@@ -4,6 +4,7 @@ import { queue } from '../../lib/operators/queue/queue.js';
 import type { Frame, Link } from '../../lib/io/link.js';
 import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Delivery } from '../../lib/message/types.js';
 import { lmdbStore } from '../../lib/stores/lmdb/lmdbStore.js';
 import { connect } from '../../lib/wire/connect.js';
@@ -100,7 +101,7 @@ describe('R5 failures, over a real socket', () => {
     });
   });
 
-  it('a full queue drops the oldest message and reports it: of a wire, and of a queue', async () => {
+  it('a full queue drops a message and reports it: of a named queue the oldest, of a wire the oldest of the lowest priority', async () => {
     const orders = queue('orders', { maxSize: 1 });
     cleanups.push(orders.close);
     const drops = record(orders.drops$.pipe(map((drop) => `${drop.message.id} ${drop.reason}`)));
@@ -108,15 +109,16 @@ describe('R5 failures, over a real socket', () => {
     ['a', 'b'].forEach((id) => wire.next(message(id)));
     expect(await drops.take(1)).toEqual(['a overflow']);
 
-    const offline = connect({ link: webSocket('ws://127.0.0.1:1/wire'), maxQueued: 1 });
-    const states = record(offline.messageState('c').pipe(map(({ status, error }) => [status, error?.message])));
+    const offline = connect({ link: webSocket('ws://127.0.0.1:1/wire'), maxQueued: 2 });
+    const states = record(offline.messageState('d').pipe(map(({ status, error }) => [status, error?.message])));
     const errors = record(offline.errors$);
-    ['c', 'd'].forEach((id) => offline.next(message(id)));
+    offline.next(createMessage('order.placed', null, { id: 'c', priority: MessagePriority.HIGH }));
+    ['d', 'e'].forEach((id) => offline.next(message(id)));
     expect(await states.take(2)).toEqual([
       ['queued', undefined],
-      ['dead', 'the message c was dropped: the queue was full (see rxwire/docs/errors.md#err_dropped)'],
+      ['dead', 'the message d was dropped: the queue was full (see rxwire/docs/errors.md#err_dropped)'],
     ]);
-    expect(errors.values).toMatchObject([{ code: 'ERR_DROPPED', id: 'c', reason: 'overflow' }]);
+    expect(errors.values).toMatchObject([{ code: 'ERR_DROPPED', id: 'd', reason: 'overflow' }]);
     offline.unsubscribe();
   });
 

@@ -57,6 +57,18 @@ describe('a connection pool (min, max, acquireTimeout)', () => {
     expect(await record(all.destroy()).ended).toBe('complete');
   });
 
+  it('has one connection at first and ten at most, by default', async () => {
+    const { all, served, until } = await start({});
+    await until(({ idle }) => idle === 1);
+    await eventually(() => expect(served).toHaveLength(1));
+    const leases = record(range(0, 12).pipe(mergeMap(() => all.acquire())));
+    await leases.take(10);
+    await eventually(() => expect(served).toHaveLength(10));
+    expect(await firstValueFrom(all.state$)).toMatchObject({ size: 10, leased: 10, waiting: 2 });
+    for (const { release } of leases.values) release();
+    for (const { release } of (await leases.take(12)).slice(10)) release();
+  });
+
   it('replaces a connection that the server has ended', async () => {
     const { served, until } = await start({ min: 1, max: 1 });
     await until(({ idle }) => idle === 1);
