@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { freePort } from '../spec/support/freePort.js';
+import { aiVersions } from './support/aiVersions.js';
 import { checkPage, installProject, newProject } from './support/newProjects.js';
 import { pack, packedFiles } from './support/pack.js';
 import { packageReport, packageSize } from './support/packageBudget.js';
@@ -163,10 +164,14 @@ test "$(rxwire request "$(grep -o 'ws://[^"]*' served.txt)" echo 1 --transport w
   await run('bash', ['--norc', 'command.sh'], alone);
 }
 
+/** Uses the adapter of the AI SDK with each version that the package accepts. */
+async function ai(folder: string): Promise<void> {
+  await aiVersions(folder, await tarballIn(folder));
+}
+
 /** Makes the projects of `rxwire new`, and uses them as their pages say. npm run example:angular does this for Angular. */
 async function newProjects(folder: string): Promise<void> {
-  const { dependencies } = await read<Manifest>(join(folder, 'package.json'));
-  const tarball = (dependencies['rxwire'] ?? '').replace('file:', '');
+  const tarball = await tarballIn(folder);
   for (const template of ['node', 'chat'] as const) {
     await newProject(template, join(folder, 'new', template));
     await installProject(join(folder, 'new', template), tarball);
@@ -175,6 +180,11 @@ async function newProjects(folder: string): Promise<void> {
   process.env['PORT'] = String(await freePort());
   await run('npm', ['start', '--silent'], join(folder, 'new/node'));
   await checkPage(join(folder, 'new/chat'));
+}
+
+async function tarballIn(folder: string): Promise<string> {
+  const { dependencies } = await read<Manifest>(join(folder, 'package.json'));
+  return (dependencies['rxwire'] ?? '').replace('file:', '');
 }
 
 async function read<T>(file: string): Promise<T> {
@@ -191,7 +201,7 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
 const folder = mkdtempSync(join(tmpdir(), 'rxwire-package-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 await tool('publint/src/cli.js', join(root, 'dist'));
-for (const step of [size, install, load, typecheck, bundle, command, commandAlone, newProjects]) {
+for (const step of [size, install, load, typecheck, bundle, command, commandAlone, ai, newProjects]) {
   await step(folder);
   console.log(`${step.name}: ok`);
 }

@@ -48,6 +48,20 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['fallback', 1.65],
 ];
 
+/** KiB that these names of an entry point add to a page that has a wire, channels and requests, without the peer of the entry point. */
+const entryPoints: readonly (readonly [path: string, names: string, kib: number])[] = [
+  ['ai', 'chatTransport, stopChat', 1.5],
+  ['react', 'WireProvider, useWire, useConnection, useMessages, useChannel, usePresence, usePending, useReceipt, useRequest', 2],
+  ['vue', 'createWirePlugin, useWire, useConnection, useMessages, useChannel, usePresence, usePending, useReceipt, useRequest', 2],
+  [
+    'angular',
+    'provideWire, injectWire, injectConnection, injectMessages, injectChannel, injectPending, injectReceipt, injectRequest',
+    2.25,
+  ],
+];
+/** The packages that the pages of these frameworks have already. */
+const PEERS = ['react', 'vue', '@angular/*'];
+
 /** A bundle for browsers of what is exported by name; `rxwire` is the built package, found through its `exports` and `browser` fields. */
 async function bundle(exported: string, external: string[] = []): Promise<Uint8Array> {
   const { outputFiles } = await build({
@@ -120,4 +134,11 @@ for (const [names, budget] of budgets) {
   if (names !== CLIENT) continue;
   check(`${names}, with RxJS`, own + rxjsSize, CLIENT_WITH_RXJS);
   console.log(`  with ${rxjs.split(', ').length} parts of RxJS, ${rxjsSize.toFixed(2)} KiB alone: ${rxjs}`);
+}
+
+const page = "export { connect, webSocket, json, channel, request } from 'rxwire';";
+const withoutEntryPoints = zipped(await bundle(page, PEERS));
+for (const [path, names, budget] of entryPoints) {
+  const all = zipped(await bundle(`${page} export { ${names} } from 'rxwire/${path}';`, PEERS));
+  check(`rxwire/${path}`, (all - withoutEntryPoints) / KIB, budget);
 }

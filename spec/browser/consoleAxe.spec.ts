@@ -55,6 +55,10 @@ describeWith('chromium', 'the console for everybody', (executablePath) => {
     await shows('#files', 'input.txt');
     await click('Run');
     await shows('#lines', '3 ▪');
+    await click('Assistant');
+    await page.getByLabel('Question').fill('What does it do?');
+    await click('Ask');
+    await shows('#talk .answer', 'Lines of the program');
     await click('Inspector');
     await click('Black hole');
     await shows('#state', 'Reconnecting');

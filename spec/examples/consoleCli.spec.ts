@@ -33,7 +33,12 @@ const compile = (script: string, options: BuildOptions = {}) =>
     packages: 'external',
     platform: 'node',
     format: 'esm',
-    alias: { rxwire: './lib/index.ts', 'rxwire/server': './lib/server/index.ts', 'rxwire/node': './lib/adapters/node/index.ts' },
+    alias: {
+      rxwire: './lib/index.ts',
+      'rxwire/server': './lib/server/index.ts',
+      'rxwire/node': './lib/adapters/node/index.ts',
+      'rxwire/ai': './lib/adapters/ai/index.ts',
+    },
     // The server finds its files where its source is.
     define: { 'import.meta.url': JSON.stringify(pathToFileURL(`${folder}/server.ts`)) },
     ...options,

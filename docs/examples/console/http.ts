@@ -15,7 +15,7 @@ export function buildPage(): Promise<Assets> {
 }
 
 /** Replaces the files of rxwire that are for Node by those for browsers, as package.json names them for the package: here, its sources are bundled. */
-const forBrowsers: Plugin = {
+export const forBrowsers: Plugin = {
   name: 'for browsers',
   setup(build) {
     build.onResolve({ filter: /\/node(Platform|WebSocket)\.js$/ }, ({ path, resolveDir }) => ({

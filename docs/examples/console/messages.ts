@@ -29,6 +29,9 @@ declare module 'rxwire' {
     'document.edit': { readonly update: Uint8Array };
     /** Published in a workspace's channel: where somebody's selection is, in places that move with the text. */
     'document.caret': { readonly anchor: Uint8Array; readonly head: Uint8Array };
+    /** A question to the assistant, and how its answer has ended. */
+    'assistant.asked': { readonly chatId: string; readonly text: string };
+    'assistant.answered': { readonly chatId: string; readonly text: string; readonly isStopped: boolean };
   }
   interface RequestTypes {
     'file.download': { readonly reply: Uint8Array };
@@ -118,3 +121,15 @@ export const runsChannelOf = (sandboxId: string): string => `runs.${sandboxId}`;
 
 /** The two channels that a name may be that of: whoever knows the name of a workspace may read them. */
 export const RUN_CHANNEL = /^(run\.[A-Za-z0-9-]{1,64}\.[A-Za-z0-9-]{1,48}|runs\.[A-Za-z0-9-]{1,64})$/;
+
+/** The channel of the questions to the assistant of a workspace, and of the answers that have ended. */
+export const assistantChannelOf = (sandboxId: string): string => `assistant.${sandboxId}`;
+
+/** Names a new question, which is a chat with one answer. */
+export const newQuestion = (sandboxId: string): string => `${sandboxId}.${crypto.randomUUID().slice(0, 8)}`;
+
+/** Returns the workspace of a question. */
+export const questionIn = (chatId: string): { readonly sandboxId: string } => ({ sandboxId: chatId.split('.')[0] ?? '' });
+
+/** Returns the workspace of a channel of the assistant: of the questions, or of an answer. */
+export const assistantIn = (channel: string): string | undefined => /^(?:assistant\.|ai\/)([^./]*)/.exec(channel)?.[1];

@@ -1,7 +1,17 @@
+import { readFileSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 import { createElement } from 'react';
 import { renderToString } from 'react-dom/server';
-import { useChannel, useWire, WireProvider } from '../../../lib/adapters/react/index.js';
+import {
+  useChannel,
+  useMessages,
+  usePending,
+  usePresence,
+  useReceipt,
+  useRequest,
+  useWire,
+  WireProvider,
+} from '../../../lib/adapters/react/index.js';
 import { bundle, openSite } from '../../browser/site.js';
 import { launch } from '../../browser/launch.js';
 import { describeWith } from '../../support/debian.js';
@@ -18,6 +28,34 @@ const onServer = (): string => {
 describe('the hooks on a server', () => {
   it('render a wire that does not connect, and a channel that is left', () => {
     expect(onServer()).toBe('connecting, 0 waiting<!-- --> <!-- -->left');
+  });
+
+  it('render nothing that needs a page', () => {
+    const All = (): string => {
+      useMessages('told', () => undefined);
+      const view = [
+        useWire().state.status,
+        usePresence('room.1').others.length,
+        useReceipt('1'),
+        useRequest().status,
+        usePending('told').length,
+      ];
+      return view.join();
+    };
+    expect('window' in globalThis).toBe(false);
+    expect(renderToString(createElement(WireProvider, { wire: mustNotConnect }, createElement(All)))).toBe('connecting,0,,idle,0');
+  });
+
+  it('have the names of the injectables of Angular, as the composables of Vue do', () => {
+    const names = (door: string): readonly string[] =>
+      [...readFileSync(`spec/api/rxwire-${door}.api.md`, 'utf8').matchAll(/^export function (?:inject|use)(\w+)/gm)].map(
+        ([, name = '']) => name,
+      );
+    const [angular, react, vue] = ['angular', 'react', 'vue'].map((door) => new Set(names(door)));
+    expect(angular!.size).toBeGreaterThan(5);
+    // injectChannel returns the members, too.
+    expect(react).toEqual(new Set([...angular!, 'Presence']));
+    expect(vue).toEqual(react);
   });
 
   it('need a provider', () => {

@@ -188,18 +188,27 @@ describe('the wire of an application', () => {
   it('does not connect, and subscribes to nothing, while a server renders the page', async () => {
     const setup = () => {
       useMessages('told', () => undefined);
-      return { connection: useConnection(), room: useChannel('room.1'), unsent: usePending() };
+      const rest = { presence: usePresence('room.1'), receipt: useReceipt('1'), request: useRequest().state };
+      return { connection: useConnection(), room: useChannel('room.1'), unsent: usePending(), wire: useWire(), ...rest };
     };
     const app = createSSRApp({
       setup,
-      render: ({ connection, room, unsent }: ShallowUnwrapRef<ReturnType<typeof setup>>) =>
-        `${connection.status}, ${room.state.value.status}, ${unsent.length} waiting`,
+      render: ({ connection, room, unsent, wire, presence, receipt, request }: ShallowUnwrapRef<ReturnType<typeof setup>>) =>
+        [
+          connection.status,
+          room.state.value.status,
+          unsent.length,
+          wire.state.status,
+          presence.others.length,
+          receipt,
+          request.status,
+        ].join(),
     });
     app.use(
       createWirePlugin(() => {
         throw new Error('a server must not connect');
       }),
     );
-    expect(await renderToString(app)).toBe('connecting, left, 0 waiting');
+    expect(await renderToString(app)).toBe('connecting,left,0,connecting,0,,idle');
   });
 });

@@ -1,6 +1,7 @@
 import { catchError, EMPTY, filter, fromEvent, map, merge, share, tap } from 'rxjs';
 import { connect, inspected, msgpack } from 'rxwire';
 import { linkFaults } from 'rxwire/testing';
+import { showAssistant } from './assistant.js';
 import { showConnection } from './connection.js';
 import { byId, make, setText, the } from './dom.js';
 import { editTogether } from './document.js';
@@ -85,7 +86,7 @@ fromEvent(window, 'pagehide').subscribe(() => {
 // The address says which workspace this is: another is another page. One that a browser has kept has said goodbye.
 const kept$ = fromEvent<PageTransitionEvent>(window, 'pageshow').pipe(filter(({ persisted }) => persisted));
 merge(fromEvent(window, 'hashchange'), kept$).subscribe(() => location.reload());
-merge(showPeople(workspace.channel).pipe(catchError(() => EMPTY)), shareAddress()).subscribe();
+merge(showPeople(workspace.channel).pipe(catchError(() => EMPTY)), shareAddress(), showAssistant(workspace)).subscribe();
 merge(
   faultEvents$.pipe(map(({ entry }) => entry)),
   eventsOf(wire, recovery),

@@ -9,6 +9,7 @@ import type { Workspace } from './workspace.js';
 
 /** The text of a workspace, as the server has it. */
 export interface WorkspaceDocument {
+  readonly text: () => string;
   /** What the asker lacks, and how far this one is. */
   readonly sync: (vector: unknown) => RequestTypes['document.sync']['reply'];
   /**
@@ -37,6 +38,7 @@ export function openDocument({ folder, channel, life }: Pick<Workspace, 'folder'
   life.add(written(doc, join(folder, FILE)).subscribe());
 
   return {
+    text: () => textIn(doc).toJSON(),
     sync: (vector) => ({ update: since(doc, vector), vector: encodeStateVector(doc) }),
     check({ type, payload }) {
       const fields = Object(payload) as Readonly<Record<string, unknown>>;

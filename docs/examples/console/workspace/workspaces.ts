@@ -28,8 +28,9 @@ import {
   type Wire,
 } from 'rxwire';
 import { hub } from 'rxwire/server';
-import { channelOf, RUN_CHANNEL, stateChannelOf, workspaceIn, WORKSPACE_NAME } from '../messages.js';
+import { assistantIn, channelOf, RUN_CHANNEL, stateChannelOf, workspaceIn, WORKSPACE_NAME } from '../messages.js';
 import { runCode, type SandboxOptions } from '../sandbox.js';
+import { createAssistant } from './assistant.js';
 import { locate, readPieces, removeFile } from './files.js';
 import { createRuns, type Runs, type RunsOptions } from './runs.js';
 import { createUploads } from './uploads.js';
@@ -77,7 +78,7 @@ export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {
     // An error is a no.
     authorize({ channel, action, message }) {
       if (RUN_CHANNEL.test(channel)) return action === 'join';
-      const id = workspaceIn(channel);
+      const id = workspaceIn(channel) ?? assistantIn(channel);
       if (id === undefined) return false;
       if (action === 'join') return open(id) ? true : { reason: 'There are too many workspaces, or this is not the name of one.' };
       if (!message || channel !== channelOf(id)) return false;
@@ -114,10 +115,13 @@ export function createWorkspaces(log: ChannelLog, options: WorkspacesOptions = {
     options,
   );
 
+  const assistant = createAssistant(rooms, (id) => all.get(id)?.document.text());
+
   return {
     interrupt: runs.interrupt,
     serve(wire) {
       rooms.serve(wire);
+      assistant(wire);
       const uploads = createUploads(find);
       const written$ = wire.pipe(
         ofType('upload.chunk'),
@@ -162,7 +166,7 @@ export function runsIn(runs: ChannelLog): ChannelLog {
     broadcast: (channel, message) => logOf(channel).broadcast?.(channel, message),
     retain: (channel, retention) => logOf(channel).retain?.(channel, retention),
     compact: (channel, ...rest) => logOf(channel).compact?.(channel, ...rest),
-    list: (prefix) => runs.list?.(prefix) ?? EMPTY,
+    list: (prefix) => (prefix.startsWith('run') ? runs : workspaces).list?.(prefix) ?? EMPTY,
   };
 }
 
