@@ -42,7 +42,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
   ['connect, webSocket, json', 27.5],
   ['connect, webSocket, json, durable', 31.55],
-  ['connect, webSocket, json, envelopeProtocol', 31.1],
+  ['connect, webSocket, json, envelopeProtocol', 31.15],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
