@@ -40,9 +40,9 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 5.57],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
-  ['connect, webSocket, json', 27.35],
-  ['connect, webSocket, json, durable', 31.4],
-  ['connect, webSocket, json, envelopeProtocol', 30.95],
+  ['connect, webSocket, json', 27.5],
+  ['connect, webSocket, json, durable', 31.55],
+  ['connect, webSocket, json, envelopeProtocol', 31.15],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -121,7 +121,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35;
+const CLIENT_WITH_RXJS = 35.15;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));

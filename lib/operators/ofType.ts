@@ -37,7 +37,7 @@ type OfSource<M extends Message> = [M][M extends unknown ? 0 : never];
 export function ofType<M extends Message, T extends TypeIn<M>>(...types: [T, ...T[]]): OperatorFunction<M, Selected<OfSource<M>, T>> {
   const wanted = new Set<string>(types);
   return pipe(
-    withSubscribeContext<M>(of(types)),
+    withSubscribeContext<M>({ patterns$: of(types), has: (type) => wanted.has(type) }),
     filter((message): message is Selected<M, T> & M => {
       const is = wanted.has(message.type);
       if (is) noteHandled();

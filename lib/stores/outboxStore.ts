@@ -68,6 +68,12 @@ export interface OutboxStore {
    */
   open(hello?: HelloNumber): MaybeAsync<OpenedOutbox>;
   /**
+   * Returns whether `open` waits for another owner, such as another tab, which has the outbox open:
+   * then `state$` of the wire has `waitingFor: 'outbox'`.
+   * @default it does not wait
+   */
+  isWaiting?(): boolean;
+  /**
    * Stores the head whole, adds the batches, and removes all batches up to `head.acked`. With
    * `replaces`, the batches take the place of all others. All of this is one transaction. Emits or
    * returns when it is durable.

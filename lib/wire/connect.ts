@@ -136,6 +136,7 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
     scheduler,
     microtask: options.microtask,
     deadLetters: options.deadLetters ?? options.inbox?.deadLetters,
+    outbox: options.outbox,
     signals$: options.signals$ ?? platformSignals(),
     isLoss: overflowTest(options.overflow),
     open: protocol({ ...options, id, scheduler }),

@@ -43,6 +43,11 @@ export interface ConnectionState {
   readonly lastActivity: number;
   /** Set if the platform reports that there is no network. */
   readonly isOffline?: true;
+  /**
+   * Set while the wire does not connect because another owner, such as another tab, has its outbox
+   * open.
+   */
+  readonly waitingFor?: 'outbox';
   /** Attempts since the connection last worked. */
   readonly reconnectAttempts: number;
   /** While reconnecting: when the next attempt is due. */
@@ -105,6 +110,8 @@ export interface Identity {
   readonly endpoint: string;
   /** Whether the platform reports that there is no network. @default not known */
   readonly isOffline?: boolean;
+  /** The store of the unacked messages, which may wait for another owner. */
+  readonly outbox?: { isWaiting?(): boolean } | undefined;
   /** Emits when `isOffline` may have changed. */
   readonly signals$?: Observable<unknown> | undefined;
 }
@@ -165,7 +172,7 @@ export class StateTracker {
   }
 
   snapshot(): ConnectionState {
-    const { id, endpoint, isOffline } = this.#identity;
+    const { id, endpoint, isOffline, outbox } = this.#identity;
     const { activeAt, ...counts } = this.#traffic;
     const now = this.#scheduler.now();
     // A wire that is not connected counts as connected in the future.
@@ -175,6 +182,7 @@ export class StateTracker {
       protocol: this.#identity.protocol(),
       endpoint,
       ...(isOffline && { isOffline }),
+      ...(outbox?.isWaiting?.() && { waitingFor: 'outbox' }),
       ...this.#current,
       ...(this.#isOver && { isFinal: true }),
       ...this.#close,
@@ -242,7 +250,14 @@ function closeOf(failure: unknown): Close | undefined {
 }
 
 /** Returns what makes a state differ from the last one that was reported. */
-function factsOf({ status, isFinal, isOffline, nextAttemptAt, metrics }: ConnectionState): string {
+function factsOf({ status, isFinal, isOffline, waitingFor, nextAttemptAt, metrics }: ConnectionState): string {
   const { bytesSent, bytesReceived, messagesSent, messagesReceived, errors } = metrics;
-  return String([status, isFinal, isOffline, nextAttemptAt, bytesSent + bytesReceived + messagesSent + messagesReceived + errors]);
+  return String([
+    status,
+    isFinal,
+    isOffline,
+    waitingFor,
+    nextAttemptAt,
+    bytesSent + bytesReceived + messagesSent + messagesReceived + errors,
+  ]);
 }

@@ -1,10 +1,12 @@
 import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { afterMicrotask } from '../message/steadyScheduler.js';
-import { subscribeContext, type SubscribedPatterns } from '../operators/subscribing/deliveryContext.js';
+import { deliveryContext, subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
+import { createMessage, type MessageOptions } from '../message/createMessage.js';
 import { UnhandledError, type RxwireError } from '../message/errors.js';
 import { whenReady } from '../message/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { createDeadLetter, rejectionOf } from './createDeadLetter.js';
+import { isInternal } from './internalSubscriptions.js';
 import { claim, type DeliveringWire } from './session/messageClaim.js';
 
 /** The subscriptions to a wire. */
@@ -23,8 +25,8 @@ export class Subscribers {
   /** The wire of these subscribers. */
   readonly wire: DeliveringWire;
   readonly #microtask: SchedulerLike | undefined;
-  /** The patterns of the subscriptions that select types. Created when it is first used. */
-  patterns: Map<Subscription, SubscribedPatterns> | undefined;
+  /** The types of the subscriptions that select types. Created when it is first used. */
+  #types: Map<Subscription, SubscribedTypes> | undefined;
   /** Created when it is first used. */
   #changes$: Subject<void> | undefined;
   #onBegun: (() => void) | undefined;
@@ -42,7 +44,7 @@ export class Subscribers {
       if (!this.#isOver && !this.#changes$) {
         this.#changes$ = new Subject();
         // RxJS keeps a Subscriber for each subscription.
-        for (const observer of this.wire.observers as readonly Subscription[]) this.#watchEnd(observer);
+        for (const observer of this.wire.observers as readonly unknown[] as readonly Subscription[]) this.#watchEnd(observer);
       }
       const changes$: Observable<unknown> = this.#changes$ ?? EMPTY;
       return merge(of(0), changes$).pipe(switchMap(() => (this.#isOver ? EMPTY : this.#now())));
@@ -52,12 +54,26 @@ export class Subscribers {
   /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
     const latest: (readonly (string | RegExp)[])[] = [];
-    const changes = [...(this.patterns?.values() ?? [])].map((patterns$, index) => patterns$.pipe(map((one) => (latest[index] = one))));
+    const changes = [...(this.#types?.values() ?? [])].map(({ patterns$ }, index) => patterns$.pipe(map((one) => (latest[index] = one))));
     // Each emits its patterns at once.
     return merge(of(0), ...changes).pipe(
       skip(changes.length),
       map(() => ({ count: this.wire.observers.length, patterns: [...new Set(latest.flat())] })),
     );
+  }
+
+  /**
+   * Emits a message to the subscribers. Returns whether it is a request that none of them answers:
+   * they select other types.
+   */
+  emit(message: Message): boolean | undefined {
+    const observers = this.wire.observers.slice();
+    const isUnanswered =
+      message.metadata?.request &&
+      !observers.some((observer) => this.#types?.get(observer as unknown as Subscription)?.has(message.type) ?? !isInternal(observer));
+    for (const observer of observers) observer.next(message);
+    // A callback for the messages without a handler may answer the request.
+    return isUnanswered && deliveryContext.current?.unhandled !== false;
   }
 
   #watchEnd(subscription: Subscription): void {
@@ -75,10 +91,10 @@ export class Subscribers {
   }
 
   add(subscription: Subscription): void {
-    const patterns$ = subscribeContext();
-    if (patterns$) {
-      (this.patterns ??= new Map()).set(subscription, patterns$);
-      subscription.add(() => this.patterns?.delete(subscription));
+    const types = subscribeContext();
+    if (types) {
+      (this.#types ??= new Map()).set(subscription, types);
+      subscription.add(() => this.#types?.delete(subscription));
     }
     this.#changes$?.next();
     if (this.#changes$) this.#watchEnd(subscription);
@@ -119,4 +135,12 @@ export function rejectUnreceived(message: Message, wire: { report(error: RxwireE
   const store = held?.delivery.session.deadLetter;
   if (!store) held?.end({ deadLetter: letter, rejection });
   else whenReady(store(letter), () => held.end({ rejection }), onFailed);
+}
+
+/** Returns the answer to a request that no part of the program handles. */
+export function refusalOf(request: Message, scheduler: SchedulerLike): Message {
+  const { id: correlationId, priority, replyTo: target } = request;
+  const { code, text } = new UnhandledError(request);
+  // Codecs omit a field that is undefined.
+  return createMessage('reply.error', { code, message: text }, { correlationId, priority, target, scheduler } as MessageOptions);
 }

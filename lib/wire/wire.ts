@@ -30,7 +30,7 @@ import {
 } from './connectionState.js';
 import { addLoss, isOverflow, withLosses, type Losses, createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 import { ReceiptTracker } from './receiptTracker.js';
-import { Subscribers, type WireSubscriptions, rejectUnreceived } from './subscribers.js';
+import { refusalOf, rejectUnreceived, Subscribers, type WireSubscriptions } from './subscribers.js';
 
 export interface WaitOptions {
   /**
@@ -385,6 +385,7 @@ class WireReceiver implements WireParts, Observer<Message> {
   connection: Unsubscribable | undefined;
   readonly #wire: Wire;
   readonly #setup: WireSetup;
+  readonly #scheduler: SchedulerLike;
   /** Each of these is created when it is first used. */
   #tracker: ReceiptTracker | undefined;
   #deadLetters: DeadLetterStore | undefined;
@@ -392,6 +393,7 @@ class WireReceiver implements WireParts, Observer<Message> {
 
   constructor(wire: Wire, setup: WireSetup) {
     const { scheduler = steadyScheduler(), isLoss } = setup;
+    this.#scheduler = scheduler;
     this.#wire = wire;
     this.#setup = setup;
     this.unseen = isLoss && createUnseenFailures(scheduler, this);
@@ -427,13 +429,10 @@ class WireReceiver implements WireParts, Observer<Message> {
 
   next(message: Message): void {
     this.traffic.messagesReceived++;
+    const { observed } = this.#wire;
     if (this.leavesUnacked) claim(message)?.abandon();
-    else if (!this.#wire.observed) {
-      rejectUnreceived(message, this.#wire, this.#setup.scheduler ?? steadyScheduler());
-      return;
-    }
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- `next` of a Subject would take a closure and an iterator
-    for (const observer of this.#wire.observers.slice()) observer.next(message);
+    if (this.subscribers.emit(message) && !this.isEnding) this.#wire.next(refusalOf(message, this.#scheduler));
+    if (!observed && !this.leavesUnacked) rejectUnreceived(message, this.#wire, this.#scheduler);
   }
   error(error: unknown): void {
     this.#wire.error(withLosses(error, this.#losses));

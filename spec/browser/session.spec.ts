@@ -103,11 +103,13 @@ describeWith('chromium', 'a session in a browser', (executablePath) => {
       await on(second, 'send', ids('b', 2));
       await until(second, 'waiting');
       expect(await on(second, 'status')).toBe('connecting');
+      expect([await on(page, 'waitsFor'), await on(second, 'waitsFor')]).toEqual([undefined, 'outbox']);
       expect(await on(second, 'which', 'sent')).toEqual([]);
 
       server.proxy.weather({});
       await page.close();
       await until(second, 'have', [...ids('a', 5, 4), ...ids('b', 2)], 'acked');
+      expect(await on(second, 'waitsFor')).toBeUndefined();
       expect(await on(second, 'finish')).toBe('disconnected');
       expect(server.effects()).toEqual([...ids('a', 5), ...ids('b', 2)]);
       expect(await on(second, 'failures')).toEqual([]);

@@ -28,6 +28,7 @@ const toolbox = {
     wire.subscribe({ next: ({ payload }) => answers.push(payload), error: () => undefined });
   },
   status: () => wire.state.status,
+  waitsFor: () => wire.state.waitingFor,
   failures: () => failures,
   failed: (how: string) => failures.includes(how),
   answers: () => answers,

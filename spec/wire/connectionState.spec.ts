@@ -1,8 +1,11 @@
 import { jest } from '@jest/globals';
 import { distinctUntilChanged, map, throwError } from 'rxjs';
 import { ConnectionLostError } from '../../lib/message/errors.js';
+import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';
+import { exclusive } from '../../lib/stores/web/exclusive.js';
 import { connect } from '../../lib/wire/connect.js';
 import type { Wire } from '../../lib/wire/wire.js';
+import { fakeLocks } from '../support/fakeLocks.js';
 import { record } from '../support/record.js';
 import { cuttableLinks, message, wait, wirePair } from './wires.js';
 import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
@@ -166,5 +169,37 @@ describe('wire.state$', () => {
     expect(state.values).toHaveLength(2);
     state.subscription.unsubscribe();
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('says, within a second, that it waits for an outbox which another wire has open', async () => {
+    const { locks } = fakeLocks();
+    const open = (): Wire => {
+      const store = { ...memoryOutbox(), isDurable: true, write: () => undefined };
+      return connect({ link: cuttableLinks().near, outbox: exclusive(store, 'a', { locks }) });
+    };
+    const [first, second] = [open(), open()];
+    const state = record(second.state$.pipe(map(({ status, waitingFor }) => [status, waitingFor])));
+    await wait(1_000);
+    expect(first.state.waitingFor).toBeUndefined();
+    expect(state.values).toEqual([
+      ['connecting', undefined],
+      ['connecting', 'outbox'],
+    ]);
+    first.unsubscribe();
+    await wait(1_000);
+    expect(state.values.at(-1)).toEqual(['connecting', undefined]);
+    second.unsubscribe();
+    expect(state.values.at(-1)).toEqual(['disconnected', undefined]);
+  });
+
+  it('shows no wait of a wire that has ended', async () => {
+    const { locks } = fakeLocks();
+    const outboxes = [1, 2].map(() => exclusive(memoryOutbox(), 'a', { locks }));
+    const [first, second] = outboxes.map((outbox) => connect({ link: cuttableLinks().near, outbox }));
+    await wait();
+    expect(second!.state.waitingFor).toBe('outbox');
+    second!.unsubscribe();
+    expect(second!.state.waitingFor).toBeUndefined();
+    first!.unsubscribe();
   });
 });

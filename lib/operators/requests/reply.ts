@@ -36,8 +36,8 @@ import type { ReplyHandler, ReplyOptions, ReplyWire } from './requestTypes.js';
  * `errors$` of the wire, and to `onError`. Without either, they end the stream.
  *
  * @param handlers By the type of the request: exact names, no patterns. Other messages are ignored;
- *   the server answers a request among them with `ERR_UNHANDLED`, if each subscriber of its wire
- *   selects other types.
+ *   the wire answers a request among them with `ERR_UNHANDLED`, if each of its subscribers selects
+ *   other types.
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {HandlerError} Delivered, when a handler has failed with an error that the caller does
  *   not receive, and there is neither a wire nor an `onError`.
@@ -63,7 +63,7 @@ export function reply<const T extends string, M extends Message = Message>(
   const settings = { handlers: handlersByType, concurrency, maxWaiting, progressInterval, scheduler, describe, onError };
 
   // The replies are for the wire of the source, whatever the map of its types.
-  const context = withSubscribeContext<M>(of([...handlersByType.keys()]));
+  const context = withSubscribeContext<M>({ patterns$: of([...handlersByType.keys()]), has: (type) => handlersByType.has(type) });
 
   return (source) =>
     operate<M, Message>((subscriber) => {

@@ -231,7 +231,7 @@ function createRouting(
 
   return {
     // `subscribers$` of a wire shows types: routing keys are none.
-    route: isByKey ? route : pipe(withSubscribeContext(table.patterns$), route),
+    route: isByKey ? route : pipe(withSubscribeContext({ patterns$: table.patterns$, has: (type) => table.find(type).length > 0 }), route),
     add: (pattern, handler) => table.add(pattern, { pattern, handler: handler as Route['handler'] }),
   };
 }

@@ -13,21 +13,26 @@ export function noteHandled(): void {
   if (deliveryContext.current) deliveryContext.current.unhandled = false;
 }
 
-/** The message types that a subscriber handles, as patterns. */
-export type SubscribedPatterns = Observable<readonly (string | RegExp)[]>;
+/** The message types that a subscriber handles. */
+export interface SubscribedTypes {
+  /** The types, as patterns: now, and at each change. */
+  readonly patterns$: Observable<readonly (string | RegExp)[]>;
+  /** Returns whether the subscriber handles messages of a type now. */
+  readonly has: (type: string) => boolean;
+}
 
-let current: SubscribedPatterns | undefined;
+let current: SubscribedTypes | undefined;
 
 /**
- * Makes patterns available to the source while it is being subscribed to; see {@link
- * subscribeContext}.
+ * Makes the types of a subscriber available to the source while it is being subscribed to; see
+ * {@link subscribeContext}.
  */
-export function withSubscribeContext<T>(patterns$: SubscribedPatterns): MonoTypeOperatorFunction<T> {
+export function withSubscribeContext<T>(types: SubscribedTypes): MonoTypeOperatorFunction<T> {
   return (source) =>
     // eslint-disable-next-line no-restricted-syntax -- the very subscriber continues to the source: nothing is between them that could leak or lose
     new Observable((subscriber) => {
       const outer = current;
-      current = patterns$;
+      current = types;
       try {
         return source.subscribe(subscriber);
       } finally {
@@ -37,9 +42,9 @@ export function withSubscribeContext<T>(patterns$: SubscribedPatterns): MonoType
 }
 
 /**
- * Returns the patterns of the current synchronous subscription, if it has any. They pass through
- * all operators that subscribe synchronously.
+ * Returns the types of the current synchronous subscription, if it has any. They pass through all
+ * operators that subscribe synchronously.
  */
-export function subscribeContext(): SubscribedPatterns | undefined {
+export function subscribeContext(): SubscribedTypes | undefined {
   return current;
 }

@@ -260,7 +260,7 @@ function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire
   client.subscription.add(() => served.delete(wire));
   const served$ = wire.pipe(
     // The hub selects these types: a request of another type has no answer here.
-    withSubscribeContext<Message>(of(['channel.*'])),
+    withSubscribeContext<Message>({ patterns$: of(['channel.*']), has: (type) => type.startsWith('channel.') }),
     // `failures$` ends with the wire in every case. Subscribers of a wire that is unsubscribed are
     // not notified. A subscriber of `errors$` would count as one that receives failures.
     takeUntil(completionOf(wire.failures$)),

@@ -7,13 +7,12 @@ import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../
 import { CloseCode } from '../../message/closeCode.js';
 import type { Frame } from '../../io/link.js';
 import type { Delivery, Message } from '../../message/types.js';
-import { whenUnanswered } from '../../operators/requests/refuseRequest.js';
 import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { ConnectionProgress as Progressed } from '../limits/floodGuard.js';
 import { Bucket } from '../limits/rateLimit.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { pongFor, refusalOf } from './systemMessages.js';
+import { pongFor } from './systemMessages.js';
 import type { ClientConnection, ClientConnectionUser } from './clientConnection.js';
 import { countFrame } from '../../wire/session/encoding.js';
 import type { SessionEvent } from '../../wire/session/sessionEvents.js';
@@ -272,15 +271,7 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   // ---- The host
 
   emit(message: Message): void {
-    if (message.metadata?.request) this.#watchRequest(message);
     this.#to.next(message);
-  }
-  /** Refuses a request that is being delivered if no part of the program handles it. */
-  #watchRequest(message: Message): void {
-    whenUnanswered(message, (wire) => {
-      // A subscriber may have ended the wire.
-      if (!this.#isDraining && !this.#isOver) wire.next(refusalOf(message, this.#options.scheduler));
-    });
   }
   onPing(message: Message, isNumbered: boolean): void {
     const { system, scheduler } = this.#options;

@@ -1,11 +1,8 @@
-import { nanoid } from 'nanoid';
 import type { SchedulerLike } from 'rxjs';
-import { UnhandledError } from '../../message/errors.js';
 import { anything, type OptionTable } from '../../message/options/readOptions.js';
 import { wallTime } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
-import { describeError, replyMessage } from '../../operators/requests/replyMessage.js';
 
 /** The messages that a server sends by itself. */
 export interface SystemMessagesOptions {
@@ -32,11 +29,6 @@ export function checkSystemMessages(owner: string, options: SystemMessagesOption
     if (value !== undefined && typeof value !== 'boolean')
       throw new TypeError(`${owner}: "system.${name}" must be true or false, got ${value as string}`);
   }
-}
-
-/** Returns the answer to a request that no part of the program handles. */
-export function refusalOf(request: Message, scheduler: SchedulerLike): Message {
-  return replyMessage(nanoid(), request, 'reply.error', describeError(new UnhandledError(request)), wallTime(scheduler));
 }
 
 /**

@@ -1,4 +1,17 @@
-import { catchError, defer, EMPTY, finalize, merge, Observable, ReplaySubject, Subject, Subscription, switchMap, throwError } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  merge,
+  Observable,
+  ReplaySubject,
+  Subject,
+  Subscription,
+  switchMap,
+  tap,
+  throwError,
+} from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { StoreError } from '../../message/errors.js';
 import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
@@ -73,23 +86,31 @@ interface Openable<C> {
   readonly faults$?: Observable<StoreError>;
 }
 
+interface LockedStore<C> extends Required<Openable<C>> {
+  /** Returns whether `open` waits for the lock. */
+  isWaiting(): boolean;
+}
+
 /**
  * Returns the methods of a store that can only be open while the tab holds the lock
  * `rxwire:<name>`; `undefined` when there are no locks.
  */
-export function withLock<C>(store: Openable<C>, name: string, options: ExclusiveOptions): Required<Openable<C>> | undefined {
+export function withLock<C>(store: Openable<C>, name: string, options: ExclusiveOptions): LockedStore<C> | undefined {
   const { locks = browserLocks(), steal = false } = options;
   if (!locks) return undefined;
 
   const stolen$ = new Subject<StoreError>();
   let ownLock = Subscription.EMPTY;
+  let isWaiting = false;
   const open$ = defer(() => {
     const contents$ = new ReplaySubject<C>(1);
     let isOpen = false;
     ownLock.unsubscribe();
+    isWaiting = true;
     const mine = held(locks, `rxwire:${name}`, steal)
       .pipe(
         catchError((cause: unknown) => throwError(() => lockError(cause))),
+        tap({ next: () => (isWaiting = false), finalize: () => (isWaiting = false) }),
         switchMap(() => asObservable(() => store.open())),
       )
       .subscribe({
@@ -106,6 +127,7 @@ export function withLock<C>(store: Openable<C>, name: string, options: Exclusive
   });
   return {
     open: () => open$,
+    isWaiting: () => isWaiting,
     close() {
       store.close();
       ownLock.unsubscribe();

@@ -1,6 +1,6 @@
-import type { Subscription } from 'rxjs';
+import type { Observer } from 'rxjs';
 import { UnhandledError, type RxwireError } from '../../message/errors.js';
-import { deliveryContext, type DeliveryContext, type SubscribedPatterns } from '../../operators/subscribing/deliveryContext.js';
+import { deliveryContext, type DeliveryContext } from '../../operators/subscribing/deliveryContext.js';
 import type { MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { DeadLetter } from '../../stores/deadLetterStore.js';
@@ -22,8 +22,7 @@ export interface ClaimOutcome extends Completion<unknown> {
 
 /** A wire, as the operators use it that handle its messages. */
 export interface DeliveringWire {
-  readonly observers: readonly object[];
-  next(message: Message): void;
+  readonly observers: readonly Pick<Observer<Message>, 'next'>[];
   /**
    * Called with the failure of a message that no callback of an operator receives.
    * @default does nothing: the wire of a client
@@ -35,11 +34,7 @@ export interface DeliveringWire {
 export interface WireListeners {
   /** The errors of the wire, once a part of the program has used them. */
   readonly errors$?: { readonly observers: readonly object[] } | undefined;
-  readonly subscribers?: {
-    readonly wire: DeliveringWire;
-    /** The subscriptions that select types. */
-    readonly patterns: ReadonlyMap<Subscription, SubscribedPatterns> | undefined;
-  };
+  readonly subscribers?: { readonly wire: DeliveringWire };
 }
 
 /** Takes the errors of a session. */

@@ -1,55 +1,13 @@
 import { NEVER, of, Subject, throwError, type Observable } from 'rxjs';
 import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
 import { StoreError } from '../../../lib/message/errors.js';
-import { exclusive, type LocksLike } from '../../../lib/stores/web/exclusive.js';
+import { exclusive } from '../../../lib/stores/web/exclusive.js';
 import { memoryOutbox } from '../../../lib/stores/memoryOutbox.js';
 import type { OpenedOutbox, OutboxStore } from '../../../lib/stores/outboxStore.js';
 import { batch, commonCases, faultsOf, ready } from '../../support/outboxCases.js';
 import { outboxContract } from '../../support/outboxContract.js';
+import { fakeLocks } from '../../support/fakeLocks.js';
 import { record } from '../../support/record.js';
-
-/** Web Locks, as far as they go here: one lock, those that wait for it, and who may steal it. */
-function fakeLocks() {
-  interface Request {
-    readonly grant: () => void;
-    readonly reject: (reason: unknown) => void;
-  }
-  const names: string[] = [];
-  const waiting: Request[] = [];
-  let holder: Request | undefined;
-  const next = (): void => {
-    holder = waiting.shift();
-    holder?.grant();
-  };
-  const aborted = (): DOMException => new DOMException('It was aborted.', 'AbortError');
-
-  const locks: LocksLike = {
-    request: (name, { steal, signal }, callback) =>
-      new Promise((resolve, reject) => {
-        names.push(name);
-        const request: Request = {
-          reject,
-          grant: () =>
-            void Promise.resolve(callback()).then(() => {
-              resolve(undefined);
-              if (holder === request) next();
-            }),
-        };
-        signal?.addEventListener('abort', () => {
-          if (!waiting.includes(request)) return;
-          waiting.splice(waiting.indexOf(request), 1);
-          reject(aborted());
-        });
-        if (steal && holder) {
-          holder.reject(aborted());
-          holder = undefined;
-        }
-        waiting.push(request);
-        if (!holder) next();
-      }),
-  };
-  return { locks, names, queue: () => ({ held: holder !== undefined, pending: waiting.length }) };
-}
 
 /** Asks for it, and does not wait. */
 const ask = (store: OutboxStore) => record(store.open() as Observable<OpenedOutbox>);
@@ -100,6 +58,21 @@ describe('exclusive', () => {
     subscription.unsubscribe();
     await settle();
     expect(queue()).toEqual({ held: true, pending: 0 });
+  });
+
+  it('reports that it waits, while another store holds the lock', async () => {
+    const { locks } = fakeLocks();
+    const [first, second, left] = [1, 2, 3].map(() => exclusive(memoryOutbox(), 'a', { locks }));
+    expect(second!.isWaiting!()).toBe(false);
+    await ready(first!.open());
+    ask(second!);
+    const { subscription } = ask(left!);
+    await settle();
+    expect([first!.isWaiting!(), second!.isWaiting!(), left!.isWaiting!()]).toEqual([false, true, true]);
+    subscription.unsubscribe();
+    first!.close();
+    await settle();
+    expect([second!.isWaiting!(), left!.isWaiting!()]).toEqual([false, false]);
   });
 
   it('lets go of the lock when its store does not open', async () => {

@@ -1,22 +1,27 @@
-import { delay, filter, firstValueFrom, of, share, timeout, timer } from 'rxjs';
-import { createMessage } from '../../../lib/message/createMessage.js';
-import type { Message } from '../../../lib/message/types.js';
-import { consume } from '../../../lib/operators/consume/consume.js';
-import { ofType } from '../../../lib/operators/ofType.js';
-import { reply } from '../../../lib/operators/requests/reply.js';
-import { request } from '../../../lib/operators/requests/request.js';
-import { createRouter, route } from '../../../lib/operators/routing/route.js';
-import { hub } from '../../../lib/server/hub/hub.js';
-import type { Wire } from '../../../lib/wire/wire.js';
-import { record } from '../../support/record.js';
-import { pair } from '../../support/sessionPair.js';
+import { catchError, defaultIfEmpty, delay, EMPTY, filter, firstValueFrom, of, share, timeout, timer } from 'rxjs';
+import { json } from '../../lib/codec/json.js';
+import { msgpack } from '../../lib/codec/msgpack.js';
+import { protobuf } from '../../lib/codec/protobuf/protobuf.js';
+import { MessagePriority } from '../../lib/message/messagePriority.js';
+import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
+import { consume } from '../../lib/operators/consume/consume.js';
+import { ofType } from '../../lib/operators/ofType.js';
+import { reply } from '../../lib/operators/requests/reply.js';
+import { request } from '../../lib/operators/requests/request.js';
+import { createRouter, route } from '../../lib/operators/routing/route.js';
+import { hub } from '../../lib/server/hub/hub.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
+import type { Wire } from '../../lib/wire/wire.js';
+import { record } from '../support/record.js';
+import { type ClientOptions, pair } from '../support/sessionPair.js';
 
 const ask = (type = 'ask'): Message => createMessage<string, unknown>(type, null);
 const answer = (wire: Wire, { id }: Message): void =>
   void setTimeout(() => wire.next({ ...ask('reply.last'), payload: 7, correlationId: id }), 5);
 const unhandled = { code: 'ERR_UNHANDLED', type: 'ask' };
 
-describe('whenUnanswered', () => {
+describe('a request without a handler', () => {
   const cleanups: (() => void)[] = [];
   afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
 
@@ -27,8 +32,15 @@ describe('whenUnanswered', () => {
   }
   const answerOf = (wire: Wire): Promise<unknown> =>
     firstValueFrom(request(wire, ask()).pipe(timeout({ first: 300, with: () => of('no answer') }))).catch((error: unknown) => error);
+  /** The answer to a request of the server. */
+  async function answerOfClient(onWire: (wire: Wire) => unknown, client: ClientOptions = {}): Promise<unknown> {
+    const made = pair({ client });
+    cleanups.push(made.close);
+    onWire(made.wire);
+    return answerOf(await made.serverWire());
+  }
 
-  it.each<[string, (wire: Wire) => unknown]>([
+  const unanswered: [string, (wire: Wire) => unknown][] = [
     ['a reply of other types', (wire) => wire.pipe(reply({ other: () => 1 })).subscribe(wire)],
     [
       'two replies of other types',
@@ -41,12 +53,13 @@ describe('whenUnanswered', () => {
     ['subscribers of other types', (wire) => wire.pipe(ofType('other')).subscribe()],
     ['a hub', (wire) => hub().serve(wire)],
     ['no subscriber any more', (wire) => wire.subscribe().unsubscribe()],
-  ])('refuses a request at once, at a server with %s', async (_, onWire) => {
+  ];
+  it.each(unanswered)('refuses a request at once, at a server with %s', async (_, onWire) => {
     const { wire } = served(onWire);
     expect(await answerOf(wire)).toMatchObject(unhandled);
   });
 
-  it.each<[string, (wire: Wire) => unknown]>([
+  const answered: [string, (wire: Wire) => unknown][] = [
     [
       'a subscriber that answers by hand',
       (wire) => {
@@ -96,9 +109,56 @@ describe('whenUnanswered', () => {
       },
     ],
     ['a reply that subscribes later', (wire) => setTimeout(() => wire.pipe(reply({ ask: () => 7 })).subscribe(wire), 30)],
-  ])('does not refuse a request that may have an answer: %s', async (_, onWire) => {
+  ];
+  it.each(answered)('does not refuse a request that may have an answer: %s', async (_, onWire) => {
     const { wire } = served(onWire);
     expect([0, 7]).toContain(await answerOf(wire));
+  });
+
+  it.each(unanswered)('refuses a request of the server at once, at a client with %s', async (_, onWire) => {
+    expect(await answerOfClient(onWire)).toMatchObject(unhandled);
+  });
+  it('refuses a request of the server at once, at a client that only sends requests', async () => {
+    const { wire, serverWire } = served((server) => server.pipe(reply({ ask: () => 7 })).subscribe(server));
+    expect(await answerOf(wire)).toBe(7);
+    expect(await answerOf(await serverWire())).toMatchObject(unhandled);
+  });
+  it.each(answered)('does not refuse a request of the server that may have an answer: %s', async (_, onWire) => {
+    expect([0, 7]).toContain(await answerOfClient(onWire));
+  });
+
+  it.each([json(), msgpack(), protobuf()])('answers with the fields that the request asks for, encoded as $name', async (codec) => {
+    const made = pair({ client: { codec }, server: { codecs: [codec] } });
+    cleanups.push(made.close);
+    made.wire.pipe(ofType('other')).subscribe();
+    const server = await made.serverWire();
+    const { values } = record(server);
+    await firstValueFrom(
+      request(server, { ...ask(), replyTo: 'caller', priority: MessagePriority.HIGH }).pipe(
+        catchError(() => EMPTY),
+        defaultIfEmpty(0),
+      ),
+    );
+    await firstValueFrom(
+      request(server, ask()).pipe(
+        catchError(() => EMPTY),
+        defaultIfEmpty(0),
+      ),
+    );
+    const payload = { code: 'ERR_UNHANDLED', message: expect.any(String) as string };
+    expect(values).toMatchObject([{ type: 'reply.error', payload, target: 'caller', priority: MessagePriority.HIGH }, { payload }]);
+    expect([values[1]?.target, values[1]?.priority]).toEqual([undefined, undefined]);
+  });
+
+  it('refuses a request at both ends of a wire with the envelope protocol', async () => {
+    const { wire, serverWire, close } = pair({
+      client: { protocol: envelopeProtocol },
+      onServerWire: (server) => void server.pipe(ofType('other')).subscribe(),
+    });
+    cleanups.push(close);
+    wire.pipe(ofType('other')).subscribe();
+    expect(await answerOf(wire)).toMatchObject(unhandled);
+    expect(await answerOf(await serverWire())).toMatchObject(unhandled);
   });
 
   it('sends no answer over a wire that drains', async () => {
