@@ -10,6 +10,7 @@ import type { MessageIn } from '../message/types.js';
 import { ADMISSION_OPTIONS, createAdmission, readAdmission, type AdmissionOptions } from './accept/admission.js';
 import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';
 import { httpLinks } from './http/httpLinks.js';
+import { linkRequests } from './http/nodeRequest.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { AnyWire, Principal, ServerWire } from './principal.js';
 import { guardWires, servedWires } from './serve.js';
@@ -114,7 +115,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     });
     const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket);
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
-    const requests$ = httpLinks(server, {
+    const requests$ = httpLinks(linkRequests(server, path), {
       ...read,
       ...served,
       endpoint: path,
