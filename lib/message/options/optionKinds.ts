@@ -24,6 +24,7 @@ export const OPTION_KINDS: Readonly<Record<string, string>> = {
   'decryptPayload': 'codec:o maxWaiting:n onError:f plain:s scheduler:o',
   'dedupe': 'key:f maxSize:n onDuplicate:f scheduler:o ttl:n',
   'deriveKey': 'iterations:n',
+  'durableObjectStore': 'maxBytes:n maxDeadLetters:n maxMessages:n ttl:n',
   'encryptPayload': 'codec:o maxWaiting:n onError:f scheduler:o when:fos',
   'envelopes': 'ackTimeout:n deadLetter:f dedupeSize:n dedupeTtl:n delivery:s drainTimeout:n firstMessage:f maxHeld:n maxQueued:n maxRetries:n onArrival:f reconnect:bo report:f scheduler:o signals$:o unsendable$:o whenSubscribed:f window:n',
   'envelopes.reconnect': 'backoffDelay:f initialInterval:n jitter:n maxInterval:n maxRetries:n onRetry:f random:f resetOnSuccess:b scheduler:o shouldRetry:f wake$:o',
