@@ -1,12 +1,18 @@
 /**
  * npm run runtimes: packs the built package, and runs a client and a server over each transport on Node, Bun and Deno, with the lowest and the latest RxJS 7.
- * The runtimes are npm packages. Linux only.
+ * Then it runs the servers of `rxwire/fetch` on Bun, on Deno and in a Durable Object, with a client on Node whose connections are cut. The runtimes are npm
+ * packages. Linux only.
  */
-import { spawn } from 'node:child_process';
+import { build } from 'esbuild';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FETCH_CLIENT, FETCH_SERVER, WORKER, WORKER_HOST } from './support/fetchPrograms.js';
 import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 import { rxjsVersions } from './support/rxjsVersions.js';
@@ -62,6 +68,9 @@ for (const link of [webSocket, serverSentEvents, longPolling]) {
 process.exit(0);
 `;
 
+/** Runs workers of Cloudflare. */
+const MINIFLARE = '4';
+
 const TRANSPORTS = ['websocket', 'sse', 'long-polling'];
 /** How long a program may take, in ms. */
 const LIMIT = 60_000;
@@ -95,17 +104,60 @@ const { version: ws } = await manifestOf(join(root, 'node_modules/ws'));
 const programs = join(folder, 'programs');
 await install(programs, Object.fromEntries(RUNTIMES.map(({ name, source }) => [name.toLowerCase().replace(' ', ''), source])));
 
+const programOf = ({ name, program }: Runtime): string => join(programs, 'node_modules', name.toLowerCase().replace(' ', ''), program);
+const report = (name: string, detail: string, output: string): void => {
+  const isRight = output === TRANSPORTS.join('\n');
+  console.log(`${name.padEnd(16)} ${detail}  ${isRight ? TRANSPORTS.join(', ') : `FAILED\n${output}`}`);
+  if (!isRight) process.exitCode = 1;
+};
+
 for (const [index, rxjs] of (await rxjsVersions()).entries()) {
   const app = join(folder, `app${index}`);
   await install(app, { rxwire: `file:${tarball}`, rxjs, ws });
   await writeFile(join(app, 'echo.js'), ECHO);
   const installed = (await manifestOf(join(app, 'node_modules/rxjs'))).version;
-  for (const { name, program, args = [] } of RUNTIMES) {
-    const path = join(programs, 'node_modules', name.toLowerCase().replace(' ', ''), program);
-    const [first = ''] = (await outputOf(path, ['--version'], app)).split('\n');
-    const output = await outputOf(path, [...args, 'echo.js'], app);
-    const isRight = output === TRANSPORTS.join('\n');
-    console.log(`${name.padEnd(8)} ${first.padEnd(40)} rxjs ${installed}  ${isRight ? TRANSPORTS.join(', ') : `FAILED\n${output}`}`);
-    if (!isRight) process.exitCode = 1;
+  for (const runtime of RUNTIMES) {
+    const { name, args = [] } = runtime;
+    const [first = ''] = (await outputOf(programOf(runtime), ['--version'], app)).split('\n');
+    report(name, `${first.padEnd(40)} rxjs ${installed}`, await outputOf(programOf(runtime), [...args, 'echo.js'], app));
   }
+}
+
+/** Runs a server, and the client of `rxwire/fetch`. Returns what the client prints, or why it has failed. */
+async function withServer(app: string, server: ChildProcessByStdio<null, Readable, null>, ...args: readonly string[]): Promise<string> {
+  try {
+    const lines = createInterface({ input: server.stdout });
+    const [line] = (await once(lines, 'line')) as [string];
+    return await outputOf(process.execPath, ['client.js', line.replace('port ', ''), ...args], app);
+  } finally {
+    server.kill();
+  }
+}
+
+const app = join(folder, 'fetch');
+await install(app, { rxwire: `file:${tarball}`, rxjs: '7', ws, miniflare: MINIFLARE });
+const files = { 'server.js': FETCH_SERVER, 'client.js': FETCH_CLIENT, 'worker.js': WORKER, 'host.js': WORKER_HOST };
+for (const [name, text] of Object.entries(files)) await writeFile(join(app, name), text);
+for (const runtime of RUNTIMES.filter(({ name }) => name === 'Bun' || name === 'Deno')) {
+  const server = spawn(programOf(runtime), [...(runtime.args ?? []), 'server.js'], {
+    cwd: app,
+    timeout: LIMIT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  report(runtime.name, 'rxwire/fetch', await withServer(app, server));
+}
+// As wrangler bundles a worker.
+const conditions = ['workerd', 'worker', 'browser'];
+await build({
+  absWorkingDir: app,
+  entryPoints: ['worker.js'],
+  outfile: join(app, 'bundle.mjs'),
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  conditions,
+});
+for (const args of [[], ['restart']]) {
+  const server = spawn(process.execPath, ['host.js', 'bundle.mjs'], { cwd: app, timeout: LIMIT, stdio: ['ignore', 'pipe', 'inherit'] });
+  report('Durable Object', `rxwire/fetch ${args.join('')}`, await withServer(app, server, ...args));
 }

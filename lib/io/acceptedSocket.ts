@@ -13,9 +13,14 @@ import { createStallCheck } from './stallCheck.js';
 export type AcceptedSocketOptions = Omit<SocketOptions, 'openTimeout'>;
 
 /** The part of a socket of `ws` that the connection uses. */
-export type ServerSocket = Pick<WebSocket, 'bufferedAmount' | 'send' | 'close' | 'terminate' | 'pause' | 'resume'> & {
-  on(event: string, listener: (...given: never[]) => void): unknown;
-};
+export interface ServerSocket extends Pick<WebSocket, 'bufferedAmount' | 'close' | 'terminate'> {
+  send(frame: Frame): void;
+  /** Without events, the creator of the connection calls `receive`, `control` and `closed`. */
+  on?(event: string, listener: (...given: never[]) => void): unknown;
+  /** Only `ws` can pause. On other sockets, only the window of the session limits the client. */
+  pause?(): void;
+  resume?(): void;
+}
 
 /**
  * The property with the receiver of a socket's events: all sockets share the same listeners,
@@ -78,6 +83,7 @@ export class AcceptedSocket implements LinkConnection {
   begin(to: Observer<Frame>): void {
     const socket = this.#socket;
     this.#to = to;
+    if (!socket.on) return;
     (socket as unknown as WithReceiver)[RECEIVER] = this;
     socket.on('message', onMessage);
     socket.on('ping', onControl);
@@ -99,7 +105,7 @@ export class AcceptedSocket implements LinkConnection {
     }
     this.#spent += this.#scheduler.now() - begun;
     this.#read += frame.length;
-    if (this.#read >= MAX_READ) this.#yield();
+    if (this.#read >= MAX_READ && this.#socket.pause) this.#yield();
   }
 
   /** Handles a ping, which `ws` answers, or a pong. The rate of both is limited. */
@@ -168,10 +174,10 @@ export class AcceptedSocket implements LinkConnection {
   #yield(): void {
     const spent = this.#spent;
     this.#read = this.#spent = 0;
-    this.#socket.pause();
+    this.#socket.pause?.();
     // A closed connection reads on, too: the close frame of the peer follows.
     const resume = (): void => {
-      if (this.#late < MAX_LATE) this.#socket.resume();
+      if (this.#late < MAX_LATE) this.#socket.resume?.();
     };
     if (spent >= LONG) this.#scheduler.schedule(resume, 3 * spent);
     // eslint-disable-next-line no-restricted-globals -- a timer would leave the socket idle for 1 ms
@@ -184,7 +190,7 @@ export class AcceptedSocket implements LinkConnection {
    */
   #ignore(): void {
     if (++this.#late !== MAX_LATE) return;
-    this.#socket.pause();
+    this.#socket.pause?.();
     this.#scheduler.schedule(() => this.#socket.terminate(), LAST_MOMENT);
   }
 

@@ -1,50 +1,19 @@
-import { POLL_HOLD } from './http/downlink.js';
 import type { IncomingMessage, Server } from 'node:http';
 import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { watchSubscribed } from '../message/development.js';
-import { anything, positive, readOptions, type OptionTable } from '../message/options/readOptions.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
-import { NODE_PATTERN } from '../io/http/httpHeaders.js';
 import type { MessageIn } from '../message/types.js';
-import { ADMISSION_OPTIONS, createAdmission, readAdmission, type AdmissionOptions } from './accept/admission.js';
+import { createAdmission } from './accept/admission.js';
 import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';
 import { httpLinks } from './http/httpLinks.js';
-import type { Transport } from './http/servedHttpLink.js';
+import { linkRequests } from './http/nodeRequest.js';
+import { type ListenOptions, readListenOptions } from './listenOptions.js';
 import type { AnyWire, Principal, ServerWire } from './principal.js';
 import { guardWires, servedWires } from './serve.js';
-import { readServeOptions, SERVE_OPTIONS, type ServedSocket, type ServeOptions, maxFragments } from './serverOptions.js';
+import { type ServedSocket, maxFragments } from './serverOptions.js';
 
-export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
-  /** The path of the requests of clients. @default '/wire' */
-  readonly path?: string;
-  /** How clients may connect. @default ['websocket', 'sse', 'long-polling'] */
-  readonly transports?: readonly Transport[];
-  /**
-   * How long the server holds a poll while there is nothing to send, in ms, at most 50_000.
-   * @default 25_000
-   */
-  readonly pollHold?: number;
-  /** Bytes that may wait for a slow client for longer than `stallTimeout`. @default 16 MiB */
-  readonly maxBuffered?: number;
-  /**
-   * How long more than `maxBuffered` bytes may wait, in ms. After that, the next frame for the
-   * client ends its connection with 4413.
-   * @default 10_000
-   */
-  readonly stallTimeout?: number;
-}
-
-/** The rules and defaults of the options of `listen`. */
-const LISTEN_OPTIONS = {
-  ...SERVE_OPTIONS,
-  ...ADMISSION_OPTIONS,
-  path: [anything, '/wire'],
-  transports: [anything, ['websocket', 'sse', 'long-polling']],
-  pollHold: [positive, POLL_HOLD],
-  maxBuffered: [positive],
-  stallTimeout: [positive],
-} as const satisfies OptionTable<ListenOptions<Principal | undefined> & { readonly endpoint?: string }>;
+export type { ListenOptions } from './listenOptions.js';
 
 /**
  * Serves wires on an HTTP server, and emits one for each client. A client that loses its connection
@@ -81,15 +50,9 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
   // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
     throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
-  const served = readServeOptions('listen', options);
-  const read = readOptions('listen', options, LISTEN_OPTIONS);
-  const { path, pollHold, transports, cluster, maxFrame } = read;
+  const { served, read, admissionOptions } = readListenOptions('listen', options);
+  const { path, transports, maxFrame } = read;
   const { shutdown$: stopping$ = NEVER, scheduler, retryAfter } = served;
-  if (!path.startsWith('/')) throw new TypeError(`listen: "path" must start with /, got ${path}`);
-  if (pollHold > 50_000) throw new RangeError(`listen: "pollHold" must be <= 50000, got ${pollHold}`);
-  if (cluster && !NODE_PATTERN.test(cluster.node))
-    throw new TypeError(`listen: "cluster.node" must match ${NODE_PATTERN.source}, got ${cluster.node}`);
-  const admissionOptions = readAdmission('listen', options);
 
   const served$ = defer(() => {
     const fragments = maxFragments(maxFrame);
@@ -114,7 +77,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     });
     const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket, scheduler);
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
-    const requests$ = httpLinks(server, {
+    const requests$ = httpLinks(linkRequests(server, path), {
       ...read,
       ...served,
       endpoint: path,

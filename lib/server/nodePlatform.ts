@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 
 /**
  * Returns a random name: 128 bits in 22 characters, or more. The text is one string in memory; a
@@ -23,6 +23,11 @@ export function digestOf(text: string): string {
 /** Compares two texts of the same length, in a time that does not depend on where they differ. */
 export function isSameText(one: string, other: string): boolean {
   return timingSafeEqual(Buffer.from(one), Buffer.from(other));
+}
+
+/** Returns whether a text is an IPv4 or IPv6 address. */
+export function isAddress(text: string): boolean {
+  return isIP(text) > 0;
 }
 
 /** Returns a request without content, for a link that no request has opened. */

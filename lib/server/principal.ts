@@ -35,10 +35,10 @@ export interface Principal {
   readonly expiresAt?: number;
 }
 
-/** The credentials of a client. */
-export interface Credentials {
+/** The credentials of a client. `R` is the type of requests: that of Node for `listen`. */
+export interface Credentials<R = IncomingMessage> {
   /** The request that opened the connection, with its cookies, `Authorization` and address. */
-  readonly request: IncomingMessage;
+  readonly request: R;
   /** The `token` of the client's options. */
   readonly token?: string;
 }
@@ -47,8 +47,8 @@ export interface Credentials {
  * Returns the principal of credentials; `undefined` or `null` if they are not valid. An exception,
  * a rejected promise or an Observable that fails says that they could not be checked.
  */
-export type Authenticate<P extends Principal | undefined> = (
-  credentials: Credentials,
+export type Authenticate<P extends Principal | undefined, R = IncomingMessage> = (
+  credentials: Credentials<R>,
 ) => P | null | undefined | ObservableInput<P | null | undefined>;
 
 /** A wire of messages `M`, and its principal `P`. */

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { SchedulerLike } from 'rxjs';
 import { OverflowError, UnauthorizedError } from '../../message/errors.js';
 import { anything, notNegative, type OptionTable, positive, readOptions } from '../../message/options/readOptions.js';
@@ -7,6 +6,8 @@ import { createKeyedCounts } from '../limits/keyedCounts.js';
 import { CloseCode } from '../../message/closeCode.js';
 import { type ConnectionRate, createConnectionLimiter, readConnectionRate } from '../limits/connectionRate.js';
 import type { ServeOptions } from '../serverOptions.js';
+import type { RequestHead } from '../http/httpExchange.js';
+import { isAddress } from '../nodePlatform.js';
 import { createRefusalReporter } from './authentication.js';
 
 export interface AdmissionOptions {
@@ -103,7 +104,7 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
 
   return {
     /** Returns the address of a client, as limits count it. */
-    addressOf: (request: IncomingMessage): string => clientAddress(request, trustProxy),
+    addressOf: (request: RequestHead): string => clientAddress(request, trustProxy),
     /**
      * Returns whether the server closes a new connection unread, because its address is a flood.
      * Behind a proxy, only the headers contain the address.
@@ -128,7 +129,7 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
      * Returns a refusal when the request comes from a page that is not allowed, or was sent to a
      * host name that is not allowed.
      */
-    inspect(request: IncomingMessage): Refusal | undefined {
+    inspect(request: RequestHead): Refusal | undefined {
       const wrong = !isHost(request, hosts) ? 'host' : !isAllowed(request, origins) ? 'origin' : undefined;
       if (!wrong) return undefined;
       reportRefusal(new UnauthorizedError(CloseCode.FORBIDDEN, reasonOf(wrong, request)));
@@ -159,7 +160,7 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
 /**
  * Returns the reason of a refusal, for the operator of the server: the client does not receive it.
  */
-function reasonOf(header: 'origin' | 'host', { headers }: IncomingMessage): string {
+function reasonOf(header: 'origin' | 'host', { headers }: RequestHead): string {
   const value = headers[header];
   return value === undefined ? `the request has no ${header} header` : `the ${header} ${value.slice(0, 100)} is not among "${header}s"`;
 }
@@ -173,7 +174,7 @@ function retryIn(ms: number): Refusal['headers'] {
   return { 'Retry-After': String(Math.ceil(ms / 1_000)) };
 }
 
-function isHost({ headers: { host = '' } }: IncomingMessage, hosts: readonly string[] | undefined): boolean {
+function isHost({ headers: { host = '' } }: RequestHead, hosts: readonly string[] | undefined): boolean {
   const asked = host.toLowerCase();
   return !hosts || hosts.some((name) => asked === name.toLowerCase() || asked.replace(/:\d*$/, '') === name.toLowerCase());
 }
@@ -184,7 +185,7 @@ function isHost({ headers: { host = '' } }: IncomingMessage, hosts: readonly str
  * allowed. Without an origin, the client must be no browser, or must show otherwise that the page
  * is of this host.
  */
-function isAllowed(request: IncomingMessage, origins: readonly string[]): boolean {
+function isAllowed(request: RequestHead, origins: readonly string[]): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return isWithoutOrigin(request);
   return origins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
@@ -194,7 +195,7 @@ function isAllowed(request: IncomingMessage, origins: readonly string[]): boolea
  * Browsers send an origin with each WebSocket handshake, but not with a GET to the same host:
  * https://fetch.spec.whatwg.org/#origin-header
  */
-function isWithoutOrigin({ headers }: IncomingMessage): boolean {
+function isWithoutOrigin({ headers }: RequestHead): boolean {
   const { upgrade, 'user-agent': agent = '', 'sec-fetch-site': site } = headers;
   return upgrade === undefined ? site === undefined || site === 'same-origin' : site === undefined && !agent.startsWith('Mozilla/');
 }
@@ -203,7 +204,7 @@ function isWithoutOrigin({ headers }: IncomingMessage): boolean {
  * Returns the address of the client of a request, behind `trustProxy` proxies: the last one
  * connects to this server, and each reports the address that connects to it.
  */
-export function clientAddress({ headers, socket }: IncomingMessage, trustProxy: number): string {
+export function clientAddress({ headers, socket }: RequestHead, trustProxy: number): string {
   return addressGroup((trustProxy > 0 ? reportedAddress(headers['x-forwarded-for'], trustProxy) : undefined) ?? socket.remoteAddress);
 }
 
@@ -239,5 +240,5 @@ function reportedAddress(header: string | readonly string[] | undefined, trustPr
   // Some proxies add the port.
   const [, bracketed, plain] = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(entry) ?? [];
   const address = bracketed ?? plain ?? entry;
-  return isIP(address) > 0 ? address : undefined;
+  return isAddress(address) ? address : undefined;
 }

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { asapScheduler, EMPTY, interval, Observable, type SchedulerLike, type Subscriber, Subscription, type Unsubscribable } from 'rxjs';
 import { longTimer } from '../../operators/timing/longTimer.js';
 import { SLOW_READER } from '../../message/closeCode.js';
@@ -7,6 +6,7 @@ import { EVENTS_TYPE, RECORDS_TYPE } from '../../io/http/httpHeaders.js';
 import { createRecordQueue, type Ending } from '../../io/http/recordFormat.js';
 import type { Frame } from '../../io/link.js';
 import { COMMON_HEADERS, type HttpReply } from './httpStatus.js';
+import type { ResponseWriter } from './httpExchange.js';
 
 export interface Downlink {
   readonly protocol: string;
@@ -14,7 +14,7 @@ export interface Downlink {
   readonly buffered: () => number;
   readonly isHeld: () => boolean;
   /** Starts the response to the opening request, or emits the reply. */
-  readonly open: (response: ServerResponse) => Observable<HttpReply>;
+  readonly open: (response: ResponseWriter) => Observable<HttpReply>;
   /** Emits the reply to a poll, when there are frames; `undefined` if frames are not polled. */
   readonly poll$?: Observable<HttpReply>;
   readonly send: (frame: Frame) => void;
@@ -43,7 +43,7 @@ const COMMENT_INTERVAL = 15_000;
 /** Sends frames as events of one endless response. */
 export function eventDownlink({ scheduler, onClosed }: DownlinkOptions): Downlink {
   const timers = new Subscription();
-  let response: ServerResponse | undefined;
+  let response: ResponseWriter | undefined;
   const write = (text: string): void => {
     // Writing to a closed response would emit an error without a listener.
     if (response && !response.destroyed && !response.writableEnded) response.write(text);

@@ -1,11 +1,11 @@
-import type { IncomingMessage } from 'node:http';
-import { catchError, defer, fromEvent, takeUntil, tap, throwIfEmpty, type Observable } from 'rxjs';
+import { catchError, defer, takeUntil, tap, throwIfEmpty, type Observable } from 'rxjs';
 import type { ClusterRequests } from '../../wire/session/serverCluster.js';
 import { HttpHeader } from '../../io/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
 import { type HttpReply, respond, StatusError } from './httpStatus.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';
 import { linkIdOf, nodeOf, type ReceivedRequest } from './receivedRequest.js';
+import { closeOf, type RequestHead } from './httpExchange.js';
 
 const RETRY = { 'retry-after': '1' };
 
@@ -48,7 +48,7 @@ export function createForwarder(
         bytes -= size;
       });
       return defer(() => requests.send(target, { ...fieldsOf(head), body$: body$.pipe(tap(add)) })).pipe(
-        takeUntil(fromEvent(response, 'close')),
+        takeUntil(closeOf(response)),
         throwIfEmpty(),
         catchError((error: unknown): never => {
           throw error instanceof StatusError ? error : new StatusError(404);
@@ -65,7 +65,7 @@ export function createForwarder(
    * A request that finds no link costs the address as much as a new connection: the client may
    * invent nodes and links as fast as it can send.
    */
-  const charge = (head: IncomingMessage, error: unknown): never => {
+  const charge = (head: RequestHead, error: unknown): never => {
     const refusal = error instanceof StatusError && error.status === 404 ? admission.throttle(admission.addressOf(head)) : undefined;
     throw refusal ? new StatusError(refusal.status, { ...refusal.headers, connection: 'close' }) : error;
   };
@@ -79,13 +79,13 @@ export function createForwarder(
   };
 }
 
-function fieldsOf({ method = '', url = '', headers, socket }: IncomingMessage) {
+function fieldsOf({ method = '', url = '', headers, socket }: RequestHead) {
   const { remoteAddress: address } = socket;
   return { method, url, headers, ...(address !== undefined && { address }) };
 }
 
 /** A link is opened at the node that the request has reached. */
-function isOpening({ method, headers }: IncomingMessage): boolean {
+function isOpening({ method, headers }: RequestHead): boolean {
   return method === 'POST' && headers[HttpHeader.NUMBER] === '1';
 }
 

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { defer, EMPTY, finalize, map, merge, mergeMap, of, takeLast, tap, type Observable } from 'rxjs';
 import { ProtocolError } from '../../message/errors.js';
 import { createRecentKeys, type RecentKeys } from '../../operators/buffers/recentKeys.js';
@@ -8,6 +7,7 @@ import type { Admission } from '../accept/admission.js';
 import { closeCodeOf, StatusError, type HttpReply } from './httpStatus.js';
 import { endingOfRequest, framesOf, linkIdOf, requestNumberOf, type ReceivedRequest } from './receivedRequest.js';
 import { negotiateDownlink, ServedHttpLink, type OpenedHttpLink, type ServedHttpLinkOptions } from './servedHttpLink.js';
+import type { RequestHead } from './httpExchange.js';
 
 export interface HttpLinkRegistryOptions extends ServedHttpLinkOptions {
   readonly admission: Admission;
@@ -105,11 +105,11 @@ export class HttpLinkRegistry {
     };
     return this.#authorized(head).pipe(mergeMap(push));
   }
-  #poll(head: IncomingMessage): Observable<HttpReply> {
+  #poll(head: RequestHead): Observable<HttpReply> {
     const number = requestNumberOf(head);
     return this.#authorized(head).pipe(mergeMap((link) => link.poll(number)));
   }
-  #leave(head: IncomingMessage): Observable<HttpReply> {
+  #leave(head: RequestHead): Observable<HttpReply> {
     const ending = endingOfRequest(head);
     const end = (link: ServedHttpLink): void => {
       link.onClientClosed(ending);
@@ -124,7 +124,7 @@ export class HttpLinkRegistry {
    *
    * @throws {StatusError} If there is none; with 204 if its client learns of the end elsewhere.
    */
-  #find(head: IncomingMessage): ServedHttpLink {
+  #find(head: RequestHead): ServedHttpLink {
     const name = linkIdOf(head);
     const link = this.#links.get(name);
     // A request and the notice of the end may cross: such a request must not become a lost
@@ -132,7 +132,7 @@ export class HttpLinkRegistry {
     if (!link) throw new StatusError(head.method !== 'GET' && this.#ended.has(name) ? 204 : 404);
     return link;
   }
-  #authorized(head: IncomingMessage): Observable<ServedHttpLink> {
+  #authorized(head: RequestHead): Observable<ServedHttpLink> {
     const checked$ = this.#options.isAuthenticated ? this.#find(head).check(head) : of(undefined);
     return checked$.pipe(map(() => this.#find(head)));
   }

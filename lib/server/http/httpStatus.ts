@@ -1,7 +1,8 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { CallbackError, ConnectionLostError, FrameTooLargeError, ProtocolError, UnauthorizedError } from '../../message/errors.js';
 import { CloseCode } from '../../message/closeCode.js';
 import type { ForwardedResponse as HttpReply } from '../../wire/session/serverCluster.js';
+import type { ResponseWriter } from './httpExchange.js';
 
 /** A complete response, also of a request that another node has forwarded. */
 export type { ForwardedResponse as HttpReply } from '../../wire/session/serverCluster.js';
@@ -40,7 +41,7 @@ export const COMMON_HEADERS: OutgoingHttpHeaders = {
   'x-content-type-options': 'nosniff',
 };
 
-export function respond(response: ServerResponse, { status, headers, body }: HttpReply): void {
+export function respond(response: ResponseWriter, { status, headers, body }: HttpReply): void {
   // A disconnected client gets no response: without a listener, a failed write would end the
   // process.
   if (response.headersSent || response.destroyed) return;

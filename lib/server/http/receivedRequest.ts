@@ -1,59 +1,35 @@
-import { IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
-import { fromEvent, map, merge, type Observable, type SchedulerLike, takeUntil, tap, throwError, timeout, toArray } from 'rxjs';
-import { ConnectionLostError, FrameTooLargeError, ProtocolError } from '../../message/errors.js';
+import { map, type Observable, type SchedulerLike, tap, throwError, timeout, toArray } from 'rxjs';
+import { FrameTooLargeError, ProtocolError } from '../../message/errors.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { concatBytes } from '../../message/bytes.js';
-import { CloseCode } from '../../message/closeCode.js';
-import type { ForwardedRequest } from '../../wire/session/serverCluster.js';
 import { HttpHeader, LINK_LENGTH, NODE_PATTERN } from '../../io/http/httpHeaders.js';
 import { bodyLimit, decodeRecords, type Ending, isEnding, type Item } from '../../io/http/recordFormat.js';
 import type { Frame } from '../../io/link.js';
 import { maxFragments } from '../serverOptions.js';
+import type { RequestHead, ResponseWriter } from './httpExchange.js';
 import { StatusError } from './httpStatus.js';
 
 /** A request of a client, or one that another node has forwarded. */
 export interface ReceivedRequest {
   /** Its body is in `body$`: a forwarded request has no stream. */
-  readonly head: IncomingMessage;
+  readonly head: RequestHead;
   /** Reads the body. Fails if the client disconnects before the end. */
   readonly body$: Observable<Uint8Array>;
   /** Takes the frames of a link that the request opens; undefined for a forwarded request. */
-  readonly response?: ServerResponse;
-}
-
-export function requestOf(head: IncomingMessage, response: ServerResponse): Required<ReceivedRequest> {
-  const broken$ = fromEvent(head, 'close').pipe(map(failOnDisconnect));
-  const data$ = fromEvent(head, 'data') as Observable<Buffer>;
-  return { head, response, body$: merge(data$, broken$).pipe(takeUntil(fromEvent(head, 'end'))) };
-}
-
-/** @throws {ConnectionLostError} Always. */
-function failOnDisconnect(): never {
-  throw new ConnectionLostError(CloseCode.ABNORMAL, 'the client disconnected before the end of the request');
-}
-
-/** Returns a forwarded request, with a head for functions that read one, such as `authenticate`. */
-export function forwardedRequest({ method, url, headers, address, body$ }: ForwardedRequest): ReceivedRequest {
-  const socket = Object.defineProperty(new Socket(), 'remoteAddress', { value: address });
-  return { head: Object.assign(new IncomingMessage(socket), { method, url, headers, rawHeaders: rawHeadersOf(headers) }), body$ };
-}
-
-function rawHeadersOf(headers: OutgoingHttpHeaders): string[] {
-  return Object.entries(headers).flatMap(([name, values]) => [values ?? []].flat().flatMap((value) => [name, String(value)]));
+  readonly response?: ResponseWriter;
 }
 
 const NAME = new RegExp(`^[\\w-]{${LINK_LENGTH}}$`);
 
 /** Returns the link id of a request. @throws {ProtocolError} If it is malformed. */
-export function linkIdOf({ headers }: IncomingMessage): string {
+export function linkIdOf({ headers }: RequestHead): string {
   const name = headers[HttpHeader.LINK];
   if (typeof name !== 'string' || !NAME.test(name)) throw new ProtocolError('the link id is missing or malformed');
   return name;
 }
 
 /** Returns the number of a request. @throws {ProtocolError} If it is missing. */
-export function requestNumberOf({ headers }: IncomingMessage): number {
+export function requestNumberOf({ headers }: RequestHead): number {
   const text = String(headers[HttpHeader.NUMBER]);
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new ProtocolError('the request number is missing or malformed');
   return Number(text);
@@ -64,14 +40,14 @@ export function requestNumberOf({ headers }: IncomingMessage): number {
  *
  * @throws {ProtocolError} If the name is malformed.
  */
-export function nodeOf({ headers }: IncomingMessage): string | undefined {
+export function nodeOf({ headers }: RequestHead): string | undefined {
   const node = headers[HttpHeader.NODE];
   if (node !== undefined && !(typeof node === 'string' && NODE_PATTERN.test(node))) throw new ProtocolError('the node is malformed');
   return node;
 }
 
 /** Returns the close code and reason of a client. @throws {ProtocolError} If they are malformed. */
-export function endingOfRequest({ headers }: IncomingMessage): Ending {
+export function endingOfRequest({ headers }: RequestHead): Ending {
   const code = String(headers[HttpHeader.CODE]);
   if (!/^[1-4]\d{3}$/.test(code)) throw new ProtocolError('the close code is missing or malformed');
   try {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { catchError, defer, finalize, ignoreElements, map, merge, of, Subject, takeUntil, tap, throwError, type Observable } from 'rxjs';
 import { ConnectionLostError, ProtocolError } from '../../message/errors.js';
 import { completionOf } from '../../operators/subscribing/completionOf.js';
@@ -11,6 +11,7 @@ import { createStallCheck, type StallOptions } from '../../io/stallCheck.js';
 import type { ServedLink } from '../serverOptions.js';
 import { type Downlink, type DownlinkOptions, eventDownlink, pollDownlink } from './downlink.js';
 import { StatusError, type HttpReply } from './httpStatus.js';
+import type { RequestHead, ResponseWriter } from './httpExchange.js';
 
 /** The transports that a server can offer. */
 export type Transport = 'websocket' | 'sse' | 'long-polling';
@@ -54,7 +55,7 @@ export class ServedHttpLink {
 
   /** @param make Creates the downlink; see {@link negotiateDownlink}. */
   constructor(
-    request: IncomingMessage,
+    request: RequestHead,
     make: MakeDownlink,
     options: ServedHttpLinkOptions & Required<Pick<ServedLink, 'address' | 'onFlood'>>,
     onClosed: () => void,
@@ -73,7 +74,7 @@ export class ServedHttpLink {
     this.opened = Object.assign(((outgoing) => this.#run(outgoing)) as Link<Frame>, {
       protocol: downlink.protocol,
       endpoint,
-      request,
+      request: request as IncomingMessage,
       onIdentified,
       address,
       onFlood,
@@ -114,20 +115,20 @@ export class ServedHttpLink {
    *
    * @throws {StatusError} Delivered, if it may not: 404, as for an unknown link.
    */
-  check(request: IncomingMessage): Observable<void> {
+  check(request: RequestHead): Observable<void> {
     const now = credentialsOf(request);
     // The same credentials need no further authentication.
     if (now === this.#credentials) return of(undefined);
     if (!this.#identified) return throwError(() => new StatusError(404));
     const [owner, identify] = this.#identified;
-    return identify(request).pipe(
+    return identify(request as IncomingMessage).pipe(
       map((principal) => {
         if (principal?.id !== owner?.id) throw new StatusError(404);
         this.#credentials = now;
       }),
     );
   }
-  respondToOpening(response: ServerResponse): Observable<HttpReply> {
+  respondToOpening(response: ResponseWriter): Observable<HttpReply> {
     return this.#downlink.open(response);
   }
   /** Reads a body. @throws {StatusError} Delivered, if too many bodies are being read. */
@@ -190,16 +191,16 @@ function tooMany(): StatusError {
 
 /** Header fields that vary between the requests of one client and do not identify it. */
 const VOLATILE =
-  /^(accept|connection|content-.*|host|origin|pragma|cache-control|priority|rxwire-.*|sec-fetch-.*|transfer-encoding|via|x-forwarded-.*|x-real-ip|x-request-id)$/;
+  /^(accept|cdn-loop|cf-(connecting-ip|ew-via|ipcountry|ray|visitor)|connection|content-.*|host|origin|pragma|cache-control|priority|rxwire-.*|sec-fetch-.*|transfer-encoding|via|x-forwarded-.*|x-real-ip|x-request-id)$/;
 
-function credentialsOf({ headers }: IncomingMessage): string {
+function credentialsOf({ headers }: RequestHead): string {
   return JSON.stringify(Object.entries(headers).filter(([name]) => !VOLATILE.test(name)));
 }
 
 type MakeDownlink = (options: DownlinkOptions) => Downlink;
 
 /** Selects the downlink for the `accept` header. @throws {StatusError} If it is not available. */
-export function negotiateDownlink({ headers: { accept } }: IncomingMessage, transports: readonly Transport[]): MakeDownlink {
+export function negotiateDownlink({ headers: { accept } }: RequestHead, transports: readonly Transport[]): MakeDownlink {
   if (accept === EVENTS_TYPE && transports.includes('sse')) return eventDownlink;
   if (accept === RECORDS_TYPE && transports.includes('long-polling')) return pollDownlink;
   throw new StatusError(406);

@@ -1,0 +1,139 @@
+import type { IncomingMessage } from 'node:http';
+import { defer, finalize, merge, NEVER, share, Subject, tap, type Observable } from 'rxjs';
+import type { AcceptedSocket } from '../../io/acceptedSocket.js';
+import { watchSubscribed } from '../../message/development.js';
+import { createAdmission } from '../accept/admission.js';
+import { httpLinks, isLinkRequest, isPath } from '../http/httpLinks.js';
+import type { ReceivedRequest } from '../http/receivedRequest.js';
+import { type ListenOptions, readListenOptions } from '../listenOptions.js';
+import type { Authenticate, Principal, ServerWire } from '../principal.js';
+import { guardWires, servedWires } from '../serve.js';
+import type { ServedSocket } from '../serverOptions.js';
+import { bunWebSocketHandler, type BunWebSocketHandler } from './bunSockets.js';
+import { bodyOf, FetchResponse, forwardedFetch, headOf, requestOfHead } from './fetchExchange.js';
+import { addressOf, upgradeSocket } from './upgradeSocket.js';
+
+/** The options of {@link fetchHandler}: those of `listen`, with web-standard requests. */
+export interface FetchHandlerOptions<P extends Principal | undefined = undefined> extends Omit<ListenOptions<P>, 'authenticate'> {
+  /**
+   * Returns the principal of a client, as the option of `listen` does. `request` is a web-standard
+   * `Request`.
+   * @default all clients are anonymous
+   */
+  readonly authenticate?: Authenticate<P, Request>;
+}
+
+/** Serves wires in a runtime whose servers call a function for each request. */
+export interface FetchHandler<P extends Principal | undefined = undefined> {
+  /**
+   * Emits a wire for each client. The handler serves clients while this has a subscriber. Further
+   * subscribers receive the same wires.
+   */
+  readonly wires$: Observable<ServerWire<P>>;
+  /**
+   * Responds to a request. Without a subscriber of `wires$`, the status is 503; for another path,
+   * 404.
+   *
+   * @param context The second argument of the function that the runtime calls: the server of Bun,
+   *   or the information about the request of Deno.
+   */
+  readonly fetch: (request: Request, context?: unknown) => Response | Promise<Response>;
+  /** The option `websocket` of `Bun.serve`. */
+  readonly websocket: BunWebSocketHandler;
+}
+
+/** A handler that serves clients. */
+interface OpenHandler {
+  upgrade(request: Request, context: unknown): Response;
+  receive(request: Required<ReceivedRequest>): void;
+}
+
+/**
+ * Serves wires on Bun, on Deno, and in a Durable Object of Cloudflare, over WebSockets, server-sent
+ * events and long polling. Imports no module of Node. On Node, use `listen`.
+ *
+ * In another runtime, clients can use server-sent events and long polling.
+ *
+ * @throws {RangeError} At call time, if a number is out of range.
+ * @throws {TypeError} At call time, if an option is invalid, as for `listen`.
+ * @example
+ * import { createMessage, ofType } from 'rxwire';
+ * import { fetchHandler } from 'rxwire/fetch';
+ *
+ * const { wires$, fetch, websocket } = fetchHandler({ path: '/wire' });
+ * wires$.subscribe((wire) => {
+ *   wire
+ *     .pipe(ofType('chat.said'))
+ *     .subscribe(({ payload }) => wire.next(createMessage('chat.said', payload)));
+ * });
+ * // Bun: Bun.serve({ port: 4870, fetch, websocket });
+ * // Deno: Deno.serve({ port: 4870 }, fetch);
+ */
+export function fetchHandler<P extends Principal | undefined = undefined>(options: FetchHandlerOptions<P> = {}): FetchHandler<P> {
+  const { authenticate } = options;
+  const { served, read, admissionOptions } = readListenOptions('fetchHandler', {
+    ...options,
+    authenticate: authenticate && (({ request, ...token }) => authenticate({ request: requestOfHead(request), ...token })),
+  } as ListenOptions<Principal | undefined>);
+  const { path, transports, maxFrame } = read;
+  const { shutdown$: stopping$ = NEVER, scheduler, retryAfter } = served;
+  let open: OpenHandler | undefined;
+
+  const served$ = defer(() => {
+    const admission = createAdmission({ ...served, ...admissionOptions }, scheduler);
+    const sockets$ = new Subject<ServedSocket>();
+    const requests$ = new Subject<Required<ReceivedRequest>>();
+    const onFlood = (address: string): void => admission.charge(address);
+    const upgrade = (request: Request, context: unknown): Response => {
+      const head = headOf(request, addressOf(request, context));
+      const address = admission.addressOf(head);
+      const entered = admission.throttle(address) ?? admission.inspect(head) ?? admission.enter(address);
+      if (typeof entered !== 'function') return emptyResponse(entered);
+      const accept = (connection: AcceptedSocket): void => {
+        const link = {
+          connection,
+          protocol: 'websocket',
+          address,
+          onFlood,
+          ...(authenticate && { request: head as unknown as IncomingMessage }),
+        };
+        if (sockets$.observed) sockets$.next(link);
+        else connection.unsubscribe();
+      };
+      const upgraded =
+        transports.includes('websocket') && upgradeSocket(request, context, { ...options, scheduler, maxFrame, onClosed: entered }, accept);
+      if (upgraded) return upgraded;
+      entered();
+      return emptyResponse({ status: 406 });
+    };
+    const links$ = httpLinks(
+      { requests$, closed$: NEVER, forwarded: forwardedFetch },
+      { ...read, ...served, endpoint: path, admission, isAuthenticated: authenticate !== undefined },
+    );
+    const handler: OpenHandler = { upgrade, receive: (request) => requests$.next(request) };
+    open = handler;
+    const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
+    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$ }).pipe(
+      finalize(() => {
+        if (open === handler) open = undefined;
+      }),
+    );
+  });
+  return {
+    wires$: watchSubscribed('fetchHandler', guardWires(served$.pipe(share()))),
+    fetch(request, context) {
+      if (!open) return emptyResponse({ status: 503, headers: { 'Retry-After': '1' } });
+      const head = headOf(request, addressOf(request, context));
+      if (isPath(head.url, path) && request.headers.get('upgrade')?.toLowerCase() === 'websocket') return open.upgrade(request, context);
+      if (!isLinkRequest(head, path)) return emptyResponse({ status: 404 });
+      const response = new FetchResponse(request.signal);
+      open.receive({ head, response, body$: bodyOf(request) });
+      return response.response;
+    },
+    websocket: bunWebSocketHandler(maxFrame),
+  };
+}
+
+function emptyResponse(init: ResponseInit): Response {
+  return new Response(null, init);
+}

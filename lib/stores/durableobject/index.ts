@@ -1,0 +1,8 @@
+export {
+  durableObjectStore,
+  type DurableObjectInbox,
+  type DurableObjectStorage,
+  type DurableObjectStore,
+  type DurableObjectStoreOptions,
+  type SqlStorage,
+} from './durableObjectStore.js';
