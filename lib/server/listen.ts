@@ -12,7 +12,7 @@ import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';
 import { httpLinks } from './http/httpLinks.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { AnyWire, Principal, ServerWire } from './principal.js';
-import { guardWires, servedWires } from './serve.js';
+import { defaultCodecs, guardWires, servedWires } from './serve.js';
 import { readServeOptions, SERVE_OPTIONS, type ServedSocket, type ServeOptions, maxFragments } from './serverOptions.js';
 
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
@@ -81,7 +81,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
   // An Express app emits events as well, but never an upgrade.
   if (typeof (server as Partial<Server> | undefined)?.address !== 'function')
     throw new TypeError('listen: "server" must be an HTTP server, as createServer(app) or app.listen() returns it');
-  const served = readServeOptions('listen', options);
+  const { codecs = defaultCodecs(), ...served } = readServeOptions('listen', options);
   const read = readOptions('listen', options, LISTEN_OPTIONS);
   const { path, pollHold, transports, cluster, maxFrame } = read;
   const { shutdown$: stopping$ = NEVER, scheduler, retryAfter } = served;
@@ -122,7 +122,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
-    return servedWires(links$, { ...served, endpoint: path, shutdown$ });
+    return servedWires(links$, { ...served, codecs, endpoint: path, shutdown$ });
   });
   return watchSubscribed('listen', guardWires(served$));
 }
