@@ -4,6 +4,7 @@ import { ADMISSION_OPTIONS, readAdmission, type AdmissionOptions } from './accep
 import { POLL_HOLD } from './http/downlink.js';
 import type { Transport } from './http/servedHttpLink.js';
 import type { Principal } from './principal.js';
+import { defaultCodecs } from './serve.js';
 import { readServeOptions, SERVE_OPTIONS, type ServeOptions } from './serverOptions.js';
 
 export interface ListenOptions<P extends Principal | undefined = undefined> extends ServeOptions<P>, AdmissionOptions {
@@ -44,12 +45,12 @@ const LISTEN_OPTIONS = {
  * @throws {TypeError} When an option is unknown or invalid.
  */
 export function readListenOptions(owner: string, options: ListenOptions<Principal | undefined>) {
-  const served = readServeOptions(owner, options);
+  const { codecs = defaultCodecs(), ...others } = readServeOptions(owner, options);
   const read = readOptions(owner, options, LISTEN_OPTIONS);
   const { path, pollHold, cluster } = read;
   if (!path.startsWith('/')) throw new TypeError(`${owner}: "path" must start with /, got ${path}`);
   if (pollHold > 50_000) throw new RangeError(`${owner}: "pollHold" must be <= 50000, got ${pollHold}`);
   if (cluster && !NODE_PATTERN.test(cluster.node))
     throw new TypeError(`${owner}: "cluster.node" must match ${NODE_PATTERN.source}, got ${cluster.node}`);
-  return { served, read, admissionOptions: readAdmission(owner, options) };
+  return { served: { ...others, codecs }, read, admissionOptions: readAdmission(owner, options) };
 }

@@ -6,14 +6,8 @@ import { GuardedObservable } from '../operators/channels/guardedObservable.js';
 import { createRefusalReporter, goodbyeOf } from './accept/authentication.js';
 import { type AnyWire, type Principal, PrincipalWire, type ServerWire, guardOf } from './principal.js';
 import { reportUncaught } from '../message/errors/reportUncaught.js';
-import {
-  type AnyServeOptions,
-  type FullServeOptions,
-  readServeOptions,
-  type ServedLink,
-  type ServedSocket,
-  type ServeOptions,
-} from './serverOptions.js';
+import { type FullServeOptions, readServeOptions, type ServedLink, type ServedSocket, type ServeOptions } from './serverOptions.js';
+import type { Codec } from '../codec/codec.js';
 import { json } from '../codec/json.js';
 import { msgpack } from '../codec/msgpack.js';
 import { createEnvelopeWires } from './envelope/envelopeWires.js';
@@ -50,13 +44,22 @@ export function serve<P extends Principal | undefined = undefined>(
   links$: Observable<ServedLink>,
   options: ServeOptions<P> & { readonly endpoint?: string } = {},
 ): Observable<ServerWire<P>> {
-  return watchSubscribed('serve', guardWires(servedWires<P>(links$, readServeOptions('serve', options as AnyServeOptions))));
+  const { codecs = defaultCodecs(), ...read } = readServeOptions('serve', options);
+  return watchSubscribed('serve', guardWires(servedWires<P>(links$, { ...read, codecs })));
 }
+
+/** Returns the codecs of a server that has no option `codecs`. */
+export function defaultCodecs(): readonly Codec[] {
+  return [json(), msgpack()];
+}
+
+/** The options of a server, with its codecs. */
+type ServedWiresOptions = FullServeOptions & { readonly codecs: readonly Codec[] };
 
 /** Returns the wires of a server, with options that are valid, for subscribers that do not fail. */
 export function servedWires<P extends Principal | undefined>(
   links$: Observable<ServedLink | ServedSocket>,
-  options: FullServeOptions,
+  options: ServedWiresOptions,
 ): Observable<ServerWire<P>> {
   const { onRefused, shutdown$ = NEVER } = options;
   // eslint-disable-next-line no-restricted-syntax -- the acceptor of this subscription ends before its links do
@@ -103,9 +106,9 @@ function onThrow(cause: unknown, value: unknown): void {
  *
  * @param emit Takes the wire of each new client.
  */
-function createAcceptor(options: FullServeOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
+function createAcceptor(options: ServedWiresOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
   const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, rateLimit } = options;
-  const { codecs = [json(), msgpack()], retryAfter, random = Math.random } = options;
+  const { codecs, retryAfter, random = Math.random } = options;
   const chance = (): number => callSafely(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
   const rates = rateLimit && createRates(rateLimit, options.window, scheduler);
   const settings = {

@@ -1,5 +1,5 @@
 export { linkFaults, type LinkCondition, type LinkFaults, type LinkFaultsOptions } from './linkFaults.js';
-export { collectMarbles, marble, runMarble } from './marble.js';
+export { collectMarbles, marble, recordMarble, runMarble } from './marble.js';
 export type {
   MarbleConnection,
   MarbleContext,

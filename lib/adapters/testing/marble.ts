@@ -108,6 +108,35 @@ export function runMarble<
 }
 
 /**
+ * Runs a pipeline in virtual time as {@link runMarble}, and compares nothing: for a diagram of what
+ * the pipeline does.
+ *
+ * @param spec `outputs` and `received` name the lines to record. Their marbles have no meaning.
+ * @throws {Error} If the marbles are invalid, or if the pipeline does not end.
+ * @example
+ * import { map } from 'rxjs';
+ * import { recordMarble, renderMarbles } from 'rxwire/testing';
+ *
+ * const recording = recordMarble({ source: '-a-b-|' }, (letters) =>
+ *   letters.pipe(map((letter) => letter.toUpperCase())),
+ * );
+ * console.log(recording.end); // prints: 5
+ * console.log(renderMarbles('shout', [{ title: 'shouts', ...recording }]).slice(0, 4)); // prints: <svg
+ */
+export function recordMarble<
+  Source extends string,
+  Values extends MarbleValues = None,
+  Time extends MarbleStrings = None,
+  const Inputs extends MarbleStrings = None,
+  Outputs extends MarbleStrings = None,
+>(
+  spec: Omit<MarbleSpec<Source, Values, Time, Inputs, Outputs>, 'expected' | 'subs'>,
+  pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
+): MarbleRecording {
+  return record({ ...spec, expected: '' }, pipeline as AnyPipeline).recording;
+}
+
+/**
  * Runs the `marble` calls of a file while it is loaded, instead of registering tests. Returns their
  * recordings.
  *

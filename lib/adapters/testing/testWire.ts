@@ -18,7 +18,8 @@ import type { Frame, Link } from '../../io/link.js';
 import { memoryLink } from '../../io/memoryLink.js';
 import type { AnyTypes, Message, MessageIn } from '../../message/types.js';
 import type { AnyWire, Principal } from '../../server/principal.js';
-import { serve } from '../../server/serve.js';
+import { guardWires, servedWires } from '../../server/serve.js';
+import { readServeOptions } from '../../server/serverOptions.js';
 import type { NetworkSignal } from '../../wire/session/networkSignals.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
 import { connect, type ConnectOptions, type WireOptions } from '../../wire/connect.js';
@@ -166,7 +167,8 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   const server = createTestServer(onWire as TestWireOptions['serve']);
   let serving: Subscription;
   const start = (): void => {
-    serving = serve<Principal | undefined>(links$, { codecs: [codec].flat(), ...times, ...serverOptions }).subscribe(server.use);
+    const { codecs = [codec].flat(), ...read } = readServeOptions('serve', { ...times, ...serverOptions });
+    serving = guardWires(servedWires<Principal | undefined>(links$, { ...read, codecs })).subscribe(server.use);
   };
   start();
   const online$ = new Subject<NetworkSignal>();

@@ -16,7 +16,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import { collectMarbles, marble, runMarble } from '../../../lib/adapters/testing/index.js';
+import { collectMarbles, marble, recordMarble, runMarble } from '../../../lib/adapters/testing/index.js';
 import { failureOf } from '../../support/failureOf.js';
 
 /** Runs with other globals than the runner's. */
@@ -256,6 +256,25 @@ describe('collectMarbles', () => {
       marble('later', { source: '|', expected: '|' }, (source) => source);
     });
     expect(registered).toEqual(['later']);
+  });
+});
+
+describe('recordMarble', () => {
+  it('records what a pipeline does, and compares nothing', () => {
+    const spec = { source: '-a-b-|', outputs: { seen: 'x' }, values: { a: 1, b: 2 } };
+    const { lines, end } = recordMarble(spec, (source, { seen }) => source.pipe(tap((value) => seen(value))));
+    const events = [
+      { frame: 1, kind: 'next', value: 1 },
+      { frame: 3, kind: 'next', value: 2 },
+    ];
+    expect(end).toBe(5);
+    expect(lines.map(({ name }) => name)).toEqual(['source', 'seen', 'result']);
+    expect(lines[1]?.events).toEqual(events);
+    expect(lines[2]?.events).toEqual([...events, { frame: 5, kind: 'complete', value: undefined }]);
+  });
+
+  it('fails for a pipeline that does not end', () => {
+    expect(() => recordMarble({ source: '-a' }, () => interval(1))).toThrow('the pipeline does not end');
   });
 });
 
