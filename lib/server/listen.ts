@@ -5,6 +5,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { watchSubscribed } from '../message/development.js';
 import { anything, positive, readOptions, type OptionTable } from '../message/options/readOptions.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
+import { MAX_STREAM_HEADER } from '../io/streamFrames.js';
 import { NODE_PATTERN } from '../io/http/httpHeaders.js';
 import type { MessageIn } from '../message/types.js';
 import { ADMISSION_OPTIONS, createAdmission, readAdmission, type AdmissionOptions } from './accept/admission.js';
@@ -95,7 +96,8 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const fragments = maxFragments(maxFrame);
     const sockets = new WebSocketServer({
       noServer: true,
-      maxPayload: maxFrame,
+      // The host of a session checks the size without the header.
+      maxPayload: maxFrame + MAX_STREAM_HEADER,
       perMessageDeflate: false,
       maxFragments: fragments,
       maxBufferedChunks: fragments,
@@ -122,7 +124,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
-    return servedWires(links$, { ...served, endpoint: path, shutdown$ });
+    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission });
   });
   return watchSubscribed('listen', guardWires(served$));
 }

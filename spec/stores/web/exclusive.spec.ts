@@ -1,7 +1,8 @@
 import { NEVER, of, Subject, throwError, type Observable } from 'rxjs';
 import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
 import { StoreError } from '../../../lib/message/errors.js';
-import { exclusive, type LocksLike } from '../../../lib/stores/web/exclusive.js';
+import { exclusive } from '../../../lib/stores/web/exclusive.js';
+import type { LocksLike } from '../../../lib/io/webLocks.js';
 import { memoryOutbox } from '../../../lib/stores/memoryOutbox.js';
 import type { OpenedOutbox, OutboxStore } from '../../../lib/stores/outboxStore.js';
 import { batch, commonCases, faultsOf, ready } from '../../support/outboxCases.js';
