@@ -100,6 +100,8 @@ export type { FetchLike, FetchRequest, FetchResponse, HeaderFields, HttpLinkOpti
 export { longPolling } from './io/longPolling.js';
 export { memoryLink, type MemoryLinkOptions } from './io/memoryLink.js';
 export type { WebSocketConstructor, WebSocketLike } from './io/webSocketLike.js';
+export type { BroadcastChannelConstructor, BroadcastChannelLike } from './io/shared/tabChannel.js';
+export { sharedLink, type SharedLinkOptions } from './io/sharedLink.js';
 export { serverSentEvents } from './io/serverSentEvents.js';
 export type { SocketOptions } from './io/clientSocket.js';
 export type { StallOptions } from './io/stallCheck.js';
@@ -143,7 +145,8 @@ export { session, type SessionOptions } from './wire/session/session.js';
 export type { EndpointOptions } from './wire/session/sessionOptions.js';
 export { framed, type FramedOptions } from './wire/envelope/framed.js';
 export type { ReconnectOptions } from './wire/session/reconnect.js';
-export { exclusive, type ExclusiveOptions, type LocksLike } from './stores/web/exclusive.js';
+export { exclusive, type ExclusiveOptions } from './stores/web/exclusive.js';
+export type { LocksLike } from './io/webLocks.js';
 export type * from './stores/deadLetterStore.js';
 export type * from './stores/inbox.js';
 export { memoryDeadLetters, type MemoryDeadLettersOptions } from './stores/memoryDeadLetters.js';

@@ -22,3 +22,4 @@ export function noteHub(): void {}
 export function noteAfterEnd(): void {}
 export function noteConnection(): void {}
 export function noteDate(): void {}
+export function noteNotShared(): void {}

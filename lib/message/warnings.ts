@@ -115,3 +115,11 @@ export function noteConnection(wire: { readonly endpoint: string }, failure?: { 
 export function noteDate(): void {
   warnOnce('WARN_DATE', 'json() sends a Date as a text, and the other side receives the text. Send date.getTime(), or use msgpack()');
 }
+
+/** Warns that a link opens a connection of its own: the page cannot share one with other tabs. */
+export function noteNotShared(name: string): void {
+  warnOnce(
+    'WARN_NOT_SHARED',
+    `sharedLink("${name}") opens a connection for this tab alone: the page has no Web Locks or no BroadcastChannel, as without HTTPS`,
+  );
+}

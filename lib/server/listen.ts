@@ -3,6 +3,7 @@ import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { watchSubscribed } from '../message/development.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
+import { MAX_STREAM_HEADER } from '../io/streamFrames.js';
 import type { MessageIn } from '../message/types.js';
 import { createAdmission } from './accept/admission.js';
 import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';
@@ -58,7 +59,8 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const fragments = maxFragments(maxFrame);
     const sockets = new WebSocketServer({
       noServer: true,
-      maxPayload: maxFrame,
+      // The host of a session checks the size without the header.
+      maxPayload: maxFrame + MAX_STREAM_HEADER,
       perMessageDeflate: false,
       maxFragments: fragments,
       maxBufferedChunks: fragments,
@@ -85,7 +87,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
-    return servedWires(links$, { ...served, endpoint: path, shutdown$ });
+    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission });
   });
   return watchSubscribed('listen', guardWires(served$));
 }

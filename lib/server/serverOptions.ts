@@ -13,6 +13,7 @@ import type { DeadLetterStore } from '../stores/deadLetterStore.js';
 import type { OutboxStore } from '../stores/outboxStore.js';
 import type { WireOptions } from '../wire/connect.js';
 import type { Authenticate, Principal } from './principal.js';
+import type { Admission } from './accept/admission.js';
 import type { ServerCluster } from '../wire/session/serverCluster.js';
 import { readRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';
@@ -189,7 +190,13 @@ export interface ServedSocket extends Pick<ServedLink, 'protocol' | 'address' | 
 }
 
 /** The options of a server, with their defaults. */
-export type FullServeOptions = ReturnType<typeof readServeOptions>;
+export type FullServeOptions = ReturnType<typeof readServeOptions> & {
+  /** Counts the streams of connections that carry several. @default they are not counted */
+  readonly admission?: StreamAdmission;
+};
+
+/** Decides which streams an address may open: they count as connections. */
+export type StreamAdmission = Pick<Admission, 'throttle' | 'enter'>;
 
 /**
  * Returns the options of `serve` among those of a server, with their defaults.

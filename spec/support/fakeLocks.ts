@@ -1,4 +1,4 @@
-import type { LocksLike } from '../../lib/stores/web/exclusive.js';
+import type { LocksLike } from '../../lib/io/webLocks.js';
 
 /** Web Locks, as far as they go here: one lock, those that wait for it, and who may steal it. */
 export function fakeLocks() {

@@ -65,7 +65,8 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
    * request of the same connection.
    */
   readonly onIdentified: ServedLink['onIdentified'];
-  readonly #onFlood: ServedLink['onFlood'];
+  /** Called with the address when the connection is closed as a flood. */
+  readonly onFlood: ServedLink['onFlood'];
   readonly #owner: IncomingConnectionOwner;
   /** The principal of the client, when the client is authenticated. */
   principal: Principal | undefined;
@@ -88,7 +89,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     const { request, address = '', protocol = 'custom', onIdentified, onFlood } = link;
     this.request = request;
     this.address = address;
-    this.#onFlood = onFlood;
+    this.onFlood = onFlood;
     this.protocol = protocol;
     this.onIdentified = onIdentified;
     this.#owner = owner;
@@ -268,7 +269,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   #ended(end: End): void {
     this.#end = end;
     this.#owner.timeouts.end(this);
-    if (end.error instanceof ConnectionLostError && end.error.closeCode === CloseCode.FLOOD) this.#onFlood?.(this.address);
+    if (end.error instanceof ConnectionLostError && end.error.closeCode === CloseCode.FLOOD) this.onFlood?.(this.address);
     if (this.#reader) notifyOfEnd(this.#reader, end);
     this.#waiter?.left();
     this.#owner.onEnded(this);

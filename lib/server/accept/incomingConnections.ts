@@ -8,6 +8,8 @@ import type { ServedLink, ServedSocket, WiresOptions } from '../serverOptions.js
 import { createAuthentication, type Authentication } from './authentication.js';
 import { IncomingConnection, isSessionFrame, type IncomingConnectionOwner } from './incomingConnection.js';
 import { HandshakeTimeouts } from './handshakeTimeouts.js';
+import { MultiplexedConnection, type StreamAcceptor } from './multiplexedConnection.js';
+import { MULTIPLEXED } from '../../io/streamFrames.js';
 
 /** The options of the wires of a server, with the functions that take its wires and refusals. */
 export interface AcceptedWires extends WiresOptions {
@@ -19,7 +21,7 @@ export interface AcceptedWires extends WiresOptions {
 type ConnectionsOptions = Omit<AcceptedWires, 'emit'>;
 
 /** The connections of a server. Each is authenticated when its first frame has arrived. */
-export class IncomingConnections implements IncomingConnectionOwner {
+export class IncomingConnections implements IncomingConnectionOwner, StreamAcceptor {
   readonly scheduler: SchedulerLike;
   readonly timeouts: HandshakeTimeouts;
   readonly #options: ConnectionsOptions;
@@ -36,6 +38,10 @@ export class IncomingConnections implements IncomingConnectionOwner {
     this.scheduler = scheduler;
     this.timeouts = new HandshakeTimeouts(handshakeTimeout, scheduler);
     this.#principalOf = createAuthentication(options);
+  }
+
+  get admission(): StreamAcceptor['admission'] {
+    return this.#options.admission;
   }
 
   accept(link: ServedLink | ServedSocket): void {
@@ -61,6 +67,11 @@ export class IncomingConnections implements IncomingConnectionOwner {
     const { refuse } = this.#options;
     if (this.#isStopping) {
       refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
+      return;
+    }
+    // A link over requests would have to authenticate each request for all streams.
+    if (connection.first === MULTIPLEXED && !connection.onIdentified) {
+      new MultiplexedConnection(connection, this).begin();
       return;
     }
     const authenticated = (principal: Principal | undefined): void => {

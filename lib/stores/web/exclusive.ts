@@ -4,28 +4,20 @@ import {
   EMPTY,
   finalize,
   merge,
-  Observable,
   ReplaySubject,
   Subject,
   Subscription,
   switchMap,
   tap,
   throwError,
+  type Observable,
 } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { StoreError } from '../../message/errors.js';
 import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
 import { durable } from '../../wire/session/clientStores.js';
+import { browserLocks, held, type LocksLike } from '../../io/webLocks.js';
 import type { OutboxStore } from '../outboxStore.js';
-
-/** The part of `navigator.locks` that `exclusive` uses. */
-export interface LocksLike {
-  request(
-    name: string,
-    options: { readonly steal?: boolean; readonly signal?: AbortSignal },
-    callback: () => Promise<void>,
-  ): Promise<unknown>;
-}
 
 export interface ExclusiveOptions {
   /**
@@ -136,27 +128,7 @@ export function withLock<C>(store: Openable<C>, name: string, options: Exclusive
   };
 }
 
-/**
- * Emits when the tab has the lock, and holds the lock until unsubscribed. Fails when the lock is
- * refused or stolen.
- */
-function held(locks: LocksLike, name: string, steal: boolean): Observable<void> {
-  return new Observable((subscriber) => {
-    const waiting = new AbortController();
-    const released = new Promise<void>((release) => subscriber.add(release));
-    subscriber.add(() => waiting.abort());
-    const granted = (): Promise<void> => {
-      subscriber.next();
-      return released;
-    };
-    // Stealing a lock does not wait, and the API does not accept `steal` together with `signal`.
-    locks.request(name, steal ? { steal } : { signal: waiting.signal }, granted).catch((error: unknown) => subscriber.error(error));
-  });
-}
-
 /** Converts a rejection of the API: an `AbortError` means that the lock was stolen. */
 function lockError(cause: unknown): StoreError {
   return new StoreError('web-locks', (cause as Error).name === 'AbortError' ? 'fenced' : 'failed', cause);
 }
-
-const browserLocks = (): LocksLike | undefined => (globalThis as { readonly navigator?: { readonly locks?: LocksLike } }).navigator?.locks;

@@ -1,5 +1,5 @@
 import { StoreError } from '../../../lib/message/errors.js';
-import type { LocksLike } from '../../../lib/stores/web/exclusive.js';
+import type { LocksLike } from '../../../lib/io/webLocks.js';
 import { webStorageOutbox } from '../../../lib/stores/web/webStorageOutbox.js';
 import { batch, faultOf, faultsOf, quotaCases, ready } from '../../support/outboxCases.js';
 import { outboxContract } from '../../support/outboxContract.js';
