@@ -21,11 +21,18 @@ export function changelogFaults(changelog: string, version: string): readonly st
   return announced === version && isDate ? [] : [`the top heading of CHANGELOG.md must be "## [${version}] - <date>", got "${heading}"`];
 }
 
+/** The fields with which a reader of the registry's page finds the site and the issues. */
+const ADDRESSES = ['homepage', 'repository', 'bugs'];
+/** The top-level domain of placeholders: it is reserved, and leads nowhere. */
+const PLACEHOLDER = /\.example\b/;
+
 /** Returns why a manifest cannot be published. */
 export function manifestFaults(manifest: Readonly<Record<string, unknown>>): readonly string[] {
-  const missing = ['name', 'version', 'description', 'license', 'exports'].filter((field) => manifest[field] === undefined);
+  const missing = ['name', 'version', 'description', 'license', 'exports', ...ADDRESSES].filter((field) => manifest[field] === undefined);
+  const placeholders = ADDRESSES.filter((field) => PLACEHOLDER.test(JSON.stringify(manifest[field]) ?? ''));
   return [
     ...missing.map((field) => `package.json has no "${field}"`),
+    ...placeholders.map((field) => `"${field}" of package.json is a placeholder: write the address of the project, also in README.md`),
     ...(manifest['private'] === undefined ? [] : ['package.json is private: npm refuses to publish it']),
   ];
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { changelogFaults, licencesOf, manifestFaults, outcomeTable, type Outcome } from '../../scripts/support/release.js';
 
 describe('the top heading of the changelog', () => {
@@ -27,12 +28,28 @@ describe('the top heading of the changelog', () => {
 });
 
 it('a manifest that is private or lacks a field cannot be published', () => {
-  const manifest = { name: 'rxwire', version: '0.1.0', description: 'messages', license: 'MIT', exports: {} };
+  const addresses = {
+    homepage: 'https://rxwire.test',
+    repository: { type: 'git', url: 'git+https://rxwire.test/a.git' },
+    bugs: 'https://rxwire.test/b',
+  };
+  const manifest = { name: 'rxwire', version: '0.1.0', description: 'messages', license: 'MIT', exports: {}, ...addresses };
   expect(manifestFaults(manifest)).toEqual([]);
   expect(manifestFaults({ ...manifest, private: true, license: undefined })).toEqual([
     'package.json has no "license"',
     'package.json is private: npm refuses to publish it',
   ]);
+});
+
+it('a manifest cannot be published with placeholders in place of addresses', () => {
+  const { homepage, repository, bugs } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, unknown>;
+  const manifest = { name: 'rxwire', version: '0.1.0', description: 'messages', license: 'MIT', exports: {}, homepage, repository, bugs };
+  const faultOf = (field: string): string =>
+    `"${field}" of package.json is a placeholder: write the address of the project, also in README.md`;
+  expect(manifestFaults(manifest)).toEqual(
+    JSON.stringify(manifest).includes('.example') ? ['homepage', 'repository', 'bugs'].map(faultOf) : [],
+  );
+  expect(manifestFaults({ ...manifest, homepage: 'https://a.example/b' })).toContain(faultOf('homepage'));
 });
 
 describe('the licences', () => {
