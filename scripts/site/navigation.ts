@@ -27,9 +27,10 @@ export function pagesOfDocs(): readonly string[] {
 }
 
 /**
- * Returns the sidebar of the documentation: the sections of docs/README.md with the pages that they
- * link to, and the operators before the reference. A page that docs/README.md does not name goes to
- * the group of its folder, or to the last one: each page of `docs` is in the sidebar.
+ * Returns the sidebar of the documentation: the parts of docs/README.md, for users and for
+ * contributors, with its groups of pages. The operators stand before the reference. A page that
+ * docs/README.md does not name goes to the group of its folder, or to the last one: each page of
+ * `docs` is in the sidebar.
  */
 export function sidebarOfDocs(): readonly SidebarItem[] {
   const index = 'docs/README.md';
@@ -39,25 +40,28 @@ export function sidebarOfDocs(): readonly SidebarItem[] {
   const below = (folder: string): readonly string[] => [...left].filter((file) => file.startsWith(folder));
 
   const operators = group('Operators', take([...linksOf('docs/operators/README.md'), ...below('docs/operators/')].sort(operatorsFirst)));
-  const sections = sectionsOf(readFileSync(root + index, 'utf8'), '## ').map(({ title, text }) => {
-    const [own, ...inner] = [text.split(/^### /m, 1)[0] ?? '', ...sectionsOf(text, '### ')] as const;
-    return group(title, [...take(targetsOf(index, own)), ...inner.map((part) => group(part.title, take(targetsOf(index, part.text))))]);
-  });
-  const reference = sections
+  const [use, ...others] = sectionsOf(readFileSync(root + index, 'utf8'), '## ').map(({ title, text }) =>
+    group(
+      title,
+      sectionsOf(text, '### ').map((inner) => group(inner.title, take(targetsOf(index, inner.text)))),
+    ),
+  );
+  const groups = use?.items ?? [];
+  const reference = groups
     .map(({ text }) => text)
     .concat('Reference')
     .indexOf('Reference');
+  const recipes = [group('More recipes', take(below('docs/recipes/'))), group('Examples', take(below('docs/examples/')))];
   const all = { text: 'All pages', link: linkTo(sitePage(index).page) };
   return [
-    ...sections.slice(0, reference),
-    group('More recipes', take(below('docs/recipes/'))),
-    group('Examples', take(below('docs/examples/'))),
-    operators,
-    ...sections.slice(reference),
+    group(use?.text ?? '', [...groups.slice(0, reference), ...recipes, operators, ...groups.slice(reference)].filter(hasItems)),
+    ...others.map((part) => ({ ...part, collapsed: true })),
     group('More', take([...left])),
     group('Project', [all, ...['CHANGELOG.md', 'CONTRIBUTING.md'].map(itemFor)]),
-  ].filter(({ items }) => items.length > 0);
+  ].filter(hasItems);
 }
+
+const hasItems = ({ items = [] }: SidebarItem): boolean => items.length > 0;
 
 interface Group extends SidebarItem {
   readonly items: readonly SidebarItem[];

@@ -29,7 +29,7 @@ const PLACEHOLDER = /\.example\b/;
 /** Returns why a manifest cannot be published. */
 export function manifestFaults(manifest: Readonly<Record<string, unknown>>): readonly string[] {
   const missing = ['name', 'version', 'description', 'license', 'exports', ...ADDRESSES].filter((field) => manifest[field] === undefined);
-  const placeholders = ADDRESSES.filter((field) => PLACEHOLDER.test(JSON.stringify(manifest[field]) ?? ''));
+  const placeholders = ADDRESSES.filter((field) => PLACEHOLDER.test(JSON.stringify([manifest[field]])));
   return [
     ...missing.map((field) => `package.json has no "${field}"`),
     ...placeholders.map((field) => `"${field}" of package.json is a placeholder: write the address of the project, also in README.md`),

@@ -1,4 +1,4 @@
-/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --cluster [--minutes N] [--seed S] [--without-fence] | --memory [--quick] | --switch [--seed S]: docs/chaos.md. The last line is JSON. */
+/** npm run chaos -- [--rounds N] [--seed S] [--storm ms] [--jobs N] [--owners | --streams] | --cluster [--minutes N] [--seed S] [--without-fence] | --memory [--quick] | --switch [--seed S]: docs/tested.md. The last line is JSON. */
 import { parseArgs } from 'node:util';
 import { percentiles } from '../../lib/adapters/cli/printable.js';
 import { BLACK_HOLE, fallIntoBlackHole } from './blackHole.js';

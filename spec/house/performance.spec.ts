@@ -1,43 +1,44 @@
 import { readFileSync } from 'node:fs';
-import { drawnFiles, PAGE, pictureAt, picturesOf } from '../bench/peers/draw.js';
-import { fillPage, sectionsOf, tablesOf } from '../bench/peers/page.js';
+import { drawnFiles, pictureAt, picturesOf, readPages } from '../bench/peers/draw.js';
+import { fillPages, sectionsOf, tablesOf } from '../bench/peers/page.js';
 import { judge } from '../bench/peers/judge.js';
 import { tableOf, type Results } from '../bench/peers/results.js';
 
-const page = readFileSync(PAGE, 'utf8');
+const pages = readPages();
 const results = JSON.parse(readFileSync('spec/bench/peers/results.json', 'utf8')) as Results;
 
-describe('docs/performance.md', () => {
-  it('shows the figures of results.json: npm run bench -- peers --draw', () => {
-    expect(fillPage(page, sectionsOf(results))).toBe(page);
+describe('docs/performance.md and docs/benchmarks.md', () => {
+  it('show the figures of results.json: npm run bench -- peers --draw', () => {
+    expect(fillPages(pages, sectionsOf(results))).toEqual(pages);
   });
 
-  it('has the charts of results.json, and no others', () => {
+  it('have the charts of results.json, and no others', () => {
     const pictures = picturesOf(results);
     expect([...drawnFiles()].sort()).toEqual(Object.keys(pictures).sort());
     for (const [file, picture] of Object.entries(pictures)) expect(readFileSync(pictureAt(file), 'utf8')).toBe(picture);
   });
 
-  it('shows each chart', () => {
-    for (const file of drawnFiles()) expect(page).toContain(`](images/${file})`);
+  it('show each chart once', () => {
+    const text = Object.values(pages).join('\n');
+    for (const file of drawnFiles()) expect(text.split(`](images/${file})`)).toHaveLength(2);
   });
 
-  it('shows a full run', () => {
+  it('show a full run', () => {
     expect(results.isQuick).toBe(false);
     expect(tablesOf(results).length).toBeGreaterThan(10);
   });
 
-  it('would be another page, with another figure', () => {
+  it('would be other pages, with another figure', () => {
     const changed = JSON.parse(JSON.stringify(results).replace(/"median":[\d.]+/, '"median":12345678')) as Results;
-    expect(fillPage(page, sectionsOf(changed))).not.toBe(page);
+    expect(fillPages(pages, sectionsOf(changed))).not.toEqual(pages);
     expect(picturesOf(changed)).not.toEqual(picturesOf(results));
   });
 
-  it('needs a marker for each table, and a table for each marker', () => {
+  it('need a marker for each table, and a table for each marker', () => {
     const sections = sectionsOf(results);
-    expect(() => fillPage(page, { ...sections, more: '' })).toThrow('the page has no marker for more');
+    expect(() => fillPages(pages, { ...sections, more: '' })).toThrow('the pages have no marker for more');
     const others = Object.fromEntries(Object.entries(sections).filter(([name]) => name !== 'goals'));
-    expect(() => fillPage(page, others)).toThrow('the results have nothing for the markers goals');
+    expect(() => fillPages(pages, others)).toThrow('the results have nothing for the markers goals');
   });
 });
 

@@ -12,11 +12,19 @@ describe('the sidebar of the documentation site', () => {
     expect(links.filter((link) => link === linkTo(sitePage(file).page))).toHaveLength(1);
   });
 
-  it('has the sections of docs/README.md, and the operators in the order of their page', () => {
-    expect(sidebar.map(({ text }) => text)).toEqual(expect.arrayContaining(['Start', 'Guide', 'Recipes', 'Operators', 'Reference']));
-    const operators = sidebar.find(({ text }) => text === 'Operators')?.items ?? [];
+  it('has a part for users and one for contributors, and the operators in the order of their page', () => {
+    expect(sidebar.slice(0, 2).map(({ text }) => text)).toEqual(['Use it', 'How it is made']);
+    const groups = sidebar[0]?.items ?? [];
+    expect(groups.map(({ text }) => text)).toEqual(expect.arrayContaining(['Start', 'Wires', 'Recipes', 'Operators', 'Reference']));
+    const operators = groups.find(({ text }) => text === 'Operators')?.items ?? [];
     expect(operators[0]).toEqual({ text: 'Operators', link: '/operators/' });
     expect(operators.length).toBeGreaterThan(10);
+  });
+
+  it('has no page for contributors among those for users', () => {
+    const forContributors = ['protocol', 'protocol-envelope', 'architecture', 'faults', 'tested', 'benchmarks'].map((page) => `/${page}`);
+    expect(linksOf(sidebar[0]?.items ?? []).filter((link) => forContributors.includes(link))).toEqual([]);
+    expect(linksOf(sidebar[1]?.items ?? [])).toEqual(expect.arrayContaining(forContributors));
   });
 });
 

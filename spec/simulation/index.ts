@@ -1,7 +1,7 @@
 /**
  * npm run simulate -- [--core | --stories | --hour] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants
  *
- * Runs both sides of a session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/simulation.md. By default N seeds of
+ * Runs both sides of a session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/tested.md. By default N seeds of
  * the core, and a twentieth as many stories of whole clients and servers. The last line of each part is JSON.
  */
 import { availableParallelism } from 'node:os';

@@ -50,7 +50,7 @@ describe.each([
   });
 });
 
-describe('docs/codecs.md', () => {
+describe('docs/formats.md', () => {
   it.each(good.map((vector) => [vector.name, vector] as const))('is enough to open: %s', (_, { codec, context, messages, hex }) => {
     const frame = Buffer.from(hex, 'hex');
     const [version, kind, length] = frame as unknown as [number, number, number];

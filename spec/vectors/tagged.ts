@@ -1,4 +1,4 @@
-/** Values that JSON does not have, as the files beside this one write them: `{ "$date": 0 }`. docs/codecs.md has the list. */
+/** Values that JSON does not have, as the files beside this one write them: `{ "$date": 0 }`. docs/formats.md has the list. */
 const readers: Readonly<Record<string, (content: never) => unknown>> = {
   $date: (ms: number) => new Date(ms),
   $bytes: (hex: string) => new Uint8Array(Buffer.from(hex, 'hex')),

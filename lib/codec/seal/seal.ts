@@ -110,7 +110,7 @@ export function createGenerationCache<V>(size: number) {
   };
 }
 
-/** The version of the format that docs/codecs.md describes: AES-256-GCM. */
+/** The version of the format that docs/formats.md describes: AES-256-GCM. */
 export const VERSION = 1;
 /** The number of bytes before the name of the key. */
 export const HEADER_SIZE = 3;

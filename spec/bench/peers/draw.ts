@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chart } from './chart.js';
-import { chartsOf, fileOf, fillPage, sectionsOf, tablesOf } from './page.js';
+import { chartsOf, fileOf, fillPages, sectionsOf, tablesOf, type Pages } from './page.js';
 import type { Results } from './results.js';
 
-export const PAGE = 'docs/performance.md';
+/** The page for users, with charts, and the page for contributors, with the tables. */
+const PAGES = ['docs/performance.md', 'docs/benchmarks.md'];
 const IMAGES = 'docs/images';
 
 /** The pictures that are there, by their names. */
@@ -18,11 +19,13 @@ export function picturesOf(results: Results): Readonly<Record<string, string>> {
 
 export const pictureAt = (file: string): string => `${IMAGES}/${file}`;
 
-/** Draws the charts, and fills the page. */
+export const readPages = (): Pages => Object.fromEntries(PAGES.map((file) => [file, readFileSync(file, 'utf8')]));
+
+/** Draws the charts, and fills the pages. */
 export function draw(results: Results): void {
   const pictures = picturesOf(results);
   for (const file of drawnFiles()) if (pictures[file] === undefined) rmSync(pictureAt(file));
   for (const [file, picture] of Object.entries(pictures)) writeFileSync(pictureAt(file), picture);
-  writeFileSync(PAGE, fillPage(readFileSync(PAGE, 'utf8'), sectionsOf(results)));
-  console.log(`drawn: ${PAGE} and ${Object.keys(pictures).length} charts in ${IMAGES}`);
+  for (const [file, page] of Object.entries(fillPages(readPages(), sectionsOf(results)))) writeFileSync(file, page);
+  console.log(`drawn: ${PAGES.join(', ')} and ${Object.keys(pictures).length} charts in ${IMAGES}`);
 }

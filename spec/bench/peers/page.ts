@@ -43,10 +43,16 @@ function ahead(table: Table, column: Column): string {
   return filled(`- ${text}`, '  ');
 }
 
-function sectionOf(table: Table): string {
-  const pictures = chartsOf(table).map(
-    (column) => `![${inWords(table, column).replaceAll(/[[\]]/g, '')}](images/${fileOf(table, column)})`,
+/** The charts of a table: for each of them its name, and the picture with its description. */
+const picturesIn = (table: Table): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    chartsOf(table).map((column) => {
+      const file = fileOf(table, column);
+      return [file.replace('.svg', ''), `![${inWords(table, column).replaceAll(/[[\]]/g, '')}](images/${file})`];
+    }),
   );
+
+function sectionOf(table: Table): string {
   const { title, ...cells } = cellsOfTable(table);
   const notes = chartsOf(table)
     .map((column) => ahead(table, column))
@@ -54,7 +60,7 @@ function sectionOf(table: Table): string {
     .join('\n');
   const reasons = table.rows.some(({ reason }) => reason !== undefined);
   const missing = reasons ? [filled('The command prints *not measured* with the reason, where a peer failed or is not installed.')] : [];
-  return [...pictures, `${title}:`, markdownTable({ title, ...cells }), ...(notes === '' ? [] : [notes]), ...missing].join('\n\n');
+  return [`${title}:`, markdownTable({ title, ...cells }), ...(notes === '' ? [] : [notes]), ...missing].join('\n\n');
 }
 
 function machineOf({ date, seconds, machine, versions }: Results): string {
@@ -71,23 +77,29 @@ function machineOf({ date, seconds, machine, versions }: Results): string {
 /** All tables of a run. */
 export const tablesOf = ({ measures }: Results): readonly Table[] => Object.values(measures).flatMap(({ tables }) => tables);
 
-/** What the page shows, by the names of its markers. */
+/** What the pages show, by the names of their markers: the charts, each by the name of its file, and the tables. */
 export function sectionsOf(results: Results): Readonly<Record<string, string>> {
   return {
     machine: machineOf(results),
     goals: markdownTable(cellsOfGoals(Object.values(results.measures))),
     ...Object.fromEntries(tablesOf(results).map((table) => [table.key, sectionOf(table)])),
+    ...Object.fromEntries(tablesOf(results).flatMap((table) => Object.entries(picturesIn(table)))),
   };
 }
 
 const MARKER = /<!-- peers:([\w-]+) -->\n[\s\S]*?<!-- \/peers -->/g;
 
-/** Replaces what is between the markers of a page. Each section must have its marker, and each marker its section. */
-export function fillPage(page: string, sections: Readonly<Record<string, string>>): string {
-  const names = [...page.matchAll(MARKER)].map(([, name = '']) => name);
+/** The texts of pages, by their files. */
+export type Pages = Readonly<Record<string, string>>;
+
+/** Replaces what is between the markers of the pages. Each section must have one marker on one of the pages, and each marker its section. */
+export function fillPages(pages: Pages, sections: Readonly<Record<string, string>>): Pages {
+  const names = Object.values(pages).flatMap((page) => [...page.matchAll(MARKER)].map(([, name = '']) => name));
   const missing = Object.keys(sections).filter((name) => !names.includes(name));
-  const unknown = names.filter((name) => sections[name] === undefined);
-  if (missing.length > 0) throw new Error(`the page has no marker for ${missing.join(', ')}`);
+  const unknown = names.filter((name, index) => sections[name] === undefined || names.indexOf(name) !== index);
+  if (missing.length > 0) throw new Error(`the pages have no marker for ${missing.join(', ')}`);
   if (unknown.length > 0) throw new Error(`the results have nothing for the markers ${unknown.join(', ')}`);
-  return page.replaceAll(MARKER, (_, name: string) => `<!-- peers:${name} -->\n\n${sections[name]}\n\n<!-- /peers -->`);
+  const fill = (page: string): string =>
+    page.replaceAll(MARKER, (_, name: string) => `<!-- peers:${name} -->\n\n${sections[name]}\n\n<!-- /peers -->`);
+  return Object.fromEntries(Object.entries(pages).map(([file, page]) => [file, fill(page)]));
 }
