@@ -29,7 +29,7 @@ import { serve } from '../support/recordingServer.js';
 
 jest.setTimeout(20_000);
 
-// The names are those of docs/guide/limits.md. That nothing is thrown or rejected where nobody sees it needs no test of its own: jest fails on it.
+// The names are those of docs/tested.md. That nothing is thrown or rejected where nobody sees it needs no test of its own: jest fails on it.
 let served: Awaited<ReturnType<typeof serve>>;
 const start = async (options?: ListenOptions<Principal | undefined>) => (served = await serve(options));
 afterEach(() => served.close());
