@@ -42,6 +42,27 @@ describe('docs/performance.md and docs/benchmarks.md', () => {
   });
 });
 
+describe('README.md', () => {
+  const readme = readFileSync('README.md', 'utf8');
+  const rowOf = (table: string, side: string) =>
+    tablesOf(results)
+      .find(({ key }) => key === table)
+      ?.rows.find((row) => row.side === side);
+  const rateOf = (side: string): string =>
+    Number(rowOf('throughput-100', side)?.figures['rate100']?.median.toPrecision(3)).toLocaleString('en');
+
+  it.each(['ws + msgpackr', 'ws + msgpackr, batches of 64', 'rxwire, at-least-once'])('names the rate of %s', (side) => {
+    expect(readme).toContain(rateOf(side));
+  });
+
+  it('says how long a single message waits for its ack, and that nothing is lost', () => {
+    const ratio = rowOf('alone-ack', 'rxwire, at-least-once')?.ratios['p50']?.median ?? 0;
+    expect(readme).toContain(`${ratio.toFixed(1)} times as long`);
+    const { figures } = rowOf('reconnect', 'rxwire, at-least-once')!;
+    expect([figures['lost']?.max, figures['doubled']?.max, figures['disordered']?.max]).toEqual([0, 0, 0]);
+  });
+});
+
 describe('the figures of the side-by-side benchmark', () => {
   it('counts what is lost, doubled and out of order, and finds the next delivery', () => {
     const journal = [
