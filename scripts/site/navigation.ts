@@ -55,7 +55,7 @@ export function sidebarOfDocs(): readonly SidebarItem[] {
   const all = { text: 'All pages', link: linkTo(sitePage(index).page) };
   return [
     group(use?.text ?? '', [...groups.slice(0, reference), ...recipes, operators, ...groups.slice(reference)].filter(hasItems)),
-    ...others.map((part) => ({ ...part, collapsed: true })),
+    ...others,
     group('More', take([...left])),
     group('Project', [all, ...['CHANGELOG.md', 'CONTRIBUTING.md'].map(itemFor)]),
   ].filter(hasItems);
