@@ -2,7 +2,7 @@ export { type BatchMessageOptions, fromBatchMessage, toBatchMessage } from './op
 export { deadLetter, type DeadLetterOperatorOptions } from './operators/deadLetters/deadLetter.js';
 export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './operators/deadLetters/replayDeadLetters.js';
 export { channel, type Channel, type ClientChannelParts } from './operators/channels/channel.js';
-export type { ChannelOptions, ChannelStart, PositionStorage } from './operators/channels/channelOptions.js';
+export type { ChannelOptions, ChannelStart, EchoOptions, PositionStorage } from './operators/channels/channelOptions.js';
 export { requestAll, type MemberReply, type RequestAllOptions } from './operators/channels/requestAll.js';
 export { liveState, type ChannelSnapshot, type LiveStateOptions } from './operators/channels/liveState.js';
 export type { HistoryRange, PastMessage } from './operators/channels/channelOptions.js';

@@ -67,24 +67,41 @@ export function watchReply({ id }: { readonly id: string }): void {
   });
 }
 
-/** A wire sends a message. */
-export function noteSent({ id }: { readonly id: string }): void {
-  if (unsent.size > 0) unsent.delete(id);
+/** A wire sends a message. A batch contains others. */
+export function noteSent({ id, payload }: { readonly id: string; readonly payload: unknown }): void {
+  if (unsent.size === 0) return;
+  unsent.delete(id);
+  const { messages } = Object(payload) as { readonly messages?: unknown };
+  if (Array.isArray(messages)) for (const message of messages as unknown[]) unsent.delete((Object(message) as { id: string }).id);
 }
 
+/** The number of wires in a row that may each have a hub before that is a mistake. */
+const MAX_HUBS = 2;
+
 let wiresBeingServed = 0;
+/** The number of the latest wires, one after the other, for each of which a hub was made. */
+let hubsInRow = 0;
+let hasHub = true;
 
 /** A server passes a wire to the program, from 1 to -1. */
 export function servingWire(change: 1 | -1): void {
   wiresBeingServed += change;
+  if (change < 0) return;
+  if (!hasHub) hubsInRow = 0;
+  hasHub = false;
 }
 
-/** Warns if a hub is made for one wire: it would serve no other. */
+/**
+ * Warns if a hub is made for each wire: it would serve no other. A program may make the only hub,
+ * or one for each group of clients, when the first wire needs it.
+ */
 export function noteHub(): void {
-  if (wiresBeingServed > 0)
+  if (wiresBeingServed === 0 || hasHub) return;
+  hasHub = true;
+  if (++hubsInRow > MAX_HUBS)
     warnOnce(
       'WARN_HUB_FOR_ONE_WIRE',
-      'hub() was called for one wire: its channels connect nobody. Call it once, outside of the subscriber of listen()',
+      'hub() was called for each wire: its channels connect nobody. Call it once, outside of the subscriber of listen()',
     );
 }
 

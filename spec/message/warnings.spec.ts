@@ -30,8 +30,38 @@ describe('the warning of a reply that is not sent', () => {
     const reply = { id: 'r1', headers: {} };
     warnings.watchReply(reply);
     jest.advanceTimersByTime(2_000);
-    warnings.noteSent({ ...reply });
+    warnings.noteSent({ ...reply, payload: null });
     jest.advanceTimersByTime(6_000);
+    expect(codes).toEqual([]);
+  });
+
+  it('is not printed if the reply is sent in a batch', () => {
+    warnings.watchReply({ id: 'r1' });
+    warnings.noteSent({ id: 'b1', payload: { messages: [null, { id: 'r0' }, { id: 'r1' }] } });
+    jest.advanceTimersByTime(6_000);
+    expect(codes).toEqual([]);
+  });
+});
+
+describe('the warning of a hub for each wire', () => {
+  const serve = (...hubs: readonly boolean[]): void => {
+    for (const isMade of hubs) {
+      warnings.servingWire(1);
+      if (isMade) warnings.noteHub();
+      warnings.servingWire(-1);
+    }
+  };
+
+  it('is printed when three wires in a row have a hub', () => {
+    serve(true, true);
+    expect(codes).toEqual([]);
+    serve(true, true);
+    expect(codes).toEqual(['WARN_HUB_FOR_ONE_WIRE']);
+  });
+
+  it('is not printed if wires share a hub that the program makes when it is needed', () => {
+    warnings.noteHub();
+    serve(true, true, false, true, true, false, true);
     expect(codes).toEqual([]);
   });
 });

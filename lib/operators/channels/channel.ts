@@ -10,6 +10,7 @@ import { refCounted, type RefCount } from './refCounted.js';
 import { createMessage } from '../../message/createMessage.js';
 import { deliveryLevelOf } from '../../message/deliveryLevelOf.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
+import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { AnyTypes, Delivery, Message, MessageIn } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import {
@@ -19,6 +20,7 @@ import {
   type HistoryRange,
   type MemberOptions,
   type PastMessage,
+  type EchoOptions,
 } from './channelOptions.js';
 import { isChannelMessage } from './channelPayloads.js';
 import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
@@ -28,6 +30,8 @@ import { Membership } from './membership.js';
 import { isPageCached } from './pageCache.js';
 
 export interface ClientChannelParts extends ChannelParts {
+  readonly publish: (message: Message, echo?: boolean) => void;
+  readonly send: (message: Message, echo?: boolean) => Promise<ChannelPosition | undefined>;
   readonly state$: Observable<ChannelState>;
   readonly state: () => ChannelState;
   readonly gaps$: Observable<ChannelGap>;
@@ -57,6 +61,15 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
     this.gaps$ = input.gaps$;
     this.errors$ = input.errors$;
     this.#parts = input;
+  }
+
+  /** Publishes a message: to all members, or with `echo: false` to all others. */
+  override next(message: M, { echo }: EchoOptions = {}): void {
+    if (!this.closed) this.#parts.publish(message, echo);
+  }
+
+  override send(message: M, { echo }: EchoOptions = {}): Promise<ChannelPosition | undefined> {
+    return this.closed ? super.send(message) : this.#parts.send(message, echo);
   }
 
   /** The state of the membership now. */
@@ -237,13 +250,13 @@ function createChannels(wire: Wire): ChannelsOfWire {
       });
     const created: Channel = new Channel({
       name,
-      publish(message) {
-        if (!options.echo) find().membership.own.add(message);
+      publish(message, echo = options.echo) {
+        if (!echo) find().membership.own.add(message);
         wire.next(publishMessage(name, message, wire.delivery));
       },
-      send(message) {
+      send(message, echo = options.echo) {
         const { membership } = find();
-        if (!options.echo) membership.own.add(message);
+        if (!echo) membership.own.add(message);
         return membership.send(publishMessage(name, message, wire.delivery, true));
       },
       messages$: use(({ messages$ }) => messages$),

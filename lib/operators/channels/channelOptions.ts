@@ -62,7 +62,16 @@ export interface ChannelOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** The rules and defaults of the options above. */
+/** The options of one message. */
+export interface EchoOptions {
+  /**
+   * Whether the subscribers of this channel receive the message, too; see {@link ChannelOptions}.
+   * @default `echo` of the channel
+   */
+  readonly echo?: boolean;
+}
+
+/** The rules and defaults of the options of a channel. */
 export const CHANNEL_OPTIONS = {
   from: [anything, 'live'],
   echo: [anything, true],

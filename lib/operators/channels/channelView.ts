@@ -16,7 +16,7 @@ import { assertPositive } from '../../message/options/assert.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Channel } from './channel.js';
-import type { ChannelOptions } from './channelOptions.js';
+import type { ChannelOptions, EchoOptions } from './channelOptions.js';
 
 /** The options of a channel that a component shows: those of `channel`, and this one. */
 export interface ChannelViewOptions extends ChannelOptions {
@@ -31,12 +31,12 @@ export interface ChannelViewOptions extends ChannelOptions {
 /** The calls of a component to its channel. */
 export interface ChannelActions<M extends Message = Message> {
   /** Publishes a message, as {@link Channel} does. @throws {TypeError} Without a name. */
-  readonly next: (message: M) => void;
+  readonly next: (message: M, options?: EchoOptions) => void;
   /**
    * Publishes a message. Resolves with its position when the hub has it; rejects as `send` of a
    * channel, and with a `TypeError` without a name.
    */
-  readonly send: (message: M) => Promise<ChannelPosition | undefined>;
+  readonly send: (message: M, options?: EchoOptions) => Promise<ChannelPosition | undefined>;
   /**
    * Sets what the other members see as the `state` of this one.
    * @throws {TypeError} Without a name.
@@ -56,8 +56,8 @@ export function channelActions<M extends Message>(owner: string, find: () => Cha
     return found;
   };
   return {
-    next: (message) => use().next(message),
-    send: async (message) => use().send(message),
+    next: (message, options) => use().next(message, options),
+    send: async (message, options) => use().send(message, options),
     updatePresence: (state) => use().updatePresence(state),
   };
 }

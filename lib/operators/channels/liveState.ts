@@ -1,4 +1,4 @@
-import { concat, defer, EMPTY, map, mergeMap, of, take, takeUntil, throwIfEmpty, type Observable, type ObservableInput } from 'rxjs';
+import { concat, defer, EMPTY, map, mergeMap, of, take, takeUntil, tap, throwIfEmpty, type Observable, type ObservableInput } from 'rxjs';
 import { checkOptions, checkWire } from '../../message/development.js';
 import { CallbackError } from '../../message/errors.js';
 import { completionOf } from '../subscribing/completionOf.js';
@@ -43,7 +43,7 @@ export interface LiveStateOptions<S> extends Pick<ChannelOptions, 'answerTimeout
   readonly retry?: Partial<RetryBackoffConfig>;
 }
 
-/** The names of the options above. */
+const START_IS_GONE = 'liveState: "load" returned the position "start", and the server has removed the first messages of the channel';
 
 /** The default values of `retry`. */
 const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 } as const;
@@ -55,7 +55,8 @@ const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 
  * channel, and never an older state than before.
  *
  * Each subscription loads. It completes with the channel, or with the wire. Failures of `load` are
- * reported in `errors$` of the wire, as a `CallbackError`.
+ * reported in `errors$` of the wire, as a `CallbackError`; so is a `load` that returns `'start'`
+ * when the server has removed the first messages. Then it loads again until the position is later.
  *
  * @throws {TypeError} At call time, if the name is invalid, or there is no option of this name.
  * @throws {RangeError} At call time, if a number is out of range.
@@ -98,7 +99,10 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
           if (message) state = reduce(state, message);
           return message || !isEmitted ? of(state) : EMPTY;
         };
-        const next$ = followChannel(wire, name, channelOptions, from).pipe(mergeMap(step));
+        const onError = (error: unknown): void => {
+          if (from === 'start' && error instanceof FollowerGap) wire.report(new CallbackError('load', new TypeError(START_IS_GONE)));
+        };
+        const next$ = followChannel(wire, name, channelOptions, from).pipe(mergeMap(step), tap({ error: onError }));
         return isEmitted ? concat(of(loaded), next$) : next$;
       }),
     );

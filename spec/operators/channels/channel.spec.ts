@@ -59,6 +59,39 @@ describe('channel', () => {
     expect(payloads(a.messages.values)).toEqual(['of another client']);
   });
 
+  it('delivers a single message to all members but its sender, also after a lost connection', async () => {
+    open({ identify: () => 'ann' });
+    const a = await town.member('room.1');
+    // Another client of the same member.
+    const b = await town.member('room.1');
+    a.room.next(note('published', 'n1'), { echo: false });
+    const position = await a.room.send(note('sent', 'n2'), { echo: false });
+    await b.messages.take(2);
+    expect(a.room.position).toBe(`${position!.offset}.${position!.epoch}`);
+    town.net.cut();
+    a.room.next(createMessage('note', 'ephemeral', { delivery: 'at-most-once' }), { echo: false });
+    a.room.next(note('offline', 'n3'), { echo: false });
+    a.room.next(note('to all'));
+    expect(payloads(await a.messages.take(1))).toEqual(['to all']);
+    await b.messages.take(4);
+    expect(payloads(b.messages.values).filter((payload) => payload !== 'ephemeral')).toEqual(['published', 'sent', 'offline', 'to all']);
+    expect(payloads(a.messages.values)).toEqual(['to all']);
+    // The log has it, for a later reader of the sender, too.
+    const past = record(a.room.history());
+    await past.ended;
+    expect(past.values.map(({ message }) => message.payload)).toEqual(['published', 'sent', 'offline', 'to all']);
+    expect(a.gaps.values).toEqual([]);
+  });
+
+  it('delivers a single message to its sender, too, on a channel without echo', async () => {
+    open();
+    const a = await town.member('room.1', { echo: false });
+    a.room.next(note('to the others'));
+    a.room.next(note('published'), { echo: true });
+    await a.room.send(note('sent'), { echo: true });
+    expect(payloads(await a.messages.take(2))).toEqual(['published', 'sent']);
+  });
+
   it('receives a refused message of another client with the same id, without echo', async () => {
     open({ authorize: ({ action, message }) => action === 'join' || message?.payload !== 'refused' });
     const a = await town.member('room.1', { echo: false });

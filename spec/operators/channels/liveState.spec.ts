@@ -83,6 +83,18 @@ describe('liveState', () => {
     ]);
   });
 
+  it('reports a load that asks for a start which is gone, and loads until its position is later', async () => {
+    open({ log: memoryChannelLog({ maxMessages: 2 }) });
+    await say('abcdef');
+    const wire = town.client();
+    const errors = record(wire.errors$);
+    const answers: ChannelSnapshot<Letters>[] = [1, 2].map(() => ({ state: '', position: 'start' }));
+    const states = follow({ load: () => of(answers.shift() ?? truth) }, wire);
+    expect(await states.take(2)).toEqual(['', 'abcdef']);
+    expect(errors.values).toHaveLength(2);
+    expect(errors.values[0]).toMatchObject({ code: 'ERR_CALLBACK', cause: { message: expect.stringContaining('"start"') as string } });
+  });
+
   it('shares one membership with the channel and with other states, each at its own position', async () => {
     open();
     await say('abcdef');

@@ -17,8 +17,8 @@ export const LIVE_STATE_MUTANTS: readonly LiveStateMutant[] = [
   {
     why: 'does not load again after a gap',
     file: 'liveState.ts',
-    find: 'error instanceof FollowerGap',
-    replace: 'error instanceof FollowerGap && false',
+    find: 'shouldRetry: (error) => error instanceof FollowerGap',
+    replace: 'shouldRetry: (error) => error instanceof FollowerGap && false',
   },
   {
     why: 'applies the message at the position of the state again',
