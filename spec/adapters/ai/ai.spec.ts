@@ -1,5 +1,5 @@
 import { Chat } from '@ai-sdk/react';
-import type { UIMessage } from 'ai';
+import { lastAssistantMessageIsCompleteWithToolCalls, type UIMessage } from 'ai';
 import { setTimeout as delay } from 'node:timers/promises';
 import { chatTransport, serveChat, stopChat, type ChatHandler, type ServeChatOptions } from '../../../lib/adapters/ai/index.js';
 import { joinChunks } from '../../../lib/adapters/ai/chatMessages.js';
@@ -171,6 +171,51 @@ describe('a chat of the AI SDK', () => {
     const [one, other] = [page(open().wire, id), page(open().wire, id)];
     await Promise.all([one.sendMessage({ text: 'a' }), other.sendMessage({ text: 'b' })]);
     expect([textOf(one.lastMessage), textOf(other.lastMessage)]).toEqual(['to a I say ', 'to b I say ']);
+  });
+
+  it('calls a tool in the page, and goes on with its result, also after a reload', async () => {
+    let go = (): void => undefined;
+    const reloaded = new Promise<void>((resolve) => (go = resolve));
+    let calls = 0;
+    const { open } = chatServer(async function* ({ messages }) {
+      calls++;
+      const found = messages.at(-1)?.parts.find((part) => part.type === 'dynamic-tool');
+      yield { type: 'start' };
+      yield { type: 'start-step' };
+      if (found?.state !== 'output-available') {
+        yield { type: 'tool-input-available', toolCallId: 't1', toolName: 'clock', input: {}, dynamic: true };
+      } else {
+        yield { type: 'text-start', id: '1' };
+        yield { type: 'text-delta', id: '1', delta: `It is ${String(found.output)}` };
+        await reloaded;
+        yield { type: 'text-delta', id: '1', delta: ' now' };
+        yield { type: 'text-end', id: '1' };
+      }
+      yield { type: 'finish-step' };
+      yield { type: 'finish' };
+    });
+    const id = newId();
+    const before = new Chat<UIMessage>({
+      id,
+      transport: chatTransport(open().wire),
+      sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
+      onToolCall: ({ toolCall }) =>
+        void before.addToolOutput({ tool: toolCall.toolName, toolCallId: toolCall.toolCallId, output: 'noon' } as never),
+    });
+    void before.sendMessage({ text: 'What time is it?' });
+    await until(() => textOf(before.lastMessage) === 'It is noon');
+    const after = page(open().wire, id);
+    const resumed = after.resumeStream();
+    await until(() => textOf(after.lastMessage) === 'It is noon');
+    go();
+    await resumed;
+    await until(() => before.status === 'ready');
+    expect([textOf(before.lastMessage), before.messages.length, textOf(after.lastMessage), calls]).toEqual([
+      'It is noon now',
+      2,
+      'It is noon now',
+      2,
+    ]);
   });
 
   it('shows the failure of a handler as an error, behind what was said', async () => {
