@@ -10,7 +10,7 @@ import type { Authenticate, Principal, ServerWire } from '../principal.js';
 import { guardWires, servedWires } from '../serve.js';
 import type { ServedSocket } from '../serverOptions.js';
 import { bunWebSocketHandler, type BunWebSocketHandler } from './bunSockets.js';
-import { bodyOf, FetchResponse, forwardedFetch, headOf, requestOfHead } from './fetchExchange.js';
+import { bodyOf, FetchResponseWriter, forwardedFetch, headOf, requestOfHead } from './fetchExchange.js';
 import { addressOf, upgradeSocket } from './upgradeSocket.js';
 
 /** The options of {@link fetchHandler}: those of `listen`, with web-standard requests. */
@@ -126,7 +126,7 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
       const head = headOf(request, addressOf(request, context));
       if (isPath(head.url, path) && request.headers.get('upgrade')?.toLowerCase() === 'websocket') return open.upgrade(request, context);
       if (!isLinkRequest(head, path)) return emptyResponse({ status: 404 });
-      const response = new FetchResponse(request.signal);
+      const response = new FetchResponseWriter(request.signal);
       open.receive({ head, response, body$: bodyOf(request) });
       return response.response;
     },
