@@ -138,7 +138,20 @@ describe('fetchHandler', () => {
     expect((await call(URL, opening())).status).toBe(503);
   });
 
-  it.each([{ path: 'wire' }, { pollHold: 60_000 }, { maxFrame: 0 }, { unknown: 1 }])('rejects the options %p', (options) => {
-    expect(() => fetchHandler(options as FetchHandlerOptions)).toThrow(/^fetchHandler: /);
+  it('informs a client that polls of the end, also after `wires$` has no subscriber', async () => {
+    const { call, wires } = start();
+    const wire = connect({ link: longPolling(URL, { fetch: call as unknown as FetchLike }), reconnect: false });
+    const ended = record(wire).ended;
+    wire.next(createMessage('said', 1));
+    await eventually(() => expect(wires[0]?.state.status).toBe('connected'));
+    subscription?.unsubscribe();
+    expect(await ended).toMatchObject({ closeCode: 1_001 });
   });
+
+  it.each([{ authenticate: 5 }, { path: 'wire' }, { pollHold: 60_000 }, { maxFrame: 0 }, { unknown: 1 }])(
+    'rejects the options %p',
+    (options) => {
+      expect(() => fetchHandler(options as FetchHandlerOptions)).toThrow(/^fetchHandler: /);
+    },
+  );
 });
