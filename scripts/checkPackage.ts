@@ -71,7 +71,18 @@ async function load(folder: string): Promise<void> {
 /** Type-checks users: with a bundler and no types of Node, and on Node as either kind of module. Declarations are checked too. */
 async function typecheck(folder: string): Promise<void> {
   const browser = `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { marble } from 'rxwire/testing'; ${use} marble;`;
-  const others = ['durable-objects', 'fetch', 'indexeddb', 'metrics', 'nats', 'node', 'opentelemetry', 'postgres', 'prometheus', 'protobuf'];
+  const others = [
+    'durable-objects',
+    'fetch',
+    'indexeddb',
+    'metrics',
+    'nats',
+    'node',
+    'opentelemetry',
+    'postgres',
+    'prometheus',
+    'protobuf',
+  ];
   const node = `import { createServer } from 'node:http'; import { listen } from 'rxwire/server'; ${browser}
     ${others.map((name) => `import * as ${name} from 'rxwire/${name}'; ${name};`).join(' ')}
     declare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }
