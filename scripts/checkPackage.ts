@@ -61,12 +61,12 @@ async function install(folder: string): Promise<void> {
 
 /** Loads every door as an ES module and as CommonJS. */
 async function load(folder: string): Promise<void> {
-  const doors = `[typeof listen, typeof marble, typeof createMetrics, typeof openTelemetryMetrics, typeof prometheusMetrics, typeof natsChannelLog, typeof postgresStore].forEach((type) => { if (type !== 'function') throw new Error('a door is shut'); });`;
+  const doors = `[typeof listen, typeof fetchHandler, typeof durableObjectStore, typeof marble, typeof createMetrics, typeof openTelemetryMetrics, typeof prometheusMetrics, typeof natsChannelLog, typeof postgresStore].forEach((type) => { if (type !== 'function') throw new Error('a door is shut'); });`;
   await write(folder, {
-    'load.mjs': `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { listen } from 'rxwire/server';
+    'load.mjs': `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { listen } from 'rxwire/server'; import { fetchHandler } from 'rxwire/fetch'; import { durableObjectStore } from 'rxwire/durable-objects';
       import { marble } from 'rxwire/testing'; import { createMetrics } from 'rxwire/metrics'; import { prometheusMetrics } from 'rxwire/prometheus'; import { natsChannelLog } from 'rxwire/nats'; import { postgresStore } from 'rxwire/postgres';
       import { openTelemetryMetrics } from 'rxwire/opentelemetry'; import { provideWire } from 'rxwire/angular'; provideWire(() => undefined); ${untyped} ${doors}`,
-    'load.cjs': `const { of } = require('rxjs'); const { ${core} } = require('rxwire'); const { listen } = require('rxwire/server');
+    'load.cjs': `const { of } = require('rxjs'); const { ${core} } = require('rxwire'); const { listen } = require('rxwire/server'); const { fetchHandler } = require('rxwire/fetch'); const { durableObjectStore } = require('rxwire/durable-objects');
       const { marble } = require('rxwire/testing'); const { createMetrics } = require('rxwire/metrics');
       const { prometheusMetrics } = require('rxwire/prometheus'); const { natsChannelLog } = require('rxwire/nats'); const { postgresStore } = require('rxwire/postgres'); const { openTelemetryMetrics } = require('rxwire/opentelemetry');
       ${untyped} ${doors}`,
@@ -82,7 +82,18 @@ async function load(folder: string): Promise<void> {
  */
 async function typecheck(folder: string): Promise<void> {
   const browser = `import { of } from 'rxjs'; import { ${core} } from 'rxwire'; import { marble } from 'rxwire/testing'; ${use} marble;`;
-  const others = ['indexeddb', 'metrics', 'nats', 'node', 'opentelemetry', 'postgres', 'prometheus', 'protobuf'];
+  const others = [
+    'durable-objects',
+    'fetch',
+    'indexeddb',
+    'metrics',
+    'nats',
+    'node',
+    'opentelemetry',
+    'postgres',
+    'prometheus',
+    'protobuf',
+  ];
   const node = `import { createServer } from 'node:http'; import { listen } from 'rxwire/server'; ${browser}
     ${others.map((name) => `import * as ${name} from 'rxwire/${name}'; ${name};`).join(' ')}
     declare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }

@@ -5,14 +5,13 @@
  */
 import { build } from 'esbuild';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { FETCH_CLIENT, FETCH_SERVER, WORKER, WORKER_HOST } from './support/fetchPrograms.js';
+import { basename, join } from 'node:path';
+import { FETCH_CLIENT, FETCH_SERVER, STORE_CASES, WORKER, WORKER_HOST } from './support/fetchPrograms.js';
 import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 import { rxjsVersions } from './support/rxjsVersions.js';
@@ -125,39 +124,55 @@ for (const [index, rxjs] of (await rxjsVersions()).entries()) {
 
 /** Runs a server, and the client of `rxwire/fetch`. Returns what the client prints, or why it has failed. */
 async function withServer(app: string, server: ChildProcessByStdio<null, Readable, null>, ...args: readonly string[]): Promise<string> {
+  const client = args.includes('cases') ? 'cases.js' : 'client.js';
   try {
-    const lines = createInterface({ input: server.stdout });
-    const [line] = (await once(lines, 'line')) as [string];
-    return await outputOf(process.execPath, ['client.js', line.replace('port ', ''), ...args], app);
+    for await (const line of createInterface({ input: server.stdout }))
+      return await outputOf(process.execPath, [client, line.replace('port ', ''), ...args], app);
+    return 'the server has not started';
   } finally {
     server.kill();
   }
 }
 
 const app = join(folder, 'fetch');
-await install(app, { rxwire: `file:${tarball}`, rxjs: '7', ws, miniflare: MINIFLARE });
-const files = { 'server.js': FETCH_SERVER, 'client.js': FETCH_CLIENT, 'worker.js': WORKER, 'host.js': WORKER_HOST };
+await install(app, { rxwire: `file:${tarball}`, rxjs: '7', ws, miniflare: MINIFLARE, hono: '4' });
+const files = {
+  'server.js': FETCH_SERVER,
+  'client.js': FETCH_CLIENT,
+  'worker.js': WORKER,
+  'host.js': WORKER_HOST,
+  'cases.js': STORE_CASES,
+};
 for (const [name, text] of Object.entries(files)) await writeFile(join(app, name), text);
-for (const runtime of RUNTIMES.filter(({ name }) => name === 'Bun' || name === 'Deno')) {
-  const server = spawn(programOf(runtime), [...(runtime.args ?? []), 'server.js'], {
-    cwd: app,
-    timeout: LIMIT,
-    stdio: ['ignore', 'pipe', 'inherit'],
+for (const framework of ['', 'hono'])
+  for (const runtime of RUNTIMES.filter(({ name }) => name === 'Bun' || name === 'Deno')) {
+    const server = spawn(programOf(runtime), [...(runtime.args ?? []), 'server.js', framework], {
+      cwd: app,
+      timeout: LIMIT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    report(runtime.name, `rxwire/fetch ${framework}`, await withServer(app, server));
+  }
+
+/** Bundles a worker as wrangler does, and starts it. */
+async function startWorker(entryPoint: string): Promise<ChildProcessByStdio<null, Readable, null>> {
+  const outfile = join(app, `${basename(entryPoint)}.mjs`);
+  await build({
+    absWorkingDir: app,
+    entryPoints: [entryPoint],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['node:*'],
   });
-  report(runtime.name, 'rxwire/fetch', await withServer(app, server));
+  return spawn(process.execPath, ['host.js', outfile], { cwd: app, timeout: LIMIT, stdio: ['ignore', 'pipe', 'inherit'] });
 }
-// As wrangler bundles a worker.
-const conditions = ['workerd', 'worker', 'browser'];
-await build({
-  absWorkingDir: app,
-  entryPoints: ['worker.js'],
-  outfile: join(app, 'bundle.mjs'),
-  bundle: true,
-  format: 'esm',
-  platform: 'browser',
-  conditions,
-});
-for (const args of [[], ['restart']]) {
-  const server = spawn(process.execPath, ['host.js', 'bundle.mjs'], { cwd: app, timeout: LIMIT, stdio: ['ignore', 'pipe', 'inherit'] });
-  report('Durable Object', `rxwire/fetch ${args.join('')}`, await withServer(app, server, ...args));
-}
+
+for (const args of [[], ['restart']])
+  report('Durable Object', `rxwire/fetch ${args.join('')}`, await withServer(app, await startWorker('worker.js'), ...args));
+
+const output = await withServer(app, await startWorker(join(root, 'spec/stores/durableobject/storeWorker.ts')), 'cases');
+console.log(`Durable Object   the store: ${output}`);
+if (!output.endsWith('passed')) process.exitCode = 1;

@@ -33,6 +33,8 @@ const groups = [
 const purposes: Readonly<Record<string, string>> = {
   rxwire: 'The client: wires, messages, channels, requests, queues, links, codecs, and the operators.',
   'rxwire/server': 'The server: `listen` on a Node HTTP server, `serve` on any link, and the options of both.',
+  'rxwire/fetch': 'Servers of wires on Bun, on Deno and in Durable Objects.',
+  'rxwire/durable-objects': 'Stores in a Durable Object of Cloudflare.',
   'rxwire/testing': 'Wires in memory, faults, marble tests and simulations.',
   'rxwire/indexeddb': 'An outbox, an inbox, queues and dead letters that survive a reload of the page.',
   'rxwire/protobuf': 'The codec for Protocol Buffers.',

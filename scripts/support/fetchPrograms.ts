@@ -3,6 +3,8 @@
  * A server answers each number, and stores it once. Its requests for `/numbers` return the stored numbers.
  */
 export const FETCH_SERVER = `
+import process from 'node:process';
+import { Hono } from 'hono';
 import { consume, createMessage, ofType } from 'rxwire';
 import { fetchHandler } from 'rxwire/fetch';
 
@@ -16,7 +18,11 @@ wires$.subscribe((wire) => {
   };
   wire.pipe(ofType('number'), consume(answer)).subscribe();
 });
+const app = new Hono();
+app.get('/numbers', (context) => context.json(numbers.splice(0)));
+app.all('/wire', (context) => fetch(context.req.raw, context.env));
 const handle = (request, context) => {
+  if (process.argv.includes('hono')) return app.fetch(request, context);
   if (new URL(request.url).pathname === '/numbers') return Response.json(numbers.splice(0));
   return fetch(request, context);
 };
@@ -65,6 +71,7 @@ const miniflare = new Miniflare({
   modules: true,
   scriptPath: process.argv[2],
   compatibilityDate: '2026-01-01',
+  compatibilityFlags: process.argv[2].includes('storeWorker') ? ['nodejs_compat'] : [],
   durableObjects: { WIRES: { className: 'Wires', useSQLite: true } },
   handleRuntimeStdio: () => undefined,
 });
@@ -135,4 +142,15 @@ socket.send('x'.repeat(300_000));
 const code = await new Promise((done) => socket.once('close', done));
 if (code !== 1009) fail('a large frame was closed with ' + code);
 process.exit(0);
+`;
+
+/** Runs each case of spec/stores/durableobject/storeWorker.ts. */
+export const STORE_CASES = `
+const url = 'http://127.0.0.1:' + process.argv[2] + '/';
+const titles = await (await fetch(url + 'titles')).json();
+for (const [index, title] of titles.entries()) {
+  const fault = await (await fetch(url + index)).text();
+  if (fault) throw new Error(title + ': ' + fault);
+}
+console.log(titles.length + ' cases passed');
 `;

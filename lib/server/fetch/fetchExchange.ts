@@ -74,7 +74,7 @@ function headersOf(fields: OutgoingHttpHeaders): Headers {
 const STRATEGY = { highWaterMark: 0, size: (chunk?: Uint8Array): number => chunk?.length ?? 0 };
 
 /** Writes a web-standard response, as the server writes a response of Node. */
-export class FetchResponse implements ResponseWriter {
+export class FetchResponseWriter implements ResponseWriter {
   /** The response, when its status and headers are known. */
   readonly response: Promise<Response>;
   headersSent = false;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { defer, finalize, merge, NEVER, share, Subject, tap, type Observable } from 'rxjs';
+import { defer, merge, NEVER, share, Subject, tap, type Observable } from 'rxjs';
 import type { AcceptedSocket } from '../../io/acceptedSocket.js';
-import { watchSubscribed } from '../../message/development.js';
+import { checkOptions, watchSubscribed } from '../../message/development.js';
 import { createAdmission } from '../accept/admission.js';
 import { httpLinks, isLinkRequest, isPath } from '../http/httpLinks.js';
 import type { ReceivedRequest } from '../http/receivedRequest.js';
@@ -10,7 +10,7 @@ import type { Authenticate, Principal, ServerWire } from '../principal.js';
 import { guardWires, servedWires } from '../serve.js';
 import type { ServedSocket } from '../serverOptions.js';
 import { bunWebSocketHandler, type BunWebSocketHandler } from './bunSockets.js';
-import { bodyOf, FetchResponse, forwardedFetch, headOf, requestOfHead } from './fetchExchange.js';
+import { bodyOf, FetchResponseWriter, forwardedFetch, headOf, requestOfHead } from './fetchExchange.js';
 import { addressOf, upgradeSocket } from './upgradeSocket.js';
 
 /** The options of {@link fetchHandler}: those of `listen`, with web-standard requests. */
@@ -42,11 +42,13 @@ export interface FetchHandler<P extends Principal | undefined = undefined> {
   readonly websocket: BunWebSocketHandler;
 }
 
-/** A handler that serves clients. */
-interface OpenHandler {
-  upgrade(request: Request, context: unknown): Response;
-  receive(request: Required<ReceivedRequest>): void;
+/** The requests of a handler while `wires$` has subscribers. */
+interface ServedRequests {
+  readonly upgrade: (request: Request, context: unknown) => Response;
+  readonly requests$: Subject<Required<ReceivedRequest>>;
 }
+
+const UNAVAILABLE: ResponseInit = { status: 503, headers: { 'Retry-After': '1' } };
 
 /**
  * Serves wires on Bun, on Deno, and in a Durable Object of Cloudflare, over WebSockets, server-sent
@@ -70,6 +72,7 @@ interface OpenHandler {
  * // Deno: Deno.serve({ port: 4870 }, fetch);
  */
 export function fetchHandler<P extends Principal | undefined = undefined>(options: FetchHandlerOptions<P> = {}): FetchHandler<P> {
+  checkOptions('fetchHandler', options);
   const { authenticate } = options;
   const { served, read, admissionOptions } = readListenOptions('fetchHandler', {
     ...options,
@@ -77,7 +80,7 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
   } as ListenOptions<Principal | undefined>);
   const { path, transports, maxFrame } = read;
   const { shutdown$: stopping$ = NEVER, scheduler, retryAfter } = served;
-  let open: OpenHandler | undefined;
+  let latest: ServedRequests | undefined;
 
   const served$ = defer(() => {
     const admission = createAdmission({ ...served, ...admissionOptions }, scheduler);
@@ -85,6 +88,7 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
     const requests$ = new Subject<Required<ReceivedRequest>>();
     const onFlood = (address: string): void => admission.charge(address);
     const upgrade = (request: Request, context: unknown): Response => {
+      if (!sockets$.observed) return emptyResponse(UNAVAILABLE);
       const head = headOf(request, addressOf(request, context));
       const address = admission.addressOf(head);
       const entered = admission.throttle(address) ?? admission.inspect(head) ?? admission.enter(address);
@@ -110,24 +114,20 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
       { requests$, closed$: NEVER, forwarded: forwardedFetch },
       { ...read, ...served, endpoint: path, admission, isAuthenticated: authenticate !== undefined },
     );
-    const handler: OpenHandler = { upgrade, receive: (request) => requests$.next(request) };
-    open = handler;
+    latest = { upgrade, requests$ };
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
-    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$ }).pipe(
-      finalize(() => {
-        if (open === handler) open = undefined;
-      }),
-    );
+    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$ });
   });
   return {
     wires$: watchSubscribed('fetchHandler', guardWires(served$.pipe(share()))),
     fetch(request, context) {
-      if (!open) return emptyResponse({ status: 503, headers: { 'Retry-After': '1' } });
+      // After the end of `wires$`, clients still receive the ends of their links.
+      if (!latest?.requests$.observed) return emptyResponse(UNAVAILABLE);
       const head = headOf(request, addressOf(request, context));
-      if (isPath(head.url, path) && request.headers.get('upgrade')?.toLowerCase() === 'websocket') return open.upgrade(request, context);
+      if (isPath(head.url, path) && request.headers.get('upgrade')?.toLowerCase() === 'websocket') return latest.upgrade(request, context);
       if (!isLinkRequest(head, path)) return emptyResponse({ status: 404 });
-      const response = new FetchResponse(request.signal);
-      open.receive({ head, response, body$: bodyOf(request) });
+      const response = new FetchResponseWriter(request.signal);
+      latest.requests$.next({ head, response, body$: bodyOf(request) });
       return response.response;
     },
     websocket: bunWebSocketHandler(maxFrame),

@@ -16,7 +16,7 @@ interface RuntimeGlobals {
 /** The second argument of the function that Bun or Deno calls for each request. */
 type RequestContext = Partial<BunServer> & { readonly remoteAddr?: { readonly hostname?: string } };
 
-/** Returns the address of the socket of a request; `undefined` if the runtime does not report it. */
+/** Returns the address of the client of a request; `undefined` if it is not known. */
 export function addressOf(request: Request, context: unknown): string | undefined {
   const { requestIP, remoteAddr } = Object(context) as RequestContext;
   if (requestIP) return requestIP.call(context, request)?.address;
@@ -29,7 +29,7 @@ export function addressOf(request: Request, context: unknown): string | undefine
  * Upgrades a request to a WebSocket.
  *
  * @param accept Called with the connection, at once or when the socket is open.
- * @returns The response; `undefined` if the handshake is not valid, or the runtime has no WebSockets.
+ * @returns The response; `undefined` if the handshake is not valid, or there are no WebSockets.
  */
 export function upgradeSocket(
   request: Request,

@@ -2,7 +2,7 @@ import { catchError, defer, takeUntil, tap, throwIfEmpty, type Observable } from
 import type { ClusterRequests } from '../../wire/session/serverCluster.js';
 import { HttpHeader } from '../../io/http/httpHeaders.js';
 import type { Admission } from '../accept/admission.js';
-import { type HttpReply, respond, StatusError } from './httpStatus.js';
+import { type HttpReply, StatusError } from './httpStatus.js';
 import type { HttpLinkRegistry } from './httpLinkRegistry.js';
 import { linkIdOf, nodeOf, type ReceivedRequest } from './receivedRequest.js';
 import { closeOf, type RequestHead } from './httpExchange.js';
@@ -57,8 +57,6 @@ export function createForwarder(
           if (status === 404) throw new StatusError(404, headers);
           if (body) add(body);
         }),
-        // The server may stop meanwhile.
-        tap({ unsubscribe: () => respond(response, new StatusError(503, RETRY)) }),
       );
     });
   /**

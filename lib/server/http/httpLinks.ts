@@ -18,7 +18,7 @@ import type { ForwardedRequest, ForwardedRequestHandler, ServerCluster } from '.
 import { HttpHeader } from '../../io/http/httpHeaders.js';
 import { createForwarder } from './forwardRequests.js';
 import { HttpLinkRegistry, type HttpLinkRegistryOptions } from './httpLinkRegistry.js';
-import { type HttpReply, respond, statusErrorOf } from './httpStatus.js';
+import { type HttpReply, respond, StatusError, statusErrorOf } from './httpStatus.js';
 import type { ReceivedRequest } from './receivedRequest.js';
 import type { OpenedHttpLink } from './servedHttpLink.js';
 import { closeOf, type RequestHead } from './httpExchange.js';
@@ -71,7 +71,11 @@ export function httpLinks({ requests$, closed$, forwarded }: LinkRequests, optio
     const handled$ = requests$.pipe(
       mergeMap((request) =>
         handle(request).pipe(
-          tap((reply) => respond(request.response, reply)),
+          tap({
+            next: (reply) => respond(request.response, reply),
+            // The server has stopped meanwhile.
+            unsubscribe: () => respond(request.response, new StatusError(503, { 'retry-after': '1' })),
+          }),
           // The reply of another node may have a status or a header that HTTP does not allow.
           catchError((error: unknown) => {
             respond(request.response, statusErrorOf(error));
