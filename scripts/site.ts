@@ -1,4 +1,6 @@
 /**
+ * The site runs the package: these commands build it to dist/ before.
+ *
  * npm run docs:site: builds the documentation site to .tmp/site/html, and checks each link of it. With `-- --base /path/`, for a host that
  * serves it below a path.
  * npm run docs:dev: serves the pages while they are written. The API reference is that of the last build.

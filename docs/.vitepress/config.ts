@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { defineConfig, type DefaultTheme } from 'vitepress';
 import { diagrams } from '../../scripts/site/diagrams.js';
 import { sidebarOfDocs, startPage } from '../../scripts/site/navigation.js';
+import { playgrounds } from '../../scripts/site/playgrounds.js';
 import { repositoryLinks } from '../../scripts/site/repositoryLinks.js';
 import { searchText } from '../../scripts/site/searchText.js';
 import { apiSidebarFile, cacheFolder, htmlFolder, pagesFolder } from '../../scripts/site/siteFolders.js';
@@ -29,7 +30,7 @@ export default defineConfig({
     // Themes whose comments can be read on the background of a code block.
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-default' },
     languageAlias: { session: 'js' },
-    config: (md) => md.use(repositoryLinks).use(diagrams),
+    config: (md) => md.use(repositoryLinks).use(diagrams).use(playgrounds),
   },
   vite: {
     define: { API_SIDEBAR: JSON.stringify(apiSidebarFile) },

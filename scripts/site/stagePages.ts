@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, extname, join, relative } from 'node:path';
+import { TEMPLATES } from '../../lib/adapters/cli/newCommand.js';
 import { linkTargets } from '../support/markdownLinks.js';
 import { root } from '../support/run.js';
+import { TEMPLATE_FOLDERS } from '../support/templates.js';
 import { pagesOfDocs, startPage } from './navigation.js';
 import { pagesFolder } from './siteFolders.js';
 import { isExternal, linkedFile, sitePage } from './sitePaths.js';
@@ -47,7 +49,9 @@ async function pageOf(file: string): Promise<Page> {
   const text = await readFile(root + file, 'utf8');
   if (kind === 'source') return { page, content: pageOfSource(file, text), links: [] };
   const links = linkTargets(text).filter((target) => !isExternal(target));
-  const content = file === 'README.md' ? homePage(text) : frontmatter({ file }) + text;
+  // The page of an example that `rxwire new` writes has a button that copies the command.
+  const template = TEMPLATES.find((name) => `${TEMPLATE_FOLDERS[name]}/README.md` === file);
+  const content = file === 'README.md' ? homePage(text) : frontmatter({ file, ...(template && { template }) }) + text;
   return { page, content, links: links.map((target) => linkedFile(file, target)) };
 }
 

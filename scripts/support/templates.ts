@@ -6,7 +6,8 @@ import { packedPage } from './packedPages.js';
 /** Bytes of all templates at most. */
 export const TEMPLATES_BUDGET = 60_000;
 
-const FOLDERS: Readonly<Record<TemplateName, string>> = {
+/** The folders of the examples that are templates. */
+export const TEMPLATE_FOLDERS: Readonly<Record<TemplateName, string>> = {
   angular: 'docs/examples/angular',
   chat: 'docs/examples/chat',
   node: 'docs/examples/script',
@@ -16,7 +17,7 @@ const LEFT_OUT = /^(?:\.angular|dist|out-tsc)\/|^package-lock\.json$/;
 
 /** Returns the templates of `rxwire new`: the files of three examples, with the links of their pages as those of {@link packedPage}. */
 export function readTemplates(): Templates {
-  return Object.fromEntries(TEMPLATES.map((template) => [template, filesOf(FOLDERS[template])])) as Templates;
+  return Object.fromEntries(TEMPLATES.map((template) => [template, filesOf(TEMPLATE_FOLDERS[template])])) as Templates;
 }
 
 function filesOf(folder: string): Readonly<Record<string, string>> {

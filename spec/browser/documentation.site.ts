@@ -1,57 +1,26 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { jest } from '@jest/globals';
-import type { AxeResults } from 'axe-core';
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { pagesOfDocs } from '../../scripts/site/navigation.js';
-import { serveFolder, type FolderServer } from '../../scripts/site/serveFolder.js';
-import { htmlFolder } from '../../scripts/site/siteFolders.js';
 import { linkTo, sitePage } from '../../scripts/site/sitePaths.js';
 import { describeWith } from '../support/debian.js';
-import { launch } from './launch.js';
+import { openDocsSite, problems, type DocsSite, type Look } from './docsSite.js';
 
 // npm run docs:check builds the site and runs this test. It is no *.spec.ts: npm test does not build the site.
 jest.setTimeout(180_000);
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const connectPage = '/api/rxwire/functions/connect.html';
 
-interface Look {
-  readonly colorScheme?: 'dark' | 'light';
-  readonly width?: number;
-}
-
 describeWith('chromium', 'the documentation site', (executablePath) => {
-  let browser: Browser;
-  let server: FolderServer;
-  let complaints: string[];
+  let site: DocsSite;
 
   beforeAll(async () => {
-    if (!existsSync(`${htmlFolder}index.html`)) throw new Error('the site is not built: npm run docs');
-    [browser, server] = await Promise.all([launch(executablePath), serveFolder(htmlFolder, 0)]);
+    site = await openDocsSite(executablePath);
   });
-  afterAll(async () => {
-    await browser.close();
-    server.close();
-  });
-  beforeEach(() => (complaints = []));
-  afterEach(() => expect(complaints).toEqual([]));
+  afterAll(() => site.close());
+  beforeEach(() => void site.complaints.splice(0));
+  afterEach(() => expect(site.complaints).toEqual([]));
 
-  /** Opens a page. Errors of the console, missing files, and requests to another host are complaints. */
-  async function open(path: string, { colorScheme = 'light', width = 1_280 }: Look = {}): Promise<Page> {
-    const context = await browser.newContext({ colorScheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
-    const page = await context.newPage();
-    page.setDefaultTimeout(30_000);
-    page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
-    page.on('pageerror', ({ message }) => complaints.push(message));
-    page.on('request', (request) => {
-      const url = request.url();
-      if (!url.startsWith(`${server.origin}/`) && !url.startsWith('data:')) complaints.push(`request to ${url}`);
-    });
-    page.on('response', (response) => response.status() >= 400 && complaints.push(`${response.status()} ${response.url()}`));
-    await page.goto(server.origin + path);
-    return page;
-  }
+  const open = (path: string, look?: Look): Promise<Page> => site.open(path, look);
 
   async function search(page: Page, text: string): Promise<void> {
     await page.locator('#local-search button').first().click();
@@ -68,18 +37,6 @@ describeWith('chromium', 'the documentation site', (executablePath) => {
       const { top = -1 } = document.getElementById(anchor)?.getBoundingClientRect() ?? {};
       return scrollY > 0 && top >= 0 && top < 200;
     }, id);
-  }
-
-  /** What axe finds to be serious, without some rules. */
-  async function problems(page: Page, without: readonly string[]): Promise<readonly string[]> {
-    const rules = Object.fromEntries(without.map((rule) => [rule, { enabled: false }]));
-    const { violations } = await page.evaluate(
-      (options) => (window as unknown as { readonly axe: { run: (options: object) => Promise<AxeResults> } }).axe.run(options),
-      { rules },
-    );
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${String(target)}: ${failureSummary ?? ''}`));
   }
 
   it('shows the title and the overview on the first page', async () => {
@@ -130,11 +87,11 @@ describeWith('chromium', 'the documentation site', (executablePath) => {
 
   it('changes its pictures with the theme of the page, whatever the theme of the system', async () => {
     const page = await open('/operators/dedupe.html');
-    const picture = page.getByRole('img', { name: 'marble diagram' });
-    expect(await brightness(page, picture)).toBeGreaterThan(200);
+    const pictures = ['marble diagram', 'Marble diagram of dedupe'].map((name) => page.getByRole('img', { name, exact: true }));
+    for (const picture of pictures) expect(await brightness(page, picture)).toBeGreaterThan(200);
     await page.getByRole('switch').first().click();
     await page.locator('html.dark').waitFor({ state: 'attached' });
-    expect(await brightness(page, picture)).toBeLessThan(80);
+    for (const picture of pictures) expect(await brightness(page, picture)).toBeLessThan(80);
     await page.context().close();
   });
 
@@ -143,7 +100,7 @@ describeWith('chromium', 'the documentation site', (executablePath) => {
     const page = await open('/', { width: 390 });
     const wide: string[] = [];
     for (const path of ['/', '/project/changelog', connectPage, '/api/', '/api/rxwire/', '/api/rxwire/classes/Wire.html', ...pages]) {
-      await page.goto(server.origin + path, { waitUntil: 'domcontentloaded' });
+      await page.goto(site.origin + path, { waitUntil: 'domcontentloaded' });
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       if (width > 390) wide.push(`${path}: ${width} pixels`);
     }
@@ -154,7 +111,6 @@ describeWith('chromium', 'the documentation site', (executablePath) => {
   it.each(['light', 'dark'] as const)('has nothing that axe finds serious: %s', async (colorScheme) => {
     const found: string[] = [];
     const look = async (page: Page, place: string, without: readonly string[] = []): Promise<void> => {
-      await page.addScriptTag({ path: AXE });
       for (const problem of await problems(page, without)) found.push(`${place}: ${problem}`);
     };
     for (const path of [
