@@ -199,8 +199,7 @@ describe('a chat of the AI SDK', () => {
       id,
       transport: chatTransport(open().wire),
       sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
-      onToolCall: ({ toolCall }) =>
-        void before.addToolOutput({ tool: toolCall.toolName, toolCallId: toolCall.toolCallId, output: 'noon' } as never),
+      onToolCall: ({ toolCall }) => void before.addToolOutput({ tool: toolCall.toolName, toolCallId: toolCall.toolCallId, output: 'noon' }),
     });
     void before.sendMessage({ text: 'What time is it?' });
     await until(() => textOf(before.lastMessage) === 'It is noon');

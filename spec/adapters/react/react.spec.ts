@@ -36,7 +36,7 @@ describe('the hooks on a server', () => {
       const view = [
         useWire().state.status,
         usePresence('room.1').others.length,
-        useReceipt('1'),
+        useReceipt('1')?.status,
         useRequest().status,
         usePending('told').length,
       ];

@@ -200,7 +200,7 @@ describe('the wire of an application', () => {
           unsent.length,
           wire.state.status,
           presence.others.length,
-          receipt,
+          receipt?.status,
           request.status,
         ].join(),
     });
