@@ -95,7 +95,7 @@ async function typecheck(folder: string): Promise<void> {
     'protobuf',
   ];
   const node = `import { createServer } from 'node:http'; import { listen } from 'rxwire/server'; ${browser}
-    ${others.map((name) => `import * as ${name} from 'rxwire/${name}'; ${name};`).join(' ')}
+    ${others.map((name, index) => `import * as other${index} from 'rxwire/${name}'; other${index};`).join(' ')}
     declare module 'rxwire' { interface MessageTypes { 'chat.said': { readonly text: string } } }
     listen(createServer()).subscribe((wire) => wire.pipe(ofType('chat.said')).subscribe(({ payload }) => payload.text.at(0)));
     // @ts-expect-error -- the text must be a string
