@@ -46,8 +46,12 @@ export async function startWebKit(driver: string): Promise<{ readonly page: WebK
       return command(method, session + path, body);
     };
     return {
-      goto: async (url) => void (await order('POST', '/url', { url })),
-      reload: async () => void (await order('POST', '/refresh', {})),
+      async goto(url) {
+        await order('POST', '/url', { url });
+      },
+      async reload() {
+        await order('POST', '/refresh', {});
+      },
       async evaluate(work, ...args) {
         const script = `const [args, done] = arguments;
           Promise.resolve().then(() => (${String(work)})(...args)).then(done, (error) => done('${ERROR}' + error));`;
@@ -57,7 +61,9 @@ export async function startWebKit(driver: string): Promise<{ readonly page: WebK
       },
       another: async () =>
         pageOf(((await command('POST', `${session}/window/new`, { type: 'tab' })) as { readonly handle: string }).handle),
-      close: async () => void (await order('DELETE', '/window')),
+      async close() {
+        await order('DELETE', '/window');
+      },
     };
   };
   return {
