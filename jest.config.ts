@@ -40,7 +40,7 @@ const LONG = [
 const withPrograms = readdirSync('spec', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.spec.ts'))
   .map((name) => `spec/${name}`)
-  .filter((file) => readFileSync(file, 'utf8').includes('describeWith('));
+  .filter((file) => /\bdescribe(?:With|InBrowsers)\(/.test(readFileSync(file, 'utf8')));
 const inFull = [...new Set([...LONG, ...withPrograms])].map((file) => `<rootDir>/${file}`);
 
 const project: Config = {

@@ -16,9 +16,9 @@ import { listen } from '../../lib/server/index.js';
 import { describingBlocks } from '../codec/gzip/blocks.js';
 import { memberOf } from '../codec/gzip/memberOf.js';
 import { mutations } from '../codec/mutations.js';
-import { describeWith } from '../support/debian.js';
 import { placed } from '../support/places.js';
 import type { Carried } from './codecsPage.js';
+import { describeInBrowsers } from './launch.js';
 import { openAlone } from './site.js';
 
 jest.setTimeout(30_000);
@@ -34,7 +34,7 @@ const carried = (frame: string | Uint8Array): Carried =>
   typeof frame === 'string' ? { text: frame } : { base64: Buffer.from(frame).toString('base64') };
 const frameOf = (one: Carried): string | Uint8Array => ('text' in one ? one.text : new Uint8Array(Buffer.from(one.base64, 'base64')));
 
-describeWith('chromium', 'codecs in a browser that allows no eval', (executablePath) => {
+describeInBrowsers('codecs in a browser that allows no eval', (_, executablePath) => {
   let site: Awaited<ReturnType<typeof openAlone>>;
   let page: Page;
 

@@ -28,10 +28,16 @@ async function failureOf(work: Promise<unknown>): Promise<string | undefined> {
   }
 }
 
-const effects = indexedDbInbox('chat').table<string>('effects');
+/** What the messages have done: the id of each, and its payload. */
+const effects = indexedDbInbox('chat').table<readonly [id: string, payload: string]>('effects');
+const stored = (): Promise<readonly (readonly [id: string, payload: string])[]> =>
+  firstValueFrom(effects.entries()).then((entries) => entries.map(([, value]) => value));
 let wire: Wire;
 let calls = 0;
 const failures = new Set<string>();
+
+/** How many answers a page asks for: more than a fast browser receives in its life. */
+const MOST = 40;
 
 const toolbox = {
   claim: (name: string, pid: string, claim: InboxClaim | undefined) => ready(inboxOf(name).claim(pid, () => claim)),
@@ -73,7 +79,7 @@ const toolbox = {
     const stores = { outbox: indexedDbOutbox('chat'), inbox: indexedDbInbox('chat') };
     wire = connect({ link, reconnect, ...stores, delivery: 'exactly-once' });
     const handler = consume(() => undefined, {
-      effect: (transaction: IndexedDbTransaction, { payload }) => transaction.put(effects, `${life} ${calls++}`, String(payload)),
+      effect: (transaction: IndexedDbTransaction, { id, payload }) => transaction.put(effects, `${life} ${calls++}`, [id, String(payload)]),
     });
     wire.errors$.subscribe(({ code }) => failures.add(code));
     wire.pipe(handler).subscribe({ error: () => undefined });
@@ -81,11 +87,14 @@ const toolbox = {
   /** Asks for answers, one after the other from now on. */
   flow(life: number) {
     let asked = 0;
-    setInterval(() => wire.next(createMessage('test.ask', null, { id: `${life}:${++asked}` })), 3);
+    const ask = (): void => wire.next(createMessage('test.ask', null, { id: `${life}:${++asked}` }));
+    setInterval(() => asked < MOST && ask(), 3);
   },
   ask: (id: string) => wire.next(createMessage('test.ask', null, { id })),
   failures: () => [...failures],
-  effects: () => firstValueFrom(effects.entries()).then((entries) => entries.map(([, value]) => value)),
+  effects: () => stored().then((all) => all.map(([, payload]) => payload)),
+  has: (id: string) => stored().then((all) => all.some(([, payload]) => payload === id)),
+  ids: () => stored().then((all) => all.map(([id]) => id)),
 };
 
 export type Toolbox = typeof toolbox;

@@ -1,15 +1,14 @@
 import { jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { describeWith } from '../support/debian.js';
 import { tcpProxy, type TcpProxy } from '../support/tcpProxy.js';
 import { wireServer } from '../support/wireServer.js';
-import { launch } from './launch.js';
+import { describeInBrowsers, launch } from './launch.js';
 import type { LivenessToolbox } from './livenessPage.js';
 import { bundle, openSite, type Site } from './site.js';
 
 jest.setTimeout(30_000);
 
-describeWith('chromium', 'a wire in a page whose browser says how it is', (executablePath) => {
+describeInBrowsers('a wire in a page whose browser says how it is', (_, executablePath) => {
   let browser: Browser;
   let script: string;
   let site: Site;

@@ -7,16 +7,15 @@ import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { listen } from '../../lib/server/listen.js';
 import { consume } from '../../lib/operators/consume/consume.js';
-import { describeWith } from '../support/debian.js';
 import { freePort } from '../support/freePort.js';
-import { launch } from './launch.js';
+import { describeInBrowsers, launch } from './launch.js';
 import type { Kind } from './pageSupport.js';
 import type { Row } from './pendingPage.js';
 import { bundle, openSite } from './site.js';
 
 jest.setTimeout(60_000);
 
-describeWith('chromium', 'the pending messages of a page', (executablePath) => {
+describeInBrowsers('the pending messages of a page', (_, executablePath) => {
   let browser: Browser;
   let script: string;
   beforeAll(async () => {

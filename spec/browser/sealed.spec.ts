@@ -17,8 +17,8 @@ import { messages } from '../codec/messages.js';
 import { jsonPayload } from '../codec/payloads.js';
 import { gcmVectors, pbkdf2Vectors } from '../codec/seal/published.js';
 import { same } from '../fuzz/same.js';
-import { describeWith } from '../support/debian.js';
 import { place, placed } from '../support/places.js';
+import { describeInBrowsers } from './launch.js';
 import { openAlone } from './site.js';
 
 jest.setTimeout(30_000);
@@ -28,7 +28,7 @@ const base64 = (frame: string | Uint8Array): string => Buffer.from(frame as Uint
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
 const batches = fc.sample(fc.array(messages(jsonPayload), { maxLength: 5 }), { numRuns: 100, seed: 1 });
 
-describeWith('chromium', 'what is sealed, in a browser that allows no eval', (executablePath) => {
+describeInBrowsers('what is sealed, in a browser that allows no eval', (_, executablePath) => {
   let site: Awaited<ReturnType<typeof openAlone>>;
   let page: Page;
   const servers: Server[] = [];

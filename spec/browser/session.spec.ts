@@ -2,8 +2,7 @@ import { jest } from '@jest/globals';
 import { setTimeout } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { folder } from '../stores/lmdb/folder.js';
-import { launch } from './launch.js';
-import { describeWith } from '../support/debian.js';
+import { describeInBrowsers, launch } from './launch.js';
 import { buildServer, startServer, type DurableServer } from './durableServer.js';
 import type { Kind } from './pageSupport.js';
 import type { Report } from './reloadingPage.js';
@@ -18,7 +17,7 @@ const kinds: readonly Kind[] = ['indexedDB', 'localStorage'];
 const ids = (name: string, last: number, first = 1): readonly string[] =>
   Array.from({ length: last + 1 - first }, (_, index) => `${name}${first + index}`);
 
-describeWith('chromium', 'a session in a browser', (executablePath) => {
+describeInBrowsers('a session in a browser', (engine, executablePath) => {
   let browser: Browser;
   let sessionPage: string;
   let reloadingPage: string;
@@ -141,88 +140,93 @@ describeWith('chromium', 'a session in a browser', (executablePath) => {
       expect(dead.filter((id) => firsts.includes(id))).toEqual([]);
     });
 
-    it('says so when the storage is cleared, and keeps again all that is not acked', async () => {
-      await on(page, 'send', ids('a', 3));
-      await until(page, 'have', ids('a', 3), 'acked');
-      await until(page, 'keeps', []);
-      // They do not get to the server.
-      server.proxy.weather({ up: { swallow: true } });
-      await on(page, 'send', ids('a', 6, 4));
-      await until(page, 'have', ids('a', 6, 4), 'sent');
-      await until(page, 'keeps', ids('a', 6, 4));
-      await site.order(page, 'Storage.clearDataForOrigin', { origin: site.origin, storageTypes: 'all' });
-      const unacked = ids('a', kind === 'localStorage' ? 7 : 6, 4);
-      if (kind === 'localStorage') {
-        // It says nothing by itself: what has become of it is seen when something is written.
+    // Only Chromium lets a test clear the storage of a site, set its quota, and stop its processes.
+    if (engine === 'chromium')
+      it('says so when the storage is cleared, and keeps again all that is not acked', async () => {
+        await on(page, 'send', ids('a', 3));
+        await until(page, 'have', ids('a', 3), 'acked');
         await until(page, 'keeps', []);
-        await on(page, 'send', ['a7']);
-      }
-      await until(page, 'failed', 'ERR_STORE evicted');
-      await until(page, 'keeps', unacked);
-      expect(await on(page, 'failures')).toEqual(['ERR_STORE evicted']);
+        // They do not get to the server.
+        server.proxy.weather({ up: { swallow: true } });
+        await on(page, 'send', ids('a', 6, 4));
+        await until(page, 'have', ids('a', 6, 4), 'sent');
+        await until(page, 'keeps', ids('a', 6, 4));
+        await site.order(page, 'Storage.clearDataForOrigin', { origin: site.origin, storageTypes: 'all' });
+        const unacked = ids('a', kind === 'localStorage' ? 7 : 6, 4);
+        if (kind === 'localStorage') {
+          // It says nothing by itself: what has become of it is seen when something is written.
+          await until(page, 'keeps', []);
+          await on(page, 'send', ['a7']);
+        }
+        await until(page, 'failed', 'ERR_STORE evicted');
+        await until(page, 'keeps', unacked);
+        expect(await on(page, 'failures')).toEqual(['ERR_STORE evicted']);
 
-      await page.reload();
-      server.proxy.weather({});
+        await page.reload();
+        server.proxy.weather({});
+        await on(page, 'connect');
+        await on(page, 'send', ['b1']);
+        await until(page, 'have', [...unacked, 'b1'], 'acked');
+        expect(await on(page, 'finish')).toBe('disconnected');
+        expect(server.effects()).toEqual([...ids('a', 3), ...unacked, 'b1']);
+        expect(await on(page, 'failures')).toEqual([]);
+      });
+
+    if (engine === 'chromium')
+      it('loses and doubles nothing when the storage is cleared while it sends', async () => {
+        await on(page, 'flow', 'a');
+        for (const last of [50, 100, 150]) {
+          await until(page, 'have', ids('a', last), 'acked');
+          await site.order(page, 'Storage.clearDataForOrigin', { origin: site.origin, storageTypes: 'all' });
+        }
+        const given = await on(page, 'stop');
+        expect(await on(page, 'finish')).toBe('disconnected');
+        expect(server.effects()).toEqual(ids('a', given));
+        const failures = await on(page, 'failures');
+        expect(failures.filter((failure) => failure !== 'ERR_STORE evicted')).toEqual([]);
+        // Where all of localStorage has just been written again, nobody can see that it was cleared.
+        if (kind === 'indexedDB') expect(failures).toContain('ERR_STORE evicted');
+      });
+  });
+
+  if (engine === 'chromium')
+    it('gives up a message that there is no room for, and no other', async () => {
+      await begin(sessionPage);
+      const page = await open('indexedDB');
+      // Before the first write: what room there is, the browser remembers for a while.
+      await site.order(page, 'Storage.overrideQuotaForOrigin', { origin: site.origin, quotaSize: 500_000 });
       await on(page, 'connect');
-      await on(page, 'send', ['b1']);
-      await until(page, 'have', [...unacked, 'b1'], 'acked');
-      expect(await on(page, 'finish')).toBe('disconnected');
-      expect(server.effects()).toEqual([...ids('a', 3), ...unacked, 'b1']);
-      expect(await on(page, 'failures')).toEqual([]);
+      await on(page, 'send', ids('a', 2));
+      await until(page, 'have', ids('a', 2), 'acked');
+      await on(page, 'send', ['large'], 900_000);
+      await on(page, 'send', ids('a', 4, 3));
+      await until(page, 'have', ids('a', 4), 'acked');
+      expect(await on(page, 'which', 'dead')).toEqual(['large']);
+      expect(await on(page, 'failures')).toEqual(['ERR_STORE quota']);
+      expect(await on(page, 'status')).toBe('connected');
+      // The lost message is an error of the wire at its end.
+      expect(await on(page, 'finish')).toBe('error');
+      expect(server.effects()).toEqual(ids('a', 4));
     });
 
-    it('loses and doubles nothing when the storage is cleared while it sends', async () => {
+  if (engine === 'chromium')
+    it.each(['the server has given it up', 'its connection has died without a word'])('wakes from being frozen while %s', async (what) => {
+      await begin(sessionPage, 200);
+      const page = await open('indexedDB');
+      await on(page, 'connect');
       await on(page, 'flow', 'a');
-      for (const last of [50, 100, 150]) {
-        await until(page, 'have', ids('a', last), 'acked');
-        await site.order(page, 'Storage.clearDataForOrigin', { origin: site.origin, storageTypes: 'all' });
-      }
+      await until(page, 'have', ids('a', 5), 'acked');
+      const loss = server.loss();
+      const wake = await freezePages(browser);
+      if (what !== 'the server has given it up') server.proxy.cutFar();
+      await loss;
+      wake();
+      await on(page, 'ask', 'b');
+      await until(page, 'answered', 'b');
       const given = await on(page, 'stop');
       expect(await on(page, 'finish')).toBe('disconnected');
-      expect(server.effects()).toEqual(ids('a', given));
-      const failures = await on(page, 'failures');
-      expect(failures.filter((failure) => failure !== 'ERR_STORE evicted')).toEqual([]);
-      // Where all of localStorage has just been written again, nobody can see that it was cleared.
-      if (kind === 'indexedDB') expect(failures).toContain('ERR_STORE evicted');
+      expect(server.effects().filter((id) => id !== 'b')).toEqual(ids('a', given));
+      expect(await on(page, 'answers')).toEqual(['b']);
+      expect(new Set(await on(page, 'failures'))).toEqual(new Set(['ERR_CONNECTION_LOST']));
     });
-  });
-
-  it('gives up a message that there is no room for, and no other', async () => {
-    await begin(sessionPage);
-    const page = await open('indexedDB');
-    // Before the first write: what room there is, the browser remembers for a while.
-    await site.order(page, 'Storage.overrideQuotaForOrigin', { origin: site.origin, quotaSize: 500_000 });
-    await on(page, 'connect');
-    await on(page, 'send', ids('a', 2));
-    await until(page, 'have', ids('a', 2), 'acked');
-    await on(page, 'send', ['large'], 900_000);
-    await on(page, 'send', ids('a', 4, 3));
-    await until(page, 'have', ids('a', 4), 'acked');
-    expect(await on(page, 'which', 'dead')).toEqual(['large']);
-    expect(await on(page, 'failures')).toEqual(['ERR_STORE quota']);
-    expect(await on(page, 'status')).toBe('connected');
-    // The lost message is an error of the wire at its end.
-    expect(await on(page, 'finish')).toBe('error');
-    expect(server.effects()).toEqual(ids('a', 4));
-  });
-
-  it.each(['the server has given it up', 'its connection has died without a word'])('wakes from being frozen while %s', async (what) => {
-    await begin(sessionPage, 200);
-    const page = await open('indexedDB');
-    await on(page, 'connect');
-    await on(page, 'flow', 'a');
-    await until(page, 'have', ids('a', 5), 'acked');
-    const loss = server.loss();
-    const wake = await freezePages(browser);
-    if (what !== 'the server has given it up') server.proxy.cutFar();
-    await loss;
-    wake();
-    await on(page, 'ask', 'b');
-    await until(page, 'answered', 'b');
-    const given = await on(page, 'stop');
-    expect(await on(page, 'finish')).toBe('disconnected');
-    expect(server.effects().filter((id) => id !== 'b')).toEqual(ids('a', given));
-    expect(await on(page, 'answers')).toEqual(['b']);
-    expect(new Set(await on(page, 'failures'))).toEqual(new Set(['ERR_CONNECTION_LOST']));
-  });
 });

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { build, type BuildOptions } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { inBrowsers } from '../support/inBrowsers.js';
-import { launch } from './launch.js';
+import { isOfFirefox, launch } from './launch.js';
 
 /** As strict as that of the console: no `eval`, no inline script, and only wires to this machine. */
 const POLICY =
@@ -51,7 +51,8 @@ export async function waitUntil<A>(page: Page, answer: (parameter: A) => Promise
   while (!(await page.evaluate(answer as never, parameter))) await setTimeout(5);
 }
 
-export async function openSite(browser: Browser, script: string): Promise<Site> {
+/** Serves a page with this script, and nothing else, at an origin of its own. */
+export async function servePage(script: string) {
   const server = createServer(({ url }, response) => {
     const isScript = url === '/page.js';
     const headers = { 'content-type': isScript ? 'text/javascript' : 'text/html', 'content-security-policy': POLICY };
@@ -60,6 +61,15 @@ export async function openSite(browser: Browser, script: string): Promise<Site> 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const close = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { origin, close };
+}
+
+export async function openSite(browser: Browser, script: string): Promise<Site> {
+  const { origin, close } = await servePage(script);
   const complaints: string[] = [];
   const context = await browser.newContext();
 
@@ -70,7 +80,7 @@ export async function openSite(browser: Browser, script: string): Promise<Site> 
     async open(query = '') {
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
-      page.on('pageerror', ({ message }) => complaints.push(message));
+      page.on('pageerror', ({ message }) => isOfFirefox(message) || complaints.push(message));
       page.on('console', (message) => message.text().includes('Content Security Policy') && complaints.push(message.text()));
       await page.goto(`${origin}/${query}`);
       return page;
@@ -81,8 +91,7 @@ export async function openSite(browser: Browser, script: string): Promise<Site> 
     },
     async close() {
       await context.close();
-      server.close();
-      server.closeAllConnections();
+      close();
     },
   };
 }

@@ -45,7 +45,7 @@ function titlesIn(file: string, isTable = false): Titles {
 /** The title of `it('title')` and its relatives, which may have the name of a program before it; and whether it is skipped. */
 function testOf({ expression, arguments: given }: ts.CallExpression): { readonly title: string; readonly isSkipped: boolean } | undefined {
   const title = given.find(ts.isStringLiteralLike);
-  const name = /^(x?(?:it|test|describe)(?:With)?)\b(.*)$/s.exec(expression.getText());
+  const name = /^(x?(?:it|test|describe)(?:With|InBrowsers)?)\b(.*)$/s.exec(expression.getText());
   if (!title || !name) return undefined;
   const isProgram = name[1] === 'describeWith' && given[1] !== undefined && ts.isStringLiteralLike(given[1]);
   return {

@@ -3,8 +3,10 @@ import { existsSync, readdirSync } from 'node:fs';
 /** Real programs that tests drive, each a Debian package; an environment variable may lead elsewhere. */
 const programs = {
   chromium: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  'firefox-esr': process.env['FIREFOX'] ?? '/usr/bin/firefox-esr',
   nginx: process.env['NGINX'] ?? '/usr/sbin/nginx',
   'nats-server': process.env['NATS_SERVER'] ?? '/usr/sbin/nats-server',
+  'webkit2gtk-driver': process.env['WEBKIT_DRIVER'] ?? '/usr/bin/WebKitWebDriver',
   postgresql: process.env['POSTGRESQL'] ?? newestPostgres(),
 } as const;
 

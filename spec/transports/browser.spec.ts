@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { launch } from '../browser/launch.js';
+import { describeInBrowsers, launch } from '../browser/launch.js';
 import { bundle, openSite, type Site } from '../browser/site.js';
 import { describeWith } from '../support/debian.js';
 import { startNginx } from '../support/nginx.js';
@@ -9,7 +9,7 @@ import { startServer, type Front } from './server.js';
 
 jest.setTimeout(30_000);
 
-describeWith('chromium', 'from Chromium', (executablePath) => {
+describeInBrowsers('from a browser', (_, executablePath) => {
   let browser: Browser;
   let site: Site;
   let page: Page;
