@@ -47,7 +47,11 @@ export interface SharedLinkOptions {
  *
  * const wire = connect({ link: sharedLink('app', webSocket('ws://127.0.0.1:4870/wire')) });
  */
-export function sharedLink(name: string, link: Link<Frame> & DescribedLink, options: SharedLinkOptions = {}): Link<Frame> & DescribedLink {
+export function sharedLink(
+  name: string,
+  link: Link<Frame> & DescribedLink,
+  options: SharedLinkOptions = {},
+): Link<Frame> & DescribedLink {
   checkOptions('sharedLink', options);
   const { answerTimeout = 700, scheduler = steadyScheduler(), leaving$ = pageLeaving() } = options;
   const { locks = browserLocks(), BroadcastChannel = browserChannel() } = options;

@@ -1,12 +1,5 @@
 import { noop, Observable, Subject, type SchedulerLike } from 'rxjs';
-import {
-  CloseCode,
-  ConnectionLostError,
-  type BroadcastChannelConstructor,
-  type BroadcastChannelLike,
-  type Frame,
-  type Link,
-} from '../../lib/index.js';
+import { CloseCode, ConnectionLostError, type BroadcastChannelConstructor, type BroadcastChannelLike, type Frame, type Link } from '../../lib/index.js';
 import type { TabPlatform } from '../../lib/io/shared/tabChannel.js';
 import type { Clock } from '../simulation/clock.js';
 

@@ -61,20 +61,8 @@ export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutco
   const browser = createFakeBrowser({ clock, latency, accept: (link) => links$.next(link) });
   const pages = new Map<string, Page>();
 
-  const server = {
-    scheduler: clock.scheduler(
-      'timer',
-      () => true,
-      () => undefined,
-      (task) => task(),
-    ),
-  };
-  const microtask = clock.scheduler(
-    'microtask',
-    () => true,
-    () => undefined,
-    (task) => task(),
-  );
+  const server = { scheduler: clock.scheduler('timer', () => true, () => undefined, (task) => task()) };
+  const microtask = clock.scheduler('microtask', () => true, () => undefined, (task) => task());
   const onWire = (wire: ServerWire): void => {
     wire.subscribe({
       next: ({ payload }: Message) => {
@@ -93,13 +81,7 @@ export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutco
     const join = tabGroup('app', tab.link, { ...tab, answerTimeout: 700 });
     const link: Link<Frame> = (outgoing) => new Observable((to) => join(outgoing, to));
     const { scheduler } = tab;
-    const wire = connect({
-      link,
-      scheduler,
-      microtask: tab.microtask,
-      id: tab.name,
-      reconnect: { random: chance.random, maxInterval: 5_000 },
-    });
+    const wire = connect({ link, scheduler, microtask: tab.microtask, id: tab.name, reconnect: { random: chance.random, maxInterval: 5_000 } });
     const page: Page = { tab, wire, sent: 0, acked: 0, answers: 0, received: 0 };
     pages.set(tab.name, page);
     wire.subscribe({
