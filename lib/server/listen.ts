@@ -5,7 +5,6 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { watchSubscribed } from '../message/development.js';
 import { anything, positive, readOptions, type OptionTable } from '../message/options/readOptions.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
-import { MAX_STREAM_HEADER } from '../io/streamFrames.js';
 import { NODE_PATTERN } from '../io/http/httpHeaders.js';
 import type { MessageIn } from '../message/types.js';
 import { ADMISSION_OPTIONS, createAdmission, readAdmission, type AdmissionOptions } from './accept/admission.js';
@@ -96,8 +95,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const fragments = maxFragments(maxFrame);
     const sockets = new WebSocketServer({
       noServer: true,
-      // The host of a session checks the size without the header.
-      maxPayload: maxFrame + MAX_STREAM_HEADER,
+      maxPayload: maxFrame,
       perMessageDeflate: false,
       maxFragments: fragments,
       maxBufferedChunks: fragments,

@@ -1,5 +1,12 @@
 import { noop, Observable, Subject, type SchedulerLike } from 'rxjs';
-import { CloseCode, ConnectionLostError, type BroadcastChannelConstructor, type BroadcastChannelLike, type Frame, type Link } from '../../lib/index.js';
+import {
+  CloseCode,
+  ConnectionLostError,
+  type BroadcastChannelConstructor,
+  type BroadcastChannelLike,
+  type Frame,
+  type Link,
+} from '../../lib/index.js';
 import type { TabPlatform } from '../../lib/io/shared/tabChannel.js';
 import type { Clock } from '../simulation/clock.js';
 
@@ -35,7 +42,10 @@ interface LockRequest {
 
 interface Socket {
   readonly tab: FakeTab;
+  /** Both sides notice that the connection is lost. */
   cut(): void;
+  /** From now on nothing arrives, and neither side notices. */
+  silence(): void;
 }
 
 /** Tabs that live on virtual time, with Web Locks, channels and sockets. Frozen tabs get what has happened when they are thawed. */
@@ -104,10 +114,11 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
       new Observable((to) => {
         const queue = locks.get(lock) ?? [];
         locks.set(lock, queue);
+        const lane = inOrder();
         const request: LockRequest = {
           tab,
-          granted: () => later(inOrder(), () => to.next()),
-          stolen: () => later(inOrder(), () => to.error(new DOMException('It was stolen.', 'AbortError'))),
+          granted: () => later(lane, () => to.next()),
+          stolen: () => later(lane, () => to.error(new DOMException('It was stolen.', 'AbortError'))),
         };
         if (steal) {
           const before = queue.shift();
@@ -133,6 +144,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
         let server: ((frame: Frame) => void) | undefined;
         let serverEnds: (error?: unknown) => void = noop;
         let isOver = false;
+        let isSilent = false;
         const over = (): void => {
           isOver = true;
           sockets.delete(socket);
@@ -140,6 +152,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
         const endServer = (error?: unknown): void => up(() => serverEnds(error));
         const socket: Socket = {
           tab,
+          silence: () => void (isSilent = true),
           cut() {
             if (isOver) return;
             over();
@@ -153,7 +166,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
             serverEnds = (error) => (error === undefined ? toServer.complete() : toServer.error(error));
             toServer.add(
               outgoingServer.subscribe({
-                next: (frame) => later(down, () => !isOver && to.next(frame)),
+                next: (frame) => isSilent || later(down, () => !isOver && !isSilent && to.next(frame)),
                 error: (error: unknown) => {
                   later(down, () => {
                     over();
@@ -178,7 +191,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
             if (isOver) return;
             to.add(
               outgoing.subscribe({
-                next: (frame) => !isOver && up(() => server?.(frame)),
+                next: (frame) => !isOver && !isSilent && up(() => isSilent || server?.(frame)),
                 error: (error: unknown) => {
                   over();
                   endServer(error instanceof ConnectionLostError ? error : new ConnectionLostError(CloseCode.ABANDONED, ''));

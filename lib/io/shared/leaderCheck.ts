@@ -1,6 +1,6 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 
-/** How long the leader may be idle before a tab asks it for an answer, in multiples of the timeout. */
+/** How long an idle tab waits until it asks the leader again, in multiples of the timeout. */
 const IDLE = 2;
 
 /**

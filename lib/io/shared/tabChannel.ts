@@ -26,7 +26,12 @@ export interface TabPlatform {
 type Control = readonly ['opened' | 'full' | 'ping' | 'pong'] | readonly ['closed', ...StreamClose];
 
 /** A channel that only two tabs listen to. */
-function channelOf({ BroadcastChannel }: TabPlatform, name: string, onFrame: (frame: Frame) => void, onControl: (control: Control) => void) {
+function channelOf(
+  { BroadcastChannel }: TabPlatform,
+  name: string,
+  onFrame: (frame: Frame) => void,
+  onControl: (control: Control) => void,
+) {
   const channel = new BroadcastChannel(name);
   let isOpen = true;
   channel.onmessage = ({ data }) => {
@@ -61,7 +66,13 @@ export interface RemoteStream extends Stream {
  * @param request Requests the stream from the other tab, which listens to no channel before.
  * @param onHeard Called with each message of the other tab.
  */
-export function remoteStream(platform: TabPlatform, name: string, user: StreamUser, request: () => void, onHeard: () => void): RemoteStream {
+export function remoteStream(
+  platform: TabPlatform,
+  name: string,
+  user: StreamUser,
+  request: () => void,
+  onHeard: () => void,
+): RemoteStream {
   const onControl = ([kind, code, reason = '']: Control): void => {
     onHeard();
     if (kind === 'opened') user.opened(stream);

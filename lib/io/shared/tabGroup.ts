@@ -72,7 +72,9 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
   };
   /** Another tab has stolen the lock, or the platform refuses it. */
   const onRefused = (error: unknown): void => {
+    const isStolen = (error as Partial<Error> | undefined)?.name === 'AbortError';
     if (leader) resign(new ConnectionLostError(ABNORMAL, 'another tab took over the shared connection', true, error));
+    else if (isStolen) stand();
     else for (const member of [...members]) member.leave();
   };
   const stop = (): void => {
@@ -102,14 +104,15 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
       },
       ask: () => announce(['ask']),
       takeOver: () => stand(true),
+      left: () => {
+        members.delete(member);
+        stop();
+      },
     };
     if (!life) start();
     const member = createMember(link, outgoing, to, seat, options);
     members.add(member);
-    to.add(() => {
-      members.delete(member);
-      stop();
-    });
+    to.add(() => seat.left());
     if (leader) member.onLeader(leader.id, leader.connection);
   };
 }
@@ -120,6 +123,8 @@ interface Seat {
   ask(): void;
   /** The leader does not answer. */
   takeOver(): void;
+  /** The member uses no connection of the tabs any more. */
+  left(): void;
 }
 
 function createMember(
@@ -138,6 +143,7 @@ function createMember(
   const leave = (): void => {
     check.end();
     abandon();
+    seat.left();
     if (!to.closed) to.add(link(outgoing).subscribe(to));
   };
   const user: StreamUser = {

@@ -22,7 +22,7 @@ export interface StreamAcceptor {
   readonly scheduler: SchedulerLike;
   /** The time in which a connection without streams must open one. */
   readonly timeouts: HandshakeTimeouts;
-  /** Counts streams as connections of their address. @default only {@link MAX_STREAMS} limits them */
+  /** Counts streams as connections of their address. @default they are not counted */
   readonly admission?: StreamAdmission | undefined;
   accept(socket: ServedSocket): void;
 }

@@ -1,4 +1,16 @@
-import { catchError, defer, EMPTY, finalize, merge, ReplaySubject, Subject, Subscription, switchMap, throwError, type Observable } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  merge,
+  ReplaySubject,
+  Subject,
+  Subscription,
+  switchMap,
+  throwError,
+  type Observable,
+} from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { StoreError } from '../../message/errors.js';
 import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
