@@ -43,7 +43,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json', 27.35],
   ['connect, webSocket, json, durable', 31.4],
   ['connect, webSocket, json, envelopeProtocol', 30.95],
-  ['connect, webSocket, json, sharedLink', 31.35],
+  ['connect, webSocket, json, sharedLink', 29.9],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],

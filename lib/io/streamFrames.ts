@@ -1,5 +1,5 @@
 import { ConnectionLostError } from '../message/errors.js';
-import { ABANDONED, ABNORMAL } from '../message/closeCode.js';
+import { ABANDONED, ABNORMAL, NORMAL } from '../message/closeCode.js';
 import type { Frame } from './link.js';
 
 /** The first frame of a connection that carries streams (docs/protocol.md, section 17). */
@@ -66,6 +66,11 @@ const isWhole = (value: unknown): value is number => Number.isInteger(value) && 
 export function closeOfError(error: unknown): StreamClose {
   if (error instanceof ConnectionLostError) return [error.closeCode, error.reason];
   return [ABANDONED, ''];
+}
+
+/** Returns the error of a stream that the other side has closed; undefined for a normal end. */
+export function errorOfClose([code, reason]: StreamClose): ConnectionLostError | undefined {
+  return code === NORMAL ? undefined : new ConnectionLostError(code, reason);
 }
 
 /** Returns the error of a stream whose connection has ended. */

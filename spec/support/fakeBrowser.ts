@@ -1,12 +1,5 @@
 import { noop, Observable, Subject, type SchedulerLike } from 'rxjs';
-import {
-  CloseCode,
-  ConnectionLostError,
-  type BroadcastChannelConstructor,
-  type BroadcastChannelLike,
-  type Frame,
-  type Link,
-} from '../../lib/index.js';
+import { CloseCode, ConnectionLostError, type BroadcastChannelLike, type Frame, type Link } from '../../lib/index.js';
 import type { TabPlatform } from '../../lib/io/shared/tabChannel.js';
 import type { Clock } from '../simulation/clock.js';
 
@@ -149,7 +142,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
           isOver = true;
           sockets.delete(socket);
         };
-        const endServer = (error?: unknown): void => up(() => serverEnds(error));
+        const endServer = (error?: unknown): void => up(() => isSilent || serverEnds(error));
         const socket: Socket = {
           tab,
           silence: () => void (isSilent = true),
@@ -169,19 +162,23 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
                 next: (frame) => isSilent || later(down, () => !isOver && !isSilent && to.next(frame)),
                 error: (error: unknown) => {
                   later(down, () => {
+                    if (isSilent) return;
                     over();
                     to.error(error instanceof ConnectionLostError ? new ConnectionLostError(error.closeCode, error.reason) : error);
                   });
                 },
                 complete: () => {
                   later(down, () => {
+                    if (isSilent) return;
                     over();
                     to.complete();
                   });
                 },
               }),
             );
-            toServer.add(() => later(down, () => !isOver && to.error(new ConnectionLostError(CloseCode.ABNORMAL, 'the server has left'))));
+            toServer.add(() =>
+              later(down, () => isOver || isSilent || to.error(new ConnectionLostError(CloseCode.ABNORMAL, 'the server has left'))),
+            );
           });
         sockets.add(socket);
         up(() => {
@@ -214,7 +211,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
       });
     const tab: FakeTab = {
       ...{ name, leaving$, link, hold },
-      BroadcastChannel: Channel as BroadcastChannelConstructor,
+      BroadcastChannel: Channel,
       scheduler: clock.scheduler('timer', () => isAlive, noop, whenRunning),
       microtask: clock.scheduler('microtask', () => isAlive, noop, whenRunning),
       isAlive: () => isAlive,

@@ -1,8 +1,7 @@
 import type { Observable } from 'rxjs';
 import { ABANDONED, NORMAL } from '../../message/closeCode.js';
-import { ConnectionLostError } from '../../message/errors.js';
 import type { Frame } from '../link.js';
-import { closeOfError, type StreamClose } from '../streamFrames.js';
+import { closeOfError, errorOfClose, type StreamClose } from '../streamFrames.js';
 import type { SharedConnection, Stream, StreamUser } from './sharedConnection.js';
 
 /** The part of a `BroadcastChannel` that tabs use. */
@@ -77,7 +76,7 @@ export function remoteStream(
     onHeard();
     if (kind === 'opened') user.opened(stream);
     else if (kind === 'full') user.full();
-    else if (kind === 'closed') user.ended(code === NORMAL ? undefined : new ConnectionLostError(code, reason));
+    else if (kind === 'closed') user.ended(errorOfClose([code, reason]));
   };
   const onFrame = (frame: Frame): void => {
     onHeard();

@@ -42,8 +42,8 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
   const start = (): void => {
     const own = (life = new Subscription());
     const channel = new BroadcastChannel(name);
-    announce = (message) => void (own.closed || channel.postMessage(message));
-    channel.onmessage = ({ data }) => void (own.closed || onAnnouncement(data as Announcement));
+    announce = (message) => channel.postMessage(message);
+    channel.onmessage = ({ data }) => onAnnouncement(data as Announcement);
     own.add(() => channel.close());
     own.add(leaving$.subscribe(leaveAll));
     stand();
@@ -139,7 +139,12 @@ function createMember(
   let stream: Stream | undefined;
   let ask = (): void => seat.ask();
   const abandon = (): void => stream?.close([ABANDONED, '']);
-  const check = leaderCheck(() => ask(), seat.takeOver, answerTimeout, scheduler);
+  const check = leaderCheck(
+    () => ask(),
+    () => seat.takeOver(),
+    answerTimeout,
+    scheduler,
+  );
   const leave = (): void => {
     check.end();
     abandon();

@@ -130,7 +130,7 @@ describe('a connection that carries streams', () => {
     const { wire: one } = await wire();
     const lost = new Promise<string>((resolve) => {
       one.state$.subscribe(({ status }) => {
-        if (status === 'reconnecting' || status === 'completed') resolve(status);
+        if (status === 'reconnecting') resolve(status);
       });
     });
     client.socket.close(1000);

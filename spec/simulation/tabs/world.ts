@@ -134,7 +134,9 @@ export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutco
       trace(clock.now(), page.tab.name, isTold ? 'is frozen' : 'hangs');
       counts.crashes++;
       page.tab.freeze(isTold);
-      clock.after(chance.skewed(10, 10_000), () => page.tab.isAlive() && (trace(clock.now(), page.tab.name, 'thaws'), page.tab.thaw()));
+      clock.after(chance.skewed(10, 10_000), () => {
+        if (page.tab.isAlive()) page.tab.thaw();
+      });
     } else if (roll < 0.82 && alive().length > 1) {
       const isTold = chance.hit(0.5);
       trace(clock.now(), page.tab.name, isTold ? 'closes' : 'crashes');
@@ -198,6 +200,26 @@ export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutco
     }
   };
 
+  /** Tabs that close, and wires that end, leave nothing behind. */
+  const leave = (): void => {
+    // A slow network hides what the server finds out by itself.
+    if (slowest > 30) return;
+    const leader = browser.sockets()[0]?.tab;
+    const other = running().find(({ tab }) => tab !== leader);
+    const kind = chance.pick(['closes', 'crashes', 'ends its wire'] as const);
+    if (other) {
+      trace(clock.now(), other.tab.name, kind);
+      if (kind === 'ends its wire') other.wire.unsubscribe();
+      else other.tab.close(kind === 'closes');
+      clock.run(clock.now() + 20 * slowest, () => !violation);
+      const count = running().filter(({ wire }) => wire !== other.wire).length;
+      if (served() !== count) fail('sockets', `the server has ${served()} connections and not ${count}, as ${other.tab.name} ${kind}`);
+    }
+    for (const { wire } of alive()) wire.unsubscribe();
+    clock.run(clock.now() + 20 * slowest, () => !violation);
+    if (browser.sockets().length > 0) fail('sockets', 'a socket is left when all wires have ended');
+  };
+
   withoutTimers(
     (error) => fail('surprise', String((error as Error).stack ?? error)),
     () => {
@@ -209,12 +231,11 @@ export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutco
         pingInterval: PING_INTERVAL,
         handshakeTimeout: 2_000,
         maxDetached: 100,
-      }).subscribe(onWire as never);
+      }).subscribe(onWire);
       const first = chance.whole(1, 5);
       for (let index = 0; index < first; index++) clock.at(chance.skewed(0, 2_000), () => open(pages.size));
       for (let at = 100; at < STORY; at += chance.skewed(1, 500)) clock.at(at, () => pages.size > 0 && alive().length > 0 && act());
       clock.run(STORY, () => !violation);
-      if (violation) return;
       finish();
       // At least as long as the server needs to notice that a stream is silent.
       clock.run(STORY + 3 * PING_INTERVAL, () => !violation);
@@ -222,7 +243,8 @@ export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutco
       // A wire that has made progress reconnects without a backoff.
       for (const page of alive()) send(page);
       settle();
-      if (!violation) handOver();
+      if (chance.hit(0.5)) leave();
+      else handOver();
     },
   );
   serving?.unsubscribe();
