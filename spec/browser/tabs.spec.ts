@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import type { Subscription } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
@@ -86,7 +86,7 @@ describeWith('chromium', 'ten tabs with one connection', (executablePath) => {
         return tabs[counts.indexOf(1)]!;
       }
       if (performance.now() > end) throw new Error(`the tabs have ${counts.join()} sockets, and the server has ${sockets}`);
-      await setTimeout(20);
+      await wait(20);
     }
   };
   const sendAll = (count: number): Promise<unknown> =>
@@ -151,9 +151,14 @@ describeWith('chromium', 'ten tabs with one connection', (executablePath) => {
     const took = await handOver((page) => {
       frozen = page.evaluate(() => {
         document.dispatchEvent(new Event('freeze'));
-        window.tabsPage.hang(4_000);
+        return new Promise<void>((resolve) => {
+          setTimeout(() => {
+            window.tabsPage.hang(4_000);
+            resolve();
+          });
+        });
       });
-      return setTimeout(50);
+      return wait(50);
     });
     expect(took).toBeLessThan(3_000);
     await leader();
@@ -170,7 +175,7 @@ describeWith('chromium', 'ten tabs with one connection', (executablePath) => {
     let hanging: Promise<unknown> | undefined;
     const took = await handOver((page) => {
       hanging = page.evaluate(() => window.tabsPage.hang(6_000));
-      return setTimeout(50);
+      return wait(50);
     });
     expect(took).toBeLessThan(5_000);
     await hanging;
