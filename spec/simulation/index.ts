@@ -51,7 +51,7 @@ const CORE: Kind = {
   run: (seed) => runCoreSeed(seed, values.trace ? print : undefined),
 };
 const STORIES: Kind = { name: 'stories', worker: 'worker.ts', seeds: 250, run: (seed) => runSeed(seed, told) };
-const TABS: Kind = { name: 'tabs', worker: 'tabs/worker.ts', seeds: 2_000, run: (seed) => runTabs(seed, told) as Outcome };
+const TABS: Kind = { name: 'tabs', worker: 'tabs/worker.ts', seeds: 2_000, run: (seed) => runTabs(seed, told) };
 const HOUR: Kind = { name: 'hour', worker: 'hour/worker.ts', seeds: 2, run: (seed) => runHour(seed, 60, told) };
 
 function numberOf(name: 'seeds' | 'seed-base' | 'seed' | 'jobs', least: number): number {

@@ -1,7 +1,8 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
-import type { runTabs, TabsOutcome } from './world.js';
+import type { Outcome } from '../world.js';
+import type { runTabs } from './world.js';
 
 /** A deliberate fault: a text of one file of `lib`, and the text that takes its place. */
 export interface TabsMutant {
@@ -55,7 +56,7 @@ const FOLDER = `${ROOT}.tmp/simulation`;
 const SEEDS = 400;
 
 /** Runs seeds with a deliberate fault. Returns the first failure; undefined if no seed finds the fault. */
-export async function runMutant(mutant: TabsMutant): Promise<(TabsOutcome['violation'] & { readonly seed: number }) | undefined> {
+export async function runMutant(mutant: TabsMutant): Promise<(Outcome['violation'] & { readonly seed: number }) | undefined> {
   await mkdir(FOLDER, { recursive: true });
   const outfile = `${FOLDER}/mutant-${tabsMutants.indexOf(mutant)}-${process.pid}.mjs`;
   const change: Plugin = {

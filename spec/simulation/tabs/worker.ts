@@ -1,6 +1,5 @@
 /** Runs seeds of the tabs in a process of its own, see `spec/simulation/worker.ts`. */
 import { runInWorker } from '../runInWorker.js';
-import type { Outcome } from '../world.js';
 import { runTabs } from './world.js';
 
-await runInWorker((seed) => runTabs(seed) as Outcome, 100);
+await runInWorker(runTabs, 100);

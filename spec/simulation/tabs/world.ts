@@ -7,23 +7,7 @@ import { createFakeBrowser, type FakeTab } from '../../support/fakeBrowser.js';
 import { createChance } from '../chance.js';
 import { createClock } from '../clock.js';
 import { withoutTimers } from '../timers.js';
-
-export type TabsFault = 'lost' | 'doubled' | 'out of order' | 'not settled' | 'sockets' | 'slow' | 'an error' | 'surprise';
-
-export interface TabsViolation {
-  readonly invariant: TabsFault;
-  readonly detail: string;
-  readonly at: number;
-}
-
-export interface TabsOutcome {
-  readonly seed: number;
-  readonly violation: TabsViolation | undefined;
-  readonly messages: number;
-  readonly cuts: number;
-  /** Tabs that were closed, or have crashed, or were frozen. */
-  readonly crashes: number;
-}
+import type { Outcome, Violation } from '../world.js';
 
 /** A tab with its wire, and what it has sent and received. */
 interface Page {
@@ -48,13 +32,13 @@ const HUNG = 4_000;
 const PING_INTERVAL = 2_000;
 
 /** Several tabs with one connection, which send, die and freeze at any step. */
-export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutcome {
+export function runTabs(seed: number, trace: Trace = () => undefined): Outcome {
   const chance = createChance(seed);
   const clock = createClock();
   const counts = { messages: 0, cuts: 0, crashes: 0 };
-  let violation: TabsViolation | undefined;
-  const fail = (invariant: TabsFault, detail: string): void => {
-    violation ??= { invariant, detail, at: clock.now() };
+  let violation: Violation | undefined;
+  const fail = (kind: string, detail: string): void => {
+    violation ??= { invariant: 'tabs', detail: `${kind}: ${detail}`, at: clock.now() };
   };
   const slowest = chance.pick([1, 5, 30, 200]);
   const links$ = new Subject<Link<Frame>>();
@@ -192,10 +176,12 @@ export function runTabs(seed: number, trace: Trace = () => undefined): TabsOutco
     trace(clock.now(), leader.name, kind);
     if (kind === 'freeze' || kind === 'hang') leader.freeze(kind === 'freeze');
     else leader.close(kind === 'close');
+    // A tab that was frozen before may return meanwhile.
+    const others = running();
     const begun = clock.now();
     const limit = (kind === 'hang' ? HUNG : HAND_OVER) + 20 * slowest;
     clock.run(begun + limit, () => !violation);
-    for (const { tab, wire } of running()) {
+    for (const { tab, wire } of others) {
       if (wire.state.status !== 'connected') fail('slow', `${tab.name} is ${wire.state.status} ${limit} ms after a ${kind}`);
     }
   };
