@@ -14,8 +14,11 @@ export interface SharedLinkOptions {
    * @default 700
    */
   readonly answerTimeout?: number;
-  /** The lock manager. @default the browser's Web Locks, if available */
-  readonly locks?: LocksLike | undefined;
+  /**
+   * The lock manager; `false`: the link opens a connection of its own.
+   * @default the browser's Web Locks, if available
+   */
+  readonly locks?: LocksLike | false | undefined;
   /** The class of the channels between tabs. @default the browser's, if available */
   readonly BroadcastChannel?: BroadcastChannelConstructor | undefined;
   /**
@@ -47,11 +50,7 @@ export interface SharedLinkOptions {
  *
  * const wire = connect({ link: sharedLink('app', webSocket('ws://127.0.0.1:4870/wire')) });
  */
-export function sharedLink(
-  name: string,
-  link: Link<Frame> & DescribedLink,
-  options: SharedLinkOptions = {},
-): Link<Frame> & DescribedLink {
+export function sharedLink(name: string, link: Link<Frame> & DescribedLink, options: SharedLinkOptions = {}): Link<Frame> & DescribedLink {
   checkOptions('sharedLink', options);
   const { answerTimeout = 700, scheduler = steadyScheduler(), leaving$ = pageLeaving() } = options;
   const { locks = browserLocks(), BroadcastChannel = browserChannel() } = options;

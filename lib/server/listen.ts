@@ -3,7 +3,6 @@ import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { watchSubscribed } from '../message/development.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
-import { MAX_STREAM_HEADER } from '../io/streamFrames.js';
 import type { MessageIn } from '../message/types.js';
 import { createAdmission } from './accept/admission.js';
 import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';
@@ -59,8 +58,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const fragments = maxFragments(maxFrame);
     const sockets = new WebSocketServer({
       noServer: true,
-      // The host of a session checks the size without the header.
-      maxPayload: maxFrame + MAX_STREAM_HEADER,
+      maxPayload: maxFrame,
       perMessageDeflate: false,
       maxFragments: fragments,
       maxBufferedChunks: fragments,

@@ -13,7 +13,6 @@ import type { DeadLetterStore } from '../stores/deadLetterStore.js';
 import type { OutboxStore } from '../stores/outboxStore.js';
 import type { WireOptions } from '../wire/connect.js';
 import type { Authenticate, Principal } from './principal.js';
-import type { Admission } from './accept/admission.js';
 import type { ServerCluster } from '../wire/session/serverCluster.js';
 import { readRateLimit, type RateLimit, type Rates } from './limits/rateLimit.js';
 import type { Quota } from './session/quota.js';
@@ -196,7 +195,16 @@ export type FullServeOptions = ReturnType<typeof readServeOptions> & {
 };
 
 /** Decides which streams an address may open: they count as connections. */
-export type StreamAdmission = Pick<Admission, 'throttle' | 'enter'>;
+export interface StreamAdmission {
+  /** Returns a refusal if the address opens too many connections a second. */
+  throttle(address: string): StreamRefusal | undefined;
+  /** Returns a function to be called at the end of the stream, or a refusal. */
+  enter(address: string): StreamRefusal | (() => void);
+}
+
+interface StreamRefusal {
+  readonly status: number;
+}
 
 /**
  * Returns the options of `serve` among those of a server, with their defaults.

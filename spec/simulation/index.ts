@@ -1,5 +1,6 @@
 /**
- * npm run simulate -- [--core | --stories | --hour] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants, or --wave
+ * npm run simulate -- [--core | --stories | --hour | --tabs] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants,
+ * or --wave
  *
  * Runs both sides of a session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/tested.md. By default N seeds of
  * the core, and a twentieth as many stories of whole clients and servers. The last line of each part is JSON.
@@ -13,6 +14,7 @@ import { createProgress, describeFailure, print, summaryOf, tellAll } from './re
 import { runBundled } from './runBundled.js';
 import { shrinkSeed } from './shrinkSeed.js';
 import { tallyOf, type Tally } from './tally.js';
+import { runTabs } from './tabs/world.js';
 import { printWaves } from './waves.js';
 import { runSeed, type Outcome } from './world.js';
 
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     core: { type: 'boolean', default: false },
     stories: { type: 'boolean', default: false },
     hour: { type: 'boolean', default: false },
+    tabs: { type: 'boolean', default: false },
     seeds: { type: 'string' },
     'seed-base': { type: 'string', default: '1' },
     seed: { type: 'string' },
@@ -39,7 +42,7 @@ const { values } = parseArgs({
 
 /** A kind of simulation: how it runs one seed, and where its worker is. */
 interface Kind {
-  readonly name: 'core' | 'stories' | 'hour';
+  readonly name: 'core' | 'stories' | 'hour' | 'tabs';
   readonly worker: string;
   readonly seeds: number;
   readonly run: (seed: number) => Outcome;
@@ -51,6 +54,7 @@ const CORE: Kind = {
   run: (seed) => runCoreSeed(seed, values.trace ? print : undefined),
 };
 const STORIES: Kind = { name: 'stories', worker: 'worker.ts', seeds: 250, run: (seed) => runSeed(seed, told) };
+const TABS: Kind = { name: 'tabs', worker: 'tabs/worker.ts', seeds: 2_000, run: (seed) => runTabs(seed, told) };
 const HOUR: Kind = { name: 'hour', worker: 'hour/worker.ts', seeds: 2, run: (seed) => runHour(seed, 60, told) };
 
 function numberOf(name: 'seeds' | 'seed-base' | 'seed' | 'jobs', least: number): number {
@@ -79,7 +83,7 @@ async function runMany(kind: Kind, seeds: number): Promise<Tally> {
 }
 
 async function runAll(): Promise<boolean> {
-  const kinds = values.hour ? [HOUR] : [...(values.stories ? [] : [CORE]), ...(values.core ? [] : [STORIES])];
+  const kinds = values.hour ? [HOUR] : values.tabs ? [TABS] : [...(values.stories ? [] : [CORE]), ...(values.core ? [] : [STORIES])];
   let failures = 0;
   for (const kind of kinds) {
     const seeds = values.seeds === undefined ? kind.seeds : numberOf('seeds', 1);
@@ -90,7 +94,7 @@ async function runAll(): Promise<boolean> {
 }
 
 function runOne(seed: number): boolean {
-  const kind = values.hour ? HOUR : values.stories ? STORIES : CORE;
+  const kind = values.hour ? HOUR : values.tabs ? TABS : values.stories ? STORIES : CORE;
   const tally = values.shrink && kind === STORIES ? shrinkSeed(seed) : tallyOf(kind.run(seed));
   if (!values.shrink) for (const failure of tally.failures) print(`\n${describeFailure(failure, optionOf(kind), ' --trace')}`);
   print(summaryOf(kind.name, tally));

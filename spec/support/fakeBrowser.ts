@@ -1,5 +1,5 @@
 import { noop, Observable, Subject, type SchedulerLike } from 'rxjs';
-import { CloseCode, ConnectionLostError, type BroadcastChannelConstructor, type BroadcastChannelLike, type Frame, type Link } from '../../lib/index.js';
+import { CloseCode, ConnectionLostError, type BroadcastChannelLike, type Frame, type Link } from '../../lib/index.js';
 import type { TabPlatform } from '../../lib/io/shared/tabChannel.js';
 import type { Clock } from '../simulation/clock.js';
 
@@ -35,7 +35,10 @@ interface LockRequest {
 
 interface Socket {
   readonly tab: FakeTab;
+  /** Both sides notice that the connection is lost. */
   cut(): void;
+  /** From now on nothing arrives, and neither side notices. */
+  silence(): void;
 }
 
 /** Tabs that live on virtual time, with Web Locks, channels and sockets. Frozen tabs get what has happened when they are thawed. */
@@ -104,10 +107,11 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
       new Observable((to) => {
         const queue = locks.get(lock) ?? [];
         locks.set(lock, queue);
+        const lane = inOrder();
         const request: LockRequest = {
           tab,
-          granted: () => later(inOrder(), () => to.next()),
-          stolen: () => later(inOrder(), () => to.error(new DOMException('It was stolen.', 'AbortError'))),
+          granted: () => later(lane, () => to.next()),
+          stolen: () => later(lane, () => to.error(new DOMException('It was stolen.', 'AbortError'))),
         };
         if (steal) {
           const before = queue.shift();
@@ -133,13 +137,15 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
         let server: ((frame: Frame) => void) | undefined;
         let serverEnds: (error?: unknown) => void = noop;
         let isOver = false;
+        let isSilent = false;
         const over = (): void => {
           isOver = true;
           sockets.delete(socket);
         };
-        const endServer = (error?: unknown): void => up(() => serverEnds(error));
+        const endServer = (error?: unknown): void => up(() => isSilent || serverEnds(error));
         const socket: Socket = {
           tab,
+          silence: () => void (isSilent = true),
           cut() {
             if (isOver) return;
             over();
@@ -153,22 +159,26 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
             serverEnds = (error) => (error === undefined ? toServer.complete() : toServer.error(error));
             toServer.add(
               outgoingServer.subscribe({
-                next: (frame) => later(down, () => !isOver && to.next(frame)),
+                next: (frame) => isSilent || later(down, () => !isOver && !isSilent && to.next(frame)),
                 error: (error: unknown) => {
                   later(down, () => {
+                    if (isSilent) return;
                     over();
                     to.error(error instanceof ConnectionLostError ? new ConnectionLostError(error.closeCode, error.reason) : error);
                   });
                 },
                 complete: () => {
                   later(down, () => {
+                    if (isSilent) return;
                     over();
                     to.complete();
                   });
                 },
               }),
             );
-            toServer.add(() => later(down, () => !isOver && to.error(new ConnectionLostError(CloseCode.ABNORMAL, 'the server has left'))));
+            toServer.add(() =>
+              later(down, () => isOver || isSilent || to.error(new ConnectionLostError(CloseCode.ABNORMAL, 'the server has left'))),
+            );
           });
         sockets.add(socket);
         up(() => {
@@ -178,7 +188,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
             if (isOver) return;
             to.add(
               outgoing.subscribe({
-                next: (frame) => !isOver && up(() => server?.(frame)),
+                next: (frame) => !isOver && !isSilent && up(() => isSilent || server?.(frame)),
                 error: (error: unknown) => {
                   over();
                   endServer(error instanceof ConnectionLostError ? error : new ConnectionLostError(CloseCode.ABANDONED, ''));
@@ -201,7 +211,7 @@ export function createFakeBrowser({ clock, latency, accept }: FakeBrowserOptions
       });
     const tab: FakeTab = {
       ...{ name, leaving$, link, hold },
-      BroadcastChannel: Channel as BroadcastChannelConstructor,
+      BroadcastChannel: Channel,
       scheduler: clock.scheduler('timer', () => isAlive, noop, whenRunning),
       microtask: clock.scheduler('microtask', () => isAlive, noop, whenRunning),
       isAlive: () => isAlive,

@@ -1,6 +1,6 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 
-/** How long the leader may be idle before a tab asks it for an answer, in multiples of the timeout. */
+/** How long an idle tab waits until it asks the leader again, in multiples of the timeout. */
 const IDLE = 2;
 
 /**
@@ -15,6 +15,8 @@ export function leaderCheck(ask: () => void, onSilent: () => void, timeout: numb
   let timer = Subscription.EMPTY;
   let isAsking = false;
   let hasHeard = false;
+  /** Whether this tab has sent something since it has asked. */
+  let hasSent = false;
 
   const wait = (delay: number, then: () => void): void => {
     timer.unsubscribe();
@@ -22,14 +24,15 @@ export function leaderCheck(ask: () => void, onSilent: () => void, timeout: numb
   };
   const begin = (isRepeated = false): void => {
     isAsking = true;
-    hasHeard = false;
+    hasHeard = hasSent = false;
     const due = scheduler.now() + timeout;
     wait(timeout, () => check(due, isRepeated));
     ask();
   };
   const check = (due: number, isRepeated: boolean): void => {
     isAsking = false;
-    if (hasHeard) wait(IDLE * timeout, begin);
+    if (hasHeard && hasSent) begin();
+    else if (hasHeard) wait(IDLE * timeout, () => begin());
     else if (!isRepeated && scheduler.now() - due > timeout / 2) begin(true);
     else onSilent();
   };
@@ -40,7 +43,8 @@ export function leaderCheck(ask: () => void, onSilent: () => void, timeout: numb
     heard: (): void => void (hasHeard = true),
     /** This tab sends something, and wants to know soon whether it arrives. */
     sent: (): void => {
-      if (!isAsking && !life.closed) begin();
+      if (isAsking) hasSent = true;
+      else if (!life.closed) begin();
     },
     end: (): void => life.unsubscribe(),
   };

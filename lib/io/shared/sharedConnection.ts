@@ -1,9 +1,10 @@
 import { Observable, Subscription, type Subscriber } from 'rxjs';
 import { ConnectionLostError } from '../../message/errors.js';
-import { BAD_FRAMES, ABNORMAL, HANDSHAKE_TIMEOUT, NORMAL, SILENT } from '../../message/closeCode.js';
+import { ABNORMAL, BAD_FRAMES, HANDSHAKE_TIMEOUT, SILENT } from '../../message/closeCode.js';
 import type { Frame, Link } from '../link.js';
 import {
   closeOfStream,
+  errorOfClose,
   frameOfStream,
   lostConnection,
   MAX_STREAMS,
@@ -77,14 +78,11 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
     const found = byNumber.get(read.stream);
     if (!found) return;
     found.heardAt = received;
-    if (!read.close) {
-      found.user.next(read.frame ?? '');
-      return;
-    }
-    remove(found);
-    const [code, reason] = read.close;
-    found.user.ended(code === NORMAL ? undefined : new ConnectionLostError(code, reason));
-    endIfIdle();
+    if (read.close) {
+      remove(found);
+      found.user.ended(errorOfClose(read.close));
+      endIfIdle();
+    } else found.user.next(read.frame ?? '');
   };
   const remove = (one: OpenStream): boolean => {
     byNumber.delete(one.number);

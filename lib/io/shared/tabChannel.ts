@@ -1,8 +1,7 @@
 import type { Observable } from 'rxjs';
 import { ABANDONED, NORMAL } from '../../message/closeCode.js';
-import { ConnectionLostError } from '../../message/errors.js';
 import type { Frame } from '../link.js';
-import { closeOfError, type StreamClose } from '../streamFrames.js';
+import { closeOfError, errorOfClose, type StreamClose } from '../streamFrames.js';
 import type { SharedConnection, Stream, StreamUser } from './sharedConnection.js';
 
 /** The part of a `BroadcastChannel` that tabs use. */
@@ -26,7 +25,12 @@ export interface TabPlatform {
 type Control = readonly ['opened' | 'full' | 'ping' | 'pong'] | readonly ['closed', ...StreamClose];
 
 /** A channel that only two tabs listen to. */
-function channelOf({ BroadcastChannel }: TabPlatform, name: string, onFrame: (frame: Frame) => void, onControl: (control: Control) => void) {
+function channelOf(
+  { BroadcastChannel }: TabPlatform,
+  name: string,
+  onFrame: (frame: Frame) => void,
+  onControl: (control: Control) => void,
+) {
   const channel = new BroadcastChannel(name);
   let isOpen = true;
   channel.onmessage = ({ data }) => {
@@ -61,12 +65,18 @@ export interface RemoteStream extends Stream {
  * @param request Requests the stream from the other tab, which listens to no channel before.
  * @param onHeard Called with each message of the other tab.
  */
-export function remoteStream(platform: TabPlatform, name: string, user: StreamUser, request: () => void, onHeard: () => void): RemoteStream {
+export function remoteStream(
+  platform: TabPlatform,
+  name: string,
+  user: StreamUser,
+  request: () => void,
+  onHeard: () => void,
+): RemoteStream {
   const onControl = ([kind, code, reason = '']: Control): void => {
     onHeard();
     if (kind === 'opened') user.opened(stream);
     else if (kind === 'full') user.full();
-    else if (kind === 'closed') user.ended(code === NORMAL ? undefined : new ConnectionLostError(code, reason));
+    else if (kind === 'closed') user.ended(errorOfClose([code, reason]));
   };
   const onFrame = (frame: Frame): void => {
     onHeard();

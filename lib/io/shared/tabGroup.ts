@@ -42,8 +42,8 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
   const start = (): void => {
     const own = (life = new Subscription());
     const channel = new BroadcastChannel(name);
-    announce = (message) => void (own.closed || channel.postMessage(message));
-    channel.onmessage = ({ data }) => void (own.closed || onAnnouncement(data as Announcement));
+    announce = (message) => channel.postMessage(message);
+    channel.onmessage = ({ data }) => onAnnouncement(data as Announcement);
     own.add(() => channel.close());
     own.add(leaving$.subscribe(leaveAll));
     stand();
@@ -72,7 +72,9 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
   };
   /** Another tab has stolen the lock, or the platform refuses it. */
   const onRefused = (error: unknown): void => {
+    const isStolen = (error as Partial<Error> | undefined)?.name === 'AbortError';
     if (leader) resign(new ConnectionLostError(ABNORMAL, 'another tab took over the shared connection', true, error));
+    else if (isStolen) stand();
     else for (const member of [...members]) member.leave();
   };
   const stop = (): void => {
@@ -102,14 +104,15 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
       },
       ask: () => announce(['ask']),
       takeOver: () => stand(true),
+      left: () => {
+        members.delete(member);
+        stop();
+      },
     };
     if (!life) start();
     const member = createMember(link, outgoing, to, seat, options);
     members.add(member);
-    to.add(() => {
-      members.delete(member);
-      stop();
-    });
+    to.add(() => seat.left());
     if (leader) member.onLeader(leader.id, leader.connection);
   };
 }
@@ -120,6 +123,8 @@ interface Seat {
   ask(): void;
   /** The leader does not answer. */
   takeOver(): void;
+  /** The member uses no connection of the tabs any more. */
+  left(): void;
 }
 
 function createMember(
@@ -134,10 +139,16 @@ function createMember(
   let stream: Stream | undefined;
   let ask = (): void => seat.ask();
   const abandon = (): void => stream?.close([ABANDONED, '']);
-  const check = leaderCheck(() => ask(), seat.takeOver, answerTimeout, scheduler);
+  const check = leaderCheck(
+    () => ask(),
+    () => seat.takeOver(),
+    answerTimeout,
+    scheduler,
+  );
   const leave = (): void => {
     check.end();
     abandon();
+    seat.left();
     if (!to.closed) to.add(link(outgoing).subscribe(to));
   };
   const user: StreamUser = {

@@ -100,7 +100,7 @@ export const OPTION_KINDS: Readonly<Record<string, string>> = {
   'serverSentEvents': 'credentials:s fetch:f headers:fo maxBuffered:n maxFrame:n openTimeout:n scheduler:o stallTimeout:n',
   'session': 'ackDelay:n awaitsAcks:f awaitsSteps:f deadLetter:f deadLetters:o delivery:s drainTimeout:n handshakeTimeout:n id:s inbox:o maxBadFrames:n maxFrame:n maxQueued:n microtask:o onDead:f outbox:o overflow:s reconnect:bo report:f scheduler:o signals$:o token:fs whenSubscribed:f window:n windowBytes:n',
   'session.reconnect': 'backoffDelay:f initialInterval:n jitter:n maxInterval:n maxRetries:n onRetry:f random:f resetOnSuccess:b scheduler:o shouldRetry:f wake$:o',
-  'sharedLink': 'BroadcastChannel:f answerTimeout:n leaving$:o locks:o scheduler:o',
+  'sharedLink': 'BroadcastChannel:f answerTimeout:n leaving$:o locks:bo scheduler:o',
   'simulate': 'duration:n faults:o firstSeed:n replay:s seeds:n settle:n',
   'testWire': 'ackDelay:n ackTimeout:n codec:o deadLetters:o dedupeSize:n dedupeTtl:n delivery:s drainTimeout:n handshakeTimeout:n id:s inbox:o isCut:b lag:n maxBadFrames:n maxFrame:n maxHeld:n maxQueued:n maxRetries:n microtask:o onDead:f outbox:o overflow:s protocol:f reconnect:bo scheduler:o serve:f server:o signals$:o token:fs window:n windowBytes:n',
   'testWire.reconnect': 'backoffDelay:f initialInterval:n jitter:n maxInterval:n maxRetries:n onRetry:f random:f resetOnSuccess:b scheduler:o shouldRetry:f wake$:o',

@@ -1,11 +1,11 @@
 import type { Observer, SchedulerLike } from 'rxjs';
-import { ConnectionLostError } from '../../message/errors.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import { ABANDONED, CloseCode, NORMAL } from '../../message/closeCode.js';
 import type { Frame, LinkConnection } from '../../io/link.js';
 import {
   closeOfError,
   closeOfStream,
+  errorOfClose,
   frameOfStream,
   lostConnection,
   MAX_STREAMS,
@@ -22,7 +22,7 @@ export interface StreamAcceptor {
   readonly scheduler: SchedulerLike;
   /** The time in which a connection without streams must open one. */
   readonly timeouts: HandshakeTimeouts;
-  /** Counts streams as connections of their address. @default only {@link MAX_STREAMS} limits them */
+  /** Counts streams as connections of their address. @default they are not counted */
   readonly admission?: StreamAdmission | undefined;
   accept(socket: ServedSocket): void;
 }
@@ -131,7 +131,7 @@ export class MultiplexedConnection implements Observer<Frame> {
   }
 }
 
-const REFUSED = 'refused';
+const REFUSED = { status: 503 };
 
 /** One stream, as the connection of one client. */
 class AcceptedStream implements LinkConnection {
@@ -161,10 +161,11 @@ class AcceptedStream implements LinkConnection {
   }
 
   /** The client has closed the stream. */
-  closed([code, reason]: StreamClose): void {
+  closed(close: StreamClose): void {
     if (!this.#end()) return;
-    if (code === NORMAL) this.#to.complete();
-    else this.#to.error(new ConnectionLostError(code, reason));
+    const error = errorOfClose(close);
+    if (error) this.#to.error(error);
+    else this.#to.complete();
   }
 
   /** The connection of the stream has ended. */

@@ -116,7 +116,7 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
     );
     latest = { upgrade, requests$ };
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
-    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$ });
+    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$, admission });
   });
   return {
     wires$: watchSubscribed('fetchHandler', guardWires(served$.pipe(share()))),

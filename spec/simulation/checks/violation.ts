@@ -23,6 +23,7 @@ export const INVARIANTS = {
   handled: 'each message is handled once, or becomes a dead letter',
   reason: 'a dead letter has the reason, and the number of attempts',
   core: 'both sides of the core keep the promises of each level',
+  tabs: 'tabs that share a connection lose, double and reorder nothing, and soon have one connection again',
   mutant: 'a seed finds each deliberate fault',
   surprise: 'no unexpected error occurs',
 } as const;
