@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentiles } from '../../lib/adapters/cli/printable.js';
 import { connect, createMessage, webSocket } from '../../lib/index.js';
+import { pathOf } from '../support/debian.js';
 import { freePort } from '../support/freePort.js';
+import { startNatsCluster } from '../support/nats.js';
 import type { Result, Suite } from './bench.js';
 import type { DeployClientsReports } from './clients/deployClients.js';
 import { startRemote } from './remote.js';
@@ -15,8 +17,8 @@ const CLIENTS = Number(process.env['BENCH_CLIENTS'] ?? 10_000);
 /** How long a new version of the server takes to start. */
 const RESTART = 500;
 
-const startDeployed = async (port: number, path: string) => {
-  const server = startRemote<DeployedReports>('the server', 'spec/bench/servers/deployed.ts', [String(port), path]);
+const startDeployed = async (port: number, path: string, brokers: readonly string[] = []) => {
+  const server = startRemote<DeployedReports>('the server', 'spec/bench/servers/deployed.ts', [String(port), path, ...brokers]);
   await server.next('ready');
   return server;
 };
@@ -53,7 +55,7 @@ async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: nu
   const path = isDurable ? mkdtempSync(join(tmpdir(), 'rxwire-bench-')) : '';
   const url = `ws://127.0.0.1:${port}/wire`;
   const old = await startDeployed(port, path);
-  const clients = startRemote<DeployClientsReports>('the clients', 'spec/bench/clients/deployClients.ts', [url, String(CLIENTS)]);
+  const clients = startRemote<DeployClientsReports>('the clients', 'spec/bench/clients/deployClients.ts', [String(CLIENTS), url]);
   await clients.next('ready');
   old.send('usage');
   const before = await old.next('usage');
@@ -95,9 +97,54 @@ async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: nu
   ];
 }
 
+const usageOf = async (server: Awaited<ReturnType<typeof startDeployed>>) => {
+  server.send('usage');
+  return server.next('usage');
+};
+
+/** One of three nodes of a cluster is killed, with all clients; the others take its sessions over. */
+async function deadNode(cpuGoal: number): Promise<readonly Result[]> {
+  const nats = await startNatsCluster(pathOf('nats-server'));
+  const ports = [await freePort(), await freePort(), await freePort()];
+  const urls = ports.map((port) => `ws://127.0.0.1:${port}/wire`);
+  const nodes = await Promise.all(ports.map((port) => startDeployed(port, '', nats.urls())));
+  const [dead, ...others] = nodes as [(typeof nodes)[0], ...typeof nodes];
+  const clients = startRemote<DeployClientsReports>('the clients', 'spec/bench/clients/deployClients.ts', [String(CLIENTS), ...urls]);
+  await clients.next('ready');
+  clients.send('watch');
+  await clients.next('ready');
+  clients.send('up');
+  const before = await Promise.all(others.map(usageOf));
+  const back = clients.next('back');
+  const begun = performance.now();
+  await dead.stop();
+  const latencies = neighbour(urls[1] as string, back);
+  const { most, attempts, lost } = await back;
+  const seconds = (performance.now() - begun) / 1_000;
+  const after = await Promise.all(others.map(usageOf));
+  const times = await latencies;
+  await Promise.all([clients.stop(), ...others.map((node) => node.stop())]);
+  await nats.close();
+  const cpu = after.reduce((sum, usage, index) => sum + usage.cpu - (before[index] as typeof usage).cpu, 0);
+  const name = 'one node of three is killed';
+  return [
+    within(
+      `${name}: CPU time of the others until ${CLIENTS.toLocaleString('en')} are back, in ${seconds.toFixed(1)} s`,
+      cpu / 1_000,
+      cpuGoal,
+      's',
+      1,
+    ),
+    within(`${name}: attempts of a client, at most (${(attempts / CLIENTS).toFixed(1)} on average)`, most, 3, ''),
+    within(`${name}: messages of others meanwhile, p99`, percentiles(times).p99, 100, 'ms'),
+    within(`${name}: sessions that were lost`, lost, 0.5, ''),
+  ];
+}
+
 export const suite: Suite = [
   () => deploy('drained', false, 5),
   () => deploy('killed', false, 10),
   () => deploy('drained', true, 5),
   () => deploy('killed', true, 10),
+  () => deadNode(5),
 ];

@@ -1,6 +1,9 @@
-/** Many clients of a server that is deployed again: node deployClients.mjs <URL> <count>. Each sends a message when it is back. */
-import { filter } from 'rxjs';
-import { connect, createMessage, webSocket, type Wire } from '../../../lib/index.js';
+/**
+ * Many clients of a server that is deployed again: node deployClients.mjs <count> <URL> …. Each sends a message when it is back. With
+ * several URLs, each client tries one after the other, and begins with the first.
+ */
+import { filter, type Observable } from 'rxjs';
+import { connect, createMessage, webSocket, type Frame, type Wire } from '../../../lib/index.js';
 import type { Report } from '../remote.js';
 
 export interface DeployClientsReports {
@@ -16,7 +19,7 @@ export interface DeployClientsReports {
   };
 }
 
-const [url = '', count = ''] = process.argv.slice(2);
+const [count = '', ...urls] = process.argv.slice(2);
 const tell = (report: Report<DeployClientsReports>): void => void process.send?.(report);
 process.on('disconnect', () => process.exit());
 
@@ -29,11 +32,12 @@ let lost = 0;
 
 function open(): Wire {
   const index = wires.length;
-  const socket = webSocket(url);
-  const link = Object.assign((outgoing: Parameters<typeof socket>[0]) => {
+  const sockets = urls.map((url) => webSocket(url));
+  let turn = 0;
+  const link = (outgoing: Observable<Frame>): Observable<Frame> => {
     attempts[index] = (attempts[index] ?? 0) + 1;
-    return socket(outgoing);
-  }, socket);
+    return sockets[turn++ % sockets.length]!(outgoing);
+  };
   const wire = connect({ link, delivery: 'exactly-once' });
   wire.errors$.pipe(filter(({ code }) => code === 'ERR_SESSION_LOST')).subscribe(() => lost++);
   wire.subscribe({ error: () => lost++ });

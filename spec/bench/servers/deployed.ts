@@ -1,11 +1,14 @@
 /**
- * A server that is deployed again: node deployed.mjs <port> <folder of its store, or '' for none>. It drains at the message `drain`, and then exits.
+ * A server that is deployed again: node deployed.mjs <port> <folder of its store, or '' for none> [<address of a nats-server> …]. With nats-servers, it is
+ * a node of a cluster. It drains at the message `drain`, and then exits.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { noop, Subject } from 'rxjs';
+import { connect } from '@nats-io/transport-node';
 import { lmdbStore } from '../../../lib/adapters/node/index.js';
 import { listen } from '../../../lib/server/index.js';
+import { natsCluster } from '../../../lib/stores/nats/index.js';
 import type { Report } from '../remote.js';
 import { cpuTime } from '../ways.js';
 
@@ -15,9 +18,13 @@ export interface DeployedReports {
   readonly usage: { readonly cpu: number; readonly rss: number; readonly wires: number };
 }
 
-const [port = '', path = ''] = process.argv.slice(2);
+const [port = '', path = '', ...servers] = process.argv.slice(2);
 const tell = (report: Report<DeployedReports>): void => void process.send?.(report);
 const store = path === '' ? undefined : lmdbStore({ path });
+const cluster =
+  servers.length === 0
+    ? undefined
+    : natsCluster({ connection: await connect({ servers, noAsyncTraces: true }), name: 'bench', node: `node-${port}`, replicas: 3 });
 const shutdown$ = new Subject<void>();
 const server = createServer();
 let wires = 0;
@@ -26,6 +33,7 @@ listen(server, {
   connectionRate: false,
   maxConnections: 20_000,
   maxDetached: 20_000,
+  ...(cluster && { cluster }),
   ...(store && { inbox: store.inbox, outbox: (pid) => store.outbox(pid) }),
 }).subscribe({
   next: (wire) => {
