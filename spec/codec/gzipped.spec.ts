@@ -69,6 +69,15 @@ describe.each(Object.entries(codecs))('gzipped around %s', (_, makeCodec) => {
     expect(by().encode([sample()])).toEqual(makeCodec().encode([sample()]));
   });
 
+  it.each([
+    [1_023, false],
+    [1_024, true],
+  ])('compresses from 1,024 bytes on by default: %d bytes, %s', async (size, isCompressed) => {
+    const inner = { name: 'bytes', binary: true, encode: () => new Uint8Array(size), decode: () => [] };
+    const frame = await soon(() => gzipped(inner as never).encode([]) as never);
+    expect((frame as unknown as Uint8Array).length < size).toBe(isCompressed);
+  });
+
   it('compresses from the threshold on', () => {
     const plain = makeCodec().encode(large);
     expect(by({ threshold: plain.length + 1 }).encode(large)).toEqual(plain);

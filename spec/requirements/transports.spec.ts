@@ -32,6 +32,20 @@ describe('R2 transports', () => {
     expect(delaysOf({ jitter: 0, maxInterval: 40, backoffDelay: (iteration) => iteration ** 2 })).toEqual([0, 1, 4, 9, 16, 25, 36]);
   });
 
+  it('a wire has all its attempts again after a connection that made progress', async () => {
+    const { wire, cut, close } = await socketPair((served) => void served.subscribe(), {
+      reconnect: { initialInterval: 10, jitter: 0, maxRetries: 2 },
+    });
+    // Without a reset, the third cut would be the end.
+    for (let round = 0; round < 5; round++) {
+      await wire.send(createMessage('note', round));
+      cut();
+      while (wire.state.status === 'connected') await new Promise(setImmediate);
+    }
+    expect((await wire.send(createMessage('note', 'last'))).status).toBe('acked');
+    await close();
+  });
+
   it('the end-to-end latency is far below 100 ms', async () => {
     const arrivals: number[] = [];
     const { wire, close } = await socketPair((served) => void served.subscribe(({ timestamp }) => arrivals.push(Date.now() - timestamp)));

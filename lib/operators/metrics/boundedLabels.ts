@@ -1,7 +1,7 @@
 /** The label of names that have no label of their own. */
 const OTHER = 'other';
 
-/** Longer names are invalid: types have at most 128 characters. */
+/** Longer names count as `other`: a type may have 256 characters. */
 const MAX_LENGTH = 128;
 
 /**
