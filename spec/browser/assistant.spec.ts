@@ -134,7 +134,8 @@ describeWith('chromium', 'a chat of the AI SDK in pages', (executablePath) => {
     await ask(page, 150);
     for (let cuts = 1; cuts <= 5; cuts++) {
       await hasWords(page, 10 * cuts);
-      expect(proxy.cut()).toBeGreaterThan(0);
+      // The page may be between two connections.
+      while (proxy.cut() === 0) await pause(5);
     }
     await hasWords(page, 150);
     await is(page, 'ready');
@@ -181,15 +182,15 @@ describeWith('chromium', 'a chat of the AI SDK in pages', (executablePath) => {
 
   it('is given again, also over a reload', async () => {
     const page = await open('again');
-    await ask(page, 10);
-    await hasWords(page, 10);
+    await ask(page, 80);
+    await hasWords(page, 80);
     await is(page, 'ready');
     await click(page, 'Again');
     await is(page, 'streaming');
     await page.reload();
-    await hasWords(page, 10);
+    await hasWords(page, 80);
     await is(page, 'ready');
-    expect([await answer(page), await page.locator('li').count(), server.lines]).toEqual([countTo(10), 2, [asked(10), asked(10)]]);
+    expect([await answer(page), await page.locator('li').count(), server.lines]).toEqual([countTo(80), 2, [asked(80), asked(80)]]);
   });
 
   it.each(['memory', 'a folder'])('ends with an error behind what was said when the server is killed, with the log in %s', async (kept) => {
