@@ -53,6 +53,8 @@ const project: Config = {
   moduleNameMapper: {
     '^rxwire$': '<rootDir>/lib/index.ts',
     '^rxwire/server$': '<rootDir>/lib/server/index.ts',
+    '^rxwire/fetch$': '<rootDir>/lib/server/fetch/index.ts',
+    '^rxwire/durable-objects$': '<rootDir>/lib/stores/durableobject/index.ts',
     '^rxwire/protobuf$': '<rootDir>/lib/codec/protobuf/index.ts',
     '^rxwire/(indexeddb|nats|postgres)$': '<rootDir>/lib/stores/$1/index.ts',
     '^rxwire/(testing|node|metrics|opentelemetry|prometheus|angular|react|vue|ai)$': '<rootDir>/lib/adapters/$1/index.ts',
