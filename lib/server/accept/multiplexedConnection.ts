@@ -1,4 +1,5 @@
 import type { Observer, SchedulerLike } from 'rxjs';
+import { ConnectionLostError } from '../../message/errors.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import { ABANDONED, CloseCode, NORMAL } from '../../message/closeCode.js';
 import type { Frame, LinkConnection } from '../../io/link.js';
@@ -7,7 +8,6 @@ import {
   closeOfStream,
   errorOfClose,
   frameOfStream,
-  lostConnection,
   MAX_STREAMS,
   MULTIPLEXED,
   readStreamFrame,
@@ -83,12 +83,12 @@ export class MultiplexedConnection implements Observer<Frame> {
     else stream.receive(read.frame ?? '');
   }
 
-  error(error: unknown): void {
-    this.#ended(error);
+  error(cause: unknown): void {
+    this.#ended(cause);
   }
 
   complete(): void {
-    this.#ended(undefined);
+    this.#ended();
   }
 
   send(frame: Frame): void {
@@ -124,9 +124,10 @@ export class MultiplexedConnection implements Observer<Frame> {
     this.#connection.close(code, reason);
   }
 
-  #ended(error: unknown): void {
-    this.#acceptor.timeouts.end(this);
-    for (const stream of [...this.#streams.values()]) stream.lost(lostConnection(error));
+  /** Ends the streams as a lost network does: the reason concerns none of their clients alone. */
+  #ended(cause?: unknown): void {
+    const error = new ConnectionLostError(CloseCode.ABNORMAL, 'the connection of the stream has ended', false, cause);
+    for (const stream of [...this.#streams.values()]) stream.lost(error);
     this.#acceptor.timeouts.end(this);
   }
 }

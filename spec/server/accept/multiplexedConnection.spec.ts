@@ -122,18 +122,26 @@ describe('a connection that carries streams', () => {
     expect(await client.ended).toMatchObject({ code: 4408, reason: 'the connection has no stream' });
   });
 
-  it('is no end of the sessions when it ends normally: their clients may return', async () => {
+  it.each(['when it ends normally', 'after a violation by another stream'])('is no end of the sessions %s', async (reason) => {
     const { send, frame, wire, client } = await start();
     send(`1:${hello('a')}`);
     await frame(/^1:\["welcome"/);
     send('1:["ack",0,100]');
     const { wire: one } = await wire();
-    const lost = new Promise<string>((resolve) => {
-      one.state$.subscribe(({ status }) => {
-        if (status === 'reconnecting') resolve(status);
-      });
-    });
-    client.socket.close(1000);
-    expect(await lost).toBe('reconnecting');
+    const lost = firstValueFrom(one.state$.pipe(filter(({ status }) => status === 'reconnecting')));
+    if (reason === 'when it ends normally') client.socket.close(1000);
+    else send('3:x');
+    await expect(lost).resolves.toBeDefined();
+  });
+
+  it('charges its address once for a flood, and not for each stream', async () => {
+    const { send, frame, client, url } = await start({ connectionRate: { perSecond: 0.001, burst: 8 } });
+    send(`1:${hello('a')}`, `2:${hello('b')}`, `3:${hello('c')}`);
+    await frame(/^3:\["welcome"/);
+    send('4:x', '["close",4,1000,""]');
+    for (let count = 0; count < 1_000; count++) send('4:x');
+    expect(await client.ended).toMatchObject({ code: 4429 });
+    // One connection and four streams of eight tokens, and the flood costs two.
+    await expect(rawClient(url)).resolves.toBeDefined();
   });
 });
