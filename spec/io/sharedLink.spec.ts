@@ -160,4 +160,17 @@ describe('the tabs of a sharedLink', () => {
     run(50);
     expect(server.frames.at(-1)).toBe('["close",2,4411,"silent"]');
   });
+
+  it('know which of them has sent a frame that the server does not read, and the others return', () => {
+    const { accepted, run, tabs } = open(3);
+    for (const { connect } of tabs) connect();
+    run(50);
+    const server = serverSide(accepted[0]!);
+    tabs[1]!.outgoing.next('far too large');
+    for (const { outgoing } of tabs) outgoing.next('x');
+    run(50);
+    server.toTabs.error(new ConnectionLostError(1009, 'too large'));
+    run(50);
+    expect(tabs.map(({ errors }) => errors)).toMatchObject([[{ closeCode: 1006 }], [{ closeCode: 1009 }], [{ closeCode: 1006 }]]);
+  });
 });
