@@ -1,6 +1,7 @@
-import { filter, firstValueFrom, map } from 'rxjs';
+import { asyncScheduler, filter, firstValueFrom, map, type SchedulerLike, type Subscription } from 'rxjs';
 import type { ListenOptions } from '../../../lib/server/listen.js';
 import { MULTIPLEXED } from '../../../lib/io/streamFrames.js';
+import { eventually } from '../../support/eventually.js';
 import { rawClient } from '../../support/peer.js';
 import { serve } from '../../support/recordingServer.js';
 
@@ -143,5 +144,26 @@ describe('a connection that carries streams', () => {
     expect(await client.ended).toMatchObject({ code: 4429 });
     // One connection and four streams of eight tokens, and the flood costs two.
     await expect(rawClient(url)).resolves.toBeDefined();
+  });
+
+  it('leaves no timer when the server stops', async () => {
+    const timers = new Set<Subscription>();
+    const schedule = (work: () => void, delay?: number): Subscription => {
+      const fire = (): void => {
+        timers.delete(timer);
+        work();
+      };
+      const timer = asyncScheduler.schedule(fire, delay);
+      timers.add(timer);
+      timer.add(() => timers.delete(timer));
+      return timer;
+    };
+    const scheduler = { now: () => Date.now(), schedule: schedule as SchedulerLike['schedule'] };
+    const { send, frame, client, stop } = await start({ scheduler });
+    send(`1:${hello('a')}`);
+    await frame(/^1:\["welcome"/);
+    stop();
+    await client.ended;
+    await eventually(() => expect(timers.size).toBe(0));
   });
 });
