@@ -3,6 +3,7 @@ import { ConnectionLostError } from '../../message/errors.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import { ABANDONED, CloseCode, NORMAL } from '../../message/closeCode.js';
 import type { Frame, LinkConnection } from '../../io/link.js';
+import { createRateDetector } from '../../io/rateDetector.js';
 import {
   closeOfError,
   closeOfStream,
@@ -28,10 +29,11 @@ export interface StreamAcceptor {
 }
 
 /**
- * The number of frames for closed streams, and of refused streams, after which the server closes a
- * connection as a flood. Some such frames are on their way when a stream ends.
+ * The number of frames for closed streams, and of refused streams, in this time in ms, after which
+ * the server closes a connection as a flood. Some such frames are on their way when a stream ends.
  */
 const MAX_INEFFECTIVE = 1_000;
+const INEFFECTIVE_IN = 10_000;
 
 /**
  * One connection that carries the streams of several clients, as the tabs of a browser. The server
@@ -44,12 +46,13 @@ export class MultiplexedConnection implements Observer<Frame> {
   readonly #streams = new Map<number, AcceptedStream>();
   /** The number of the latest stream. */
   #latest = 0;
-  #ineffective = 0;
+  readonly #isFlooding: () => boolean;
   #hasBegun = false;
 
   constructor(connection: IncomingConnection, acceptor: StreamAcceptor) {
     this.#connection = connection;
     this.#acceptor = acceptor;
+    this.#isFlooding = createRateDetector(MAX_INEFFECTIVE, INEFFECTIVE_IN, acceptor.scheduler);
   }
 
   get scheduler(): SchedulerLike {
@@ -117,7 +120,7 @@ export class MultiplexedConnection implements Observer<Frame> {
   }
 
   #onIneffective(): void {
-    if (++this.#ineffective >= MAX_INEFFECTIVE) this.#close(CloseCode.FLOOD, 'the client sent too many frames to closed streams');
+    if (this.#isFlooding()) this.#close(CloseCode.FLOOD, 'the client sent too many frames to closed streams');
   }
 
   #close(code: CloseCode, reason: string): void {

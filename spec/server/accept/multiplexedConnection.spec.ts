@@ -118,6 +118,19 @@ describe('a connection that carries streams', () => {
     expect(await client.ended).toMatchObject({ code: 4429 });
   });
 
+  it('is no flood when such frames arrive over a long time, as for each tab that is closed', async () => {
+    let passed = 0;
+    const scheduler = { now: () => Date.now() + passed, schedule: asyncScheduler.schedule.bind(asyncScheduler) };
+    const { send, frame } = await start({ scheduler });
+    send(`1:${hello('a')}`, `2:${hello('b')}`, '["close",1,1000,""]');
+    for (let count = 0; count < 999; count++) send('1:x');
+    send(`2:${message(1, 'of b')}`);
+    await frame(/^2:\["ack",1/);
+    passed = 10_000;
+    send('1:x', `3:${hello('c')}`);
+    await frame(/^3:\["welcome"/);
+  });
+
   it('is closed when it has no stream for the time of a handshake', async () => {
     const { client } = await start({ handshakeTimeout: 50 });
     expect(await client.ended).toMatchObject({ code: 4408, reason: 'the connection has no stream' });
