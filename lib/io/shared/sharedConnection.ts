@@ -66,10 +66,7 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
   const end = (error: unknown): void => {
     if (connection.closed) return;
     connection.unsubscribe();
-    // One of them has sent the frame that the server does not read: the others return.
-    const isTooBig = error instanceof ConnectionLostError && error.closeCode === MESSAGE_TOO_BIG;
-    const largest = Math.max(...[...streams].map((one) => one.largest));
-    for (const one of [...streams]) one.user.ended(lostConnection(isTooBig && one.largest < largest ? undefined : error));
+    [...streams].forEach((one, _, all) => one.user.ended(lostConnection(isInnocent(one, all, error) ? undefined : error)));
     streams.clear();
     onEnd();
   };
@@ -139,4 +136,12 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
       return stream;
     },
   };
+}
+
+/**
+ * Returns whether the server has closed the connection for a frame that is too large, which another
+ * stream has sent: this one only loses the connection.
+ */
+function isInnocent({ largest }: OpenStream, all: readonly OpenStream[], error: unknown): boolean {
+  return error instanceof ConnectionLostError && error.closeCode === MESSAGE_TOO_BIG && all.some((other) => other.largest > largest);
 }

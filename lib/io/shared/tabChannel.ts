@@ -121,7 +121,9 @@ export function serveTab(platform: TabPlatform, name: string, connection: Shared
     gone.unsubscribe();
   };
   // The other tab has closed or crashed when this tab gets its lock: nothing more is to come.
-  const onGone = (): void => void gone.add(platform.scheduler.schedule(() => leave([ABANDONED, '']), LAST_MESSAGES));
+  const onGone = (): void => {
+    gone.add(platform.scheduler.schedule(() => leave([ABANDONED, '']), LAST_MESSAGES));
+  };
   const gone = platform.hold(name).subscribe({ next: onGone, error: () => leave([ABANDONED, '']) });
   stream = connection.open({
     opened(open) {
