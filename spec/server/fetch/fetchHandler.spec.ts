@@ -65,6 +65,11 @@ describe('fetchHandler', () => {
     expect((await call(URL, opening())).status).toBe(503);
   });
 
+  it.each(['/wire', 'http://a b/wire'])('responds with 400 to the address %s, which Bun or Deno makes of an invalid host', async (url) => {
+    const request = Object.defineProperty(new Request(URL, opening()), 'url', { value: url });
+    expect((await start().fetch(request)).status).toBe(400);
+  });
+
   it('shares its wires between the subscribers', async () => {
     const { wires$, wires, call } = start();
     const others = record(wires$);
