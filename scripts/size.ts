@@ -43,7 +43,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json', 27.5],
   ['connect, webSocket, json, durable', 31.65],
   ['connect, webSocket, json, envelopeProtocol', 31.15],
-  ['connect, webSocket, json, sharedLink', 29.9],
+  ['connect, webSocket, json, sharedLink', 29.95],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],

@@ -63,7 +63,9 @@ describe('the tabs of a sharedLink', () => {
   const open = (count: number) => {
     const clock = createClock();
     const accepted: Link<Frame>[] = [];
-    const browser = createFakeBrowser({ clock, latency: () => 1, accept: (link) => accepted.push(link) });
+    /** The latencies of the next messages, frames and locks. */
+    const latencies: number[] = [];
+    const browser = createFakeBrowser({ clock, latency: () => latencies.shift() ?? 1, accept: (link) => accepted.push(link) });
     const run = (ms: number): void => clock.run(clock.now() + ms, () => true);
     const tabs = Array.from({ length: count }, (_, index) => {
       const tab = browser.createTab(`tab${index}`);
@@ -77,7 +79,7 @@ describe('the tabs of a sharedLink', () => {
       };
       return { ...tab, outgoing, frames, errors, connect };
     });
-    return { clock, browser, accepted, run, tabs };
+    return { clock, browser, accepted, latencies, run, tabs };
   };
   /** Takes the frames of the server's side of a connection, and sends frames to it. */
   const serverSide = (link: Link<Frame>) => {
@@ -159,5 +161,31 @@ describe('the tabs of a sharedLink', () => {
     tabs[1]!.outgoing.error(new ConnectionLostError(4411, 'silent'));
     run(50);
     expect(server.frames.at(-1)).toBe('["close",2,4411,"silent"]');
+  });
+
+  it('know which of them has sent a frame that the server does not read, and the others return', () => {
+    const { accepted, run, tabs } = open(3);
+    for (const { connect } of tabs) connect();
+    run(50);
+    const server = serverSide(accepted[0]!);
+    tabs[1]!.outgoing.next('far too large');
+    for (const { outgoing } of tabs) outgoing.next('x');
+    run(50);
+    server.toTabs.error(new ConnectionLostError(1009, 'too large'));
+    run(50);
+    expect(tabs.map(({ errors }) => errors)).toMatchObject([[{ closeCode: 1006 }], [{ closeCode: 1009 }], [{ closeCode: 1006 }]]);
+  });
+
+  it('end a stream normally, also when its lock is free before its last frames arrive', () => {
+    const { accepted, latencies, run, tabs } = open(2);
+    for (const { connect } of tabs) connect();
+    run(50);
+    const server = serverSide(accepted[0]!);
+    latencies.push(5);
+    tabs[1]!.outgoing.next('last');
+    latencies.push(5, 1);
+    tabs[1]!.outgoing.complete();
+    run(50);
+    expect(server.frames.slice(-2)).toEqual(['1:last', '["close",1,1000,""]']);
   });
 });

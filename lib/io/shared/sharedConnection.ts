@@ -1,6 +1,6 @@
 import { Observable, Subscription, type Subscriber } from 'rxjs';
 import { ConnectionLostError } from '../../message/errors.js';
-import { ABNORMAL, BAD_FRAMES, HANDSHAKE_TIMEOUT, SILENT } from '../../message/closeCode.js';
+import { ABNORMAL, BAD_FRAMES, HANDSHAKE_TIMEOUT, MESSAGE_TOO_BIG, SILENT } from '../../message/closeCode.js';
 import type { Frame, Link } from '../link.js';
 import {
   closeOfStream,
@@ -45,6 +45,8 @@ interface OpenStream {
   number: number;
   /** The number of frames of the connection when the latest frame of this stream arrived. */
   heardAt: number;
+  /** The length of the largest frame that was sent. */
+  largest: number;
 }
 
 /**
@@ -64,7 +66,7 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
   const end = (error: unknown): void => {
     if (connection.closed) return;
     connection.unsubscribe();
-    for (const { user } of [...streams]) user.ended(lostConnection(error));
+    [...streams].forEach((one, _, all) => one.user.ended(lostConnection(isInnocent(one, all, error) ? undefined : error)));
     streams.clear();
     onEnd();
   };
@@ -119,11 +121,12 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
         send(frame) {
           if (!streams.has(one)) return;
           if (one.number === 0) byNumber.set((one.number = ++latest), one);
+          one.largest = Math.max(one.largest, frame.length);
           outgoing?.next(frameOfStream(one.number, frame));
         },
         close: (reason) => close(one, reason),
       };
-      const one: OpenStream = { user, stream, number: 0, heardAt: received };
+      const one: OpenStream = { user, stream, number: 0, heardAt: received, largest: 0 };
       if (streams.size >= MAX_STREAMS) user.full();
       else {
         streams.add(one);
@@ -133,4 +136,12 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
       return stream;
     },
   };
+}
+
+/**
+ * Returns whether the server has closed the connection for a frame that is too large, which another
+ * stream has sent: this one only loses the connection.
+ */
+function isInnocent({ largest }: OpenStream, all: readonly OpenStream[], error: unknown): boolean {
+  return error instanceof ConnectionLostError && error.closeCode === MESSAGE_TOO_BIG && all.some((other) => other.largest > largest);
 }

@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
 import { ABANDONED, NORMAL } from '../../message/closeCode.js';
 import type { Frame } from '../link.js';
 import { closeOfError, errorOfClose, type StreamClose } from '../streamFrames.js';
@@ -19,7 +19,11 @@ export interface TabPlatform {
   readonly BroadcastChannel: BroadcastChannelConstructor;
   /** Holds a lock, see `held` of `webLocks.ts`. */
   readonly hold: (name: string, steal?: boolean) => Observable<void>;
+  readonly scheduler: SchedulerLike;
 }
+
+/** How long the last messages of a tab may take, after its lock is free, in ms. */
+const LAST_MESSAGES = 100;
 
 /** What two tabs send each other besides frames. */
 type Control = readonly ['opened' | 'full' | 'ping' | 'pong'] | readonly ['closed', ...StreamClose];
@@ -116,8 +120,11 @@ export function serveTab(platform: TabPlatform, name: string, connection: Shared
     channel.close();
     gone.unsubscribe();
   };
-  // The other tab has closed or crashed when this tab gets its lock.
-  const gone = platform.hold(name).subscribe({ next: () => leave([ABANDONED, '']), error: () => leave([ABANDONED, '']) });
+  // The other tab has closed or crashed when this tab gets its lock: nothing more is to come.
+  const onGone = (): void => {
+    gone.add(platform.scheduler.schedule(() => leave([ABANDONED, '']), LAST_MESSAGES));
+  };
+  const gone = platform.hold(name).subscribe({ next: onGone, error: () => leave([ABANDONED, '']) });
   stream = connection.open({
     opened(open) {
       stream = open;

@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { Subscription, type Observable, type SchedulerLike, type Subscriber } from 'rxjs';
+import { Subscription, type Observable, type Subscriber } from 'rxjs';
 import { ConnectionLostError } from '../../message/errors.js';
 import { ABANDONED, ABNORMAL, GOING_AWAY, NORMAL } from '../../message/closeCode.js';
 import type { Frame, Link } from '../link.js';
@@ -10,7 +10,6 @@ import { remoteStream, serveTab, type RemoteStream, type TabPlatform } from './t
 
 export interface TabGroupOptions extends TabPlatform {
   readonly answerTimeout: number;
-  readonly scheduler: SchedulerLike;
   /** Emits when the page is about to be frozen, or left. */
   readonly leaving$: Observable<unknown>;
 }

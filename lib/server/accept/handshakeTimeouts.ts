@@ -29,6 +29,11 @@ export class HandshakeTimeouts {
     if (this.#due.delete(connection) && this.#due.size === 0) this.#timer.clear();
   }
 
+  close(): void {
+    this.#due.clear();
+    this.#timer.clear();
+  }
+
   #onTimer(): void {
     const now = this.#scheduler.now();
     for (const [connection, due] of this.#due) {

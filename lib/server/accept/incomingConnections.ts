@@ -55,6 +55,7 @@ export class IncomingConnections implements IncomingConnectionOwner, StreamAccep
   }
   close(): void {
     for (const connection of [...this.#open]) connection.unsubscribe();
+    this.timeouts.close();
   }
 
   onRefused(error: unknown): void {

@@ -1,13 +1,14 @@
 import type { Observer, SchedulerLike } from 'rxjs';
+import { ConnectionLostError } from '../../message/errors.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import { ABANDONED, CloseCode, NORMAL } from '../../message/closeCode.js';
 import type { Frame, LinkConnection } from '../../io/link.js';
+import { createRateDetector } from '../../io/rateDetector.js';
 import {
   closeOfError,
   closeOfStream,
   errorOfClose,
   frameOfStream,
-  lostConnection,
   MAX_STREAMS,
   MULTIPLEXED,
   readStreamFrame,
@@ -28,10 +29,11 @@ export interface StreamAcceptor {
 }
 
 /**
- * The number of frames for closed streams, and of refused streams, after which the server closes a
- * connection as a flood. Some such frames are on their way when a stream ends.
+ * The number of frames for closed streams, and of refused streams, in this time in ms, after which
+ * the server closes a connection as a flood. Some such frames are on their way when a stream ends.
  */
 const MAX_INEFFECTIVE = 1_000;
+const INEFFECTIVE_IN = 10_000;
 
 /**
  * One connection that carries the streams of several clients, as the tabs of a browser. The server
@@ -44,12 +46,13 @@ export class MultiplexedConnection implements Observer<Frame> {
   readonly #streams = new Map<number, AcceptedStream>();
   /** The number of the latest stream. */
   #latest = 0;
-  #ineffective = 0;
+  readonly #isFlooding: () => boolean;
   #hasBegun = false;
 
   constructor(connection: IncomingConnection, acceptor: StreamAcceptor) {
     this.#connection = connection;
     this.#acceptor = acceptor;
+    this.#isFlooding = createRateDetector(MAX_INEFFECTIVE, INEFFECTIVE_IN, acceptor.scheduler);
   }
 
   get scheduler(): SchedulerLike {
@@ -83,12 +86,12 @@ export class MultiplexedConnection implements Observer<Frame> {
     else stream.receive(read.frame ?? '');
   }
 
-  error(error: unknown): void {
-    this.#ended(error);
+  error(cause: unknown): void {
+    this.#ended(cause);
   }
 
   complete(): void {
-    this.#ended(undefined);
+    this.#ended();
   }
 
   send(frame: Frame): void {
@@ -117,16 +120,17 @@ export class MultiplexedConnection implements Observer<Frame> {
   }
 
   #onIneffective(): void {
-    if (++this.#ineffective >= MAX_INEFFECTIVE) this.#close(CloseCode.FLOOD, 'the client sent too many frames to closed streams');
+    if (this.#isFlooding()) this.#close(CloseCode.FLOOD, 'the client sent too many frames to closed streams');
   }
 
   #close(code: CloseCode, reason: string): void {
     this.#connection.close(code, reason);
   }
 
-  #ended(error: unknown): void {
-    this.#acceptor.timeouts.end(this);
-    for (const stream of [...this.#streams.values()]) stream.lost(lostConnection(error));
+  /** Ends the streams as a lost network does: the reason concerns none of their clients alone. */
+  #ended(cause?: unknown): void {
+    const error = new ConnectionLostError(CloseCode.ABNORMAL, 'the connection of the stream has ended', false, cause);
+    for (const stream of [...this.#streams.values()]) stream.lost(error);
     this.#acceptor.timeouts.end(this);
   }
 }

@@ -111,7 +111,7 @@ export class FetchResponseWriter implements ResponseWriter {
   /** Begins a response without an end. */
   flushHeaders(): void {
     const body = new ReadableStream<Uint8Array>(
-      { start: (stream) => void (this.#stream = stream), cancel: () => this.#disconnect() },
+      { start: (stream) => void (this.#stream = stream), pull: () => this.#onRead(), cancel: () => this.#disconnect() },
       STRATEGY,
     );
     this.#begin(body);
@@ -123,10 +123,9 @@ export class FetchResponseWriter implements ResponseWriter {
 
   end(body?: Uint8Array): void {
     if (this.writableEnded || this.destroyed) return;
-    if (this.#stream) this.#stream.close();
-    else this.#begin((body ?? null) as Uint8Array<ArrayBuffer> | null);
+    if (!this.#stream) this.#begin((body ?? null) as Uint8Array<ArrayBuffer> | null);
     this.writableEnded = true;
-    queueMicrotask(() => this.#close());
+    if (this.writableLength === 0) this.#onRead();
   }
 
   destroy(): void {
@@ -141,6 +140,13 @@ export class FetchResponseWriter implements ResponseWriter {
 
   off(_: 'close', listener: () => void): void {
     this.#listeners.delete(listener);
+  }
+
+  /** The client has read all that was written. */
+  #onRead(): void {
+    if (!this.writableEnded) return;
+    this.#stream?.close();
+    queueMicrotask(() => this.#close());
   }
 
   #begin(body: BodyInit | null): void {

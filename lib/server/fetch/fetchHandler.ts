@@ -123,6 +123,8 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
     fetch(request, context) {
       // After the end of `wires$`, clients still receive the ends of their links.
       if (!latest?.requests$.observed) return emptyResponse(UNAVAILABLE);
+      // Bun and Deno put the header `host` into the address unchecked.
+      if (!URL.canParse(request.url)) return emptyResponse({ status: 400 });
       const head = headOf(request, addressOf(request, context));
       if (isPath(head.url, path) && request.headers.get('upgrade')?.toLowerCase() === 'websocket') return latest.upgrade(request, context);
       if (!isLinkRequest(head, path)) return emptyResponse({ status: 404 });

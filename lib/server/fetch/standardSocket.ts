@@ -3,12 +3,14 @@ import { isAbove } from '../../core/frameFormat.js';
 import { bytesOf } from '../../io/webSocketLike.js';
 import { ABNORMAL, MESSAGE_TOO_BIG, SLOW_READER } from '../../message/closeCode.js';
 import { ConnectionLostError } from '../../message/errors.js';
+import { once } from '../../message/once.js';
 
 /** The part of a web-standard WebSocket that the connections of Deno and of workers use. */
 export interface StandardSocket {
   binaryType: string;
   /** Workers do not report it. */
   readonly bufferedAmount?: number;
+  readonly readyState: number;
   send(frame: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: string, listener: (event: SocketEvent) => void): void;
@@ -29,13 +31,20 @@ export interface RuntimeSocketOptions extends AcceptedSocketOptions {
   readonly onClosed: () => void;
 }
 
+/** The `readyState` of a WebSocket that is not open yet. */
+const CONNECTING = 0;
+
 /** Returns a connection over a web-standard WebSocket that a server has accepted. */
 export function standardConnection(socket: StandardSocket, { maxFrame, onClosed, ...options }: RuntimeSocketOptions): AcceptedSocket {
   let isClosed = false;
+  const over = once(onClosed);
   const close = (code?: number, reason?: string | Uint8Array): void => {
     if (isClosed) return;
+    const isOpening = socket.readyState === CONNECTING;
     socket.close(code, reason?.toString());
     isClosed = true;
+    // No event follows in Deno, if the client has gone before the socket was open.
+    if (isOpening) over();
   };
   const accepted = {
     get bufferedAmount() {
@@ -57,7 +66,7 @@ export function standardConnection(socket: StandardSocket, { maxFrame, onClosed,
     } catch {
       isClosed = true;
     }
-    onClosed();
+    over();
     // Deno reports 0 for a connection that was lost.
     connection.closed(code || ABNORMAL, reason);
   });

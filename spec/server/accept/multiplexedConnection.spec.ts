@@ -1,6 +1,7 @@
-import { filter, firstValueFrom, map } from 'rxjs';
+import { asyncScheduler, filter, firstValueFrom, map, type SchedulerLike, type Subscription } from 'rxjs';
 import type { ListenOptions } from '../../../lib/server/listen.js';
 import { MULTIPLEXED } from '../../../lib/io/streamFrames.js';
+import { eventually } from '../../support/eventually.js';
 import { rawClient } from '../../support/peer.js';
 import { serve } from '../../support/recordingServer.js';
 
@@ -117,23 +118,65 @@ describe('a connection that carries streams', () => {
     expect(await client.ended).toMatchObject({ code: 4429 });
   });
 
+  it('is no flood when such frames arrive over a long time, as for each tab that is closed', async () => {
+    let passed = 0;
+    const scheduler = { now: () => Date.now() + passed, schedule: asyncScheduler.schedule.bind(asyncScheduler) };
+    const { send, frame } = await start({ scheduler });
+    send(`1:${hello('a')}`, `2:${hello('b')}`, '["close",1,1000,""]');
+    for (let count = 0; count < 999; count++) send('1:x');
+    send(`2:${message(1, 'of b')}`);
+    await frame(/^2:\["ack",1/);
+    passed = 10_000;
+    send('1:x', `3:${hello('c')}`);
+    await frame(/^3:\["welcome"/);
+  });
+
   it('is closed when it has no stream for the time of a handshake', async () => {
     const { client } = await start({ handshakeTimeout: 50 });
     expect(await client.ended).toMatchObject({ code: 4408, reason: 'the connection has no stream' });
   });
 
-  it('is no end of the sessions when it ends normally: their clients may return', async () => {
+  it.each(['when it ends normally', 'after a violation by another stream'])('is no end of the sessions %s', async (reason) => {
     const { send, frame, wire, client } = await start();
     send(`1:${hello('a')}`);
     await frame(/^1:\["welcome"/);
     send('1:["ack",0,100]');
     const { wire: one } = await wire();
-    const lost = new Promise<string>((resolve) => {
-      one.state$.subscribe(({ status }) => {
-        if (status === 'reconnecting') resolve(status);
-      });
-    });
-    client.socket.close(1000);
-    expect(await lost).toBe('reconnecting');
+    const lost = firstValueFrom(one.state$.pipe(filter(({ status }) => status === 'reconnecting')));
+    if (reason === 'when it ends normally') client.socket.close(1000);
+    else send('3:x');
+    await expect(lost).resolves.toBeDefined();
+  });
+
+  it('charges its address once for a flood, and not for each stream', async () => {
+    const { send, frame, client, url } = await start({ connectionRate: { perSecond: 0.001, burst: 8 } });
+    send(`1:${hello('a')}`, `2:${hello('b')}`, `3:${hello('c')}`);
+    await frame(/^3:\["welcome"/);
+    send('4:x', '["close",4,1000,""]');
+    for (let count = 0; count < 1_000; count++) send('4:x');
+    expect(await client.ended).toMatchObject({ code: 4429 });
+    // One connection and four streams of eight tokens, and the flood costs two.
+    await expect(rawClient(url)).resolves.toBeDefined();
+  });
+
+  it('leaves no timer when the server stops', async () => {
+    const timers = new Set<Subscription>();
+    const schedule = (work: () => void, delay?: number): Subscription => {
+      const fire = (): void => {
+        timers.delete(timer);
+        work();
+      };
+      const timer = asyncScheduler.schedule(fire, delay);
+      timers.add(timer);
+      timer.add(() => timers.delete(timer));
+      return timer;
+    };
+    const scheduler = { now: () => Date.now(), schedule: schedule as SchedulerLike['schedule'] };
+    const { send, frame, client, stop } = await start({ scheduler });
+    send(`1:${hello('a')}`);
+    await frame(/^1:\["welcome"/);
+    stop();
+    await client.ended;
+    await eventually(() => expect(timers.size).toBe(0));
   });
 });

@@ -65,6 +65,11 @@ describe('fetchHandler', () => {
     expect((await call(URL, opening())).status).toBe(503);
   });
 
+  it.each(['/wire', 'http://a b/wire'])('responds with 400 to the address %s, which Bun or Deno makes of an invalid host', async (url) => {
+    const request = Object.defineProperty(new Request(URL, opening()), 'url', { value: url });
+    expect((await start().fetch(request)).status).toBe(400);
+  });
+
   it('shares its wires between the subscribers', async () => {
     const { wires$, wires, call } = start();
     const others = record(wires$);
@@ -127,6 +132,18 @@ describe('fetchHandler', () => {
     expect((await call(URL, leave)).status).toBe(204);
     await reader.cancel();
     expect((await call(URL, leave)).status).toBe(404);
+  });
+
+  it.each(['reads', 'cancels'])('counts a stream that has ended until its client %s the rest', async (how) => {
+    const { call } = start({ maxConnections: 1 });
+    const events = opening({ accept: 'text/event-stream' });
+    const { body } = await call(URL, events);
+    const end = { method: 'DELETE', headers: { 'rxwire-link': events.headers['rxwire-link'], 'rxwire-code': '1000' } };
+    expect((await call(URL, end)).status).toBe(204);
+    expect((await call(URL, opening())).status).toBe(503);
+    if (how === 'cancels') await body?.cancel();
+    else expect(await new Response(body).text()).toContain('1000');
+    expect((await call(URL, opening())).status).toBe(200);
   });
 
   it('stops when `shutdown$` emits: it completes, and refuses new clients', async () => {

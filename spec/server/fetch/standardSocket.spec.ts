@@ -8,6 +8,7 @@ import type { Frame } from '../../../lib/io/link.js';
 /** A web-standard WebSocket whose events the test calls. */
 class FakeStandardSocket extends EventTarget {
   binaryType = 'blob';
+  readyState = 1;
   bufferedAmount = 0;
   readonly sent: unknown[] = [];
   readonly closings: unknown[] = [];
@@ -80,5 +81,15 @@ describe('standardConnection', () => {
     connection.next('two');
     expect(await received.ended).toMatchObject({ closeCode: 4_413 });
     expect([socket.sent, socket.closings]).toEqual([['one'], [[4_413, undefined]]]);
+  });
+
+  it('is over when it is closed before it is open: Deno tells no more of a client that has gone', () => {
+    const { socket, connection, closings } = open();
+    socket.readyState = 0;
+    connection.error(new ConnectionLostError(4_408, 'no hello arrived in time'));
+    expect(socket.closings).toEqual([[4_408, 'no hello arrived in time']]);
+    expect(closings.values).toHaveLength(1);
+    socket.emit('close', { code: 1_006, reason: '' });
+    expect(closings.values).toHaveLength(1);
   });
 });

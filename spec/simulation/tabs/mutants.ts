@@ -33,8 +33,8 @@ export const tabsMutants: readonly TabsMutant[] = [
   {
     name: 'the lock of a dead tab is not awaited',
     file: 'io/shared/tabChannel.ts',
-    from: 'next: () => leave([ABANDONED',
-    to: 'next: () => void ([ABANDONED',
+    from: 'next: onGone,',
+    to: 'next: () => undefined,',
   },
   {
     name: 'a server ignores the end of a stream',

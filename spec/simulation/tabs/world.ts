@@ -30,6 +30,8 @@ const SETTLE = 60_000;
 const HAND_OVER = 1_500;
 const HUNG = 4_000;
 const PING_INTERVAL = 2_000;
+/** How long the last messages of a tab may take after its lock is free, in ms. */
+const NOTICED = 100;
 
 /** Several tabs with one connection, which send, die and freeze at any step. */
 export function runTabs(seed: number, trace: Trace = () => undefined): Outcome {
@@ -197,7 +199,7 @@ export function runTabs(seed: number, trace: Trace = () => undefined): Outcome {
       trace(clock.now(), other.tab.name, kind);
       if (kind === 'ends its wire') other.wire.unsubscribe();
       else other.tab.close(kind === 'closes');
-      clock.run(clock.now() + 20 * slowest, () => !violation);
+      clock.run(clock.now() + NOTICED + 20 * slowest, () => !violation);
       const count = running().filter(({ wire }) => wire !== other.wire).length;
       if (served() !== count) fail('sockets', `the server has ${served()} connections and not ${count}, as ${other.tab.name} ${kind}`);
     }
