@@ -40,10 +40,10 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 5.57],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
-  ['connect, webSocket, json', 27.52],
+  ['connect, webSocket, json', 27.54],
   ['connect, webSocket, json, durable', 31.67],
   ['connect, webSocket, json, envelopeProtocol', 31.15],
-  ['connect, webSocket, json, sharedLink', 29.9],
+  ['connect, webSocket, json, sharedLink', 29.92],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -122,7 +122,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.17;
+const CLIENT_WITH_RXJS = 35.19;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));
