@@ -17,7 +17,7 @@ const HEAVIER: Readonly<Record<string, number>> = {
   idempotent: 0.67,
   conflateByKey: 0.7,
   resequence: 0.8,
-  batchByKey: 0.92,
+  batchByKey: 0.96,
   ackWithin: 1.06,
   priorityMerge: 1.6,
 };
@@ -30,7 +30,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['request', 2.24],
   ['sendAll', 2.25],
   ['sendThrough', 2.26],
-  ['reply', 3],
+  ['reply', 3.02],
   ['channel', 8.75],
   ['pool', 2.75],
   ['gzipped', 1.8],
@@ -40,10 +40,10 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 5.57],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
-  ['connect, webSocket, json', 27.5],
-  ['connect, webSocket, json, durable', 31.65],
-  ['connect, webSocket, json, envelopeProtocol', 31.15],
-  ['connect, webSocket, json, sharedLink', 29.95],
+  ['connect, webSocket, json', 27.55],
+  ['connect, webSocket, json, durable', 31.68],
+  ['connect, webSocket, json, envelopeProtocol', 31.16],
+  ['connect, webSocket, json, sharedLink', 30],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -122,7 +122,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.15;
+const CLIENT_WITH_RXJS = 35.19;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));

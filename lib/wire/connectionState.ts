@@ -150,11 +150,16 @@ export class StateTracker {
       const emitters = (this.#emitters ??= new Set());
       let reported: string | undefined;
       const emit = (): void => {
-        const state = this.snapshot();
-        const facts = factsOf(state);
-        if (facts !== reported) {
-          reported = facts;
-          to.next(state);
+        try {
+          const state = this.snapshot();
+          const facts = factsOf(state);
+          if (facts !== reported) {
+            reported = facts;
+            to.next(state);
+          }
+        } catch (error) {
+          // The outbox of an application has thrown.
+          to.error(error);
         }
         if (this.#isOver) to.complete();
       };

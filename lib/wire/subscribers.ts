@@ -91,7 +91,7 @@ export class Subscribers {
   }
 
   add(subscription: Subscription): void {
-    const types = subscribeContext();
+    const types = subscribeContext(subscription);
     if (types) {
       (this.#types ??= new Map()).set(subscription, types);
       subscription.add(() => this.#types?.delete(subscription));

@@ -202,4 +202,20 @@ describe('wire.state$', () => {
     expect(second!.state.waitingFor).toBeUndefined();
     first!.unsubscribe();
   });
+
+  it('ends with the error of an outbox that cannot say whether it waits, and not the wire', () => {
+    let hasFailed = false;
+    const isWaiting = (): boolean => {
+      if (hasFailed) throw new RangeError('isWaiting');
+      return false;
+    };
+    const wire = connect({ link: cuttableLinks().near, outbox: { ...memoryOutbox(), isWaiting } });
+    const errors: unknown[] = [];
+    wire.state$.subscribe({ error: (error) => errors.push(error) });
+    const { isOver } = record(wire);
+    hasFailed = true;
+    wire.complete();
+    expect([errors, isOver()]).toEqual([[new RangeError('isWaiting')], false]);
+    wire.unsubscribe();
+  });
 });

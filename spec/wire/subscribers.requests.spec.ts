@@ -1,4 +1,4 @@
-import { catchError, defaultIfEmpty, delay, EMPTY, filter, firstValueFrom, of, share, timeout, timer } from 'rxjs';
+import { catchError, defaultIfEmpty, delay, EMPTY, filter, firstValueFrom, mergeMap, of, share, timeout, timer } from 'rxjs';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
 import { protobuf } from '../../lib/codec/protobuf/protobuf.js';
@@ -106,6 +106,44 @@ describe('a request without a handler', () => {
         const shared = wire.pipe(share());
         shared.subscribe((message) => answer(wire, message));
         shared.pipe(ofType('other')).subscribe();
+      },
+    ],
+    [
+      'the second subscriber of a share',
+      (wire) => {
+        const shared = wire.pipe(share());
+        shared.pipe(ofType('other')).subscribe();
+        shared.subscribe((message) => answer(wire, message));
+      },
+    ],
+    [
+      'a subscriber of its type behind a share and a delay',
+      (wire) => {
+        const shared = wire.pipe(share());
+        shared.pipe(ofType('other')).subscribe();
+        shared.pipe(delay(5), ofType('ask')).subscribe((message) => answer(wire, message));
+      },
+    ],
+    [
+      'a subscriber that a message of another source starts',
+      (wire) =>
+        of(ask('other'))
+          .pipe(
+            ofType('other'),
+            mergeMap(() => wire),
+          )
+          .subscribe((message) => answer(wire, message)),
+    ],
+    [
+      'the callback of a route behind a delay',
+      (wire) => wire.pipe(delay(5), route({ other: () => 1 }, { onUnhandled: (message) => answer(wire, message) })).subscribe(),
+    ],
+    [
+      'a subscriber of the messages that a router behind a delay does not handle',
+      (wire) => {
+        const router = createRouter();
+        router.unhandled$.subscribe((message) => answer(wire, message));
+        wire.pipe(delay(5), router.route).subscribe();
       },
     ],
     ['a reply that subscribes later', (wire) => setTimeout(() => wire.pipe(reply({ ask: () => 7 })).subscribe(wire), 30)],

@@ -1,4 +1,4 @@
-import { catchError, defer, from, mergeMap, of, tap, throwError, timeout, type Observable } from 'rxjs';
+import { catchError, defer, finalize, from, mergeMap, of, Subscription, tap, throwError, timeout, type Observable } from 'rxjs';
 import { ConnectionLostError, RxwireError, UnsupportedError } from '../../message/errors.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import {
@@ -26,8 +26,12 @@ export interface HttpRequest {
 /** Sends a request. `read` receives the response when it has started. */
 export type SendRequest = <T>(call: HttpRequest, read: (response: FetchResponse) => Observable<T>) => Observable<T>;
 
-/** Browsers allow 64 KiB for all running requests that may outlive the page. */
-const KEEPALIVE_BYTES = 16 * 1024;
+/** A larger request may not outlive the page: it would leave too little for the others. */
+const MAX_KEEPALIVE = 16 * 1024;
+/** A browser fails a request above this size of all running requests that may outlive the page. */
+const MAX_RUNNING = 64 * 1024;
+/** The present size of these requests, those of all links. */
+let running = 0;
 
 export function createRequestSender(options: FullHttpLinkOptions): SendRequest {
   const { endpoint, credentials, openTimeout, headers, scheduler, fetch = platformFetch } = options;
@@ -35,19 +39,26 @@ export function createRequestSender(options: FullHttpLinkOptions): SendRequest {
   const fetchResponse = (
     { method, headers: own, body, signal, extraTimeout = 0 }: HttpRequest,
     userHeaders: HeaderFields,
+    done: Subscription,
   ): Observable<FetchResponse> =>
-    defer(() =>
-      fetch(endpoint, {
+    defer(() => {
+      const size = body?.length ?? 0;
+      // The last frames of a page reach the server although the page goes away.
+      const keepalive = method !== 'GET' && size <= MAX_KEEPALIVE && running + size <= MAX_RUNNING;
+      if (keepalive) {
+        running += size;
+        done.add(() => (running -= size));
+      }
+      return fetch(endpoint, {
         method,
         credentials,
         signal,
         headers: { ...userHeaders, ...own },
         redirect: 'error',
-        // The last frames of a page reach the server although the page goes away.
-        keepalive: method !== 'GET' && !(body && body.length > KEEPALIVE_BYTES),
+        keepalive,
         ...(body && { body: body as Uint8Array<ArrayBuffer> }),
-      }),
-    ).pipe(
+      });
+    }).pipe(
       catchError((cause: unknown) => throwError(() => (cause instanceof RxwireError ? cause : requestError(cause)))),
       timeout({
         first: Math.min(openTimeout + extraTimeout, MAX_DELAY),
@@ -57,11 +68,13 @@ export function createRequestSender(options: FullHttpLinkOptions): SendRequest {
     );
   return (call, read) =>
     defer(() => {
+      const done = new Subscription();
       const fields = typeof headers === 'function' ? Promise.resolve(headers()) : of(headers);
       return from(fields).pipe(
         tap(assertFields),
-        mergeMap((userHeaders) => fetchResponse(call, userHeaders)),
+        mergeMap((userHeaders) => fetchResponse(call, userHeaders, done)),
         mergeMap((response) => (isOk(response) ? read(response) : throwError(() => statusError(response)))),
+        finalize(() => done.unsubscribe()),
       );
     });
 }

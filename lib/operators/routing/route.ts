@@ -79,7 +79,7 @@ export function route(
 ): MonoTypeOperatorFunction<Message> {
   checkOptions('route', options);
   const { patterns = [], onUnhandled, ...rest } = options;
-  const router = createRouting(rest, onUnhandled && handledBy(onUnhandled));
+  const router = createRouting(rest, onUnhandled && handledBy(onUnhandled), () => onUnhandled !== undefined);
   for (const [pattern, handler] of Object.entries(routes)) router.add(pattern, handler);
   for (const [pattern, handler] of patterns) router.add(pattern, handler);
   return router.route;
@@ -166,7 +166,7 @@ export function createRouter<By extends RouteBy = 'type'>(options: RouterOptions
   const dead$ = new Subject<DeadRoute>();
   const onReceived = handledBy((message) => unhandled$.next(message));
   const onUnhandled = (message: Message): void => (unhandled$.observed ? onReceived(message) : noteUnhandled(message));
-  const routing = createRouting(options, onUnhandled, dead$);
+  const routing = createRouting(options, onUnhandled, () => unhandled$.observed, dead$);
   return { ...(routing as unknown as Router<By>), unhandled$: unhandled$.asObservable(), dead$: dead$.asObservable() };
 }
 
@@ -191,12 +191,14 @@ interface Running {
  * The common part of `route` and `createRouter`.
  *
  * @param onUnhandled Called with messages that no pattern matches. An exception ends the stream.
+ * @param receivesUnhandled Returns whether the application receives these messages.
  * @param dead$ Receives the handlers that have finally failed. While it has a subscriber, they do
  *   not end a stream that no wire delivers.
  */
 function createRouting(
   options: RouterOptions,
   onUnhandled: (message: Message) => void = noteUnhandled,
+  receivesUnhandled: () => boolean,
   dead$?: Subject<DeadRoute>,
 ): Pick<Router, 'add' | 'route'> {
   const startHandlers = createStarter(options, dead$);
@@ -229,9 +231,10 @@ function createRouting(
     };
   });
 
+  const has = (type: string): boolean => receivesUnhandled() || table.find(type).length > 0;
   return {
-    // `subscribers$` of a wire shows types: routing keys are none.
-    route: isByKey ? route : pipe(withSubscribeContext({ patterns$: table.patterns$, has: (type) => table.find(type).length > 0 }), route),
+    // `subscriptions$` of a wire shows types: routing keys are none.
+    route: isByKey ? route : pipe(withSubscribeContext({ patterns$: table.patterns$, has }), route),
     add: (pattern, handler) => table.add(pattern, { pattern, handler: handler as Route['handler'] }),
   };
 }

@@ -21,7 +21,16 @@ export interface SubscribedTypes {
   readonly has: (type: string) => boolean;
 }
 
-let current: SubscribedTypes | undefined;
+/** A subscriber of an operator of RxJS. */
+interface Operator {
+  readonly destination?: object | null;
+}
+
+/** The subscriber that is being subscribed, and its types. */
+let current: { readonly subscriber: object; readonly types: SubscribedTypes } | undefined;
+
+/** The subscribers that operators notify, by those that RxJS made for the operators. */
+const destinations = /* @__PURE__ */ new WeakMap<object, object>();
 
 /**
  * Makes the types of a subscriber available to the source while it is being subscribed to; see
@@ -32,7 +41,7 @@ export function withSubscribeContext<T>(types: SubscribedTypes): MonoTypeOperato
     // eslint-disable-next-line no-restricted-syntax -- the very subscriber continues to the source: nothing is between them that could leak or lose
     new Observable((subscriber) => {
       const outer = current;
-      current = types;
+      current = { subscriber, types };
       try {
         return source.subscribe(subscriber);
       } finally {
@@ -41,10 +50,22 @@ export function withSubscribeContext<T>(types: SubscribedTypes): MonoTypeOperato
     });
 }
 
+/** Notes which subscriber receives the values of the present one: RxJS does not know it. */
+export function withDestination<T>(destination: object): MonoTypeOperatorFunction<T> {
+  return (source) =>
+    // eslint-disable-next-line no-restricted-syntax -- the very subscriber continues to the source
+    new Observable((subscriber) => {
+      destinations.set(subscriber, destination);
+      return source.subscribe(subscriber);
+    });
+}
+
 /**
- * Returns the types of the current synchronous subscription, if it has any. They pass through all
- * operators that subscribe synchronously.
+ * Returns the types of the current synchronous subscription, if the values of `subscriber` reach
+ * it alone. Behind a `share`, other subscribers may receive them, too.
  */
-export function subscribeContext(): SubscribedTypes | undefined {
-  return current;
+export function subscribeContext(subscriber: object): SubscribedTypes | undefined {
+  for (let next: object | null | undefined = current && subscriber; next; next = destinations.get(next) ?? (next as Operator).destination)
+    if (next === current?.subscriber) return current.types;
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import { Observable, Subject, takeUntil, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
+import { withDestination } from './deliveryContext.js';
 
 /**
  * Creates an operator that cannot be composed of built-in ones, or would be slower. `start` runs
@@ -13,7 +14,7 @@ export function operate<T, R>(start: (subscriber: Subscriber<R>) => Observer<T>)
 function follow<T>(source: Observable<T>, subscriber: Subscriber<unknown>, { next, error, complete }: Observer<T>): void {
   const left = new Subject<void>();
   subscriber.add(() => left.next());
-  source.pipe(takeUntil(left)).subscribe({
+  source.pipe(takeUntil(left), withDestination(subscriber)).subscribe({
     next,
     error,
     complete: () => {

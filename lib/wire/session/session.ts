@@ -263,6 +263,11 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
     this.#reconnection.succeeded();
   }
   #lost(error: unknown): void {
+    // All messages have their outcomes, and only the end of the connection was missing.
+    if (this.#draining && !this.#host.onEmpty) {
+      this.#finish();
+      return;
+    }
     this.#detectRefusal(error);
     this.#reconnection.failed(error);
   }

@@ -5,16 +5,24 @@ import { chatTransport, serveChat, stopChat, type ChatHandler, type ServeChatOpt
 import { joinChunks } from '../../../lib/adapters/ai/chatMessages.js';
 import { channel, createMessage, hub, memoryChannelLog, request, type ChannelLog, type HubOptions, type Wire } from '../../../lib/index.js';
 import { testWire, type TestWire } from '../../../lib/adapters/testing/index.js';
-import { asyncScheduler, firstValueFrom, NEVER, toArray, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, firstValueFrom, fromEvent, NEVER, takeUntil, toArray, type SchedulerLike } from 'rxjs';
 import { CountingModel, textOf } from './chatModel.js';
 
 const closing: (() => void)[] = [];
-afterEach(() => closing.splice(0).forEach((close) => close()));
+/** Ends the answers that a test has left. */
+let over = new AbortController();
+afterEach(() => {
+  over.abort();
+  over = new AbortController();
+  closing.splice(0).forEach((close) => close());
+});
 
 /** A server of chats, over a log that it may share with others. */
 function chatServer(handler: ChatHandler, options: ServeChatOptions = {}, hubOptions: HubOptions = {}) {
   const rooms = hub({ authorize: ({ action }) => action === 'join', ...hubOptions });
-  const chat = serveChat(rooms, handler, { onError: () => undefined, ...options });
+  const { signal: end } = over;
+  const ending: ChatHandler = (turn) => handler({ ...turn, signal: AbortSignal.any([turn.signal, end]) });
+  const chat = serveChat(rooms, ending, { onError: () => undefined, ...options });
   const serve = (wire: Wire): void => {
     rooms.serve(wire);
     chat(wire);
@@ -253,11 +261,11 @@ describe('a chat of the AI SDK', () => {
 
   it('ends an answer whose server has gone, with an error behind what was said', async () => {
     const log: ChannelLog = memoryChannelLog();
-    const silent: ChatHandler = async function* () {
+    const silent: ChatHandler = async function* ({ signal }) {
       yield { type: 'start' };
       yield { type: 'text-start', id: '1' };
       yield { type: 'text-delta', id: '1', delta: 'so far' };
-      await new Promise(() => undefined);
+      await firstValueFrom(fromEvent(signal, 'abort'));
     };
     const { open, rooms } = chatServer(silent, {}, { log });
     const id = newId();
@@ -275,7 +283,7 @@ describe('a chat of the AI SDK', () => {
     let ahead = 0;
     const later = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + ahead });
     const log: ChannelLog = memoryChannelLog({ scheduler: later });
-    const silent: ChatHandler = () => NEVER;
+    const silent: ChatHandler = ({ signal }) => NEVER.pipe(takeUntil(fromEvent(signal, 'abort')));
     const [here, there] = [chatServer(silent, {}, { log }), chatServer(silent, { scheduler: later }, { log })];
     const id = newId();
     const chat = page(here.open().wire, id);

@@ -1,4 +1,4 @@
-import { concat, of, Subject } from 'rxjs';
+import { concat, NEVER, of, Subject } from 'rxjs';
 import { ConnectionLostError } from '../../../lib/message/errors.js';
 import type { FetchRequest, FetchResponse } from '../../../lib/io/http/httpLinkOptions.js';
 import { longPolling } from '../../../lib/io/longPolling.js';
@@ -93,5 +93,22 @@ describe('a link over requests', () => {
     await turn();
     const [goodbye] = requests.filter(({ method }) => method === 'DELETE');
     expect(decodeURIComponent(goodbye!.headers['rxwire-reason']!)).toBe('ü'.repeat(61));
+  });
+
+  it('lets requests outlive the page up to 64 KiB of all links: a browser fails those above', async () => {
+    const requests: FetchRequest[] = [];
+    const fetch = (_: string, request: FetchRequest): Promise<FetchResponse> => {
+      requests.push(request);
+      return new Promise(() => undefined);
+    };
+    const open = () => longPolling('http://localhost/wire', { fetch })(concat(of('a'.repeat(16_000)), NEVER)).subscribe();
+    const links = Array.from({ length: 5 }, open);
+    await turn();
+    expect(requests.map(({ keepalive }) => keepalive)).toEqual([true, true, true, true, false]);
+    for (const link of links) link.unsubscribe();
+    const link = open();
+    await turn();
+    expect(requests.filter(({ method }) => method === 'POST').at(-1)?.keepalive).toBe(true);
+    link.unsubscribe();
   });
 });
