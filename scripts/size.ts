@@ -44,6 +44,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json, durable', 31.65],
   ['connect, webSocket, json, envelopeProtocol', 31.15],
   ['connect, webSocket, json, sharedLink', 29.9],
+  ['webStorageOutbox, tabOutboxes', 9.4],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
