@@ -153,6 +153,7 @@ export { memoryDeadLetters, type MemoryDeadLettersOptions } from './stores/memor
 export { memoryOutbox, type MemoryOutboxOptions } from './stores/memoryOutbox.js';
 export type * from './stores/outboxStore.js';
 export type { TokenSource } from './wire/session/tokenRenewal.js';
+export { tabOutboxes, type DrainedOutbox, type DrainingWire, type TabOutboxes, type TabOutboxesOptions } from './stores/web/tabOutboxes.js';
 export { webStorageOutbox, type StorageLike, type WebStorageOutboxOptions } from './stores/web/webStorageOutbox.js';
 export { connect, sessionProtocol } from './wire/connect.js';
 export type { ConnectOptions, Protocol, WireOptions } from './wire/connect.js';

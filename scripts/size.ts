@@ -44,6 +44,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json, durable', 31.68],
   ['connect, webSocket, json, envelopeProtocol', 31.16],
   ['connect, webSocket, json, sharedLink', 30],
+  ['webStorageOutbox, tabOutboxes', 9.4],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],

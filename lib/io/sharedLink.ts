@@ -3,7 +3,7 @@ import { checkOptions, noteNotShared } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import { describedBy, type DescribedLink, type Frame, type Link } from './link.js';
-import type { BroadcastChannelConstructor } from './shared/tabChannel.js';
+import { browserChannel, type BroadcastChannelConstructor } from './shared/tabChannel.js';
 import { tabGroup } from './shared/tabGroup.js';
 import { browserLocks, held, type LocksLike } from './webLocks.js';
 
@@ -61,16 +61,13 @@ export function sharedLink(name: string, link: Link<Frame> & DescribedLink, opti
   }
   const join = tabGroup(`rxwire:tabs:${name}`, link, {
     ...{ BroadcastChannel, answerTimeout, scheduler, leaving$ },
-    hold: (lock, steal) => held(locks, lock, steal),
+    hold: (lock, steal) => held(locks, lock, steal ? 'steal' : 'wait'),
   });
   return describedBy(
     (outgoing) => new Observable((to) => join(outgoing, to)),
     () => link,
   );
 }
-
-const browserChannel = (): BroadcastChannelConstructor | undefined =>
-  (globalThis as { readonly BroadcastChannel?: BroadcastChannelConstructor }).BroadcastChannel;
 
 /** Emits when the page is about to be frozen, or left. */
 function pageLeaving(): Observable<unknown> {

@@ -68,6 +68,12 @@ export interface OutboxStore {
    */
   open(hello?: HelloNumber): MaybeAsync<OpenedOutbox>;
   /**
+   * Returns whether the outbox was opened before, without creating it. `tabOutboxes` does not open
+   * the outboxes that do not exist.
+   * @default it may exist
+   */
+  exists?(): MaybeAsync<boolean>;
+  /**
    * Returns whether `open` waits for another owner, such as another tab, which has the outbox open:
    * then `state$` of the wire has `waitingFor: 'outbox'`.
    * @default it does not wait

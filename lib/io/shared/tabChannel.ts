@@ -14,6 +14,10 @@ export interface BroadcastChannelLike {
 /** A class of channels between tabs. */
 export type BroadcastChannelConstructor = new (name: string) => BroadcastChannelLike;
 
+/** Returns the `BroadcastChannel` of the browser, if there is one. */
+export const browserChannel = (): BroadcastChannelConstructor | undefined =>
+  (globalThis as { readonly BroadcastChannel?: BroadcastChannelConstructor }).BroadcastChannel;
+
 /** The parts of the platform that tabs use to find each other. */
 export interface TabPlatform {
   readonly BroadcastChannel: BroadcastChannelConstructor;

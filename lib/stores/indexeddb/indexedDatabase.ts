@@ -1,5 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
-import { lastValueFrom, timer } from 'rxjs';
+import { from, lastValueFrom, map, timer, type Observable } from 'rxjs';
 
 interface Schema extends DBSchema {
   /** The heads of logs, by name. */
@@ -130,4 +130,14 @@ function abort(transaction: Transaction): void {
   } catch {
     // The browser has.
   }
+}
+
+/**
+ * Emits whether there is a database with this name, without creating it; `true` where the platform
+ * does not tell.
+ */
+export function databaseExists(name: string): Observable<boolean> {
+  const { indexedDB } = globalThis as { readonly indexedDB?: Partial<Pick<IDBFactory, 'databases'>> };
+  const all = indexedDB?.databases?.() ?? Promise.resolve([{ name }]);
+  return from(all).pipe(map((databases) => databases.some((database) => database.name === name)));
 }

@@ -4,6 +4,7 @@ import { asObservable } from '../../message/maybeAsync.js';
 import { exclusiveStore, type ExclusiveOptions } from '../web/exclusive.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { storedOutbox } from '../log/storedOutbox.js';
+import { databaseExists } from './indexedDatabase.js';
 import { indexedDbStore } from './indexedDbStore.js';
 
 export interface IndexedDbOutboxOptions extends ExclusiveOptions {
@@ -36,7 +37,12 @@ export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = 
   checkOptions('indexedDbOutbox', options);
   const { maxMessages = 10_000, maxBytes = 16_777_216 } = options;
   assertPositive('indexedDbOutbox', { maxMessages, maxBytes });
-  const openStore = () => indexedDbStore(`rxwire:${name}`);
+  const database = `rxwire:${name}`;
+  const openStore = () => indexedDbStore(database);
   const outbox = storedOutbox({ name: 'indexeddb', log: 'outbox', maxMessages, maxBytes, openStore });
-  return exclusiveStore({ ...outbox, open: () => asObservable(() => outbox.open()) }, `indexeddb:${name}`, options);
+  return exclusiveStore(
+    { ...outbox, exists: () => databaseExists(database), open: () => asObservable(() => outbox.open()) },
+    `indexeddb:${name}`,
+    options,
+  );
 }

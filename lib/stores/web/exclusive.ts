@@ -66,13 +66,14 @@ export function exclusiveStore(store: OutboxStore, name: string, options: Exclus
     durability: durable,
     maxMessages: store.maxMessages,
     maxBytes: store.maxBytes,
+    exists: () => store.exists?.() ?? true,
     write: (change) => store.write(change),
     ...locked,
   };
 }
 
 /** The part of an outbox or of a queue that a lock concerns. */
-interface Openable<C> {
+export interface Openable<C> {
   open(): MaybeAsync<C>;
   close(): void;
   readonly faults$?: Observable<StoreError>;
@@ -89,8 +90,15 @@ interface LockedStore<C> extends Required<Openable<C>> {
  */
 export function withLock<C>(store: Openable<C>, name: string, options: ExclusiveOptions): LockedStore<C> | undefined {
   const { locks = browserLocks(), steal = false } = options;
-  if (!locks) return undefined;
+  return locks ? whileHeld(store, held(locks, `rxwire:${name}`, steal ? 'steal' : 'wait')) : undefined;
+}
 
+/**
+ * Returns the methods of a store that can only be open while the tab holds a lock.
+ *
+ * @param lock$ Emits when the tab has the lock, and holds it until unsubscribed, see `held`.
+ */
+export function whileHeld<C>(store: Openable<C>, lock$: Observable<void>): LockedStore<C> {
   const stolen$ = new Subject<StoreError>();
   let ownLock = Subscription.EMPTY;
   let isWaiting = false;
@@ -99,7 +107,7 @@ export function withLock<C>(store: Openable<C>, name: string, options: Exclusive
     let isOpen = false;
     ownLock.unsubscribe();
     isWaiting = true;
-    const mine = held(locks, `rxwire:${name}`, steal)
+    const mine = lock$
       .pipe(
         catchError((cause: unknown) => throwError(() => lockError(cause))),
         tap({ next: () => (isWaiting = false), finalize: () => (isWaiting = false) }),

@@ -47,7 +47,8 @@ export function webStorageOutbox(name: string, options: WebStorageOutboxOptions 
   assertPositive('webStorageOutbox', { maxMessages, maxBytes });
   const openStore = (): Store => webStore(storage ?? browserStorage(), name);
   const outbox = storedOutbox({ name: 'web-storage', log: name, maxMessages, maxBytes, openStore });
-  return exclusiveStore(outbox, `web-storage:${name}`, options);
+  const exists = () => (storage ?? browserStorage()).getItem(rowKeyOf(name)) !== null;
+  return exclusiveStore({ ...outbox, exists }, `web-storage:${name}`, options);
 }
 
 /**
@@ -85,6 +86,8 @@ interface Row {
   readonly generation: number;
 }
 
+const rowKeyOf = (log: string): string => `rxwire:head:${log}`;
+
 /**
  * Rows are padded to this length, so that the store can write them again when the storage is full.
  */
@@ -97,7 +100,7 @@ type Added = Required<NonNullable<LogChange['put']>[number]>;
  * must read the whole log, and each change has a head.
  */
 export function webStore(storage: StorageLike, log: string): Store {
-  const rowKey = `rxwire:head:${log}`;
+  const rowKey = rowKeyOf(log);
   const prefix = `rxwire:batch:${log}:`;
   let generation = 0;
   let last = 0;
