@@ -76,7 +76,7 @@ export function noteSent({ id, payload }: { readonly id: string; readonly payloa
 }
 
 /** The number of wires in a row that may each have a hub before that is a mistake. */
-const MAX_HUBS = 2;
+const MAX_HUBS = 1;
 
 let wiresBeingServed = 0;
 /** The number of the latest wires, one after the other, for each of which a hub was made. */

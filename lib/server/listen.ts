@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { defer, EMPTY, merge, NEVER, tap, type Observable } from 'rxjs';
+import { defer, EMPTY, finalize, merge, NEVER, tap, type Observable } from 'rxjs';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { watchSubscribed } from '../message/development.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
 import type { MessageIn } from '../message/types.js';
 import { createAdmission } from './accept/admission.js';
-import { blockFloods, acceptUpgrades } from './accept/serverEvents.js';
+import { acceptUpgrades, blockFloods, reservePath } from './accept/serverEvents.js';
 import { httpLinks } from './http/httpLinks.js';
 import { linkRequests } from './http/nodeRequest.js';
 import { type ListenOptions, readListenOptions } from './listenOptions.js';
@@ -25,7 +25,7 @@ export type { ListenOptions } from './listenOptions.js';
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if there is no option of this name, `server` is no HTTP server,
  *   or `path` or one of `origins` cannot match any request, or the name of the node of `cluster` is
- *   invalid.
+ *   invalid. Delivered, if the path of this server is already served.
  * @example
  * import { createServer } from 'node:http';
  * import { createMessage, ofType } from 'rxwire';
@@ -85,7 +85,8 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       isAuthenticated: options.authenticate !== undefined,
     });
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
-    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission });
+    const release = reservePath(server, path);
+    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission }).pipe(finalize(release));
   });
   return watchSubscribed('listen', guardWires(served$));
 }

@@ -57,7 +57,7 @@ function parametersOf(symbol: ts.Symbol, file: ts.SourceFile, checker: ts.TypeCh
     .flatMap((signature) => signature.parameters);
   return parameters.flatMap((parameter) => {
     const declared = parameter.valueDeclaration as ts.ParameterDeclaration | undefined;
-    if (!/(?:Options|Config)\b/.test(declared?.type?.getText() ?? '')) return [];
+    if (!/(?:Options|Config|MarbleSpec)\b/.test(declared?.type?.getText() ?? '')) return [];
     return objectsOf(checker.getTypeOfSymbolAtLocation(parameter, file), checker);
   });
 }

@@ -63,10 +63,11 @@ describe('The mistakes of new users', () => {
     const { refused } = told[variant];
     expect(refused).toMatchObject({
       'a misspelt option of connect': 'TypeError: connect: unknown option "delivry"; did you mean "delivery"?',
-      'the name of a codec': 'TypeError: connect: "codec" must be an object, got "msgpack"',
-      'an address instead of options': 'TypeError: connect: the options must be an object, got "ws://127.0.0.1:1/wire"',
+      'the name of a codec': 'TypeError: connect: "codec" must be a codec, such as msgpack(), got "msgpack"',
+      'an address instead of options':
+        'TypeError: connect: the options must be an object, such as { link: webSocket(url) }, got "ws://127.0.0.1:1/wire"',
       'a token that is an object': 'TypeError: connect: "token" must be a function or a text, got an object',
-      'a link that is an address': 'TypeError: connect: "link" must be a function, got "ws://127.0.0.1:1/wire"',
+      'a link that is an address': 'TypeError: connect: "link" must be a link, such as webSocket(url), got "ws://127.0.0.1:1/wire"',
       'a misspelt option of reconnect': 'TypeError: connect: "reconnect": unknown option "maxRetry"; did you mean "maxRetries"?',
       'a window that is a text': 'TypeError: connect: "window" must be a number, got "16"',
       'a key that is no function': 'TypeError: dedupe: "key" must be a function, got "id"',

@@ -1,6 +1,7 @@
 import { map, type Observable, type Subscription, take, tap } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { createMessage } from '../../message/createMessage.js';
+import { checkOptions } from '../../message/development.js';
 import type { Message } from '../../message/types.js';
 import { type Comparison, differences, explain, marksOf } from './marbleDifference.js';
 import type {
@@ -40,6 +41,7 @@ let collected: MarbleDiagram[] | undefined;
  *   and a function for each of the `outputs`.
  * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a
  *   description of each difference.
+ * @throws {TypeError} (in the test) If the spec has an unknown field, or one is missing.
  * @example
  * import { map } from 'rxjs';
  * import { marble } from 'rxwire/testing';
@@ -59,7 +61,7 @@ export function marble<
   spec: MarbleSpec<Source, Values, Time, Inputs, Outputs>,
   pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
 ): void {
-  const run = () => runMarble(spec, pipeline);
+  const run = () => compare('marble', spec, pipeline as AnyPipeline);
   const { it, test } = globalThis as { it?: unknown; test?: unknown };
   const register = [it, test].find((candidate): candidate is Test => typeof candidate === 'function');
   if (collected) collected.push({ title, ...named(title, run) });
@@ -83,6 +85,7 @@ function named<T>(title: string, run: () => T): T {
  * @returns The recording of the run, for drawing or further checks.
  * @throws {Error} If there is a difference: with both marbles on one time axis, and a description
  *   of each difference.
+ * @throws {TypeError} If the spec has an unknown field, or one is missing.
  * @example
  * import { map } from 'rxjs';
  * import { runMarble } from 'rxwire/testing';
@@ -101,10 +104,7 @@ export function runMarble<
   spec: MarbleSpec<Source, Values, Time, Inputs, Outputs>,
   pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
 ): MarbleRecording {
-  const { recording, comparisons } = record(spec, pipeline as AnyPipeline);
-  const difference = explain(comparisons, recording.values);
-  if (difference !== undefined) throw new Error(`the marbles differ\n\n${difference}\n`);
-  return recording;
+  return compare('runMarble', spec, pipeline as AnyPipeline);
 }
 
 /**
@@ -113,6 +113,7 @@ export function runMarble<
  *
  * @param spec `outputs` and `received` name the lines to record. Their marbles have no meaning.
  * @throws {Error} If the marbles are invalid, or if the pipeline does not end.
+ * @throws {TypeError} If the spec has an unknown field, or no source.
  * @example
  * import { map } from 'rxjs';
  * import { recordMarble, renderMarbles } from 'rxwire/testing';
@@ -133,6 +134,7 @@ export function recordMarble<
   spec: Omit<MarbleSpec<Source, Values, Time, Inputs, Outputs>, 'expected' | 'subs'>,
   pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
 ): MarbleRecording {
+  checkSpec('recordMarble', spec, ['source']);
   return record({ ...spec, expected: '' }, pipeline as AnyPipeline).recording;
 }
 
@@ -172,6 +174,26 @@ const MAX_EVENTS = 1_000;
 type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, MarbleStrings>;
 /** A pipeline without types: the compiler has checked the types of the caller. */
 type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
+
+/** Runs the pipeline, and throws if its behaviour differs from the marbles. */
+function compare(owner: string, spec: MarbleSpec, pipeline: AnyPipeline): MarbleRecording {
+  checkSpec(owner, spec, ['source', 'expected']);
+  const { recording, comparisons } = record(spec, pipeline);
+  const difference = explain(comparisons, recording.values);
+  if (difference !== undefined) throw new Error(`the marbles differ\n\n${difference}\n`);
+  return recording;
+}
+
+/**
+ * Checks the fields of a spec: in JavaScript, a misspelt field would compare nothing.
+ *
+ * @throws {TypeError}
+ */
+function checkSpec(owner: string, spec: object, required: readonly string[]): void {
+  checkOptions(owner, spec);
+  const missing = required.find((name) => (spec as Readonly<Record<string, unknown>>)[name] === undefined);
+  if (missing !== undefined) throw new TypeError(`${owner}: "${missing}" must be marbles, got undefined`);
+}
 
 /**
  * Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected

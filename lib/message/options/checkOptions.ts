@@ -9,6 +9,12 @@ const KINDS: Readonly<Record<string, string>> = {
   z: 'null',
 };
 
+/** Options, by name and kinds, of which an example says more than their kind. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  'codec:o': 'a codec, such as msgpack()',
+  'link:f': 'a link, such as webSocket(url)',
+};
+
 /** The options of each function that was called: their names, and the letters of their kinds. */
 const read = new Map<string, Readonly<Record<string, string>>>();
 
@@ -22,8 +28,10 @@ const read = new Map<string, Readonly<Record<string, string>>>();
  *   option whose value is of another kind.
  */
 export function checkOptions(owner: string, options: unknown, path = ''): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`${owner}: the options must be an object, got ${described(options)}`);
+  if (typeof options !== 'object' || options === null) {
+    const example = owner === 'connect' ? ', such as { link: webSocket(url) }' : '';
+    throw new TypeError(`${owner}: the options must be an object${example}, got ${described(options)}`);
+  }
   const prefix = path && `${path}.`;
   const known = kindsOf(path ? `${owner}.${path}` : owner);
   for (const [name, value] of Object.entries(options)) {
@@ -34,7 +42,7 @@ export function checkOptions(owner: string, options: unknown, path = ''): void {
     }
     if (value === undefined || letters === '*') continue;
     if (!letters.includes(letterOf(value)) && !(letters.includes('o') && hasMembers(value))) {
-      const expected = Array.from(letters, (letter) => KINDS[letter]).join(' or ');
+      const expected = EXAMPLES[`${name}:${letters}`] ?? Array.from(letters, (letter) => KINDS[letter]).join(' or ');
       throw new TypeError(`${owner}: "${prefix}${name}" must be ${expected}, got ${described(value)}`);
     }
     const nested = prefix + name;

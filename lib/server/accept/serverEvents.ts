@@ -40,6 +40,25 @@ export function interceptEvents<A extends readonly unknown[]>(
   );
 }
 
+/** The paths of each server that a listener serves. */
+const servedPaths = /* @__PURE__ */ new WeakMap<Server, Set<string>>();
+
+/**
+ * Reserves a path of a server for one listener: `ws` fails if two of them take an upgrade.
+ *
+ * @returns A function that releases the path.
+ * @throws {TypeError} If another listener has reserved the path.
+ */
+export function reservePath(server: Server, path: string): () => void {
+  const paths = servedPaths.get(server) ?? new Set();
+  if (paths.has(path))
+    throw new TypeError(
+      `listen: the path "${path}" of this server is already served: subscribe once, or use another "path" for each listen()`,
+    );
+  servedPaths.set(server, paths.add(path));
+  return () => paths.delete(path);
+}
+
 /** How many listeners have declined a request. */
 const declined = /* @__PURE__ */ new WeakMap<IncomingMessage, number>();
 

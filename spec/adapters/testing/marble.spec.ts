@@ -283,3 +283,40 @@ function failing(error: Error): Observable<never> {
     subscriber.error(error);
   });
 }
+
+describe('A spec in JavaScript', () => {
+  const same = (source: Observable<string>) => source;
+
+  it.each([
+    ['valus', 'values', { source: '-a|', expected: '-a|', valus: {} }],
+    ['recieved', 'received', { source: '-a|', expected: '-a|', recieved: '-a' }],
+    ['sub', 'subs', { source: '-a|', expected: '-a|', sub: ['^!'] }],
+    ['expect', 'expected', { source: '-a|', expect: '-a|' }],
+  ])('with the misspelt field %s fails', (wrong, right, spec) => {
+    const sentence = `unknown option "${wrong}"; did you mean "${right}"?`;
+    expect(() => runMarble(spec as never, same)).toThrow(new TypeError(`runMarble: ${sentence}`));
+    withGlobals({}, () => {
+      const run = () => marble('is misspelt', spec as never, same);
+      expect(run).toThrow(`is misspelt: marble: ${sentence}`);
+    });
+  });
+
+  it('without marbles fails, and names the missing field', () => {
+    expect(() => runMarble({ source: '-a|' } as never, same)).toThrow(
+      new TypeError('runMarble: "expected" must be marbles, got undefined'),
+    );
+    expect(() => recordMarble({} as never, same)).toThrow(new TypeError('recordMarble: "source" must be marbles, got undefined'));
+  });
+
+  it('may give any name to its times, inputs, outputs and values', () => {
+    const spec = {
+      source: '-a|',
+      expected: '-a|',
+      values: { a: 1 },
+      time: { sub: '--|' },
+      inputs: { valus: '-b' },
+      outputs: { expect: '' },
+    };
+    expect(() => runMarble(spec, (source) => source)).not.toThrow();
+  });
+});

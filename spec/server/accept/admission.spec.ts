@@ -206,6 +206,22 @@ describe('listen', () => {
       expect(await status(url.replace('wire', 'second'))).toBe('404');
     });
 
+    it('to one path has one listener at a time', async () => {
+      const { url, server } = await start();
+      const errors: unknown[] = [];
+      listen(server, { path: '/wire' }).subscribe({ error: (error: unknown) => errors.push(error) });
+      const sentence = 'listen: the path "/wire" of this server is already served: subscribe once, or use another "path" for each listen()';
+      expect(errors).toEqual([new TypeError(sentence)]);
+      expect(await status(url)).toBe('open');
+
+      const wires$ = listen(server, { path: '/second' });
+      for (let times = 0; times < 2; times++) {
+        const second = wires$.subscribe();
+        expect(await status(url.replace('wire', 'second'))).toBe('open');
+        second.unsubscribe();
+      }
+    });
+
     it.each([
       ['to another path', 'GET /other HTTP/1.1', 404],
       ['that is none', 'GET /wire HTTP/1.1', 400],
