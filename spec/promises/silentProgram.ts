@@ -3,8 +3,20 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { config, from, lastValueFrom, map } from 'rxjs';
-import { channel, connect, createMessage, reply, request, sendAll, webSocket, type ConnectOptions, type Message } from '../../lib/index.js';
-import { listen, type Principal } from '../../lib/server/index.js';
+import {
+  channel,
+  connect,
+  createMessage,
+  reply,
+  request,
+  sendAll,
+  webSocket,
+  type Channel,
+  type ConnectOptions,
+  type Message,
+  type Wire,
+} from '../../lib/index.js';
+import { hub, listen, type Hub, type Principal } from '../../lib/server/index.js';
 
 const rows = Array.from({ length: 1_000 }, (_, row) => createMessage('row.added', row));
 const nowhere = (options: Partial<ConnectOptions> = {}) => connect({ link: webSocket('ws://127.0.0.1:1/wire'), ...options });
@@ -14,13 +26,31 @@ const note = (error: { readonly code: string }): void => say(`seen ${error.code}
 const sendRows = (wire: { next(message: Message): void }): void => rows.forEach((row) => wire.next(row));
 
 /** Runs with the address of a server. */
-async function served(authenticate: () => Principal | undefined, run: (url: string) => void): Promise<void> {
+async function served(
+  authenticate: () => Principal | undefined,
+  run: (url: string) => void,
+  onWire = (wire: Wire): unknown => wire.subscribe(),
+): Promise<void> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  listen(server, { authenticate }).subscribe((wire) => wire.subscribe());
+  listen(server, { authenticate }).subscribe((wire) => void onWire(wire));
   server.unref();
   run(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/wire`);
 }
+
+/** Uses a channel, and completes the wire. */
+const onChannel = (rooms: Hub | undefined, use: (room: Channel) => unknown, after = 0) =>
+  served(
+    () => ({ id: 'ada' }),
+    (url) => {
+      const wire = connect({ link: webSocket(url) });
+      use(channel(wire, 'room.1', { answerTimeout: 200 }));
+      if (after > 0) setTimeout(() => wire.complete(), after);
+      else wire.complete();
+    },
+    (wire) => (rooms ? rooms.serve(wire) : wire.subscribe()),
+  );
+const refusing = (use: (room: Channel) => unknown) => onChannel(hub({ authorize: () => false }), use);
 
 const programs: Readonly<Record<string, () => unknown>> = {
   'next, complete'() {
@@ -56,6 +86,22 @@ const programs: Readonly<Record<string, () => unknown>> = {
         setTimeout(() => wire.complete(), 300);
       },
     ),
+  'next that the hub refuses': () => refusing((room) => rows.forEach((row) => room.next(row))),
+  'send that the hub refuses': () => refusing((room) => rows.forEach((row) => void room.send(row))),
+  'a refusal in errors$ of the channel': () =>
+    refusing((room) => {
+      room.errors$.subscribe();
+      room.next(rows[0]!);
+      void room.send(rows[1]!);
+    }),
+  'await send that the hub refuses': () => refusing((room) => room.send(rows[0]!).catch(note)),
+  'next that the hub accepts': () => onChannel(hub(), (room) => rows.forEach((row) => room.next(row))),
+  'send without a hub': () =>
+    onChannel(undefined, (room) => {
+      void room.send(rows[0]!);
+    }),
+  'send without an answer': () => onChannel(undefined, (room) => void room.send(rows[0]!), 1_000),
+  'a join without an answer': () => onChannel(undefined, (room) => room.subscribe(), 1_000),
   'send of a channel'() {
     const room = channel(givesUp(), 'room.1');
     for (const row of rows) void room.send(row);

@@ -17,6 +17,10 @@ describe('A failure that no part of the program sees is reported once, and the e
     ['send', /1000 messages were not delivered .*: the wire did not reconnect: attempt 2 was the last one/],
     ['next', /1000 messages were not delivered .*: the wire did not reconnect: attempt 2 was the last one/],
     ['send of a channel', /1000 messages were not delivered .*: the wire did not reconnect: attempt 2 was the last one/],
+    ['next that the hub refuses', /1000 messages were not delivered .*: .*forbidden/],
+    ['send that the hub refuses', /1000 messages were not delivered .*: the hub refused to let this client publish to the channel room.1/],
+    ['send without a hub', /1 message was not delivered/],
+    ['send without an answer', /1 message was not delivered .*: the server did not answer a request of the channel room.1/],
     ['a token that is refused', 'the server rejected this client (4401)'],
     ['a source that fails', 'no row'],
     ['messages that cannot be encoded', /4 messages were not delivered .*: the codec json cannot encode/],
@@ -33,6 +37,12 @@ describe('A failure that no part of the program sees is reported once, and the e
     expect(code).toBe(1);
   });
 
+  it('a join without an answer is a warning, and the exit code is 0', () => {
+    const { code, warnings } = run('a join without an answer');
+    expect(warnings).toEqual([expect.stringContaining('the server did not answer a request of the channel room.1 within 200 ms')]);
+    expect(code).toBe(0);
+  });
+
   it('and not if the program has set another exit code', () => {
     expect(run('exit code of its own')).toMatchObject({ code: 7, warnings: [expect.any(String)] });
   });
@@ -46,6 +56,9 @@ describe('A failure that the program sees, or wants, is not reported', () => {
     ['all sends', 'seen ERR_DROPPED'],
     ['request', 'seen ERR_DROPPED'],
     ['await send of no message', 'seen ERR_INVALID_MESSAGE'],
+    ['await send that the hub refuses', 'seen ERR_CHANNEL_REFUSED'],
+    ['a refusal in errors$ of the channel', ''],
+    ['next that the hub accepts', ''],
     ['sendAll', 'seen ERR_RECONNECT_GIVEN_UP'],
     ['error callback', 'seen ERR_DRAIN_TIMEOUT'],
     ['errors$', 'seen'],

@@ -116,7 +116,7 @@ describe('request/reply with timeout and cancellation, and streaming replies', (
       const stopped = firstValueFrom(stopped$);
       await wire.send(createMessage('test.any', null));
       const message = question();
-      expect(await record(request(wire, message, { timeout: 100 })).ended).toEqual(new RequestTimeoutError(message.id, 100));
+      expect(await record(request(wire, message, { timeout: 100 })).ended).toEqual(new RequestTimeoutError(message.id, 100, message.type));
       await stopped;
     });
 

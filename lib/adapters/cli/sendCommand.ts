@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { endWith, ignoreElements, interval, merge, switchMap, tap, timer } from 'rxjs';
+import { endWith, filter, ignoreElements, interval, merge, Subject, switchMap, takeUntil, tap, timer } from 'rxjs';
 import { channel } from '../../operators/channels/channel.js';
+import { completionOf } from '../../operators/subscribing/completionOf.js';
 import { sendAll } from '../../operators/sending/sendAll.js';
 import type { SendingWire } from '../../operators/sending/sendOptions.js';
 import { textOf } from '../../message/errors/rxwireError.js';
@@ -11,7 +12,7 @@ import { type CommandContext, type RunCommand, checked, ExitCode, signalCode, Us
 import { type ConnectionFlags, positiveNumberOption, addClient, withWire } from './connectionOptions.js';
 import { preciseNow, printable } from './printable.js';
 import type { Readable } from 'node:stream';
-import { InvalidMessageError } from '../../message/errors.js';
+import { InvalidMessageError, type RxwireError } from '../../message/errors.js';
 import { createMessage } from '../../message/createMessage.js';
 import { parseMessage } from '../../message/parseMessage.js';
 
@@ -70,15 +71,27 @@ async function send(url: string, flags: SendFlags, context: CommandContext): Pro
 }
 
 /**
- * Returns what `sendAll` sends through: the wire, or a channel, whose messages have their receipts
- * in the wire.
+ * Returns what `sendAll` sends through: the wire, or a channel. A server without a hub acks the
+ * messages of a channel, too, so that only the answer of the hub counts as their ack.
  */
 function targetOf(wire: Wire, name: string | undefined): SendingWire {
   if (name === undefined) return wire;
   const room = checked(() => channel(wire, name));
+  const answers$ = new Subject<Receipt>();
   return {
-    next: (message) => room.next(message),
-    receipts$: wire.receipts$,
+    next(message) {
+      const { id } = message;
+      const onAnswer = (): void => answers$.next({ id, status: 'acked' });
+      const onError = (error: RxwireError): void => {
+        // The receipts of the wire report the other errors.
+        if (error.code === 'ERR_CHANNEL_TIMEOUT' || error.code === 'ERR_CHANNEL_REFUSED') answers$.next({ id, status: 'dead', error });
+      };
+      void room.send(message).then(onAnswer, onError);
+    },
+    receipts$: merge(
+      wire.receipts$.pipe(filter(({ status }) => status !== 'acked' && status !== 'sent')),
+      answers$.pipe(takeUntil(completionOf(wire.receipts$))),
+    ),
     isPending: (id) => wire.isPending(id),
     get state() {
       return wire.state;

@@ -23,10 +23,12 @@ export class ReplyError extends RxwireError {
 export class RequestTimeoutError extends RxwireError {
   declare readonly id: string;
   declare readonly timeout: number;
+  /** The type of the request. */
+  declare readonly type?: string;
 
   /** @param timeout The duration of the silence, in ms. */
-  constructor(id: string, timeout: number) {
-    super('ERR_REQUEST_TIMEOUT', { id, timeout });
+  constructor(id: string, timeout: number, type?: string) {
+    super('ERR_REQUEST_TIMEOUT', { id, timeout, ...(type !== undefined && { type }) });
   }
 }
 

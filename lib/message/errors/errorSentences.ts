@@ -66,7 +66,10 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_RECONNECT_GIVEN_UP: ({ attempts, cause }) => `the wire did not reconnect: attempt ${attempts} was the last one${becauseOf(cause)}`,
   ERR_REFUSED: ({ id, reason }) => `the other side refused the message ${id}: ${reason}`,
   ERR_REPLY: ({ remoteCode, reason }) => `the request failed at the other side with ${remoteCode}: ${reason}`,
-  ERR_REQUEST_TIMEOUT: ({ id, timeout }) => `the other side did not answer the request ${id} within ${timeout} ms`,
+  ERR_REQUEST_TIMEOUT: ({ id, timeout, type }) =>
+    type === undefined
+      ? `the other side did not answer the request ${id} within ${timeout} ms`
+      : `the other side did not answer the request ${id} (${type}) within ${timeout} ms. It has no handler for this type, or its handler is slow`,
   ERR_SESSION_LOST: () => 'the other side has forgotten this session: its undelivered messages are lost',
   ERR_STORE: ({ store, fault = '' }) => `the store ${store} ${FAULTS[fault]}`,
   ERR_STREAM_CLOSED: ({ stream, reason }) => `the stream "${stream}" was closed before its end: ${reason}`,

@@ -1,7 +1,7 @@
 import { defer, noop, Subscriber, Subscription, type Observable, type Observer } from 'rxjs';
 import { checkOptions, checkWire } from '../../message/development.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import { RxwireError } from '../../message/errors.js';
+import { RxwireError, type MessageRefusedError } from '../../message/errors.js';
 import { assertNotNegative } from '../../message/options/assert.js';
 import type { ObserverGuard } from './guardedObservable.js';
 import { markInternal } from '../../wire/internalSubscriptions.js';
@@ -27,6 +27,7 @@ import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
 import type { Presence } from './memberList.js';
 import { Membership } from './membership.js';
+import { createOwnMessages } from './ownMessages.js';
 import { isPageCached } from './pageCache.js';
 
 export interface ClientChannelParts extends ChannelParts {
@@ -241,6 +242,17 @@ function createChannels(wire: Wire): ChannelsOfWire {
     known.set(name, shared);
     return shared;
   };
+  let refusals: Subscription | undefined;
+  /** Reports refused messages of `next` to a program that sees no errors, until the wire ends. */
+  const watchRefusals = (): void => {
+    refusals ??= markInternal(
+      wire.failures$.subscribe(({ id, error }) => {
+        const isRefusal = (error as Partial<MessageRefusedError>).remoteCode === 'ERR_CHANNEL_REFUSED';
+        if (!isRefusal || receivers.sent.forget(id)) return;
+        if (![...known.values()].some(({ membership }) => membership.showsErrors)) wire.unseen?.add(id, error);
+      }),
+    );
+  };
   const create = (name: string, options: MemberOptions): Channel => {
     const find = (): SharedMembership => known.get(name) ?? enter(name, created, options);
     const use = <T>(select: (membership: Membership) => Observable<T>): Observable<T> =>
@@ -252,6 +264,7 @@ function createChannels(wire: Wire): ChannelsOfWire {
       name,
       publish(message, echo = options.echo) {
         if (!echo) find().membership.own.add(message);
+        watchRefusals();
         wire.next(publishMessage(name, message, wire.delivery));
       },
       send(message, echo = options.echo) {
@@ -328,6 +341,7 @@ function createReceivers(wire: Wire) {
   };
 
   return {
+    sent: createOwnMessages(),
     add(name: string, membership: Membership): void {
       receivers.set(name, membership);
       if (!subscription) subscribeToWire();

@@ -1,4 +1,4 @@
-import { catchError, defer, EMPTY, finalize, from, map, merge, mergeMap, Subject, take, takeWhile, throwError, timeout } from 'rxjs';
+import { catchError, defer, EMPTY, finalize, from, map, merge, mergeMap, Subject, take, takeWhile, tap, throwError, timeout } from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 import {
   ChannelRefusedError,
@@ -15,6 +15,7 @@ import type { Wire } from '../../wire/wire.js';
 import type { HistoryRange, PastMessage } from './channelOptions.js';
 import type { Received } from './channelPayloads.js';
 import { positionOf, positionText } from './channelPosition.js';
+import type { OwnMessages } from './ownMessages.js';
 
 /** The answers of a hub, by their types. */
 interface Answers {
@@ -32,6 +33,7 @@ export class ChannelRequests {
     readonly wire: Wire,
     readonly answerTimeout: number,
     readonly scheduler: SchedulerLike,
+    readonly sent: OwnMessages,
   ) {}
 
   /**
@@ -39,7 +41,7 @@ export class ChannelRequests {
    * when the message is refused, given up, or acked and not answered in time.
    */
   send(publish: Message): Observable<ChannelPosition | undefined> {
-    const { channel, wire, answerTimeout, scheduler } = this;
+    const { channel, wire, answerTimeout, scheduler, sent } = this;
     const { message } = publish.payload as ChannelPublish<Message>;
     const action = message.type === 'channel.ended' ? 'end' : 'publish';
     const sent$ = defer(() => wire.send(publish)).pipe(
@@ -52,7 +54,11 @@ export class ChannelRequests {
         throw new ChannelTimeoutError(channel, answerTimeout);
       }),
     );
-    return this.#answersTo('channel.published', publish.id, sent$).pipe(take(1));
+    sent.add(publish);
+    return this.#answersTo('channel.published', publish.id, sent$).pipe(
+      take(1),
+      tap(() => sent.forget(publish.id)),
+    );
   }
 
   /** Requests older messages at subscription. Emits them in order, and completes. */

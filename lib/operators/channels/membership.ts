@@ -33,12 +33,14 @@ import { bystander, ChannelReaders, followerFrom, subscriberReader, type Channel
 import { ChannelRequests } from './channelRequests.js';
 import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
 import { createMemberList, type Presence } from './memberList.js';
-import { createOwnMessages } from './ownMessages.js';
+import { createOwnMessages, type OwnMessages } from './ownMessages.js';
 
 /** The readers of a wire, by the names of their channels. */
 export interface WireReaders {
   readonly add: (name: string, membership: Membership) => void;
   readonly remove: (name: string) => void;
+  /** The messages whose promise reports that the hub refuses them. */
+  readonly sent: OwnMessages;
 }
 
 /**
@@ -98,7 +100,7 @@ export class Membership {
     this.#answerTimeout = answerTimeout;
     this.#scheduler = scheduler;
     this.#presenceTimer = createCoalescedTimer(microtask, () => this.#sendPresence());
-    this.#requests = new ChannelRequests(channel, wire, answerTimeout, scheduler);
+    this.#requests = new ChannelRequests(channel, wire, answerTimeout, scheduler, readers.sent);
     this.#users = refCounted(
       () => readers.add(channel, this),
       () => readers.remove(channel),
@@ -145,10 +147,15 @@ export class Membership {
   /** Sends a `channel.publish` that requests an answer. */
   send(publish: Message): Promise<ChannelPosition | undefined> {
     return reportUnhandled(firstValueFrom(this.#users.by(this.#requests.send(publish))), (error) => {
-      // A message that was refused, or not answered, has reached the server.
-      const { code } = error as RxwireError;
-      this.#wire.unseen?.ignored(publish.id, error, code !== 'ERR_CHANNEL_REFUSED' && code !== 'ERR_CHANNEL_TIMEOUT');
+      // A refusal is in `errors$` as well.
+      const isSeen = (error as RxwireError).code === 'ERR_CHANNEL_REFUSED' && this.showsErrors;
+      this.#wire.unseen?.ignored(publish.id, error, !isSeen);
     });
+  }
+
+  /** Whether the program receives the errors of the channel. */
+  get showsErrors(): boolean {
+    return this.#errors$.observed;
   }
 
   receive(message: Message): void {
@@ -298,6 +305,7 @@ export class Membership {
           this.#change({ status: this.state$.value.status, error });
           this.#errors$.next(error);
           this.#wire.report(error);
+          if (!this.showsErrors) this.#wire.unseen?.unhandled(error);
         }
         this.#wire.next(message);
       });

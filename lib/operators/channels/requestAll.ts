@@ -133,7 +133,7 @@ function ask(
     if (question && running.size > 0) room.next(cancelMessage(question, scheduler));
   });
   const late = (): void =>
-    question ? endAll(new RequestTimeoutError(id, timeout)) : subscriber.error(new ChannelTimeoutError(room.name, timeout));
+    question ? endAll(new RequestTimeoutError(id, timeout, question.type)) : subscriber.error(new ChannelTimeoutError(room.name, timeout));
   subscriber.add(longTimer(timeout, scheduler).subscribe(late));
   subscriber.add(room.subscribe({ next: receive, error: fail, complete }));
   if (!subscriber.closed) subscriber.add(room.presence$.subscribe({ next: follow, error: noop }));

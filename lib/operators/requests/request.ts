@@ -183,7 +183,7 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
     nearest = Infinity;
     const now = scheduler.now();
     for (const request of [...requests.values()])
-      if (request.deadline <= now) abandon(request, new RequestTimeoutError(request.id, request.currentTimeout));
+      if (request.deadline <= now) abandon(request, new RequestTimeoutError(request.id, request.currentTimeout, request.message.type));
     let next = Infinity;
     for (const { deadline } of requests.values()) next = Math.min(next, deadline);
     note(next);
@@ -300,7 +300,7 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
     const request = requests.get(id);
     if (!request) return;
     const isTimeout = !request.hasOwnTtl && error instanceof MessageDroppedError && error.reason === 'expired';
-    fail(request, isTimeout ? new RequestTimeoutError(id, request.currentTimeout) : error);
+    fail(request, isTimeout ? new RequestTimeoutError(id, request.currentTimeout, request.message.type) : error);
   };
   const onError = (error: RxwireError): void => {
     if (error.code !== 'ERR_SESSION_LOST') return;

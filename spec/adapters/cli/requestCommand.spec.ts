@@ -34,7 +34,9 @@ describe('rxwire request', () => {
     const { url } = await startServer();
     const { code, stderr } = await runCli(['request', url, 'nobody', '--timeout', '100']);
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^rxwire: [^\n]*within 100 ms \(see rxwire\/docs\/errors\.md#err_request_timeout\)\n$/);
+    expect(stderr).toMatch(
+      /^rxwire: [^\n]*\(nobody\) within 100 ms\. It has no handler for this type, or its handler is slow \(see rxwire\/docs\/errors\.md#err_request_timeout\)\n$/,
+    );
   });
 
   it('has the exit code 3, and says why, when there is no server', async () => {

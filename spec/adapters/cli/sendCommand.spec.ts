@@ -80,6 +80,16 @@ describe('rxwire send', () => {
     await server.close();
   });
 
+  it('fails when a server without a hub acks the messages of a channel', async () => {
+    const server = await collectingServer();
+    const { code, stdout } = await runCli(['send', server.url, '--channel', 'c'], '{"id":"m1","type":"n","payload":1}');
+    expect(code).toBe(1);
+    expect(parseLines(stdout)).toEqual([
+      { id: 'm1', status: 'dead', reason: expect.stringContaining('It has no hub that serves this wire') },
+    ]);
+    await server.close();
+  });
+
   it('waits for the acks after the first Ctrl-C', async () => {
     let release: () => void = () => undefined;
     const server = await collectingServer(new Promise((resolve) => (release = resolve)));

@@ -8,7 +8,6 @@ import {
   MessagesMissedError,
   OverflowError,
   ReplyError,
-  RequestTimeoutError,
   SessionLostError,
   WireClosedError,
 } from '../../../lib/message/errors.js';
@@ -291,7 +290,10 @@ describe('request', () => {
       await jest.advanceTimersByTimeAsync(2 ** 31);
       expect(isOver()).toBe(false);
       await jest.advanceTimersByTimeAsync(5);
-      expect(await ended).toEqual(new RequestTimeoutError('q', 2 ** 31 + 5));
+      expect(await ended).toMatchObject({
+        ...{ code: 'ERR_REQUEST_TIMEOUT', id: 'q', timeout: 2 ** 31 + 5, type: 'test.ask' },
+        text: `the other side did not answer the request q (test.ask) within ${2 ** 31 + 5} ms. It has no handler for this type, or its handler is slow`,
+      });
     });
   });
 
