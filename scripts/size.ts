@@ -43,7 +43,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json', 27.55],
   ['connect, webSocket, json, durable', 31.68],
   ['connect, webSocket, json, envelopeProtocol', 31.16],
-  ['connect, webSocket, json, sharedLink', 30],
+  ['connect, webSocket, json, sharedLink', 30.05],
   ['webStorageOutbox, tabOutboxes', 9.4],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
