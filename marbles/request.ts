@@ -51,7 +51,7 @@ marble(
 marble(
   'gives up when the other side is silent for too long, and tells it',
   {
-    ...{ operator: 'request(wire, q, timeout: 5 ms)', values, source: '--A------C-', error: new RequestTimeoutError('q', 5) },
+    ...{ operator: 'request(wire, q, timeout: 5 ms)', values, source: '--A------C-', error: new RequestTimeoutError('q', 5, 'test.ask') },
     ...{ outputs: { sent: 'q------x' }, expected: '--a----#', subs: '^-------' },
   },
   (source, { sent }) => ask(source, sent, { timeout: 5 }),
@@ -73,7 +73,7 @@ marble(
       operator: 'request(wire, q, timeout: 3 ms, each: 6 ms)',
       values,
       source: '--A----B------',
-      error: new RequestTimeoutError('q', 6),
+      error: new RequestTimeoutError('q', 6, 'test.ask'),
     },
     ...{ outputs: { sent: 'q------------x' }, expected: '--a----b-----#', subs: '^-------------' },
   },
