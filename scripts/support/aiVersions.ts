@@ -93,8 +93,15 @@ export async function aiVersions(folder: string, tarball: string): Promise<void>
   if (!recipe || !page?.isJsx) throw new Error(`${RECIPE} must begin with a program and a page`);
   for (const [index, { ai, react, model }] of VERSIONS.entries()) {
     const app = join(folder, `ai${index}`);
-    const typesOfReact = { '@types/react': '^19.0.0', '@types/node': '^20.0.0', '@types/ws': '^8.0.0' };
-    const dependencies = { rxwire: `file:${tarball}`, rxjs: '^7.8.0', ws: '^8.0.0', react: '^19.0.0', ...typesOfReact };
+    const typesOfReact = { '@types/react': '^19.0.0', '@types/react-dom': '^19.0.0', '@types/node': '^20.0.0', '@types/ws': '^8.0.0' };
+    const dependencies = {
+      rxwire: `file:${tarball}`,
+      rxjs: '^7.8.0',
+      ws: '^8.0.0',
+      react: '^19.0.0',
+      'react-dom': '^19.0.0',
+      ...typesOfReact,
+    };
     const options = {
       module: 'nodenext',
       target: 'es2022',
