@@ -60,7 +60,10 @@ export function sharedLink(name: string, link: Link<Frame> & DescribedLink, opti
     return link;
   }
   const join = tabGroup(`rxwire:tabs:${name}`, link, {
-    ...{ BroadcastChannel, answerTimeout, scheduler, leaving$ },
+    BroadcastChannel,
+    answerTimeout,
+    scheduler,
+    leaving$,
     hold: (lock, steal) => held(locks, lock, steal ? 'steal' : 'wait'),
   });
   return describedBy(

@@ -29,6 +29,34 @@ function within(name: string, value: number, goal: number, unit: string, digits 
   return { name, ours: `${value.toFixed(digits)} ${unit}`, ...shared };
 }
 
+const usageOf = async (server: Awaited<ReturnType<typeof startDeployed>>) => {
+  server.send('usage');
+  return server.next('usage');
+};
+
+/** The case and its costs, in ms of CPU time and s. */
+interface Returned {
+  readonly name: string;
+  readonly cpu: number;
+  readonly cpuGoal: number;
+  readonly seconds: number;
+  readonly report: DeployClientsReports['back'];
+  readonly times: readonly number[];
+  readonly mostLost: number;
+}
+
+/** The rows that all cases have: how the clients came back. */
+function returned({ name, cpu, cpuGoal, seconds, report, times, mostLost }: Returned): readonly Result[] {
+  const { most, attempts, lost } = report;
+  const count = CLIENTS.toLocaleString('en');
+  return [
+    within(`${name}: CPU time until ${count} are back, in ${seconds.toFixed(1)} s`, cpu / 1_000, cpuGoal, 's', 1),
+    within(`${name}: attempts of a client, at most (${(attempts / CLIENTS).toFixed(1)} on average)`, most, 3, ''),
+    within(`${name}: messages of others meanwhile, p99`, percentiles(times).p99, 100, 'ms'),
+    within(`${name}: sessions that were lost`, lost, mostLost, ''),
+  ];
+}
+
 /** Sends one message after the other until `done`, and returns the times until the acks, in ms. */
 async function neighbour(url: string, done: Promise<unknown>): Promise<readonly number[]> {
   const wire = connect({ link: webSocket(url), reconnect: { initialInterval: 20, maxInterval: 50 } });
@@ -57,8 +85,7 @@ async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: nu
   const old = await startDeployed(port, path);
   const clients = startRemote<DeployClientsReports>('the clients', 'spec/bench/clients/deployClients.ts', [String(CLIENTS), url]);
   await clients.next('ready');
-  old.send('usage');
-  const before = await old.next('usage');
+  const before = await usageOf(old);
   clients.send('watch');
   await clients.next('ready');
   const back = clients.next('back');
@@ -71,36 +98,20 @@ async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: nu
   clients.send('up');
   const begun = performance.now();
   const latencies = neighbour(url, back);
-  const { most, attempts, lost } = await back;
+  const report = await back;
   const seconds = (performance.now() - begun) / 1_000;
   const times = await latencies;
-  server.send('usage');
-  const { cpu } = await server.next('usage');
+  const { cpu } = await usageOf(server);
   await sleep(10_000);
-  server.send('usage');
-  const after = await server.next('usage');
+  const after = await usageOf(server);
   await Promise.all([clients.stop(), server.stop()]);
   if (isDurable) rmSync(path, { recursive: true, force: true });
   const name = `${how}${isDurable ? ', on LMDB' : ''}`;
   return [
-    within(
-      `${name}: CPU time of the server until ${CLIENTS.toLocaleString('en')} are back, in ${seconds.toFixed(1)} s`,
-      cpu / 1_000,
-      cpuGoal,
-      's',
-      1,
-    ),
-    within(`${name}: attempts of a client, at most (${(attempts / CLIENTS).toFixed(1)} on average)`, most, 3, ''),
-    within(`${name}: messages of others meanwhile, p99`, percentiles(times).p99, 100, 'ms'),
+    ...returned({ name, cpu, cpuGoal, seconds, report, times, mostLost: isDurable ? 0.5 : CLIENTS }),
     within(`${name}: memory of the server, of that before`, after.rss / before.rss, 1.25, '×', 2),
-    within(`${name}: sessions that were lost`, lost, isDurable ? 0.5 : CLIENTS, ''),
   ];
 }
-
-const usageOf = async (server: Awaited<ReturnType<typeof startDeployed>>) => {
-  server.send('usage');
-  return server.next('usage');
-};
 
 /** One of three nodes of a cluster is killed, with all clients; the others take its sessions over. */
 async function deadNode(cpuGoal: number): Promise<readonly Result[]> {
@@ -119,26 +130,14 @@ async function deadNode(cpuGoal: number): Promise<readonly Result[]> {
   const begun = performance.now();
   await dead.stop();
   const latencies = neighbour(urls[1] as string, back);
-  const { most, attempts, lost } = await back;
+  const report = await back;
   const seconds = (performance.now() - begun) / 1_000;
   const after = await Promise.all(others.map(usageOf));
   const times = await latencies;
   await Promise.all([clients.stop(), ...others.map((node) => node.stop())]);
   await nats.close();
   const cpu = after.reduce((sum, usage, index) => sum + usage.cpu - (before[index] as typeof usage).cpu, 0);
-  const name = 'one node of three is killed';
-  return [
-    within(
-      `${name}: CPU time of the others until ${CLIENTS.toLocaleString('en')} are back, in ${seconds.toFixed(1)} s`,
-      cpu / 1_000,
-      cpuGoal,
-      's',
-      1,
-    ),
-    within(`${name}: attempts of a client, at most (${(attempts / CLIENTS).toFixed(1)} on average)`, most, 3, ''),
-    within(`${name}: messages of others meanwhile, p99`, percentiles(times).p99, 100, 'ms'),
-    within(`${name}: sessions that were lost`, lost, 0.5, ''),
-  ];
+  return returned({ name: 'one node of three is killed', cpu, cpuGoal, seconds, report, times, mostLost: 0.5 });
 }
 
 export const suite: Suite = [

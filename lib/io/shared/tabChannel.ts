@@ -29,7 +29,7 @@ export interface TabPlatform {
 /** How long the last messages of a tab may take, after its lock is free, in ms. */
 const LAST_MESSAGES = 100;
 
-/** What two tabs send each other besides frames. */
+/** The messages that two tabs send each other besides frames. */
 type Control = readonly ['opened' | 'full' | 'ping' | 'pong'] | readonly ['closed', ...StreamClose];
 
 /** A channel that only two tabs listen to. */

@@ -14,7 +14,7 @@ export interface TabGroupOptions extends TabPlatform {
   readonly leaving$: Observable<unknown>;
 }
 
-/** What tabs send to all tabs. */
+/** The messages that tabs send to all tabs. */
 type Announcement = readonly ['ask'] | readonly ['leader', id: string] | readonly ['open', leader: string, channel: string];
 
 /** One link of this tab that is subscribed to. */
@@ -116,7 +116,7 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
   };
 }
 
-/** What a member asks of its tab. */
+/** The calls of a member to its tab. */
 interface Seat {
   open(leader: string, user: StreamUser, onHeard: () => void): RemoteStream;
   ask(): void;

@@ -178,7 +178,10 @@ function ownOutbox(group: Group, make: (number: number) => OutboxStore, schedule
   };
   const locked = whileHeld(current, lock$);
   return {
-    ...{ isDurable, durability, maxMessages, maxBytes },
+    isDurable,
+    durability,
+    maxMessages,
+    maxBytes,
     ...locked,
     isWaiting: () => locked.isWaiting() || store$.value.isWaiting?.() === true,
     write: (change) => store$.value.write(change),
