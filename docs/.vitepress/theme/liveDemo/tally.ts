@@ -1,4 +1,4 @@
-/** What became of a message. `waiting`: it is on its way, or its client keeps it. */
+/** The outcome of a message. `waiting`: it is on its way, or its client keeps it. */
 export type Fate = 'waiting' | 'received' | 'lost' | 'doubled' | 'out of order';
 
 export interface Counts {
