@@ -45,13 +45,16 @@ export async function startWebKit(driver: string): Promise<{ readonly page: WebK
       await command('POST', `${session}/window`, { handle });
       return command(method, session + path, body);
     };
+    const run = (script: string) => order('POST', '/execute/sync', { script, args: [] });
+    /** Loads a document. The driver may answer before it is there: a mark tells the old document from the new one. */
+    const load = async (path: string, body: unknown): Promise<void> => {
+      await run('window.isOld = true');
+      await order('POST', path, body);
+      while ((await run('return !window.isOld && document.readyState === "complete"').catch(() => false)) !== true) await setTimeout(20);
+    };
     return {
-      async goto(url) {
-        await order('POST', '/url', { url });
-      },
-      async reload() {
-        await order('POST', '/refresh', {});
-      },
+      goto: (url) => load('/url', { url }),
+      reload: () => load('/refresh', {}),
       async evaluate(work, ...args) {
         const script = `const [args, done] = arguments;
           Promise.resolve().then(() => (${String(work)})(...args)).then(done, (error) => done('${ERROR}' + error));`;
