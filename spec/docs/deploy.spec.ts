@@ -13,6 +13,7 @@ import { startNginx } from '../support/nginx.js';
 import { linkOf, transports, type Transport } from '../transports/cases.js';
 
 const page = readFileSync('docs/deploy.md', 'utf8');
+const limits = readFileSync('docs/guide/limits.md', 'utf8');
 const block = (language: string, mark: string): string =>
   [...page.matchAll(/^```([^\n]*)\n([\s\S]*?)^```$/gm)].find(([, info, code]) => info === language && code?.includes(mark))?.[2] ?? '';
 
@@ -26,7 +27,9 @@ describe('docs/deploy.md', () => {
   ])('shows as %s the content of %s', (language, file, mark) => {
     expect(block(language, mark).trim()).toBe(readFileSync(file, 'utf8').trim());
   });
+});
 
+describe('docs/guide/limits.md', () => {
   it('has each option of listen, with its default', () => {
     const options = optionsOf('ListenOptions', 'lib/server/index.ts');
     expect(options.size).toBeGreaterThan(30);
@@ -37,7 +40,7 @@ describe('docs/deploy.md', () => {
 
 /** The rows of tables whose first cell names it. */
 function rowsOf(name: string): readonly string[] {
-  return page.split('\n').filter((line) => line.split('|')[1]?.includes(`\`${name}\``));
+  return limits.split('\n').filter((line) => line.split('|')[1]?.includes(`\`${name}\``));
 }
 
 /** Of a default, what must be read there, too: a number, with its unit where it has one. */
