@@ -23,7 +23,6 @@ describe('docs/deploy.md', () => {
   it.each([
     ['nginx', 'docs/examples/nginx.conf', 'location'],
     ['ts no-run', 'docs/examples/deploy/server.ts', 'listen('],
-    ['ini', 'docs/examples/deploy/wires@.service', '[Unit]'],
   ])('shows as %s the content of %s', (language, file, mark) => {
     expect(block(language, mark).trim()).toBe(readFileSync(file, 'utf8').trim());
   });
