@@ -13,7 +13,8 @@ import { startNginx } from '../support/nginx.js';
 import { linkOf, transports, type Transport } from '../transports/cases.js';
 
 const page = readFileSync('docs/deploy.md', 'utf8');
-const limits = readFileSync('docs/guide/limits.md', 'utf8');
+/** The page of limits, and the page of the envelope protocol, which has options of its own. */
+const limits = ['docs/guide/limits.md', 'docs/protocol-envelope.md'].map((file) => readFileSync(file, 'utf8')).join('\n');
 const block = (language: string, mark: string): string =>
   [...page.matchAll(/^```([^\n]*)\n([\s\S]*?)^```$/gm)].find(([, info, code]) => info === language && code?.includes(mark))?.[2] ?? '';
 
