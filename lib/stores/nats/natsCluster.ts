@@ -32,8 +32,8 @@ import { createSubjectStore, type SubjectStore } from './subjectStore.js';
 
 export interface NatsClusterOptions {
   /**
-   * An open connection of `@nats-io/transport-node`, which the caller keeps and closes. Set
-   * `maxReconnectAttempts: -1`.
+   * An open connection of `@nats-io/transport-node` without `noEcho`, which the caller keeps and
+   * closes. Set `maxReconnectAttempts: -1`.
    */
   readonly connection: NatsConnection;
   /**
