@@ -48,7 +48,7 @@ export interface ConsumeOptions<T, R, Tx> {
    * Writes the effects of a message, in one transaction with the cursor of the session's inbox. It
    * must be synchronous: one that returns a promise ends the stream with an `UnsupportedError`, and
    * its message is not acked. An exception rolls back the transaction, and counts as a failure of
-   * the handler.
+   * the handler. The effect of an at-most-once message does not move the cursor.
    */
   readonly effect?: (transaction: Tx, message: T, result: R | undefined) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

@@ -28,8 +28,9 @@ export interface WebStorageOutboxOptions extends ExclusiveOptions {
 
 /**
  * Creates an outbox in `localStorage`. It survives reloads and crashes of the page, and is
- * synchronous. One tab at a time owns it, as with {@link exclusive}. The browser writes to the disk
- * with a delay: if the browser itself crashes, the writes of the last seconds may be lost.
+ * synchronous. One tab at a time owns it, as with {@link exclusive}. Without locks, two tabs that
+ * write at the same instant may both succeed. The browser writes to the disk with a delay: if the
+ * browser itself crashes, the writes of the last seconds may be lost.
  *
  * If no storage is available (disabled, private mode, Node), `open` delivers a `StoreError` with
  * `failed`.
