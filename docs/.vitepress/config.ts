@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { defineConfig, type DefaultTheme } from 'vitepress';
+import { apiLinks } from '../../scripts/site/apiLinks.js';
 import { diagrams } from '../../scripts/site/diagrams.js';
 import { sidebarOfDocs, startPage } from '../../scripts/site/navigation.js';
 import { playgrounds } from '../../scripts/site/playgrounds.js';
@@ -30,7 +31,7 @@ export default defineConfig({
     // Themes whose comments can be read on the background of a code block.
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-default' },
     languageAlias: { session: 'js' },
-    config: (md) => md.use(repositoryLinks).use(diagrams).use(playgrounds),
+    config: (md) => md.use(repositoryLinks).use(apiLinks).use(diagrams).use(playgrounds),
   },
   vite: {
     define: { API_SIDEBAR: JSON.stringify(apiSidebarFile) },
