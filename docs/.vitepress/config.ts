@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { defineConfig, type DefaultTheme } from 'vitepress';
 import { apiLinks } from '../../scripts/site/apiLinks.js';
+import { bundledDemo } from '../../scripts/site/bundledDemo.js';
 import { diagrams } from '../../scripts/site/diagrams.js';
 import { sidebarOfDocs, startPage } from '../../scripts/site/navigation.js';
 import { playgrounds } from '../../scripts/site/playgrounds.js';
@@ -34,8 +35,11 @@ export default defineConfig({
     config: (md) => md.use(repositoryLinks).use(apiLinks).use(diagrams).use(playgrounds),
   },
   vite: {
+    plugins: [bundledDemo],
+    // No code for browsers from before 2022, also not of RxJS.
+    resolve: { conditions: ['es2015'] },
     define: { API_SIDEBAR: JSON.stringify(apiSidebarFile) },
-    build: { reportCompressedSize: false, chunkSizeWarningLimit: 2_500 },
+    build: { target: 'es2022', reportCompressedSize: false, chunkSizeWarningLimit: 2_500 },
   },
   themeConfig: {
     search: { provider: 'local', options: { _render: searchText } },
