@@ -7,8 +7,8 @@ import { compile } from './compile.js';
 
 const folder = 'docs/.vitepress/theme/playground/pipelines';
 const names = readdirSync(folder).map((file) => file.replace('.ts', ''));
-/** The diagrams of the docs. That of `liveState` has no playground: its marbles need a server whose log forgets messages. */
-const diagrams = readdirSync('marbles').flatMap((file) => (file === 'liveState.ts' ? [] : [file.replace('.ts', '')]));
+const operators = readdirSync('docs/operators').flatMap((file) => (file === 'README.md' ? [] : [file.replace('.md', '')]));
+const diagrams = readdirSync('marbles').map((file) => file.replace('.ts', ''));
 const load = async (name: string): Promise<Pipeline> => (await import(`../../${folder}/${name}.ts`)) as Pipeline;
 
 /** The marbles of a drawing. @throws {Error} If there is none. */
@@ -19,8 +19,9 @@ function drawn(name: string, pipeline: Pipeline, input: Input): Marbles {
 }
 
 describe('the playgrounds of the site', () => {
-  it('are there for each marble diagram', () => {
-    expect(names.sort()).toEqual(diagrams.sort());
+  it('are there for each operator, for the pipeline of the README and for a wire, each beside a diagram', () => {
+    expect(names).toEqual(expect.arrayContaining([...operators, 'pipeline', 'wire']));
+    expect(diagrams).toEqual(expect.arrayContaining(names));
   });
 
   it.each(names)('%s: draws, and its marbles expect what they show', async (name) => {
