@@ -183,7 +183,7 @@ async function ai(folder: string): Promise<void> {
 /** Makes the projects of `rxwire new`, and uses them as their pages say. npm run example:angular does this for Angular. */
 async function newProjects(folder: string): Promise<void> {
   const tarball = await tarballIn(folder);
-  for (const template of ['node', 'chat'] as const) {
+  for (const template of ['node', 'chat', 'deploy', 'express', 'fastify'] as const) {
     await newProject(template, join(folder, 'new', template));
     await installProject(join(folder, 'new', template), tarball);
     await run('npm', ['test', '--silent'], join(folder, 'new', template));
@@ -191,6 +191,7 @@ async function newProjects(folder: string): Promise<void> {
   process.env['PORT'] = String(await freePort());
   await run('npm', ['start', '--silent'], join(folder, 'new/node'));
   await checkPage(join(folder, 'new/chat'));
+  for (const template of ['express', 'fastify']) await checkPage(join(folder, 'new', template), '/me', 401);
 }
 
 async function tarballIn(folder: string): Promise<string> {

@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { defineConfig, type DefaultTheme } from 'vitepress';
+import { apiLinks } from '../../scripts/site/apiLinks.js';
+import { bundledDemo } from '../../scripts/site/bundledDemo.js';
 import { diagrams } from '../../scripts/site/diagrams.js';
 import { sidebarOfDocs, startPage } from '../../scripts/site/navigation.js';
 import { playgrounds } from '../../scripts/site/playgrounds.js';
@@ -30,11 +32,14 @@ export default defineConfig({
     // Themes whose comments can be read on the background of a code block.
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-default' },
     languageAlias: { session: 'js' },
-    config: (md) => md.use(repositoryLinks).use(diagrams).use(playgrounds),
+    config: (md) => md.use(repositoryLinks).use(apiLinks).use(diagrams).use(playgrounds),
   },
   vite: {
+    plugins: [bundledDemo],
+    // No code for browsers from before 2022, also not of RxJS.
+    resolve: { conditions: ['es2015'] },
     define: { API_SIDEBAR: JSON.stringify(apiSidebarFile) },
-    build: { reportCompressedSize: false, chunkSizeWarningLimit: 2_500 },
+    build: { target: 'es2022', reportCompressedSize: false, chunkSizeWarningLimit: 2_500 },
   },
   themeConfig: {
     search: { provider: 'local', options: { _render: searchText } },

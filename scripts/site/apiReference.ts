@@ -16,7 +16,7 @@ import { MarkdownPageEvent, type PluginOptions } from 'typedoc-plugin-markdown';
 import { doors, type Door } from '../support/doors.js';
 import { root } from '../support/run.js';
 import type { SidebarItem } from './navigation.js';
-import { apiSidebarFile, pagesFolder } from './siteFolders.js';
+import { apiMembersFile, apiSidebarFile, pagesFolder } from './siteFolders.js';
 
 const folder = 'api';
 
@@ -68,6 +68,7 @@ export async function writeApiReference(): Promise<void> {
   await app.generateOutputs(project);
   if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error('TypeDoc found faults in the docstrings');
   await writeFile(apiSidebarFile, JSON.stringify(sidebarOf(project)));
+  await writeFile(apiMembersFile, JSON.stringify(functionsNamedAsMembers(project)));
 }
 
 function optionsFor(entryPoints: string[]): Partial<TypeDocOptions & PluginOptions> {
@@ -184,6 +185,13 @@ function withoutRepetition(markdown: string): string {
       /\]\(|\| Description/.test(table) ? section : '',
     )
     .replace(/^#+ Returns\n\n(`.*)\n(?:\n+(?=#|\*\*\*|$)|$)/gm, (section, type: string) => (type.includes('](') ? section : ''));
+}
+
+/** The names of functions that an option, a field or a method has, too. */
+function functionsNamedAsMembers(project: ProjectReflection): readonly string[] {
+  const namesOf = (kind: ReflectionKind): readonly string[] => project.getReflectionsByKind(kind).map(({ name }) => name);
+  const members = new Set(namesOf(ReflectionKind.Property | ReflectionKind.Method | ReflectionKind.Accessor));
+  return [...new Set(namesOf(ReflectionKind.Function))].filter((name) => members.has(name)).sort();
 }
 
 /** The entry points, each with its exports in groups. */

@@ -7,3 +7,5 @@ export const htmlFolder = `${generated}html/`;
 export const cacheFolder = `${generated}cache/`;
 /** The sidebar of the API reference, as JSON. */
 export const apiSidebarFile = `${generated}apiSidebar.json`;
+/** The names of functions that an option, a field or a method has, too, as JSON. */
+export const apiMembersFile = `${generated}apiMembers.json`;

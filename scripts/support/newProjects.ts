@@ -20,14 +20,14 @@ export async function installProject(folder: string, tarball: string): Promise<v
   await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
 }
 
-/** Runs `npm start` of a project that serves a page until it prints its address, and checks that the page is served. */
-export async function checkPage(folder: string): Promise<void> {
+/** Runs `npm start` of a project until it prints its address, and checks the status of a path there. */
+export async function checkPage(folder: string, path = '/', expected = 200): Promise<void> {
   const env = { ...process.env, PORT: String(await freePort()) };
   // A process group of its own: npm starts more processes.
   const child = spawn('npm', ['start', '--silent'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   try {
-    const { status } = await fetch(await addressIn(child.stdout));
-    if (status !== 200) throw new Error(`the page of ${folder} is answered with ${status}`);
+    const { status } = await fetch((await addressIn(child.stdout)) + path);
+    if (status !== expected) throw new Error(`${path} of ${folder} is answered with ${status}`);
   } finally {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
   }

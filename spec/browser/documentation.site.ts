@@ -85,6 +85,18 @@ describeWith('chromium', 'the documentation site', (executablePath) => {
     await page.context().close();
   });
 
+  it('leads from a name in the text to the API reference, also with the keyboard', async () => {
+    const page = await open('/guide/server.html');
+    const link = page.locator('.vp-doc a.api-link', { hasText: /^listen$/ }).first();
+    expect(await link.evaluate((element) => getComputedStyle(element).textDecorationStyle)).toBe('dotted');
+    await link.focus();
+    expect(await link.evaluate((element) => getComputedStyle(element).outlineStyle)).not.toBe('none');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'listen()' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/api/rxwire/server/functions/listen.html');
+    await page.context().close();
+  });
+
   it('changes its pictures with the theme of the page, whatever the theme of the system', async () => {
     const page = await open('/operators/dedupe.html');
     const pictures = ['marble diagram', 'Marble diagram of dedupe'].map((name) => page.getByRole('img', { name, exact: true }));

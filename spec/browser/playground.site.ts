@@ -4,12 +4,24 @@ import { promisify } from 'node:util';
 import { jest } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
 import { describeWith } from '../support/debian.js';
-import { openDocsSite, problems, type DocsSite } from './docsSite.js';
+import { openDocsSite, problems, type DocsSite, type Look } from './docsSite.js';
 
 // npm run docs:check builds the site and runs this test.
 jest.setTimeout(180_000);
 
 const operators = readdirSync('docs/operators').flatMap((file) => (file === 'README.md' ? [] : [file.replace('.md', '')]));
+/** The playgrounds that a button opens, and their pages. */
+const guides: Readonly<Record<string, string>> = {
+  pipeline: '/',
+  wire: '/guide/wire.html',
+  consume: '/guide/processing.html',
+  route: '/guide/routing.html',
+  use: '/guide/routing.html',
+  request: '/guide/requests.html',
+  reply: '/guide/requests.html',
+  queue: '/guide/queues.html',
+  sendThrough: '/guide/sending.html',
+};
 /** The folder of the tests that are copied from the site. */
 const COPIED = '.tmp/copied';
 
@@ -22,6 +34,14 @@ describeWith('chromium', 'the playgrounds of the documentation site', (executabl
   afterAll(() => site.close());
   beforeEach(() => void site.complaints.splice(0));
   afterEach(() => expect(site.complaints).toEqual([]));
+
+  /** Opens the page of a playground, and presses the button that opens it in a guide. */
+  async function openPlayground(name: string, look?: Look): Promise<Page> {
+    const path = guides[name];
+    const page = await site.open(path ?? `/operators/${name}.html`, look);
+    if (path !== undefined) await page.locator(`.playground-opener[data-name=${name}] button`).click();
+    return page;
+  }
 
   it('draw again when the reader changes the marbles and the options', async () => {
     const page = await site.open('/operators/dedupe.html');
@@ -48,6 +68,18 @@ describeWith('chromium', 'the playgrounds of the documentation site', (executabl
     await page.context().close();
   });
 
+  it('show what a wire does when the reader moves the cut, and how it delivers', async () => {
+    const page = await openPlayground('wire');
+    const playground = playgroundOf(page, 'wire');
+    await shows(playground, '---a----------(bc)----d');
+    await playground.getByLabel('link').fill('--x--o');
+    await shows(playground, '--------(abc)---------d');
+    await playground.getByLabel('link').fill('----x------o');
+    await playground.getByLabel('delivery').selectOption('at-most-once');
+    await shows(playground, '---a----------c-------d');
+    await page.context().close();
+  });
+
   it('are shared by a link', async () => {
     const page = await site.open('/operators/priorityMerge.html');
     const playground = playgroundOf(page, 'priorityMerge');
@@ -69,12 +101,11 @@ describeWith('chromium', 'the playgrounds of the documentation site', (executabl
     await other.context().close();
   });
 
-  it('of each operator and of the pipeline are copied as tests that pass', async () => {
+  it('of each operator and each guide are copied as tests that pass', async () => {
     rmSync(COPIED, { recursive: true, force: true });
     mkdirSync(COPIED, { recursive: true });
-    for (const name of [...operators, 'pipeline']) {
-      const page = await site.open(name === 'pipeline' ? '/' : `/operators/${name}.html`);
-      if (name === 'pipeline') await page.getByRole('button', { name: 'Edit this diagram' }).click();
+    for (const name of [...operators, ...Object.keys(guides)]) {
+      const page = await openPlayground(name);
       const playground = playgroundOf(page, name);
       if (name === 'pipeline') await playground.getByLabel('link').fill('------x-----o-----------');
       else if (name === 'dedupe') await playground.getByLabel('source').fill('-a-(ab)--#');
@@ -85,15 +116,15 @@ describeWith('chromium', 'the playgrounds of the documentation site', (executabl
     }
     const args = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--config', JSON.stringify(jestConfig())];
     const { stderr } = await promisify(execFile)(process.execPath, args);
-    expect(stderr).toContain(`Tests:       ${operators.length + 1} passed`);
+    expect(stderr).toContain(`Tests:       ${operators.length + Object.keys(guides).length} passed`);
   });
 
   it.each([
     ['light', 1_280],
     ['dark', 390],
   ] as const)('have nothing that axe finds serious, and fit: %s, %i pixels', async (colorScheme, width) => {
-    for (const name of ['ackWithin', 'priorityMerge', 'retryBackoff']) {
-      const page = await site.open(`/operators/${name}.html`, { colorScheme, width });
+    for (const name of ['ackWithin', 'priorityMerge', 'retryBackoff', 'wire', 'request']) {
+      const page = await openPlayground(name, { colorScheme, width });
       await playgroundOf(page, name).locator('.playground-result').waitFor();
       expect(await problems(page)).toEqual([]);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);

@@ -8,6 +8,7 @@ import { compile } from './compile.js';
 const folder = 'docs/.vitepress/theme/playground/pipelines';
 const names = readdirSync(folder).map((file) => file.replace('.ts', ''));
 const operators = readdirSync('docs/operators').flatMap((file) => (file === 'README.md' ? [] : [file.replace('.md', '')]));
+const diagrams = readdirSync('marbles').map((file) => file.replace('.ts', ''));
 const load = async (name: string): Promise<Pipeline> => (await import(`../../${folder}/${name}.ts`)) as Pipeline;
 
 /** The marbles of a drawing. @throws {Error} If there is none. */
@@ -18,8 +19,9 @@ function drawn(name: string, pipeline: Pipeline, input: Input): Marbles {
 }
 
 describe('the playgrounds of the site', () => {
-  it('are there for each operator, and for the pipeline of the README', () => {
-    expect(names).toEqual(expect.arrayContaining([...operators, 'pipeline']));
+  it('are there for each operator, for the pipeline of the README and for a wire, each beside a diagram', () => {
+    expect(names).toEqual(expect.arrayContaining([...operators, 'pipeline', 'wire']));
+    expect(diagrams).toEqual(expect.arrayContaining(names));
   });
 
   it.each(names)('%s: draws, and its marbles expect what they show', async (name) => {
@@ -61,6 +63,12 @@ describe('the playgrounds of the site', () => {
     ['-a-!', '"source" contains "!", which ends a subscription. Write it in "unsub" only.'],
   ])('say what is wrong with %s', async (source, fault) => {
     expect(draw('dedupe', await load('dedupe'), { lines: { source }, options: { ttl: 1, maxSize: 1 } })).toEqual({ fault });
+  });
+
+  it.each(['', ' 3s !'])('do not run for ever: an end of "%s"', async (unsub) => {
+    const pipeline = await load('wire');
+    const drawing = draw('wire', pipeline, { lines: { ...pipeline.lines, unsub }, options: pipeline.options });
+    expect(drawing).toEqual({ fault: '"unsub" must contain "!" in its first 2000 ms.' });
   });
 
   it('say what is wrong with an option', async () => {

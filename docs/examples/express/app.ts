@@ -1,5 +1,5 @@
 import express, { type Express, type RequestHandler } from 'express';
-import type { Sessions } from '../sessions.js';
+import type { Sessions } from './sessions.js';
 
 /** Creates an ordinary application, which does not know wires. */
 export function createApp(sessions: Sessions): Express {

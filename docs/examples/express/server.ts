@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { fromEvent, NEVER, type Observable } from 'rxjs';
 import { listen } from 'rxwire/server';
-import { createSessions } from '../sessions.js';
-import { serveWire } from '../wires.js';
+import { createSessions } from './sessions.js';
+import { serveWire } from './wires.js';
 import { createApp } from './app.js';
 
 export interface Options {
@@ -35,4 +35,8 @@ export async function startServer({ port = 4870, shutdown$ = NEVER, grace = 5_00
   return server;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await startServer({ shutdown$: fromEvent(process, 'SIGTERM') });
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const port = Number(process.env['PORT'] ?? 4870);
+  await startServer({ port, shutdown$: fromEvent(process, 'SIGTERM') });
+  console.log(`http://127.0.0.1:${port}`);
+}

@@ -1,5 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Sessions } from '../sessions.js';
+import type { Sessions } from './sessions.js';
 
 const login = { body: { type: 'object', required: ['name'], properties: { name: { type: 'string', minLength: 1 } } } };
 

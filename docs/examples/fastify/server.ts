@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
 import { fromEvent, lastValueFrom, Subject, tap } from 'rxjs';
 import { listen } from 'rxwire/server';
-import { createSessions } from '../sessions.js';
-import { serveWire } from '../wires.js';
+import { createSessions } from './sessions.js';
+import { serveWire } from './wires.js';
 import { createApp } from './app.js';
 
 export interface Options {
@@ -32,6 +32,8 @@ export async function startServer({ port = 4870, grace = 5_000 }: Options = {}):
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const app = await startServer();
+  const port = Number(process.env['PORT'] ?? 4870);
+  const app = await startServer({ port });
   fromEvent(process, 'SIGTERM').subscribe(() => void app.close());
+  console.log(`http://127.0.0.1:${port}`);
 }

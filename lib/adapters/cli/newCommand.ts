@@ -5,7 +5,7 @@ import { type CommandContext, ExitCode, type RunCommand, UsageError } from './co
 import { printable } from './printable.js';
 
 /** The names of the templates. */
-export const TEMPLATES = ['angular', 'chat', 'node'] as const;
+export const TEMPLATES = ['angular', 'chat', 'deploy', 'express', 'fastify', 'node'] as const;
 
 export type TemplateName = (typeof TEMPLATES)[number];
 

@@ -95,6 +95,7 @@ export const LiveDemo = defineComponent({
     onMounted(async () => {
       const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
       isPaused.value = isStill;
+      await untilIdle();
       const { createDemo } = await import('./demo.js');
       if (!root.value) return;
       demo.value = createDemo(draw);
@@ -145,6 +146,11 @@ export const LiveDemo = defineComponent({
     };
   },
 });
+
+/** Waits until the browser has shown the page, at most one second. */
+async function untilIdle(): Promise<void> {
+  if ('requestIdleCallback' in window) await new Promise((resolve) => requestIdleCallback(resolve, { timeout: 1_000 }));
+}
 
 function track(demo: Demo | undefined, lane: number): VNode {
   const newest = demo?.sent ?? 0;

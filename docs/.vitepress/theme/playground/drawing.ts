@@ -1,9 +1,12 @@
-import { EMPTY } from 'rxjs';
+import { NEVER } from 'rxjs';
 import { recordMarble, renderMarbles } from 'rxwire/testing';
 import { marblesOf, specOf, type Input, type Marbles, type Pipeline } from './playground.js';
 
 /** The diagram of an input, or a sentence about its first mistake. */
 export type Drawing = { readonly svg: string; readonly marbles: Marbles } | { readonly fault: string };
+
+/** The latest end of a pipeline that does not end by itself, in ms: the page waits while it runs. */
+const LAST_END = 2_000;
 
 /** Runs a pipeline in virtual time, and draws what it does. Never throws. */
 export function draw(name: string, { pipeline, outputs }: Pipeline, { lines, options }: Input): Drawing {
@@ -29,8 +32,9 @@ function mistakeOf(name: string, marbles: string): string | undefined {
   const opened = marbles.replace(/[^()]/g, '');
   if (opened.replaceAll('()', '') !== '') return `"${name}" must close each "(" with a ")".`;
   try {
-    recordMarble(name === 'unsub' ? { source: '', unsub: marbles } : { source: marbles }, () => EMPTY);
-    return undefined;
+    const { lines } = recordMarble(name === 'unsub' ? { source: '', unsub: marbles } : { source: marbles }, () => NEVER);
+    const end = lines.at(-1)?.windows[0]?.to ?? Infinity;
+    return name === 'unsub' && end > LAST_END ? `"unsub" must contain "!" in its first ${LAST_END} ms.` : undefined;
   } catch (error) {
     return `"${name}": ${sentence(error)}`;
   }

@@ -38,7 +38,9 @@ export const PlaygroundPlace = defineComponent({
 
     return () => {
       if (!isOpen.value && !open)
-        return h('p', { class: 'playground-opener' }, [h('button', { type: 'button', onClick: show }, 'Edit this diagram')]);
+        return h('p', { class: 'playground-opener', 'data-name': name }, [
+          h('button', { type: 'button', onClick: show }, 'Edit this diagram'),
+        ]);
       return h('div', { ref: place, class: { 'playground-place': open } }, isOpen.value ? [h(MarblePlayground, { name })] : []);
     };
   },

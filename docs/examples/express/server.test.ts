@@ -1,0 +1,21 @@
+import { equal } from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { lastValueFrom, Subject } from 'rxjs';
+import { connect, createMessage, request, serverSentEvents } from 'rxwire';
+import { startServer } from './server.js';
+
+test('a wire has the user of the cookie that the route has set', async () => {
+  const shutdown$ = new Subject<void>();
+  const server = await startServer({ port: 0, shutdown$, grace: 100 });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const headers = { 'content-type': 'application/json' };
+  const login = await fetch(`${origin}/login`, { method: 'POST', headers, body: JSON.stringify({ name: 'Ada' }) });
+  const cookie = login.headers.get('set-cookie') ?? '';
+
+  // A browser sends the cookie by itself.
+  const wire = connect({ link: serverSentEvents(`${origin}/wire`, { headers: { cookie } }) });
+  equal(await lastValueFrom(request(wire, createMessage('app.who', null))), 'Ada');
+  wire.unsubscribe();
+  shutdown$.next();
+});

@@ -1,0 +1,31 @@
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import type { Plugin } from 'vite';
+import { root } from '../support/run.js';
+
+const folder = `${root}docs/.vitepress/theme/liveDemo`;
+
+/**
+ * Bundles the demonstration of the front page into a file of its own. It would otherwise share files
+ * with the playgrounds, and the front page would load the parts of the package that only they use.
+ */
+export const bundledDemo: Plugin = {
+  name: 'bundled-demo',
+  enforce: 'pre',
+  resolveId: (source, importer = '') => (source === './demo.js' && dirname(importer) === folder ? join(folder, 'demo.js') : undefined),
+  async load(id) {
+    if (id !== join(folder, 'demo.js')) return undefined;
+    const { outputFiles } = await build({
+      entryPoints: [join(folder, 'demo.ts')],
+      bundle: true,
+      write: false,
+      minify: true,
+      format: 'esm',
+      target: 'es2022',
+      conditions: ['es2015'],
+      // The paths of tsconfig.json lead to the sources of the package. The page runs the package as it is built.
+      tsconfigRaw: {},
+    });
+    return outputFiles[0]?.text;
+  },
+};
