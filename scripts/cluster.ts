@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { pathOf } from '../spec/support/debian.js';
 import { freePort } from '../spec/support/freePort.js';
 import { startNatsCluster } from '../spec/support/nats.js';
-import { startNginx } from '../spec/support/nginx.js';
+import { startNginx } from '../spec/support/proxies.js';
 import { root } from './support/run.js';
 
 const NODES = ['a', 'b', 'c'];

@@ -11,7 +11,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { FETCH_CLIENT, FETCH_SERVER, STORE_CASES, WORKER, WORKER_HOST } from './support/fetchPrograms.js';
+import { FETCH_CLIENT, FETCH_SERVER, HIBERNATION_CLIENT, STORE_CASES, WORKER, WORKER_HOST } from './support/fetchPrograms.js';
 import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 import { rxjsVersions } from './support/rxjsVersions.js';
@@ -124,7 +124,7 @@ for (const [index, rxjs] of (await rxjsVersions()).entries()) {
 
 /** Runs a server, and the client of `rxwire/fetch`. Returns what the client prints, or why it has failed. */
 async function withServer(app: string, server: ChildProcessByStdio<null, Readable, null>, ...args: readonly string[]): Promise<string> {
-  const client = args.includes('cases') ? 'cases.js' : 'client.js';
+  const client = args.includes('cases') ? 'cases.js' : args.includes('hibernates') ? 'hibernation.js' : 'client.js';
   try {
     for await (const line of createInterface({ input: server.stdout }))
       return await outputOf(process.execPath, [client, line.replace('port ', ''), ...args], app);
@@ -141,6 +141,7 @@ const files = {
   'client.js': FETCH_CLIENT,
   'worker.js': WORKER,
   'host.js': WORKER_HOST,
+  'hibernation.js': HIBERNATION_CLIENT,
   'cases.js': STORE_CASES,
 };
 for (const [name, text] of Object.entries(files)) await writeFile(join(app, name), text);
@@ -155,7 +156,7 @@ for (const framework of ['', 'hono'])
   }
 
 /** Bundles a worker as wrangler does, and starts it. */
-async function startWorker(entryPoint: string): Promise<ChildProcessByStdio<null, Readable, null>> {
+async function startWorker(entryPoint: string, ...args: readonly string[]): Promise<ChildProcessByStdio<null, Readable, null>> {
   const outfile = join(app, `${basename(entryPoint)}.mjs`);
   await build({
     absWorkingDir: app,
@@ -167,11 +168,15 @@ async function startWorker(entryPoint: string): Promise<ChildProcessByStdio<null
     conditions: ['workerd', 'worker', 'browser'],
     external: ['node:*'],
   });
-  return spawn(process.execPath, ['host.js', outfile], { cwd: app, timeout: LIMIT, stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, ['host.js', outfile, ...args], { cwd: app, timeout: LIMIT, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 for (const args of [[], ['restart']])
   report('Durable Object', `rxwire/fetch ${args.join('')}`, await withServer(app, await startWorker('worker.js'), ...args));
+
+const hibernated = await withServer(app, await startWorker('worker.js', 'hibernates'), 'hibernates');
+console.log(`Durable Object   hibernation: ${hibernated}`);
+if (hibernated !== 'passed') process.exitCode = 1;
 
 const output = await withServer(app, await startWorker(join(root, 'spec/stores/durableobject/storeWorker.ts')), 'cases');
 console.log(`Durable Object   the store: ${output}`);

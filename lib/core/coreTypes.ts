@@ -71,6 +71,8 @@ export interface CoreOptions {
   readonly maxBadFrames: number;
   /** Whether pings measure the latency while no message is in flight. @default true */
   readonly measuresLatency?: boolean;
+  /** Whether a server checks that its client is not silent, which needs a timer. @default true */
+  readonly checksPeer?: boolean;
   /** The interval in which each side must send a frame. The server chooses it. */
   readonly pingInterval: number;
   readonly handshakeTimeout: number;

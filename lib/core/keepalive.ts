@@ -51,7 +51,7 @@ export class Keepalive {
   }
   /**
    * Returns the ping that is due.
-   * @param sent The highest number that was sent over this connection.
+   * @param sent The highest number that was sent over this connection; 0 if all are acked.
    */
   takeFrame(sent: number): string {
     this.isPingDue = false;

@@ -91,6 +91,7 @@ export class ServerCore extends SessionCore {
     if (this.phase !== 'handshake') invalid('a frame arrived before the welcome');
     const handshake = this.#handshake;
     this.agree(handshake.confirm(done, this.outgoing.sent, this.codec as SessionCodec), now);
+    if (this.options.checksPeer === false) this.keepalive.stop();
     const { record } = handshake;
     if (!record || !this.stores) return;
     this.stores.remember(record);

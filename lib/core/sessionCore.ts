@@ -121,8 +121,10 @@ export abstract class SessionCore {
       if (batch !== undefined) return typeof batch === 'string' || batch instanceof Uint8Array ? batch : this.#batchFrame(batch, now);
     }
     if (incoming.isAckDue) return this.#rejectFrame() ?? incoming.ackFrame(now);
-    if (this.authFrame !== undefined) return this.#takeAuthFrame();
-    if (this.keepalive.isPingDue) return this.keepalive.takeFrame(outgoing.tail);
+    const { authFrame } = this;
+    this.authFrame = undefined;
+    if (authFrame !== undefined) return authFrame;
+    if (this.keepalive.isPingDue) return this.keepalive.takeFrame(outgoing.tail > outgoing.acked ? outgoing.tail : 0);
     return this.byeAfter === undefined ? undefined : this.#nextBye(this.byeAfter);
   }
   /** Whether new messages may be sent: a server also sends them after its bye. */
@@ -140,11 +142,6 @@ export abstract class SessionCore {
   }
   /** Returns the hello of a client, or the welcome of a server. */
   protected abstract firstFrame(): string;
-  #takeAuthFrame(): string | undefined {
-    const frame = this.authFrame;
-    this.authFrame = undefined;
-    return frame;
-  }
   #rejectFrame(): string | undefined {
     const { incoming } = this;
     return incoming.progress.rejections.length > 0 ? incoming.rejectFrame(this.outgoing.maxFrame) : undefined;

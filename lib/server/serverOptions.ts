@@ -192,6 +192,8 @@ export interface ServedSocket extends Pick<ServedLink, 'protocol' | 'address' | 
 export type FullServeOptions = ReturnType<typeof readServeOptions> & {
   /** Counts the streams of connections that carry several. @default they are not counted */
   readonly admission?: StreamAdmission;
+  /** Whether idle sessions set no timers. @default false */
+  readonly hibernates?: boolean;
 };
 
 /** Decides which streams an address may open: they count as connections. */

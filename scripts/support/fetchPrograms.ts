@@ -32,7 +32,7 @@ const server = globalThis.Bun
 console.log('port ' + server.port);
 `;
 
-/** Aborts itself at a request for \`/restart\`: the object then starts again. */
+/** Hibernates if the host says so. Aborts itself at a request for \`/restart\`: the object then starts again. */
 export const WORKER = `
 import { consume, createMessage, ofType } from 'rxwire';
 import { durableObjectStore } from 'rxwire/durable-objects';
@@ -41,11 +41,14 @@ import { fetchHandler } from 'rxwire/fetch';
 const authenticate = ({ request, token }) => (token === 'wrong' ? undefined : { id: request.headers.get('user-agent') ?? 'none' });
 
 export class Wires {
-  constructor(ctx) {
+  constructor(ctx, { HIBERNATES }) {
     const { sql } = ctx.storage;
-    sql.exec('create table if not exists numbers (number integer)');
+    sql.exec('create table if not exists numbers (number integer); create table if not exists starts (date integer)');
+    sql.exec('insert into starts values (?)', Date.now());
     const { inbox, outbox } = durableObjectStore(ctx.storage);
-    const { wires$, fetch } = fetchHandler({ authenticate, maxFrame: 200_000, inbox, outbox });
+    const options = { authenticate, maxFrame: 200_000, inbox, outbox, ...(HIBERNATES && { hibernation: ctx, pingInterval: 1_000 }) };
+    const { wires$, fetch, hibernation } = fetchHandler(options);
+    Object.assign(this, hibernation);
     const effect = (transaction, { payload }) => transaction.exec('insert into numbers values (?)', payload.number);
     wires$.subscribe((wire) => {
       wire.pipe(ofType('number'), consume(({ payload }) => wire.next(createMessage('answer', payload.number)), { effect })).subscribe();
@@ -53,6 +56,7 @@ export class Wires {
     this.fetch = (request) => {
       const { pathname } = new URL(request.url);
       if (pathname === '/restart') ctx.abort('restart');
+      if (pathname === '/starts') return Response.json(sql.exec('select count(*) as count from starts').one().count);
       if (pathname !== '/numbers') return fetch(request);
       const numbers = sql.exec('select number from numbers order by rowid').toArray().map(({ number }) => number);
       sql.exec('delete from numbers');
@@ -63,7 +67,7 @@ export class Wires {
 export default { fetch: (request, { WIRES }) => WIRES.get(WIRES.idFromName('all')).fetch(request) };
 `;
 
-/** Runs the worker in workerd: its argument is the bundle. */
+/** Runs the worker in workerd: its arguments are the bundle, and whether the object hibernates. */
 export const WORKER_HOST = `
 import { Miniflare } from 'miniflare';
 
@@ -72,6 +76,7 @@ const miniflare = new Miniflare({
   scriptPath: process.argv[2],
   compatibilityDate: '2026-01-01',
   compatibilityFlags: process.argv[2].includes('storeWorker') ? ['nodejs_compat'] : [],
+  bindings: { HIBERNATES: process.argv[3] === 'hibernates' },
   durableObjects: { WIRES: { className: 'Wires', useSQLite: true } },
   handleRuntimeStdio: () => undefined,
 });
@@ -141,6 +146,51 @@ await new Promise((done) => socket.once('open', done));
 socket.send('x'.repeat(300_000));
 const code = await new Promise((done) => socket.once('close', done));
 if (code !== 1009) fail('a large frame was closed with ' + code);
+process.exit(0);
+`;
+
+/** Sends numbers over two WebSockets to an object that hibernates in between: workerd evicts an object that is idle for 10 s. */
+export const HIBERNATION_CLIENT = `
+import { setTimeout } from 'node:timers/promises';
+import { connect, createMessage, ofType, webSocket } from 'rxwire';
+
+const address = '127.0.0.1:' + process.argv[2];
+const get = async (path) => (await fetch('http://' + address + path)).json();
+const ROUNDS = 3;
+const EACH = 100;
+const fail = (text) => {
+  throw new Error(text);
+};
+const numbersOf = (round, index) => Array.from({ length: EACH }, (_, number) => (round * 2 + index) * EACH + number);
+
+const open = () => {
+  const wire = connect({ link: webSocket('ws://' + address + '/wire'), delivery: 'exactly-once' });
+  const [sent, answers, errors] = [[], [], []];
+  wire.errors$.subscribe((error) => errors.push(error));
+  wire.pipe(ofType('answer')).subscribe(({ payload }) => answers.push(payload));
+  return { wire, sent, answers, errors };
+};
+const clients = [open(), open()];
+for (let round = 0; round < ROUNDS; round++) {
+  for (const [index, { wire, sent }] of clients.entries())
+    for (const number of numbersOf(round, index)) {
+      wire.next(createMessage('number', { number }));
+      sent.push(number);
+    }
+  await setTimeout(1_000);
+  for (const { sent, answers, errors } of clients) {
+    if (errors.length > 0) fail(errors.join());
+    if (answers.join() !== sent.join()) fail('round ' + round + ' has answered ' + answers.join());
+  }
+  // The timers of the handshakes end first. The clients ping each second.
+  if (round < ROUNDS - 1) await setTimeout(17_000);
+}
+const starts = await get('/starts');
+const numbers = await get('/numbers');
+const isOnce = new Set(numbers).size === numbers.length && numbers.length === ROUNDS * 2 * EACH;
+if (!isOnce) fail('the object has stored ' + numbers.join());
+if (starts !== ROUNDS) fail('the object has started ' + starts + ' times');
+console.log('passed');
 process.exit(0);
 `;
 

@@ -7,7 +7,7 @@ import { createChance, type Chance } from '../simulation/chance.js';
 import { pathOf } from '../support/debian.js';
 import { freePort } from '../support/freePort.js';
 import { startNatsCluster, type NatsServers } from '../support/nats.js';
-import { startNginx } from '../support/nginx.js';
+import { startNginx } from '../support/proxies.js';
 import { checkLogs, startChannels, type ChannelTotals } from './channels.js';
 import { nothingDone, type Done } from './faults.js';
 import { readJournals } from './journal.js';

@@ -380,6 +380,25 @@ describe('SessionCore', () => {
     }
   });
 
+  it('pings with 0 when all that it has sent is acked, so that an idle client always sends the same ping', () => {
+    const [client, server] = [clientSide(), serverSide()];
+    open(client, server);
+    const ping = (): unknown => {
+      client.core.keepalive.isPingDue = true;
+      return client.frames().at(-1);
+    };
+    client.send('a').frames();
+    expect(ping()).toBe('["ping",1]');
+    client.receive('["ack",1,8]');
+    expect(ping()).toBe('["ping",0]');
+  });
+
+  it('of a server that does not check its client needs no timer after the handshake', () => {
+    const [client, server] = [clientSide(), serverSide({ checksPeer: false })];
+    open(client, server);
+    expect([client.core.timeout < Infinity, server.core.timeout]).toEqual([true, Infinity]);
+  });
+
   it('of a server takes many acks: its host counts the frames without effect', () => {
     const [client, server] = [clientSide(), serverSide()];
     open(client, server);

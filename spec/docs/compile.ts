@@ -43,7 +43,7 @@ function createCompiler() {
   return { options, host: parsingOnce(ts.createCompilerHost(options)) };
 }
 
-/** The project's own strictness, but for unused names and for what Angular's decorators and JSX need. */
+/** The project's own strictness, but for unused names and for what Angular and JSX need. */
 function compilerOptions(): ts.CompilerOptions {
   const config = ts.getParsedCommandLineOfConfigFile(
     'tsconfig.json',
@@ -52,7 +52,7 @@ function compilerOptions(): ts.CompilerOptions {
   );
   if (!config) throw new Error('tsconfig.json cannot be read');
   const lenient = { noUnusedLocals: false, noUnusedParameters: false, verbatimModuleSyntax: false };
-  return { ...config.options, ...lenient, experimentalDecorators: true, jsx: ts.JsxEmit.ReactJSX };
+  return { ...config.options, ...lenient, jsx: ts.JsxEmit.ReactJSX };
 }
 
 /** Each of the programs reads the same files: the library, rxjs, the DOM. They are parsed once, and bound once. */

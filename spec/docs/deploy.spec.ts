@@ -9,7 +9,7 @@ import { connect, createMessage, webSocket } from 'rxwire';
 import { listen } from 'rxwire/server';
 import ts from 'typescript';
 import { describeWith } from '../support/debian.js';
-import { startNginx } from '../support/nginx.js';
+import { startNginx } from '../support/proxies.js';
 import { linkOf, transports, type Transport } from '../transports/cases.js';
 
 const page = readFileSync('docs/deploy.md', 'utf8');
@@ -23,6 +23,8 @@ jest.setTimeout(30_000);
 describe('docs/deploy.md', () => {
   it.each([
     ['nginx', 'docs/examples/nginx.conf', 'location'],
+    ['txt', 'docs/examples/haproxy.cfg', 'backend wires'],
+    ['txt', 'docs/examples/Caddyfile', 'reverse_proxy'],
     ['ts no-run', 'docs/examples/deploy/server.ts', 'listen('],
   ])('shows as %s the content of %s', (language, file, mark) => {
     expect(block(language, mark).trim()).toBe(readFileSync(file, 'utf8').trim());

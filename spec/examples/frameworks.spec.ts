@@ -6,6 +6,7 @@ import { connect, createMessage, longPolling, request, serverSentEvents, webSock
 import { WebSocket, WebSocketServer } from 'ws';
 import { startServer as startExpress } from '../../docs/examples/express/server.js';
 import { startServer as startFastify } from '../../docs/examples/fastify/server.js';
+import { startServer as startNest } from '../../docs/examples/nest/server.js';
 
 interface Running {
   readonly server: Server;
@@ -32,6 +33,10 @@ const frameworks: Readonly<Record<string, () => Promise<Running>>> = {
   async fastify() {
     const app = await startFastify({ port: 0, grace: 50 });
     return { server: app.server, stop: () => app.close() };
+  },
+  async nest() {
+    const app = await startNest({ port: 0 });
+    return { server: app.getHttpServer() as Server, stop: () => app.close() };
   },
 };
 

@@ -5,6 +5,8 @@ const programs = {
   chromium: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
   'firefox-esr': process.env['FIREFOX'] ?? '/usr/bin/firefox-esr',
   nginx: process.env['NGINX'] ?? '/usr/sbin/nginx',
+  haproxy: process.env['HAPROXY'] ?? '/usr/sbin/haproxy',
+  caddy: process.env['CADDY'] ?? '/usr/bin/caddy',
   'nats-server': process.env['NATS_SERVER'] ?? '/usr/sbin/nats-server',
   'webkit2gtk-driver': process.env['WEBKIT_DRIVER'] ?? '/usr/bin/WebKitWebDriver',
   postgresql: process.env['POSTGRESQL'] ?? newestPostgres(),

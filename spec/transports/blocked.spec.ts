@@ -10,7 +10,7 @@ import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { connect } from '../../lib/wire/connect.js';
 import { describeWith } from '../support/debian.js';
-import { startNginx } from '../support/nginx.js';
+import { startNginx } from '../support/proxies.js';
 import { record } from '../support/record.js';
 import { startServer } from './server.js';
 

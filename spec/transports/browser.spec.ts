@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { describeInBrowsers, launch } from '../browser/launch.js';
 import { bundle, openSite, type Site } from '../browser/site.js';
 import { describeWith } from '../support/debian.js';
-import { startNginx } from '../support/nginx.js';
+import { startNginx } from '../support/proxies.js';
 import { cases, transports, type Transport } from './cases.js';
 import { startServer, type Front } from './server.js';
 

@@ -31,7 +31,7 @@ export const OPTION_KINDS: Readonly<Record<string, string>> = {
   'exclusive': 'locks:bo steal:b',
   'expire': 'onExpired:f scheduler:o',
   'fallback': 'scheduler:o timeout:n upgradeAfter:n',
-  'fetchHandler': 'ackDelay:n ackTimeout:n authenticate:f cluster:o codecs:o connectionRate:bo deadLetters:o dedupeSize:n dedupeTtl:n detachedTimeout:n drainTimeout:n handshakeTimeout:n hosts:o inbox:o maxAuthenticating:n maxBadFrames:n maxBuffered:n maxConnections:n maxDetached:n maxDetachedPerPrincipal:n maxFrame:n maxHeld:n maxIdleFrames:n maxPerAddress:n maxPerPrincipal:n maxQueued:n maxRetries:n microtask:o onDead:f onRefused:f origins:o outbox:f overflow:s path:s pingInterval:n pollHold:n random:f rateLimit:o retryAfter:n scheduler:o shutdown$:o stallTimeout:n system:o transports:o trustProxy:n window:n windowBytes:n',
+  'fetchHandler': 'ackDelay:n ackTimeout:n authenticate:f cluster:o codecs:o connectionRate:bo deadLetters:o dedupeSize:n dedupeTtl:n detachedTimeout:n drainTimeout:n handshakeTimeout:n hibernation:o hosts:o inbox:o maxAuthenticating:n maxBadFrames:n maxBuffered:n maxConnections:n maxDetached:n maxDetachedPerPrincipal:n maxFrame:n maxHeld:n maxIdleFrames:n maxPerAddress:n maxPerPrincipal:n maxQueued:n maxRetries:n microtask:o onDead:f onRefused:f origins:o outbox:f overflow:s path:s pingInterval:n pollHold:n random:f rateLimit:o retryAfter:n scheduler:o shutdown$:o stallTimeout:n system:o transports:o trustProxy:n window:n windowBytes:n',
   'fetchHandler.rateLimit': 'burst:n perSecond:n',
   'fetchHandler.system': 'pong:b shutdown:b',
   'framed': 'maxBadFrames:n maxFrame:n onBadFrame:f onUnsendable:f',

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { defer, merge, NEVER, share, Subject, tap, type Observable } from 'rxjs';
+import { defer, merge, NEVER, noop, share, Subject, tap, type Observable } from 'rxjs';
 import type { AcceptedSocket } from '../../io/acceptedSocket.js';
 import { checkOptions, watchSubscribed } from '../../message/development.js';
 import { createAdmission } from '../accept/admission.js';
@@ -11,6 +11,7 @@ import { guardWires, servedWires } from '../serve.js';
 import type { ServedSocket } from '../serverOptions.js';
 import { bunWebSocketHandler, type BunWebSocketHandler } from './bunSockets.js';
 import { bodyOf, FetchResponseWriter, forwardedFetch, headOf, requestOfHead } from './fetchExchange.js';
+import { hibernate, type HibernationHandlers, type HibernationState } from './hibernation.js';
 import { addressOf, upgradeSocket } from './upgradeSocket.js';
 
 /** The options of {@link fetchHandler}: those of `listen`, with web-standard requests. */
@@ -21,6 +22,14 @@ export interface FetchHandlerOptions<P extends Principal | undefined = undefined
    * @default all clients are anonymous
    */
   readonly authenticate?: Authenticate<P, Request>;
+  /**
+   * The state of the Durable Object: `ctx`. While its clients are idle, the object may then leave
+   * the memory: its WebSockets stay open, and the runtime answers their pings. When something wakes
+   * the object, all clients connect again at once, and continue their sessions. This needs an
+   * `inbox`, an `outbox`, and the methods {@link FetchHandler.hibernation} of the object.
+   * @default the object stays in memory while a client is connected
+   */
+  readonly hibernation?: HibernationState;
 }
 
 /** Serves wires in a runtime whose servers call a function for each request. */
@@ -40,6 +49,8 @@ export interface FetchHandler<P extends Principal | undefined = undefined> {
   readonly fetch: (request: Request, context?: unknown) => Response | Promise<Response>;
   /** The option `websocket` of `Bun.serve`. */
   readonly websocket: BunWebSocketHandler;
+  /** The methods for WebSockets of a Durable Object that hibernates. */
+  readonly hibernation: HibernationHandlers;
 }
 
 /** The requests of a handler while `wires$` has subscribers. */
@@ -73,13 +84,14 @@ const UNAVAILABLE: ResponseInit = { status: 503, headers: { 'Retry-After': '1' }
  */
 export function fetchHandler<P extends Principal | undefined = undefined>(options: FetchHandlerOptions<P> = {}): FetchHandler<P> {
   checkOptions('fetchHandler', options);
-  const { authenticate } = options;
+  const { authenticate, hibernation: state, ...listenOptions } = options;
   const { served, read, admissionOptions } = readListenOptions('fetchHandler', {
-    ...options,
+    ...listenOptions,
     authenticate: authenticate && (({ request, ...token }) => authenticate({ request: requestOfHead(request), ...token })),
   } as ListenOptions<Principal | undefined>);
   const { path, transports, maxFrame } = read;
   const { shutdown$: stopping$ = NEVER, scheduler, retryAfter } = served;
+  const hibernation = state && hibernate(state, path, served.window);
   let latest: ServedRequests | undefined;
 
   const served$ = defer(() => {
@@ -104,8 +116,8 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
         if (sockets$.observed) sockets$.next(link);
         else connection.unsubscribe();
       };
-      const upgraded =
-        transports.includes('websocket') && upgradeSocket(request, context, { ...options, scheduler, maxFrame, onClosed: entered }, accept);
+      const socketOptions = { ...listenOptions, scheduler, maxFrame, onClosed: entered };
+      const upgraded = transports.includes('websocket') && upgradeSocket(request, context, socketOptions, hibernation, accept);
       if (upgraded) return upgraded;
       entered();
       return emptyResponse({ status: 406 });
@@ -116,7 +128,7 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
     );
     latest = { upgrade, requests$ };
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
-    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$, admission });
+    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$, admission, hibernates: state !== undefined });
   });
   return {
     wires$: watchSubscribed('fetchHandler', guardWires(served$.pipe(share()))),
@@ -133,8 +145,12 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
       return response.response;
     },
     websocket: bunWebSocketHandler(maxFrame),
+    hibernation: hibernation?.handlers ?? NO_HANDLERS,
   };
 }
+
+/** Without hibernation, the sockets have listeners of their own. */
+const NO_HANDLERS: HibernationHandlers = { webSocketMessage: noop, webSocketClose: noop, webSocketError: noop };
 
 function emptyResponse(init: ResponseInit): Response {
   return new Response(null, init);

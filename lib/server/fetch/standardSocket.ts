@@ -34,8 +34,28 @@ export interface RuntimeSocketOptions extends AcceptedSocketOptions {
 /** The `readyState` of a WebSocket that is not open yet. */
 const CONNECTING = 0;
 
+/** Takes the events of a socket. */
+export interface SocketReceiver {
+  readonly onMessage: (data: string | ArrayBuffer) => void;
+  readonly onError: (error: unknown) => void;
+  readonly onClose: (code: number, reason: string) => void;
+}
+
 /** Returns a connection over a web-standard WebSocket that a server has accepted. */
-export function standardConnection(socket: StandardSocket, { maxFrame, onClosed, ...options }: RuntimeSocketOptions): AcceptedSocket {
+export function standardConnection(socket: StandardSocket, options: RuntimeSocketOptions): AcceptedSocket {
+  const { connection, receiver } = servedSocket(socket, options);
+  socket.binaryType = 'arraybuffer';
+  socket.addEventListener('message', ({ data }) => receiver.onMessage(data));
+  socket.addEventListener('error', ({ error }) => receiver.onError(error));
+  socket.addEventListener('close', ({ code, reason }) => receiver.onClose(code, reason));
+  return connection;
+}
+
+/** Returns a connection over a socket, and the receiver of the events of this socket. */
+export function servedSocket(
+  socket: StandardSocket,
+  { maxFrame, onClosed, ...options }: RuntimeSocketOptions,
+): { readonly connection: AcceptedSocket; readonly receiver: SocketReceiver } {
   let isClosed = false;
   const over = once(onClosed);
   const close = (code?: number, reason?: string | Uint8Array): void => {
@@ -56,21 +76,22 @@ export function standardConnection(socket: StandardSocket, { maxFrame, onClosed,
     terminate: () => close(SLOW_READER),
   };
   const connection = new AcceptedSocket(accepted, options);
-  socket.binaryType = 'arraybuffer';
-  socket.addEventListener('message', ({ data }) => receiveFrame(connection, data, maxFrame));
-  socket.addEventListener('error', ({ error }) => void (connection.failure = error));
-  socket.addEventListener('close', ({ code, reason }) => {
-    try {
-      // A worker does not answer the close frame of the client by itself.
-      close(code, reason);
-    } catch {
-      isClosed = true;
-    }
-    over();
-    // Deno reports 0 for a connection that was lost.
-    connection.closed(code || ABNORMAL, reason);
-  });
-  return connection;
+  const receiver: SocketReceiver = {
+    onMessage: (data) => receiveFrame(connection, data, maxFrame),
+    onError: (error) => void (connection.failure = error),
+    onClose(code, reason) {
+      try {
+        // A worker does not answer the close frame of the client by itself.
+        close(code, reason);
+      } catch {
+        isClosed = true;
+      }
+      over();
+      // Deno reports 0 for a connection that was lost.
+      connection.closed(code || ABNORMAL, reason);
+    },
+  };
+  return { connection, receiver };
 }
 
 /** Passes a frame to a connection, unless the frame is too large. */

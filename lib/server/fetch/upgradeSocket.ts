@@ -1,10 +1,11 @@
 import type { AcceptedSocket } from '../../io/acceptedSocket.js';
 import { upgradeInBun, type BunServer } from './bunSockets.js';
+import type { HibernatableSocket, Hibernation } from './hibernation.js';
 import { type RuntimeSocketOptions, standardConnection, type StandardSocket } from './standardSocket.js';
 
 /** The functions of Deno and of workers that upgrade a request. */
 interface RuntimeGlobals {
-  readonly WebSocketPair?: new () => { readonly 0: unknown; readonly 1: StandardSocket & { accept(): void } };
+  readonly WebSocketPair?: new () => { readonly 0: unknown; readonly 1: HibernatableSocket & { accept(): void } };
   readonly Deno?: {
     upgradeWebSocket(
       request: Request,
@@ -28,6 +29,7 @@ export function addressOf(request: Request, context: unknown): string | undefine
 /**
  * Upgrades a request to a WebSocket.
  *
+ * @param hibernation Accepts the WebSockets of a worker; undefined if they keep it in memory.
  * @param accept Called with the connection, at once or when the socket is open.
  * @returns The response; `undefined` if the handshake is not valid, or there are no WebSockets.
  */
@@ -35,6 +37,7 @@ export function upgradeSocket(
   request: Request,
   context: unknown,
   options: RuntimeSocketOptions,
+  hibernation: Hibernation | undefined,
   accept: (connection: AcceptedSocket) => void,
 ): Response | undefined {
   const { WebSocketPair, Deno } = globalThis as RuntimeGlobals;
@@ -43,8 +46,8 @@ export function upgradeSocket(
   if (upgrade) return upgradeInBun(context as BunServer, request, options, accept) ? new Response(null) : undefined;
   if (WebSocketPair) {
     const { 0: webSocket, 1: socket } = new WebSocketPair();
-    socket.accept();
-    accept(standardConnection(socket, options));
+    if (!hibernation) socket.accept();
+    accept(hibernation ? hibernation.accept(socket, options) : standardConnection(socket, options));
     return new Response(null, { status: 101, webSocket } as ResponseInit);
   }
   if (!Deno) return undefined;

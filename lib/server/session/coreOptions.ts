@@ -25,6 +25,7 @@ export function coreOptions(options: WiresOptions): (pid: string) => CoreOptions
     codecs: codecs.map((codec) => new HostCodec(codec, 'to-client', { pid })),
     // A server has many idle sessions: their clients ping.
     measuresLatency: false,
+    checksPeer: options.hibernates !== true,
     pingInterval,
     ackDelayOf: (messages) => (ackDelay > 0 && messages.every(isOfChannel) ? CHANNEL_ACK_DELAY : ackDelay),
     secret: secretOf,

@@ -9,7 +9,7 @@ import { createMessage } from '../../../lib/message/createMessage.js';
 import { connect } from '../../../lib/wire/connect.js';
 import { describeWith } from '../../support/debian.js';
 import { eventually } from '../../support/eventually.js';
-import { startNginx } from '../../support/nginx.js';
+import { startNginx } from '../../support/proxies.js';
 import { record } from '../../support/record.js';
 import { attacker, requestOf } from '../../support/attacker.js';
 import { forwardingCases } from '../../support/forwardingCases.js';
