@@ -57,16 +57,6 @@ export interface BatchByKeyOptions {
  * messages$
  *   .pipe(batchByKey((message) => message.target, { maxWait: 50 }))
  *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: room.1 2
- * @example
- * import { of } from 'rxjs';
- * import { batchByKey, createMessage } from 'rxwire';
- *
- * of(
- *   createMessage('chat.wave', 1, { target: 'ann' }),
- *   createMessage('chat.wave', 2, { target: 'ann' }),
- * )
- *   .pipe(batchByKey())
- *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: chat.wave:ann 2
  */
 export function batchByKey<T, K>(key: (value: T) => K, options?: BatchByKeyOptions): OperatorFunction<T, Batch<K, T>>;
 export function batchByKey<T extends Pick<Message, 'type' | 'target'>>(options?: BatchByKeyOptions): OperatorFunction<T, Batch<string, T>>;

@@ -67,18 +67,6 @@ export interface IdempotentOptions<T> {
  *   .pipe(idempotent(answer))
  *   .subscribe(({ type }) => console.log(type)); // prints: order.placed
  * // prints: order.placed
- * @example
- * import { of, toArray } from 'rxjs';
- * import { idempotent } from 'rxwire';
- *
- * of('a', 'b', 'a')
- *   .pipe(
- *     idempotent((letter) => of(`${letter}${Math.random()}`), { key: (letter) => letter }),
- *     toArray(),
- *   )
- *   .subscribe(([first, , third]) => {
- *     console.log(first === third); // prints: true
- *   });
  */
 export function idempotent<T, O extends ObservableInput<unknown>>(
   handler: (value: T) => O,

@@ -26,13 +26,6 @@ type OfSource<M extends Message> = [M][M extends unknown ? 0 : never];
  *
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * wire.pipe(ofType('execution.output')).subscribe((message) => console.log(message.payload.data));
- * @example
- * import { connect, ofType, webSocket } from 'rxwire';
- *
- * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * wire.pipe(ofType('execution.complete', 'execution.error')).subscribe((message) => {
- *   if (message.type === 'execution.error') console.warn(message.payload.error?.message);
- * });
  */
 export function ofType<M extends Message, T extends TypeIn<M>>(...types: [T, ...T[]]): OperatorFunction<M, Selected<OfSource<M>, T>> {
   const wanted = new Set<string>(types);

@@ -78,15 +78,6 @@ export interface RetryBackoffConfig {
  * status$
  *   .pipe(retryBackoff({ initialInterval: 500, maxInterval: 30_000, maxRetries: 8, jitter: 1 }))
  *   .subscribe(({ status }) => console.log(status));
- * @example
- * import { throwError } from 'rxjs';
- * import { linearDelay, retryBackoff } from 'rxwire';
- *
- * const options = { initialInterval: 10, maxRetries: 2, backoffDelay: linearDelay };
- * throwError(() => new Error('no tea'))
- *   .pipe(retryBackoff({ ...options, onRetry: ({ delay }) => console.log(delay) })) // prints: 10
- *   .subscribe({ error: (error: Error) => console.log(error.message) }); // prints: 20
- * // prints: no tea
  */
 export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: Observable<T>) => Observable<T> {
   const options: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;

@@ -23,18 +23,6 @@ import { injectWire, readSelection } from './provideWire.js';
  *     scan((all, { payload }) => all + payload.data, ''),
  *   );
  * }
- * @example
- * import { map } from 'rxjs';
- * import { InjectionToken } from '@angular/core';
- * import { type MessageIn, Wire } from 'rxwire';
- * import { injectMessages } from 'rxwire/angular';
- *
- * const CHAT = new InjectionToken<Wire<MessageIn<{ 'chat.said': { readonly text: string } }>>>(
- *   'chat',
- * );
- * class Chat {
- *   readonly text$ = injectMessages(CHAT, 'chat.said').pipe(map(({ payload }) => payload.text));
- * }
  */
 export function injectMessages<M extends Message, T extends TypeIn<M>>(
   token: InjectionToken<Wire<M>>,

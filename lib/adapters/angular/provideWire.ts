@@ -46,20 +46,6 @@ export interface ProvideWireOptions<M extends Message = Message> {
  * import { provideWire } from 'rxwire/angular';
  *
  * const providers = [provideWire(() => connect({ link: webSocket('wss://example.com/wire') }))]; // of bootstrapApplication, or of a route
- * @example
- * import { InjectionToken } from '@angular/core';
- * import { connect, type MessageIn, webSocket, Wire } from 'rxwire';
- * import { provideWire } from 'rxwire/angular';
- *
- * interface ChatMessages {
- *   'chat.said': { readonly text: string };
- * }
- * const CHAT = new InjectionToken<Wire<MessageIn<ChatMessages>>>('chat');
- * const providers = [
- *   provideWire(() => connect<ChatMessages>({ link: webSocket('wss://example.com/wire') }), {
- *     token: CHAT,
- *   }),
- * ];
  */
 export function provideWire<M extends Message = Message>(make: () => Wire<M>, options: ProvideWireOptions<M> = {}): EnvironmentProviders {
   checkOptions('provideWire', options);

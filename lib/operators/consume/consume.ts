@@ -53,13 +53,6 @@ export type { Consumed, ConsumeOptions, HandlerWork };
  *     consume(({ payload }) => console.log(payload.data), { concurrency: 4 }),
  *   )
  *   .subscribe();
- * @example
- * import { of } from 'rxjs';
- * import { consume, createMessage } from 'rxwire';
- *
- * of(createMessage('chat.said', 'hello'))
- *   .pipe(consume(({ payload }) => Promise.resolve(`${payload}!`)))
- *   .subscribe((consumed) => console.log(consumed.status === 'done' && consumed.result)); // prints: hello!
  */
 export function consume<T extends Message, R = unknown, Tx = unknown>(
   handler: (message: T) => HandlerWork<R>,

@@ -69,19 +69,6 @@ export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((mes
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(encryptPayload(keys), decryptPayload(keys))
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
- * @example
- * import { of } from 'rxjs';
- * import { createMessage, encryptPayload, keyring } from 'rxwire';
- *
- * const keys = keyring({
- *   current: 'k1',
- *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
- * });
- * of(createMessage('card.sensitive', '4711'), createMessage('chat.said', 'hello'))
- *   .pipe(encryptPayload(keys, { when: '**.sensitive' }))
- *   .subscribe(({ payload }) => console.log(payload === '4711', payload === 'hello'));
- * // prints: false false
- * // prints: false true
  */
 export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('encryptPayload', options);

@@ -50,18 +50,6 @@ import type { QueueItem } from './waitingItems.js';
  * orders.drops$.subscribe(({ message, reason }) => console.warn(message.id, reason));
  * orders.process(({ payload }) => console.log(payload)).subscribe(); // prints: tea
  * orders.next(createMessage('order.placed', 'tea'));
- * @example
- * import { connect, type Message, ofType, queue, webSocket } from 'rxwire';
- *
- * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * const outputs = queue<Message<'execution.output'>>('outputs');
- * wire.pipe(ofType('execution.output')).subscribe(outputs);
- * @example
- * import { createMessage, queue } from 'rxwire';
- *
- * const jobs = queue('jobs', { order: 'fifo' });
- * jobs.take().subscribe(({ payload }) => console.log(payload)); // prints: first
- * jobs.next(createMessage('job.wanted', 'first'));
  */
 export function queue<T extends Message = Message>(name: string, options: QueueOptions<T> = {}): Queue<T> {
   checkOptions('queue', options);

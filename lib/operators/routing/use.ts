@@ -91,23 +91,6 @@ export interface UseOptions {
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(stamp)
  *   .subscribe(({ headers }) => console.log(headers)); // prints: { trace: 't1' }
- * @example
- * import { of } from 'rxjs';
- * import { createMessage, use } from 'rxwire';
- *
- * of(createMessage('chat.said', 'hello'), createMessage('chat.said', 'spam'))
- *   .pipe(use(({ payload }) => (payload === 'spam' ? null : undefined)))
- *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
- * @example
- * import { of } from 'rxjs';
- * import { createMessage, use } from 'rxwire';
- *
- * of(createMessage('chat.said', 'hello'))
- *   .pipe(
- *     use(({ type }, { metadata }) => void (metadata['area'] = type.split('.')[0])),
- *     use((_, { metadata }) => console.log(metadata['area'])), // prints: chat
- *   )
- *   .subscribe();
  */
 export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('use', options);
