@@ -11,7 +11,7 @@ import { fromBase64, toBase64 } from '../../message/bytes.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { matcher } from '../routing/routeTable.js';
-import { middlewareOperator, type UseOptions } from '../routing/use.js';
+import { use, type UseOptions } from '../routing/use.js';
 
 /** The options of both ends. */
 export interface PayloadOptions extends UseOptions {
@@ -72,7 +72,7 @@ export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((mes
  */
 export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('encryptPayload', options);
-  const { codec = json(), onError = rethrow, when } = options;
+  const { codec = json(), when, onError = rethrow, ...rest } = options;
   const isSelected = createSelector(when);
   const { seal } = createPayloadSeal(platformCipher('encryptPayload'), keys, codec.name);
 
@@ -83,7 +83,7 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
     const sealed = chain(frame, (content) => seal(content, message));
     return chain(sealed, (bytes) => ({ ...message, payload: toBase64(bytes), metadata: { ...metadata, encrypted: true } }));
   };
-  return middlewareOperator(encrypt, { ...options, onError });
+  return use(encrypt, { ...rest, onError });
 }
 
 function createSelector(when: EncryptWhen | undefined): (message: Message) => boolean {
@@ -154,7 +154,7 @@ export interface DecryptOptions extends PayloadOptions {
  */
 export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('decryptPayload', options);
-  const { codec = json(), plain = 'refuse' } = options;
+  const { codec = json(), plain = 'refuse', ...rest } = options;
   const { open } = createPayloadSeal(platformCipher('decryptPayload'), keys, codec.name);
 
   const read = (frame: string | Uint8Array, message: Message): MaybeAsync<Message> =>
@@ -162,7 +162,7 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
       const { timestamp, payload } = decoded as Message;
       return { ...message, timestamp, payload, metadata: { ...message.metadata, encrypted: false } };
     });
-  return middlewareOperator((message) => {
+  return use((message) => {
     const { id, type, payload } = message;
     const refused = (reason: string, cause?: unknown): DecryptError => new DecryptError(id, type, reason, cause);
     if (!message.metadata?.encrypted) {
@@ -174,5 +174,5 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
     return attempt(decrypt, identity, (cause) => {
       throw cause instanceof DecryptError ? cause : refused('it is forged, or of another message', cause);
     });
-  }, options);
+  }, rest);
 }

@@ -3,7 +3,7 @@ import { checkOptions } from '../../message/development.js';
 import { InvalidPayloadError } from '../../message/errors.js';
 import { attempt } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { middlewareOperator, type UseOptions } from '../routing/use.js';
+import { use, type UseOptions } from '../routing/use.js';
 
 /**
  * The common interface of validators (https://standardschema.dev, version 1). Schemas of zod,
@@ -89,10 +89,10 @@ export function validated<const S extends PayloadSchemas>(
 ): OperatorFunction<Message, ValidatedMessage<S> | Message>;
 export function validated(schemas: PayloadSchemas, options: ValidatedOptions = {}): OperatorFunction<Message, Message> {
   checkOptions('validated', options);
-  const { others = 'refuse', transform = true } = options;
+  const { others = 'refuse', transform = true, ...rest } = options;
   const known = new Map(Object.entries(schemas));
 
-  return middlewareOperator((message) => {
+  return use((message) => {
     const schema = known.get(message.type);
     if (!schema) return others === 'pass' ? undefined : refuse(message, [{ message: 'no schema for this type' }]);
     const conclude = (result: SchemaResult<unknown>): Message | undefined => {
@@ -107,7 +107,7 @@ export function validated(schemas: PayloadSchemas, options: ValidatedOptions = {
         return refuse(message, [{ message: 'its schema has failed' }], cause);
       },
     );
-  }, options);
+  }, rest);
 }
 
 function refuse({ id, type }: Message, issues: readonly SchemaIssue[], cause?: unknown): never {

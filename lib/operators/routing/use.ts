@@ -22,10 +22,7 @@ import { claim, type Claim, emitOnce } from '../../wire/session/messageClaim.js'
 import { rejectDelivery } from './rejectDelivery.js';
 import { matcher, type MessageMatching } from './routeTable.js';
 
-/**
- * The result of a middleware: a message replaces the original, `null` stops it, undefined passes it
- * on.
- */
+/** A message replaces the original, `null` stops it, undefined passes it on. */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback that returns nothing is one
 export type MiddlewareResult = Message | null | undefined | void;
 
@@ -45,16 +42,9 @@ export interface UseOptions {
    * message, the error ends the stream
    */
   readonly onError?: (error: RxwireError, message: Message) => void;
-  /**
-   * The maximum number of messages that wait for an earlier one; one more fails with an
-   * `OverflowError`.
-   * @default 10_000
-   */
+  /** Messages that wait at most; one more fails with an `OverflowError`. @default 10_000 */
   readonly maxWaiting?: number;
-  /**
-   * The clock for the timestamps of dead letters.
-   * @default asyncScheduler, with a monotonic clock
-   */
+  /** The clock of dead letters. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -94,11 +84,6 @@ export interface UseOptions {
  */
 export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('use', options);
-  return middlewareOperator(middleware, options);
-}
-
-/** Returns the operator of {@link use}, with options that may contain others. */
-export function middlewareOperator(middleware: Middleware, options: UseOptions): MonoTypeOperatorFunction<Message> {
   const { onError, maxWaiting = 10_000, scheduler = asyncScheduler } = options;
   assertPositive('use', { maxWaiting });
 
@@ -185,10 +170,7 @@ interface HeldMessage {
   readonly held: Claim | undefined;
 }
 
-/**
- * Subscribes to the single result. Returns whether it completed synchronously; if not, `complete`
- * is called later.
- */
+/** Subscribes to a result. Returns whether it has completed; otherwise calls `complete` later. */
 function subscribeToResult(
   subscriptions: Subscription,
   work$: Observable<MiddlewareResult>,
@@ -209,9 +191,7 @@ function subscribeToResult(
   return isDone;
 }
 
-/**
- * Returns whether the result is asynchronous. A message has a type; an ObservableInput has none.
- */
+/** Returns whether the result is asynchronous. Only a message has a type. */
 function isAsync(result: ReturnType<Middleware>): result is ObservableInput<MiddlewareResult> {
   return typeof result === 'object' && !!result && !('type' in result);
 }

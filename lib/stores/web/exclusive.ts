@@ -20,11 +20,7 @@ import { browserLocks, held, type LocksLike } from '../../io/webLocks.js';
 import type { OutboxStore } from '../outboxStore.js';
 
 export interface ExclusiveOptions {
-  /**
-   * The lock manager; `false`: the store opens without a lock.
-   * @default the browser's Web Locks, if
-   * available
-   */
+  /** The lock manager; `false`: no lock. @default the browser's Web Locks, if available */
   readonly locks?: LocksLike | false | undefined;
   /**
    * Takes the lock from its holder, which is fenced. For a user who does not want to wait for the
@@ -53,11 +49,6 @@ export interface ExclusiveOptions {
  */
 export function exclusive(store: OutboxStore, name: string, options: ExclusiveOptions = {}): OutboxStore {
   checkOptions('exclusive', options);
-  return exclusiveStore(store, name, options);
-}
-
-/** Returns a store as {@link exclusive} does, with options that may contain others. */
-export function exclusiveStore(store: OutboxStore, name: string, options: ExclusiveOptions): OutboxStore {
   const locked = withLock(store, name, options);
   if (!locked) return store;
   return {

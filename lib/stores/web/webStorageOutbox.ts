@@ -3,7 +3,7 @@ import type { StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { fromBase64, toBase64 } from '../../message/bytes.js';
 import { delivered } from '../../message/maybeAsync.js';
-import { exclusiveStore, type ExclusiveOptions } from './exclusive.js';
+import { exclusive, type ExclusiveOptions } from './exclusive.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { ALL_KEYS, isNumber, noEffects, type ChangedLog, type Log, type LogChange, type LogRange, type Store } from '../store.js';
 import { storedOutbox } from '../log/storedOutbox.js';
@@ -43,12 +43,12 @@ export interface WebStorageOutboxOptions extends ExclusiveOptions {
  */
 export function webStorageOutbox(name: string, options: WebStorageOutboxOptions = {}): OutboxStore {
   checkOptions('webStorageOutbox', options);
-  const { storage, maxMessages = 10_000, maxBytes = 2_097_152 } = options;
+  const { storage, maxMessages = 10_000, maxBytes = 2_097_152, ...lock } = options;
   assertPositive('webStorageOutbox', { maxMessages, maxBytes });
   const openStore = (): Store => webStore(storage ?? browserStorage(), name);
   const outbox = storedOutbox({ name: 'web-storage', log: name, maxMessages, maxBytes, openStore });
   const exists = () => (storage ?? browserStorage()).getItem(rowKeyOf(name)) !== null;
-  return exclusiveStore({ ...outbox, exists }, `web-storage:${name}`, options);
+  return exclusive({ ...outbox, exists }, `web-storage:${name}`, lock);
 }
 
 /**
@@ -88,9 +88,7 @@ interface Row {
 
 const rowKeyOf = (log: string): string => `rxwire:head:${log}`;
 
-/**
- * Rows are padded to this length, so that the store can write them again when the storage is full.
- */
+/** Rows are padded to this length, so that a full storage takes them again. */
 const ROW_LENGTH = 544;
 
 type Added = Required<NonNullable<LogChange['put']>[number]>;
