@@ -13,10 +13,7 @@ export interface EncodableOptions {
    * NaN, bytes, a class instance …
    */
   readonly supports: (value: unknown) => boolean;
-  /**
-   * Whether a key `__proto__` arrives as `__proto_`: then an object must not have both.
-   * @default false
-   */
+  /** Whether `__proto__` arrives as `__proto_`: no object may have both. @default false */
   readonly renamesProto?: boolean;
   /** Whether a date arrives as a text. @default false */
   readonly sendsDateAsText?: boolean;
@@ -55,10 +52,7 @@ function isCircular(value: object): boolean {
 /** The values that a codec supports. */
 export type ValueRules = Pick<EncodableOptions, 'maxDepth' | 'supports' | 'renamesProto' | 'sendsDateAsText'>;
 
-/**
- * Returns the path and type of an unsupported value, as `.files[0]: Map`; undefined if there is
- * none.
- */
+/** Returns the path and type of an unsupported value, as `.files[0]: Map`, if there is one. */
 export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): string | undefined {
   if (typeof value === 'string' || typeof value === 'boolean' || value == null || Number.isFinite(value)) return;
   const { supports, maxDepth } = rules;

@@ -12,9 +12,7 @@ export interface JsonOptions {
   readonly maxDepth?: number;
 }
 
-/**
- * Matches every JSON text with a key `__proto__`: the name, or an escape of one of its characters.
- */
+/** Matches every JSON text with a key `__proto__`, also if its characters are escaped. */
 const PROTO = /__proto__|\\u00[567]/;
 
 /**

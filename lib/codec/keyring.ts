@@ -42,10 +42,7 @@ export interface Keyring {
 export interface FromSecretOptions extends DeriveKeyOptions {
   /** The name of the key. @default 'secret' */
   readonly name?: string;
-  /**
-   * At least 16 random bytes, which both sides have. Not secret.
-   * @default the same bytes for all programs
-   */
+  /** At least 16 random bytes that both sides have. Not secret. @default the same everywhere */
   readonly salt?: Uint8Array;
 }
 
@@ -150,10 +147,7 @@ function checkName(name: string): void {
 }
 
 export interface DeriveKeyOptions {
-  /**
-   * The number of hash iterations, which determines the cost of each guess. At least 100,000.
-   * @default 600_000
-   */
+  /** The number of hash iterations, the cost of a guess: 100,000 or more. @default 600_000 */
   readonly iterations?: number;
 }
 

@@ -79,8 +79,5 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?
 const MISMATCH = 'the keys of the two sides do not match';
 const NO_SESSION = 'only for batches of a session';
 
-/**
- * The number of sequence numbers that share a derived key: fewer than the number of random nonces
- * that a key allows.
- */
+/** The sequence numbers of a derived key: fewer than the random nonces that it allows. */
 const BATCHES_PER_KEY = 2_147_483_648;

@@ -3,10 +3,7 @@ import { isName, MAX_DEPTH, MAX_FIELD_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_N
 
 type Fields = Record<string, unknown>;
 
-/**
- * Throws an error with the rule that the field `name` breaks; without a name, the rule that the
- * whole object breaks.
- */
+/** Throws an error with the rule that the field `name`, or the whole object, breaks. */
 export type RefuseFields = (rule: string, name?: string) => never;
 
 /** An upper bound of the size of the copied values, which is cheap to compute. */
@@ -59,10 +56,7 @@ function copyJson(value: unknown, bound: Bound, depth: number, fail: () => never
   return copy;
 }
 
-/**
- * The maximum number of bytes of a number, `true`, `false`, `null` or the brackets of an object,
- * with a comma.
- */
+/** The maximum number of bytes of a number, `true`, `false`, `null` or brackets, with a comma. */
 const MAX_SCALAR = 26;
 
 /** Returns the maximum number of bytes of a text, if all of its characters are escaped. */

@@ -24,10 +24,7 @@ export interface BatchByKeyOptions {
    * @default 1_000
    */
   readonly maxWait?: number;
-  /**
-   * Open batches at most; when another one is opened, the oldest is emitted early.
-   * @default 10_000
-   */
+  /** Open batches at most; for one more, the oldest is emitted early. @default 10_000 */
   readonly maxKeys?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -132,10 +129,7 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
 
   const batches = {
     byKey,
-    /**
-     * The batch of the previous item, if it is open. Consecutive items often have the same key,
-     * which saves a lookup.
-     */
+    /** The batch of the previous item, if it is open: the next item often has the same key. */
     latest: undefined as OpenBatch<K, T> | undefined,
     close(batch: OpenBatch<K, T>): void {
       byKey.delete(batch.key);

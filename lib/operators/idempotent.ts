@@ -22,10 +22,7 @@ import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 export interface IdempotentOptions<T> {
-  /**
-   * Returns the key of a request; requests of the same key are repeats.
-   * @default the message's `id`
-   */
+  /** Returns the key of a request, which repeats share. @default the message's `id` */
   readonly key?: (value: T) => string;
   /** How long a result is remembered, in ms. @default 300_000 */
   readonly ttl?: number;

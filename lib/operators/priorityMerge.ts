@@ -9,11 +9,7 @@ import { steadyScheduler } from '../message/steadyScheduler.js';
 export type { OverflowPolicy };
 
 export interface PriorityMergeOptions<T> {
-  /**
-   * Inner streams that run at once. Only values that wait are ordered by priority, so keep this
-   * low.
-   * @default 4
-   */
+  /** Inner streams that run at once: few, because only waiting values are ordered. @default 4 */
   readonly concurrency?: number;
   /**
    * Returns the priority of a value: the nearest `MessagePriority` is used, or NORMAL if it is no

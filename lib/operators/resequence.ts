@@ -14,10 +14,7 @@ export interface SequenceGap {
 export interface ResequenceOptions<T> {
   /** The first number of the sequence. @default the number of the first value */
   readonly first?: number;
-  /**
-   * How far ahead of a missing number a value may be and wait; a value further ahead ends the wait.
-   * @default 1_000
-   */
+  /** How far ahead of a missing number a value may wait; one more ends it. @default 1_000 */
   readonly maxSize?: number;
   /** How long a value waits for missing numbers before it, in ms. @default 1_000 */
   readonly maxWait?: number;
@@ -104,19 +101,13 @@ interface Held<T> {
   readonly since: number;
 }
 
-/**
- * Emits values in the order of their numbers. The state changes before each callback, which may add
- * more values.
- */
+/** Emits values in order. The state changes before each callback, which may add values. */
 function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: SequenceGap) => void) {
   const held = new Map<number, Held<T>>();
   const oldest = firstOf(held);
   let next = first;
 
-  /**
-   * Emits the held values below `end` and those that follow without a gap; gives missing numbers
-   * up.
-   */
+  /** Emits the held values below `end`, and those that follow; gives missing numbers up. */
   const reach = (end: number): void => {
     for (let from = next; ordered.observed; from = next) {
       while (next < end && !held.has(next)) next = held.size > 0 ? next + 1 : end;
@@ -139,10 +130,7 @@ function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: Seq
       if (one.key === next) reach(next);
       return true;
     },
-    /**
-     * Emits held values for as long as the oldest one is due; the missing numbers before it are
-     * given up.
-     */
+    /** Emits held values while the oldest one is due; gives the numbers before it up. */
     flush(condition: (oldest: Held<T>) => boolean = () => true): void {
       for (let one = oldest(); one && ordered.observed && condition(one); one = oldest()) reach(one.key);
     },

@@ -15,9 +15,7 @@ export interface Durability {
 
 /** The contents of an outbox when it is opened. */
 export interface OpenedOutbox extends OutboxContents {
-  /**
-   * Identifies the sender for the lifetime of the outbox: 128 random bits, created with the outbox.
-   */
+  /** Identifies the sender for the lifetime of the outbox: 128 random bits. */
   readonly pid: string;
   /**
    * The epoch of this owner, 1 for a new outbox. It is higher than that of each earlier owner,
@@ -45,10 +43,7 @@ export interface HelloNumber {
  * subscribed to.
  */
 export interface OutboxStore {
-  /**
-   * Whether the store is persistent: then the sender numbers and stores messages at once, also
-   * while offline.
-   */
+  /** Whether the store is persistent: the sender numbers and stores messages also while offline. */
   readonly isDurable: boolean;
   /** The code that a client's session needs then: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;

@@ -23,10 +23,7 @@ export type RxwireChatTransport<M extends UIMessage = UIMessage> = Pick<ChatTran
 };
 
 export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
-  /**
-   * Selects the messages that are sent with a question.
-   * @default all: the server need not store the chat
-   */
+  /** Selects the messages that are sent with a question. @default all messages */
   readonly select?: (messages: readonly M[]) => readonly M[];
   /** The maximum time until the server has taken a question, in ms. @default 30_000 */
   readonly timeout?: number;

@@ -235,10 +235,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     const now = await infoOf(name);
     return !now || now.hasEnded || now.at - at > MAX_SILENCE;
   };
-  /**
-   * Returns the latest answer of a chat that goes on; undefined if there is none. Ends those whose
-   * writer is gone.
-   */
+  /** Returns the latest answer of a chat that goes on. Ends those whose writer is gone. */
   const latest = async (chatId: string): Promise<string | undefined> => {
     const prefix = prefixOf('serveChat', chatId);
     const all = await firstValueFrom(rooms.list(prefix).pipe(toArray()));

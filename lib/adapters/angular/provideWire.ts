@@ -16,17 +16,9 @@ import type { Wire } from '../../wire/wire.js';
 export const WIRE = /* @__PURE__ */ new InjectionToken<Wire>('rxwire');
 
 export interface ProvideWireOptions<M extends Message = Message> {
-  /**
-   * The token to inject the wire with: one for each of several wires, and for a wire with a map of
-   * types.
-   * @default WIRE
-   */
+  /** The token of the wire: one for each wire, or for a map of types. @default WIRE */
   readonly token?: InjectionToken<Wire<M>>;
-  /**
-   * Whether to connect during server-side rendering. If false, the wire exists there but does not
-   * connect.
-   * @default false
-   */
+  /** Whether the wire connects during server-side rendering, too. @default false */
   readonly connectOnServer?: boolean;
 }
 
@@ -83,10 +75,7 @@ export function injectWire(token: InjectionToken<Wire> = WIRE): Wire {
   return inject(token);
 }
 
-/**
- * Reads arguments: types of messages, and in front of them the token of their wire, unless it is
- * the default one.
- */
+/** Reads types of messages, and the token in front of them, unless it is the default one. */
 export function readSelection([first = WIRE, ...types]: readonly [(InjectionToken<Wire> | string)?, ...string[]]) {
   return typeof first === 'string' ? { token: WIRE, types: [first, ...types] } : { token: first, types };
 }

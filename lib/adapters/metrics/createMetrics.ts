@@ -10,19 +10,13 @@ import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 /** Counts by name. */
 export interface NamedCounts {
   readonly total: number;
-  /**
-   * An object without a prototype. Names after the first ones (200 by default) are counted in
-   * `other`.
-   */
+  /** Without a prototype. Names after the first `maxNames` are counted in `other`. */
   readonly byName: Readonly<Record<string, number>>;
 }
 
 /** Errors, by code. */
 export interface ErrorCounts extends NamedCounts {
-  /**
-   * The errors that are about one message, by the type of that message. An object without a
-   * prototype.
-   */
+  /** The errors about one message, by the type of the message. Without a prototype. */
   readonly byType: Readonly<Record<string, number>>;
 }
 
@@ -48,10 +42,7 @@ export interface MetricsSnapshot {
 }
 
 export interface MetricsOptions {
-  /**
-   * The maximum number of types, and of codes, with separate counters; the others share `other`.
-   * @default 200
-   */
+  /** The maximum number of counters by type, and by code; `other` has the rest. @default 200 */
   readonly maxNames?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -182,10 +173,7 @@ export interface HistogramSnapshot {
   readonly min: number;
   readonly max: number;
   readonly mean: number;
-  /**
-   * Percentiles are values that were recorded, by the nearest rank. They are exact to 1 %, and
-   * between `min` and `max`.
-   */
+  /** Percentiles by the nearest rank, exact to 1 %, between `min` and `max`. */
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
@@ -198,10 +186,7 @@ const ACCURACY = 0.01;
  */
 const MAX_BUCKETS = 2_048;
 
-/**
- * Integers below this are counted in an array: most sizes and durations are such, and there is one
- * for each message.
- */
+/** Integers below this, as most sizes and durations are, are counted in an array. */
 const MAX_EXACT = 1_024;
 
 /**

@@ -14,10 +14,7 @@ export interface FromReadableOptions<C, T> {
   readonly map?: (chunk: C, offset: number) => T;
 }
 
-/**
- * The chunks of a stream: to subscribe to, for `for await`, or for `sendAll`. A stream is read
- * once.
- */
+/** The chunks of a stream: to subscribe to, for `for await`, or for `sendAll`, once. */
 export type ReadableChunks<T> = Observable<T> & AsyncIterable<T>;
 
 /** The streams that are read, or were: the chunks that one reader takes are lost for another. */

@@ -147,10 +147,7 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
   return duplex;
 }
 
-/**
- * Describes an error for the other side. The texts of other errors than those of rxwire may contain
- * paths.
- */
+/** Describes an error for the other side. The texts of other errors may contain paths. */
 function textOf(error: Error | null): string {
   return error instanceof RxwireError ? error.text : 'the other side has destroyed it';
 }

@@ -103,10 +103,7 @@ export function startSendSpan(message: Message, options: MessageSpanOptions): Me
   return startSpan(message, { ...options, links: now ? [{ context: now }] : [] }, carried);
 }
 
-/**
- * Calls code of OpenTelemetry, which may throw: then it reports the error to the `diag` logger, and
- * returns undefined.
- */
+/** Calls code of OpenTelemetry. If it throws, reports the error to the `diag` logger. */
 export function guarded<T>(call: () => T): T | undefined {
   try {
     return call();
@@ -120,10 +117,7 @@ export function guarded<T>(call: () => T): T | undefined {
   }
 }
 
-/**
- * Calls a function once, with this context active. It is called without the context if the context
- * manager fails.
- */
+/** Calls a function once, with this context active unless the context manager fails. */
 export function runWithin<R>(active: Context, call: () => R): R {
   const outcome: { value?: R; failure?: { readonly error: unknown }; isKnown?: true } = {};
   const run = (): void => {
@@ -158,10 +152,7 @@ const getter: TextMapGetter<MessageHeaders> = {
   keys: (headers) => Object.keys(headers),
 };
 
-/**
- * Returns the context that the headers of a message carry: an empty one if they carry none, or an
- * invalid one.
- */
+/** Returns the context in the headers of a message: an empty one if there is no valid one. */
 export function carriedContext({ headers }: Message): Context {
   return (headers && guarded(() => propagation.extract(ROOT_CONTEXT, headers, getter))) ?? ROOT_CONTEXT;
 }

@@ -28,16 +28,9 @@ export interface TraceWireOptions extends TracingOptions {
    * @default true
    */
   readonly receipts?: boolean;
-  /**
-   * The maximum number of spans that wait for an outcome; the span of one more message ends at
-   * once.
-   * @default 10_000
-   */
+  /** The maximum number of open spans; one more ends at once. @default 10_000 */
   readonly maxOpen?: number;
-  /**
-   * Traces only the messages for which it returns true. The others are sent as they are.
-   * @default all
-   */
+  /** Traces only the messages for which it returns true. @default all */
   readonly filter?: (message: Message) => boolean;
 }
 
@@ -168,9 +161,7 @@ function openSpans(wire: Wire, maxOpen: number) {
 
 export type TracedRequestOptions<T extends string> = RequestOptions<T> & TracingOptions;
 
-/**
- * The headers of requests that have their span: `request` copies a message, and keeps its headers.
- */
+/** The headers of requests that have their span: `request` keeps the headers of a message. */
 const tracedHeaders = /* @__PURE__ */ new WeakSet<MessageHeaders>();
 
 /** Returns whether a message is a request of {@link tracedRequest}. */

@@ -195,10 +195,7 @@ function checkSpec(owner: string, spec: object, required: readonly string[]): vo
   if (missing !== undefined) throw new TypeError(`${owner}: "${missing}" must be marbles, got undefined`);
 }
 
-/**
- * Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected
- * marbles.
- */
+/** Runs the pipeline in virtual time, and compares it with the expected marbles. */
 function record(spec: MarbleSpec, pipeline: AnyPipeline): { readonly recording: MarbleRecording; readonly comparisons: Comparison[] } {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
@@ -379,10 +376,7 @@ type SubscriptionLog = ReturnType<typeof TestScheduler.parseMarblesAsSubscriptio
 /** The streams that RxJS's `hot` and `cold` create. */
 type TestStream = Observable<unknown> & { readonly messages: TestMessages; readonly subscriptions: readonly SubscriptionLog[] };
 
-/**
- * Returns the values of all letters of a string: RxJS would emit `undefined` for a letter without a
- * value.
- */
+/** Returns the values of all letters: RxJS would emit `undefined` for a letter without one. */
 function meaning(marbles: string, values: MarbleValues): Record<string, unknown> {
   return { ...Object.fromEntries(Array.from(marbles, (letter) => [letter, letter])), ...values };
 }
@@ -425,10 +419,7 @@ function recorder(events: MarbleEvent[], now: () => number) {
   return { next: note('next'), error: note('error'), complete: note('complete') };
 }
 
-/**
- * Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again
- * for each subscription.
- */
+/** Records the emissions and subscriptions of a stream of marbles. */
 function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
   const emitted: MarbleEvent[] = [];
   const got = ({ frame, kind, value }: MarbleEvent) =>

@@ -42,9 +42,7 @@ export interface MarbleSpec<
   Inputs extends MarbleStrings = MarbleStrings,
   Outputs extends MarbleStrings = MarbleStrings,
 > {
-  /**
-   * The marbles of the source. It is cold, with times from its subscription; hot if it has a `^`.
-   */
+  /** The marbles of the source: cold, with times from its subscription; hot if it has a `^`. */
   readonly source: Source;
   /** The marbles that the pipeline must emit. */
   readonly expected: string;
@@ -64,9 +62,7 @@ export interface MarbleSpec<
   readonly time?: Time;
   /** Further streams for the pipeline, cold or hot like the source. */
   readonly inputs?: Inputs;
-  /**
-   * The values that the pipeline must pass to each of these functions, which it receives by name.
-   */
+  /** The values that the pipeline must pass to each of these functions, by name. */
   readonly outputs?: Outputs;
   /**
    * The network between `wire` and its server: `o` opens it, `x` cuts it, `b` turns it into a black

@@ -14,10 +14,7 @@ export interface SimulationChecks {
   readonly atEnd?: () => void;
 }
 
-/**
- * Sets up what is tested, and what happens to it. It must not use promises: virtual time does not
- * wait for them.
- */
+/** Sets up a test, without promises: virtual time does not wait for them. */
 export type SimulationStory = (world: SimulationWorld) => SimulationChecks;
 
 export interface SimulationOptions {
@@ -31,10 +28,7 @@ export interface SimulationOptions {
   readonly duration?: number;
   /** How long the run continues without faults, in ms of virtual time. @default 60_000 */
   readonly settle?: number;
-  /**
-   * Runs one seed only, as a `SimulationError` names it: with the seed, and what was left of its
-   * events.
-   */
+  /** Runs one seed only, with the events that a `SimulationError` names. */
   readonly replay?: string;
 }
 

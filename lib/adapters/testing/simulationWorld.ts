@@ -72,10 +72,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
   let [steps, pipes, pauses] = [0, 0, 0];
   scheduleFaults(options, wires);
 
-  /**
-   * Decides by chance whether a fault happens here. The decision depends on nothing but the seed
-   * and the place.
-   */
+  /** Decides by chance whether a fault happens here: by the seed and the place alone. */
   const happens = (id: string, probability: number, text: string): boolean => {
     if (seededRandom(`${seed} ${id}`)() >= probability || isLeftOut(id)) return false;
     onEvent({ id, at: asyncScheduler.now(), text });
@@ -171,10 +168,7 @@ export interface SimulationFaults {
   readonly blackHoles?: boolean;
   /** Frames take up to 300 ms longer in each direction, for up to 3 s. @default true */
   readonly lags?: boolean;
-  /**
-   * The server crashes, and another one starts, with only the content of its stores.
-   * @default true
-   */
+  /** The server crashes; another one starts with the content of its stores. @default true */
   readonly crashes?: boolean;
   /** `unreliable` loses values, emits them twice, and changes their order. @default true */
   readonly losses?: boolean;
@@ -190,9 +184,7 @@ const MAX_FAULTS = 8;
 const LONGEST = 3_000;
 const MAX_DELAY = 300;
 
-/**
- * Returns the faults of a seed, in order. Most of them are short; few take longer than a heartbeat.
- */
+/** Returns the faults of a seed, in order. Most are short; few take longer than a heartbeat. */
 function planFaults(seed: number, faults: SimulationFaults, duration: number) {
   const random = seededRandom(`faults of ${seed}`);
   const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter((kind) => faults[KINDS[kind]] !== false);

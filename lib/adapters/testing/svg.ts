@@ -222,10 +222,7 @@ function isLettered(value: unknown): value is object {
   return typeof value === 'object' && value !== null && labelOf(value, {}).parts.length === 0;
 }
 
-/**
- * Returns a short form of a value. A message is shown by its type: it has many other fields, and
- * its id is random.
- */
+/** Returns a short form of a value; of a message only its type, because its id is random. */
 function meaningOf(value: unknown): string {
   const { id, type } = value as { id?: unknown; type?: unknown };
   return typeof id === 'string' && typeof type === 'string' ? type : show(value, Infinity);
@@ -244,10 +241,7 @@ function drawLine(line: MarbleLine, placed: readonly Placed[], y: number, axis: 
   ].join('');
 }
 
-/**
- * Draws a stream without a subscriber: a hot one runs always, a cold one waits for its next
- * subscription.
- */
+/** Draws a stream without a subscriber: a hot one runs, a cold one waits for a subscription. */
 function drawRest({ hot, events, windows }: MarbleLine, y: number, axis: Axis): string {
   if (hot) return drawRun({ from: 0, to: events.find(({ kind }) => kind !== 'next')?.frame ?? Infinity }, 'idle', y, axis);
   const next = windows.length === 0 ? axis.end : Math.max(...windows.map(({ from }) => from));

@@ -47,10 +47,7 @@ function several(values: readonly unknown[], meanings: MarbleValues): Label[] {
   return values.length > MAX_PARTS ? [...labels, { text: '…', parts: [] }] : labels;
 }
 
-/**
- * A positioned marble: `at` is its time, `x` its centre. Level 0 is on the line; higher levels hang
- * below it.
- */
+/** A positioned marble: `at` is its time, `x` its centre. Above level 0 it hangs below the line. */
 export interface Placed {
   readonly event: MarbleEvent;
   readonly label: Label;
@@ -122,10 +119,7 @@ export function tickStep(scale: number, room: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? power * 10;
 }
 
-/**
- * The estimated width of a character, relative to the font size: the fonts depend on the reader's
- * system.
- */
+/** The estimated width of a character, relative to the font size: systems have different fonts. */
 const CHARACTER_WIDTH = 0.62;
 
 /** Escapes text for an element or an attribute; replaces characters that XML forbids by U+FFFD. */

@@ -8,18 +8,12 @@ const MAP = 1;
 const SET = 2;
 const BIGINT = 3;
 
-/**
- * Returns whether a value is encoded as another one: a Map or a Set as an array, a small BigInt as
- * a number.
- */
+/** Returns whether a value becomes another one: a Map or Set an array, a small BigInt a number. */
 export function needsExtension(value: unknown): boolean {
   return value instanceof Map || value instanceof Set || (typeof value === 'bigint' && isSmall(value));
 }
 
-/**
- * Returns whether a value is encoded by its fields: a plain object, or a class instance without a
- * `toJSON` method.
- */
+/** Returns whether a value is encoded by its fields: plain, or an instance without a `toJSON`. */
 export function isRecord(value: object): value is Readonly<Record<string, unknown>> {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return true;

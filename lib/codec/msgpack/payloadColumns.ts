@@ -109,10 +109,7 @@ function readShapes(shapes: unknown, fields: unknown): readonly DecodedShape[] {
   return decoded;
 }
 
-/**
- * The values of one field in a batch: an array with one value for each message, or one value for
- * all.
- */
+/** The values of one field in a batch: an array with one for each message, or one for all. */
 type Column = readonly unknown[] | Cell;
 
 /** Values that may be shared: no mutable objects. */

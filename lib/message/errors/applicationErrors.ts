@@ -1,9 +1,6 @@
 import { RxwireError } from './rxwireError.js';
 
-/**
- * A request was answered with an error. A handler of `reply` throws it to choose the error that the
- * caller receives.
- */
+/** A request was answered with an error. A handler of `reply` throws it for the caller. */
 export class ReplyError extends RxwireError {
   declare readonly remoteCode: string;
   declare readonly reason: string;
@@ -17,9 +14,7 @@ export class ReplyError extends RxwireError {
   }
 }
 
-/**
- * The other side was silent about a request for too long. It may still have executed the request.
- */
+/** The other side was silent about a request for too long. It may have executed the request. */
 export class RequestTimeoutError extends RxwireError {
   declare readonly id: string;
   declare readonly timeout: number;
@@ -45,10 +40,7 @@ export class CallbackError extends RxwireError {
   }
 }
 
-/**
- * A stream over a wire has ended before its end: the other side has destroyed its stream, or has
- * none.
- */
+/** A stream over a wire has ended too early: the other side has destroyed it, or has none. */
 export class StreamClosedError extends RxwireError {
   declare readonly stream: string;
   declare readonly reason: string;
@@ -59,9 +51,7 @@ export class StreamClosedError extends RxwireError {
   }
 }
 
-/**
- * No wire of a pool became free in time; `cause` is the error of the wire that ended last, if any.
- */
+/** No wire of a pool became free in time; `cause` is the error of the wire that ended last. */
 export class PoolTimeoutError extends RxwireError {
   declare readonly timeout: number;
   declare readonly size: number;
@@ -121,10 +111,7 @@ export class ChannelEndedError extends RxwireError {
   }
 }
 
-/**
- * The log of a hub, its shared presence, or one of its callbacks, has failed. The request that
- * needed it is refused.
- */
+/** The log of a hub, its presence or a callback has failed. The hub refuses the request. */
 export class ChannelFailedError extends RxwireError {
   declare readonly part: 'log' | 'presence' | 'authorize' | 'identify';
   declare readonly channel: string;

@@ -58,9 +58,7 @@ export class SessionLostError extends RxwireError {
   }
 }
 
-/**
- * The server rejects this client: its credentials are invalid, have expired, or do not permit this.
- */
+/** The server rejects this client: its credentials are invalid, expired or insufficient. */
 export class UnauthorizedError extends RxwireError {
   declare readonly closeCode: number;
   declare readonly reason: string;

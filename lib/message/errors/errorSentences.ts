@@ -105,9 +105,7 @@ function becauseOf(cause: unknown): string {
   return cause instanceof Error ? `: ${textOf(cause)}` : '';
 }
 
-/**
- * Like {@link becauseOf}, in brackets, and only for errors of rxwire, whose texts contain no paths.
- */
+/** Like {@link becauseOf}, in brackets, only for errors of rxwire: their texts have no paths. */
 function becauseOfWire(cause: unknown): string {
   const { text } = Object(cause) as { readonly text?: string };
   return cause instanceof Error && text !== undefined ? ` (${text})` : '';

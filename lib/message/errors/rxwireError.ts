@@ -31,9 +31,7 @@ export class RxwireError extends Error {
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
 
-  /**
-   * The sentence of `message`, without the address of the heading: for users, and for other texts.
-   */
+  /** The sentence of `message`, without the address of the heading: for users. */
   get text(): string {
     return this.message.split(POINTER)[0] as string;
   }
@@ -54,10 +52,7 @@ export function pointerOf(error: Error): string {
   return error.message.slice(textOf(error).length);
 }
 
-/**
- * Returns the message of an error with the text of one of its causes, before the address of the
- * heading.
- */
+/** Returns the message of an error with the text of a cause, before the address of the heading. */
 export function messageWith(error: Error, reason: string): string {
   return `${textOf(error)}: ${reason}${pointerOf(error)}`;
 }

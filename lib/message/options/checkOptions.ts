@@ -100,10 +100,7 @@ function nearestOf(name: string, names: readonly string[]): string | undefined {
   return best?.known;
 }
 
-/**
- * Returns the number of characters that must be added, removed or replaced: the Levenshtein
- * distance.
- */
+/** Returns the Levenshtein distance: the number of characters to add, remove or replace. */
 function distanceOf(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let index = 0; index < from.length; index++) {

@@ -12,10 +12,7 @@ import type { MessageDirection, MetricsSink } from './metricsSink.js';
 export interface MeterOptions<T> {
   /** The direction of the messages. @default 'received' */
   readonly direction?: MessageDirection;
-  /**
-   * Returns the size of a message in bytes.
-   * @default an estimate of its payload as text, which counts the first 64 parts
-   */
+  /** Returns the size of a message in bytes. @default an estimate for its first 64 parts */
   readonly size?: (message: T) => number;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;

@@ -36,10 +36,7 @@ interface QueueState<T extends Message> extends Streams<T> {
    * the waiting list, and no timer.
    */
   offered: QueueItem<T> | undefined;
-  /**
-   * The ids of messages that were stored before a restart. If the ack of one was lost, its session
-   * delivers it again.
-   */
+  /** The ids of the restored messages: without an ack, their sessions deliver them again. */
   readonly restored: Set<string>;
   /** The number of items that are handed out, neither finished nor put back. */
   running: number;
@@ -127,9 +124,7 @@ function createOperations<T extends Message>(state: QueueState<T>, now: () => nu
       if (item !== offered) changes$.next();
       return item;
     },
-    /**
-     * Finishes an item. Emits when a restart will not repeat it; undefined if that is so at once.
-     */
+    /** Finishes an item. Emits when a restart will not repeat it; undefined if it is so now. */
     finish(item: QueueItem<T>): Observable<unknown> | undefined {
       const finished$ = removeStored(state, item);
       changeRunning(state, -1);

@@ -107,10 +107,7 @@ function createResponder(options: ResponderOptions) {
     running.set(run.key, run);
     run.start();
   };
-  /**
-   * Starts waiting requests while there is capacity. A loop, because synchronous handlers call
-   * `advance` again.
-   */
+  /** Starts waiting requests: a loop, because synchronous handlers call it again. */
   const advance = (): void => {
     if (isAdvancing || waiting.size === 0) return;
     isAdvancing = true;
@@ -160,10 +157,7 @@ function createResponder(options: ResponderOptions) {
         begin(message, handler);
       } else if (type === 'request.cancel') cancel(correlationId);
     },
-    /**
-     * Completes the replies when all requests are answered, except those of wires that have ended:
-     * their handlers stop.
-     */
+    /** Completes when all requests are answered; the handlers of wires that have ended stop. */
     complete(): void {
       isEnding = true;
       const open = [...waiting.values(), ...running.values()];
@@ -232,10 +226,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
   };
 }
 
-/**
- * Sends progress of all requests: the first report at once, then the latest of each request per
- * interval.
- */
+/** Sends progress of all requests: the first at once, then the latest of each per interval. */
 function createProgressReports(interval: number, scheduler: SchedulerLike, send: (run: HandlerRun, progress: unknown) => void) {
   const latest = new Map<HandlerRun, unknown>();
   let isQuiet = true;

@@ -12,10 +12,7 @@ export type Transaction = IDBPTransaction<Schema, ('heads' | 'entries')[], 'read
 
 const STORES = ['heads', 'entries'] as const;
 const VERSION = 2;
-/**
- * Errors of a connection that the browser closes: it cannot be opened, or its transactions do not
- * start or end.
- */
+/** Errors of a connection that the browser closes: opening it, or its transactions, fails. */
 const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownError'];
 /**
  * Pauses between attempts, in ms: none after the lost connection itself. While the browser cleans
@@ -132,10 +129,7 @@ function abort(transaction: Transaction): void {
   }
 }
 
-/**
- * Emits whether there is a database with this name, without creating it; `true` where the platform
- * does not tell.
- */
+/** Emits whether a database exists, without creating it; `true` where that is unknown. */
 export function databaseExists(name: string): Observable<boolean> {
   const { indexedDB } = globalThis as { readonly indexedDB?: Partial<Pick<IDBFactory, 'databases'>> };
   const all = indexedDB?.databases?.() ?? Promise.resolve([{ name }]);

@@ -25,10 +25,7 @@ export interface ChannelReaderOptions {
 /** The number of channels that are read at once. */
 const LIST_CHUNK = 256;
 
-/**
- * Reads a part of a channel. All reads of one call see the same snapshot: LMDB renews it between
- * two turns.
- */
+/** Reads a part of a channel. One call sees one snapshot: LMDB renews it between two turns. */
 export function readChannel(options: ChannelReaderOptions, name: string, query: ChannelQuery): ChannelSlice {
   const head = headIn(options.databases, name);
   const { epoch, last, end } = head;

@@ -73,11 +73,7 @@ export interface LmdbChannelLogOptions {
    * @default 100_000
    */
   readonly maxChannels?: number;
-  /**
-   * The maximum number of messages that wait to be stored; above it, appending fails.
-   * @default
-   * 100_000
-   */
+  /** The maximum number of messages that wait; above it, appending fails. @default 100_000 */
   readonly maxPending?: number;
   /** The scheduler for the clock. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -101,10 +97,7 @@ export interface LmdbChannelLog extends Required<ChannelLog> {
   append(channel: string, message: Message): Observable<ChannelPosition>;
   read(channel: string, query: ChannelQuery): ChannelSlice;
   compact(channel: string, entry: Required<ChannelEntry>): Observable<void>;
-  /**
-   * Reports unreadable records, which count as missing, and limits of `retain` that could not be
-   * stored.
-   */
+  /** Reports unreadable records, which count as missing, and limits that were not stored. */
   readonly faults$: Observable<StoreError>;
   /** Closes the log when all writes are done. Its tails fail. */
   close(): void;

@@ -6,10 +6,7 @@ import type { Database, DatabaseOptions, RootDatabase } from 'lmdb';
  */
 export type LmdbKey = string | number | boolean | (string | number | boolean)[];
 
-/**
- * Values are stored as maps. Records of msgpackr would compile code from the keys of objects, which
- * may come from a peer.
- */
+/** Values are stored as maps: records of msgpackr compile code from keys, also those of a peer. */
 export const PLAIN_VALUES = { useRecords: false } as DatabaseOptions;
 
 export const RESERVED_PREFIX = 'rxwire.';

@@ -9,10 +9,7 @@ import { createLocalTails } from './localTails.js';
 import { loadLmdb } from './lmdbPackage.cjs';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 
-/**
- * The maximum number of databases in one folder, internal and of the application. LMDB needs it
- * when it opens.
- */
+/** The maximum number of databases in a folder, which LMDB needs when it opens. */
 const MAX_DATABASES = 128;
 
 /** One LMDB environment, shared by all parts of this process that have opened its folder. */

@@ -34,10 +34,7 @@ export interface LmdbLogsOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/**
- * Returns a function that opens the logs in a folder. Each call needs a `close`, and may throw a
- * `StoreError`.
- */
+/** Returns a function that opens the logs in a folder, or throws. Each call needs a `close`. */
 export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => LmdbLogs {
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;

@@ -10,10 +10,7 @@ import { lmdbLogs, type LmdbLogs } from './lmdbLogs.js';
 export interface LmdbOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
   readonly path: string;
-  /**
-   * The name of the outbox. One folder can contain many; each name is one sender.
-   * @default 'outbox'
-   */
+  /** The name of the outbox, which is one sender of several in a folder. @default 'outbox' */
   readonly name?: string;
   /** The maximum number of messages. @default 10_000 */
   readonly maxMessages?: number;

@@ -34,10 +34,7 @@ export interface LmdbStoreOptions {
    * @default 2_592_000_000: 30 days
    */
   readonly outboxTtl?: number;
-  /**
-   * The maximum number of outboxes. Above it, the least recently used is removed.
-   * @default 100_000
-   */
+  /** The maximum number of outboxes: the least recently used is removed. @default 100_000 */
   readonly maxOutboxes?: number;
   /**
    * The time after which a silent sender is forgotten, in ms: while the store is open, and an hour
@@ -45,10 +42,7 @@ export interface LmdbStoreOptions {
    * @default 2_592_000_000: 30 days
    */
   readonly cursorTtl?: number;
-  /**
-   * The maximum number of senders. Above it, the one that was silent for longest is removed.
-   * @default 100_000
-   */
+  /** The maximum number of senders: the one that was silent longest is removed. @default 100_000 */
   readonly maxSenders?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
@@ -91,10 +85,7 @@ export interface LmdbDeadLetters extends DeadLetterStore {
 
 /** The stores of a server or client in one LMDB environment. */
 export interface LmdbStore extends QueueStore {
-  /**
-   * Returns the outbox with this name: one for a client, one for each client of a server. See
-   * `lmdbOutbox`.
-   */
+  /** Returns the outbox with this name, one for each peer. See `lmdbOutbox`. */
   outbox(name: string): OutboxStore;
   /**
    * Returns the log of the queue with this name. Pass the store to `queue` as its `store`. If two

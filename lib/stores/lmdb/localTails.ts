@@ -11,10 +11,7 @@ export interface LocalTails {
   has(channel: string): boolean;
   /** Adds an entry or a broadcast. {@link emit} emits it. */
   add(channel: string, entry: ChannelEntry | ChannelBroadcast): void;
-  /**
-   * Emits all added entries. Broadcasts that a subscriber sends during the emission follow, in
-   * order.
-   */
+  /** Emits all added entries. Broadcasts during the emission follow, in order. */
   emit(): void;
 }
 

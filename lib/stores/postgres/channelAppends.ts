@@ -101,10 +101,7 @@ interface StoredMessage {
   readonly position: number;
 }
 
-/**
- * Makes changes in one transaction. It locks the channels first, so it sees what other servers have
- * stored before.
- */
+/** Makes changes in one transaction. It locks the channels first, to see the changes of others. */
 async function storeChanges(
   { query }: TransactionClient,
   changes: readonly ChannelChange[],

@@ -61,10 +61,7 @@ where c.name = g.name`,
 where m.channel = oldest.channel and m.position = oldest.position and not oldest.is_kept`,
     /** Informs the other servers. */
     notify: `select pg_notify('${NOTIFICATIONS}', g.payload) from json_array_elements_text($1::json) as g(payload)`,
-    /**
-     * Returns the head of a channel, or the one that it will have, and the offset of its first
-     * message.
-     */
+    /** Returns the present or future head of a channel, and the offset of its first message. */
     head: `select ${head}, (select e.position::float8 from ${messages} as e where e.channel = c.name and ${KEPT} order by e.position limit 1) as first
 from ${channels} as c where c.name in ($1, '') order by c.name desc limit 1`,
     /** Returns the first messages of a range, up to a number and a size, but one at least. */

@@ -32,22 +32,11 @@ export interface PostgresChannelLogOptions {
   readonly maxMessages?: number;
   /** The maximum size of a channel's encoded messages, in bytes. @default 67_108_864: 64 MiB */
   readonly maxBytes?: number;
-  /**
-   * The maximum age of a message, in ms, by the clock of the database.
-   * @default 604_800_000: 7 days
-   */
+  /** The maximum age of a message in ms, by the database's clock. @default 604_800_000: 7 days */
   readonly maxAge?: number;
-  /**
-   * The maximum number of messages that wait to be stored; above it, appending fails.
-   * @default
-   * 100_000
-   */
+  /** The maximum number of messages that wait; above it, appending fails. @default 100_000 */
   readonly maxPending?: number;
-  /**
-   * How often the log looks for messages of other servers whose notification it has not received,
-   * in ms.
-   * @default 1_000
-   */
+  /** The interval of looking for messages of other servers, in ms. @default 1_000 */
   readonly pollInterval?: number;
   /**
    * The timeout of a transaction with its wait for a connection, in ms. Then the log closes the

@@ -57,15 +57,9 @@ export interface PostgresStoreOptions {
   readonly pool: PostgresPool;
   /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
   readonly schema?: string;
-  /**
-   * The maximum number of transactions at a time: each takes a connection of the pool.
-   * @default 4
-   */
+  /** The maximum number of transactions at a time, each on a connection. @default 4 */
   readonly maxConnections?: number;
-  /**
-   * The maximum number of transactions that have not ended; above it, they fail.
-   * @default 10_000
-   */
+  /** The maximum number of open transactions; above it, they fail. @default 10_000 */
   readonly maxPending?: number;
   /**
    * The timeout of a transaction with its wait for a connection, in ms. Then the store closes the

@@ -111,9 +111,7 @@ export function unpackText(text: unknown): unknown {
   }
 }
 
-/**
- * The statements on the tables. Most take their rows as one JSON text, which every driver can send.
- */
+/** The statements on the tables. Most take their rows as one JSON text: any driver can send it. */
 export type LogStatements = ReturnType<typeof logStatements>;
 
 export function logStatements({ logs, entries }: PostgresTables) {

@@ -64,10 +64,7 @@ interface Tail {
 /** The maximum number of messages that a tail reads at once. */
 const PAGE = 256;
 
-/**
- * Creates the tails of a log. While there are any, the log listens to notifications, and polls in
- * case that one was lost.
- */
+/** Creates the tails of a log. With a tail, the log listens to notifications, and polls. */
 export function createPostgresTails(options: PostgresTailsOptions): PostgresTails {
   const { reads } = options;
   const tails = new Map<string, Tail>();
@@ -164,9 +161,7 @@ interface NotifiedClient {
   on?(event: 'notification', listener: (notification: { readonly payload?: string }) => void): unknown;
 }
 
-/**
- * How often the connection of the notifications is tested, and how long an answer may take, in ms.
- */
+/** The interval of tests of the connection for notifications, and the time for an answer, in ms. */
 const TEST_INTERVAL = 10_000;
 
 /**
