@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr';
+import { packValue, unpackValue } from '../packedValue.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
 
 export const DEFAULT_SCHEMA = 'rxwire';
@@ -87,15 +87,13 @@ function quotedSchema(owner: string, schema: string): string {
 }
 
 /**
- * A value of a row as MessagePack, in base64: JSON has no bytes and no bigints. Records of msgpackr
- * would compile code from the keys of objects.
+ * Returns a value of a row as MessagePack, in base64: JSON has no bytes and no bigints.
+ *
+ * @throws {StoreError} `failed`, for a value that MessagePack does not support.
  */
-const packr = new Packr({ useRecords: false });
-
-/** @throws {StoreError} `failed`, for a value that MessagePack does not support. */
 export function packText(value: unknown): string {
   try {
-    return packr.pack(value).toString('base64');
+    return packValue(value).toString('base64');
   } catch (cause) {
     throw asPostgresStoreError(cause);
   }
@@ -103,12 +101,7 @@ export function packText(value: unknown): string {
 
 /** Returns the value; `undefined` if the text is not one of {@link packText}. */
 export function unpackText(text: unknown): unknown {
-  try {
-    // From a Buffer, the bytes of a value would be Buffers too.
-    return packr.unpack(new Uint8Array(Buffer.from(String(text), 'base64')));
-  } catch {
-    return undefined;
-  }
+  return unpackValue(Buffer.from(String(text), 'base64'));
 }
 
 /** The statements on the tables. Most take their rows as one JSON text: any driver can send it. */
