@@ -2,7 +2,6 @@ import { nanoid } from 'nanoid';
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { checkOptions } from '../../message/development.js';
 import { assertWhole } from '../../message/options/assert.js';
-import { onlyKnown, type OptionNames } from '../../message/options/readOptions.js';
 import { RxwireError, StreamClosedError } from '../../message/errors.js';
 import { isName } from '../../message/messageLimits.js';
 import { describeValue } from '../../stores/lmdb/describeValue.js';
@@ -14,26 +13,11 @@ import { isWire, piecesOf, WRITABLE_DEFAULTS, writeEach } from './toWritable.js'
 export type DuplexStreamOptions = Pick<DuplexOptions, 'allowHalfOpen' | 'readableHighWaterMark' | 'writableHighWaterMark' | 'signal'>;
 
 export interface WireDuplexOptions extends DuplexStreamOptions {
-  /**
-   * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
-   * of the wire.
-   * @default 32
-   */
+  /** Messages without an outcome at most. Keep it below `maxQueued` of the wire. @default 32 */
   readonly ahead?: number;
-  /**
-   * The maximum number of bytes in a message: larger chunks become several messages. Keep it below
-   * `maxFrame`.
-   * @default 65_536
-   */
+  /** The maximum size of a message, in bytes. Keep it below `maxFrame`. @default 65_536 */
   readonly chunkSize?: number;
 }
-
-const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
-  allowHalfOpen: true,
-  readableHighWaterMark: true,
-  writableHighWaterMark: true,
-  signal: true,
-};
 
 /**
  * Returns a Node `Duplex` over a wire: the bytes that one side writes are the bytes that the other
@@ -82,7 +66,7 @@ const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
  */
 export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOptions = {}): Duplex {
   checkOptions('wireDuplex', options);
-  const { ahead = WRITABLE_DEFAULTS.ahead, chunkSize = WRITABLE_DEFAULTS.chunkSize } = options;
+  const { ahead = WRITABLE_DEFAULTS.ahead, chunkSize = WRITABLE_DEFAULTS.chunkSize, ...streamOptions } = options;
   if (!isWire(wire) || !('errors$' in wire))
     throw new TypeError(`wireDuplex: "wire" must be a wire, as connect returns it, got ${describeValue(wire)}`);
   if (!isName(type) || type === '') throw new TypeError(`wireDuplex: "type" must be the type of a message, got ${describeValue(type)}`);
@@ -115,7 +99,7 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
   const onAborted = (reason: string): void => end.close(new StreamClosedError(type, reason));
   const reader = createDuplexReader(wire, type, () => duplex, onAborted);
   const duplex: Duplex = new Duplex({
-    ...onlyKnown<DuplexStreamOptions>(options, STREAM_OPTIONS),
+    ...streamOptions,
     construct(callback) {
       writer.open();
       callback();

@@ -20,7 +20,6 @@ import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelS
 import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMessage.js';
 import { OverflowError, StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
-import { onlyKnown, type OptionNames } from '../../message/options/readOptions.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
@@ -89,8 +88,6 @@ const OPTIONS = {
   maxPending: [positive, 100_000],
   scheduler: [anything],
 } as const satisfies OptionTable<LmdbChannelLogOptions>;
-
-const RETENTION: OptionNames<ChannelRetention> = { messages: true, bytes: true, age: true };
 
 /** A log of channels in LMDB. */
 export interface LmdbChannelLog extends Required<ChannelLog> {
@@ -218,9 +215,9 @@ function createLog(
       channelTails.emit();
     },
     tail: (channel) => defer(() => merge(channelTails.of(channel), closed$)),
-    retain(channel, limits) {
-      assertPositive('lmdbChannelLog: retain', { messages: limits.messages, bytes: limits.bytes, age: limits.age });
-      const retention = onlyKnown<ChannelRetention>(limits, RETENTION);
+    retain(channel, { messages, bytes, age }) {
+      assertPositive('lmdbChannelLog: retain', { messages, bytes, age });
+      const retention: ChannelRetention = { ...(messages && { messages }), ...(bytes && { bytes }), ...(age && { age }) };
       // A hub sets the limits in each process. They are stored already, as a rule.
       const stored = read(() => headIn(databases, channel).retention) ?? {};
       if (isDeepStrictEqual(stored, retention)) return;
