@@ -6,20 +6,17 @@ import { MAX_DEPTH } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { assertUnicode, mayHaveReplaced } from './unicode.js';
 import { type PlainCodec, withLimits } from './codec.js';
+import type { JsonOptions } from './json.js';
 import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';
 
-export interface MsgpackOptions {
-  /** The maximum number of messages in a frame, both ways. @default 1_024 */
-  readonly maxBatch?: number;
+export interface MsgpackOptions extends JsonOptions {
   /**
    * The maximum number of arrays, maps, map entries, binaries and dates in a frame, and of payload
    * fields encoded as columns, both ways.
    * @default 100_000
    */
   readonly maxNodes?: number;
-  /** The maximum nesting of a payload, both ways: 32 or more. @default 32 */
-  readonly maxDepth?: number;
 }
 
 /**

@@ -2,17 +2,13 @@ import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { exclusive, type ExclusiveOptions } from '../web/exclusive.js';
+import type { MemoryOutboxOptions } from '../memoryOutbox.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { storedOutbox } from '../log/storedOutbox.js';
 import { databaseExists } from './indexedDatabase.js';
 import { indexedDbStore } from './indexedDbStore.js';
 
-export interface IndexedDbOutboxOptions extends ExclusiveOptions {
-  /** The maximum number of messages. @default 10_000 */
-  readonly maxMessages?: number;
-  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
-  readonly maxBytes?: number;
-}
+export type IndexedDbOutboxOptions = ExclusiveOptions & MemoryOutboxOptions;
 
 /**
  * An outbox in IndexedDB, in a database `rxwire:<name>`. Stored messages outlive the page, the

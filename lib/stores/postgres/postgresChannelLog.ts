@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { AsyncSubject, catchError, concatAll, defer, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { AsyncSubject, catchError, concatAll, defer, Subject, throwError, type Observable } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { readEnd } from '../../operators/channels/channelPayloads.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
@@ -14,20 +14,18 @@ import type { Message } from '../../message/types.js';
 import { createChannelAppends, parseNotification, type ChannelChange } from './channelAppends.js';
 import { createChannelReads, type ChannelReads, type WithConnection } from './channelReads.js';
 import { channelStatements, type LimitValues } from './channelStatements.js';
-import type { PostgresPool } from './postgresOptions.js';
+import type { PostgresPool, PostgresStoreOptions } from './postgresOptions.js';
 import { DEFAULT_SCHEMA, tablesOf } from './postgresSchema.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
 import { createPostgresTails, type PostgresTails } from './postgresTails.js';
 import { listenToLosses, withConnection } from './transactionClient.js';
 
-export interface PostgresChannelLogOptions {
+export interface PostgresChannelLogOptions extends Pick<PostgresStoreOptions, 'schema' | 'timeout' | 'scheduler'> {
   /**
    * The pool of the application, which the application ends. The log keeps one of its connections
    * while a channel has a member.
    */
   readonly pool: PostgresPool;
-  /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
-  readonly schema?: string;
   /** The maximum number of messages of a channel. @default 100_000 */
   readonly maxMessages?: number;
   /** The maximum size of a channel's encoded messages, in bytes. @default 67_108_864: 64 MiB */
@@ -38,14 +36,6 @@ export interface PostgresChannelLogOptions {
   readonly maxPending?: number;
   /** The interval of looking for messages of other servers, in ms. @default 1_000 */
   readonly pollInterval?: number;
-  /**
-   * The timeout of a transaction with its wait for a connection, in ms. Then the log closes the
-   * connection.
-   * @default 30_000
-   */
-  readonly timeout?: number;
-  /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
-  readonly scheduler?: SchedulerLike;
 }
 
 const OPTIONS = {
