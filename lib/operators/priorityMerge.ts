@@ -6,8 +6,6 @@ import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
 import { createPriorityQueue, type OverflowPolicy, createExpiringQueue } from './buffers/priorityQueue.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 
-export type { OverflowPolicy };
-
 export interface PriorityMergeOptions<T> {
   /** Inner streams that run at once: few, because only waiting values are ordered. @default 4 */
   readonly concurrency?: number;

@@ -110,7 +110,8 @@ function open(stream: object): Readable {
   return isWebStream(stream) ? Readable.fromWeb(stream, { objectMode: true, highWaterMark: 1 }) : (stream as Readable);
 }
 
-function lengthOf(chunk: unknown): number {
+/** Returns the number of bytes of a chunk; 1 if it has none. */
+export function lengthOf(chunk: unknown): number {
   if (typeof chunk === 'string') return Buffer.byteLength(chunk);
   return chunk instanceof Uint8Array ? chunk.length : 1;
 }

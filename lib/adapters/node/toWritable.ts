@@ -10,12 +10,10 @@ import { createMessage } from '../../message/createMessage.js';
 import { isName } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import { describeValue } from '../../stores/lmdb/describeValue.js';
+import { lengthOf } from './fromReadable.js';
 
 export interface ToWritableOptions<C = Message> {
-  /**
-   * The type of the messages whose payloads are the written bytes.
-   * @default the stream is in object mode, and accepts messages
-   */
+  /** The type of the messages of the written bytes. @default the stream is in object mode */
   readonly type?: string;
   /**
    * Returns the message for a chunk, in object mode. `offset` is the number of bytes that were
@@ -29,11 +27,7 @@ export interface ToWritableOptions<C = Message> {
    * @default 1_000; with `type` 32
    */
   readonly ahead?: number;
-  /**
-   * The maximum number of bytes in a message, with `type`: larger chunks become several messages.
-   * Keep it below `maxFrame`.
-   * @default 65_536
-   */
+  /** The maximum size of a message of `type` in bytes, below `maxFrame`. @default 65_536 */
   readonly chunkSize?: number;
 }
 
@@ -104,7 +98,7 @@ function writableOfWire(wire: SendingWire, options: ToWritableOptions<never>): W
     const message = map(chunk as never, offset);
     if (typeof (message as Partial<Message> | null | undefined)?.id !== 'string')
       throw new InvalidMessageError('message', `must be an object with an id, as createMessage returns it, got ${describeValue(message)}`);
-    offset += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk instanceof Uint8Array ? chunk.length : 1;
+    offset += lengthOf(chunk);
     return [message];
   };
   const writable = new Writable({

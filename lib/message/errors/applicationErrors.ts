@@ -1,3 +1,4 @@
+import type { ChannelAction } from '../channelTypes.js';
 import { RxwireError } from './rxwireError.js';
 
 /** A request was answered with an error. A handler of `reply` throws it for the caller. */
@@ -27,10 +28,7 @@ export class RequestTimeoutError extends RxwireError {
   }
 }
 
-/**
- * A function of the application has failed. The failure affects one connection only. `cause` is the
- * error of the function.
- */
+/** A function of the application has failed, for one connection. `cause` is its error. */
 export class CallbackError extends RxwireError {
   /** The name of the option; `subscriber`, if a subscriber has failed. */
   declare readonly callback: string;
@@ -74,12 +72,7 @@ export class PoolClosedError extends RxwireError {
   }
 }
 
-type ChannelAction = 'join' | 'publish' | 'end' | 'presence';
-
-/**
- * The server refused a join, removed this client from the channel, or rejected a published message
- * or the end of the channel; see `reason`.
- */
+/** The server refused a join, a message or the end of a channel, or removed this client. */
 export class ChannelRefusedError extends RxwireError {
   declare readonly channel: string;
   declare readonly action: ChannelAction;

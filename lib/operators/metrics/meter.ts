@@ -46,7 +46,7 @@ export function meter<T extends Pick<Message, 'type' | 'payload'> & { readonly t
   options: MeterOptions<T> = {},
 ): MonoTypeOperatorFunction<T> {
   checkOptions('meter', options);
-  const { direction = 'received', size = sizeOf, scheduler = asyncScheduler } = options;
+  const { direction = 'received', size = ({ payload }) => payloadSize(payload), scheduler = asyncScheduler } = options;
   const isReceived = direction === 'received';
   return tap({
     next(message) {
@@ -56,10 +56,6 @@ export function meter<T extends Pick<Message, 'type' | 'payload'> & { readonly t
     },
     error: (error: unknown) => metrics.error(codeOf(error), typeOf(error)),
   });
-}
-
-function sizeOf({ payload }: Pick<Message, 'payload'>): number {
-  return payloadSize(payload);
 }
 
 function codeOf(error: unknown): string {

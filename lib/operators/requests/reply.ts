@@ -130,7 +130,8 @@ function createResponder(options: ResponderOptions) {
   };
   const sender = createReplySender(options, (run, error) => {
     cancel(run.key);
-    if (!isQueueFull(error)) sender.fail(run, error);
+    // An error to the caller would take the place of another reply, or be dropped itself.
+    if (!isFailure(error, 'ERR_OVERFLOW', 'overflow')) sender.fail(run, error);
     finish();
   });
   const onEnd = ({ key }: HandlerRun): void => {
@@ -287,22 +288,14 @@ function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: 
       if (!failed) return;
       replies[index] = undefined;
       next = index + 1;
-      if (error && !isWireClosed(error)) onFailed(failed.run, error);
+      // Over a wire that has ended, no error can be sent either.
+      if (error && !isFailure(error, 'ERR_WIRE_CLOSED', 'closed')) onFailed(failed.run, error);
     },
   };
 }
 
-/** Returns whether the wire has ended, so that no error can be sent either. */
-function isWireClosed(error: Error): boolean {
+/** Returns whether an error has this code, or is about a message that was dropped for a reason. */
+function isFailure(error: Error, errorCode: string, dropReason: string): boolean {
   const { code, reason } = error as { readonly code?: string; readonly reason?: string };
-  return code === 'ERR_WIRE_CLOSED' || (code === 'ERR_DROPPED' && reason === 'closed');
-}
-
-/**
- * Returns whether the queue of the wire is full: an error to the caller would take the place of
- * another reply, or be dropped itself.
- */
-function isQueueFull(error: Error): boolean {
-  const { code, reason } = error as { readonly code?: string; readonly reason?: string };
-  return code === 'ERR_OVERFLOW' || (code === 'ERR_DROPPED' && reason === 'overflow');
+  return code === errorCode || (code === 'ERR_DROPPED' && reason === dropReason);
 }
