@@ -87,10 +87,7 @@ function createLmdbEnvironment(path: string) {
         if (isClosed) throw new StoreError('lmdb', 'failed', new Error(`${path} is closed`));
         return writes.write(job);
       }),
-    /**
-     * Returns the application's database with this name, creating it if needed. A new one cannot be
-     * opened inside a transaction.
-     */
+    /** Returns a database of the application. Inside a transaction, it must exist already. */
     table: (name: string): Database<unknown, LmdbKey> => {
       const known = tables.get(name);
       if (known) return known;
@@ -137,16 +134,12 @@ function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) 
   };
 
   return {
-    /**
-     * Runs `job` in a transaction when it is subscribed to. Emits its result when it is durable.
-     */
-    write: <T>(job: () => T): Observable<T> =>
-      defer(() => {
-        const result = new AsyncSubject<T>();
-        waiting.push(createWaitingJob(root, path, job, result));
-        if (!isBusy) writeGroup();
-        return result;
-      }),
+    write: <T>(job: () => T): Observable<T> => {
+      const result = new AsyncSubject<T>();
+      waiting.push(createWaitingJob(root, path, job, result));
+      if (!isBusy) writeGroup();
+      return result;
+    },
     /** Whether a job is running. */
     get isInside() {
       return isInside;
