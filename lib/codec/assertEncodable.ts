@@ -8,10 +8,7 @@ export interface EncodableOptions {
   readonly codec: string;
   readonly maxBatch: number;
   readonly maxDepth: number;
-  /**
-   * Returns whether the codec supports a value that is neither plain data nor a date: a BigInt,
-   * NaN, bytes, a class instance …
-   */
+  /** Returns whether the codec supports a value beside plain data and dates: NaN, bytes … */
   readonly supports: (value: unknown) => boolean;
   /** Whether `__proto__` arrives as `__proto_`: no object may have both. @default false */
   readonly renamesProto?: boolean;

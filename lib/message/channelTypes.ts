@@ -102,10 +102,7 @@ export interface ChannelPublish<M> {
   readonly confirm?: boolean;
 }
 
-/**
- * The hub has published a message: `correlationId` is the id of the `channel.publish`. An ephemeral
- * message has no position.
- */
+/** The hub has published the message `correlationId`. An ephemeral message has no position. */
 export interface ChannelPublished extends Partial<ChannelPosition> {
   readonly channel: string;
 }

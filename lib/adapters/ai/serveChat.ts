@@ -64,10 +64,7 @@ export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire
   readonly trigger: 'submit-message' | 'regenerate-message';
   /** The message to regenerate. */
   readonly messageId: string | undefined;
-  /**
-   * The messages that the client has sent. Check them with `validateUIMessages` of the AI SDK: a
-   * client may send anything.
-   */
+  /** The messages of the client, which may be anything: check them with `validateUIMessages`. */
   readonly messages: M[];
   /** The `body` and the `metadata` that the page has passed to `sendMessage`. */
   readonly body: unknown;

@@ -180,19 +180,13 @@ export interface HistogramSnapshot {
 }
 
 const ACCURACY = 0.01;
-/**
- * The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17; beyond that
- * the lowest share a bucket.
- */
+/** The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17. */
 const MAX_BUCKETS = 2_048;
 
 /** Integers below this, as most sizes and durations are, are counted in an array. */
 const MAX_EXACT = 1_024;
 
-/**
- * Creates a histogram whose buckets grow with the values: https://arxiv.org/abs/1908.10693
- * (DDSketch). Its size is bounded.
- */
+/** Creates a histogram of bounded size: DDSketch, https://arxiv.org/abs/1908.10693. */
 function createHistogram() {
   const sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BUCKETS });
   // A bucket has one value for all of its values: for those at the ends, it may be outside of what

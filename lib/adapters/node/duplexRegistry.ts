@@ -89,10 +89,7 @@ export function partMessage({ delivery }: DuplexWire, type: string, part: Duplex
   return createMessage<string, DuplexPart>(type, part, delivery === 'at-most-once' ? { delivery: 'at-least-once' } : undefined);
 }
 
-/**
- * The maximum weight that a duplex sends before the other side has read any of it. A side that
- * receives more destroys its duplex.
- */
+/** The maximum weight that the other side has not read. More than that destroys the duplex. */
 export const DUPLEX_WINDOW = 1024 * 1024;
 
 /** The weight of a part besides its bytes, so that small parts are limited, too. */

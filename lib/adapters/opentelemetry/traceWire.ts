@@ -116,10 +116,7 @@ function isOfProtocol(type: string): boolean {
   return type.startsWith('channel.') || type === 'ack';
 }
 
-/**
- * The spans of messages that have no outcome yet. They have a subscription to the receipts of the
- * wire, while there are any.
- */
+/** The spans of messages without an outcome. While there are any, it subscribes to receipts. */
 function openSpans(wire: Wire, maxOpen: number) {
   /** `attempts`: how often the message was sent. */
   const spans = new Map<string, { readonly span: MessageSpan; attempts: number }>();

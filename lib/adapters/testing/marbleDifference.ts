@@ -172,10 +172,7 @@ function pathTo(key: unknown, path: string): string {
   return path ? `${path}.${name}` : name;
 }
 
-/**
- * Returns the elements, entries, or own properties of an object; undefined for an opaque one, as a
- * WeakMap, which equals only itself.
- */
+/** Returns the elements, entries or own properties of an object; undefined for an opaque one. */
 function partsOf(value: object): Map<unknown, unknown> | undefined {
   if (ArrayBuffer.isView(value)) return indexed([...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]);
   if (Array.isArray(value)) return indexed(value);

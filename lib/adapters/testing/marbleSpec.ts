@@ -11,10 +11,7 @@ type Syntax = ' ' | '-' | '|' | '#' | '^' | '!' | '(' | ')';
 /** A time in marbles, as ` 1.5s `: what is between two spaces, or between the start and a space. */
 type Time = `${number}${'ms' | 's' | 'm'}`;
 
-/**
- * The type of the values that a string of marbles emits: the values of its letters, and `string`
- * for letters without a value.
- */
+/** The type of the emitted values: those of the letters, and `string` for other letters. */
 export type MarbleValue<Marbles extends string, Values> = [keyof Values] extends [never]
   ? string
   : string extends Marbles
@@ -46,11 +43,7 @@ export interface MarbleSpec<
   readonly source: Source;
   /** The marbles that the pipeline must emit. */
   readonly expected: string;
-  /**
-   * The expected subscriptions to the source and their ends: one window for each subscription, in
-   * order.
-   * @default not asserted
-   */
+  /** The expected subscriptions to the source, one window for each. @default not asserted */
   readonly subs?: string | readonly string[];
   /** The time at which the test unsubscribes from the result. @default never */
   readonly unsub?: string;

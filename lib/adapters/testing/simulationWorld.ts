@@ -3,10 +3,7 @@ import { isPromise } from '../../message/maybeAsync.js';
 import type { AnyTypes, MessageIn } from '../../message/types.js';
 import { testWire, type TestWire, type TestWireOptions } from './testWire.js';
 
-/**
- * The parts from which a story of {@link simulate} is made. All of it runs on virtual time, and all
- * chance comes from the seed.
- */
+/** The parts of a story of {@link simulate}, with virtual time and the chance of the seed. */
 export interface SimulationWorld {
   readonly seed: number;
   /** Returns numbers from 0 up to, but not including, 1. */
@@ -20,10 +17,7 @@ export interface SimulationWorld {
   readonly during: (count: number, step: (index: number) => unknown) => void;
   /** Emits once, after 0 to `most` ms, by default 500: for a handler that is slow. */
   readonly pause: (most?: number) => Observable<unknown>;
-  /**
-   * An operator that loses values, emits some twice, and changes their order: an unreliable
-   * connection between two parts of a pipeline.
-   */
+  /** Loses values, emits some twice, and changes their order, as an unreliable connection does. */
   readonly unreliable: <T>() => MonoTypeOperatorFunction<T>;
 }
 
@@ -49,10 +43,7 @@ export function synchronous<T>(name: string, result: T): T {
   return result;
 }
 
-/**
- * The longest time that a frame takes without a fault, in ms. Frames that took no time would hide
- * what happens on their way.
- */
+/** The longest time of a frame without a fault, in ms. No time at all would hide mistakes. */
 const MAX_LAG = 20;
 const LOST = 0.1;
 const DOUBLED = 0.1;
@@ -126,10 +117,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
   };
 }
 
-/**
- * The active faults determine the state of the network: a cut takes precedence over a black hole,
- * and the longest lag applies.
- */
+/** A cut takes precedence over a black hole, and the longest lag applies. */
 function scheduleFaults({ seed, faults, duration, isLeftOut, onEvent }: WorldOptions, wires: readonly FaultyWire[]): void {
   const active = new Set<PlannedFault>();
   const settle = (): void => {

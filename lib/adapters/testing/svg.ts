@@ -123,10 +123,7 @@ interface Block {
   readonly draw: (top: number) => string;
 }
 
-/**
- * Draws one diagram: its title, the input streams, the operator, the output streams, the time axis,
- * and the legend of letters.
- */
+/** Draws one diagram: its title, the streams and the operator, the time axis, and the legend. */
 function diagramOf(diagram: MarbleDiagram, name: string, axis: Axis, colourOf: ColourOf): Block {
   const lanes = diagram.lines.map((line) => laneOf(line, diagram, axis, colourOf));
   const entrances = diagram.lines.filter(({ role }) => role === 'source' || role === 'input').length;

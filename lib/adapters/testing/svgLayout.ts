@@ -129,10 +129,7 @@ export function escape(text: string): string {
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/**
- * Estimates the width of a text. Characters outside of Latin, Greek and Cyrillic count twice,
- * because ideographs and emoji are wide.
- */
+/** Estimates the width of a text. Ideographs and emoji are wide, and count twice. */
 export function textWidth(text: string, size: number): number {
   const isWide = (character: string): boolean => (character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character);
   return Array.from(text).reduce((units, character) => units + (isWide(character) ? 2 : 1), 0) * size * CHARACTER_WIDTH;

@@ -191,10 +191,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   };
 }
 
-/**
- * Returns the clocks for all parts. Without a `microtask`, a session would use promises, which
- * virtual time does not control.
- */
+/** Returns the clocks of all parts. Virtual time does not control promises, but a `microtask`. */
 function timesOf({ scheduler, microtask = asapScheduler }: Pick<TestWireOptions, 'scheduler' | 'microtask'>) {
   return { ...(scheduler && { scheduler }), microtask };
 }

@@ -1,7 +1,4 @@
-/**
- * The types and paths of values that are encoded as other values: `[MAP, 'files', 0]`. Inner values
- * come before outer ones.
- */
+/** The types and paths of encoded values, inner ones first: `[MAP, 'files', 0]`. */
 export type ExtensionTypes = readonly (readonly (string | number)[])[];
 
 const MAP = 1;

@@ -115,10 +115,7 @@ export class InvalidPayloadError extends RxwireError {
   }
 }
 
-/**
- * The peer dropped messages that it had promised to deliver: they had expired, or its buffers were
- * full. Later messages follow after a gap.
- */
+/** The peer dropped messages that had expired, or exceeded its buffers. Later ones follow. */
 export class MessagesMissedError extends RxwireError {
   declare readonly count: number;
 

@@ -10,11 +10,7 @@ import type { DeadLetter } from '../../stores/deadLetterStore.js';
 export type HandlerWork<R> = ObservableInput<R> | R;
 
 export interface ConsumeOptions<T, R, Tx> {
-  /**
-   * The maximum number of handlers that run at once. They start in order; only with 1 they also
-   * finish in order.
-   * @default 1
-   */
+  /** Handlers that run at once. Only with 1 they also finish in order. @default 1 */
   readonly concurrency?: number;
   /**
    * The maximum number of messages that wait for a handler; a further one is dead at once, with an

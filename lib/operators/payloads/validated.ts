@@ -5,10 +5,7 @@ import { attempt } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { use, type UseOptions } from '../routing/use.js';
 
-/**
- * The common interface of validators (https://standardschema.dev, version 1). Schemas of zod,
- * valibot, arktype and others implement it.
- */
+/** The interface of validators (https://standardschema.dev, version 1), as of zod and valibot. */
 export interface StandardSchema<In = unknown, Out = In> {
   readonly '~standard': {
     readonly version: 1;
@@ -40,11 +37,7 @@ export type ValidatedMessage<S extends PayloadSchemas> = { [T in keyof S & strin
 export interface ValidatedOptions extends UseOptions {
   /** Whether messages without a schema are refused or passed on. @default 'refuse' */
   readonly others?: 'refuse' | 'pass';
-  /**
-   * Whether the output of the schema replaces the payload: defaults, conversions. Set it to false
-   * where you send.
-   * @default true
-   */
+  /** Whether the output of the schema replaces the payload: not where you send. @default true */
   readonly transform?: boolean;
 }
 

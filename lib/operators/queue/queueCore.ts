@@ -31,10 +31,7 @@ interface QueueState<T extends Message> extends Streams<T> {
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
   readonly writer: QueueWriter | undefined;
   status: 'new' | 'opening' | 'open' | 'closed';
-  /**
-   * A new item while it is offered to idle processors. If one takes it, the item needs no place in
-   * the waiting list, and no timer.
-   */
+  /** A new item while idle processors may take it: then it needs no place in the waiting list. */
   offered: QueueItem<T> | undefined;
   /** The ids of the restored messages: without an ack, their sessions deliver them again. */
   readonly restored: Set<string>;
@@ -90,10 +87,7 @@ const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
   expired: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the message waited in the queue for too long' },
 };
 
-/**
- * Ends the delivery of an item, so that the session acks the message. A rejection reports to the
- * sender that it was not processed.
- */
+/** Ends the delivery of an item: the session acks the message, or reports the rejection. */
 function endDelivery(item: QueueItem, rejection?: Rejection): void {
   const { held } = item;
   item.held = undefined;
@@ -165,10 +159,7 @@ function failOnThrow<T extends Message>(state: QueueState<T>, enter: () => void)
   }
 }
 
-/**
- * Returns false for a message that a session delivers again though it is stored. Messages without a
- * session are always new.
- */
+/** Returns false for a message that is stored, and that its session delivers again. */
 function isNew<T extends Message>(state: QueueState<T>, item: QueueItem<T>): boolean {
   if (!item.held || !state.restored.delete(item.message.id)) return true;
   removeStored(state, item);

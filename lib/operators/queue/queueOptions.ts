@@ -16,17 +16,9 @@ export interface QueueOptions<T extends Message> {
    * @default 'arrival'
    */
   readonly ageFrom?: 'arrival' | 'timestamp';
-  /**
-   * The order of processing: higher priorities first, or the order of arrival, whatever the
-   * priorities are.
-   * @default 'priority'
-   */
+  /** The order of processing: by priority, or of arrival. @default 'priority' */
   readonly order?: 'fifo' | 'priority';
-  /**
-   * Returns the priority of a message: the nearest `MessagePriority`; NORMAL if the result is not a
-   * number.
-   * @default its field `priority`
-   */
+  /** Returns the nearest `MessagePriority`; NORMAL if it is no number. @default its `priority` */
   readonly priority?: (message: T) => number | undefined;
   /** The message to drop above `maxSize`; with `error`, the queue ends. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;

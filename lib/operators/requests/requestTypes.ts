@@ -88,11 +88,7 @@ export type ReplyHandler<T extends string> = (
 export interface ReplyOptions {
   /** The maximum number of concurrent requests. @default 1_000 */
   readonly concurrency?: number;
-  /**
-   * The maximum number of requests that wait for that; above it, a request is answered with
-   * `ERR_OVERFLOW`.
-   * @default 1_000
-   */
+  /** Requests that wait at most; one more is answered with `ERR_OVERFLOW`. @default 1_000 */
   readonly maxWaiting?: number;
   /** The minimum time between progress messages of a request, in ms. @default 100 */
   readonly progressInterval?: number;

@@ -4,10 +4,7 @@ import type { Message, MessageType } from '../../message/types.js';
 import type { MessageOf } from '../ofType.js';
 import type { HandlerWork } from '../consume/consumeOptions.js';
 
-/**
- * The maximum number of cached topics, and their maximum length: more than a protocol has. The
- * cache stays below about 2 MiB in every case.
- */
+/** The maximum number of cached topics, and their maximum length: about 2 MiB in all. */
 const MAX_TOPICS = 4_096;
 const MAX_LENGTH = 128;
 

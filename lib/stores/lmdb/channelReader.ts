@@ -122,10 +122,7 @@ function* entriesIn(
   }
 }
 
-/**
- * Yields the channels whose names begin with `prefix`. Reads them in parts: an open snapshot would
- * keep LMDB from reusing free pages.
- */
+/** Yields the channels of a prefix, in parts: LMDB does not reuse pages of an open snapshot. */
 export function* listLmdbChannels(databases: Databases, prefix: string): Generator<ChannelInfo> {
   const { channels } = databases;
   let start = prefix;

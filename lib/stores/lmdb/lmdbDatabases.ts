@@ -13,10 +13,7 @@ export const RESERVED_PREFIX = 'rxwire.';
 
 export type LogEntryKey = [log: string, key: number];
 
-/**
- * An entry of a channel. The key contains the numbers that trimming needs: the time of the store,
- * in ms, and the size of the encoded message.
- */
+/** An entry of a channel. Trimming needs its time, in ms, and the size of its message. */
 export type ChannelEntryKey = [channel: string, offset: number, at: number, size: number];
 
 /** An entry that stands for all from `first` to `offset`. */
