@@ -73,8 +73,7 @@ export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): s
   for (const key in value) {
     if (key === '__proto_' && rules.renamesProto && Object.hasOwn(value, '__proto__')) return ': both __proto__ and __proto_';
     const unsupported = findUnsupported((value as Record<string, unknown>)[key], rules, depth + 1);
-    // Inherited properties are not encoded. A key that a peer chose is not logged unless it is a
-    // valid name.
+    // Inherited properties are not encoded. Keys of a peer are not logged unless they are names.
     if (unsupported && Object.hasOwn(value, key)) return `.${NAME_PATTERN.test(key) ? key : '?'}${unsupported}`;
   }
   return;

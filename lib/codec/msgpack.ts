@@ -64,8 +64,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   };
   const unpack = (frame: Uint8Array): unknown => {
     try {
-      // A separate view: msgpackr adds a property to its input, and returns Buffers for the bytes
-      // in a Buffer.
+      // A separate view: msgpackr adds a property to it, and reads Buffers from a Buffer.
       return packr.unpack(new Uint8Array(frame.buffer, frame.byteOffset, frame.length));
     } catch (cause) {
       throw new DecodeError('msgpack', 'msgpackr cannot read it', cause);

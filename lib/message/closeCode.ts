@@ -84,8 +84,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
  * console.log(isReconnectable(CloseCode.ABNORMAL), isReconnectable(CloseCode.UNAUTHORIZED)); // prints: true false
  */
 export function isReconnectable(code: number): boolean {
-  // Normal, unsupported data, policy, too big, extension; bad frames, unauthorized, forbidden,
-  // superseded.
+  // Normal, unsupported, policy, size, extension; bad frames, unauthorized, forbidden, superseded.
   return ![1000, 1003, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
 }
 

@@ -34,8 +34,7 @@ export function copyFields(given: Readonly<Fields>, target: Fields, refuse: Refu
 }
 
 function copyJson(value: unknown, bound: Bound, depth: number, fail: () => never): unknown {
-  // Each value is one byte at least: objects that share parts cannot make the copy larger than
-  // this.
+  // Each value is one byte at least: shared parts cannot make the copy larger than this.
   if (++bound.values > MAX_FIELDS_BYTES) return fail();
   if (typeof value === 'string') {
     bound.bytes += textBound(value);

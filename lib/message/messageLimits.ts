@@ -24,8 +24,5 @@ export function isName(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_NAME_LENGTH && !CONTROL_CHARACTER.test(value);
 }
 
-// Payloads come from the other side: these functions validate every field and copy only known
-// fields.
-
 /** The maximum length of the reason that `authorize` gives. */
 export const MAX_REASON_LENGTH = 256;

@@ -73,10 +73,7 @@ interface LatestQueue<T> extends MergeQueue<T, Entry<T>> {
   readonly release: (key: unknown) => void;
 }
 
-/**
- * Creates a queue of the newest value of each key, in the order of the first values. A key whose
- * inner stream runs waits apart from the others.
- */
+/** Creates a queue of the newest value of each key. Keys that run wait apart from the others. */
 function createLatestByKey<T>(
   key: (value: T) => unknown,
   maxKeys: number,

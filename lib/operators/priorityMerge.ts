@@ -21,10 +21,7 @@ export interface PriorityMergeOptions<T> {
   readonly maxAge?: number;
   /** The value to drop when more than `maxSize` would wait. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;
-  /**
-   * Called with each value that is dropped, and the reason: `overflow`, `expired`, or `closed` if
-   * the stream ends while the value waits.
-   */
+  /** Called with each value that is dropped, and the reason: `closed` if the stream has ended. */
   readonly onDrop?: (value: T, reason: DropReason) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;

@@ -39,7 +39,6 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
  *
  * Needs the package `ai`, version 6 or 7.
  *
- * @throws {TypeError} At call time, if there is no option of this name.
  * @throws {TypeError} Rejects, if the id of the chat has a character that a channel cannot have.
  * @throws {RxwireError} Rejects with the error of the request, if the server does not take the
  *   question, or refuses it. A failure of the answer is a chunk of the type `error`.

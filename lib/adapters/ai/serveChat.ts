@@ -144,7 +144,6 @@ const STOP_TIME = 1_000;
  *
  * @param handler Passes the question to a model, and returns what it says.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
- * @throws {TypeError} At call time, if there is no option of this name.
  * @example
  * import { createServer } from 'node:http';
  * import { hub } from 'rxwire';

@@ -46,8 +46,7 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
   const useFactory = (): Wire => {
     const isIdle = inject(PLATFORM_ID, { optional: true }) === 'server' && !connectOnServer;
     const wire: Wire = inject(NgZone).runOutsideAngular(isIdle ? createIdleWire : make);
-    // An idle wire would wait until its `drainTimeout`, and then fail: the browser sends its own
-    // messages.
+    // An idle wire would wait for its `drainTimeout`, and fail: the browser sends its own messages.
     inject(DestroyRef).onDestroy(() => (isIdle ? wire.unsubscribe() : wire.complete()));
     return wire;
   };

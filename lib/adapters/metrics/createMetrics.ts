@@ -189,8 +189,7 @@ const MAX_EXACT = 1_024;
 /** Creates a histogram of bounded size: DDSketch, https://arxiv.org/abs/1908.10693. */
 function createHistogram() {
   const sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BUCKETS });
-  // A bucket has one value for all of its values: for those at the ends, it may be outside of what
-  // was recorded.
+  // A bucket has one value, which for those at the ends may be outside of what was recorded.
   const percentile = (share: number): number => {
     const { count, min, max } = sketch;
     const index = nearestRank(share, count);

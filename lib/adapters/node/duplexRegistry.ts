@@ -65,8 +65,7 @@ function createDuplexRegistry(wire: DuplexWire) {
     add(type: string, end: DuplexEnd): void {
       if (ends.has(type)) throw new TypeError(`wireDuplex: the wire has a duplex of the type "${type}" already; use a type for each`);
       ends.set(type, end);
-      // It stays until the end of the wire: parts that arrive after the end of the last duplex are
-      // refused.
+      // It stays until the end of the wire: parts behind the last duplex are refused.
       subscription ??= subscribe();
     },
     remove(type: string, end: DuplexEnd): void {

@@ -58,10 +58,7 @@ export interface LinkFaults {
    * of TCP does: its ends find out by their heartbeats.
    */
   readonly blackhole: () => void;
-  /**
-   * Delays each frame by this time in each direction, and by a random time of up to `jitter` more,
-   * in ms. The order stays.
-   */
+  /** Delays each frame by this time in each direction, and up to `jitter` ms more, in order. */
   readonly lag: (ms: number, jitter?: number) => void;
   /** Ends a cut, and a black hole. A lag stays. */
   readonly restore: () => void;

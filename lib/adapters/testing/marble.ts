@@ -348,10 +348,7 @@ function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => num
   };
 }
 
-/**
- * Returns what a received message is in marbles: the payload of a letter; the value of a letter
- * that it is a copy of; or itself.
- */
+/** Returns the payload of a letter, the value of a letter that the message copies, or itself. */
 function letterOf(message: Message, values: MarbleValues): unknown {
   if (message.type === LETTER) return message.payload;
   return Object.values(values).find((value) => isMessage(value) && isCopy(message, value)) ?? message;

@@ -151,8 +151,7 @@ function runSeed(story: SimulationStory, seed: number, options: FullSimulationOp
   let failure: SimulationRun['failure'];
   const fail = (cause: unknown): void => void (failure ??= { cause });
   const { onUnhandledError } = config;
-  // An exception of a subscriber is an error of the run, even where the library would only report
-  // it.
+  // An exception of a subscriber fails the run, even where the library would only report it.
   config.onUnhandledError = fail;
   try {
     runVirtually((scheduler, { flush }, close) => {

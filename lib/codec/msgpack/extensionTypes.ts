@@ -17,10 +17,7 @@ export function isRecord(value: object): value is Readonly<Record<string, unknow
   return Object.prototype.toString.call(value) === '[object Object]' && !('toJSON' in value);
 }
 
-/**
- * Replaces such values by plain ones, and adds their types to `types`. Values that are nested
- * deeper than `maxDepth` are left as they are.
- */
+/** Replaces such values, up to `maxDepth`, by plain ones, and adds their types to `types`. */
 export function encodeExtensions(
   value: unknown,
   types: (string | number)[][],

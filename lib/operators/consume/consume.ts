@@ -93,8 +93,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
             ),
           ),
         ),
-        // The next message does not wait for the commit of this one: several messages share a
-        // transaction.
+        // The next message does not wait for the commit of this one: they share a transaction.
         mergeAll(),
       );
     });

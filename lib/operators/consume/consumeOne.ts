@@ -77,8 +77,7 @@ export function handled<T extends Message, R, Tx>(
       ? result$.pipe(
           mergeMap(written),
           map((one) => of(one)),
-          // Neither a retry nor a dead letter helps: the application cannot write any effect in
-          // this way.
+          // No retry or dead letter helps: the application cannot write any effect in this way.
           catchError((error: unknown) => (refused ? of(throwError(() => refused)) : throwError(() => error))),
         )
       : result$.pipe(map(written));

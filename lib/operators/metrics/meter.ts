@@ -76,10 +76,7 @@ const ATOM = 4;
 /** The quotes, colon and comma of a field. */
 const FIELD = 4;
 
-/**
- * Returns the estimated size of a payload as text, in bytes. Only the first parts of a large
- * payload are counted.
- */
+/** Returns the estimated size of the first parts of a payload as text, in bytes. */
 export function payloadSize(payload: unknown): number {
   return partSize(payload, { parts: MAX_PARTS });
 }

@@ -49,8 +49,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const log = store?.queue(name);
   const writer = log && createQueueWriter(log, microtask, (item) => endDelivery(item), onFault);
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
-    // A closed queue did not process the item: it stays in the store, or the session does not ack
-    // it.
+    // A closed queue did not process the item: it stays in the store, or unacked.
     if (reason !== 'closed') {
       endDelivery(item, DROPPED[reason]);
       writer?.remove(item);
@@ -261,8 +260,7 @@ function createQueueWriter(
     return asObservable(() => log.write(rows, places)).pipe(
       tap(() => items.forEach((item) => onStored(item))),
       catchError((error: StoreError) => {
-        // One item may be impossible to store: the halves are written, so that the others are
-        // stored.
+        // One item may be impossible to store: the halves are written, to store the others.
         const middle = items.length >> 1;
         if (error.fault === 'failed' && middle > 0) return concat(write(items.slice(0, middle), places), write(items.slice(middle), []));
         onError(error);

@@ -35,8 +35,7 @@ export type WaitingItems<T extends Message> = ReturnType<typeof createWaitingIte
 /** Creates the list of the items that wait, ordered by priority. */
 export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>) {
   const { owner, maxSize, maxAge, ageFrom, overflow, priority, scheduler, onDrop, onError } = options;
-  // Items that are pushed before the opening are kept apart, so that the stored items, which are
-  // older, are added first.
+  // Items that are pushed before the opening wait for the stored items, which are older.
   const beforeOpen = createPriorityQueue<QueueItem<T>>(owner, maxSize, overflow);
   const sorted = createExpiringQueue<QueueItem<T>>({
     queue: createPriorityQueue(owner, maxSize, overflow),
@@ -94,10 +93,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
       const began = ageFrom === 'timestamp' ? Math.min(message.timestamp, since) : since;
       return scheduler.now() - Math.max(0, date - began);
     },
-    /**
-     * Adds the stored items, then those that were pushed before the opening and pass `isWanted`.
-     * `shift` returns nothing before that.
-     */
+    /** Adds the stored items, then those that were pushed before and pass `isWanted`. */
     open(stored: readonly QueueItem<T>[], isWanted: (item: QueueItem<T>) => boolean): void {
       isOpen = true;
       stored.forEach(push);

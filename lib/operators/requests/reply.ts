@@ -274,8 +274,7 @@ function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: 
   return {
     add({ id }: Message, run: HandlerRun): void {
       if (replies.length >= maxSize) {
-        // No receipt says that a reply has arrived: a subscriber of receipts would make all acks
-        // urgent.
+        // No receipt says that a reply has arrived: receipts would make all acks urgent.
         replies = wire.isPending ? replies.filter((sent) => sent && wire.isPending?.(sent.id)) : replies.slice(-MIN_SIZE / 2);
         next = 0;
         maxSize = Math.max(MIN_SIZE, 2 * replies.length);

@@ -152,8 +152,7 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
 
   /** Returns false if the request has ended before. */
   const end = (request: OpenRequest): boolean => {
-    // Another request may have this id by now: a subscriber that asks again does so before this
-    // request is torn down.
+    // Another request may have this id by now: a subscriber may ask again before the teardown.
     if (requests.get(request.id) !== request) return false;
     requests.delete(request.id);
     return true;
@@ -298,8 +297,7 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
   };
   const onError = (error: RxwireError): void => {
     if (error.code !== 'ERR_SESSION_LOST') return;
-    // A request that the other side has not received is sent again and answered in the next
-    // session.
+    // A request that the other side has not received is sent again in the next session.
     for (const request of [...requests.values()]) if (request.isAnswered || wire.isPending?.(request.id) === false) fail(request, error);
   };
   const complete = (): void => end(({ id }) => wire.state?.error ?? new WireClosedError(id));

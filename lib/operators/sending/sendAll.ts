@@ -172,8 +172,7 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
   const giveUp = (error: Error): void => {
     reason = error;
     if (!isEnd(error)) fail(error);
-    // The error of the wire follows: at once, or if the wire drains, after the end of its
-    // connection.
+    // The error of the wire follows: at once, or after the end of a connection that drains.
     else if (wire.state.status !== 'disconnecting') asapScheduler.schedule(() => fail(error));
   };
   /** Passes on the receipts of the oldest messages. */

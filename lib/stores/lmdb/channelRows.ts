@@ -40,10 +40,7 @@ export interface LmdbChannelHead {
   slot?: ChannelSlot;
 }
 
-/**
- * The kind of an index and a time: when the latest message of a channel expires, or when a channel
- * without messages became empty.
- */
+/** The kind of an index and a time: when a channel expires, or when it became empty. */
 type ChannelSlot = readonly [kind: string, step: number];
 
 const FILLED = 'channel';

@@ -43,10 +43,7 @@ import { asLmdbStoreError } from './lmdbStoreError.js';
 import { createStoreClock } from './storeClock.js';
 
 export interface LmdbChannelLogOptions {
-  /**
-   * The folder of the database, which is created if it does not exist. It may be that of an
-   * `lmdbStore`: both share the flushes then.
-   */
+  /** The folder, which is created. It may be that of an `lmdbStore`: they share the flushes. */
   readonly path: string;
   /** The maximum number of messages of a channel. @default 100_000 */
   readonly maxMessages?: number;
@@ -54,8 +51,7 @@ export interface LmdbChannelLogOptions {
   readonly maxBytes?: number;
   /**
    * The maximum age of a message, in ms: while the log is open, and an hour of each pause.
-   * @default
-   * 604_800_000: 7 days
+   * @default 604_800_000: 7 days
    */
   readonly maxAge?: number;
   /**
@@ -114,7 +110,6 @@ export interface LmdbChannelLog extends Required<ChannelLog> {
  * returns expired ones. The file grows as needed and never shrinks.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, if there is no option of this name.
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
  *   is full, `failed` with LMDB's error as its `cause`.
  * @example

@@ -177,11 +177,9 @@ function openRoot(path: string): RootDatabase {
     path,
     maxDbs: MAX_DATABASES,
     noSubdir: false, // a folder, even if its name contains a dot
-    // A transaction is confirmed when it is on the disk. The group commit makes overlapping
-    // unnecessary.
+    // A transaction is confirmed when it is on the disk: the group commit needs no overlapping.
     overlappingSync: false,
-    // With batching, a failed commit also rejects a promise that is not accessible, which would end
-    // the process.
+    // With batching, a failed commit also rejects a hidden promise, which would end the process.
     eventTurnBatching: false,
   });
 }

@@ -126,7 +126,6 @@ export interface LmdbStore extends QueueStore {
  * too.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, for an unknown option.
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
  *   is full, `failed` with LMDB's error as its `cause`.
  * @example

@@ -54,10 +54,7 @@ export function parseNotification(payload: string) {
   return { sender, channel, ...(broadcast !== NO_BROADCAST && { broadcast }) };
 }
 
-/**
- * Returns a function that makes a change in the next transaction. All changes that arrive while a
- * transaction runs share the next one.
- */
+/** Returns a function that makes a change in the next transaction, which changes share. */
 export function createChannelAppends(options: ChannelAppendsOptions): (change: ChannelChange) => void {
   const waiting: ChannelChange[] = [];
   let isWriting = false;

@@ -3,10 +3,7 @@ import type { PostgresTables } from './postgresSchema.js';
 /** The limits of a channel without limits of its own, as the values of the statements. */
 export type LimitValues = readonly [maxMessages: string, maxBytes: string, maxAge: string];
 
-/**
- * How long an open transaction may wait for the next statement of its process, in ms: a process
- * that has paused does not hold its locks.
- */
+/** How long a transaction waits for a process that has paused, in ms: it holds locks. */
 const IDLE_TIMEOUT = 5_000;
 
 /** The clock of the database, in ms since 1970: all servers have the same. */

@@ -9,10 +9,7 @@ import { withConnection, type TransactionClient } from './transactionClient.js';
 
 /** How often a transaction of one job is tried that others make fail. */
 const MAX_ATTEMPTS = 5;
-/**
- * The limits of the delay before a job that waits for a lock is tried again, in ms. The delay is
- * the time that the job has waited.
- */
+/** The limits of the delay before a job tries a lock again: the time of its wait, in ms. */
 const MIN_DELAY = 10;
 const MAX_DELAY = 500;
 

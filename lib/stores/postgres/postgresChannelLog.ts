@@ -54,10 +54,7 @@ const OPTIONS = {
 export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' | 'compact'>> {
   append(channel: string, message: Message): Observable<ChannelPosition>;
   read(channel: string, query: ChannelQuery): Observable<ChannelSlice>;
-  /**
-   * Reports unreadable messages, which count as missing; and limits of `retain` and ephemeral
-   * messages that could not be sent.
-   */
+  /** Reports unreadable messages, and limits and ephemeral messages that were not sent. */
   readonly faults$: Observable<StoreError>;
   /** Closes the log. It still stores what was appended before. Its tails fail. */
   close(): void;
@@ -77,7 +74,7 @@ export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' 
  * expired ones. It removes no channel, and does not compact.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, for an unknown option, or if the name of the schema is invalid.
+ * @throws {TypeError} At call time, if the name of the schema is invalid.
  * @throws {StoreError} Delivered: `quota` if the disk is full; `failed` if the server cannot be
  *   reached, has ended the connection or takes longer than `timeout`, with the driver's error as
  *   `cause`.

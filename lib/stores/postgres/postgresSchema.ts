@@ -125,10 +125,7 @@ from ${logs} as l left join locked as k on k.name = l.name where l.name in (sele
     create: `insert into ${logs} (name, last) values ($1, 0) on conflict (name) do nothing`,
     /** Locks a log that exists, and returns its row. */
     lockOne: `select encode(l.head, 'base64') as head, l.last::text as last, l.version::text as version from ${logs} as l where l.name = $1 for update`,
-    /**
-     * Stores the rows of logs that still have their versions, and of new ones. Returns their
-     * number. It also sets the limits.
-     */
+    /** Stores rows that still have their versions, and new ones. Returns their number. */
     write: `with ${limits}, given as materialized (
   select given.* from limits, json_to_recordset($1::json) as given(name text, head text, last bigint, version bigint) order by name),
 inserted as (insert into ${logs} (name, head, last)

@@ -22,11 +22,7 @@ import type { OutboxStore } from '../outboxStore.js';
 export interface ExclusiveOptions {
   /** The lock manager; `false`: no lock. @default the browser's Web Locks, if available */
   readonly locks?: LocksLike | false | undefined;
-  /**
-   * Takes the lock from its holder, which is fenced. For a user who does not want to wait for the
-   * other tab.
-   * @default false
-   */
+  /** Takes the lock from its holder, which is fenced. @default false */
   readonly steal?: boolean;
 }
 
@@ -75,10 +71,7 @@ interface LockedStore<C> extends Required<Openable<C>> {
   isWaiting(): boolean;
 }
 
-/**
- * Returns the methods of a store that can only be open while the tab holds the lock
- * `rxwire:<name>`; `undefined` when there are no locks.
- */
+/** Returns the methods of a store that is open under the lock `rxwire:<name>`, if possible. */
 export function withLock<C>(store: Openable<C>, name: string, options: ExclusiveOptions): LockedStore<C> | undefined {
   const { locks = browserLocks(), steal = false } = options;
   return locks ? whileHeld(store, held(locks, `rxwire:${name}`, steal ? 'steal' : 'wait')) : undefined;
