@@ -53,8 +53,7 @@ export interface Codec {
    * Returns a frame whose memory is not reused.
    *
    * @param context Passed by sessions only.
-   * @throws {EncodeError} If the codec does not support a value in a payload, or a limit is
-   *   exceeded.
+   * @throws {EncodeError} If a value in a payload is not supported, or exceeds a limit.
    * @throws {InvalidMessageError} If a field of an envelope is out of range.
    */
   encode(batch: readonly Message[], context?: BatchContext): MaybeAsync<string | Uint8Array>;

@@ -30,8 +30,7 @@ export interface MsgpackOptions extends JsonOptions {
  * unpaired surrogate), and more than `maxDepth` levels. A key named `__proto__` arrives as
  * `__proto_`; an object with both is rejected.
  *
- * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is
- *   below 32.
+ * @throws {RangeError} At call time, if a number is not positive, or `maxDepth` below 32.
  * @example
  * import { createMessage, msgpack } from 'rxwire';
  *

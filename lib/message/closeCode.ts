@@ -75,8 +75,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
 /**
  * Returns whether reconnecting makes sense after this close code. After some codes the new
- * connection would be closed for the same reason, or two clients would close each other's
- * connections.
+ * connection would be closed, too, or two clients would close each other's connections.
  *
  * @example
  * import { CloseCode, isReconnectable } from 'rxwire';

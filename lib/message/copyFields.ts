@@ -14,8 +14,7 @@ interface Bound {
 
 /**
  * Copies an object of JSON values, headers or metadata, to `target`, which is returned. Fields that
- * are `undefined` are left out, as in JSON. So is a field `__proto__`, unless `target` has no
- * prototype.
+ * are `undefined` are left out, as is a field `__proto__`, unless `target` has no prototype.
  */
 export function copyFields(given: Readonly<Fields>, target: Fields, refuse: RefuseFields): Fields {
   const names = Object.keys(given);

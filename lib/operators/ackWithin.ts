@@ -58,11 +58,9 @@ interface Waiter {
  *     acks                        ---a-----------
  *     ackWithin(acks, 5 ms)       ---A----------|
  *
- * A message whose id is in flight already counts as the same message: it is not sent twice, and
- * shares the receipt.
+ * A message whose id is in flight already is not sent twice, and shares the receipt.
  *
- * @param acks A wire, a Subject that sends and receives, or a stream of acks (then `send` is
- *   needed).
+ * @param acks A wire, a Subject that also sends, or a stream of acks (then with `send`).
  * @param timeout How long the first attempt waits, in ms. The option `ackTimeout` of a wire of
  *   `envelopeProtocol` is independent of it.
  * @throws {RangeError} At call time, if a number is out of range; {TypeError} if nothing can send.

@@ -23,8 +23,7 @@ export interface DedupeOptions<T> {
 }
 
 /**
- * Drops a value whose key was first seen less than `ttl` ms ago. A repeat does not extend that
- * time.
+ * Drops a value whose key was first seen less than `ttl` ms ago, whatever came since.
  *
  *     source     -a-a-a-a-|
  *     dedupe     -a---a---|     (ttl: 4 ms)

@@ -14,8 +14,7 @@ export type Selected<M extends Message, T extends string> = string extends M['ty
 type OfSource<M extends Message> = [M][M extends unknown ? 0 : never];
 
 /**
- * Emits only messages of the given types. The type of `payload` follows; for a type that is not
- * declared, it is `unknown`.
+ * Emits only messages of the given types. The type of `payload` follows, if it is declared.
  *
  *     source           -a-b-c-a-|
  *     ofType('a')      -a-----a-|

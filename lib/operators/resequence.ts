@@ -27,8 +27,7 @@ export interface ResequenceOptions<T> {
 }
 
 /**
- * Emits values in the order of their numbers: a value that arrives early is held until the values
- * before it have arrived.
+ * Emits values in the order of their numbers: a value that arrives early is held.
  *
  *     source        -1-3-2-5-----6--|
  *     resequence    -1---(23)--5-6--|     (maxWait: 4 ms; 4 never arrives)
@@ -37,8 +36,7 @@ export interface ResequenceOptions<T> {
  * number was emitted before or given up. When the source completes or fails, the held values are
  * emitted first. One timer serves all values, and there is none while no value is held.
  *
- * @param sequence Returns the number of a value; numbers rise by one. A throw is delivered as an
- *   error.
+ * @param sequence Returns the number of a value; numbers rise by one. Errors are delivered.
  * @throws {RangeError} At call time, if `maxSize` or `maxWait` is not positive. Delivered, for a
  *   number that is no safe integer.
  * @example

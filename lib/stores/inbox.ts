@@ -33,8 +33,7 @@ export interface InboxRecord {
 
 /**
  * The right to write the state of a sender: it ends when another session claims the sender. An
- * inbox may return an object with fields of its own: the session passes the same object to each
- * write.
+ * inbox may return an object with fields of its own: the session passes it to each write.
  */
 export interface InboxLease extends InboxClaim {
   /** Identifies the sender. */
@@ -124,8 +123,7 @@ export interface Inbox<Tx = unknown> {
    * @throws The error of an effect, delivered; then the transaction was not stored. Any other error
    *   is a failure of the inbox, and ends the session. The error is one of an effect if the effect
    *   has thrown it, or the inbox has called `onEffectFailed`.
-   * @throws {StoreError} Delivered: `fenced`, before any effect, if another session has claimed the
-   *   sender.
+   * @throws {StoreError} Delivered: `fenced`, before any effect, after a later claim.
    */
   commit(lease: InboxLease, cursor: Cursor, completions: readonly Completion<Tx>[]): MaybePromise<void>;
   /**

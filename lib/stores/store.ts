@@ -60,8 +60,7 @@ export const noEffects = (): never => {
 
 /**
  * Runs an effect of the application.
- * @throws {TypeError} If it returns a promise: its writes would
- * not be in the transaction.
+ * @throws {TypeError} If it returns a promise: its writes would not be in the transaction.
  */
 export function runEffect<Tx>(effect: (transaction: Tx) => unknown, transaction: Tx): void {
   const returned = effect(transaction);

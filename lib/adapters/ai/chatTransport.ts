@@ -34,8 +34,7 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
 /**
  * Returns a transport for `useChat` of the AI SDK, in React, Vue, Svelte or Angular. The server
  * answers with {@link serveChat}. An answer continues after a lost connection, a reload, in another
- * tab and on another device: use `resume: true`. Stopping it there stops the model. A page that is
- * closed stops nothing.
+ * tab and on another device: use `resume: true`. Stopping it there stops the model.
  *
  * Needs the package `ai`, version 6 or 7.
  *

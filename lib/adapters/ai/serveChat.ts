@@ -95,8 +95,7 @@ export interface ServeChatOptions<W extends Wire = Wire> {
    */
   readonly authorize?: (access: ChatAccess<W>) => boolean | ObservableInput<boolean>;
   /**
-   * Returns the text that readers receive when the handler fails. The details of an error may be
-   * secret.
+   * Returns the text for readers when the handler fails: the details may be secret.
    * @default 'The answer has failed.'
    */
   readonly describe?: (error: unknown) => string;
@@ -222,8 +221,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     firstValueFrom(rooms.list(name).pipe(filter((info) => info.name === name)), { defaultValue: undefined });
   /**
    * Returns whether the writer of an answer was silent for too long. The clock of this server may
-   * differ from that of the log: a message, which is no sign of life for readers, shows the time of
-   * the log.
+   * differ from that of the log: a message, which readers ignore, shows the time of the log.
    */
   const isSilent = async ({ name, at }: ChannelInfo): Promise<boolean> => {
     if (at >= wallTime(scheduler) - MAX_SILENCE) return false;

@@ -9,8 +9,7 @@ import { injectWire, readSelection } from './provideWire.js';
 
 /**
  * Returns the messages of these types, from subscription until the injecting component, directive
- * or service is destroyed. With a token first, they are those of its wire, and have the types of
- * its map.
+ * or service is destroyed. A token in front selects another wire, and its types.
  *
  * @param types Exact names: no patterns.
  * @throws {Error} NG0203, outside of an injection context.

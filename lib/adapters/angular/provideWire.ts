@@ -54,8 +54,7 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
 }
 
 /**
- * Returns the wire that {@link provideWire} provides, with the types of its token, or with those of
- * a map.
+ * Returns the wire of {@link provideWire}, with the types of its token, or of a map.
  *
  * @throws {Error} NG0201, if there is none; NG0203, outside of an injection context.
  * @example

@@ -33,8 +33,7 @@ const read = /* @__PURE__ */ new WeakSet();
  * @throws {TypeError} At call time, if `stream` is no readable stream, or a `ReadableStream` has a
  *   reader already. Delivered, when the stream is read a second time.
  * @throws Delivered: the error of the stream; when the stream is destroyed before its end, Node's
- *   error with the code `ERR_STREAM_PREMATURE_CLOSE`. An exception of `map`, which destroys the
- *   stream.
+ *   error with the code `ERR_STREAM_PREMATURE_CLOSE`. An exception of `map` destroys it, too.
  * @example
  * import { Readable } from 'node:stream';
  * import { connect, createMessage, sendAll, webSocket } from 'rxwire';

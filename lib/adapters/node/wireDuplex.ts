@@ -25,8 +25,7 @@ export interface WireDuplexOptions extends DuplexStreamOptions {
  * each with a type of its own. The codec must support bytes, as `msgpack()` does.
  *
  * - **Backpressure**: one side sends 1 MiB that the other side has not read, at most; then its
- *   writes wait. A stream whose reader waits does not stop the others, nor other messages of the
- *   wire.
+ *   writes wait. A stream whose reader waits does not stop other messages of the wire.
  * - **End**: `finish` is emitted when the other side has read all bytes, and the end. Each
  *   direction ends by itself.
  * - **Failure**: when a side destroys its stream, the other stream fails with `ERR_STREAM_CLOSED`.

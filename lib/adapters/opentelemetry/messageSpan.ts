@@ -37,8 +37,7 @@ interface MessageSpanOptions extends TracingOptions {
 
 /**
  * Starts a span about a message below the span of a context, with attributes by the semantic
- * conventions of OpenTelemetry for messaging. Returns undefined if the tracer fails; the methods of
- * the span do not throw.
+ * conventions of OpenTelemetry. Returns undefined if the tracer fails; no method throws.
  */
 export function startSpan(message: Message, options: MessageSpanOptions, parent: Context) {
   // The default tracer is a proxy: it works also when the application registers its SDK later.
@@ -88,8 +87,7 @@ function typeOf(error: unknown): string {
 }
 
 /**
- * Starts the span that sends a message: below the active span, or in the trace that the message
- * carries already.
+ * Starts the span that sends a message: below the active span, or in the trace of the message.
  *
  * A message that carries a context was received, or is the message of a dead letter: it stays in
  * its trace. The active span is its parent if it belongs to the same trace, and linked otherwise:

@@ -38,8 +38,7 @@ export interface TraceWireOptions extends TracingOptions {
  * Traces the messages that a wire sends from now on, by `next`, `send`, `sendAll`, `channel` or
  * otherwise: each is a span `send <type>` of the kind PRODUCER, and carries the context of that
  * span in its headers, in the format of the propagator that the application has registered. The
- * context is that of the call of `next`, also if the message goes out later, over another
- * connection.
+ * context is that of the call of `next`, also if the message goes out later.
  *
  * The span ends when the outcome of the message is known. It has the events `stored` and `sent`,
  * one for each time that the message was sent, and the attributes `rxwire.outcome` and

@@ -94,8 +94,7 @@ export function linkFaults(options: LinkFaultsOptions = {}): LinkFaults {
 
   /**
    * One direction of a connection. The end of the connection, as its sender announces it, travels
-   * behind the frames; if it gets lost, `closed$` ends the link of the sender, who knows that it
-   * has closed the connection.
+   * behind the frames; if it gets lost, `closed$` ends the link of the sender, who knows it.
    */
   const travel = (closed$?: Subject<never>): MonoTypeOperatorFunction<Frame> => {
     let isLost = false;

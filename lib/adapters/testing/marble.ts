@@ -35,8 +35,7 @@ let collected: MarbleDiagram[] | undefined;
  *     expected    -A-B-|
  *
  * @param title The title of the test.
- * @param spec The source and inputs, and the expected result, outputs and subscriptions to the
- *   source.
+ * @param spec The source and inputs, and the expected result, outputs and subscriptions.
  * @param pipeline Receives the source, and by name the `time` in ms, the `inputs` as Observables,
  *   and a function for each of the `outputs`.
  * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a
@@ -79,12 +78,10 @@ function named<T>(title: string, run: () => T): T {
 }
 
 /**
- * Runs a pipeline in virtual time and compares its behaviour with the marbles. Works with any test
- * runner, or none.
+ * Runs a pipeline in virtual time, and compares it with the marbles. Needs no test runner.
  *
  * @returns The recording of the run, for drawing or further checks.
- * @throws {Error} If there is a difference: with both marbles on one time axis, and a description
- *   of each difference.
+ * @throws {Error} If there is a difference: with both marbles and a description of each.
  * @throws {TypeError} If the spec has an unknown field, or one is missing.
  * @example
  * import { map } from 'rxjs';
@@ -108,8 +105,7 @@ export function runMarble<
 }
 
 /**
- * Runs a pipeline in virtual time as {@link runMarble}, and compares nothing: for a diagram of what
- * the pipeline does.
+ * Runs a pipeline in virtual time as {@link runMarble}, without a comparison: for a diagram.
  *
  * @param spec `outputs` and `received` name the lines to record. Their marbles have no meaning.
  * @throws {Error} If the marbles are invalid, or if the pipeline does not end.
@@ -139,8 +135,7 @@ export function recordMarble<
 }
 
 /**
- * Runs the `marble` calls of a file while it is loaded, instead of registering tests. Returns their
- * recordings.
+ * Runs the `marble` calls of a file while it is loaded, and returns their recordings.
  *
  * @example
  * import { map } from 'rxjs';

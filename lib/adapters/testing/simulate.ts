@@ -94,8 +94,7 @@ const CHECKED_EVERY = 100;
  *
  * @returns A summary of all runs.
  * @throws {SimulationError} When a check or the story throws, or a subscriber throws where nothing
- *   catches it. `cause` is that error; the message has the seed, its events, and how to run it
- *   again.
+ *   catches it. `cause` is that error; the message says how to run the seed again.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
  * import { connect, createMessage, webSocket } from 'rxwire';
@@ -201,8 +200,7 @@ const MAX_RUNS = 300;
 
 /**
  * Leaves events of a failed run out while it still fails: first halves of them, then quarters, down
- * to one by one. The result has no event that could be left out alone, unless this takes too many
- * runs.
+ * to one by one. After enough runs, no event of the result could be left out alone.
  *
  * @param run Runs the seed without the events for which the function returns true.
  */

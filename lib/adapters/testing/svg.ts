@@ -62,8 +62,7 @@ export const STYLE = [
 const BETWEEN = 20;
 
 /**
- * Draws recorded marbles as one picture for light and dark pages: the input streams, the operator,
- * the results.
+ * Draws recorded marbles as one picture for light and dark pages: inputs, operator, results.
  *
  * @param name The name of the picture, and the default label of the operator.
  * @returns A complete SVG document. The same diagrams give the same bytes.

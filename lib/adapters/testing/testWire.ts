@@ -98,8 +98,7 @@ export interface TestWire<M extends Message = Message> extends Pick<LinkFaults, 
   readonly link: Link<Frame>;
   /**
    * Ends the server without notice, and starts another one, with only the content of the stores in
-   * the options `server`. The messages that the old one had not delivered are lost, unless they are
-   * in a store.
+   * the options `server`. Undelivered messages are lost, unless they are in a store.
    */
   readonly crashServer: () => void;
   /** Ends the wire and the server at once. In a marble this happens at its end. */

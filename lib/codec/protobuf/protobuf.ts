@@ -30,8 +30,7 @@ export interface ProtobufOptions extends JsonOptions {
  * object that `create` accepts. Any other payload is encoded as JSON, with the rules of `json()`. A
  * Uint8Array is passed unchanged, so that a side without a schema can forward the payload.
  *
- * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is
- *   below 32.
+ * @throws {RangeError} At call time, if a number is not positive, or `maxDepth` below 32.
  * @example
  * import { TimestampSchema } from '@bufbuild/protobuf/wkt';
  * import { createMessage } from 'rxwire';

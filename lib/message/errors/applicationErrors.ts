@@ -55,11 +55,7 @@ export class PoolTimeoutError extends RxwireError {
   declare readonly size: number;
   declare readonly leased: number;
 
-  /**
-   * @param timeout The time of waiting, in ms. @param size The number of wires.
-   * @param leased The
-   *   number of wires in use.
-   */
+  /** @param timeout In ms. @param size The number of wires. @param leased Those in use. */
   constructor(timeout: number, size: number, leased: number, cause?: unknown) {
     super('ERR_POOL_TIMEOUT', { timeout, size, leased }, cause);
   }

@@ -84,8 +84,7 @@ export class WireClosedError extends RxwireError {
 
   /**
    * @param id The id of the message. Absent for a stream of messages that cannot continue.
-   * @param
-   *   cause The error that has ended the wire, if any.
+   * @param cause The error that has ended the wire, if any.
    */
   constructor(id?: string, cause?: unknown) {
     super('ERR_WIRE_CLOSED', id === undefined ? {} : { id }, cause);

@@ -23,8 +23,7 @@ export class RxwireError extends Error {
   declare readonly code: ErrorCode;
 
   /**
-   * @param details The facts of this failure: they become fields of the error, and its sentence
-   *   contains them.
+   * @param details The facts of this failure, which become fields of the error.
    */
   constructor(code: ErrorCode, details?: Readonly<Record<string, unknown>>, cause?: unknown) {
     super(messageOf(code, { ...details, cause }), { cause });

@@ -19,8 +19,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 const read = new Map<string, Readonly<Record<string, string>>>();
 
 /**
- * Checks the names and the kinds of the options of an exported function: a misspelt option would
- * have no effect.
+ * Checks the options of an exported function: a misspelt option would have no effect.
  *
  * @param owner The name of the function.
  * @param path The option whose options these are: `reconnect`.

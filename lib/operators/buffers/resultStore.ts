@@ -29,8 +29,7 @@ interface Entry {
 }
 
 /**
- * Stores results in memory: bounded, in O(1) amortised, without timers. They are lost when the
- * process ends.
+ * Stores results in memory: bounded, in O(1) amortised, without timers.
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @example

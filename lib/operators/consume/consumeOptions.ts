@@ -21,8 +21,7 @@ export interface ConsumeOptions<T, R, Tx> {
   readonly maxWaiting?: number;
   /**
    * How a failed handler is retried, as with `retryBackoff`; `false`: not at all.
-   * `metadata.maxRetries` of a message, less its `retryCount`, takes the place of `maxRetries`, up
-   * to 100.
+   * `metadata.maxRetries` of a message, less its `retryCount`, replaces `maxRetries`, up to 100.
    * @default 3 times, after 100, 200 and 400 ms
    */
   readonly retry?: Partial<Omit<RetryBackoffConfig, 'scheduler' | 'resetOnSuccess'>> | false;

@@ -22,8 +22,7 @@ export interface MeterOptions<T> {
  * Counts messages and their sizes by type, and the error if the stream fails. It times received
  * messages from their `timestamp` on.
  *
- * The `timestamp` is by the clock of the sender. When that clock is ahead of this one, the time of
- * a message counts as 0.
+ * The `timestamp` is by the clock of the sender. If that is ahead, the time counts as 0.
  *
  * It works in both directions: `wire.pipe(meter(metrics))`, and
  * `outgoing$.pipe(meter(metrics, { direction: 'sent' })).subscribe(wire)`. An exception of `size`
@@ -110,8 +109,7 @@ export interface MeterWireOptions {
 /**
  * Measures the events of a wire: errors, also by the type of their message, dropped messages, the
  * latency of acks and pings, and the time to reconnect; with `queueTimes` the time in the send
- * queue, of the first and each 16th of the messages that wait at the same time. `meter` counts the
- * messages themselves.
+ * queue, of the first and each 16th message. `meter` counts the messages themselves.
  *
  * Without `queueTimes`, measuring does not change what is sent, nor when. The wire still warns of
  * failures that no other code receives.

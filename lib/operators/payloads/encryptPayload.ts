@@ -50,13 +50,11 @@ export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((mes
  *
  * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an
  * `onError`: nothing is sent in plain text. The same applies when `when` throws. A message that is
- * encrypted already is passed on as it is. Order is kept: a message that is not encrypted waits for
- * those before it.
+ * encrypted already is passed on as it is. Order is kept: no message overtakes another.
  *
  * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range, or a pattern is invalid.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
- *   localhost.
+ * @throws {UnsupportedError} At call time, in a page neither of HTTPS nor of localhost.
  * @throws {EncodeError} Delivered, for a payload that the codec does not support.
  * @example
  * import { of } from 'rxjs';
@@ -134,8 +132,7 @@ export interface DecryptOptions extends PayloadOptions {
  *
  * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
- *   localhost.
+ * @throws {UnsupportedError} At call time, in a page neither of HTTPS nor of localhost.
  * @throws {DecryptError} Delivered, when no wire delivers the message, and there is no `onError`.
  * @throws The error of `onError`, delivered.
  * @example

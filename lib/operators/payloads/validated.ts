@@ -56,8 +56,7 @@ export interface ValidatedOptions extends UseOptions {
  *
  * @param schemas By message type; patterns are not supported.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {InvalidPayloadError} Delivered, when no wire delivers the message, and there is no
- *   `onError`.
+ * @throws {InvalidPayloadError} Delivered, if neither a wire nor an `onError` receives it.
  * @throws The error of `onError`, delivered.
  * @example
  * import { of } from 'rxjs';

@@ -208,8 +208,7 @@ function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
 type QueueWriter = ReturnType<typeof createQueueWriter>;
 
 /**
- * Writes added and removed items to the log, one batch at a time. Changes during a write share the
- * next one.
+ * Writes added and removed items to the log in batches: changes during a write share the next.
  *
  * @param onStored Called when an item is durable.
  * @param onError Called when a write has failed: its items are in memory only, and finished items

@@ -58,8 +58,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   };
   /**
    * Returns the start of an item, or that of an earlier item if it is later: the sorted items
-   * expire in the order of arrival. So the timer may drop an item late, and `shift` checks its true
-   * age.
+   * expire in the order of arrival. The timer may be late, so `shift` checks the true age.
    */
   const sortedStartOf = ({ start }: QueueItem<T>): number => (latestStart = Math.max(latestStart, start));
   const priorityOf = (message: T): number | undefined => {

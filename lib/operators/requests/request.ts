@@ -38,14 +38,11 @@ import type { ReplyOf, RequestOptions, RequestWire } from './requestTypes.js';
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {ReplyError} Delivered, when the other side answers with an error.
  * @throws {UnhandledError} Delivered, when the other side has no handler for the type.
- * @throws {RequestTimeoutError} Delivered, when the other side was silent for too long; the request
- *   is cancelled there.
+ * @throws {RequestTimeoutError} Delivered, after a long silence; the request is cancelled.
  * @throws {OverflowError} Delivered, when more than `maxOpen` are open.
- * @throws {SessionLostError} Delivered, when the other side received the request and lost its
- *   session.
+ * @throws {SessionLostError} Delivered, when the other side has lost a received request.
  * @throws {MessagesMissedError} Delivered, when the other side dropped replies.
- * @throws {WireClosedError} Delivered, when the wire ends before the replies do; the error of the
- *   wire, if it failed.
+ * @throws {WireClosedError} Delivered, or the error of the wire, when the wire ends before.
  * @throws The error of a receipt, delivered, when the request cannot be sent.
  * @example
  * import { connect, createMessage, request, webSocket } from 'rxwire';

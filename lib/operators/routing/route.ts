@@ -36,8 +36,7 @@ export interface RouteOptions extends RouterOptions {
  * dots; at the end, `*` or `**` matches all that follows, dots included. The pattern determines the
  * type of the payload. Handlers start in the order of the map, then those of `patterns`.
  *
- * With `by: 'routingKey'`, patterns are matched against `metadata.routingKey`, and payloads are
- * `unknown`.
+ * With `by: 'routingKey'`, patterns match `metadata.routingKey`. Payloads are `unknown`.
  *
  * Only the operator `use` may delay the messages of a session before this one. Retries, dead
  * letters and acks are those of `consume`.

@@ -61,11 +61,9 @@ export interface UseOptions {
  * A failed message of a wire becomes a dead letter, the error is emitted in `errors$` of the wire,
  * and the stream continues. If no wire delivers the message, as in the second direction, the error
  * ends the stream unless there is an `onError`. A delayed message is acked when the operators
- * behind are done with it: `consume` and `route` may follow. Keep the `id` of a message that you
- * change.
+ * behind are done with it: `consume` and `route` may follow. Keep the `id` of a message.
  *
- * The middlewares that a message passes share `context.metadata`: data that one of them finds out,
- * and a later one needs.
+ * The middlewares that a message passes share `context.metadata`, for data of later ones.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
@@ -210,8 +208,7 @@ export type Interceptor<P extends string | RegExp> = (
  *
  * @param pattern As for `route`: a type, or a pattern like `file.*`, or a RegExp.
  * @throws {RangeError} At call time, if the pattern is invalid or a number is out of range.
- * @throws {MiddlewareError} Delivered, as by `use`, when no wire delivers the message and there is
- *   no `onError`.
+ * @throws {MiddlewareError} Delivered, if neither a wire nor an `onError` receives it.
  * @throws The error of `onError`, delivered.
  * @example
  * import { connect, intercept, webSocket } from 'rxwire';
@@ -236,8 +233,7 @@ export function intercept<const P extends string | RegExp>(
 export interface MiddlewareContext {
   /**
    * Data about the message, for the middlewares that the message passes afterwards: an object that
-   * all of them share, empty at first. It stays with a message that replaces this one, and is not
-   * sent.
+   * all of them share, empty at first. It stays with a replaced message, and is not sent.
    */
   readonly metadata: Record<string, unknown>;
 }

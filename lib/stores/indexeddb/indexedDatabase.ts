@@ -21,11 +21,9 @@ const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownErr
 const PAUSES = [0, 0, 20, 80, 320, 1_280];
 
 /**
- * Returns a database that is opened when it is first needed, and again after the browser has closed
- * it.
+ * Returns a database that is opened when it is needed, also if the browser has closed it.
  *
- * @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to
- *   be upgraded.
+ * @param onLost Called when the browser has closed the database: deleted, evicted, upgraded.
  */
 export function createIndexedDatabase(name: string, onLost: () => void) {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;

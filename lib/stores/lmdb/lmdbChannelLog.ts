@@ -63,8 +63,7 @@ export interface LmdbChannelLogOptions {
   readonly maxTotalBytes?: number;
   /**
    * The maximum number of channels, those without messages included. Above it, the log forgets the
-   * one that has no messages and no subscribers for the longest time; that channel starts a new
-   * epoch.
+   * one that has no messages and no subscribers for longest. It then starts a new epoch.
    * @default 100_000
    */
   readonly maxChannels?: number;

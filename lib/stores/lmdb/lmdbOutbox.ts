@@ -24,10 +24,8 @@ export interface LmdbOutboxOptions extends MemoryOutboxOptions {
  * it expires. The file grows as needed and never shrinks.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} If the name is
- *   empty, too long or has a NUL.
- * @throws {StoreError} Delivered: `quota` if the disk is full, `fenced`, `failed`
- *   with LMDB's error as its `cause`.
+ * @throws {TypeError} At call time, if the name is empty, too long or has a NUL.
+ * @throws {StoreError} Delivered: `quota`, `fenced`, or `failed` with LMDB's error as its `cause`.
  * @example
  * import { lmdbOutbox } from 'rxwire/node';
  *

@@ -122,8 +122,7 @@ export interface LmdbStore extends QueueStore {
  *
  * A write is confirmed when it survives a power failure. All writes that arrive during a
  * transaction share the next one, whichever part they come from: the higher the load, the fewer
- * flushes per write. Stores over the same folder share the environment; other processes may open it
- * too.
+ * flushes per write. Stores over the same folder, also of other processes, share its state.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk

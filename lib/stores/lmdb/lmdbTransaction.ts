@@ -28,8 +28,7 @@ export interface LmdbTransaction {
   get<V>(table: LmdbTable<V>, key: LmdbKey): V | undefined;
   /**
    * @throws {Error} If the transaction has ended, or the key or value cannot be stored.
-   * @throws
-   *   {StoreError} If there is no space, or the disk fails.
+   * @throws {StoreError} If there is no space, or the disk fails.
    */
   put<V>(table: LmdbTable<V>, key: LmdbKey, value: V): void;
   /** Returns whether the key existed. @throws {Error} If the transaction has ended. */

@@ -126,8 +126,7 @@ function limitsOf({ idleTimeout, lockTimeout }: PostgresSettings, { sharing, job
  * Runs the jobs in one transaction. If that fails because of a job, the others run without it, and
  * the job runs alone: only its own failure is delivered.
  *
- * @throws The failure of the server or of the connection. The jobs that `results` has not received
- *   have failed.
+ * @throws The failure of the server or the connection, for the jobs without a result.
  */
 async function runAll(
   client: TransactionClient,

@@ -62,8 +62,7 @@ export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' 
 
 /**
  * Stores the history of channels in PostgreSQL. Several servers may share the database: their hubs
- * serve the same channels. Needs the tables of `postgresMigration`, and a `Pool` of `pg` or another
- * driver.
+ * serve the same channels. Needs the tables of `postgresMigration`, and a `Pool` as of `pg`.
  *
  * An append emits its position after the commit. All appends of a server that arrive during a
  * transaction share the next one, in their order. The other servers receive a notification, and
@@ -76,8 +75,7 @@ export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' 
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, if the name of the schema is invalid.
  * @throws {StoreError} Delivered: `quota` if the disk is full; `failed` if the server cannot be
- *   reached, has ended the connection or takes longer than `timeout`, with the driver's error as
- *   `cause`.
+ *   reached, has ended the connection or is slow, with the driver's error as `cause`.
  * @example
  * import { createMessage } from 'rxwire';
  * import { postgresChannelLog } from 'rxwire/postgres';

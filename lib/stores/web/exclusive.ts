@@ -31,8 +31,7 @@ export interface ExclusiveOptions {
  * the tab holds the lock until `close`. In a second tab, `open` stays pending until the first tab
  * has closed its store or ended; the messages of the second tab wait in memory.
  *
- * Without Web Locks (Node, insecure pages), the store opens at once, and the latest owner fences
- * the others.
+ * Without Web Locks (Node, insecure pages), the store opens at once, and fences earlier owners.
  *
  * When another tab steals the lock, `faults$` emits `fenced`. The epoch of the store prevents
  * writes after the new owner has opened it.

@@ -31,8 +31,7 @@ export interface WebStorageOutboxOptions extends ExclusiveOptions {
  * synchronous. One tab at a time owns it, as with {@link exclusive}. The browser writes to the disk
  * with a delay: if the browser itself crashes, the writes of the last seconds may be lost.
  *
- * If no storage is available (disabled, private mode, Node), `open` delivers a `StoreError` with
- * `failed`.
+ * If no storage is available (disabled, private mode, Node), `open` fails with `failed`.
  *
  * @param name Identifies the outbox: one name for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
