@@ -122,7 +122,8 @@ export { dedupe, type DedupeOptions } from './operators/dedupe.js';
 export { expire, type ExpireOptions } from './operators/expire.js';
 export { idempotent, type IdempotentOptions } from './operators/idempotent.js';
 export { ofType, type MessageOf, type Selected, type TypeIn } from './operators/ofType.js';
-export { priorityMerge, type OverflowPolicy, type PriorityMergeOptions } from './operators/priorityMerge.js';
+export { priorityMerge, type PriorityMergeOptions } from './operators/priorityMerge.js';
+export type { OverflowPolicy } from './operators/buffers/priorityQueue.js';
 export { resequence, type ResequenceOptions, type SequenceGap } from './operators/resequence.js';
 export {
   type BackoffDelay,

@@ -14,7 +14,7 @@ const KIB = 1024;
 const OPERATOR = 0.6;
 const HEAVIER: Readonly<Record<string, number>> = {
   unbatch: 0.05,
-  idempotent: 0.67,
+  idempotent: 0.64,
   conflateByKey: 0.7,
   resequence: 0.8,
   batchByKey: 0.96,
@@ -44,7 +44,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json, durable', 31.68],
   ['connect, webSocket, json, envelopeProtocol', 31.16],
   ['connect, webSocket, json, sharedLink', 30.05],
-  ['webStorageOutbox, tabOutboxes', 9.4],
+  ['webStorageOutbox, tabOutboxes', 9.36],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],

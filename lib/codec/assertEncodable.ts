@@ -8,15 +8,9 @@ export interface EncodableOptions {
   readonly codec: string;
   readonly maxBatch: number;
   readonly maxDepth: number;
-  /**
-   * Returns whether the codec supports a value that is neither plain data nor a date: a BigInt,
-   * NaN, bytes, a class instance …
-   */
+  /** Returns whether the codec supports a value beside plain data and dates: NaN, bytes … */
   readonly supports: (value: unknown) => boolean;
-  /**
-   * Whether a key `__proto__` arrives as `__proto_`: then an object must not have both.
-   * @default false
-   */
+  /** Whether `__proto__` arrives as `__proto_`: no object may have both. @default false */
   readonly renamesProto?: boolean;
   /** Whether a date arrives as a text. @default false */
   readonly sendsDateAsText?: boolean;
@@ -55,10 +49,7 @@ function isCircular(value: object): boolean {
 /** The values that a codec supports. */
 export type ValueRules = Pick<EncodableOptions, 'maxDepth' | 'supports' | 'renamesProto' | 'sendsDateAsText'>;
 
-/**
- * Returns the path and type of an unsupported value, as `.files[0]: Map`; undefined if there is
- * none.
- */
+/** Returns the path and type of an unsupported value, as `.files[0]: Map`, if there is one. */
 export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): string | undefined {
   if (typeof value === 'string' || typeof value === 'boolean' || value == null || Number.isFinite(value)) return;
   const { supports, maxDepth } = rules;
@@ -82,8 +73,7 @@ export function findUnsupported(value: unknown, rules: ValueRules, depth = 0): s
   for (const key in value) {
     if (key === '__proto_' && rules.renamesProto && Object.hasOwn(value, '__proto__')) return ': both __proto__ and __proto_';
     const unsupported = findUnsupported((value as Record<string, unknown>)[key], rules, depth + 1);
-    // Inherited properties are not encoded. A key that a peer chose is not logged unless it is a
-    // valid name.
+    // Inherited properties are not encoded. Keys of a peer are not logged unless they are names.
     if (unsupported && Object.hasOwn(value, key)) return `.${NAME_PATTERN.test(key) ? key : '?'}${unsupported}`;
   }
   return;

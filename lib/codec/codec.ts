@@ -4,25 +4,18 @@ import type { Message } from '../message/types.js';
 /** The direction of a batch. */
 export type Direction = 'to-server' | 'to-client';
 
-/**
- * Identifies a batch. Both ends of a session know it, and it is the same each time the batch is
- * sent.
- */
+/** Identifies a batch, for both ends of a session and each time that the batch is sent. */
 export interface BatchContext {
   readonly direction: Direction;
   /** Identifies the client's outbox, in both directions. */
   readonly pid: string;
-  /**
-   * The sequence number of the first message; the others follow. 0 if the messages have no numbers.
-   */
+  /** The sequence number of the first message; 0 if the messages have no numbers. */
   readonly first: number;
   /** The number of messages. */
   readonly count: number;
 }
 
-/**
- * The limits of the decoder of a codec, for one frame. A missing limit is that of docs/protocol.md.
- */
+/** The limits of a decoder, for one frame. A missing limit is that of docs/protocol.md. */
 export interface CodecLimits {
   /** Messages in a frame. */
   readonly maxBatch?: number;
@@ -46,16 +39,9 @@ export interface Codec {
   readonly name: string;
   /** Whether frames are bytes or text; undefined if both occur. */
   readonly binary: boolean | undefined;
-  /**
-   * Whether it encrypts. Such a codec needs a session, and the session never replaces it by another
-   * codec.
-   * @default false
-   */
+  /** Whether it encrypts. Only a session uses it, and never replaces it. @default false */
   readonly isSealed?: boolean;
-  /**
-   * The limits of `decode`. A session sends them to the other side.
-   * @default the limits of docs/protocol.md
-   */
+  /** The limits of `decode`, for the other side. @default the limits of docs/protocol.md */
   readonly limits?: CodecLimits;
   /**
    * Returns a codec of the same name. Its `encode` rejects messages that exceed these limits, the
@@ -67,8 +53,7 @@ export interface Codec {
    * Returns a frame whose memory is not reused.
    *
    * @param context Passed by sessions only.
-   * @throws {EncodeError} If the codec does not support a value in a payload, or a limit is
-   *   exceeded.
+   * @throws {EncodeError} If a value in a payload is not supported, or exceeds a limit.
    * @throws {InvalidMessageError} If a field of an envelope is out of range.
    */
   encode(batch: readonly Message[], context?: BatchContext): MaybeAsync<string | Uint8Array>;

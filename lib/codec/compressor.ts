@@ -30,10 +30,7 @@ interface Runtime {
   readonly process?: { readonly getBuiltinModule?: (name: string) => Zlib | undefined };
 }
 
-/**
- * Returns a synchronous compressor that uses Node's zlib; undefined elsewhere. There is no import,
- * so bundles for browsers do not contain it.
- */
+/** Returns the compressor of Node's zlib, without an import: bundles for browsers lack it. */
 export function nativeCompressor(): Compressor | undefined {
   const zlib = (globalThis as Runtime).process?.getBuiltinModule?.('node:zlib');
   return zlib && typeof zlib.gunzipSync === 'function' ? compressorOf(zlib) : undefined;
@@ -53,10 +50,7 @@ function compressorOf(zlib: Zlib): Compressor {
   };
 }
 
-/**
- * The number of bytes that are decompressed at once. A stream may emit about 1,000 times as many
- * before it can be cancelled.
- */
+/** The number of bytes that are decompressed at once. A stream may emit 1,000 times as many. */
 const PIECE = 2_048;
 
 /** Returns the asynchronous compressor of browsers, which has no levels; undefined without one. */

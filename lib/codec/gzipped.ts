@@ -46,10 +46,7 @@ export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
   return gzippedWith(compressor, codec, options);
 }
 
-/**
- * The first byte of a compressed frame, and the byte that is inserted before an uncompressed frame
- * that starts with either of the two.
- */
+/** The first byte of a compressed frame, and the one before a plain frame that begins so. */
 const MAGIC = 31;
 const ESCAPE = 0;
 

@@ -12,15 +12,12 @@ export interface JsonOptions {
   readonly maxDepth?: number;
 }
 
-/**
- * Matches every JSON text with a key `__proto__`: the name, or an escape of one of its characters.
- */
+/** Matches every JSON text with a key `__proto__`, also if its characters are escaped. */
 const PROTO = /__proto__|\\u00[567]/;
 
 /**
  * The codec of text frames. A batch of one message is encoded as its envelope, `{"id":…,"type":…}`,
- * a larger one as an array of envelopes, so that any server that supports JSON can read it. It
- * decodes both.
+ * a larger one as an array of envelopes, for any server that supports JSON. It decodes both.
  *
  * A Date arrives as its ISO string, a class instance as its fields, `undefined` as `null` in an
  * array and not at all elsewhere. Values that JSON does not support are rejected: BigInt, NaN,

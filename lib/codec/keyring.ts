@@ -42,10 +42,7 @@ export interface Keyring {
 export interface FromSecretOptions extends DeriveKeyOptions {
   /** The name of the key. @default 'secret' */
   readonly name?: string;
-  /**
-   * At least 16 random bytes, which both sides have. Not secret.
-   * @default the same bytes for all programs
-   */
+  /** At least 16 random bytes that both sides have. Not secret. @default the same everywhere */
   readonly salt?: Uint8Array;
 }
 
@@ -64,8 +61,7 @@ export interface KeyringFactory {
    * @throws {RangeError} At call time, if the text is empty, or has fewer than 16 characters and
    *   there is no `salt`; if the salt is too short, or `iterations` out of range.
    * @throws {TypeError} At call time, if the name is invalid.
-   * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
-   *   localhost.
+   * @throws {UnsupportedError} At call time, in a page neither of HTTPS nor of localhost.
    * @example
    * import { keyring } from 'rxwire';
    *
@@ -88,8 +84,7 @@ const SHARED_SALT = 'rxwire keyring 1';
  * keys during use, first `add` the new key to every keyring, then `use` it everywhere, and `remove`
  * the old key when no data is left that it has encrypted.
  *
- * @throws {RangeError} At call time, if a key does not have 32 bytes, or there is none with the
- *   name `current`.
+ * @throws {RangeError} At call time, if a key does not have 32 bytes, or `current` is none.
  * @throws {TypeError} At call time, if the name of a key is invalid.
  * @example
  * import { keyring } from 'rxwire';
@@ -150,10 +145,7 @@ function checkName(name: string): void {
 }
 
 export interface DeriveKeyOptions {
-  /**
-   * The number of hash iterations, which determines the cost of each guess. At least 100,000.
-   * @default 600_000
-   */
+  /** The number of hash iterations, the cost of a guess: 100,000 or more. @default 600_000 */
   readonly iterations?: number;
 }
 
@@ -164,15 +156,11 @@ const MIN_ITERATIONS = 100_000;
 /**
  * Derives a key for a `keyring` from a passphrase, by PBKDF2 (RFC 8018) with HMAC-SHA-256, which
  * Node and browsers support. The passphrase is normalized to NFC and encoded as UTF-8. It takes
- * about a fifth of a second, asynchronously. The key is only as strong as the passphrase: prefer 32
- * random bytes.
+ * about a fifth of a second, asynchronously. The key is only as strong as the passphrase.
  *
- * @param salt At least 16 random bytes. Store it: only the same salt gives the same key. It is not
- *   secret.
- * @throws {RangeError} At call time, if the passphrase is empty, the salt too short, or
- *   `iterations` out of range.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
- *   localhost.
+ * @param salt At least 16 random bytes, not secret. Store it: only it gives the same key.
+ * @throws {RangeError} At call time, if an argument is empty, too short or out of range.
+ * @throws {UnsupportedError} At call time, in a page neither of HTTPS nor of localhost.
  * @example
  * import { deriveKey, keyring } from 'rxwire';
  *

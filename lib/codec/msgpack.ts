@@ -6,20 +6,17 @@ import { MAX_DEPTH } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { assertUnicode, mayHaveReplaced } from './unicode.js';
 import { type PlainCodec, withLimits } from './codec.js';
+import type { JsonOptions } from './json.js';
 import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';
 
-export interface MsgpackOptions {
-  /** The maximum number of messages in a frame, both ways. @default 1_024 */
-  readonly maxBatch?: number;
+export interface MsgpackOptions extends JsonOptions {
   /**
    * The maximum number of arrays, maps, map entries, binaries and dates in a frame, and of payload
    * fields encoded as columns, both ways.
    * @default 100_000
    */
   readonly maxNodes?: number;
-  /** The maximum nesting of a payload, both ways: 32 or more. @default 32 */
-  readonly maxDepth?: number;
 }
 
 /**
@@ -33,8 +30,7 @@ export interface MsgpackOptions {
  * unpaired surrogate), and more than `maxDepth` levels. A key named `__proto__` arrives as
  * `__proto_`; an object with both is rejected.
  *
- * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is
- *   below 32.
+ * @throws {RangeError} At call time, if a number is not positive, or `maxDepth` below 32.
  * @example
  * import { createMessage, msgpack } from 'rxwire';
  *
@@ -67,8 +63,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   };
   const unpack = (frame: Uint8Array): unknown => {
     try {
-      // A separate view: msgpackr adds a property to its input, and returns Buffers for the bytes
-      // in a Buffer.
+      // A separate view: msgpackr adds a property to it, and reads Buffers from a Buffer.
       return packr.unpack(new Uint8Array(frame.buffer, frame.byteOffset, frame.length));
     } catch (cause) {
       throw new DecodeError('msgpack', 'msgpackr cannot read it', cause);

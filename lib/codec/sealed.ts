@@ -14,12 +14,10 @@ import { createSeal, TEXT, unpackSealed } from './seal/seal.js';
  *
  * Each batch is bound to its codec, direction, client outbox (`pid`) and sequence numbers. It
  * therefore needs a session, and is rejected over envelopes. A batch that is forged, or was sealed
- * for another place or with a key that is not in the keyring, is dropped, and the connection is
- * closed.
+ * for another place or with an unknown key, is dropped, and the connection is closed.
  *
  * @param keys The keys of both sides. May change during use.
- * @throws {UnsupportedError} At call time, without a cipher: in a page that was loaded neither by
- *   HTTPS nor from localhost.
+ * @throws {UnsupportedError} At call time, in a page neither of HTTPS nor of localhost.
  * @example
  * import { connect, keyring, msgpack, sealed, webSocket } from 'rxwire';
  *
@@ -79,8 +77,5 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?
 const MISMATCH = 'the keys of the two sides do not match';
 const NO_SESSION = 'only for batches of a session';
 
-/**
- * The number of sequence numbers that share a derived key: fewer than the number of random nonces
- * that a key allows.
- */
+/** The sequence numbers of a derived key: fewer than the random nonces that it allows. */
 const BATCHES_PER_KEY = 2_147_483_648;

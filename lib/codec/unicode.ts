@@ -5,8 +5,7 @@ const UNPAIRED = /\p{Surrogate}/u;
 
 /**
  * Returns whether the encoder may have replaced an unpaired surrogate: whether the bytes contain
- * U+FFFD, or a surrogate as some encoders write it. To search the bytes takes a fiftieth of the
- * time of testing each text.
+ * U+FFFD, or a surrogate as some encoders write it. To test each text takes 50 times as long.
  */
 export function mayHaveReplaced(bytes: Uint8Array): boolean {
   for (let at = bytes.indexOf(0xed); at >= 0; at = bytes.indexOf(0xed, at + 1)) if ((bytes[at + 1] as number) >= 0xa0) return true;
@@ -16,8 +15,7 @@ export function mayHaveReplaced(bytes: Uint8Array): boolean {
 }
 
 /**
- * Rejects texts that UTF-8 cannot encode: they would arrive as other texts, and two keys of an
- * object as the same key.
+ * Rejects texts that UTF-8 cannot encode: they, or two keys, would arrive as other texts.
  *
  * @throws {EncodeError}
  */

@@ -3,10 +3,7 @@ let encoder: TextEncoder | undefined;
 /** Longer texts are measured in parts. */
 const scratch = /* @__PURE__ */ new Uint8Array(16_384);
 
-/**
- * Returns the size of text as UTF-8, or of bytes. `encodeInto` takes a tenth of the time of a loop
- * over the characters, and allocates no copy.
- */
+/** Returns the size of text as UTF-8, or of bytes: `encodeInto` is faster than a loop. */
 export function byteLength(data: string | Uint8Array): number {
   if (typeof data !== 'string') return data.length;
   encoder ??= new TextEncoder();

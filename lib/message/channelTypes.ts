@@ -1,7 +1,4 @@
-/**
- * A position in the history of a channel. Offsets rise within an epoch; offsets of different epochs
- * cannot be compared.
- */
+/** A position in the history of a channel. Offsets rise, and belong to their epoch. */
 export interface ChannelPosition {
   /** Identifies the history: a history that was lost starts again with another epoch. */
   readonly epoch: string;
@@ -46,21 +43,11 @@ export interface ChannelJoin {
   readonly channel: string;
   /** The number of the join, counted by the client for each channel; the response repeats it. */
   readonly join: number;
-  /**
-   * The position of the last message that the client has received: the client requests all messages
-   * after it.
-   */
+  /** The position of the latest message of the client: it requests all messages after it. */
   readonly after?: ChannelPosition;
-  /**
-   * Whether the client requests all messages that the server still has, without `after`.
-   * @default
-   * false
-   */
+  /** Whether the client requests all stored messages, without `after`. @default false */
   readonly start?: boolean;
-  /**
-   * How many of the latest messages the client requests, without `after` and `start`.
-   * @default 0
-   */
+  /** The number of latest messages to request, without `after` and `start`. @default 0 */
   readonly history?: number;
   /** Whether the client requests presence. @default false */
   readonly watch?: boolean;
@@ -109,20 +96,13 @@ export interface ChannelWatch {
 export interface ChannelPublish<M> {
   readonly channel: string;
   readonly message: M;
-  /**
-   * Whether the hub sends the message to the present members only, and does not append it to the
-   * history.
-   * @default false
-   */
+  /** Whether the message is for the present members only, not for the history. @default false */
   readonly ephemeral?: boolean;
   /** Whether the hub answers with `channel.published`. @default false */
   readonly confirm?: boolean;
 }
 
-/**
- * The hub has published a message: `correlationId` is the id of the `channel.publish`. An ephemeral
- * message has no position.
- */
+/** The hub has published the message `correlationId`. An ephemeral message has no position. */
 export interface ChannelPublished extends Partial<ChannelPosition> {
   readonly channel: string;
 }
@@ -144,10 +124,7 @@ export interface ChannelHistoryRequest {
   readonly limit: number;
 }
 
-/**
- * A part of the older messages that a client has requested: `correlationId` is the id of the
- * request. `M` is `Message`.
- */
+/** A part of older messages. `correlationId` is the id of the request. `M` is `Message`. */
 export interface ChannelPast<M> {
   readonly channel: string;
   /** In order. */
@@ -156,10 +133,7 @@ export interface ChannelPast<M> {
   readonly more: boolean;
 }
 
-/**
- * The members that have entered, left and changed since the last presence message; with `reset`,
- * all members.
- */
+/** The changes of the members since the last presence message; with `reset`, all members. */
 export interface ChannelPresence {
   readonly channel: string;
   readonly entered: readonly ChannelMember[];

@@ -75,8 +75,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
 /**
  * Returns whether reconnecting makes sense after this close code. After some codes the new
- * connection would be closed for the same reason, or two clients would close each other's
- * connections.
+ * connection would be closed, too, or two clients would close each other's connections.
  *
  * @example
  * import { CloseCode, isReconnectable } from 'rxwire';
@@ -84,8 +83,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
  * console.log(isReconnectable(CloseCode.ABNORMAL), isReconnectable(CloseCode.UNAUTHORIZED)); // prints: true false
  */
 export function isReconnectable(code: number): boolean {
-  // Normal, unsupported data, policy, too big, extension; bad frames, unauthorized, forbidden,
-  // superseded.
+  // Normal, unsupported, policy, size, extension; bad frames, unauthorized, forbidden, superseded.
   return ![1000, 1003, 1008, 1009, 1010, 4400, 4401, 4403, 4409].includes(code);
 }
 

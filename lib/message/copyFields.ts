@@ -3,10 +3,7 @@ import { isName, MAX_DEPTH, MAX_FIELD_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_N
 
 type Fields = Record<string, unknown>;
 
-/**
- * Throws an error with the rule that the field `name` breaks; without a name, the rule that the
- * whole object breaks.
- */
+/** Throws an error with the rule that the field `name`, or the whole object, breaks. */
 export type RefuseFields = (rule: string, name?: string) => never;
 
 /** An upper bound of the size of the copied values, which is cheap to compute. */
@@ -17,8 +14,7 @@ interface Bound {
 
 /**
  * Copies an object of JSON values, headers or metadata, to `target`, which is returned. Fields that
- * are `undefined` are left out, as in JSON. So is a field `__proto__`, unless `target` has no
- * prototype.
+ * are `undefined` are left out, as is a field `__proto__`, unless `target` has no prototype.
  */
 export function copyFields(given: Readonly<Fields>, target: Fields, refuse: RefuseFields): Fields {
   const names = Object.keys(given);
@@ -37,8 +33,7 @@ export function copyFields(given: Readonly<Fields>, target: Fields, refuse: Refu
 }
 
 function copyJson(value: unknown, bound: Bound, depth: number, fail: () => never): unknown {
-  // Each value is one byte at least: objects that share parts cannot make the copy larger than
-  // this.
+  // Each value is one byte at least: shared parts cannot make the copy larger than this.
   if (++bound.values > MAX_FIELDS_BYTES) return fail();
   if (typeof value === 'string') {
     bound.bytes += textBound(value);
@@ -59,10 +54,7 @@ function copyJson(value: unknown, bound: Bound, depth: number, fail: () => never
   return copy;
 }
 
-/**
- * The maximum number of bytes of a number, `true`, `false`, `null` or the brackets of an object,
- * with a comma.
- */
+/** The maximum number of bytes of a number, `true`, `false`, `null` or brackets, with a comma. */
 const MAX_SCALAR = 26;
 
 /** Returns the maximum number of bytes of a text, if all of its characters are escaped. */

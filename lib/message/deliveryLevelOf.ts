@@ -2,8 +2,7 @@ import type { Delivery, Message } from './types.js';
 
 /**
  * Returns the delivery guarantee of a message: its own `delivery`, or else that of the wire. A
- * message with `metadata.persistent` is delivered at least once, unless it has a `delivery` of its
- * own.
+ * message with `metadata.persistent` is delivered at least once, unless it has a `delivery`.
  *
  * @param wire The delivery guarantee of the wire.
  */

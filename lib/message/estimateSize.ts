@@ -1,7 +1,6 @@
 /**
  * Estimates the encoded size of a value in bytes: the characters of its texts, the bytes of its
- * binaries, and a few bytes for each other part. It is meant for limits, and costs a fraction of
- * encoding the value.
+ * binaries, and a few bytes for each other part. It is for limits, and faster than encoding.
  *
  * @param most Counting stops above this size.
  */

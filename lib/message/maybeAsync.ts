@@ -15,10 +15,7 @@ import {
   type Subscription,
 } from 'rxjs';
 
-/**
- * A value, or an Observable that emits it. Synchronous results cost no tick, and virtual time
- * controls the others.
- */
+/** A value, or an Observable that emits it: synchronous results cost no tick. */
 export type MaybeAsync<T> = T | Observable<T>;
 
 /** The result of a function of the application, which may return a promise. */
@@ -48,18 +45,12 @@ export function isStream(result: unknown): result is ObservableInput<unknown> {
   );
 }
 
-/**
- * Emits the values of the result of a function of the application; a value that is no stream is the
- * only one.
- */
+/** Emits the values of the result of a function; a value that is no stream is the only one. */
 export function valuesOf<R>(result: ObservableInput<R> | R): Observable<R> {
   return isStream(result) ? from(result as ObservableInput<R>) : of(result);
 }
 
-/**
- * Calls `next` with the value, synchronously if it is available. Only the first value of an
- * Observable is used.
- */
+/** Calls `next` with the first value, synchronously if it is available. */
 export function whenReady<T>(input: MaybePromise<T>, next: (value: T) => void, error: (reason: unknown) => void): Subscription | undefined {
   if (isLater(input)) return single(input).subscribe({ next, error });
   next(input);

@@ -16,8 +16,7 @@ type Draft<T> = { -readonly [K in keyof T]: T[K] };
  * the payload, which becomes `null`. The content of the payload is not validated.
  *
  * Headers and metadata are copied, with the fields that this library does not know. Headers become
- * an object without a prototype, so that names like `__proto__` and `toString` have no special
- * meaning.
+ * an object without a prototype, so that `__proto__` and `toString` have no special meaning.
  *
  * @param value Plain data, as a codec produces it.
  * @param path Where `value` was found, for the error: `[3]`, or its index 3.

@@ -1,8 +1,7 @@
 import type { Delivery } from './types.js';
 
 /**
- * The delivery guarantees by name: the values of the option `delivery`, and of the field `delivery`
- * of a message.
+ * The delivery guarantees by name, for the option `delivery`, and the field of a message.
  *
  * @example
  * import { connect, ReliabilityLevel, webSocket } from 'rxwire';

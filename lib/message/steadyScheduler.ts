@@ -1,10 +1,7 @@
 import { asyncScheduler, type SchedulerAction, type SchedulerLike, type Subscription } from 'rxjs';
 
 export interface SteadyScheduler extends SchedulerLike {
-  /**
-   * Returns a monotonic time, for durations, in ms: it has no relation to the date, and no step of
-   * the system's clock changes it.
-   */
+  /** Returns a monotonic time, for durations, in ms: no step of the system's clock changes it. */
   now(): number;
   /** Returns the time of day, in ms since the epoch. */
   wallTime(): number;

@@ -60,10 +60,7 @@ export interface MessageTypes extends SharedMessageTypes {
   'request.cancel': null;
 }
 
-/**
- * The payloads that applications share, and that each application may narrow in {@link
- * MessageTypes}.
- */
+/** The payloads that applications share. Each may narrow them in {@link MessageTypes}. */
 export interface SharedMessageTypes {
   'execution.start': ExecutionPayload;
   'execution.output': ExecutionPayload;
@@ -135,10 +132,7 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
   readonly priority?: MessagePriority;
   readonly headers?: MessageHeaders;
   readonly metadata?: MessageMetadata;
-  /**
-   * The delivery guarantee of this message, if it differs from that of the wire. It is not
-   * transmitted.
-   */
+  /** The delivery guarantee, if it is not that of the wire. It is not transmitted. */
   readonly delivery?: Delivery;
 }
 
@@ -158,9 +152,7 @@ export interface Message<T extends string = string, P = PayloadOf<T>> {
  */
 export type MessageIn<Types extends object> = { [T in keyof Types & string]: Message<T, Types[T]> }[keyof Types & string];
 
-/**
- * A map of all types, with payloads that are not known: that of a wire without a map of its own.
- */
+/** A map of all types, with unknown payloads: that of a wire without a map of its own. */
 export type AnyTypes = Readonly<Record<string, unknown>>;
 
 /** The start of an execution, a part of its output, or its end. */
@@ -233,9 +225,7 @@ export interface SystemPayload {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/**
- * The content of a dead letter for a batch that the receiver could not decode. No side sends it.
- */
+/** A dead letter for a batch that the receiver could not decode. No side sends it. */
 export interface UndecodablePayload {
   /** The number of the first message of the batch. */
   readonly number: number;
@@ -260,9 +250,7 @@ export interface HelloPayload {
 
 /** The server's answer to `system.hello`. */
 export interface WelcomePayload {
-  /**
-   * False when the server did not know the session: messages that it had not delivered are lost.
-   */
+  /** False when the server did not know the session: its undelivered messages are lost. */
   readonly resumed: boolean;
 }
 

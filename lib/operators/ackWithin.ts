@@ -25,41 +25,27 @@ import type { Message } from '../message/types.js';
 /** The ack of a message: its id, an `ack` message that names it, or a receipt of a wire. */
 export type Ack = string | { readonly type: string; readonly correlationId?: string } | Receipt;
 
-/**
- * The source of acks: a wire, a Subject that also sends (as RxJS's own `webSocket`), or any stream
- * of acks.
- */
+/** The source of acks: a wire, a Subject that also sends (as RxJS's `webSocket`), or any stream. */
 export type AckSource<T> =
   { readonly receipts$: Observable<Receipt>; next(message: T): void } | (Observable<unknown> & { next?(message: never): void });
 
 export interface AckWithinOptions<T> {
   /** The maximum number of times that a message is sent again without an ack. @default 0 */
   readonly retries?: number;
-  /**
-   * How long attempt `n` (from 0) waits, in ms.
-   * @default exponentialDelay: the timeout, doubled each time
-   */
+  /** How long attempt `n` (from 0) waits, in ms. @default exponentialDelay: it doubles */
   readonly backoffDelay?: (attempt: number, timeout: number) => number;
   /** Sends a message. @default `next` of the source of acks */
   readonly send?: (message: T) => void;
-  /**
-   * Called with each message that was not acked; the stream continues.
-   * @default the stream fails
-   */
+  /** Called with each message without an ack; the stream goes on. @default the stream fails */
   readonly onDead?: (message: T, error: Error) => void;
-  /**
-   * Messages that may wait at once; one more fails the stream with an `OverflowError`.
-   * @default 10_000
-   */
+  /** Messages that may wait at once; one more is an `OverflowError`. @default 10_000 */
   readonly maxInFlight?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
 interface Waiter {
-  /**
-   * Sends the message, first and whenever it is due; gives the message up when no attempt is left.
-   */
+  /** Sends the message whenever it is due; gives it up when no attempt is left. */
   readonly check: () => void;
   readonly settle: (error?: Error) => Receipt | undefined;
 }
@@ -72,11 +58,9 @@ interface Waiter {
  *     acks                        ---a-----------
  *     ackWithin(acks, 5 ms)       ---A----------|
  *
- * A message whose id is in flight already counts as the same message: it is not sent twice, and
- * shares the receipt.
+ * A message whose id is in flight already is not sent twice, and shares the receipt.
  *
- * @param acks A wire, a Subject that sends and receives, or a stream of acks (then `send` is
- *   needed).
+ * @param acks A wire, a Subject that also sends, or a stream of acks (then with `send`).
  * @param timeout How long the first attempt waits, in ms. The option `ackTimeout` of a wire of
  *   `envelopeProtocol` is independent of it.
  * @throws {RangeError} At call time, if a number is out of range; {TypeError} if nothing can send.

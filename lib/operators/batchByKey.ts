@@ -24,10 +24,7 @@ export interface BatchByKeyOptions {
    * @default 1_000
    */
   readonly maxWait?: number;
-  /**
-   * Open batches at most; when another one is opened, the oldest is emitted early.
-   * @default 10_000
-   */
+  /** Open batches at most; for one more, the oldest is emitted early. @default 10_000 */
   readonly maxKeys?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -57,16 +54,6 @@ export interface BatchByKeyOptions {
  * messages$
  *   .pipe(batchByKey((message) => message.target, { maxWait: 50 }))
  *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: room.1 2
- * @example
- * import { of } from 'rxjs';
- * import { batchByKey, createMessage } from 'rxwire';
- *
- * of(
- *   createMessage('chat.wave', 1, { target: 'ann' }),
- *   createMessage('chat.wave', 2, { target: 'ann' }),
- * )
- *   .pipe(batchByKey())
- *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: chat.wave:ann 2
  */
 export function batchByKey<T, K>(key: (value: T) => K, options?: BatchByKeyOptions): OperatorFunction<T, Batch<K, T>>;
 export function batchByKey<T extends Pick<Message, 'type' | 'target'>>(options?: BatchByKeyOptions): OperatorFunction<T, Batch<string, T>>;
@@ -142,10 +129,7 @@ function createOpenBatches<K, T>(subscriber: Subscriber<Batch<K, T>>, maxWait: n
 
   const batches = {
     byKey,
-    /**
-     * The batch of the previous item, if it is open. Consecutive items often have the same key,
-     * which saves a lookup.
-     */
+    /** The batch of the previous item, if it is open: the next item often has the same key. */
     latest: undefined as OpenBatch<K, T> | undefined,
     close(batch: OpenBatch<K, T>): void {
       byKey.delete(batch.key);

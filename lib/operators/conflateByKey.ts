@@ -5,19 +5,13 @@ import { assertPositive } from '../message/options/assert.js';
 import { firstOf } from './subscribing/firstOf.js';
 import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
 
-/**
- * Why a value was dropped: a newer value of its key arrived, too many keys waited, or the stream
- * ended.
- */
+/** Why a value was dropped: a newer one came, too many keys waited, or the stream ended. */
 export type ConflateReason = 'conflated' | Exclude<DropReason, 'expired' | 'evicted'>;
 
 export interface ConflateByKeyOptions<T> {
   /** Inner streams that run at once; never more than one for each key. @default 1 */
   readonly concurrency?: number;
-  /**
-   * Keys that wait at most; for one more, the value of the key that has waited longest is dropped.
-   * @default 10_000
-   */
+  /** Keys that wait at most; one more drops the one that has waited longest. @default 10_000 */
   readonly maxKeys?: number;
   /** Called with each value that is dropped, and the reason. */
   readonly onDrop?: (value: T, reason: ConflateReason) => void;
@@ -79,10 +73,7 @@ interface LatestQueue<T> extends MergeQueue<T, Entry<T>> {
   readonly release: (key: unknown) => void;
 }
 
-/**
- * Creates a queue of the newest value of each key, in the order of the first values. A key whose
- * inner stream runs waits apart from the others.
- */
+/** Creates a queue of the newest value of each key. Keys that run wait apart from the others. */
 function createLatestByKey<T>(
   key: (value: T) => unknown,
   maxKeys: number,

@@ -23,8 +23,7 @@ export interface DedupeOptions<T> {
 }
 
 /**
- * Drops a value whose key was first seen less than `ttl` ms ago. A repeat does not extend that
- * time.
+ * Drops a value whose key was first seen less than `ttl` ms ago, whatever came since.
  *
  *     source     -a-a-a-a-|
  *     dedupe     -a---a---|     (ttl: 4 ms)
@@ -41,21 +40,6 @@ export interface DedupeOptions<T> {
  * of(message, message)
  *   .pipe(dedupe({ ttl: 60_000 }))
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
- * @example
- * import { of, toArray } from 'rxjs';
- * import { contentKey, createMessage, dedupe } from 'rxwire';
- *
- * const message = createMessage('note.taken', { text: 'hello' }, { id: 'm1' });
- * of(message, { ...message, payload: { text: 'bye' } })
- *   .pipe(dedupe({ key: contentKey }), toArray())
- *   .subscribe((messages) => console.log(messages.length)); // prints: 2
- * @example
- * import { of, toArray } from 'rxjs';
- * import { dedupe } from 'rxwire';
- *
- * of('a', 'b', 'a')
- *   .pipe(dedupe({ key: (letter) => letter }), toArray())
- *   .subscribe((letters) => console.log(letters.join(' '))); // prints: a b
  */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- so that `T` is the type of the source, and not of the parameter of `contentKey`
 export function dedupe<T, K extends (value: T) => unknown>(

@@ -12,8 +12,7 @@ export interface ExpireOptions<T> {
 }
 
 /**
- * Drops messages whose `ttl` has passed: `timestamp + ttl <= now`. A message without a `ttl` is
- * never dropped.
+ * Drops messages with a `ttl` that has passed: `timestamp + ttl <= now`.
  *
  *     source    -a-b-a-|     (a: timestamp 0, ttl 5 ms; b: no ttl)
  *     expire    -a-b---|

@@ -12,33 +12,22 @@ import {
   type ObservableInput,
   type ObservedValueOf,
   type OperatorFunction,
-  type SchedulerLike,
 } from 'rxjs';
 import { checkOptions } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
 import { asObservable } from '../message/maybeAsync.js';
-import { memoryResults, type ResultStore } from './buffers/resultStore.js';
-import { steadyScheduler } from '../message/steadyScheduler.js';
+import { memoryResults, type MemoryResultsOptions, type ResultStore } from './buffers/resultStore.js';
 import type { Message } from '../message/types.js';
 
-export interface IdempotentOptions<T> {
-  /**
-   * Returns the key of a request; requests of the same key are repeats.
-   * @default the message's `id`
-   */
+export interface IdempotentOptions<T> extends MemoryResultsOptions {
+  /** Returns the key of a request, which repeats share. @default the message's `id` */
   readonly key?: (value: T) => string;
-  /** How long a result is remembered, in ms. @default 300_000 */
-  readonly ttl?: number;
-  /** Results that are remembered at most; for one more, the oldest is forgotten. @default 10_000 */
-  readonly maxSize?: number;
   /**
    * The store of the results, each as an array of values. `ttl` and `maxSize` are then options of
    * the store. Results in a store outlive the subscription.
    * @default in memory, for as long as one subscription
    */
   readonly store?: ResultStore;
-  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
-  readonly scheduler?: SchedulerLike;
 }
 
 /**
@@ -67,18 +56,6 @@ export interface IdempotentOptions<T> {
  *   .pipe(idempotent(answer))
  *   .subscribe(({ type }) => console.log(type)); // prints: order.placed
  * // prints: order.placed
- * @example
- * import { of, toArray } from 'rxjs';
- * import { idempotent } from 'rxwire';
- *
- * of('a', 'b', 'a')
- *   .pipe(
- *     idempotent((letter) => of(`${letter}${Math.random()}`), { key: (letter) => letter }),
- *     toArray(),
- *   )
- *   .subscribe(([first, , third]) => {
- *     console.log(first === third); // prints: true
- *   });
  */
 export function idempotent<T, O extends ObservableInput<unknown>>(
   handler: (value: T) => O,
@@ -93,11 +70,11 @@ export function idempotent(
   options: IdempotentOptions<never> = {},
 ): OperatorFunction<unknown, unknown> {
   checkOptions('idempotent', options);
-  const { key = idOf, ttl = 300_000, maxSize = 10_000, store, scheduler = steadyScheduler() } = options as IdempotentOptions<unknown>;
-  assertPositive('idempotent', { ttl, maxSize });
+  const { key = idOf, store, ...memory } = options as IdempotentOptions<unknown>;
+  assertPositive('idempotent', { ttl: memory.ttl, maxSize: memory.maxSize });
 
   const lasting = store && remembering(handler, key, store);
-  return (source) => defer(() => source.pipe(mergeMap(lasting ?? remembering(handler, key, memoryResults({ ttl, maxSize, scheduler })))));
+  return (source) => defer(() => source.pipe(mergeMap(lasting ?? remembering(handler, key, memoryResults(memory)))));
 }
 
 function remembering<T, R>(

@@ -14,8 +14,7 @@ export type Selected<M extends Message, T extends string> = string extends M['ty
 type OfSource<M extends Message> = [M][M extends unknown ? 0 : never];
 
 /**
- * Emits only messages of the given types. The type of `payload` follows; for a type that is not
- * declared, it is `unknown`.
+ * Emits only messages of the given types. The type of `payload` follows, if it is declared.
  *
  *     source           -a-b-c-a-|
  *     ofType('a')      -a-----a-|
@@ -26,13 +25,6 @@ type OfSource<M extends Message> = [M][M extends unknown ? 0 : never];
  *
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * wire.pipe(ofType('execution.output')).subscribe((message) => console.log(message.payload.data));
- * @example
- * import { connect, ofType, webSocket } from 'rxwire';
- *
- * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * wire.pipe(ofType('execution.complete', 'execution.error')).subscribe((message) => {
- *   if (message.type === 'execution.error') console.warn(message.payload.error?.message);
- * });
  */
 export function ofType<M extends Message, T extends TypeIn<M>>(...types: [T, ...T[]]): OperatorFunction<M, Selected<OfSource<M>, T>> {
   const wanted = new Set<string>(types);

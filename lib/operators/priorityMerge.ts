@@ -6,14 +6,8 @@ import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
 import { createPriorityQueue, type OverflowPolicy, createExpiringQueue } from './buffers/priorityQueue.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 
-export type { OverflowPolicy };
-
 export interface PriorityMergeOptions<T> {
-  /**
-   * Inner streams that run at once. Only values that wait are ordered by priority, so keep this
-   * low.
-   * @default 4
-   */
+  /** Inner streams that run at once: few, because only waiting values are ordered. @default 4 */
   readonly concurrency?: number;
   /**
    * Returns the priority of a value: the nearest `MessagePriority` is used, or NORMAL if it is no
@@ -27,10 +21,7 @@ export interface PriorityMergeOptions<T> {
   readonly maxAge?: number;
   /** The value to drop when more than `maxSize` would wait. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;
-  /**
-   * Called with each value that is dropped, and the reason: `overflow`, `expired`, or `closed` if
-   * the stream ends while the value waits.
-   */
+  /** Called with each value that is dropped, and the reason: `closed` if the stream has ended. */
   readonly onDrop?: (value: T, reason: DropReason) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;

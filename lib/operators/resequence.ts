@@ -14,10 +14,7 @@ export interface SequenceGap {
 export interface ResequenceOptions<T> {
   /** The first number of the sequence. @default the number of the first value */
   readonly first?: number;
-  /**
-   * How far ahead of a missing number a value may be and wait; a value further ahead ends the wait.
-   * @default 1_000
-   */
+  /** How far ahead of a missing number a value may wait; one more ends it. @default 1_000 */
   readonly maxSize?: number;
   /** How long a value waits for missing numbers before it, in ms. @default 1_000 */
   readonly maxWait?: number;
@@ -30,8 +27,7 @@ export interface ResequenceOptions<T> {
 }
 
 /**
- * Emits values in the order of their numbers: a value that arrives early is held until the values
- * before it have arrived.
+ * Emits values in the order of their numbers: a value that arrives early is held.
  *
  *     source        -1-3-2-5-----6--|
  *     resequence    -1---(23)--5-6--|     (maxWait: 4 ms; 4 never arrives)
@@ -40,8 +36,7 @@ export interface ResequenceOptions<T> {
  * number was emitted before or given up. When the source completes or fails, the held values are
  * emitted first. One timer serves all values, and there is none while no value is held.
  *
- * @param sequence Returns the number of a value; numbers rise by one. A throw is delivered as an
- *   error.
+ * @param sequence Returns the number of a value; numbers rise by one. Errors are delivered.
  * @throws {RangeError} At call time, if `maxSize` or `maxWait` is not positive. Delivered, for a
  *   number that is no safe integer.
  * @example
@@ -104,19 +99,13 @@ interface Held<T> {
   readonly since: number;
 }
 
-/**
- * Emits values in the order of their numbers. The state changes before each callback, which may add
- * more values.
- */
+/** Emits values in order. The state changes before each callback, which may add values. */
 function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: SequenceGap) => void) {
   const held = new Map<number, Held<T>>();
   const oldest = firstOf(held);
   let next = first;
 
-  /**
-   * Emits the held values below `end` and those that follow without a gap; gives missing numbers
-   * up.
-   */
+  /** Emits the held values below `end`, and those that follow; gives missing numbers up. */
   const reach = (end: number): void => {
     for (let from = next; ordered.observed; from = next) {
       while (next < end && !held.has(next)) next = held.size > 0 ? next + 1 : end;
@@ -139,10 +128,7 @@ function createSequencer<T>(ordered: Subject<T>, first: number, onGap: (gap: Seq
       if (one.key === next) reach(next);
       return true;
     },
-    /**
-     * Emits held values for as long as the oldest one is due; the missing numbers before it are
-     * given up.
-     */
+    /** Emits held values while the oldest one is due; gives the numbers before it up. */
     flush(condition: (oldest: Held<T>) => boolean = () => true): void {
       for (let one = oldest(); one && ordered.observed && condition(one); one = oldest()) reach(one.key);
     },

@@ -3,10 +3,7 @@ import { checkOptions } from '../message/development.js';
 import { assertNotNegative } from '../message/options/assert.js';
 import { MAX_DELAY } from './timing/coalescedTimer.js';
 
-/**
- * Returns the delay before retry number `iteration` (from 0), in ms. Negative numbers and NaN count
- * as 0.
- */
+/** Returns the delay before a retry (from 0), in ms. Negative numbers and NaN count as 0. */
 export type BackoffDelay = (iteration: number, initialInterval: number) => number;
 
 /** The argument of {@link RetryBackoffConfig.onRetry}. */
@@ -22,30 +19,18 @@ export interface RetryAttempt {
 export interface RetryBackoffConfig {
   /** The first delay, in ms. */
   readonly initialInterval: number;
-  /**
-   * Retries at most (with `resetOnSuccess`: in a row); the error after the last one is delivered.
-   * @default Infinity
-   */
+  /** Retries at most, in a row with `resetOnSuccess`; then the error counts. @default Infinity */
   readonly maxRetries?: number;
   /** The maximum delay, in ms. @default Infinity, but never above 2^31 - 1 */
   readonly maxInterval?: number;
   /** Whether the delays start again after a value. @default false */
   readonly resetOnSuccess?: boolean;
-  /**
-   * Returns false for an error that is delivered without a retry.
-   * @default retries after every error
-   */
+  /** Returns false for an error that needs no retry. @default retries after every error */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in backoff-rxjs: `(error) => error.status >= 500` must continue compiling
   readonly shouldRetry?: (error: any) => boolean;
-  /**
-   * Returns the delay of each retry; not called when there will be none.
-   * @default exponentialDelay
-   */
+  /** Returns the delay of each retry that there will be. @default exponentialDelay */
   readonly backoffDelay?: BackoffDelay;
-  /**
-   * The part of each delay that is random: 0 none, 0.5 "equal jitter", 1 "full jitter".
-   * @default 0
-   */
+  /** The random part of each delay: 0.5 is "equal jitter", 1 "full jitter". @default 0 */
   readonly jitter?: number;
   /** Called for each retry when its delay begins. */
   readonly onRetry?: (retry: RetryAttempt) => void;
@@ -78,15 +63,6 @@ export interface RetryBackoffConfig {
  * status$
  *   .pipe(retryBackoff({ initialInterval: 500, maxInterval: 30_000, maxRetries: 8, jitter: 1 }))
  *   .subscribe(({ status }) => console.log(status));
- * @example
- * import { throwError } from 'rxjs';
- * import { linearDelay, retryBackoff } from 'rxwire';
- *
- * const options = { initialInterval: 10, maxRetries: 2, backoffDelay: linearDelay };
- * throwError(() => new Error('no tea'))
- *   .pipe(retryBackoff({ ...options, onRetry: ({ delay }) => console.log(delay) })) // prints: 10
- *   .subscribe({ error: (error: Error) => console.log(error.message) }); // prints: 20
- * // prints: no tea
  */
 export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: Observable<T>) => Observable<T> {
   const options: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;

@@ -16,10 +16,7 @@ export interface Cursor {
   readonly rejections?: readonly NumberedRejection[] | undefined;
 }
 
-/**
- * The claim of a session to receive the messages of a sender, with the number of the hello that the
- * session answers.
- */
+/** The claim of a session to the messages of a sender, with the hello that the session answers. */
 export interface InboxClaim extends HelloNumber {
   /** Identifies the session, among the sessions of all processes that use the inbox. */
   readonly owner: string;
@@ -36,8 +33,7 @@ export interface InboxRecord {
 
 /**
  * The right to write the state of a sender: it ends when another session claims the sender. An
- * inbox may return an object with fields of its own: the session passes the same object to each
- * write.
+ * inbox may return an object with fields of its own: the session passes it to each write.
  */
 export interface InboxLease extends InboxClaim {
   /** Identifies the sender. */
@@ -59,10 +55,7 @@ export interface ClaimedInbox {
   readonly lease: InboxLease | undefined;
 }
 
-/**
- * The reason why a receiver did not process a message. The sender of the message receives it with
- * the ack.
- */
+/** The reason why a receiver did not process a message. The sender receives it with the ack. */
 export interface Rejection {
   /**
    * `dead-lettered`: the handler has finally failed, and the message is a dead letter of the
@@ -83,10 +76,7 @@ export interface NumberedRejection extends Rejection {
 
 /** A processed message, and the data to be written with its completion. */
 export interface Completion<Tx> {
-  /**
-   * Writes the effects of the message, synchronously. An exception rolls back the whole
-   * transaction.
-   */
+  /** Writes the effects of the message, synchronously. An exception rolls back the transaction. */
   readonly effect?: ((transaction: Tx) => void) | undefined;
   /**
    * Called by an inbox whose transactions run the writes of an effect after it has returned: one of
@@ -94,10 +84,7 @@ export interface Completion<Tx> {
    * Without this call, such an error is a failure of the inbox.
    */
   readonly onEffectFailed?: (() => void) | undefined;
-  /**
-   * The dead letter to store, if processing has finally failed, and no other store keeps the
-   * letter.
-   */
+  /** The dead letter to store, if the handler has failed and no other store keeps it. */
   readonly deadLetter?: DeadLetter | undefined;
   /** The reason why the message was not processed. @default the message was processed */
   readonly rejection?: Rejection | undefined;
@@ -115,11 +102,7 @@ export interface Completion<Tx> {
 export interface Inbox<Tx = unknown> {
   /** The code that a client's session needs: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
-  /**
-   * The dead letters that `commit` has stored: `deadLetters` of the wire.
-   * @default not accessible
-   * by the wire
-   */
+  /** The dead letters that `commit` has stored. @default the wire has no access to them */
   readonly deadLetters?: DeadLetterStore | undefined;
   /**
    * Reads the stored state of a sender, and stores the claim that `decide` returns for it, both in
@@ -140,8 +123,7 @@ export interface Inbox<Tx = unknown> {
    * @throws The error of an effect, delivered; then the transaction was not stored. Any other error
    *   is a failure of the inbox, and ends the session. The error is one of an effect if the effect
    *   has thrown it, or the inbox has called `onEffectFailed`.
-   * @throws {StoreError} Delivered: `fenced`, before any effect, if another session has claimed the
-   *   sender.
+   * @throws {StoreError} Delivered: `fenced`, before any effect, after a later claim.
    */
   commit(lease: InboxLease, cursor: Cursor, completions: readonly Completion<Tx>[]): MaybePromise<void>;
   /**

@@ -15,9 +15,7 @@ export interface Durability {
 
 /** The contents of an outbox when it is opened. */
 export interface OpenedOutbox extends OutboxContents {
-  /**
-   * Identifies the sender for the lifetime of the outbox: 128 random bits, created with the outbox.
-   */
+  /** Identifies the sender for the lifetime of the outbox: 128 random bits. */
   readonly pid: string;
   /**
    * The epoch of this owner, 1 for a new outbox. It is higher than that of each earlier owner,
@@ -38,17 +36,12 @@ export interface HelloNumber {
  * Stores the unacked messages of a sender, and a head: a few numbers, and the ticket with which a
  * client resumes its session.
  *
- * The sender only opens and closes a store without `durability`: it keeps the messages in memory
- * itself.
+ * The sender only opens and closes a store without `durability`: it has the messages itself.
  *
- * Each method returns its result at once if possible; otherwise an Observable that works when it is
- * subscribed to.
+ * Each method returns its result at once if possible; otherwise a cold Observable.
  */
 export interface OutboxStore {
-  /**
-   * Whether the store is persistent: then the sender numbers and stores messages at once, also
-   * while offline.
-   */
+  /** Whether the store is persistent: the sender numbers and stores messages also while offline. */
   readonly isDurable: boolean;
   /** The code that a client's session needs then: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
@@ -63,8 +56,7 @@ export interface OutboxStore {
    *
    * @param hello On a server: the hello that the session answers. Several servers may share a
    *   store, and answer hellos late.
-   * @throws {StoreError} Delivered: `fenced` when a session that answers a later hello has opened
-   *   the outbox.
+   * @throws {StoreError} Delivered: `fenced` when a later hello was answered before.
    */
   open(hello?: HelloNumber): MaybeAsync<OpenedOutbox>;
   /**

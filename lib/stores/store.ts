@@ -60,8 +60,7 @@ export const noEffects = (): never => {
 
 /**
  * Runs an effect of the application.
- * @throws {TypeError} If it returns a promise: its writes would
- * not be in the transaction.
+ * @throws {TypeError} If it returns a promise: its writes would not be in the transaction.
  */
 export function runEffect<Tx>(effect: (transaction: Tx) => unknown, transaction: Tx): void {
   const returned = effect(transaction);
@@ -70,10 +69,7 @@ export function runEffect<Tx>(effect: (transaction: Tx) => unknown, transaction:
   throw new TypeError('an effect must be synchronous, but returned a promise');
 }
 
-/**
- * Runs a transaction whose effects call `perform`. The exception of an effect is delivered
- * unchanged.
- */
+/** Runs a transaction whose effects call `perform`. Their exceptions are delivered unchanged. */
 export function withEffects<T>(
   run: (perform: <Tx>(effect: (transaction: Tx) => unknown, transaction: Tx) => void) => Observable<T>,
 ): Observable<T> {

@@ -2,18 +2,12 @@ import { identity } from 'rxjs';
 import { StoreError } from '../message/errors.js';
 import { attempt, type MaybeAsync, type MaybePromise } from '../message/maybeAsync.js';
 
-/**
- * Returns whether a store has refused a write because the session is not the owner of the stored
- * state any more.
- */
+/** Returns whether a store has refused a write because the session is not the owner any more. */
 export function isFenced(error: unknown): boolean {
   return error instanceof StoreError && error.fault === 'fenced';
 }
 
-/**
- * Returns an error of a store as a `StoreError`: a store of the application may fail with any
- * error.
- */
+/** Returns an error as a `StoreError`: a store of the application may fail with any error. */
 export function storeErrorOf(store: string, reason: unknown): StoreError {
   return reason instanceof StoreError ? reason : new StoreError(store, 'failed', reason);
 }

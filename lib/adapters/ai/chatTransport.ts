@@ -23,10 +23,7 @@ export type RxwireChatTransport<M extends UIMessage = UIMessage> = Pick<ChatTran
 };
 
 export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
-  /**
-   * Selects the messages that are sent with a question.
-   * @default all: the server need not store the chat
-   */
+  /** Selects the messages that are sent with a question. @default all messages */
   readonly select?: (messages: readonly M[]) => readonly M[];
   /** The maximum time until the server has taken a question, in ms. @default 30_000 */
   readonly timeout?: number;
@@ -37,12 +34,10 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
 /**
  * Returns a transport for `useChat` of the AI SDK, in React, Vue, Svelte or Angular. The server
  * answers with {@link serveChat}. An answer continues after a lost connection, a reload, in another
- * tab and on another device: use `resume: true`. Stopping it there stops the model. A page that is
- * closed stops nothing.
+ * tab and on another device: use `resume: true`. Stopping it there stops the model.
  *
  * Needs the package `ai`, version 6 or 7.
  *
- * @throws {TypeError} At call time, if there is no option of this name.
  * @throws {TypeError} Rejects, if the id of the chat has a character that a channel cannot have.
  * @throws {RxwireError} Rejects with the error of the request, if the server does not take the
  *   question, or refuses it. A failure of the answer is a chunk of the type `error`.

@@ -64,10 +64,7 @@ export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire
   readonly trigger: 'submit-message' | 'regenerate-message';
   /** The message to regenerate. */
   readonly messageId: string | undefined;
-  /**
-   * The messages that the client has sent. Check them with `validateUIMessages` of the AI SDK: a
-   * client may send anything.
-   */
+  /** The messages of the client, which may be anything: check them with `validateUIMessages`. */
   readonly messages: M[];
   /** The `body` and the `metadata` that the page has passed to `sendMessage`. */
   readonly body: unknown;
@@ -98,8 +95,7 @@ export interface ServeChatOptions<W extends Wire = Wire> {
    */
   readonly authorize?: (access: ChatAccess<W>) => boolean | ObservableInput<boolean>;
   /**
-   * Returns the text that readers receive when the handler fails. The details of an error may be
-   * secret.
+   * Returns the text for readers when the handler fails: the details may be secret.
    * @default 'The answer has failed.'
    */
   readonly describe?: (error: unknown) => string;
@@ -147,7 +143,6 @@ const STOP_TIME = 1_000;
  *
  * @param handler Passes the question to a model, and returns what it says.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
- * @throws {TypeError} At call time, if there is no option of this name.
  * @example
  * import { createServer } from 'node:http';
  * import { hub } from 'rxwire';
@@ -226,8 +221,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     firstValueFrom(rooms.list(name).pipe(filter((info) => info.name === name)), { defaultValue: undefined });
   /**
    * Returns whether the writer of an answer was silent for too long. The clock of this server may
-   * differ from that of the log: a message, which is no sign of life for readers, shows the time of
-   * the log.
+   * differ from that of the log: a message, which readers ignore, shows the time of the log.
    */
   const isSilent = async ({ name, at }: ChannelInfo): Promise<boolean> => {
     if (at >= wallTime(scheduler) - MAX_SILENCE) return false;
@@ -235,10 +229,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     const now = await infoOf(name);
     return !now || now.hasEnded || now.at - at > MAX_SILENCE;
   };
-  /**
-   * Returns the latest answer of a chat that goes on; undefined if there is none. Ends those whose
-   * writer is gone.
-   */
+  /** Returns the latest answer of a chat that goes on. Ends those whose writer is gone. */
   const latest = async (chatId: string): Promise<string | undefined> => {
     const prefix = prefixOf('serveChat', chatId);
     const all = await firstValueFrom(rooms.list(prefix).pipe(toArray()));

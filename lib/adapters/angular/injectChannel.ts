@@ -28,10 +28,7 @@ export interface ChannelSignals<M extends Message = Message> extends ChannelActi
   readonly channel: Signal<Channel<M> | undefined>;
   /** The latest messages, oldest first. */
   readonly messages: Signal<readonly M[]>;
-  /**
-   * The state of the membership. It reports a refusal, and the end of the channel; the other
-   * signals do not throw then.
-   */
+  /** The state of the membership: it reports a refusal, and the end. No signal throws then. */
   readonly state: Signal<ChannelState>;
   /** The members. The server sends them from the first use of this property on. */
   readonly presence: Signal<Presence>;

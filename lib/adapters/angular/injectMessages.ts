@@ -9,8 +9,7 @@ import { injectWire, readSelection } from './provideWire.js';
 
 /**
  * Returns the messages of these types, from subscription until the injecting component, directive
- * or service is destroyed. With a token first, they are those of its wire, and have the types of
- * its map.
+ * or service is destroyed. A token in front selects another wire, and its types.
  *
  * @param types Exact names: no patterns.
  * @throws {Error} NG0203, outside of an injection context.
@@ -22,18 +21,6 @@ import { injectWire, readSelection } from './provideWire.js';
  *   readonly text$ = injectMessages('execution.output').pipe(
  *     scan((all, { payload }) => all + payload.data, ''),
  *   );
- * }
- * @example
- * import { map } from 'rxjs';
- * import { InjectionToken } from '@angular/core';
- * import { type MessageIn, Wire } from 'rxwire';
- * import { injectMessages } from 'rxwire/angular';
- *
- * const CHAT = new InjectionToken<Wire<MessageIn<{ 'chat.said': { readonly text: string } }>>>(
- *   'chat',
- * );
- * class Chat {
- *   readonly text$ = injectMessages(CHAT, 'chat.said').pipe(map(({ payload }) => payload.text));
  * }
  */
 export function injectMessages<M extends Message, T extends TypeIn<M>>(

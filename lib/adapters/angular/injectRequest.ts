@@ -14,12 +14,8 @@ export interface InjectRequestOptions<T extends string> extends RequestOptions<T
 }
 
 /** A request of a component. */
-export interface RequestSignals<T extends string> {
+export interface RequestSignals<T extends string> extends Pick<RequestRunner<T>, 'run' | 'cancel'> {
   readonly state: Signal<RequestState<T>>;
-  /** Sends a request, see {@link request}. It cancels the former one, if that still runs. */
-  readonly run: RequestRunner<T>['run'];
-  /** Cancels the request that runs, also at the other side. The latest reply stays. */
-  readonly cancel: RequestRunner<T>['cancel'];
 }
 
 /**

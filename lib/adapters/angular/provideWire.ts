@@ -16,17 +16,9 @@ import type { Wire } from '../../wire/wire.js';
 export const WIRE = /* @__PURE__ */ new InjectionToken<Wire>('rxwire');
 
 export interface ProvideWireOptions<M extends Message = Message> {
-  /**
-   * The token to inject the wire with: one for each of several wires, and for a wire with a map of
-   * types.
-   * @default WIRE
-   */
+  /** The token of the wire: one for each wire, or for a map of types. @default WIRE */
   readonly token?: InjectionToken<Wire<M>>;
-  /**
-   * Whether to connect during server-side rendering. If false, the wire exists there but does not
-   * connect.
-   * @default false
-   */
+  /** Whether the wire connects during server-side rendering, too. @default false */
   readonly connectOnServer?: boolean;
 }
 
@@ -46,20 +38,6 @@ export interface ProvideWireOptions<M extends Message = Message> {
  * import { provideWire } from 'rxwire/angular';
  *
  * const providers = [provideWire(() => connect({ link: webSocket('wss://example.com/wire') }))]; // of bootstrapApplication, or of a route
- * @example
- * import { InjectionToken } from '@angular/core';
- * import { connect, type MessageIn, webSocket, Wire } from 'rxwire';
- * import { provideWire } from 'rxwire/angular';
- *
- * interface ChatMessages {
- *   'chat.said': { readonly text: string };
- * }
- * const CHAT = new InjectionToken<Wire<MessageIn<ChatMessages>>>('chat');
- * const providers = [
- *   provideWire(() => connect<ChatMessages>({ link: webSocket('wss://example.com/wire') }), {
- *     token: CHAT,
- *   }),
- * ];
  */
 export function provideWire<M extends Message = Message>(make: () => Wire<M>, options: ProvideWireOptions<M> = {}): EnvironmentProviders {
   checkOptions('provideWire', options);
@@ -68,8 +46,7 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
   const useFactory = (): Wire => {
     const isIdle = inject(PLATFORM_ID, { optional: true }) === 'server' && !connectOnServer;
     const wire: Wire = inject(NgZone).runOutsideAngular(isIdle ? createIdleWire : make);
-    // An idle wire would wait until its `drainTimeout`, and then fail: the browser sends its own
-    // messages.
+    // An idle wire would wait for its `drainTimeout`, and fail: the browser sends its own messages.
     inject(DestroyRef).onDestroy(() => (isIdle ? wire.unsubscribe() : wire.complete()));
     return wire;
   };
@@ -77,8 +54,7 @@ export function provideWire<M extends Message = Message>(make: () => Wire<M>, op
 }
 
 /**
- * Returns the wire that {@link provideWire} provides, with the types of its token, or with those of
- * a map.
+ * Returns the wire of {@link provideWire}, with the types of its token, or of a map.
  *
  * @throws {Error} NG0201, if there is none; NG0203, outside of an injection context.
  * @example
@@ -97,10 +73,7 @@ export function injectWire(token: InjectionToken<Wire> = WIRE): Wire {
   return inject(token);
 }
 
-/**
- * Reads arguments: types of messages, and in front of them the token of their wire, unless it is
- * the default one.
- */
+/** Reads types of messages, and the token in front of them, unless it is the default one. */
 export function readSelection([first = WIRE, ...types]: readonly [(InjectionToken<Wire> | string)?, ...string[]]) {
   return typeof first === 'string' ? { token: WIRE, types: [first, ...types] } : { token: first, types };
 }

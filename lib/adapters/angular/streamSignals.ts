@@ -3,9 +3,7 @@ import { toObservable, toSignal } from '@angular/core/rxjs-interop';
 import { EMPTY, map, of, switchMap, type Observable } from 'rxjs';
 import { inZone } from './inZone.js';
 
-/**
- * Returns a function that returns the text now. A function, such as an `input()`, may read signals.
- */
+/** Returns a getter of the text. A function, such as an `input()`, may read signals. */
 export function getterOf(text: string | (() => string | undefined)): () => string | undefined {
   return typeof text === 'function' ? text : () => text;
 }

@@ -10,19 +10,13 @@ import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 /** Counts by name. */
 export interface NamedCounts {
   readonly total: number;
-  /**
-   * An object without a prototype. Names after the first ones (200 by default) are counted in
-   * `other`.
-   */
+  /** Without a prototype. Names after the first `maxNames` are counted in `other`. */
   readonly byName: Readonly<Record<string, number>>;
 }
 
 /** Errors, by code. */
 export interface ErrorCounts extends NamedCounts {
-  /**
-   * The errors that are about one message, by the type of that message. An object without a
-   * prototype.
-   */
+  /** The errors about one message, by the type of the message. Without a prototype. */
   readonly byType: Readonly<Record<string, number>>;
 }
 
@@ -48,10 +42,7 @@ export interface MetricsSnapshot {
 }
 
 export interface MetricsOptions {
-  /**
-   * The maximum number of types, and of codes, with separate counters; the others share `other`.
-   * @default 200
-   */
+  /** The maximum number of counters by type, and by code; `other` has the rest. @default 200 */
   readonly maxNames?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -182,36 +173,23 @@ export interface HistogramSnapshot {
   readonly min: number;
   readonly max: number;
   readonly mean: number;
-  /**
-   * Percentiles are values that were recorded, by the nearest rank. They are exact to 1 %, and
-   * between `min` and `max`.
-   */
+  /** Percentiles by the nearest rank, exact to 1 %, between `min` and `max`. */
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
 }
 
 const ACCURACY = 0.01;
-/**
- * The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17; beyond that
- * the lowest share a bucket.
- */
+/** The maximum number of buckets, 8 bytes each: enough for values in a range of 10^17. */
 const MAX_BUCKETS = 2_048;
 
-/**
- * Integers below this are counted in an array: most sizes and durations are such, and there is one
- * for each message.
- */
+/** Integers below this, as most sizes and durations are, are counted in an array. */
 const MAX_EXACT = 1_024;
 
-/**
- * Creates a histogram whose buckets grow with the values: https://arxiv.org/abs/1908.10693
- * (DDSketch). Its size is bounded.
- */
+/** Creates a histogram of bounded size: DDSketch, https://arxiv.org/abs/1908.10693. */
 function createHistogram() {
   const sketch = new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BUCKETS });
-  // A bucket has one value for all of its values: for those at the ends, it may be outside of what
-  // was recorded.
+  // A bucket has one value, which for those at the ends may be outside of what was recorded.
   const percentile = (share: number): number => {
     const { count, min, max } = sketch;
     const index = nearestRank(share, count);

@@ -65,8 +65,7 @@ function createDuplexRegistry(wire: DuplexWire) {
     add(type: string, end: DuplexEnd): void {
       if (ends.has(type)) throw new TypeError(`wireDuplex: the wire has a duplex of the type "${type}" already; use a type for each`);
       ends.set(type, end);
-      // It stays until the end of the wire: parts that arrive after the end of the last duplex are
-      // refused.
+      // It stays until the end of the wire: parts behind the last duplex are refused.
       subscription ??= subscribe();
     },
     remove(type: string, end: DuplexEnd): void {
@@ -89,10 +88,7 @@ export function partMessage({ delivery }: DuplexWire, type: string, part: Duplex
   return createMessage<string, DuplexPart>(type, part, delivery === 'at-most-once' ? { delivery: 'at-least-once' } : undefined);
 }
 
-/**
- * The maximum weight that a duplex sends before the other side has read any of it. A side that
- * receives more destroys its duplex.
- */
+/** The maximum weight that the other side has not read. More than that destroys the duplex. */
 export const DUPLEX_WINDOW = 1024 * 1024;
 
 /** The weight of a part besides its bytes, so that small parts are limited, too. */

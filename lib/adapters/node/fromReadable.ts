@@ -14,10 +14,7 @@ export interface FromReadableOptions<C, T> {
   readonly map?: (chunk: C, offset: number) => T;
 }
 
-/**
- * The chunks of a stream: to subscribe to, for `for await`, or for `sendAll`. A stream is read
- * once.
- */
+/** The chunks of a stream: to subscribe to, for `for await`, or for `sendAll`, once. */
 export type ReadableChunks<T> = Observable<T> & AsyncIterable<T>;
 
 /** The streams that are read, or were: the chunks that one reader takes are lost for another. */
@@ -36,8 +33,7 @@ const read = /* @__PURE__ */ new WeakSet();
  * @throws {TypeError} At call time, if `stream` is no readable stream, or a `ReadableStream` has a
  *   reader already. Delivered, when the stream is read a second time.
  * @throws Delivered: the error of the stream; when the stream is destroyed before its end, Node's
- *   error with the code `ERR_STREAM_PREMATURE_CLOSE`. An exception of `map`, which destroys the
- *   stream.
+ *   error with the code `ERR_STREAM_PREMATURE_CLOSE`. An exception of `map` destroys it, too.
  * @example
  * import { Readable } from 'node:stream';
  * import { connect, createMessage, sendAll, webSocket } from 'rxwire';
@@ -113,7 +109,8 @@ function open(stream: object): Readable {
   return isWebStream(stream) ? Readable.fromWeb(stream, { objectMode: true, highWaterMark: 1 }) : (stream as Readable);
 }
 
-function lengthOf(chunk: unknown): number {
+/** Returns the number of bytes of a chunk; 1 if it has none. */
+export function lengthOf(chunk: unknown): number {
   if (typeof chunk === 'string') return Buffer.byteLength(chunk);
   return chunk instanceof Uint8Array ? chunk.length : 1;
 }

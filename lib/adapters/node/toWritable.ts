@@ -10,12 +10,10 @@ import { createMessage } from '../../message/createMessage.js';
 import { isName } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import { describeValue } from '../../stores/lmdb/describeValue.js';
+import { lengthOf } from './fromReadable.js';
 
 export interface ToWritableOptions<C = Message> {
-  /**
-   * The type of the messages whose payloads are the written bytes.
-   * @default the stream is in object mode, and accepts messages
-   */
+  /** The type of the messages of the written bytes. @default the stream is in object mode */
   readonly type?: string;
   /**
    * Returns the message for a chunk, in object mode. `offset` is the number of bytes that were
@@ -24,16 +22,11 @@ export interface ToWritableOptions<C = Message> {
    */
   readonly map?: (chunk: C, offset: number) => Message;
   /**
-   * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
-   * of the wire.
+   * Messages without an outcome at most. Keep it below `maxQueued` of the wire.
    * @default 1_000; with `type` 32
    */
   readonly ahead?: number;
-  /**
-   * The maximum number of bytes in a message, with `type`: larger chunks become several messages.
-   * Keep it below `maxFrame`.
-   * @default 65_536
-   */
+  /** The maximum size of a message of `type` in bytes, below `maxFrame`. @default 65_536 */
   readonly chunkSize?: number;
 }
 
@@ -54,14 +47,12 @@ export const WRITABLE_DEFAULTS = { ahead: 32, chunkSize: 65_536 } as const;
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
  * @throws {TypeError} At call time, if `target` is neither a wire nor an observer, for an unknown
  *   option, and for both `type` and `map`.
- * @throws {InvalidMessageError} Destroys the stream, when a written value is no message, and there
- *   is no `type`.
+ * @throws {InvalidMessageError} Destroys the stream: without `type`, a value is no message.
  * @throws {RxwireError} Destroys the stream: the error of the wire, or of the first message that is
  *   given up, such as `ERR_ENCODE` when the codec does not support bytes.
  * @throws {MessageRefusedError} Destroys the stream, when the other side has not processed a
  *   message, and keeps it as a dead letter. `sendAll` continues instead.
- * @throws {WireClosedError} Destroys the stream, when the wire completes before the end of the
- *   stream.
+ * @throws {WireClosedError} Destroys the stream, when the wire completes before it.
  * @example
  * import { Readable } from 'node:stream';
  * import { pipeline } from 'node:stream/promises';
@@ -104,7 +95,7 @@ function writableOfWire(wire: SendingWire, options: ToWritableOptions<never>): W
     const message = map(chunk as never, offset);
     if (typeof (message as Partial<Message> | null | undefined)?.id !== 'string')
       throw new InvalidMessageError('message', `must be an object with an id, as createMessage returns it, got ${describeValue(message)}`);
-    offset += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk instanceof Uint8Array ? chunk.length : 1;
+    offset += lengthOf(chunk);
     return [message];
   };
   const writable = new Writable({
@@ -173,8 +164,7 @@ function writableOfObserver(observer: Partial<Observer<unknown>>): Writable {
 }
 
 /**
- * Creates a writer, which sends messages one after the other. At most `ahead` of them have no
- * outcome yet.
+ * Sends messages one after the other. At most `ahead` of them have no outcome yet.
  *
  * @param onFailed Called once, with the error of the wire, or of the first message that is given up
  *   or becomes a dead letter. No callback is called after that.

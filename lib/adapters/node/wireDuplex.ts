@@ -2,7 +2,6 @@ import { nanoid } from 'nanoid';
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { checkOptions } from '../../message/development.js';
 import { assertWhole } from '../../message/options/assert.js';
-import { onlyKnown, type OptionNames } from '../../message/options/readOptions.js';
 import { RxwireError, StreamClosedError } from '../../message/errors.js';
 import { isName } from '../../message/messageLimits.js';
 import { describeValue } from '../../stores/lmdb/describeValue.js';
@@ -14,26 +13,11 @@ import { isWire, piecesOf, WRITABLE_DEFAULTS, writeEach } from './toWritable.js'
 export type DuplexStreamOptions = Pick<DuplexOptions, 'allowHalfOpen' | 'readableHighWaterMark' | 'writableHighWaterMark' | 'signal'>;
 
 export interface WireDuplexOptions extends DuplexStreamOptions {
-  /**
-   * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
-   * of the wire.
-   * @default 32
-   */
+  /** Messages without an outcome at most. Keep it below `maxQueued` of the wire. @default 32 */
   readonly ahead?: number;
-  /**
-   * The maximum number of bytes in a message: larger chunks become several messages. Keep it below
-   * `maxFrame`.
-   * @default 65_536
-   */
+  /** The maximum size of a message, in bytes. Keep it below `maxFrame`. @default 65_536 */
   readonly chunkSize?: number;
 }
-
-const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
-  allowHalfOpen: true,
-  readableHighWaterMark: true,
-  writableHighWaterMark: true,
-  signal: true,
-};
 
 /**
  * Returns a Node `Duplex` over a wire: the bytes that one side writes are the bytes that the other
@@ -41,8 +25,7 @@ const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
  * each with a type of its own. The codec must support bytes, as `msgpack()` does.
  *
  * - **Backpressure**: one side sends 1 MiB that the other side has not read, at most; then its
- *   writes wait. A stream whose reader waits does not stop the others, nor other messages of the
- *   wire.
+ *   writes wait. A stream whose reader waits does not stop other messages of the wire.
  * - **End**: `finish` is emitted when the other side has read all bytes, and the end. Each
  *   direction ends by itself.
  * - **Failure**: when a side destroys its stream, the other stream fails with `ERR_STREAM_CLOSED`.
@@ -82,7 +65,7 @@ const STREAM_OPTIONS: OptionNames<DuplexStreamOptions> = {
  */
 export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOptions = {}): Duplex {
   checkOptions('wireDuplex', options);
-  const { ahead = WRITABLE_DEFAULTS.ahead, chunkSize = WRITABLE_DEFAULTS.chunkSize } = options;
+  const { ahead = WRITABLE_DEFAULTS.ahead, chunkSize = WRITABLE_DEFAULTS.chunkSize, ...streamOptions } = options;
   if (!isWire(wire) || !('errors$' in wire))
     throw new TypeError(`wireDuplex: "wire" must be a wire, as connect returns it, got ${describeValue(wire)}`);
   if (!isName(type) || type === '') throw new TypeError(`wireDuplex: "type" must be the type of a message, got ${describeValue(type)}`);
@@ -115,7 +98,7 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
   const onAborted = (reason: string): void => end.close(new StreamClosedError(type, reason));
   const reader = createDuplexReader(wire, type, () => duplex, onAborted);
   const duplex: Duplex = new Duplex({
-    ...onlyKnown<DuplexStreamOptions>(options, STREAM_OPTIONS),
+    ...streamOptions,
     construct(callback) {
       writer.open();
       callback();
@@ -147,10 +130,7 @@ export function wireDuplex(wire: DuplexWire, type: string, options: WireDuplexOp
   return duplex;
 }
 
-/**
- * Describes an error for the other side. The texts of other errors than those of rxwire may contain
- * paths.
- */
+/** Describes an error for the other side. The texts of other errors may contain paths. */
 function textOf(error: Error | null): string {
   return error instanceof RxwireError ? error.text : 'the other side has destroyed it';
 }

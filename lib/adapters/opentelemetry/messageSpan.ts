@@ -37,8 +37,7 @@ interface MessageSpanOptions extends TracingOptions {
 
 /**
  * Starts a span about a message below the span of a context, with attributes by the semantic
- * conventions of OpenTelemetry for messaging. Returns undefined if the tracer fails; the methods of
- * the span do not throw.
+ * conventions of OpenTelemetry. Returns undefined if the tracer fails; no method throws.
  */
 export function startSpan(message: Message, options: MessageSpanOptions, parent: Context) {
   // The default tracer is a proxy: it works also when the application registers its SDK later.
@@ -88,8 +87,7 @@ function typeOf(error: unknown): string {
 }
 
 /**
- * Starts the span that sends a message: below the active span, or in the trace that the message
- * carries already.
+ * Starts the span that sends a message: below the active span, or in the trace of the message.
  *
  * A message that carries a context was received, or is the message of a dead letter: it stays in
  * its trace. The active span is its parent if it belongs to the same trace, and linked otherwise:
@@ -103,10 +101,7 @@ export function startSendSpan(message: Message, options: MessageSpanOptions): Me
   return startSpan(message, { ...options, links: now ? [{ context: now }] : [] }, carried);
 }
 
-/**
- * Calls code of OpenTelemetry, which may throw: then it reports the error to the `diag` logger, and
- * returns undefined.
- */
+/** Calls code of OpenTelemetry. If it throws, reports the error to the `diag` logger. */
 export function guarded<T>(call: () => T): T | undefined {
   try {
     return call();
@@ -120,10 +115,7 @@ export function guarded<T>(call: () => T): T | undefined {
   }
 }
 
-/**
- * Calls a function once, with this context active. It is called without the context if the context
- * manager fails.
- */
+/** Calls a function once, with this context active unless the context manager fails. */
 export function runWithin<R>(active: Context, call: () => R): R {
   const outcome: { value?: R; failure?: { readonly error: unknown }; isKnown?: true } = {};
   const run = (): void => {
@@ -158,10 +150,7 @@ const getter: TextMapGetter<MessageHeaders> = {
   keys: (headers) => Object.keys(headers),
 };
 
-/**
- * Returns the context that the headers of a message carry: an empty one if they carry none, or an
- * invalid one.
- */
+/** Returns the context in the headers of a message: an empty one if there is no valid one. */
 export function carriedContext({ headers }: Message): Context {
   return (headers && guarded(() => propagation.extract(ROOT_CONTEXT, headers, getter))) ?? ROOT_CONTEXT;
 }

@@ -28,16 +28,9 @@ export interface TraceWireOptions extends TracingOptions {
    * @default true
    */
   readonly receipts?: boolean;
-  /**
-   * The maximum number of spans that wait for an outcome; the span of one more message ends at
-   * once.
-   * @default 10_000
-   */
+  /** The maximum number of open spans; one more ends at once. @default 10_000 */
   readonly maxOpen?: number;
-  /**
-   * Traces only the messages for which it returns true. The others are sent as they are.
-   * @default all
-   */
+  /** Traces only the messages for which it returns true. @default all */
   readonly filter?: (message: Message) => boolean;
 }
 
@@ -45,8 +38,7 @@ export interface TraceWireOptions extends TracingOptions {
  * Traces the messages that a wire sends from now on, by `next`, `send`, `sendAll`, `channel` or
  * otherwise: each is a span `send <type>` of the kind PRODUCER, and carries the context of that
  * span in its headers, in the format of the propagator that the application has registered. The
- * context is that of the call of `next`, also if the message goes out later, over another
- * connection.
+ * context is that of the call of `next`, also if the message goes out later.
  *
  * The span ends when the outcome of the message is known. It has the events `stored` and `sent`,
  * one for each time that the message was sent, and the attributes `rxwire.outcome` and
@@ -123,10 +115,7 @@ function isOfProtocol(type: string): boolean {
   return type.startsWith('channel.') || type === 'ack';
 }
 
-/**
- * The spans of messages that have no outcome yet. They have a subscription to the receipts of the
- * wire, while there are any.
- */
+/** The spans of messages without an outcome. While there are any, it subscribes to receipts. */
 function openSpans(wire: Wire, maxOpen: number) {
   /** `attempts`: how often the message was sent. */
   const spans = new Map<string, { readonly span: MessageSpan; attempts: number }>();
@@ -168,9 +157,7 @@ function openSpans(wire: Wire, maxOpen: number) {
 
 export type TracedRequestOptions<T extends string> = RequestOptions<T> & TracingOptions;
 
-/**
- * The headers of requests that have their span: `request` copies a message, and keeps its headers.
- */
+/** The headers of requests that have their span: `request` keeps the headers of a message. */
 const tracedHeaders = /* @__PURE__ */ new WeakSet<MessageHeaders>();
 
 /** Returns whether a message is a request of {@link tracedRequest}. */

@@ -35,14 +35,6 @@ export interface TracedOptions extends TracingOptions {
  *
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
  * wire.pipe(route({ 'order.placed': traced(({ payload }) => console.log(payload)) })).subscribe();
- * @example
- * import { connect, reply, webSocket } from 'rxwire';
- * import { traced } from 'rxwire/opentelemetry';
- *
- * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * wire
- *   .pipe(reply({ 'files.list': traced(({ payload }) => `the files of ${payload}`) }))
- *   .subscribe(wire);
  */
 export function traced<M extends Message, A extends readonly unknown[], R>(
   handler: (message: M, ...rest: A) => R,

@@ -115,12 +115,7 @@ export function useReceipt(id: string | undefined): Receipt | undefined {
 }
 
 /** A request of a component. */
-export interface RequestView<T extends string> extends RequestState<T> {
-  /** Sends a request, see {@link request}. It cancels the former one, if that still runs. */
-  readonly run: RequestRunner<T>['run'];
-  /** Cancels the request that runs, also at the other side. The latest reply stays. */
-  readonly cancel: RequestRunner<T>['cancel'];
-}
+export type RequestView<T extends string> = RequestState<T> & Pick<RequestRunner<T>, 'run' | 'cancel'>;
 
 /**
  * Sends requests, one at a time, and returns the state of the latest one. The request is cancelled

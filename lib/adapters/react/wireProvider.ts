@@ -19,8 +19,7 @@ const created = /* @__PURE__ */ new WeakMap<() => Wire, Wire>();
 let idleWire: Wire | undefined;
 
 /**
- * Provides a wire to the hooks of the components inside. The wire lives as long as the page: end it
- * with `wire.complete()`.
+ * Provides a wire to the hooks inside. It lives as long as the page: end it by `wire.complete()`.
  *
  * @example
  * import { createElement } from 'react';

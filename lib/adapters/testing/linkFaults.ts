@@ -37,10 +37,7 @@ import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { ABNORMAL } from '../../message/closeCode.js';
 import { describedBy, type DescribedLink, type Frame, type Link } from '../../io/link.js';
 
-/**
- * The condition of a network: it carries frames, refuses each connection, or loses each frame
- * without a word.
- */
+/** A network carries frames, refuses each connection, or loses each frame without a word. */
 export type LinkCondition = 'up' | 'cut' | 'black hole';
 
 /** Faults for links. All links that {@link LinkFaults.layer} has wrapped suffer them together. */
@@ -49,14 +46,9 @@ export interface LinkFaults {
   readonly condition: LinkCondition;
   /** Emits the condition now, and at each change. */
   readonly condition$: Observable<LinkCondition>;
-  /**
-   * Wraps a link, so that its connections suffer the faults. It describes itself as the link does.
-   */
+  /** Wraps a link, so that its connections suffer the faults. Its description stays the same. */
   readonly layer: (link: Link<Frame> & DescribedLink) => Link<Frame> & DescribedLink;
-  /**
-   * Loses each connection, and refuses each new one until {@link restore}. Both ends receive the
-   * close code 1006 at once.
-   */
+  /** Loses each connection, with the close code 1006, and refuses others until {@link restore}. */
   readonly cut: () => void;
   /** Loses each connection. Another one can open at once. */
   readonly drop: () => void;
@@ -66,10 +58,7 @@ export interface LinkFaults {
    * of TCP does: its ends find out by their heartbeats.
    */
   readonly blackhole: () => void;
-  /**
-   * Delays each frame by this time in each direction, and by a random time of up to `jitter` more,
-   * in ms. The order stays.
-   */
+  /** Delays each frame by this time in each direction, and up to `jitter` ms more, in order. */
   readonly lag: (ms: number, jitter?: number) => void;
   /** Ends a cut, and a black hole. A lag stays. */
   readonly restore: () => void;
@@ -78,10 +67,7 @@ export interface LinkFaults {
 export interface LinkFaultsOptions {
   /** The scheduler of the delays. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
-  /**
-   * The source of randomness for the jitter: numbers from 0 up to, but not including, 1.
-   * @default Math.random
-   */
+  /** The source of the jitter: numbers from 0 up to, but not including, 1. @default Math.random */
   readonly random?: () => number;
 }
 
@@ -108,8 +94,7 @@ export function linkFaults(options: LinkFaultsOptions = {}): LinkFaults {
 
   /**
    * One direction of a connection. The end of the connection, as its sender announces it, travels
-   * behind the frames; if it gets lost, `closed$` ends the link of the sender, who knows that it
-   * has closed the connection.
+   * behind the frames; if it gets lost, `closed$` ends the link of the sender, who knows it.
    */
   const travel = (closed$?: Subject<never>): MonoTypeOperatorFunction<Frame> => {
     let isLost = false;

@@ -35,8 +35,7 @@ let collected: MarbleDiagram[] | undefined;
  *     expected    -A-B-|
  *
  * @param title The title of the test.
- * @param spec The source and inputs, and the expected result, outputs and subscriptions to the
- *   source.
+ * @param spec The source and inputs, and the expected result, outputs and subscriptions.
  * @param pipeline Receives the source, and by name the `time` in ms, the `inputs` as Observables,
  *   and a function for each of the `outputs`.
  * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a
@@ -79,12 +78,10 @@ function named<T>(title: string, run: () => T): T {
 }
 
 /**
- * Runs a pipeline in virtual time and compares its behaviour with the marbles. Works with any test
- * runner, or none.
+ * Runs a pipeline in virtual time, and compares it with the marbles. Needs no test runner.
  *
  * @returns The recording of the run, for drawing or further checks.
- * @throws {Error} If there is a difference: with both marbles on one time axis, and a description
- *   of each difference.
+ * @throws {Error} If there is a difference: with both marbles and a description of each.
  * @throws {TypeError} If the spec has an unknown field, or one is missing.
  * @example
  * import { map } from 'rxjs';
@@ -108,8 +105,7 @@ export function runMarble<
 }
 
 /**
- * Runs a pipeline in virtual time as {@link runMarble}, and compares nothing: for a diagram of what
- * the pipeline does.
+ * Runs a pipeline in virtual time as {@link runMarble}, without a comparison: for a diagram.
  *
  * @param spec `outputs` and `received` name the lines to record. Their marbles have no meaning.
  * @throws {Error} If the marbles are invalid, or if the pipeline does not end.
@@ -139,8 +135,7 @@ export function recordMarble<
 }
 
 /**
- * Runs the `marble` calls of a file while it is loaded, instead of registering tests. Returns their
- * recordings.
+ * Runs the `marble` calls of a file while it is loaded, and returns their recordings.
  *
  * @example
  * import { map } from 'rxjs';
@@ -164,10 +159,7 @@ export async function collectMarbles(load: () => Promise<unknown>): Promise<read
   return diagrams;
 }
 
-/**
- * How long a pipeline may continue after its last marble, in ms, and how often it may emit: an
- * endless pipeline must not block the test.
- */
+/** The limits after the last marble, in ms and in emissions: a pipeline may be endless. */
 const MAX_RUN_TIME = 3_600_000;
 const MAX_EVENTS = 1_000;
 
@@ -195,10 +187,7 @@ function checkSpec(owner: string, spec: object, required: readonly string[]): vo
   if (missing !== undefined) throw new TypeError(`${owner}: "${missing}" must be marbles, got undefined`);
 }
 
-/**
- * Runs the pipeline in virtual time. Returns the recording, and its comparisons with the expected
- * marbles.
- */
+/** Runs the pipeline in virtual time, and compares it with the expected marbles. */
 function record(spec: MarbleSpec, pipeline: AnyPipeline): { readonly recording: MarbleRecording; readonly comparisons: Comparison[] } {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
@@ -354,10 +343,7 @@ function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => num
   };
 }
 
-/**
- * Returns what a received message is in marbles: the payload of a letter; the value of a letter
- * that it is a copy of; or itself.
- */
+/** Returns the payload of a letter, the value of a letter that the message copies, or itself. */
 function letterOf(message: Message, values: MarbleValues): unknown {
   if (message.type === LETTER) return message.payload;
   return Object.values(values).find((value) => isMessage(value) && isCopy(message, value)) ?? message;
@@ -379,10 +365,7 @@ type SubscriptionLog = ReturnType<typeof TestScheduler.parseMarblesAsSubscriptio
 /** The streams that RxJS's `hot` and `cold` create. */
 type TestStream = Observable<unknown> & { readonly messages: TestMessages; readonly subscriptions: readonly SubscriptionLog[] };
 
-/**
- * Returns the values of all letters of a string: RxJS would emit `undefined` for a letter without a
- * value.
- */
+/** Returns the values of all letters: RxJS would emit `undefined` for a letter without one. */
 function meaning(marbles: string, values: MarbleValues): Record<string, unknown> {
   return { ...Object.fromEntries(Array.from(marbles, (letter) => [letter, letter])), ...values };
 }
@@ -425,10 +408,7 @@ function recorder(events: MarbleEvent[], now: () => number) {
   return { next: note('next'), error: note('error'), complete: note('complete') };
 }
 
-/**
- * Wraps a stream of marbles to record its emissions and subscriptions: a cold stream emits again
- * for each subscription.
- */
+/** Records the emissions and subscriptions of a stream of marbles. */
 function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
   const emitted: MarbleEvent[] = [];
   const got = ({ frame, kind, value }: MarbleEvent) =>

@@ -24,10 +24,7 @@ export function marksOf({ from, to }: MarbleWindow): Mark[] {
   return [{ frame: from, kind: 'subscribe' }, ...unsubscribed];
 }
 
-/**
- * Draws the lines that differ on one time axis, and describes the differences. Returns `undefined`
- * if there are none.
- */
+/** Draws the lines that differ on one time axis, and describes their differences, if any. */
 export function explain(comparisons: readonly Comparison[], values: MarbleValues): string | undefined {
   const failed = comparisons.map((comparison) => ({ ...comparison, wrong: wrongFrames(comparison) })).filter(({ wrong }) => wrong.size > 0);
   if (failed.length === 0) return undefined;
@@ -175,10 +172,7 @@ function pathTo(key: unknown, path: string): string {
   return path ? `${path}.${name}` : name;
 }
 
-/**
- * Returns the elements, entries, or own properties of an object; undefined for an opaque one, as a
- * WeakMap, which equals only itself.
- */
+/** Returns the elements, entries or own properties of an object; undefined for an opaque one. */
 function partsOf(value: object): Map<unknown, unknown> | undefined {
   if (ArrayBuffer.isView(value)) return indexed([...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)]);
   if (Array.isArray(value)) return indexed(value);
@@ -199,10 +193,7 @@ function indexed(items: readonly unknown[]): Map<unknown, unknown> {
   return new Map(items.map((item, index) => [index, item]));
 }
 
-/**
- * Returns the kind of an object by name. `instanceof` would fail for objects of another realm, as
- * of a test runner.
- */
+/** Returns the kind of an object by name: `instanceof` fails for objects of another realm. */
 function kindOf(value: object): string {
   const constructor: unknown = value.constructor;
   return typeof constructor === 'function' ? constructor.name : 'Object';

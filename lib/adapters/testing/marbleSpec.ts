@@ -11,10 +11,7 @@ type Syntax = ' ' | '-' | '|' | '#' | '^' | '!' | '(' | ')';
 /** A time in marbles, as ` 1.5s `: what is between two spaces, or between the start and a space. */
 type Time = `${number}${'ms' | 's' | 'm'}`;
 
-/**
- * The type of the values that a string of marbles emits: the values of its letters, and `string`
- * for letters without a value.
- */
+/** The type of the emitted values: those of the letters, and `string` for other letters. */
 export type MarbleValue<Marbles extends string, Values> = [keyof Values] extends [never]
   ? string
   : string extends Marbles
@@ -42,17 +39,11 @@ export interface MarbleSpec<
   Inputs extends MarbleStrings = MarbleStrings,
   Outputs extends MarbleStrings = MarbleStrings,
 > {
-  /**
-   * The marbles of the source. It is cold, with times from its subscription; hot if it has a `^`.
-   */
+  /** The marbles of the source: cold, with times from its subscription; hot if it has a `^`. */
   readonly source: Source;
   /** The marbles that the pipeline must emit. */
   readonly expected: string;
-  /**
-   * The expected subscriptions to the source and their ends: one window for each subscription, in
-   * order.
-   * @default not asserted
-   */
+  /** The expected subscriptions to the source, one window for each. @default not asserted */
   readonly subs?: string | readonly string[];
   /** The time at which the test unsubscribes from the result. @default never */
   readonly unsub?: string;
@@ -64,9 +55,7 @@ export interface MarbleSpec<
   readonly time?: Time;
   /** Further streams for the pipeline, cold or hot like the source. */
   readonly inputs?: Inputs;
-  /**
-   * The values that the pipeline must pass to each of these functions, which it receives by name.
-   */
+  /** The values that the pipeline must pass to each of these functions, by name. */
   readonly outputs?: Outputs;
   /**
    * The network between `wire` and its server: `o` opens it, `x` cuts it, `b` turns it into a black

@@ -14,10 +14,7 @@ export interface SimulationChecks {
   readonly atEnd?: () => void;
 }
 
-/**
- * Sets up what is tested, and what happens to it. It must not use promises: virtual time does not
- * wait for them.
- */
+/** Sets up a test, without promises: virtual time does not wait for them. */
 export type SimulationStory = (world: SimulationWorld) => SimulationChecks;
 
 export interface SimulationOptions {
@@ -31,10 +28,7 @@ export interface SimulationOptions {
   readonly duration?: number;
   /** How long the run continues without faults, in ms of virtual time. @default 60_000 */
   readonly settle?: number;
-  /**
-   * Runs one seed only, as a `SimulationError` names it: with the seed, and what was left of its
-   * events.
-   */
+  /** Runs one seed only, with the events that a `SimulationError` names. */
   readonly replay?: string;
 }
 
@@ -100,8 +94,7 @@ const CHECKED_EVERY = 100;
  *
  * @returns A summary of all runs.
  * @throws {SimulationError} When a check or the story throws, or a subscriber throws where nothing
- *   catches it. `cause` is that error; the message has the seed, its events, and how to run it
- *   again.
+ *   catches it. `cause` is that error; the message says how to run the seed again.
  * @throws {RangeError} At call time, if a number is out of range.
  * @example
  * import { connect, createMessage, webSocket } from 'rxwire';
@@ -157,8 +150,7 @@ function runSeed(story: SimulationStory, seed: number, options: FullSimulationOp
   let failure: SimulationRun['failure'];
   const fail = (cause: unknown): void => void (failure ??= { cause });
   const { onUnhandledError } = config;
-  // An exception of a subscriber is an error of the run, even where the library would only report
-  // it.
+  // An exception of a subscriber fails the run, even where the library would only report it.
   config.onUnhandledError = fail;
   try {
     runVirtually((scheduler, { flush }, close) => {
@@ -208,8 +200,7 @@ const MAX_RUNS = 300;
 
 /**
  * Leaves events of a failed run out while it still fails: first halves of them, then quarters, down
- * to one by one. The result has no event that could be left out alone, unless this takes too many
- * runs.
+ * to one by one. After enough runs, no event of the result could be left out alone.
  *
  * @param run Runs the seed without the events for which the function returns true.
  */

@@ -3,10 +3,7 @@ import { isPromise } from '../../message/maybeAsync.js';
 import type { AnyTypes, MessageIn } from '../../message/types.js';
 import { testWire, type TestWire, type TestWireOptions } from './testWire.js';
 
-/**
- * The parts from which a story of {@link simulate} is made. All of it runs on virtual time, and all
- * chance comes from the seed.
- */
+/** The parts of a story of {@link simulate}, with virtual time and the chance of the seed. */
 export interface SimulationWorld {
   readonly seed: number;
   /** Returns numbers from 0 up to, but not including, 1. */
@@ -20,10 +17,7 @@ export interface SimulationWorld {
   readonly during: (count: number, step: (index: number) => unknown) => void;
   /** Emits once, after 0 to `most` ms, by default 500: for a handler that is slow. */
   readonly pause: (most?: number) => Observable<unknown>;
-  /**
-   * An operator that loses values, emits some twice, and changes their order: an unreliable
-   * connection between two parts of a pipeline.
-   */
+  /** Loses values, emits some twice, and changes their order, as an unreliable connection does. */
   readonly unreliable: <T>() => MonoTypeOperatorFunction<T>;
 }
 
@@ -49,10 +43,7 @@ export function synchronous<T>(name: string, result: T): T {
   return result;
 }
 
-/**
- * The longest time that a frame takes without a fault, in ms. Frames that took no time would hide
- * what happens on their way.
- */
+/** The longest time of a frame without a fault, in ms. No time at all would hide mistakes. */
 const MAX_LAG = 20;
 const LOST = 0.1;
 const DOUBLED = 0.1;
@@ -72,10 +63,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
   let [steps, pipes, pauses] = [0, 0, 0];
   scheduleFaults(options, wires);
 
-  /**
-   * Decides by chance whether a fault happens here. The decision depends on nothing but the seed
-   * and the place.
-   */
+  /** Decides by chance whether a fault happens here: by the seed and the place alone. */
   const happens = (id: string, probability: number, text: string): boolean => {
     if (seededRandom(`${seed} ${id}`)() >= probability || isLeftOut(id)) return false;
     onEvent({ id, at: asyncScheduler.now(), text });
@@ -129,10 +117,7 @@ export function createWorld(options: WorldOptions): SimulationWorld {
   };
 }
 
-/**
- * The active faults determine the state of the network: a cut takes precedence over a black hole,
- * and the longest lag applies.
- */
+/** A cut takes precedence over a black hole, and the longest lag applies. */
 function scheduleFaults({ seed, faults, duration, isLeftOut, onEvent }: WorldOptions, wires: readonly FaultyWire[]): void {
   const active = new Set<PlannedFault>();
   const settle = (): void => {
@@ -171,10 +156,7 @@ export interface SimulationFaults {
   readonly blackHoles?: boolean;
   /** Frames take up to 300 ms longer in each direction, for up to 3 s. @default true */
   readonly lags?: boolean;
-  /**
-   * The server crashes, and another one starts, with only the content of its stores.
-   * @default true
-   */
+  /** The server crashes; another one starts with the content of its stores. @default true */
   readonly crashes?: boolean;
   /** `unreliable` loses values, emits them twice, and changes their order. @default true */
   readonly losses?: boolean;
@@ -190,9 +172,7 @@ const MAX_FAULTS = 8;
 const LONGEST = 3_000;
 const MAX_DELAY = 300;
 
-/**
- * Returns the faults of a seed, in order. Most of them are short; few take longer than a heartbeat.
- */
+/** Returns the faults of a seed, in order. Most are short; few take longer than a heartbeat. */
 function planFaults(seed: number, faults: SimulationFaults, duration: number) {
   const random = seededRandom(`faults of ${seed}`);
   const kinds = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter((kind) => faults[KINDS[kind]] !== false);

@@ -62,8 +62,7 @@ export const STYLE = [
 const BETWEEN = 20;
 
 /**
- * Draws recorded marbles as one picture for light and dark pages: the input streams, the operator,
- * the results.
+ * Draws recorded marbles as one picture for light and dark pages: inputs, operator, results.
  *
  * @param name The name of the picture, and the default label of the operator.
  * @returns A complete SVG document. The same diagrams give the same bytes.
@@ -123,10 +122,7 @@ interface Block {
   readonly draw: (top: number) => string;
 }
 
-/**
- * Draws one diagram: its title, the input streams, the operator, the output streams, the time axis,
- * and the legend of letters.
- */
+/** Draws one diagram: its title, the streams and the operator, the time axis, and the legend. */
 function diagramOf(diagram: MarbleDiagram, name: string, axis: Axis, colourOf: ColourOf): Block {
   const lanes = diagram.lines.map((line) => laneOf(line, diagram, axis, colourOf));
   const entrances = diagram.lines.filter(({ role }) => role === 'source' || role === 'input').length;
@@ -222,10 +218,7 @@ function isLettered(value: unknown): value is object {
   return typeof value === 'object' && value !== null && labelOf(value, {}).parts.length === 0;
 }
 
-/**
- * Returns a short form of a value. A message is shown by its type: it has many other fields, and
- * its id is random.
- */
+/** Returns a short form of a value; of a message only its type, because its id is random. */
 function meaningOf(value: unknown): string {
   const { id, type } = value as { id?: unknown; type?: unknown };
   return typeof id === 'string' && typeof type === 'string' ? type : show(value, Infinity);
@@ -244,10 +237,7 @@ function drawLine(line: MarbleLine, placed: readonly Placed[], y: number, axis: 
   ].join('');
 }
 
-/**
- * Draws a stream without a subscriber: a hot one runs always, a cold one waits for its next
- * subscription.
- */
+/** Draws a stream without a subscriber: a hot one runs, a cold one waits for a subscription. */
 function drawRest({ hot, events, windows }: MarbleLine, y: number, axis: Axis): string {
   if (hot) return drawRun({ from: 0, to: events.find(({ kind }) => kind !== 'next')?.frame ?? Infinity }, 'idle', y, axis);
   const next = windows.length === 0 ? axis.end : Math.max(...windows.map(({ from }) => from));

@@ -47,10 +47,7 @@ function several(values: readonly unknown[], meanings: MarbleValues): Label[] {
   return values.length > MAX_PARTS ? [...labels, { text: '…', parts: [] }] : labels;
 }
 
-/**
- * A positioned marble: `at` is its time, `x` its centre. Level 0 is on the line; higher levels hang
- * below it.
- */
+/** A positioned marble: `at` is its time, `x` its centre. Above level 0 it hangs below the line. */
 export interface Placed {
   readonly event: MarbleEvent;
   readonly label: Label;
@@ -122,10 +119,7 @@ export function tickStep(scale: number, room: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? power * 10;
 }
 
-/**
- * The estimated width of a character, relative to the font size: the fonts depend on the reader's
- * system.
- */
+/** The estimated width of a character, relative to the font size: systems have different fonts. */
 const CHARACTER_WIDTH = 0.62;
 
 /** Escapes text for an element or an attribute; replaces characters that XML forbids by U+FFFD. */
@@ -135,10 +129,7 @@ export function escape(text: string): string {
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/**
- * Estimates the width of a text. Characters outside of Latin, Greek and Cyrillic count twice,
- * because ideographs and emoji are wide.
- */
+/** Estimates the width of a text. Ideographs and emoji are wide, and count twice. */
 export function textWidth(text: string, size: number): number {
   const isWide = (character: string): boolean => (character.codePointAt(0) ?? 0) > 0x4ff && !'…–—’“”→×−'.includes(character);
   return Array.from(text).reduce((units, character) => units + (isWide(character) ? 2 : 1), 0) * size * CHARACTER_WIDTH;

@@ -41,10 +41,7 @@ export type TestServerWire<M extends Message = Message> = Wire<M> & { readonly p
 
 /** Options of the server, as those of `listen`. */
 export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
-  /**
-   * Returns the principal of a client, by its `token`; `undefined` if it is not valid.
-   * @default all clients are anonymous
-   */
+  /** Returns the principal of a `token`, if it is valid. @default all clients are anonymous */
   readonly authenticate?: (credentials: {
     readonly token?: string;
   }) => TestPrincipal | undefined | ObservableInput<TestPrincipal | undefined>;
@@ -60,9 +57,7 @@ export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
   readonly rateLimit?: { readonly perSecond?: number; readonly burst?: number };
 }
 
-/**
- * The options of {@link testWire}: those of `connect`, without the link, and those of the server.
- */
+/** The options of {@link testWire}: those of `connect` without the link, and of the server. */
 export interface TestWireOptions<M extends Message = Message> extends Partial<Omit<ConnectOptions, 'link'>> {
   /**
    * Called with each wire of the server, as a subscriber of `listen`. A subscription that it
@@ -82,15 +77,9 @@ export interface TestWireOptions<M extends Message = Message> extends Partial<Om
 export interface TestServer<M extends Message = Message> {
   /** The messages that the server has received, in order; empty with the option `serve`. */
   readonly received: readonly M[];
-  /**
-   * Emits the messages of `received`: first those that are there, then each further one. Completes
-   * with `close`.
-   */
+  /** Emits all messages of `received`, the present ones first. Completes with `close`. */
   readonly received$: Observable<M>;
-  /**
-   * Emits the wires of the server: the latest first, then each further one. A client that returns
-   * in time continues with the same wire.
-   */
+  /** Emits the wires of the server, the latest first. A returning client has the same wire. */
   readonly wires$: Observable<TestServerWire<M>>;
   /**
    * Sends a message to the client, at once or as soon as there is a wire.
@@ -105,15 +94,11 @@ export interface TestWire<M extends Message = Message> extends Pick<LinkFaults, 
   /** The wire of the client, as `connect` returns it. */
   readonly wire: Wire<M>;
   readonly server: TestServer<M>;
-  /**
-   * The link of the client, for further clients of the same server and network:
-   * `connect({ link })`.
-   */
+  /** The link of the client, for further clients of this server: `connect({ link })`. */
   readonly link: Link<Frame>;
   /**
    * Ends the server without notice, and starts another one, with only the content of the stores in
-   * the options `server`. The messages that the old one had not delivered are lost, unless they are
-   * in a store.
+   * the options `server`. Undelivered messages are lost, unless they are in a store.
    */
   readonly crashServer: () => void;
   /** Ends the wire and the server at once. In a marble this happens at its end. */
@@ -202,10 +187,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   };
 }
 
-/**
- * Returns the clocks for all parts. Without a `microtask`, a session would use promises, which
- * virtual time does not control.
- */
+/** Returns the clocks of all parts. Virtual time does not control promises, but a `microtask`. */
 function timesOf({ scheduler, microtask = asapScheduler }: Pick<TestWireOptions, 'scheduler' | 'microtask'>) {
   return { ...(scheduler && { scheduler }), microtask };
 }

@@ -15,8 +15,7 @@ export function onVirtualEnd(end: () => void): void {
 }
 
 /**
- * Runs a function in virtual time. Nothing of the run is left in the schedulers of RxJS, also if it
- * throws.
+ * Runs a function in virtual time, and leaves nothing of it in the schedulers of RxJS.
  *
  * @param run `close` calls what {@link onVirtualEnd} was given. The end of the run calls the rest.
  */
@@ -40,8 +39,7 @@ export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelp
  * Creates the scheduler of a run.
  *
  * When two timers are due at the same time, RxJS may run the second one first. If that one cancels
- * the other, a callback of the `TestScheduler` finds nothing to do, and throws (seen in RxJS 7.8).
- * Here it does nothing.
+ * the other, a callback of the `TestScheduler` throws (seen in RxJS 7.8). Here it does nothing.
  */
 function createVirtualTime(): TestScheduler {
   const scheduler = new TestScheduler(() => true);
@@ -63,8 +61,7 @@ function createVirtualTime(): TestScheduler {
 
 /**
  * Gives a run an `asapScheduler` without actions, and restores its actions afterwards. A run that
- * ends early leaves actions there that no clock runs, and for which the scheduler would wait for
- * ever.
+ * ends early leaves actions there that no clock runs: the scheduler would wait for ever.
  */
 function withOwnMicrotasks<T>(run: () => T): T {
   const scheduler = asapScheduler as unknown as { actions: unknown[]; _scheduled: unknown; _active: boolean };

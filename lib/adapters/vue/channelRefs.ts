@@ -24,8 +24,7 @@ export interface ChannelRefs<M extends Message = Message> extends ChannelActions
 
 /**
  * Joins a channel, and returns it as refs. The client leaves when the component ends, unless
- * another one uses the channel. All components that use the same channel of a page see the same
- * messages.
+ * another one uses the channel. All components with the same channel see the same messages.
  *
  * @param name The name of the channel, a ref or a getter; `undefined`: no channel.
  * @param options Those of the first use of a channel apply, but for `keep`.

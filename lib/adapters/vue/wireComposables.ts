@@ -112,12 +112,8 @@ export function useReceipt(id: MaybeRefOrGetter<string | undefined>): Readonly<S
 }
 
 /** A request of a component. */
-export interface RequestRefs<T extends string> {
+export interface RequestRefs<T extends string> extends Pick<RequestRunner<T>, 'run' | 'cancel'> {
   readonly state: Readonly<ShallowRef<RequestState<T>>>;
-  /** Sends a request, see {@link request}. It cancels the former one, if that still runs. */
-  readonly run: RequestRunner<T>['run'];
-  /** Cancels the request that runs, also at the other side. The latest reply stays. */
-  readonly cancel: RequestRunner<T>['cancel'];
 }
 
 /**

@@ -1,35 +1,23 @@
-/**
- * The types and paths of values that are encoded as other values: `[MAP, 'files', 0]`. Inner values
- * come before outer ones.
- */
+/** The types and paths of encoded values, inner ones first: `[MAP, 'files', 0]`. */
 export type ExtensionTypes = readonly (readonly (string | number)[])[];
 
 const MAP = 1;
 const SET = 2;
 const BIGINT = 3;
 
-/**
- * Returns whether a value is encoded as another one: a Map or a Set as an array, a small BigInt as
- * a number.
- */
+/** Returns whether a value becomes another one: a Map or Set an array, a small BigInt a number. */
 export function needsExtension(value: unknown): boolean {
   return value instanceof Map || value instanceof Set || (typeof value === 'bigint' && isSmall(value));
 }
 
-/**
- * Returns whether a value is encoded by its fields: a plain object, or a class instance without a
- * `toJSON` method.
- */
+/** Returns whether a value is encoded by its fields: plain, or an instance without a `toJSON`. */
 export function isRecord(value: object): value is Readonly<Record<string, unknown>> {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return true;
   return Object.prototype.toString.call(value) === '[object Object]' && !('toJSON' in value);
 }
 
-/**
- * Replaces such values by plain ones, and adds their types to `types`. Values that are nested
- * deeper than `maxDepth` are left as they are.
- */
+/** Replaces such values, up to `maxDepth`, by plain ones, and adds their types to `types`. */
 export function encodeExtensions(
   value: unknown,
   types: (string | number)[][],

@@ -6,8 +6,7 @@ const MAX_FIELDS = 32;
 
 /**
  * Returns payloads as a column with the index of each payload's shape (`null` for none), the
- * shapes, the columns of the first shape, then those of the second …, and the payloads without a
- * shape.
+ * shapes, the columns of the first shape, then those of the second …, and the other payloads.
  *
  * @param maxFields The maximum number of fields to encode as columns.
  */
@@ -55,8 +54,7 @@ function isSame(names: Shape, others: Shape): boolean {
 /**
  * Restores the payloads of columns, which are not checked yet.
  *
- * @param maxFields The maximum number of fields in total: a shared value may occur a thousand
- *   times.
+ * @param maxFields The maximum number of fields in total, shared values each time.
  * @throws {Error} If the columns do not fit together.
  */
 export function fromPayloadColumns(count: number, columns: readonly unknown[], maxFields: number): readonly unknown[] {
@@ -109,10 +107,7 @@ function readShapes(shapes: unknown, fields: unknown): readonly DecodedShape[] {
   return decoded;
 }
 
-/**
- * The values of one field in a batch: an array with one value for each message, or one value for
- * all.
- */
+/** The values of one field in a batch: an array with one for each message, or one for all. */
 type Column = readonly unknown[] | Cell;
 
 /** Values that may be shared: no mutable objects. */

@@ -66,10 +66,7 @@ export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxDepth: numbe
   }
 }
 
-/**
- * Returns the length after the token of the two supported extensions, `undefined` (type 0) and
- * dates (type -1); 0 for others.
- */
+/** Returns the length behind the token of `undefined` (type 0) or a date (type -1); else 0. */
 function extensionLength(bytes: Uint8Array, at: number): number {
   const token = bytes[at - 1];
   const type = bytes[at];

@@ -91,8 +91,7 @@ export interface Budget {
 const fieldsBySchema = new WeakMap<DescMessage, ReadonlyMap<number, ExpensiveField>>();
 
 /**
- * Counts the nodes of a message before it is built: an empty message takes two bytes on the wire
- * and a hundred in memory.
+ * Counts the nodes of a message before it is built: an empty one takes 100 bytes of memory.
  *
  * @param depth The number of further levels that are allowed.
  * @throws {Error} If there are more nodes or levels, or the message is broken.

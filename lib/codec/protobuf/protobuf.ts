@@ -3,6 +3,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { checkOptions } from '../../message/development.js';
 import { assertUnicode, mayHaveReplaced } from '../unicode.js';
 import { type PlainCodec, withLimits } from '../codec.js';
+import type { JsonOptions } from '../json.js';
 import { DecodeError, EncodeError, RxwireError } from '../../message/errors.js';
 import { assertDepth, assertPositive } from '../../message/options/assert.js';
 import { MAX_DEPTH } from '../../message/messageLimits.js';
@@ -10,19 +11,15 @@ import { parseMessage } from '../../message/parseMessage.js';
 import { decodePayload, encodePayload } from './payloadCodec.js';
 import { readBatch, writeMessage } from './messageFormat.js';
 
-export interface ProtobufOptions {
+export interface ProtobufOptions extends JsonOptions {
   /** The schemas of payloads by message type, as `protoc-gen-es` generates them. @default none */
   readonly types?: Readonly<Record<string, DescMessage>>;
-  /** The maximum number of messages in a frame, both ways. @default 1_024 */
-  readonly maxBatch?: number;
   /**
    * The maximum number of messages, map entries, and texts and bytes in lists, in a payload with a
    * schema, both ways.
    * @default 100_000
    */
   readonly maxNodes?: number;
-  /** The maximum nesting of a payload, both ways: 32 or more. @default 32 */
-  readonly maxDepth?: number;
 }
 
 /**
@@ -33,8 +30,7 @@ export interface ProtobufOptions {
  * object that `create` accepts. Any other payload is encoded as JSON, with the rules of `json()`. A
  * Uint8Array is passed unchanged, so that a side without a schema can forward the payload.
  *
- * @throws {RangeError} At call time, if `maxBatch` or `maxNodes` is not positive, or `maxDepth` is
- *   below 32.
+ * @throws {RangeError} At call time, if a number is not positive, or `maxDepth` below 32.
  * @example
  * import { TimestampSchema } from '@bufbuild/protobuf/wkt';
  * import { createMessage } from 'rxwire';

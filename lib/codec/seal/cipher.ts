@@ -46,10 +46,7 @@ interface Runtime {
   readonly process?: { readonly getBuiltinModule?: (name: string) => Crypto | undefined };
 }
 
-/**
- * Returns Node's synchronous cipher; undefined elsewhere. There is no import, so bundles for
- * browsers do not contain it.
- */
+/** Returns Node's synchronous cipher, without an import: bundles for browsers lack it. */
 export function nativeCipher(): Cipher | undefined {
   const crypto = (globalThis as Runtime).process?.getBuiltinModule?.('node:crypto');
   return crypto && typeof crypto.hkdfSync === 'function' ? cipherOf(crypto) : undefined;

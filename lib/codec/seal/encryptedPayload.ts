@@ -33,9 +33,7 @@ export function isMarkedEncrypted({ metadata }: Pick<Message, 'metadata'>): bool
   return metadata !== undefined && !!metadata.encrypted;
 }
 
-/**
- * Returns whether a message says that it is encrypted, and `encryptPayload` has not encrypted it.
- */
+/** Returns whether a message is marked as encrypted, and `encryptPayload` has not encrypted it. */
 export function isUnencrypted(message: Pick<Message, 'metadata' | 'payload'>): boolean {
   return isMarkedEncrypted(message) && !isEncryptedPayload(message.payload);
 }

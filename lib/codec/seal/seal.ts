@@ -42,8 +42,7 @@ const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toSt
 
 /**
  * Encrypts payloads one by one, and authenticates them with the `id` and `type` of their messages.
- * Each instance derives a key of its own, and a new one before the number of random nonces becomes
- * too large.
+ * Each instance derives a key of its own, and a new one before there are too many nonces.
  *
  * @param maxPerSalt The maximum number of payloads that are encrypted with one key.
  */

@@ -1,9 +1,7 @@
+import type { ChannelAction } from '../channelTypes.js';
 import { RxwireError } from './rxwireError.js';
 
-/**
- * A request was answered with an error. A handler of `reply` throws it to choose the error that the
- * caller receives.
- */
+/** A request was answered with an error. A handler of `reply` throws it for the caller. */
 export class ReplyError extends RxwireError {
   declare readonly remoteCode: string;
   declare readonly reason: string;
@@ -17,9 +15,7 @@ export class ReplyError extends RxwireError {
   }
 }
 
-/**
- * The other side was silent about a request for too long. It may still have executed the request.
- */
+/** The other side was silent about a request for too long. It may have executed the request. */
 export class RequestTimeoutError extends RxwireError {
   declare readonly id: string;
   declare readonly timeout: number;
@@ -32,10 +28,7 @@ export class RequestTimeoutError extends RxwireError {
   }
 }
 
-/**
- * A function of the application has failed. The failure affects one connection only. `cause` is the
- * error of the function.
- */
+/** A function of the application has failed, for one connection. `cause` is its error. */
 export class CallbackError extends RxwireError {
   /** The name of the option; `subscriber`, if a subscriber has failed. */
   declare readonly callback: string;
@@ -45,10 +38,7 @@ export class CallbackError extends RxwireError {
   }
 }
 
-/**
- * A stream over a wire has ended before its end: the other side has destroyed its stream, or has
- * none.
- */
+/** A stream over a wire has ended too early: the other side has destroyed it, or has none. */
 export class StreamClosedError extends RxwireError {
   declare readonly stream: string;
   declare readonly reason: string;
@@ -59,19 +49,13 @@ export class StreamClosedError extends RxwireError {
   }
 }
 
-/**
- * No wire of a pool became free in time; `cause` is the error of the wire that ended last, if any.
- */
+/** No wire of a pool became free in time; `cause` is the error of the wire that ended last. */
 export class PoolTimeoutError extends RxwireError {
   declare readonly timeout: number;
   declare readonly size: number;
   declare readonly leased: number;
 
-  /**
-   * @param timeout The time of waiting, in ms. @param size The number of wires.
-   * @param leased The
-   *   number of wires in use.
-   */
+  /** @param timeout In ms. @param size The number of wires. @param leased Those in use. */
   constructor(timeout: number, size: number, leased: number, cause?: unknown) {
     super('ERR_POOL_TIMEOUT', { timeout, size, leased }, cause);
   }
@@ -84,12 +68,7 @@ export class PoolClosedError extends RxwireError {
   }
 }
 
-type ChannelAction = 'join' | 'publish' | 'end' | 'presence';
-
-/**
- * The server refused a join, removed this client from the channel, or rejected a published message
- * or the end of the channel; see `reason`.
- */
+/** The server refused a join, a message or the end of a channel, or removed this client. */
 export class ChannelRefusedError extends RxwireError {
   declare readonly channel: string;
   declare readonly action: ChannelAction;
@@ -121,10 +100,7 @@ export class ChannelEndedError extends RxwireError {
   }
 }
 
-/**
- * The log of a hub, its shared presence, or one of its callbacks, has failed. The request that
- * needed it is refused.
- */
+/** The log of a hub, its presence or a callback has failed. The hub refuses the request. */
 export class ChannelFailedError extends RxwireError {
   declare readonly part: 'log' | 'presence' | 'authorize' | 'identify';
   declare readonly channel: string;

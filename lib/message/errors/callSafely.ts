@@ -17,10 +17,7 @@ export function callSafely<R>(call: () => R, failed: (error: unknown) => void): 
   }
 }
 
-/**
- * Passes the error of a result that is a promise to `failed`: an async function may take the place
- * of any other.
- */
+/** Passes the error of a promise to `failed`: any function of the application may be async. */
 export function watchResult(result: unknown, failed: (error: unknown) => void): void {
   if (isPromise(result)) result.then(undefined, failed);
 }

@@ -58,9 +58,7 @@ export class SessionLostError extends RxwireError {
   }
 }
 
-/**
- * The server rejects this client: its credentials are invalid, have expired, or do not permit this.
- */
+/** The server rejects this client: its credentials are invalid, expired or insufficient. */
 export class UnauthorizedError extends RxwireError {
   declare readonly closeCode: number;
   declare readonly reason: string;
@@ -86,8 +84,7 @@ export class WireClosedError extends RxwireError {
 
   /**
    * @param id The id of the message. Absent for a stream of messages that cannot continue.
-   * @param
-   *   cause The error that has ended the wire, if any.
+   * @param cause The error that has ended the wire, if any.
    */
   constructor(id?: string, cause?: unknown) {
     super('ERR_WIRE_CLOSED', id === undefined ? {} : { id }, cause);

@@ -97,17 +97,12 @@ function undelivered({ count = 0, ids = [], kept = 0 }: Facts, end: string): str
 /** An error of rxwire has its sentence in a field, without the address of the heading. */
 const textOf = (error: Error): string => (error as Partial<Record<'text', string>>).text ?? error.message;
 
-/**
- * Returns `: ` and the text of a cause that is an error. Not for errors whose text the other side
- * may receive: a cause may contain paths.
- */
+/** Returns `: ` and the text of a cause, which may contain paths: not for the other side. */
 function becauseOf(cause: unknown): string {
   return cause instanceof Error ? `: ${textOf(cause)}` : '';
 }
 
-/**
- * Like {@link becauseOf}, in brackets, and only for errors of rxwire, whose texts contain no paths.
- */
+/** Like {@link becauseOf}, in brackets, only for errors of rxwire: their texts have no paths. */
 function becauseOfWire(cause: unknown): string {
   const { text } = Object(cause) as { readonly text?: string };
   return cause instanceof Error && text !== undefined ? ` (${text})` : '';

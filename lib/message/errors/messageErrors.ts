@@ -29,10 +29,7 @@ export class DecodeError extends RxwireError {
   }
 }
 
-/**
- * A payload cannot be decrypted: it is not encrypted, forged, was encrypted for another message, or
- * with an unknown key.
- */
+/** A payload cannot be decrypted: plain, forged, of another message, or with an unknown key. */
 export class DecryptError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -46,10 +43,7 @@ export class DecryptError extends RxwireError {
 /** The reason for which a message or value was dropped. */
 export type DropReason = 'overflow' | 'expired' | 'closed' | 'evicted';
 
-/**
- * The wire dropped a message, unsent or without an ack, or evicted a dead letter; `id` identifies
- * the message.
- */
+/** The wire dropped the message with this id, unsent or without an ack, or a dead letter. */
 export class MessageDroppedError extends RxwireError {
   declare readonly id: string;
   declare readonly reason: DropReason;
@@ -58,9 +52,7 @@ export class MessageDroppedError extends RxwireError {
     super('ERR_DROPPED', { id, reason });
   }
 
-  /**
-   * Adds the error that has ended the wire to the error of a message that is dropped at that end.
-   */
+  /** Adds the error that has ended the wire, if the message was dropped at that end. */
   explain(cause: unknown): void {
     if (this.reason !== 'closed' || cause === undefined) return;
     this.cause = cause;
@@ -123,10 +115,7 @@ export class InvalidPayloadError extends RxwireError {
   }
 }
 
-/**
- * The peer dropped messages that it had promised to deliver: they had expired, or its buffers were
- * full. Later messages follow after a gap.
- */
+/** The peer dropped messages that had expired, or exceeded its buffers. Later ones follow. */
 export class MessagesMissedError extends RxwireError {
   declare readonly count: number;
 
@@ -157,10 +146,7 @@ export class OverflowError extends RxwireError {
   }
 }
 
-/**
- * A handler has finally failed: its message is a dead letter. `cause` is the error of the last
- * attempt.
- */
+/** A handler has failed finally: its message is a dead letter. `cause` is the last error. */
 export class HandlerError extends RxwireError {
   declare readonly id: string;
   declare readonly type: string;
@@ -197,10 +183,7 @@ export interface MessageName {
   readonly type: string;
 }
 
-/**
- * The peer no longer knows whether it received this message, whose effect must occur once: it was
- * not sent again.
- */
+/** The peer may have received this message, whose effect must occur once: it is not sent again. */
 export class InDoubtError extends RxwireError {
   declare readonly id: string;
 

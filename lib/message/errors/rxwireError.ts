@@ -23,17 +23,14 @@ export class RxwireError extends Error {
   declare readonly code: ErrorCode;
 
   /**
-   * @param details The facts of this failure: they become fields of the error, and its sentence
-   *   contains them.
+   * @param details The facts of this failure, which become fields of the error.
    */
   constructor(code: ErrorCode, details?: Readonly<Record<string, unknown>>, cause?: unknown) {
     super(messageOf(code, { ...details, cause }), { cause });
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
 
-  /**
-   * The sentence of `message`, without the address of the heading: for users, and for other texts.
-   */
+  /** The sentence of `message`, without the address of the heading: for users. */
   get text(): string {
     return this.message.split(POINTER)[0] as string;
   }
@@ -54,10 +51,7 @@ export function pointerOf(error: Error): string {
   return error.message.slice(textOf(error).length);
 }
 
-/**
- * Returns the message of an error with the text of one of its causes, before the address of the
- * heading.
- */
+/** Returns the message of an error with the text of a cause, before the address of the heading. */
 export function messageWith(error: Error, reason: string): string {
   return `${textOf(error)}: ${reason}${pointerOf(error)}`;
 }

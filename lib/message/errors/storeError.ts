@@ -3,10 +3,7 @@ import { RxwireError } from './rxwireError.js';
 /** The kinds of store failures. */
 export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
 
-/**
- * A store failed: there is no space, another owner has taken over, its data was deleted, or a
- * record is unreadable.
- */
+/** A store failed: it is full, has another owner, was deleted, or has an unreadable record. */
 export class StoreError extends RxwireError {
   declare readonly store: string;
   declare readonly fault: StoreFault;

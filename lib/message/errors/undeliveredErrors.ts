@@ -6,9 +6,7 @@ export interface UndeliveredMessages {
   readonly count: number;
   /** The ids of the first of these messages, 100 at most. */
   readonly ids: readonly string[];
-  /**
-   * How many of these messages a durable outbox keeps: the next wire with that outbox sends them.
-   */
+  /** How many of these a durable outbox keeps: the next wire with that outbox sends them. */
   readonly kept: number;
 }
 

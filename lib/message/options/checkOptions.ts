@@ -19,8 +19,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 const read = new Map<string, Readonly<Record<string, string>>>();
 
 /**
- * Checks the names and the kinds of the options of an exported function: a misspelt option would
- * have no effect.
+ * Checks the options of an exported function: a misspelt option would have no effect.
  *
  * @param owner The name of the function.
  * @param path The option whose options these are: `reconnect`.
@@ -100,10 +99,7 @@ function nearestOf(name: string, names: readonly string[]): string | undefined {
   return best?.known;
 }
 
-/**
- * Returns the number of characters that must be added, removed or replaced: the Levenshtein
- * distance.
- */
+/** Returns the Levenshtein distance: the number of characters to add, remove or replace. */
 function distanceOf(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let index = 0; index < from.length; index++) {

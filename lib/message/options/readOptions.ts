@@ -50,11 +50,3 @@ export function readOptions<O extends object, T extends Readonly<Record<string, 
   }
   return read as ReadOptions<O, T>;
 }
-
-/** All names of options, as a Record, so that the compiler reports a name that is missing. */
-export type OptionNames<T> = Readonly<Record<keyof T, true>>;
-
-/** Returns the options of these names only. */
-export function onlyKnown<T extends object>(options: object, names: OptionNames<T>): T {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(names, name))) as T;
-}

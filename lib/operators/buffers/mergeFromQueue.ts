@@ -28,8 +28,7 @@ interface MergeFromQueueOptions<T, W, O> {
 
 /**
  * A `mergeMap` whose order of starts is determined by a queue. An inner stream is torn down before
- * the next one starts. Inner streams that complete synchronously do not recurse. Call it for each
- * subscription.
+ * the next one starts. Synchronous inner streams do not recurse. Call it for each subscription.
  */
 export function mergeFromQueue<T, W, O extends ObservableInput<unknown>>(
   source: Observable<T>,

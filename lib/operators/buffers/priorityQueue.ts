@@ -131,10 +131,7 @@ export function createExpiringQueue<T>({ queue, maxAge, scheduler, onDrop, onErr
       for (; next && remaining(next) <= 0; next = queue.shift()) drop(next, 'expired');
       return next;
     },
-    /**
-     * Drops all values. An exception of `onDrop` is thrown to the caller here, because the stream
-     * has ended.
-     */
+    /** Drops all values. The stream has ended: an exception of `onDrop` is thrown here. */
     close(): void {
       timer.clear();
       for (let next = queue.shiftOldest(); next; next = queue.shiftOldest()) report(next.value, 'closed');

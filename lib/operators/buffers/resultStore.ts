@@ -5,10 +5,7 @@ import { firstOf } from '../subscribing/firstOf.js';
 import type { MaybeAsync } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 
-/**
- * Stores recent results by the key of the request, so that a repeated request gets the same result
- * without being executed again.
- */
+/** Stores recent results by the key of the request: a repeat is not executed again. */
 export interface ResultStore {
   /** Returns the stored result; undefined if there is none. */
   get(key: string): MaybeAsync<unknown>;
@@ -32,8 +29,7 @@ interface Entry {
 }
 
 /**
- * Stores results in memory: bounded, in O(1) amortised, without timers. They are lost when the
- * process ends.
+ * Stores results in memory: bounded, in O(1) amortised, without timers.
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
  * @example

@@ -1,7 +1,4 @@
-/**
- * The capacity with which a ring begins, and the one above which an empty ring releases its memory.
- * Both are powers of two.
- */
+/** The capacities at the start, and above which an empty ring shrinks: powers of two. */
 const INITIAL_CAPACITY = 4;
 const MAX_EMPTY_CAPACITY = 64;
 

@@ -22,8 +22,7 @@ export type { Consumed, ConsumeOptions, HandlerWork };
  *
  * Emits each message when it is processed (with an inbox: when the inbox has stored it), with the
  * last value of its handler, or as `dead`. A message whose session ends before that is not emitted,
- * and is received again: handlers of waiting messages do not start any more, and running handlers
- * continue.
+ * and is received again: waiting handlers do not start any more, and running ones continue.
  *
  * `consume` claims each message from the session during the synchronous delivery. It may therefore
  * follow synchronous operators like `ofType` and `filter`, but not `delay`. Messages that no
@@ -31,8 +30,7 @@ export type { Consumed, ConsumeOptions, HandlerWork };
  * `onError` or a `deadLetter`.
  *
  * Unsubscribe together with the wire: this ends the running handlers, and their messages are not
- * acked. On a wire that continues, those messages would stay unacked, and later messages would have
- * no handler.
+ * acked. On a wire that continues, those messages and later ones would have no handler.
  *
  * @param handler Called with each message. Its work is done when the returned Observable, promise,
  *   iterable or stream completes; at once if it returns nothing or any other value.
@@ -53,13 +51,6 @@ export type { Consumed, ConsumeOptions, HandlerWork };
  *     consume(({ payload }) => console.log(payload.data), { concurrency: 4 }),
  *   )
  *   .subscribe();
- * @example
- * import { of } from 'rxjs';
- * import { consume, createMessage } from 'rxwire';
- *
- * of(createMessage('chat.said', 'hello'))
- *   .pipe(consume(({ payload }) => Promise.resolve(`${payload}!`)))
- *   .subscribe((consumed) => console.log(consumed.status === 'done' && consumed.result)); // prints: hello!
  */
 export function consume<T extends Message, R = unknown, Tx = unknown>(
   handler: (message: T) => HandlerWork<R>,
@@ -100,8 +91,7 @@ export function consume<T extends Message, R = unknown, Tx = unknown>(
             ),
           ),
         ),
-        // The next message does not wait for the commit of this one: several messages share a
-        // transaction.
+        // The next message does not wait for the commit of this one: they share a transaction.
         mergeAll(),
       );
     });

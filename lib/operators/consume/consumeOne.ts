@@ -40,18 +40,11 @@ export interface ConsumeParts<T, R, Tx> extends Pick<ConsumeOptions<T, R, Tx>, '
   readonly scheduler: SchedulerLike;
   /** Returns whether a subscriber receives the failures. @default false */
   readonly isObserved?: () => boolean;
-  /**
-   * Calls the function that stores a dead letter; `outcome` ends the claim after that.
-   * @default
-   * only calls it
-   */
+  /** Calls the function that stores a dead letter, before the claim ends with `outcome`. */
   readonly protect?: (message: T, outcome: ClaimOutcome, store: () => HandlerWork<unknown>) => HandlerWork<unknown>;
 }
 
-/**
- * Processes a message. When its handler is done, emits an Observable, which emits when the message
- * is processed.
- */
+/** Processes a message. Emits an Observable, which emits when the message is processed. */
 export function handled<T extends Message, R, Tx>(
   { message, held }: Job<T>,
   parts: ConsumeParts<T, R, Tx>,
@@ -84,8 +77,7 @@ export function handled<T extends Message, R, Tx>(
       ? result$.pipe(
           mergeMap(written),
           map((one) => of(one)),
-          // Neither a retry nor a dead letter helps: the application cannot write any effect in
-          // this way.
+          // No retry or dead letter helps: the application cannot write any effect in this way.
           catchError((error: unknown) => (refused ? of(throwError(() => refused)) : throwError(() => error))),
         )
       : result$.pipe(map(written));
@@ -93,10 +85,7 @@ export function handled<T extends Message, R, Tx>(
   });
 }
 
-/**
- * Handles the rejection of a promise that an effect has returned, and returns the error of that
- * effect.
- */
+/** Returns the error of an effect that has returned a promise, whose rejection it ignores. */
 function asyncEffect(returned: PromiseLike<unknown>): UnsupportedError {
   returned.then(noop, noop);
   return new UnsupportedError(
@@ -132,18 +121,12 @@ export function deadLettered<T extends Message, R, Tx>(
   });
 }
 
-/**
- * Abandons the claim of a message before the stream ends with the error of its handling: the
- * message is not acked.
- */
+/** Abandons the claim of a message before its error ends the stream: there is no ack. */
 export function abandonOnError<V>({ held }: Job<unknown>): MonoTypeOperatorFunction<V> {
   return held ? tap({ error: () => held.abandon() }) : identity;
 }
 
-/**
- * Emits when the session has committed the outcome; completes without a value if the session has
- * ended before.
- */
+/** Emits when the session has committed the outcome; only completes if the session has ended. */
 function committed(held: Claim | undefined, outcome: Pick<ClaimOutcome, 'effect' | 'deadLetter' | 'rejection'> = {}): Observable<void> {
   if (!held) return of(undefined);
   return defer(() => {

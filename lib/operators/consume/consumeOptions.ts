@@ -10,11 +10,7 @@ import type { DeadLetter } from '../../stores/deadLetterStore.js';
 export type HandlerWork<R> = ObservableInput<R> | R;
 
 export interface ConsumeOptions<T, R, Tx> {
-  /**
-   * The maximum number of handlers that run at once. They start in order; only with 1 they also
-   * finish in order.
-   * @default 1
-   */
+  /** Handlers that run at once. Only with 1 they also finish in order. @default 1 */
   readonly concurrency?: number;
   /**
    * The maximum number of messages that wait for a handler; a further one is dead at once, with an
@@ -25,8 +21,7 @@ export interface ConsumeOptions<T, R, Tx> {
   readonly maxWaiting?: number;
   /**
    * How a failed handler is retried, as with `retryBackoff`; `false`: not at all.
-   * `metadata.maxRetries` of a message, less its `retryCount`, takes the place of `maxRetries`, up
-   * to 100.
+   * `metadata.maxRetries` of a message, less its `retryCount`, replaces `maxRetries`, up to 100.
    * @default 3 times, after 100, 200 and 400 ms
    */
   readonly retry?: Partial<Omit<RetryBackoffConfig, 'scheduler' | 'resetOnSuccess'>> | false;

@@ -14,8 +14,7 @@ export type MessageRetries = (message: Message) => <V>(source: Observable<V>) =>
 
 /**
  * Creates the retries of a handler: those of the option, and for a message with
- * `metadata.maxRetries` that number in its place, less its `retryCount`. With `retry: false` no
- * handler is retried.
+ * `metadata.maxRetries` that number in its place, less its `retryCount`; none for `false`.
  *
  * @throws {RangeError} If a number is out of range.
  */

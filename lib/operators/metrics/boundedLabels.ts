@@ -23,8 +23,7 @@ export function createBoundedLabels<L>(max: number, make: (name: string) => L): 
     return label;
   };
   return (name) => {
-    // Consecutive names are often equal: comparing is cheaper than hashing a name that was just
-    // decoded.
+    // Consecutive names are often equal: comparing is cheaper than hashing a decoded name.
     if (name !== lastName) {
       last = find(name);
       // Long names must not be retained.

@@ -12,10 +12,7 @@ import type { MessageDirection, MetricsSink } from './metricsSink.js';
 export interface MeterOptions<T> {
   /** The direction of the messages. @default 'received' */
   readonly direction?: MessageDirection;
-  /**
-   * Returns the size of a message in bytes.
-   * @default an estimate of its payload as text, which counts the first 64 parts
-   */
+  /** Returns the size of a message in bytes. @default an estimate for its first 64 parts */
   readonly size?: (message: T) => number;
   /** The scheduler for clock and timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike;
@@ -25,8 +22,7 @@ export interface MeterOptions<T> {
  * Counts messages and their sizes by type, and the error if the stream fails. It times received
  * messages from their `timestamp` on.
  *
- * The `timestamp` is by the clock of the sender. When that clock is ahead of this one, the time of
- * a message counts as 0.
+ * The `timestamp` is by the clock of the sender. If that is ahead, the time counts as 0.
  *
  * It works in both directions: `wire.pipe(meter(metrics))`, and
  * `outgoing$.pipe(meter(metrics, { direction: 'sent' })).subscribe(wire)`. An exception of `size`
@@ -49,7 +45,7 @@ export function meter<T extends Pick<Message, 'type' | 'payload'> & { readonly t
   options: MeterOptions<T> = {},
 ): MonoTypeOperatorFunction<T> {
   checkOptions('meter', options);
-  const { direction = 'received', size = sizeOf, scheduler = asyncScheduler } = options;
+  const { direction = 'received', size = ({ payload }) => payloadSize(payload), scheduler = asyncScheduler } = options;
   const isReceived = direction === 'received';
   return tap({
     next(message) {
@@ -59,10 +55,6 @@ export function meter<T extends Pick<Message, 'type' | 'payload'> & { readonly t
     },
     error: (error: unknown) => metrics.error(codeOf(error), typeOf(error)),
   });
-}
-
-function sizeOf({ payload }: Pick<Message, 'payload'>): number {
-  return payloadSize(payload);
 }
 
 function codeOf(error: unknown): string {
@@ -83,10 +75,7 @@ const ATOM = 4;
 /** The quotes, colon and comma of a field. */
 const FIELD = 4;
 
-/**
- * Returns the estimated size of a payload as text, in bytes. Only the first parts of a large
- * payload are counted.
- */
+/** Returns the estimated size of the first parts of a payload as text, in bytes. */
 export function payloadSize(payload: unknown): number {
   return partSize(payload, { parts: MAX_PARTS });
 }
@@ -120,8 +109,7 @@ export interface MeterWireOptions {
 /**
  * Measures the events of a wire: errors, also by the type of their message, dropped messages, the
  * latency of acks and pings, and the time to reconnect; with `queueTimes` the time in the send
- * queue, of the first and each 16th of the messages that wait at the same time. `meter` counts the
- * messages themselves.
+ * queue, of the first and each 16th message. `meter` counts the messages themselves.
  *
  * Without `queueTimes`, measuring does not change what is sent, nor when. The wire still warns of
  * failures that no other code receives.

@@ -52,11 +52,7 @@ const DURATION_BUCKETS = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 export interface InstrumentOptions {
   /** The prefix of the names of the metrics. @default 'rxwire' */
   readonly prefix?: string;
-  /**
-   * The maximum number of types, and of codes, that are counted separately; the others share
-   * `other`.
-   * @default 200
-   */
+  /** The maximum number of types, and of codes; the others share `other`. @default 200 */
   readonly maxNames?: number;
 }
 

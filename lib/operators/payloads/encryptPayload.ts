@@ -11,7 +11,7 @@ import { fromBase64, toBase64 } from '../../message/bytes.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import { matcher } from '../routing/routeTable.js';
-import { middlewareOperator, type UseOptions } from '../routing/use.js';
+import { use, type UseOptions } from '../routing/use.js';
 
 /** The options of both ends. */
 export interface PayloadOptions extends UseOptions {
@@ -50,13 +50,11 @@ export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((mes
  *
  * A message that cannot be encrypted is dropped, and is an error of the stream unless there is an
  * `onError`: nothing is sent in plain text. The same applies when `when` throws. A message that is
- * encrypted already is passed on as it is. Order is kept: a message that is not encrypted waits for
- * those before it.
+ * encrypted already is passed on as it is. Order is kept: no message overtakes another.
  *
  * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range, or a pattern is invalid.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
- *   localhost.
+ * @throws {UnsupportedError} At call time, in a page neither of HTTPS nor of localhost.
  * @throws {EncodeError} Delivered, for a payload that the codec does not support.
  * @example
  * import { of } from 'rxjs';
@@ -69,23 +67,10 @@ export type EncryptWhen = string | RegExp | readonly (string | RegExp)[] | ((mes
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(encryptPayload(keys), decryptPayload(keys))
  *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
- * @example
- * import { of } from 'rxjs';
- * import { createMessage, encryptPayload, keyring } from 'rxwire';
- *
- * const keys = keyring({
- *   current: 'k1',
- *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
- * });
- * of(createMessage('card.sensitive', '4711'), createMessage('chat.said', 'hello'))
- *   .pipe(encryptPayload(keys, { when: '**.sensitive' }))
- *   .subscribe(({ payload }) => console.log(payload === '4711', payload === 'hello'));
- * // prints: false false
- * // prints: false true
  */
 export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('encryptPayload', options);
-  const { codec = json(), onError = rethrow, when } = options;
+  const { codec = json(), when, onError = rethrow, ...rest } = options;
   const isSelected = createSelector(when);
   const { seal } = createPayloadSeal(platformCipher('encryptPayload'), keys, codec.name);
 
@@ -96,7 +81,7 @@ export function encryptPayload(keys: Keyring, options: EncryptOptions = {}): Mon
     const sealed = chain(frame, (content) => seal(content, message));
     return chain(sealed, (bytes) => ({ ...message, payload: toBase64(bytes), metadata: { ...metadata, encrypted: true } }));
   };
-  return middlewareOperator(encrypt, { ...options, onError });
+  return use(encrypt, { ...rest, onError });
 }
 
 function createSelector(when: EncryptWhen | undefined): (message: Message) => boolean {
@@ -147,8 +132,7 @@ export interface DecryptOptions extends PayloadOptions {
  *
  * @param keys May change during use.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {UnsupportedError} At call time, in a page that was loaded neither by HTTPS nor from
- *   localhost.
+ * @throws {UnsupportedError} At call time, in a page neither of HTTPS nor of localhost.
  * @throws {DecryptError} Delivered, when no wire delivers the message, and there is no `onError`.
  * @throws The error of `onError`, delivered.
  * @example
@@ -167,7 +151,7 @@ export interface DecryptOptions extends PayloadOptions {
  */
 export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('decryptPayload', options);
-  const { codec = json(), plain = 'refuse' } = options;
+  const { codec = json(), plain = 'refuse', ...rest } = options;
   const { open } = createPayloadSeal(platformCipher('decryptPayload'), keys, codec.name);
 
   const read = (frame: string | Uint8Array, message: Message): MaybeAsync<Message> =>
@@ -175,7 +159,7 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
       const { timestamp, payload } = decoded as Message;
       return { ...message, timestamp, payload, metadata: { ...message.metadata, encrypted: false } };
     });
-  return middlewareOperator((message) => {
+  return use((message) => {
     const { id, type, payload } = message;
     const refused = (reason: string, cause?: unknown): DecryptError => new DecryptError(id, type, reason, cause);
     if (!message.metadata?.encrypted) {
@@ -187,5 +171,5 @@ export function decryptPayload(keys: Keyring, options: DecryptOptions = {}): Mon
     return attempt(decrypt, identity, (cause) => {
       throw cause instanceof DecryptError ? cause : refused('it is forged, or of another message', cause);
     });
-  }, options);
+  }, rest);
 }

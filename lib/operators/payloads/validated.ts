@@ -3,12 +3,9 @@ import { checkOptions } from '../../message/development.js';
 import { InvalidPayloadError } from '../../message/errors.js';
 import { attempt } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { middlewareOperator, type UseOptions } from '../routing/use.js';
+import { use, type UseOptions } from '../routing/use.js';
 
-/**
- * The common interface of validators (https://standardschema.dev, version 1). Schemas of zod,
- * valibot, arktype and others implement it.
- */
+/** The interface of validators (https://standardschema.dev, version 1), as of zod and valibot. */
 export interface StandardSchema<In = unknown, Out = In> {
   readonly '~standard': {
     readonly version: 1;
@@ -40,11 +37,7 @@ export type ValidatedMessage<S extends PayloadSchemas> = { [T in keyof S & strin
 export interface ValidatedOptions extends UseOptions {
   /** Whether messages without a schema are refused or passed on. @default 'refuse' */
   readonly others?: 'refuse' | 'pass';
-  /**
-   * Whether the output of the schema replaces the payload: defaults, conversions. Set it to false
-   * where you send.
-   * @default true
-   */
+  /** Whether the output of the schema replaces the payload: not where you send. @default true */
   readonly transform?: boolean;
 }
 
@@ -63,8 +56,7 @@ export interface ValidatedOptions extends UseOptions {
  *
  * @param schemas By message type; patterns are not supported.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
- * @throws {InvalidPayloadError} Delivered, when no wire delivers the message, and there is no
- *   `onError`.
+ * @throws {InvalidPayloadError} Delivered, if neither a wire nor an `onError` receives it.
  * @throws The error of `onError`, delivered.
  * @example
  * import { of } from 'rxjs';
@@ -89,10 +81,10 @@ export function validated<const S extends PayloadSchemas>(
 ): OperatorFunction<Message, ValidatedMessage<S> | Message>;
 export function validated(schemas: PayloadSchemas, options: ValidatedOptions = {}): OperatorFunction<Message, Message> {
   checkOptions('validated', options);
-  const { others = 'refuse', transform = true } = options;
+  const { others = 'refuse', transform = true, ...rest } = options;
   const known = new Map(Object.entries(schemas));
 
-  return middlewareOperator((message) => {
+  return use((message) => {
     const schema = known.get(message.type);
     if (!schema) return others === 'pass' ? undefined : refuse(message, [{ message: 'no schema for this type' }]);
     const conclude = (result: SchemaResult<unknown>): Message | undefined => {
@@ -107,7 +99,7 @@ export function validated(schemas: PayloadSchemas, options: ValidatedOptions = {
         return refuse(message, [{ message: 'its schema has failed' }], cause);
       },
     );
-  }, options);
+  }, rest);
 }
 
 function refuse({ id, type }: Message, issues: readonly SchemaIssue[], cause?: unknown): never {

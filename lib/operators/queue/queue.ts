@@ -50,18 +50,6 @@ import type { QueueItem } from './waitingItems.js';
  * orders.drops$.subscribe(({ message, reason }) => console.warn(message.id, reason));
  * orders.process(({ payload }) => console.log(payload)).subscribe(); // prints: tea
  * orders.next(createMessage('order.placed', 'tea'));
- * @example
- * import { connect, type Message, ofType, queue, webSocket } from 'rxwire';
- *
- * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * const outputs = queue<Message<'execution.output'>>('outputs');
- * wire.pipe(ofType('execution.output')).subscribe(outputs);
- * @example
- * import { createMessage, queue } from 'rxwire';
- *
- * const jobs = queue('jobs', { order: 'fifo' });
- * jobs.take().subscribe(({ payload }) => console.log(payload)); // prints: first
- * jobs.next(createMessage('job.wanted', 'first'));
  */
 export function queue<T extends Message = Message>(name: string, options: QueueOptions<T> = {}): Queue<T> {
   checkOptions('queue', options);
@@ -100,8 +88,7 @@ function createQueue<T extends Message>(name: string, options: QueueOptions<T>, 
     take: () => takeNext(core),
     depth$: defer(() => {
       core.open();
-      // Reads the depth when it emits, so that a subscriber that adds a message does not reorder
-      // the values of others.
+      // Reads the depth when it emits: a subscriber may add a message meanwhile.
       return core.changes$.pipe(startWith(undefined), map(core.depth), distinctUntilChanged());
     }),
     drops$: core.drops$.asObservable(),
@@ -131,8 +118,7 @@ function takeNext<T extends Message>(core: QueueCore<T>): Observable<T> {
       filter((item) => item !== undefined),
       take(1),
       map(({ message }) => message),
-      // Not before the subscriber has the message: a crash in between repeats it, and does not lose
-      // it.
+      // Not before the subscriber has the message: a crash in between repeats it.
       finalize(() => {
         if (!taken) return;
         core.jobOf(taken).held?.end();
@@ -266,8 +252,7 @@ function processItems<T extends Message, R>(
     const project = (item: QueueItem<T>): Observable<Observable<Consumed<T, R>>> =>
       handled(core.jobOf(item), parts).pipe(
         map((processed$) => end(item)?.pipe(mergeMap(() => processed$)) ?? processed$),
-        // It completes without a value when the session has ended: the session will deliver the
-        // message again.
+        // It completes without a value when the session has ended, which delivers it again.
         tap({ complete: () => end(item) }),
       );
     const createQueue = (): MergeQueue<unknown, QueueItem<T>> => ({

@@ -31,15 +31,9 @@ interface QueueState<T extends Message> extends Streams<T> {
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
   readonly writer: QueueWriter | undefined;
   status: 'new' | 'opening' | 'open' | 'closed';
-  /**
-   * A new item while it is offered to idle processors. If one takes it, the item needs no place in
-   * the waiting list, and no timer.
-   */
+  /** A new item while idle processors may take it: then it needs no place in the waiting list. */
   offered: QueueItem<T> | undefined;
-  /**
-   * The ids of messages that were stored before a restart. If the ack of one was lost, its session
-   * delivers it again.
-   */
+  /** The ids of the restored messages: without an ack, their sessions deliver them again. */
   readonly restored: Set<string>;
   /** The number of items that are handed out, neither finished nor put back. */
   running: number;
@@ -55,8 +49,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const log = store?.queue(name);
   const writer = log && createQueueWriter(log, microtask, (item) => endDelivery(item), onFault);
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
-    // A closed queue did not process the item: it stays in the store, or the session does not ack
-    // it.
+    // A closed queue did not process the item: it stays in the store, or unacked.
     if (reason !== 'closed') {
       endDelivery(item, DROPPED[reason]);
       writer?.remove(item);
@@ -93,10 +86,7 @@ const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
   expired: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the message waited in the queue for too long' },
 };
 
-/**
- * Ends the delivery of an item, so that the session acks the message. A rejection reports to the
- * sender that it was not processed.
- */
+/** Ends the delivery of an item: the session acks the message, or reports the rejection. */
 function endDelivery(item: QueueItem, rejection?: Rejection): void {
   const { held } = item;
   item.held = undefined;
@@ -127,9 +117,7 @@ function createOperations<T extends Message>(state: QueueState<T>, now: () => nu
       if (item !== offered) changes$.next();
       return item;
     },
-    /**
-     * Finishes an item. Emits when a restart will not repeat it; undefined if that is so at once.
-     */
+    /** Finishes an item. Emits when a restart will not repeat it; undefined if it is so now. */
     finish(item: QueueItem<T>): Observable<unknown> | undefined {
       const finished$ = removeStored(state, item);
       changeRunning(state, -1);
@@ -170,10 +158,7 @@ function failOnThrow<T extends Message>(state: QueueState<T>, enter: () => void)
   }
 }
 
-/**
- * Returns false for a message that a session delivers again though it is stored. Messages without a
- * session are always new.
- */
+/** Returns false for a message that is stored, and that its session delivers again. */
 function isNew<T extends Message>(state: QueueState<T>, item: QueueItem<T>): boolean {
   if (!item.held || !state.restored.delete(item.message.id)) return true;
   removeStored(state, item);
@@ -223,8 +208,7 @@ function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
 type QueueWriter = ReturnType<typeof createQueueWriter>;
 
 /**
- * Writes added and removed items to the log, one batch at a time. Changes during a write share the
- * next one.
+ * Writes added and removed items to the log in batches: changes during a write share the next.
  *
  * @param onStored Called when an item is durable.
  * @param onError Called when a write has failed: its items are in memory only, and finished items
@@ -275,8 +259,7 @@ function createQueueWriter(
     return asObservable(() => log.write(rows, places)).pipe(
       tap(() => items.forEach((item) => onStored(item))),
       catchError((error: StoreError) => {
-        // One item may be impossible to store: the halves are written, so that the others are
-        // stored.
+        // One item may be impossible to store: the halves are written, to store the others.
         const middle = items.length >> 1;
         if (error.fault === 'failed' && middle > 0) return concat(write(items.slice(0, middle), places), write(items.slice(middle), []));
         onError(error);

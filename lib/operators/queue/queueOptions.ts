@@ -16,22 +16,11 @@ export interface QueueOptions<T extends Message> {
    * @default 'arrival'
    */
   readonly ageFrom?: 'arrival' | 'timestamp';
-  /**
-   * The order of processing: higher priorities first, or the order of arrival, whatever the
-   * priorities are.
-   * @default 'priority'
-   */
+  /** The order of processing: by priority, or of arrival. @default 'priority' */
   readonly order?: 'fifo' | 'priority';
-  /**
-   * Returns the priority of a message: the nearest `MessagePriority`; NORMAL if the result is not a
-   * number.
-   * @default its field `priority`
-   */
+  /** Returns the nearest `MessagePriority`; NORMAL if it is no number. @default its `priority` */
   readonly priority?: (message: T) => number | undefined;
-  /**
-   * The message to drop when more than `maxSize` would wait; with `error`, the queue ends.
-   * @default 'drop-oldest'
-   */
+  /** The message to drop above `maxSize`; with `error`, the queue ends. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;
   /**
    * Stores unfinished messages beyond the end of the process: `lmdbStore` of `rxwire/node`,
@@ -46,11 +35,7 @@ export interface QueueOptions<T extends Message> {
 }
 
 export interface ProcessOptions<T extends Message, R> extends Pick<ConsumeOptions<T, R, never>, 'retry' | 'onError' | 'deadLetter'> {
-  /**
-   * The maximum number of concurrent handlers. Priorities order only waiting messages, so keep it
-   * low.
-   * @default 1
-   */
+  /** Handlers that run at once: few, because only waiting messages are ordered. @default 1 */
   readonly concurrency?: number;
 }
 
@@ -64,10 +49,7 @@ export interface QueueDrop<T extends Message> {
 /** A named queue: `next` adds messages, and processors or `take` remove them. */
 export interface Queue<T extends Message> {
   readonly name: string;
-  /**
-   * Adds a message. It never throws. As there is no `complete`, a stream that is subscribed to the
-   * queue does not end it.
-   */
+  /** Adds a message, and never throws. A stream that is subscribed to the queue does not end it. */
   readonly next: (message: T) => void;
   /**
    * Processes messages while it is subscribed to: the most urgent first, and in the order of
@@ -97,10 +79,7 @@ export interface Queue<T extends Message> {
   readonly depth$: Observable<number>;
   /** Emits messages that were dropped. */
   readonly drops$: Observable<QueueDrop<T>>;
-  /**
-   * Reports failures of the store, of dead letters whose processor is unsubscribed, and exceptions
-   * of `priority`.
-   */
+  /** Reports failures of the store, of dead letters without a processor, and of `priority`. */
   readonly errors$: Observable<unknown>;
   /**
    * Closes the queue: it accepts and starts no more messages. Processors complete when the running

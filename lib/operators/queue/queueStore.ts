@@ -14,10 +14,7 @@ export interface QueuedMessage {
   readonly since: number;
 }
 
-/**
- * The stored state of one queue. Results are synchronous, or Observables that work when they are
- * subscribed to.
- */
+/** The stored state of one queue. Results are synchronous, or cold Observables. */
 export interface QueueLog {
   /**
    * Becomes the owner and returns the unfinished messages in order of their places. Unreadable

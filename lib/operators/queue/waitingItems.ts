@@ -35,8 +35,7 @@ export type WaitingItems<T extends Message> = ReturnType<typeof createWaitingIte
 /** Creates the list of the items that wait, ordered by priority. */
 export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>) {
   const { owner, maxSize, maxAge, ageFrom, overflow, priority, scheduler, onDrop, onError } = options;
-  // Items that are pushed before the opening are kept apart, so that the stored items, which are
-  // older, are added first.
+  // Items that are pushed before the opening wait for the stored items, which are older.
   const beforeOpen = createPriorityQueue<QueueItem<T>>(owner, maxSize, overflow);
   const sorted = createExpiringQueue<QueueItem<T>>({
     queue: createPriorityQueue(owner, maxSize, overflow),
@@ -59,8 +58,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
   };
   /**
    * Returns the start of an item, or that of an earlier item if it is later: the sorted items
-   * expire in the order of arrival. So the timer may drop an item late, and `shift` checks its true
-   * age.
+   * expire in the order of arrival. The timer may be late, so `shift` checks the true age.
    */
   const sortedStartOf = ({ start }: QueueItem<T>): number => (latestStart = Math.max(latestStart, start));
   const priorityOf = (message: T): number | undefined => {
@@ -94,10 +92,7 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
       const began = ageFrom === 'timestamp' ? Math.min(message.timestamp, since) : since;
       return scheduler.now() - Math.max(0, date - began);
     },
-    /**
-     * Adds the stored items, then those that were pushed before the opening and pass `isWanted`.
-     * `shift` returns nothing before that.
-     */
+    /** Adds the stored items, then those that were pushed before and pass `isWanted`. */
     open(stored: readonly QueueItem<T>[], isWanted: (item: QueueItem<T>) => boolean): void {
       isOpen = true;
       stored.forEach(push);

@@ -28,8 +28,7 @@ import type { ReplyHandler, ReplyOptions, ReplyWire } from './requestTypes.js';
  * Observable, promise, iterable or stream is the only reply. A handler is unsubscribed and its
  * `signal` aborted when the caller cancels the request, and when the wire of the request ends. When
  * another source completes, the result completes as soon as all requests are answered. A duplicate
- * of a running request is ignored. A request counts as processed when its handler was called: the
- * reply does not ack it.
+ * of a running request is ignored. A request counts as processed when its handler was called.
  *
  * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text,
  * any other error only as `ERR_INTERNAL`. Other errors are reported as a `HandlerError`: in
@@ -107,10 +106,7 @@ function createResponder(options: ResponderOptions) {
     running.set(run.key, run);
     run.start();
   };
-  /**
-   * Starts waiting requests while there is capacity. A loop, because synchronous handlers call
-   * `advance` again.
-   */
+  /** Starts waiting requests: a loop, because synchronous handlers call it again. */
   const advance = (): void => {
     if (isAdvancing || waiting.size === 0) return;
     isAdvancing = true;
@@ -133,7 +129,8 @@ function createResponder(options: ResponderOptions) {
   };
   const sender = createReplySender(options, (run, error) => {
     cancel(run.key);
-    if (!isQueueFull(error)) sender.fail(run, error);
+    // An error to the caller would take the place of another reply, or be dropped itself.
+    if (!isFailure(error, 'ERR_OVERFLOW', 'overflow')) sender.fail(run, error);
     finish();
   });
   const onEnd = ({ key }: HandlerRun): void => {
@@ -160,10 +157,7 @@ function createResponder(options: ResponderOptions) {
         begin(message, handler);
       } else if (type === 'request.cancel') cancel(correlationId);
     },
-    /**
-     * Completes the replies when all requests are answered, except those of wires that have ended:
-     * their handlers stop.
-     */
+    /** Completes when all requests are answered; the handlers of wires that have ended stop. */
     complete(): void {
       isEnding = true;
       const open = [...waiting.values(), ...running.values()];
@@ -232,10 +226,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
   };
 }
 
-/**
- * Sends progress of all requests: the first report at once, then the latest of each request per
- * interval.
- */
+/** Sends progress of all requests: the first at once, then the latest of each per interval. */
 function createProgressReports(interval: number, scheduler: SchedulerLike, send: (run: HandlerRun, progress: unknown) => void) {
   const latest = new Map<HandlerRun, unknown>();
   let isQuiet = true;
@@ -282,8 +273,7 @@ function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: 
   return {
     add({ id }: Message, run: HandlerRun): void {
       if (replies.length >= maxSize) {
-        // No receipt says that a reply has arrived: a subscriber of receipts would make all acks
-        // urgent.
+        // No receipt says that a reply has arrived: receipts would make all acks urgent.
         replies = wire.isPending ? replies.filter((sent) => sent && wire.isPending?.(sent.id)) : replies.slice(-MIN_SIZE / 2);
         next = 0;
         maxSize = Math.max(MIN_SIZE, 2 * replies.length);
@@ -296,22 +286,14 @@ function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: 
       if (!failed) return;
       replies[index] = undefined;
       next = index + 1;
-      if (error && !isWireClosed(error)) onFailed(failed.run, error);
+      // Over a wire that has ended, no error can be sent either.
+      if (error && !isFailure(error, 'ERR_WIRE_CLOSED', 'closed')) onFailed(failed.run, error);
     },
   };
 }
 
-/** Returns whether the wire has ended, so that no error can be sent either. */
-function isWireClosed(error: Error): boolean {
+/** Returns whether an error has this code, or is about a message that was dropped for a reason. */
+function isFailure(error: Error, errorCode: string, dropReason: string): boolean {
   const { code, reason } = error as { readonly code?: string; readonly reason?: string };
-  return code === 'ERR_WIRE_CLOSED' || (code === 'ERR_DROPPED' && reason === 'closed');
-}
-
-/**
- * Returns whether the queue of the wire is full: an error to the caller would take the place of
- * another reply, or be dropped itself.
- */
-function isQueueFull(error: Error): boolean {
-  const { code, reason } = error as { readonly code?: string; readonly reason?: string };
-  return code === 'ERR_OVERFLOW' || (code === 'ERR_DROPPED' && reason === 'overflow');
+  return code === errorCode || (code === 'ERR_DROPPED' && reason === dropReason);
 }

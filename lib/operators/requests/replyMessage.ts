@@ -31,10 +31,7 @@ export function replyMessage(id: string, request: Message, type: ReplyType, payl
   return reply;
 }
 
-/**
- * Returns the public part of an error: all of a `ReplyError` or `RxwireError`, and nothing of other
- * errors.
- */
+/** Returns the public part of an error: nothing, unless it is an error of rxwire. */
 export function describeError(error: unknown): ReplyErrorPayload {
   if (error instanceof ReplyError) return { code: error.remoteCode, message: error.reason };
   if (error instanceof RxwireError) return { code: error.code, message: error.text };

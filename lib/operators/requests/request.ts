@@ -38,14 +38,11 @@ import type { ReplyOf, RequestOptions, RequestWire } from './requestTypes.js';
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {ReplyError} Delivered, when the other side answers with an error.
  * @throws {UnhandledError} Delivered, when the other side has no handler for the type.
- * @throws {RequestTimeoutError} Delivered, when the other side was silent for too long; the request
- *   is cancelled there.
+ * @throws {RequestTimeoutError} Delivered, after a long silence; the request is cancelled.
  * @throws {OverflowError} Delivered, when more than `maxOpen` are open.
- * @throws {SessionLostError} Delivered, when the other side received the request and lost its
- *   session.
+ * @throws {SessionLostError} Delivered, when the other side has lost a received request.
  * @throws {MessagesMissedError} Delivered, when the other side dropped replies.
- * @throws {WireClosedError} Delivered, when the wire ends before the replies do; the error of the
- *   wire, if it failed.
+ * @throws {WireClosedError} Delivered, or the error of the wire, when the wire ends before.
  * @throws The error of a receipt, delivered, when the request cannot be sent.
  * @example
  * import { connect, createMessage, request, webSocket } from 'rxwire';
@@ -98,10 +95,7 @@ const MARK = { request: true } as const;
 
 const OPTIONAL_FIELDS = ['target', 'correlationId', 'replyTo', 'priority', 'headers', 'delivery'] as const satisfies (keyof Message)[];
 
-/**
- * Returns a copy that expires at the deadline, in ms since the epoch. Assigning each field is
- * several times as fast as a spread.
- */
+/** Returns a copy that expires at the deadline, in ms since the epoch. A spread is slow. */
 function asRequest(message: Message, id: string, deadline: number): Message {
   const { type, timestamp, version, source, payload, ttl = deadline - timestamp } = message;
   const copy: Record<string, unknown> = { id, type, timestamp, version, source, payload };
@@ -155,8 +149,7 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
 
   /** Returns false if the request has ended before. */
   const end = (request: OpenRequest): boolean => {
-    // Another request may have this id by now: a subscriber that asks again does so before this
-    // request is torn down.
+    // Another request may have this id by now: a subscriber may ask again before the teardown.
     if (requests.get(request.id) !== request) return false;
     requests.delete(request.id);
     return true;
@@ -268,10 +261,7 @@ export function replyErrorOf(payload: unknown, request: Message): RxwireError {
   return new ReplyError(typeof code === 'string' ? code : 'ERR_UNKNOWN', typeof message === 'string' ? message : '');
 }
 
-/**
- * Creates the message that cancels a request. It copies the priority and delivery of the request,
- * so that it cannot overtake it.
- */
+/** Creates the message that cancels a request, and that cannot overtake it. */
 export function cancelMessage({ id, priority, delivery, target }: Message, scheduler: SchedulerLike): Message {
   return createMessage('request.cancel', null, {
     correlationId: id,
@@ -304,8 +294,7 @@ function watchRequests(wire: RequestWire, { requests, fail, onMessage, watching 
   };
   const onError = (error: RxwireError): void => {
     if (error.code !== 'ERR_SESSION_LOST') return;
-    // A request that the other side has not received is sent again and answered in the next
-    // session.
+    // A request that the other side has not received is sent again in the next session.
     for (const request of [...requests.values()]) if (request.isAnswered || wire.isPending?.(request.id) === false) fail(request, error);
   };
   const complete = (): void => end(({ id }) => wire.state?.error ?? new WireClosedError(id));

@@ -41,10 +41,7 @@ export type ProgressOf<T extends string> = T extends keyof RequestTypes
     : unknown
   : unknown;
 
-/**
- * The transport of requests: a wire, or any Subject that sends what it gets and emits what the
- * other side sends.
- */
+/** The transport of requests: a wire, or any Subject that sends and emits messages. */
 export interface RequestWire extends Observable<Message> {
   /** Sends. */
   next(message: Message): void;
@@ -59,22 +56,13 @@ export interface RequestWire extends Observable<Message> {
 }
 
 export interface RequestOptions<T extends string> {
-  /**
-   * The maximum silence of the other side, in ms: until its first reply or progress, and after each
-   * one.
-   * @default 30_000
-   */
+  /** The maximum silence before a reply or progress of the other side, in ms. @default 30_000 */
   readonly timeout?: number;
-  /**
-   * The maximum silence after the first reply or progress, in ms; may be `Infinity`.
-   * @default `timeout`
-   */
+  /** The maximum silence after the first reply, in ms; may be `Infinity`. @default `timeout` */
   readonly each?: number;
   /** The maximum number of open requests on this wire; one more fails. @default 1_000 */
   readonly maxOpen?: number;
-  /**
-   * Called with the progress that the other side reports. An exception is the error of the request.
-   */
+  /** Called with the progress of the other side. An exception is the error of the request. */
   readonly onProgress?: (progress: ProgressOf<T>) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -100,16 +88,9 @@ export type ReplyHandler<T extends string> = (
 export interface ReplyOptions {
   /** The maximum number of concurrent requests. @default 1_000 */
   readonly concurrency?: number;
-  /**
-   * The maximum number of requests that wait for that; above it, a request is answered with
-   * `ERR_OVERFLOW`.
-   * @default 1_000
-   */
+  /** Requests that wait at most; one more is answered with `ERR_OVERFLOW`. @default 1_000 */
   readonly maxWaiting?: number;
-  /**
-   * The minimum time between progress messages of a request, in ms. The latest progress is sent.
-   * @default 100
-   */
+  /** The minimum time between progress messages of a request, in ms. @default 100 */
   readonly progressInterval?: number;
   /**
    * Returns the error that is sent to the caller.

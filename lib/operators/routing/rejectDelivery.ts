@@ -16,10 +16,7 @@ interface Rejected {
   readonly onDone?: () => void;
 }
 
-/**
- * Rejects a message. The store of its wire, or the inbox of its session, stores it as a dead
- * letter.
- */
+/** Rejects a message: the store of its wire, or the inbox of its session, keeps a dead letter. */
 export function rejectDelivery(held: Claim, { message, error, failure, scheduler, onFailed, onDone }: Rejected): void {
   const letter = createDeadLetter(message, error, { scheduler });
   const outcome = { rejection: rejectionOf(failure), ...(onDone && { onDone, onAbandoned: onDone }) };

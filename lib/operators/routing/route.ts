@@ -15,10 +15,7 @@ import { isReplyOrCancel } from '../requests/replyMessage.js';
 import { createRouteTable, type RouteHandler } from './routeTable.js';
 
 export interface RouteOptions extends RouterOptions {
-  /**
-   * More routes, by regular expressions. They are slower: each is tested for each type that is not
-   * cached.
-   */
+  /** More routes, by regular expressions, which are slower: each type not cached is tested. */
   readonly patterns?: readonly (readonly [RegExp, RouteHandler<RegExp>])[];
   /**
    * Called with messages that no pattern matches. An exception ends the stream.
@@ -39,8 +36,7 @@ export interface RouteOptions extends RouterOptions {
  * dots; at the end, `*` or `**` matches all that follows, dots included. The pattern determines the
  * type of the payload. Handlers start in the order of the map, then those of `patterns`.
  *
- * With `by: 'routingKey'`, patterns are matched against `metadata.routingKey`, and payloads are
- * `unknown`.
+ * With `by: 'routingKey'`, patterns match `metadata.routingKey`. Payloads are `unknown`.
  *
  * Only the operator `use` may delay the messages of a session before this one. Retries, dead
  * letters and acks are those of `consume`.
@@ -114,10 +110,7 @@ export interface DeadRoute {
   readonly error: unknown;
 }
 
-/**
- * A set of routes that can change while it runs. With routing keys, patterns do not determine the
- * type of a payload.
- */
+/** A set of routes that can change. With routing keys, the payloads have no types. */
 export interface Router<By extends RouteBy = 'type'> {
   /**
    * Adds a handler for the following messages. Several handlers may have the same pattern.
@@ -245,10 +238,7 @@ function isByRoutingKey({ by = 'type' }: RouterOptions): boolean {
   return by === 'routingKey';
 }
 
-/**
- * Creates the function that starts the handlers of a message and returns those that are still
- * running.
- */
+/** Creates the function that starts the handlers of a message, and returns those that still run. */
 function createStarter(options: RouterOptions, dead$: Subject<DeadRoute> | undefined) {
   const { maxRunning = 10_000, retry, scheduler = steadyScheduler(), onError, deadLetter } = options;
   assertPositive('route', { maxRunning });

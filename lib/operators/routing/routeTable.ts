@@ -4,10 +4,7 @@ import type { Message, MessageType } from '../../message/types.js';
 import type { MessageOf } from '../ofType.js';
 import type { HandlerWork } from '../consume/consumeOptions.js';
 
-/**
- * The maximum number of cached topics, and their maximum length: more than a protocol has. The
- * cache stays below about 2 MiB in every case.
- */
+/** The maximum number of cached topics, and their maximum length: about 2 MiB in all. */
 const MAX_TOPICS = 4_096;
 const MAX_LENGTH = 128;
 
@@ -91,9 +88,7 @@ function isMatch(expression: RegExp, topic: string): boolean {
   return expression.test(topic);
 }
 
-/**
- * Whether a type matches a pattern, segment by segment. A `*` at the end matches all that follows.
- */
+/** Whether a type matches a pattern, segment by segment. A `*` at the end matches all the rest. */
 type Matches<Pattern extends string, Type extends string> = Pattern extends '**'
   ? true
   : Pattern extends `${infer Head}.${infer Rest}`
@@ -139,16 +134,10 @@ const MAX_SEGMENTS = 16;
 interface Node<T> {
   /** By name. A Map, so that no name has a special meaning. */
   readonly children: Map<string, Node<T>>;
-  /**
-   * The child for a segment `*`, separate from the named ones because a topic may have such a
-   * segment.
-   */
+  /** The child for a segment `*`: a topic may have a segment of that name, too. */
   any: Node<T> | undefined;
   readonly ends: Set<T>;
-  /**
-   * The values of patterns that end with a `*` here, by the text before it within the segment: ''
-   * for `*` and `**`.
-   */
+  /** The values of patterns that end with `*` here, by the text before it: '' for `*` and `**`. */
   readonly prefixes: Map<string, Set<T>>;
 }
 
@@ -171,10 +160,7 @@ function segmentsOf(owner: string, pattern: string): readonly string[] {
   return segments;
 }
 
-/**
- * Returns the text before a `*` at the end of a pattern, within its last segment; undefined for
- * another segment.
- */
+/** Returns the text before a `*` at the end of a pattern, within its last segment. */
 function prefixIn(segments: readonly string[], index: number): string | undefined {
   const segment = segments[index] as string;
   if (index < segments.length - 1 || !segment.endsWith('*')) return undefined;
@@ -259,9 +245,7 @@ function collect<T>(node: Node<T>, topic: string, from: number, found: T[]): voi
   }
 }
 
-/**
- * Looks each beginning of a segment up, so that the cost does not depend on the number of prefixes.
- */
+/** Looks up each beginning of a segment: the number of prefixes does not matter. */
 function collectPrefixes<T>(prefixes: ReadonlyMap<string, Set<T>>, topic: string, from: number, to: number, found: T[]): void {
   const last = Math.min(to, from + MAX_NAME_LENGTH);
   for (let end = from; end <= last; end++) {

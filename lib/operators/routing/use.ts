@@ -22,10 +22,7 @@ import { claim, type Claim, emitOnce } from '../../wire/session/messageClaim.js'
 import { rejectDelivery } from './rejectDelivery.js';
 import { matcher, type MessageMatching } from './routeTable.js';
 
-/**
- * The result of a middleware: a message replaces the original, `null` stops it, undefined passes it
- * on.
- */
+/** A message replaces the original, `null` stops it, undefined passes it on. */
 // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a callback that returns nothing is one
 export type MiddlewareResult = Message | null | undefined | void;
 
@@ -45,16 +42,9 @@ export interface UseOptions {
    * message, the error ends the stream
    */
   readonly onError?: (error: RxwireError, message: Message) => void;
-  /**
-   * The maximum number of messages that wait for an earlier one; one more fails with an
-   * `OverflowError`.
-   * @default 10_000
-   */
+  /** Messages that wait at most; one more fails with an `OverflowError`. @default 10_000 */
   readonly maxWaiting?: number;
-  /**
-   * The clock for the timestamps of dead letters.
-   * @default asyncScheduler, with a monotonic clock
-   */
+  /** The clock of dead letters. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
@@ -71,11 +61,9 @@ export interface UseOptions {
  * A failed message of a wire becomes a dead letter, the error is emitted in `errors$` of the wire,
  * and the stream continues. If no wire delivers the message, as in the second direction, the error
  * ends the stream unless there is an `onError`. A delayed message is acked when the operators
- * behind are done with it: `consume` and `route` may follow. Keep the `id` of a message that you
- * change.
+ * behind are done with it: `consume` and `route` may follow. Keep the `id` of a message.
  *
- * The middlewares that a message passes share `context.metadata`: data that one of them finds out,
- * and a later one needs.
+ * The middlewares that a message passes share `context.metadata`, for data of later ones.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
@@ -91,31 +79,9 @@ export interface UseOptions {
  * of(createMessage('chat.said', 'hello'))
  *   .pipe(stamp)
  *   .subscribe(({ headers }) => console.log(headers)); // prints: { trace: 't1' }
- * @example
- * import { of } from 'rxjs';
- * import { createMessage, use } from 'rxwire';
- *
- * of(createMessage('chat.said', 'hello'), createMessage('chat.said', 'spam'))
- *   .pipe(use(({ payload }) => (payload === 'spam' ? null : undefined)))
- *   .subscribe(({ payload }) => console.log(payload)); // prints: hello
- * @example
- * import { of } from 'rxjs';
- * import { createMessage, use } from 'rxwire';
- *
- * of(createMessage('chat.said', 'hello'))
- *   .pipe(
- *     use(({ type }, { metadata }) => void (metadata['area'] = type.split('.')[0])),
- *     use((_, { metadata }) => console.log(metadata['area'])), // prints: chat
- *   )
- *   .subscribe();
  */
 export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeOperatorFunction<Message> {
   checkOptions('use', options);
-  return middlewareOperator(middleware, options);
-}
-
-/** Returns the operator of {@link use}, with options that may contain others. */
-export function middlewareOperator(middleware: Middleware, options: UseOptions): MonoTypeOperatorFunction<Message> {
   const { onError, maxWaiting = 10_000, scheduler = asyncScheduler } = options;
   assertPositive('use', { maxWaiting });
 
@@ -202,10 +168,7 @@ interface HeldMessage {
   readonly held: Claim | undefined;
 }
 
-/**
- * Subscribes to the single result. Returns whether it completed synchronously; if not, `complete`
- * is called later.
- */
+/** Subscribes to a result. Returns whether it has completed; otherwise calls `complete` later. */
 function subscribeToResult(
   subscriptions: Subscription,
   work$: Observable<MiddlewareResult>,
@@ -226,9 +189,7 @@ function subscribeToResult(
   return isDone;
 }
 
-/**
- * Returns whether the result is asynchronous. A message has a type; an ObservableInput has none.
- */
+/** Returns whether the result is asynchronous. Only a message has a type. */
 function isAsync(result: ReturnType<Middleware>): result is ObservableInput<MiddlewareResult> {
   return typeof result === 'object' && !!result && !('type' in result);
 }
@@ -247,8 +208,7 @@ export type Interceptor<P extends string | RegExp> = (
  *
  * @param pattern As for `route`: a type, or a pattern like `file.*`, or a RegExp.
  * @throws {RangeError} At call time, if the pattern is invalid or a number is out of range.
- * @throws {MiddlewareError} Delivered, as by `use`, when no wire delivers the message and there is
- *   no `onError`.
+ * @throws {MiddlewareError} Delivered, if neither a wire nor an `onError` receives it.
  * @throws The error of `onError`, delivered.
  * @example
  * import { connect, intercept, webSocket } from 'rxwire';
@@ -273,8 +233,7 @@ export function intercept<const P extends string | RegExp>(
 export interface MiddlewareContext {
   /**
    * Data about the message, for the middlewares that the message passes afterwards: an object that
-   * all of them share, empty at first. It stays with a message that replaces this one, and is not
-   * sent.
+   * all of them share, empty at first. It stays with a replaced message, and is not sent.
    */
   readonly metadata: Record<string, unknown>;
 }

@@ -17,9 +17,8 @@ export type BatchMessageOptions = Omit<MessageOptions, 'id'>;
  * Makes one message of each batch: `batch`, with `batchKey`, `messages` and `count`. It travels as
  * one message, with one ack; `fromBatchMessage` is the inverse at the receiver.
  *
- *     source              --A----B-|     (A is { key: 'a:', items: [x, y] }, B is { key: 'b:',
- *     items: [z] }) toBatchMessage()    --M----N-|     (M is { batchKey: 'a:', messages: [x, y],
- *     count: 2 })
+ *     source              --A----B-|     (A is { key: 'a:', items: [x, y] })
+ *     toBatchMessage()    --M----N-|     (M is { batchKey: 'a:', messages: [x, y], count: 2 })
  *
  * The envelope has the `target` of its messages if all have the same one, the highest of their
  * priorities, and the strongest of their deliveries. A batch must fit into a frame: limit it by
@@ -73,16 +72,14 @@ function strongest(messages: readonly [Message, ...Message[]]): Delivery | undef
 
 /**
  * Replaces each `batch` message by the messages that it contains, in order: the inverse of
- * `toBatchMessage`. Other messages are passed on. A message without a `source` gets that of its
- * batch.
+ * `toBatchMessage`. Others are passed on. A message without a `source` gets that of its batch.
  *
  *     source                -M-c-|     (M is a batch of a and b)
  *     fromBatchMessage()    -(ab)c-|
  *
  * A batch of a wire is acked when all of its messages are processed: `consume`, `route` or a
  * `queue` may follow. A batch comes from the other side: it is validated, and an invalid one fails
- * as a whole, as a message whose middleware fails does in `use`. A batch inside of a batch is
- * passed on as it is.
+ * as a whole, as a message whose middleware fails does in `use`. A batch inside of one stays.
  *
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
  * @throws {InvalidMessageError} To `onError`, and in `errors$` of the wire.

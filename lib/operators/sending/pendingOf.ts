@@ -5,10 +5,7 @@ import type { PendingStatus, Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 
-/**
- * A message that a wire has accepted, and that has no outcome yet. `M` is its type, where it is
- * known.
- */
+/** A message that a wire has accepted, and that has no outcome yet. `M` is its type. */
 export interface PendingMessage<M extends Message = Message> {
   /**
    * The message as it was sent; one that a durable outbox has restored, as its codec has decoded
@@ -71,9 +68,7 @@ export function pendingOf(wire: Wire, options: PendingOptions = {}): Observable<
   });
 }
 
-/**
- * Emits the pending messages of these types, as {@link pendingOf} does; all of them without a type.
- */
+/** Emits the pending messages of these types, as {@link pendingOf} does; all without a type. */
 export function pendingOfTypes(wire: Wire, types: readonly string[]): Observable<readonly PendingMessage[]> {
   const wanted = new Set(types);
   if (wanted.size === 0) return pendingOf(wire);

@@ -23,8 +23,7 @@ const PUBLISH_OPTIONS = { ahead: [whole, 256], maxBuffered: [whole, 10_000] } as
  * An iterable, an async iterable, a Node `Readable` in object mode and a Web `ReadableStream` wait
  * until there is room. An Observable cannot wait: its messages are buffered, `maxBuffered` at most.
  *
- * @param channel A channel of a client, or of a hub. A client needs the permission to end the
- *   channel.
+ * @param channel A channel of a hub, or of a client, which needs the permission to end it.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
  * @throws {TypeError} At call time, if `source` is no source of messages.
  * @throws {RxwireError} Delivered: the error of the first message that is not published, as

@@ -8,10 +8,7 @@ import type { MessageSource, ReadableStreamOf } from './sendOptions.js';
 export interface MessageSink {
   hasRoom(): boolean;
   next(message: Message): void;
-  /**
-   * Ends the messages: with an error that is delivered when all messages before it have their
-   * outcomes.
-   */
+  /** Ends the messages. The error is delivered when all messages have their outcomes. */
   end(failure?: { readonly error?: unknown }): void;
   /** Ends the messages with an error that is delivered at once. */
   fail(error: unknown): void;

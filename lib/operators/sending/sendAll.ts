@@ -19,8 +19,7 @@ import { type MessageSource, SEND_OPTIONS, type SendingWire, type SendOptions, t
  * room. An Observable cannot wait: its messages are buffered, `maxBuffered` at most.
  *
  * Unsubscribing stops the source (`return()` of an iterator, which destroys a `Readable`;
- * `cancel()` of a `ReadableStream`). The wire still sends the messages that it has. The stream does
- * not complete the wire.
+ * `cancel()` of a `ReadableStream`). The wire sends the messages that it has, and goes on.
  *
  * @param source The messages.
  * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
@@ -172,8 +171,7 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
   const giveUp = (error: Error): void => {
     reason = error;
     if (!isEnd(error)) fail(error);
-    // The error of the wire follows: at once, or if the wire drains, after the end of its
-    // connection.
+    // The error of the wire follows: at once, or after the end of a connection that drains.
     else if (wire.state.status !== 'disconnecting') asapScheduler.schedule(() => fail(error));
   };
   /** Passes on the receipts of the oldest messages. */

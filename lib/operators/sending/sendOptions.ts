@@ -4,11 +4,7 @@ import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
 
 export interface SendOptions {
-  /**
-   * The maximum number of messages that are sent and have no outcome yet. Keep it below `maxQueued`
-   * of the wire.
-   * @default 1_000
-   */
+  /** Messages without an outcome at most. Keep it below `maxQueued` of the wire. @default 1_000 */
   readonly ahead?: number;
   /**
    * The maximum number of messages of an Observable that wait for room; one more fails the stream.
@@ -38,10 +34,7 @@ export interface ReadableStreamOf<T> {
   };
 }
 
-/**
- * A source of messages: an Observable, an iterable, an async iterable such as a Node `Readable` in
- * object mode, or a Web `ReadableStream`.
- */
+/** An Observable, an iterable, an async iterable as a Node `Readable`, or a `ReadableStream`. */
 export type MessageSource<T extends Message = Message> = Observable<T> | Iterable<T> | AsyncIterable<T> | ReadableStreamOf<T>;
 
 /** The part of a wire that `sendAll` uses. */
@@ -54,8 +47,5 @@ export interface SendingWire {
   readonly state: { readonly status: string; readonly error?: unknown };
 }
 
-/**
- * The receipts of a stream of messages: to subscribe to, or for `for await`. Each subscription and
- * each loop sends the source anew.
- */
+/** Receipts to subscribe to, or for `for await`. Each one sends the source anew. */
 export type SentReceipts = Observable<Receipt> & AsyncIterable<Receipt>;

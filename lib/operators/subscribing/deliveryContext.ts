@@ -32,10 +32,7 @@ let current: { readonly subscriber: object; readonly types: SubscribedTypes } | 
 /** The subscribers that operators notify, by those that RxJS made for the operators. */
 const destinations = /* @__PURE__ */ new WeakMap<object, object>();
 
-/**
- * Makes the types of a subscriber available to the source while it is being subscribed to; see
- * {@link subscribeContext}.
- */
+/** Shows a source the types of a subscriber during `subscribe`; see {@link subscribeContext}. */
 export function withSubscribeContext<T>(types: SubscribedTypes): MonoTypeOperatorFunction<T> {
   return (source) =>
     // eslint-disable-next-line no-restricted-syntax -- the very subscriber continues to the source: nothing is between them that could leak or lose

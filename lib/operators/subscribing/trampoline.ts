@@ -8,10 +8,7 @@ export function createTrampoline() {
 
   return {
     add: (task: () => void): void => void tasks.push(task),
-    /**
-     * Runs all tasks, and then this one. Tasks that are added meanwhile run after the others, never
-     * inside another one.
-     */
+    /** Runs all tasks, then this one. Tasks that are added meanwhile run after the others. */
     run(task?: () => void): void {
       if (task) tasks.push(task);
       if (isRunning) return;

@@ -21,10 +21,7 @@ export function createCoalescedTimer(scheduler: SchedulerLike, onFire: () => voi
     onFire();
   };
   return {
-    /**
-     * Fires after `delay` ms, but at most after {@link MAX_DELAY}. Has no effect while the timer is
-     * set.
-     */
+    /** Fires after `delay` ms, at most {@link MAX_DELAY}. No effect while the timer is set. */
     set(delay: number): void {
       if (isSet) return;
       isSet = true;

@@ -1,10 +1,7 @@
 import { Observable, type SchedulerLike } from 'rxjs';
 import { MAX_DELAY } from './coalescedTimer.js';
 
-/**
- * Emits once after `delay` ms, and completes; never if it is `Infinity`. A plain timer fires at
- * once if the delay is too long for it.
- */
+/** Emits once after `delay` ms, at most {@link MAX_DELAY}, and completes; never for `Infinity`. */
 export function longTimer(delay: number, scheduler: SchedulerLike): Observable<void> {
   return new Observable((to) => {
     const fire = (): void => {

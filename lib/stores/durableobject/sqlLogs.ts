@@ -1,6 +1,6 @@
-import { Packr } from 'msgpackr';
 import { defer } from 'rxjs';
 import { StoreError } from '../../message/errors.js';
+import { packValue, unpackValue } from '../packedValue.js';
 import {
   withEffects,
   type ChangedLog,
@@ -112,18 +112,12 @@ function isFull(reason: unknown): boolean {
   return /SQLITE_(FULL|TOOBIG)/.test(String(reason));
 }
 
-const packr = new Packr({ useRecords: false });
-
 /** A copy: the packer uses its memory again. */
 function encode(value: unknown): ArrayBuffer {
-  return new Uint8Array(packr.pack(value)).buffer;
+  return new Uint8Array(packValue(value)).buffer;
 }
 
 /** Returns the value; `undefined` if it is not readable. */
 function decode(stored: unknown): unknown {
-  try {
-    return packr.unpack(new Uint8Array(stored as ArrayBuffer));
-  } catch {
-    return undefined;
-  }
+  return unpackValue(new Uint8Array(stored as ArrayBuffer));
 }

@@ -12,10 +12,7 @@ export type Transaction = IDBPTransaction<Schema, ('heads' | 'entries')[], 'read
 
 const STORES = ['heads', 'entries'] as const;
 const VERSION = 2;
-/**
- * Errors of a connection that the browser closes: it cannot be opened, or its transactions do not
- * start or end.
- */
+/** Errors of a connection that the browser closes: opening it, or its transactions, fails. */
 const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownError'];
 /**
  * Pauses between attempts, in ms: none after the lost connection itself. While the browser cleans
@@ -24,11 +21,9 @@ const LOST: readonly unknown[] = ['InvalidStateError', 'AbortError', 'UnknownErr
 const PAUSES = [0, 0, 20, 80, 320, 1_280];
 
 /**
- * Returns a database that is opened when it is first needed, and again after the browser has closed
- * it.
+ * Returns a database that is opened when it is needed, also if the browser has closed it.
  *
- * @param onLost Called when the browser has closed the database: it was deleted, evicted, or is to
- *   be upgraded.
+ * @param onLost Called when the browser has closed the database: deleted, evicted, upgraded.
  */
 export function createIndexedDatabase(name: string, onLost: () => void) {
   let connection: Promise<IDBPDatabase<Schema>> | undefined;
@@ -132,10 +127,7 @@ function abort(transaction: Transaction): void {
   }
 }
 
-/**
- * Emits whether there is a database with this name, without creating it; `true` where the platform
- * does not tell.
- */
+/** Emits whether a database exists, without creating it; `true` where that is unknown. */
 export function databaseExists(name: string): Observable<boolean> {
   const { indexedDB } = globalThis as { readonly indexedDB?: Partial<Pick<IDBFactory, 'databases'>> };
   const all = indexedDB?.databases?.() ?? Promise.resolve([{ name }]);

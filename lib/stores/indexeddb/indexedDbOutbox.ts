@@ -1,18 +1,14 @@
 import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { asObservable } from '../../message/maybeAsync.js';
-import { exclusiveStore, type ExclusiveOptions } from '../web/exclusive.js';
+import { exclusive, type ExclusiveOptions } from '../web/exclusive.js';
+import type { MemoryOutboxOptions } from '../memoryOutbox.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { storedOutbox } from '../log/storedOutbox.js';
 import { databaseExists } from './indexedDatabase.js';
 import { indexedDbStore } from './indexedDbStore.js';
 
-export interface IndexedDbOutboxOptions extends ExclusiveOptions {
-  /** The maximum number of messages. @default 10_000 */
-  readonly maxMessages?: number;
-  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
-  readonly maxBytes?: number;
-}
+export type IndexedDbOutboxOptions = ExclusiveOptions & MemoryOutboxOptions;
 
 /**
  * An outbox in IndexedDB, in a database `rxwire:<name>`. Stored messages outlive the page, the
@@ -35,14 +31,11 @@ export interface IndexedDbOutboxOptions extends ExclusiveOptions {
  */
 export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = {}): OutboxStore {
   checkOptions('indexedDbOutbox', options);
-  const { maxMessages = 10_000, maxBytes = 16_777_216 } = options;
+  const { maxMessages = 10_000, maxBytes = 16_777_216, ...lock } = options;
   assertPositive('indexedDbOutbox', { maxMessages, maxBytes });
   const database = `rxwire:${name}`;
   const openStore = () => indexedDbStore(database);
   const outbox = storedOutbox({ name: 'indexeddb', log: 'outbox', maxMessages, maxBytes, openStore });
-  return exclusiveStore(
-    { ...outbox, exists: () => databaseExists(database), open: () => asObservable(() => outbox.open()) },
-    `indexeddb:${name}`,
-    options,
-  );
+  const store = { ...outbox, exists: () => databaseExists(database), open: () => asObservable(() => outbox.open()) };
+  return exclusive(store, `indexeddb:${name}`, lock);
 }

@@ -22,10 +22,7 @@ export interface IndexedDbTable<V = unknown> {
   entries(): Observable<readonly (readonly [key: string, value: V])[]>;
 }
 
-/**
- * Writes to tables, in the transaction that also stores the cursor. It ends when the effect that
- * received it returns.
- */
+/** Writes to tables, in the transaction of the cursor, until the effect returns. */
 export interface IndexedDbTransaction {
   /**
    * Stores a value.

@@ -25,10 +25,7 @@ export interface ChannelReaderOptions {
 /** The number of channels that are read at once. */
 const LIST_CHUNK = 256;
 
-/**
- * Reads a part of a channel. All reads of one call see the same snapshot: LMDB renews it between
- * two turns.
- */
+/** Reads a part of a channel. One call sees one snapshot: LMDB renews it between two turns. */
 export function readChannel(options: ChannelReaderOptions, name: string, query: ChannelQuery): ChannelSlice {
   const head = headIn(options.databases, name);
   const { epoch, last, end } = head;
@@ -125,10 +122,7 @@ function* entriesIn(
   }
 }
 
-/**
- * Yields the channels whose names begin with `prefix`. Reads them in parts: an open snapshot would
- * keep LMDB from reusing free pages.
- */
+/** Yields the channels of a prefix, in parts: LMDB does not reuse pages of an open snapshot. */
 export function* listLmdbChannels(databases: Databases, prefix: string): Generator<ChannelInfo> {
   const { channels } = databases;
   let start = prefix;

@@ -40,25 +40,17 @@ export interface LmdbChannelHead {
   slot?: ChannelSlot;
 }
 
-/**
- * The kind of an index and a time: when the latest message of a channel expires, or when a channel
- * without messages became empty.
- */
+/** The kind of an index and a time: when a channel expires, or when it became empty. */
 type ChannelSlot = readonly [kind: string, step: number];
 
 const FILLED = 'channel';
 const EMPTY = 'emptyChannel';
-/**
- * The resolution of the index, in ms: a channel in constant use is moved no more often than that.
- */
+/** The resolution of the index, in ms: a channel in constant use moves no more often. */
 const STEP = 1_000;
 
 /** The maximum number of changes in a transaction, to bound its time. */
 export const MAX_CHANGES = 1_000;
-/**
- * The maximum number of messages that one transaction removes in addition to those that it appends,
- * to bound its time.
- */
+/** The maximum number of messages that a transaction removes, besides as many as it appends. */
 const MAX_REMOVALS = 1_000;
 /** The maximum number of other channels that one transaction trims or forgets. */
 const MAX_SWEPT = 32;
@@ -193,9 +185,7 @@ export function appendRow(edit: ChannelEdit, name: string, data: Uint8Array, isE
   return { epoch: head.epoch, offset };
 }
 
-/**
- * Stores an entry that stands for several. Does nothing if the first of them is removed already.
- */
+/** Stores an entry that stands for several, unless the first of them is removed already. */
 export function compactRows(
   edit: ChannelEdit,
   name: string,
@@ -248,9 +238,7 @@ function trimOthers(edit: ChannelEdit): void {
   }
 }
 
-/**
- * Removes channels without messages, beginning with the one that was empty for the longest time.
- */
+/** Removes channels without messages, first the one that was empty for the longest time. */
 function forgetOthers(edit: ChannelEdit): void {
   const { databases, maxChannels, isObserved, now } = edit;
   for (let swept = 0; swept < MAX_SWEPT && countOf(databases.channels) > maxChannels; swept++) {

@@ -20,7 +20,6 @@ import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelS
 import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMessage.js';
 import { OverflowError, StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
-import { onlyKnown, type OptionNames } from '../../message/options/readOptions.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
@@ -44,10 +43,7 @@ import { asLmdbStoreError } from './lmdbStoreError.js';
 import { createStoreClock } from './storeClock.js';
 
 export interface LmdbChannelLogOptions {
-  /**
-   * The folder of the database, which is created if it does not exist. It may be that of an
-   * `lmdbStore`: both share the flushes then.
-   */
+  /** The folder, which is created. It may be that of an `lmdbStore`: they share the flushes. */
   readonly path: string;
   /** The maximum number of messages of a channel. @default 100_000 */
   readonly maxMessages?: number;
@@ -55,8 +51,7 @@ export interface LmdbChannelLogOptions {
   readonly maxBytes?: number;
   /**
    * The maximum age of a message, in ms: while the log is open, and an hour of each pause.
-   * @default
-   * 604_800_000: 7 days
+   * @default 604_800_000: 7 days
    */
   readonly maxAge?: number;
   /**
@@ -68,16 +63,11 @@ export interface LmdbChannelLogOptions {
   readonly maxTotalBytes?: number;
   /**
    * The maximum number of channels, those without messages included. Above it, the log forgets the
-   * one that has no messages and no subscribers for the longest time; that channel starts a new
-   * epoch.
+   * one that has no messages and no subscribers for longest. It then starts a new epoch.
    * @default 100_000
    */
   readonly maxChannels?: number;
-  /**
-   * The maximum number of messages that wait to be stored; above it, appending fails.
-   * @default
-   * 100_000
-   */
+  /** The maximum number of messages that wait; above it, appending fails. @default 100_000 */
   readonly maxPending?: number;
   /** The scheduler for the clock. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
@@ -94,17 +84,12 @@ const OPTIONS = {
   scheduler: [anything],
 } as const satisfies OptionTable<LmdbChannelLogOptions>;
 
-const RETENTION: OptionNames<ChannelRetention> = { messages: true, bytes: true, age: true };
-
 /** A log of channels in LMDB. */
 export interface LmdbChannelLog extends Required<ChannelLog> {
   append(channel: string, message: Message): Observable<ChannelPosition>;
   read(channel: string, query: ChannelQuery): ChannelSlice;
   compact(channel: string, entry: Required<ChannelEntry>): Observable<void>;
-  /**
-   * Reports unreadable records, which count as missing, and limits of `retain` that could not be
-   * stored.
-   */
+  /** Reports unreadable records, which count as missing, and limits that were not stored. */
   readonly faults$: Observable<StoreError>;
   /** Closes the log when all writes are done. Its tails fail. */
   close(): void;
@@ -124,7 +109,6 @@ export interface LmdbChannelLog extends Required<ChannelLog> {
  * returns expired ones. The file grows as needed and never shrinks.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, if there is no option of this name.
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
  *   is full, `failed` with LMDB's error as its `cause`.
  * @example
@@ -225,9 +209,9 @@ function createLog(
       channelTails.emit();
     },
     tail: (channel) => defer(() => merge(channelTails.of(channel), closed$)),
-    retain(channel, limits) {
-      assertPositive('lmdbChannelLog: retain', { messages: limits.messages, bytes: limits.bytes, age: limits.age });
-      const retention = onlyKnown<ChannelRetention>(limits, RETENTION);
+    retain(channel, { messages, bytes, age }) {
+      assertPositive('lmdbChannelLog: retain', { messages, bytes, age });
+      const retention: ChannelRetention = { ...(messages && { messages }), ...(bytes && { bytes }), ...(age && { age }) };
       // A hub sets the limits in each process. They are stored already, as a rule.
       const stored = read(() => headIn(databases, channel).retention) ?? {};
       if (isDeepStrictEqual(stored, retention)) return;

@@ -6,20 +6,14 @@ import type { Database, DatabaseOptions, RootDatabase } from 'lmdb';
  */
 export type LmdbKey = string | number | boolean | (string | number | boolean)[];
 
-/**
- * Values are stored as maps. Records of msgpackr would compile code from the keys of objects, which
- * may come from a peer.
- */
+/** Values are stored as maps: records of msgpackr compile code from keys, also those of a peer. */
 export const PLAIN_VALUES = { useRecords: false } as DatabaseOptions;
 
 export const RESERVED_PREFIX = 'rxwire.';
 
 export type LogEntryKey = [log: string, key: number];
 
-/**
- * An entry of a channel. The key contains the numbers that trimming needs: the time of the store,
- * in ms, and the size of the encoded message.
- */
+/** An entry of a channel. Trimming needs its time, in ms, and the size of its message. */
 export type ChannelEntryKey = [channel: string, offset: number, at: number, size: number];
 
 /** An entry that stands for all from `first` to `offset`. */

@@ -9,10 +9,7 @@ import { createLocalTails } from './localTails.js';
 import { loadLmdb } from './lmdbPackage.cjs';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 
-/**
- * The maximum number of databases in one folder, internal and of the application. LMDB needs it
- * when it opens.
- */
+/** The maximum number of databases in a folder, which LMDB needs when it opens. */
 const MAX_DATABASES = 128;
 
 /** One LMDB environment, shared by all parts of this process that have opened its folder. */
@@ -90,10 +87,7 @@ function createLmdbEnvironment(path: string) {
         if (isClosed) throw new StoreError('lmdb', 'failed', new Error(`${path} is closed`));
         return writes.write(job);
       }),
-    /**
-     * Returns the application's database with this name, creating it if needed. A new one cannot be
-     * opened inside a transaction.
-     */
+    /** Returns a database of the application. Inside a transaction, it must exist already. */
     table: (name: string): Database<unknown, LmdbKey> => {
       const known = tables.get(name);
       if (known) return known;
@@ -140,16 +134,12 @@ function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) 
   };
 
   return {
-    /**
-     * Runs `job` in a transaction when it is subscribed to. Emits its result when it is durable.
-     */
-    write: <T>(job: () => T): Observable<T> =>
-      defer(() => {
-        const result = new AsyncSubject<T>();
-        waiting.push(createWaitingJob(root, path, job, result));
-        if (!isBusy) writeGroup();
-        return result;
-      }),
+    write: <T>(job: () => T): Observable<T> => {
+      const result = new AsyncSubject<T>();
+      waiting.push(createWaitingJob(root, path, job, result));
+      if (!isBusy) writeGroup();
+      return result;
+    },
     /** Whether a job is running. */
     get isInside() {
       return isInside;
@@ -187,11 +177,9 @@ function openRoot(path: string): RootDatabase {
     path,
     maxDbs: MAX_DATABASES,
     noSubdir: false, // a folder, even if its name contains a dot
-    // A transaction is confirmed when it is on the disk. The group commit makes overlapping
-    // unnecessary.
+    // A transaction is confirmed when it is on the disk: the group commit needs no overlapping.
     overlappingSync: false,
-    // With batching, a failed commit also rejects a promise that is not accessible, which would end
-    // the process.
+    // With batching, a failed commit also rejects a hidden promise, which would end the process.
     eventTurnBatching: false,
   });
 }

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { Packr } from 'msgpackr';
 import { identity, throwError, type SchedulerLike } from 'rxjs';
 import { attempt } from '../../message/maybeAsync.js';
+import { packValue, unpackValue } from '../packedValue.js';
 import {
   noEffects,
   type ChangedLog,
@@ -34,10 +34,7 @@ export interface LmdbLogsOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/**
- * Returns a function that opens the logs in a folder. Each call needs a `close`, and may throw a
- * `StoreError`.
- */
+/** Returns a function that opens the logs in a folder, or throws. Each call needs a `close`. */
 export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => LmdbLogs {
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
@@ -164,12 +161,11 @@ function kindOf(log: string): string {
   return end < 0 ? log : log.slice(0, end);
 }
 
-const packr = new Packr({ useRecords: false });
 /** The size of a checksum of all that follows. */
 const CHECKSUM = 4;
 
 function encode(value: unknown): Buffer {
-  const packed = packr.pack(value);
+  const packed = packValue(value);
   const record = Buffer.allocUnsafe(CHECKSUM + packed.length);
   record.writeUInt32LE(crc32(packed), 0);
   record.set(packed, CHECKSUM);
@@ -180,11 +176,5 @@ function encode(value: unknown): Buffer {
 function decode(record: Buffer | undefined): unknown {
   if (!record || record.length < CHECKSUM) return undefined;
   const packed = record.subarray(CHECKSUM);
-  if (record.readUInt32LE(0) !== crc32(packed)) return undefined;
-  try {
-    // From a Buffer, the bytes of a value would be Buffers too.
-    return packr.unpack(new Uint8Array(packed)) as unknown;
-  } catch {
-    return undefined;
-  }
+  return record.readUInt32LE(0) === crc32(packed) ? unpackValue(packed) : undefined;
 }

@@ -2,23 +2,17 @@ import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
+import type { MemoryOutboxOptions } from '../memoryOutbox.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { storedOutbox } from '../log/storedOutbox.js';
 import { assertName } from './lmdbDatabases.js';
 import { lmdbLogs, type LmdbLogs } from './lmdbLogs.js';
 
-export interface LmdbOutboxOptions {
+export interface LmdbOutboxOptions extends MemoryOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
   readonly path: string;
-  /**
-   * The name of the outbox. One folder can contain many; each name is one sender.
-   * @default 'outbox'
-   */
+  /** The name of the outbox, which is one sender of several in a folder. @default 'outbox' */
   readonly name?: string;
-  /** The maximum number of messages. @default 10_000 */
-  readonly maxMessages?: number;
-  /** The maximum size of its batches in bytes. @default 16_777_216: 16 MiB */
-  readonly maxBytes?: number;
 }
 
 /**
@@ -30,10 +24,8 @@ export interface LmdbOutboxOptions {
  * it expires. The file grows as needed and never shrinks.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} If the name is
- *   empty, too long or has a NUL.
- * @throws {StoreError} Delivered: `quota` if the disk is full, `fenced`, `failed`
- *   with LMDB's error as its `cause`.
+ * @throws {TypeError} At call time, if the name is empty, too long or has a NUL.
+ * @throws {StoreError} Delivered: `quota`, `fenced`, or `failed` with LMDB's error as its `cause`.
  * @example
  * import { lmdbOutbox } from 'rxwire/node';
  *

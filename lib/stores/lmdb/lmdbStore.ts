@@ -34,10 +34,7 @@ export interface LmdbStoreOptions {
    * @default 2_592_000_000: 30 days
    */
   readonly outboxTtl?: number;
-  /**
-   * The maximum number of outboxes. Above it, the least recently used is removed.
-   * @default 100_000
-   */
+  /** The maximum number of outboxes: the least recently used is removed. @default 100_000 */
   readonly maxOutboxes?: number;
   /**
    * The time after which a silent sender is forgotten, in ms: while the store is open, and an hour
@@ -45,10 +42,7 @@ export interface LmdbStoreOptions {
    * @default 2_592_000_000: 30 days
    */
   readonly cursorTtl?: number;
-  /**
-   * The maximum number of senders. Above it, the one that was silent for longest is removed.
-   * @default 100_000
-   */
+  /** The maximum number of senders: the one that was silent longest is removed. @default 100_000 */
   readonly maxSenders?: number;
   /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
   readonly maxDeadLetters?: number;
@@ -91,10 +85,7 @@ export interface LmdbDeadLetters extends DeadLetterStore {
 
 /** The stores of a server or client in one LMDB environment. */
 export interface LmdbStore extends QueueStore {
-  /**
-   * Returns the outbox with this name: one for a client, one for each client of a server. See
-   * `lmdbOutbox`.
-   */
+  /** Returns the outbox with this name, one for each peer. See `lmdbOutbox`. */
   outbox(name: string): OutboxStore;
   /**
    * Returns the log of the queue with this name. Pass the store to `queue` as its `store`. If two
@@ -131,11 +122,9 @@ export interface LmdbStore extends QueueStore {
  *
  * A write is confirmed when it survives a power failure. All writes that arrive during a
  * transaction share the next one, whichever part they come from: the higher the load, the fewer
- * flushes per write. Stores over the same folder share the environment; other processes may open it
- * too.
+ * flushes per write. Stores over the same folder, also of other processes, share its state.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, for an unknown option.
  * @throws {StoreError} At call time, if the folder cannot be opened. Delivered: `quota` if the disk
  *   is full, `failed` with LMDB's error as its `cause`.
  * @example

@@ -6,9 +6,7 @@ const MDB_MAP_FULL = -30_792;
 const MDB_BAD_VALSIZE = -30_781;
 const { ENOSPC, EDQUOT, EFBIG, EIO } = constants.errno;
 const NO_ROOM: readonly unknown[] = [ENOSPC, EDQUOT, EFBIG, MDB_MAP_FULL];
-/**
- * With less free space than this, in bytes, a failed write of LMDB is attributed to a full disk.
- */
+/** With less free space than this, in bytes, a failed write of LMDB counts as a full disk. */
 const MIN_FREE = 2 ** 20;
 
 /**

@@ -13,9 +13,7 @@ export interface LmdbRange {
   readonly limit?: number;
 }
 
-/**
- * A named table of the application, for values that MessagePack supports. Write with a transaction.
- */
+/** A named table of the application, for values of MessagePack. Write with a transaction. */
 export interface LmdbTable<V = unknown> {
   readonly name: string;
   /** Returns a stored value; inside a transaction, the value that it has written. */
@@ -24,17 +22,13 @@ export interface LmdbTable<V = unknown> {
   entries(range?: LmdbRange): readonly (readonly [key: LmdbKey, value: V])[];
 }
 
-/**
- * Writes to tables atomically. It ends when the function that received it returns: that function
- * must not wait.
- */
+/** Writes to tables. It ends with the function that received it, which must not wait. */
 export interface LmdbTransaction {
   /** @throws {Error} If the transaction has ended. */
   get<V>(table: LmdbTable<V>, key: LmdbKey): V | undefined;
   /**
    * @throws {Error} If the transaction has ended, or the key or value cannot be stored.
-   * @throws
-   *   {StoreError} If there is no space, or the disk fails.
+   * @throws {StoreError} If there is no space, or the disk fails.
    */
   put<V>(table: LmdbTable<V>, key: LmdbKey, value: V): void;
   /** Returns whether the key existed. @throws {Error} If the transaction has ended. */
@@ -75,10 +69,7 @@ function createLmdbTransaction(environment: LmdbEnvironment): LmdbTransaction {
 
 export type Perform = (effect: (transaction: LmdbTransaction) => unknown) => void;
 
-/**
- * Like `write` of the environment, but an exception of an effect rolls everything back, and is
- * delivered unchanged.
- */
+/** Writes as the environment does. An exception of an effect rolls back, and is delivered. */
 export function writeWithEffects<T>(environment: LmdbEnvironment, work: (perform: Perform) => T): Observable<T> {
   const transaction = createLmdbTransaction(environment);
   return withEffects((perform) => environment.write(() => work((effect) => perform(effect, transaction))));

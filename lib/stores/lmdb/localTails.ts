@@ -1,33 +1,33 @@
-import type { Observable } from 'rxjs';
+import { defer, finalize, Subject, type Observable } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
-import { createNamedSubjects } from './namedSubjects.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
 
-/** The subscribers of channels in this process. */
-export interface LocalTails {
-  /** Emits each entry and broadcast of a channel from the time of subscription on. */
-  of(channel: string): Observable<ChannelEntry | ChannelBroadcast>;
-  /** Returns whether a channel has subscribers. */
-  has(channel: string): boolean;
-  /** Adds an entry or a broadcast. {@link emit} emits it. */
-  add(channel: string, entry: ChannelEntry | ChannelBroadcast): void;
-  /**
-   * Emits all added entries. Broadcasts that a subscriber sends during the emission follow, in
-   * order.
-   */
-  emit(): void;
-}
+type Emission = ChannelEntry | ChannelBroadcast;
 
-export function createLocalTails(): LocalTails {
-  const tails = createNamedSubjects<ChannelEntry | ChannelBroadcast>();
+/** Creates the tails of channels for this process. Each exists while it has subscribers. */
+export function createLocalTails() {
+  const tails = new Map<string, Subject<Emission>>();
   const notifications = createTrampoline();
   return {
-    has: (channel) => tails.get(channel) !== undefined,
-    add(channel, entry) {
+    /** Emits each entry and broadcast of a channel from the time of subscription on. */
+    of: (channel: string): Observable<Emission> =>
+      defer(() => {
+        const tail = tails.get(channel) ?? new Subject<Emission>();
+        tails.set(channel, tail);
+        return tail.pipe(
+          finalize(() => {
+            if (!tail.observed && tails.get(channel) === tail) tails.delete(channel);
+          }),
+        );
+      }),
+    /** Returns whether a channel has subscribers. */
+    has: (channel: string): boolean => tails.has(channel),
+    /** Adds an entry or a broadcast. `emit` emits it. */
+    add(channel: string, entry: Emission): void {
       const tail = tails.get(channel);
       if (tail) notifications.add(() => tail.next(entry));
     },
-    emit: () => notifications.run(),
-    of: tails.of,
+    /** Emits all added entries. Broadcasts during the emission follow, in order. */
+    emit: (): void => notifications.run(),
   };
 }

@@ -29,9 +29,7 @@ export function createStoreClock(scheduler: SchedulerLike, counters: Counters) {
   const now = (): number => offset + scheduler.now();
   return {
     now,
-    /**
-     * Stores the time among the counters, for the next process. To be called inside a transaction.
-     */
+    /** Stores the time for the next process. To be called inside a transaction. */
     save(stored: Counters): void {
       if (now() - saved < SAVE_INTERVAL) return;
       saved = now();

@@ -37,8 +37,7 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
     return sender;
   };
   /**
-   * Returns a function that stores some fields of a sender, and a claim that is not stored yet, and
-   * keeps the other fields.
+   * Returns a function that stores some fields of a sender, and a claim that is not stored yet.
    *
    * @throws {StoreError} `fenced`, if another session has claimed the sender.
    */

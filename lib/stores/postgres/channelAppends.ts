@@ -54,10 +54,7 @@ export function parseNotification(payload: string) {
   return { sender, channel, ...(broadcast !== NO_BROADCAST && { broadcast }) };
 }
 
-/**
- * Returns a function that makes a change in the next transaction. All changes that arrive while a
- * transaction runs share the next one.
- */
+/** Returns a function that makes a change in the next transaction, which changes share. */
 export function createChannelAppends(options: ChannelAppendsOptions): (change: ChannelChange) => void {
   const waiting: ChannelChange[] = [];
   let isWriting = false;
@@ -101,10 +98,7 @@ interface StoredMessage {
   readonly position: number;
 }
 
-/**
- * Makes changes in one transaction. It locks the channels first, so it sees what other servers have
- * stored before.
- */
+/** Makes changes in one transaction. It locks the channels first, to see the changes of others. */
 async function storeChanges(
   { query }: TransactionClient,
   changes: readonly ChannelChange[],

@@ -16,13 +16,7 @@ type Row = Readonly<
 
 export type WithConnection = <T>(work: (client: TransactionClient) => Promise<T>) => Promise<T>;
 
-/** Reads channels. */
-export interface ChannelReads {
-  readonly read: (channel: string, query: ChannelQuery) => Promise<ChannelSlice>;
-  /** Returns the positions of the latest messages. */
-  readonly ends: (channels: readonly string[]) => Promise<ReadonlyMap<string, ChannelPosition>>;
-  readonly list: (prefix: string) => Promise<readonly ChannelInfo[]>;
-}
+export type ChannelReads = ReturnType<typeof createChannelReads>;
 
 /** @param decode Decodes a message; undefined for an unreadable one, which is reported. */
 export function createChannelReads(
@@ -30,7 +24,7 @@ export function createChannelReads(
   statements: ChannelStatements,
   kept: LimitValues,
   decode: (base64: string) => Message | undefined,
-): ChannelReads {
+) {
   const read = async (client: TransactionClient, channel: string, query: ChannelQuery): Promise<ChannelSlice> => {
     const [head] = (await client.query(statements.head, [channel, ...kept])) as readonly Row[];
     if (!head) throw new Error('the row of the empty channel is missing: run postgresMigration again');
@@ -63,12 +57,13 @@ export function createChannelReads(
   const query = (text: string, value: string) => withConnection((client) => client.query(text, [value])) as Promise<readonly Row[]>;
 
   return {
-    read: (channel, request) => withConnection((client) => read(client, channel, request)),
-    async ends(channels) {
+    read: (channel: string, request: ChannelQuery) => withConnection((client) => read(client, channel, request)),
+    /** Returns the positions of the latest messages. */
+    async ends(channels: readonly string[]): Promise<ReadonlyMap<string, ChannelPosition>> {
       const rows = await query(statements.ends, JSON.stringify(channels));
       return new Map(rows.map(({ name, epoch, last }) => [name, { epoch, offset: last }]));
     },
-    async list(prefix) {
+    async list(prefix: string): Promise<readonly ChannelInfo[]> {
       const rows = await query(statements.list, prefix);
       return rows.map(({ name, epoch, last, at, has_ended: hasEnded }) => {
         return { name, last: { epoch, offset: last }, at, hasEnded };

@@ -3,10 +3,7 @@ import type { PostgresTables } from './postgresSchema.js';
 /** The limits of a channel without limits of its own, as the values of the statements. */
 export type LimitValues = readonly [maxMessages: string, maxBytes: string, maxAge: string];
 
-/**
- * How long an open transaction may wait for the next statement of its process, in ms: a process
- * that has paused does not hold its locks.
- */
+/** How long a transaction waits for a process that has paused, in ms: it holds locks. */
 const IDLE_TIMEOUT = 5_000;
 
 /** The clock of the database, in ms since 1970: all servers have the same. */
@@ -61,10 +58,7 @@ where c.name = g.name`,
 where m.channel = oldest.channel and m.position = oldest.position and not oldest.is_kept`,
     /** Informs the other servers. */
     notify: `select pg_notify('${NOTIFICATIONS}', g.payload) from json_array_elements_text($1::json) as g(payload)`,
-    /**
-     * Returns the head of a channel, or the one that it will have, and the offset of its first
-     * message.
-     */
+    /** Returns the present or future head of a channel, and the offset of its first message. */
     head: `select ${head}, (select e.position::float8 from ${messages} as e where e.channel = c.name and ${KEPT} order by e.position limit 1) as first
 from ${channels} as c where c.name in ($1, '') order by c.name desc limit 1`,
     /** Returns the first messages of a range, up to a number and a size, but one at least. */

@@ -9,10 +9,7 @@ import { withConnection, type TransactionClient } from './transactionClient.js';
 
 /** How often a transaction of one job is tried that others make fail. */
 const MAX_ATTEMPTS = 5;
-/**
- * The limits of the delay before a job that waits for a lock is tried again, in ms. The delay is
- * the time that the job has waited.
- */
+/** The limits of the delay before a job tries a lock again: the time of its wait, in ms. */
 const MIN_DELAY = 10;
 const MAX_DELAY = 500;
 
@@ -129,8 +126,7 @@ function limitsOf({ idleTimeout, lockTimeout }: PostgresSettings, { sharing, job
  * Runs the jobs in one transaction. If that fails because of a job, the others run without it, and
  * the job runs alone: only its own failure is delivered.
  *
- * @throws The failure of the server or of the connection. The jobs that `results` has not received
- *   have failed.
+ * @throws The failure of the server or the connection, for the jobs without a result.
  */
 async function runAll(
   client: TransactionClient,

@@ -193,10 +193,7 @@ async function runEffects({ send, effects, stale }: Shared): Promise<void> {
   if (job) throw new JobFailure(job, onFailed, (results[failed] as PromiseRejectedResult).reason);
 }
 
-/**
- * A constraint that is checked at the commit fails here: the reason is known if one job has
- * effects.
- */
+/** A constraint may be checked at the commit: its job is known if only one has effects. */
 async function commit({ send, effects }: Shared): Promise<void> {
   try {
     await send('commit');

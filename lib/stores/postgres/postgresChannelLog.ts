@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { AsyncSubject, catchError, concatAll, defer, Subject, throwError, type Observable, type SchedulerLike } from 'rxjs';
+import { AsyncSubject, catchError, concatAll, defer, Subject, throwError, type Observable } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { readEnd } from '../../operators/channels/channelPayloads.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
@@ -14,49 +14,28 @@ import type { Message } from '../../message/types.js';
 import { createChannelAppends, parseNotification, type ChannelChange } from './channelAppends.js';
 import { createChannelReads, type ChannelReads, type WithConnection } from './channelReads.js';
 import { channelStatements, type LimitValues } from './channelStatements.js';
-import type { PostgresPool } from './postgresOptions.js';
+import type { PostgresPool, PostgresStoreOptions } from './postgresOptions.js';
 import { DEFAULT_SCHEMA, tablesOf } from './postgresSchema.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
 import { createPostgresTails, type PostgresTails } from './postgresTails.js';
 import { listenToLosses, withConnection } from './transactionClient.js';
 
-export interface PostgresChannelLogOptions {
+export interface PostgresChannelLogOptions extends Pick<PostgresStoreOptions, 'schema' | 'timeout' | 'scheduler'> {
   /**
    * The pool of the application, which the application ends. The log keeps one of its connections
    * while a channel has a member.
    */
   readonly pool: PostgresPool;
-  /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
-  readonly schema?: string;
   /** The maximum number of messages of a channel. @default 100_000 */
   readonly maxMessages?: number;
   /** The maximum size of a channel's encoded messages, in bytes. @default 67_108_864: 64 MiB */
   readonly maxBytes?: number;
-  /**
-   * The maximum age of a message, in ms, by the clock of the database.
-   * @default 604_800_000: 7 days
-   */
+  /** The maximum age of a message in ms, by the database's clock. @default 604_800_000: 7 days */
   readonly maxAge?: number;
-  /**
-   * The maximum number of messages that wait to be stored; above it, appending fails.
-   * @default
-   * 100_000
-   */
+  /** The maximum number of messages that wait; above it, appending fails. @default 100_000 */
   readonly maxPending?: number;
-  /**
-   * How often the log looks for messages of other servers whose notification it has not received,
-   * in ms.
-   * @default 1_000
-   */
+  /** The interval of looking for messages of other servers, in ms. @default 1_000 */
   readonly pollInterval?: number;
-  /**
-   * The timeout of a transaction with its wait for a connection, in ms. Then the log closes the
-   * connection.
-   * @default 30_000
-   */
-  readonly timeout?: number;
-  /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
-  readonly scheduler?: SchedulerLike;
 }
 
 const OPTIONS = {
@@ -75,10 +54,7 @@ const OPTIONS = {
 export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' | 'compact'>> {
   append(channel: string, message: Message): Observable<ChannelPosition>;
   read(channel: string, query: ChannelQuery): Observable<ChannelSlice>;
-  /**
-   * Reports unreadable messages, which count as missing; and limits of `retain` and ephemeral
-   * messages that could not be sent.
-   */
+  /** Reports unreadable messages, and limits and ephemeral messages that were not sent. */
   readonly faults$: Observable<StoreError>;
   /** Closes the log. It still stores what was appended before. Its tails fail. */
   close(): void;
@@ -86,8 +62,7 @@ export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' 
 
 /**
  * Stores the history of channels in PostgreSQL. Several servers may share the database: their hubs
- * serve the same channels. Needs the tables of `postgresMigration`, and a `Pool` of `pg` or another
- * driver.
+ * serve the same channels. Needs the tables of `postgresMigration`, and a `Pool` as of `pg`.
  *
  * An append emits its position after the commit. All appends of a server that arrive during a
  * transaction share the next one, in their order. The other servers receive a notification, and
@@ -98,10 +73,9 @@ export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' 
  * expired ones. It removes no channel, and does not compact.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
- * @throws {TypeError} At call time, for an unknown option, or if the name of the schema is invalid.
+ * @throws {TypeError} At call time, if the name of the schema is invalid.
  * @throws {StoreError} Delivered: `quota` if the disk is full; `failed` if the server cannot be
- *   reached, has ended the connection or takes longer than `timeout`, with the driver's error as
- *   `cause`.
+ *   reached, has ended the connection or is slow, with the driver's error as `cause`.
  * @example
  * import { createMessage } from 'rxwire';
  * import { postgresChannelLog } from 'rxwire/postgres';

@@ -57,21 +57,11 @@ export interface PostgresStoreOptions {
   readonly pool: PostgresPool;
   /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
   readonly schema?: string;
-  /**
-   * The maximum number of transactions at a time: each takes a connection of the pool.
-   * @default 4
-   */
+  /** The maximum number of transactions at a time, each on a connection. @default 4 */
   readonly maxConnections?: number;
-  /**
-   * The maximum number of transactions that have not ended; above it, they fail.
-   * @default 10_000
-   */
+  /** The maximum number of open transactions; above it, they fail. @default 10_000 */
   readonly maxPending?: number;
-  /**
-   * The timeout of a transaction with its wait for a connection, in ms. Then the store closes the
-   * connection.
-   * @default 30_000
-   */
+  /** The timeout of a transaction with its wait for a connection, in ms. @default 30_000 */
   readonly timeout?: number;
   /**
    * How long an open transaction may wait for the next statement of this process, in ms: a whole
@@ -117,8 +107,7 @@ export interface PostgresSettings extends Required<Omit<PostgresStoreOptions, 's
 
 /**
  * @throws {RangeError} If a limit is not positive, or a limit of PostgreSQL is not a whole number.
- * @throws {TypeError} For an unknown option, or an
- *   invalid name of a schema.
+ * @throws {TypeError} If the name of the schema is invalid.
  */
 export function postgresSettingsOf(options: PostgresStoreOptions): PostgresSettings {
   checkOptions('postgresStore', options);

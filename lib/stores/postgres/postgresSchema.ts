@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr';
+import { packValue, unpackValue } from '../packedValue.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
 
 export const DEFAULT_SCHEMA = 'rxwire';
@@ -87,15 +87,13 @@ function quotedSchema(owner: string, schema: string): string {
 }
 
 /**
- * A value of a row as MessagePack, in base64: JSON has no bytes and no bigints. Records of msgpackr
- * would compile code from the keys of objects.
+ * Returns a value of a row as MessagePack, in base64: JSON has no bytes and no bigints.
+ *
+ * @throws {StoreError} `failed`, for a value that MessagePack does not support.
  */
-const packr = new Packr({ useRecords: false });
-
-/** @throws {StoreError} `failed`, for a value that MessagePack does not support. */
 export function packText(value: unknown): string {
   try {
-    return packr.pack(value).toString('base64');
+    return packValue(value).toString('base64');
   } catch (cause) {
     throw asPostgresStoreError(cause);
   }
@@ -103,17 +101,10 @@ export function packText(value: unknown): string {
 
 /** Returns the value; `undefined` if the text is not one of {@link packText}. */
 export function unpackText(text: unknown): unknown {
-  try {
-    // From a Buffer, the bytes of a value would be Buffers too.
-    return packr.unpack(new Uint8Array(Buffer.from(String(text), 'base64')));
-  } catch {
-    return undefined;
-  }
+  return unpackValue(Buffer.from(String(text), 'base64'));
 }
 
-/**
- * The statements on the tables. Most take their rows as one JSON text, which every driver can send.
- */
+/** The statements on the tables. Most take their rows as one JSON text: any driver can send it. */
 export type LogStatements = ReturnType<typeof logStatements>;
 
 export function logStatements({ logs, entries }: PostgresTables) {
@@ -134,10 +125,7 @@ from ${logs} as l left join locked as k on k.name = l.name where l.name in (sele
     create: `insert into ${logs} (name, last) values ($1, 0) on conflict (name) do nothing`,
     /** Locks a log that exists, and returns its row. */
     lockOne: `select encode(l.head, 'base64') as head, l.last::text as last, l.version::text as version from ${logs} as l where l.name = $1 for update`,
-    /**
-     * Stores the rows of logs that still have their versions, and of new ones. Returns their
-     * number. It also sets the limits.
-     */
+    /** Stores rows that still have their versions, and new ones. Returns their number. */
     write: `with ${limits}, given as materialized (
   select given.* from limits, json_to_recordset($1::json) as given(name text, head text, last bigint, version bigint) order by name),
 inserted as (insert into ${logs} (name, head, last)

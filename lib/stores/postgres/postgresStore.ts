@@ -48,7 +48,7 @@ export interface PostgresStore extends QueueStore {
  *
  * @throws {RangeError} At call time, if a limit is not positive, or `idleTimeout` or `lockTimeout`
  *   is not a whole number.
- * @throws {TypeError} At call time, for an unknown option, or if the name of the schema is invalid.
+ * @throws {TypeError} At call time, if the name of the schema is invalid.
  * @throws {StoreError} Delivered: `fenced`, `quota` if the disk is full, `corrupt` for an
  *   unreadable row; `failed` if the server cannot be reached, has ended the connection or takes
  *   longer than `timeout`, with the driver's error as `cause`. The error of a statement of an

@@ -27,19 +27,7 @@ import type { PostgresClient, PostgresPool } from './postgresOptions.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
 
 /** The subscribers of channels in this process. */
-export interface PostgresTails {
-  /** Emits each entry and broadcast of a channel from the time of subscription on. */
-  of(channel: string): Observable<ChannelEntry | ChannelBroadcast>;
-  /** Resolves when the tail of the channel misses no entry behind a read that begins then. */
-  started(channel: string): Promise<void>;
-  /** Emits an entry that this process has stored. */
-  add(channel: string, entry: ChannelEntry): void;
-  broadcast(channel: string, broadcast: ChannelBroadcast): void;
-  /** Emits what another server has stored. */
-  follow(channel: string): void;
-  /** Fails all tails. */
-  fail(reason: unknown): void;
-}
+export type PostgresTails = ReturnType<typeof createPostgresTails>;
 
 export interface PostgresTailsOptions {
   readonly pool: PostgresPool;
@@ -64,11 +52,8 @@ interface Tail {
 /** The maximum number of messages that a tail reads at once. */
 const PAGE = 256;
 
-/**
- * Creates the tails of a log. While there are any, the log listens to notifications, and polls in
- * case that one was lost.
- */
-export function createPostgresTails(options: PostgresTailsOptions): PostgresTails {
+/** Creates the tails of a log. With a tail, the log listens to notifications, and polls. */
+export function createPostgresTails(options: PostgresTailsOptions) {
   const { reads } = options;
   const tails = new Map<string, Tail>();
   const emissions = createTrampoline();
@@ -121,7 +106,8 @@ export function createPostgresTails(options: PostgresTailsOptions): PostgresTail
   const following$ = followOthers(options, poll).pipe(share());
 
   return {
-    of: (channel) =>
+    /** Emits each entry and broadcast of a channel from the time of subscription on. */
+    of: (channel: string): Observable<ChannelEntry | ChannelBroadcast> =>
       defer(() => {
         const tail = tails.get(channel) ?? start(channel);
         const end = (): void => {
@@ -129,25 +115,29 @@ export function createPostgresTails(options: PostgresTailsOptions): PostgresTail
         };
         return merge(tail.entries$.pipe(finalize(end)), following$);
       }),
-    async started(channel) {
+    /** Resolves when the tail of the channel misses no entry behind a read that begins then. */
+    async started(channel: string): Promise<void> {
       const tail = tails.get(channel);
       if (tail) await firstValueFrom(tail.started$);
     },
-    add(channel, entry) {
+    /** Emits an entry that this process has stored. */
+    add(channel: string, entry: ChannelEntry): void {
       const tail = tails.get(channel);
       if (!tail) return;
       if (isAt(tail, { ...entry, offset: entry.offset - 1 })) emit(tail, entry);
       else void follow(channel, tail);
     },
-    broadcast(channel, broadcast) {
+    broadcast(channel: string, broadcast: ChannelBroadcast): void {
       const tail = tails.get(channel);
       if (tail) emissions.run(() => tail.entries$.next(broadcast));
     },
-    follow(channel) {
+    /** Emits what another server has stored. */
+    follow(channel: string): void {
       const tail = tails.get(channel);
       if (tail) void follow(channel, tail);
     },
-    fail: (reason) => [...tails].forEach(([channel, tail]) => fail(channel, tail, reason)),
+    /** Fails all tails. */
+    fail: (reason: unknown): void => [...tails].forEach(([channel, tail]) => fail(channel, tail, reason)),
   };
 }
 
@@ -164,9 +154,7 @@ interface NotifiedClient {
   on?(event: 'notification', listener: (notification: { readonly payload?: string }) => void): unknown;
 }
 
-/**
- * How often the connection of the notifications is tested, and how long an answer may take, in ms.
- */
+/** The interval of tests of the connection for notifications, and the time for an answer, in ms. */
 const TEST_INTERVAL = 10_000;
 
 /**

@@ -1,9 +1,6 @@
 import { runEffect } from '../store.js';
 
-/**
- * The argument of effects: the transaction that also stores the cursor. It ends when the effect
- * returns; an effect must not wait.
- */
+/** The transaction that also stores the cursor. It ends when the effect returns. */
 export interface PostgresTransaction {
   /**
    * Adds a statement to the transaction. The statements of an effect run in order after it has

@@ -4,10 +4,7 @@ import type { PostgresClient, PostgresPool, PostgresSettings } from './postgresO
 
 /** A connection that is lent for some transactions. */
 export interface TransactionClient {
-  /**
-   * Sends a statement after those before it. Resolves to its rows. Behind a statement that has
-   * failed, it fails, too.
-   */
+  /** Sends a statement after those before it, and fails with them. Resolves to its rows. */
   readonly query: (text: string, values?: readonly unknown[]) => Promise<readonly unknown[]>;
   /** Ends the transaction without a commit. Fails if the connection is lost. */
   readonly rollback: () => Promise<void>;

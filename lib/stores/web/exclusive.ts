@@ -20,17 +20,9 @@ import { browserLocks, held, type LocksLike } from '../../io/webLocks.js';
 import type { OutboxStore } from '../outboxStore.js';
 
 export interface ExclusiveOptions {
-  /**
-   * The lock manager; `false`: the store opens without a lock.
-   * @default the browser's Web Locks, if
-   * available
-   */
+  /** The lock manager; `false`: no lock. @default the browser's Web Locks, if available */
   readonly locks?: LocksLike | false | undefined;
-  /**
-   * Takes the lock from its holder, which is fenced. For a user who does not want to wait for the
-   * other tab.
-   * @default false
-   */
+  /** Takes the lock from its holder, which is fenced. @default false */
   readonly steal?: boolean;
 }
 
@@ -39,8 +31,7 @@ export interface ExclusiveOptions {
  * the tab holds the lock until `close`. In a second tab, `open` stays pending until the first tab
  * has closed its store or ended; the messages of the second tab wait in memory.
  *
- * Without Web Locks (Node, insecure pages), the store opens at once, and the latest owner fences
- * the others.
+ * Without Web Locks (Node, insecure pages), the store opens at once, and fences earlier owners.
  *
  * When another tab steals the lock, `faults$` emits `fenced`. The epoch of the store prevents
  * writes after the new owner has opened it.
@@ -53,11 +44,6 @@ export interface ExclusiveOptions {
  */
 export function exclusive(store: OutboxStore, name: string, options: ExclusiveOptions = {}): OutboxStore {
   checkOptions('exclusive', options);
-  return exclusiveStore(store, name, options);
-}
-
-/** Returns a store as {@link exclusive} does, with options that may contain others. */
-export function exclusiveStore(store: OutboxStore, name: string, options: ExclusiveOptions): OutboxStore {
   const locked = withLock(store, name, options);
   if (!locked) return store;
   return {
@@ -84,10 +70,7 @@ interface LockedStore<C> extends Required<Openable<C>> {
   isWaiting(): boolean;
 }
 
-/**
- * Returns the methods of a store that can only be open while the tab holds the lock
- * `rxwire:<name>`; `undefined` when there are no locks.
- */
+/** Returns the methods of a store that is open under the lock `rxwire:<name>`, if possible. */
 export function withLock<C>(store: Openable<C>, name: string, options: ExclusiveOptions): LockedStore<C> | undefined {
   const { locks = browserLocks(), steal = false } = options;
   return locks ? whileHeld(store, held(locks, `rxwire:${name}`, steal ? 'steal' : 'wait')) : undefined;

@@ -46,10 +46,7 @@ export interface TabOutboxesOptions {
   readonly locks?: LocksLike | false | undefined;
   /** The class of the channels between tabs. @default the browser's, if available */
   readonly BroadcastChannel?: BroadcastChannelConstructor | undefined;
-  /**
-   * Stores the number of the tab's outbox for a reload of the tab.
-   * @default sessionStorage, if available
-   */
+  /** Keeps the number of the tab's outbox for a reload. @default sessionStorage, if available */
   readonly storage?: Pick<StorageLike, 'getItem' | 'setItem'> | undefined;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;

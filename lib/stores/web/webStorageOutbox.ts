@@ -3,7 +3,7 @@ import type { StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { fromBase64, toBase64 } from '../../message/bytes.js';
 import { delivered } from '../../message/maybeAsync.js';
-import { exclusiveStore, type ExclusiveOptions } from './exclusive.js';
+import { exclusive, type ExclusiveOptions } from './exclusive.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { ALL_KEYS, isNumber, noEffects, type ChangedLog, type Log, type LogChange, type LogRange, type Store } from '../store.js';
 import { storedOutbox } from '../log/storedOutbox.js';
@@ -32,8 +32,7 @@ export interface WebStorageOutboxOptions extends ExclusiveOptions {
  * write at the same instant may both succeed. The browser writes to the disk with a delay: if the
  * browser itself crashes, the writes of the last seconds may be lost.
  *
- * If no storage is available (disabled, private mode, Node), `open` delivers a `StoreError` with
- * `failed`.
+ * If no storage is available (disabled, private mode, Node), `open` fails with `failed`.
  *
  * @param name Identifies the outbox: one name for each sender of this site.
  * @throws {RangeError} At call time, if a limit is not positive.
@@ -44,12 +43,12 @@ export interface WebStorageOutboxOptions extends ExclusiveOptions {
  */
 export function webStorageOutbox(name: string, options: WebStorageOutboxOptions = {}): OutboxStore {
   checkOptions('webStorageOutbox', options);
-  const { storage, maxMessages = 10_000, maxBytes = 2_097_152 } = options;
+  const { storage, maxMessages = 10_000, maxBytes = 2_097_152, ...lock } = options;
   assertPositive('webStorageOutbox', { maxMessages, maxBytes });
   const openStore = (): Store => webStore(storage ?? browserStorage(), name);
   const outbox = storedOutbox({ name: 'web-storage', log: name, maxMessages, maxBytes, openStore });
   const exists = () => (storage ?? browserStorage()).getItem(rowKeyOf(name)) !== null;
-  return exclusiveStore({ ...outbox, exists }, `web-storage:${name}`, options);
+  return exclusive({ ...outbox, exists }, `web-storage:${name}`, lock);
 }
 
 /**
@@ -89,9 +88,7 @@ interface Row {
 
 const rowKeyOf = (log: string): string => `rxwire:head:${log}`;
 
-/**
- * Rows are padded to this length, so that the store can write them again when the storage is full.
- */
+/** Rows are padded to this length, so that a full storage takes them again. */
 const ROW_LENGTH = 544;
 
 type Added = Required<NonNullable<LogChange['put']>[number]>;
