@@ -42,7 +42,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
   ['connect, webSocket, json', 27.55],
   ['connect, webSocket, json, durable', 31.68],
-  ['connect, webSocket, json, envelopeProtocol', 31.16],
+  ['connect, webSocket, json, envelopeProtocol', 31.18],
   ['connect, webSocket, json, sharedLink', 30.05],
   ['webStorageOutbox, tabOutboxes', 9.4],
   ['serverSentEvents', 5.11],

@@ -298,8 +298,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    *
    * - a {@link DrainTimeoutError}, when messages are left after `drainTimeout`;
    * - an {@link UndeliveredError}, when the server ends the session while messages are left, or
-   *   when the queue had no room for a message that was sent by `next`, or the outbox did not store
-   *   it. A message that is dropped by an `overflow` policy of your choice is no error.
+   *   when the queue had no room for a message that was sent by `next`, the outbox did not store
+   *   it, or the server has no hub for it. A message that is dropped by an `overflow` policy of
+   *   your choice is no error.
    *
    * A message that was given up for another reason, as one that cannot be encoded, is in `errors$`
    * and `failures$` only.

@@ -37,7 +37,9 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_CHANNEL_FAILED: ({ part, channel, cause }) =>
     `"${part}" of the hub failed${channel ? ` for the channel ${channel}` : ''}${becauseOf(cause)}`,
   ERR_CHANNEL_REFUSED: ({ channel, action = '', reason }) =>
-    `the hub refused to let this client ${ACTIONS[action]} the channel ${channel}: ${reason}`,
+    reason === 'no-hub'
+      ? `this client cannot ${ACTIONS[action]} the channel ${channel}: the server has no hub that serves this wire`
+      : `the hub refused to let this client ${ACTIONS[action]} the channel ${channel}: ${reason}`,
   ERR_CHANNEL_TIMEOUT: ({ channel, timeout }) =>
     `the server did not answer a request of the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
   ERR_CONNECTION_LOST: ({ closeCode, reason }) => `the connection ended (${closeCode})${after(reason)}`,
