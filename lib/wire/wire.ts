@@ -293,8 +293,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Sends the remaining messages, waits for their acks, then closes the wire. The wire completes
-   * when all messages were delivered. Otherwise it ends with an error:
+   * Sends the remaining messages, waits for their acks, and for the answers to `send` of channels,
+   * then closes the wire. The wire completes when all messages were delivered. Otherwise it ends
+   * with an error:
    *
    * - a {@link DrainTimeoutError}, when messages are left after `drainTimeout`;
    * - an {@link UndeliveredError}, when the server ends the session while messages are left, or
