@@ -41,7 +41,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['queue', 5.57],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
   ['connect, webSocket, json', 27.6],
-  ['connect, webSocket, json, durable', 31.73],
+  ['connect, webSocket, json, durable', 31.77],
   ['connect, webSocket, json, envelopeProtocol', 31.22],
   ['connect, webSocket, json, sharedLink', 30.08],
   ['webStorageOutbox, tabOutboxes', 9.4],

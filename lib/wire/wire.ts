@@ -301,7 +301,8 @@ export class Wire<M extends Message = Message> extends Subject<M> {
    * - an {@link UndeliveredError}, when the server ends the session while messages are left, or
    *   when the queue had no room for a message that was sent by `next`, the outbox did not store
    *   it, or the server has no hub for it. A message that is dropped by an `overflow` policy of
-   *   your choice is no error.
+   *   your choice is no error;
+   * - a {@link StoreError}, when the outbox was not opened within `drainTimeout`.
    *
    * A message that was given up for another reason, as one that cannot be encoded, is in `errors$`
    * and `failures$` only.

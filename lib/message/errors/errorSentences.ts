@@ -16,6 +16,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   evicted: 'has lost its data',
   corrupt: 'contains an unreadable record',
   failed: 'cannot be used',
+  unopened: 'was not opened before the wire ended',
 };
 
 const ACTIONS: Readonly<Record<string, string>> = {

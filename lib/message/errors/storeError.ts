@@ -1,11 +1,11 @@
 import { RxwireError } from './rxwireError.js';
 
 /** The kinds of store failures. */
-export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
+export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed' | 'unopened';
 
 /**
- * A store failed: there is no space, another owner has taken over, its data was deleted, or a
- * record is unreadable.
+ * A store failed: there is no space, another owner has taken over, its data was deleted, a record
+ * is unreadable, or it was not opened in time.
  */
 export class StoreError extends RxwireError {
   declare readonly store: string;

@@ -274,7 +274,7 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
   /** The server has ended the session, or all messages are sent. */
   #finish(): void {
     const left = giveUpRest(this.#host);
-    const error = this.#late ?? (left && new UndeliveredError(left));
+    const error = this.#late ?? (left ? new UndeliveredError(left) : this.#stores?.unopened());
     if (error) this.#to.error(error);
     else this.#to.complete();
   }
