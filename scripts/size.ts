@@ -31,7 +31,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['sendAll', 2.25],
   ['sendThrough', 2.26],
   ['reply', 3.02],
-  ['channel', 8.88],
+  ['channel', 8.91],
   ['pool', 2.75],
   ['gzipped', 1.8],
   ['sealed, keyring', 2.96],
@@ -40,11 +40,11 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 5.57],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
-  ['connect, webSocket, json', 27.55],
-  ['connect, webSocket, json, durable', 31.68],
-  ['connect, webSocket, json, envelopeProtocol', 31.16],
-  ['connect, webSocket, json, sharedLink', 30.05],
-  ['webStorageOutbox, tabOutboxes', 9.36],
+  ['connect, webSocket, json', 27.64],
+  ['connect, webSocket, json, durable', 31.79],
+  ['connect, webSocket, json, envelopeProtocol', 31.26],
+  ['connect, webSocket, json, sharedLink', 30.12],
+  ['webStorageOutbox, tabOutboxes', 9.4],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -123,7 +123,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.19;
+const CLIENT_WITH_RXJS = 35.28;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));

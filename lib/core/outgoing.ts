@@ -34,6 +34,8 @@ export class Outgoing {
   /** The highest number that the other side had accepted when this connection began. */
   accepted = 0;
   interest: ReceiptInterest | undefined;
+  /** The number of messages whose answers the application awaits: a session drains behind them. */
+  unanswered = 0;
   /** Whether the session ends when all messages have their outcomes. */
   isDraining = false;
   /**

@@ -91,9 +91,13 @@ export abstract class SessionCore {
   get unread(): number {
     return this.#decoder.unread;
   }
-  /** Whether all messages, also stored ones, have outcomes, and no outcome waits for a write. */
+  /**
+   * Whether all messages, also stored ones, have outcomes, no outcome waits for a write, and the
+   * application awaits no answer.
+   */
   get isSettled(): boolean {
-    return this.outgoing.isEmpty && this.stores?.isSettled !== false;
+    const { isEmpty, unanswered } = this.outgoing;
+    return isEmpty && unanswered === 0 && this.stores?.isSettled !== false;
   }
 
   /** Asks for the writes of stores, while no frame can be sent. */

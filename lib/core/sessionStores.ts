@@ -139,9 +139,13 @@ export class SessionStores {
     this.onRestored?.();
   }
 
+  /** Whether the stored state is known. */
+  get isRestored(): boolean {
+    return this.#isRestored && !this.#restoring;
+  }
   /** Whether the stored state is known, and the outbox waits for no write. */
   get isSettled(): boolean {
-    return this.#isRestored && !this.#restoring && this.outbox?.isBusy !== true;
+    return this.isRestored && this.outbox?.isBusy !== true;
   }
   /** Whether nothing of this session waits to be stored. */
   get isIdle(): boolean {
@@ -166,7 +170,7 @@ export class SessionStores {
    * @param isConnected Whether messages may travel.
    */
   prepare(date: number, isConnected: boolean): boolean {
-    if (!this.#isRestored || this.#restoring) return false;
+    if (!this.isRestored) return false;
     const isStored = this.#records.size === 0;
     this.inbox?.commit();
     this.outbox?.prepare(date, isConnected && isStored);
@@ -174,7 +178,7 @@ export class SessionStores {
   }
   /** Whether the handshake is stored: before that, no frame may be sent. */
   get isHandshakeStored(): boolean {
-    return this.#isRestored && !this.#restoring && this.#records.size === 0 && this.outbox?.isHandshakeStored !== false;
+    return this.isRestored && this.#records.size === 0 && this.outbox?.isHandshakeStored !== false;
   }
   /**
    * A client has a new session. A ticket whose progress is not stored would say that nothing was

@@ -22,10 +22,11 @@ export interface ChannelUpdate {
 
 /**
  * The reason why a hub refused a request, unless `authorize` has given another one: not allowed,
- * too much, not encrypted though the message says so, unreadable, ended, removed by the server, or
- * an error.
+ * too much, not encrypted though the message says so, unreadable, ended, removed by the server,
+ * no hub that serves the wire, or an error.
  */
-export type ChannelRefusal = 'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'invalid' | 'ended' | 'removed' | 'failed';
+export type ChannelRefusal =
+  'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'invalid' | 'ended' | 'removed' | 'no-hub' | 'failed';
 
 /** How a channel has ended: the payload of its last message, of the type `channel.ended`. */
 export interface ChannelEnd {

@@ -75,30 +75,46 @@ export function noteSent({ id, payload }: { readonly id: string; readonly payloa
   if (Array.isArray(messages)) for (const message of messages as unknown[]) unsent.delete((Object(message) as { id: string }).id);
 }
 
-/** The number of wires in a row that may each have a hub before that is a mistake. */
-const MAX_HUBS = 1;
+/** A wire of a server, as a Subject. */
+interface ServedWire {
+  readonly principal?: { readonly id: string } | undefined;
+  readonly closed: boolean;
+  readonly isStopped?: boolean;
+}
 
-let wiresBeingServed = 0;
-/** The number of the latest wires, one after the other, for each of which a hub was made. */
-let hubsInRow = 0;
-let hasHub = true;
+interface WireWithHub {
+  readonly wire: WeakRef<ServedWire>;
+  /** Whether a hub was made for the previous wire of the principal, which is open. */
+  readonly followsHub: boolean;
+  hasHub: boolean;
+}
 
-/** A server passes a wire to the program, from 1 to -1. */
-export function servingWire(change: 1 | -1): void {
-  wiresBeingServed += change;
-  if (change < 0) return;
-  if (!hasHub) hubsInRow = 0;
-  hasHub = false;
+/** The maximum number of principals whose latest wires are remembered. */
+const MAX_PRINCIPALS = 1_000;
+
+const latestWires = new Map<string, WireWithHub>();
+/** The wire that a server is passing to the program. */
+let beingServed: WireWithHub | undefined;
+
+/** A server passes a wire to the program; without a wire: it has passed the wire. */
+export function servingWire(wire?: ServedWire): void {
+  beingServed = undefined;
+  if (!wire) return;
+  const { id = '' } = wire.principal ?? {};
+  const previous = latestWires.get(id);
+  const { closed = true, isStopped = true } = (previous?.hasHub && previous.wire.deref()) || {};
+  if (latestWires.size >= MAX_PRINCIPALS) latestWires.clear();
+  latestWires.set(id, (beingServed = { wire: new WeakRef(wire), followsHub: !closed && !isStopped, hasHub: false }));
 }
 
 /**
- * Warns if a hub is made for each wire: it would serve no other. A program may make the only hub,
- * or one for each group of clients, when the first wire needs it.
+ * Warns if a hub is made for each wire: it would serve no other. A program may make the only hub
+ * when the first wire needs it, or one for each group of clients: one principal has one group.
  */
 export function noteHub(): void {
-  if (wiresBeingServed === 0 || hasHub) return;
-  hasHub = true;
-  if (++hubsInRow > MAX_HUBS)
+  if (!beingServed) return;
+  beingServed.hasHub = true;
+  if (beingServed.followsHub)
     warnOnce(
       'WARN_HUB_FOR_ONE_WIRE',
       'hub() was called for each wire: its channels connect nobody. Call it once, outside of the subscriber of listen()',

@@ -14,6 +14,7 @@ import { GuardedObservable, guardResult, type ObserverGuard } from '../operators
 import { reportUncaught } from '../message/errors/reportUncaught.js';
 import type { Message } from '../message/types.js';
 import { countViews } from '../wire/internalSubscriptions.js';
+import { subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
 import { claim, deliveredMessage, type WireListeners } from '../wire/session/messageClaim.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
 import { digestOf } from './nodePlatform.js';
@@ -75,6 +76,8 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
   readonly #client: WireClient;
   readonly #outbox: string | undefined;
   readonly #scheduler: SchedulerLike;
+  /** The types of the subscribers that select types. Created when it is first used. */
+  #selections: Set<SubscribedTypes> | undefined;
   #hasThrown = false;
 
   /** @param outbox The secret name of the outbox of the client, if it has one. */
@@ -95,7 +98,22 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
 
   override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
   override subscribe(...args: readonly unknown[]): Subscription {
-    return super.subscribe(guardObserver<Message>(args, this));
+    const subscription = super.subscribe(guardObserver<Message>(args, this));
+    const types = subscribeContext(subscription);
+    if (types) {
+      (this.#selections ??= new Set()).add(types);
+      subscription.add(() => this.#selections?.delete(types));
+    }
+    return subscription;
+  }
+
+  /**
+   * Returns whether a hub takes the messages for channels, or another subscriber that selects them.
+   * A subscriber of all types is no hub.
+   */
+  servesChannels(): boolean {
+    for (const { has } of this.#selections ?? []) if (has('channel.publish') && !has('')) return true;
+    return false;
   }
 
   override pipe(...operators: never): never {

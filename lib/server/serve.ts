@@ -66,11 +66,11 @@ export function servedWires<P extends Principal | undefined>(
   return new Observable((to) => {
     const refuse = createRefusalReporter(onRefused);
     const acceptor = createAcceptor(options, refuse, (wire) => {
-      servingWire(1);
+      servingWire(wire);
       try {
         to.next(wire as ServerWire<P>);
       } finally {
-        servingWire(-1);
+        servingWire();
       }
     });
     const stopped$ = shutdown$.pipe(

@@ -115,18 +115,15 @@ export class Subscribers {
  * The messages that the other side sends for requests, channels and the connection: they may arrive
  * after their last subscriber has unsubscribed.
  */
-const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.(?!publish$))/;
+const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.)/;
 
 /**
  * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as
  * a dead letter, and rejects it: the sender receives the reason with the ack.
  */
 export function rejectUnreceived(message: Message, wire: { report(error: RxwireError): void }, scheduler: SchedulerLike): void {
+  if (OF_PROTOCOLS.test(message.type)) return;
   const held = claim(message);
-  if (OF_PROTOCOLS.test(message.type)) {
-    held?.end();
-    return;
-  }
   const error = new UnhandledError(message);
   wire.report(error);
   const letter = createDeadLetter(message, error, { scheduler });

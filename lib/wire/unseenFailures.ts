@@ -5,6 +5,7 @@ import {
   MessageDroppedError,
   OverflowError,
   StoreError,
+  type MessageRefusedError,
   type UndeliveredMessages,
 } from '../message/errors.js';
 import { reportUncaught } from '../message/errors/reportUncaught.js';
@@ -12,12 +13,16 @@ import { MAX_IDS } from '../message/errors/undeliveredErrors.js';
 import type { OverflowPolicy } from '../operators/buffers/priorityQueue.js';
 
 /**
- * Returns a function that tells whether a message was lost because there was no room for it, or its
- * store failed. A drop is no loss if the application has chosen a policy that drops messages.
+ * Returns a function that tells whether a message was lost because there was no room for it, its
+ * store failed, or the other side has no hub for it. A drop is no loss if the application has
+ * chosen a policy that drops messages.
  */
 export function overflowTest(policy: OverflowPolicy | undefined): (error: Error) => boolean {
   const isChosen = policy !== undefined && policy !== 'error';
-  return (error) => (isOverflow(error) ? !isChosen : error instanceof OverflowError || error instanceof StoreError);
+  return (error) =>
+    isOverflow(error)
+      ? !isChosen
+      : error instanceof OverflowError || error instanceof StoreError || (error as Partial<MessageRefusedError>).reason === 'no-hub';
 }
 
 /** Returns whether a policy has dropped a message because there was no room. */
@@ -26,7 +31,8 @@ export function isOverflow(error: Error): boolean {
 }
 
 /**
- * The messages of a wire that were lost because there was no room for them, or the store failed.
+ * The messages of a wire that were lost because there was no room for them, the store failed, or
+ * there is no hub.
  */
 export interface Losses extends UndeliveredMessages {
   count: number;

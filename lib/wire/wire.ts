@@ -293,13 +293,16 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Sends the remaining messages, waits for their acks, then closes the wire. The wire completes
-   * when all messages were delivered. Otherwise it ends with an error:
+   * Sends the remaining messages, waits for their acks, and for the answers to `send` of channels,
+   * then closes the wire. The wire completes when all messages were delivered. Otherwise it ends
+   * with an error:
    *
    * - a {@link DrainTimeoutError}, when messages are left after `drainTimeout`;
    * - an {@link UndeliveredError}, when the server ends the session while messages are left, or
-   *   when the queue had no room for a message that was sent by `next`, or the outbox did not store
-   *   it. A message that is dropped by an `overflow` policy of your choice is no error.
+   *   when the queue had no room for a message that was sent by `next`, the outbox did not store
+   *   it, or the server has no hub for it. A message that is dropped by an `overflow` policy of
+   *   your choice is no error;
+   * - a {@link StoreError}, when the outbox was not opened within `drainTimeout`.
    *
    * A message that was given up for another reason, as one that cannot be encoded, is in `errors$`
    * and `failures$` only.

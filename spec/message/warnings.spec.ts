@@ -44,24 +44,38 @@ describe('the warning of a reply that is not sent', () => {
 });
 
 describe('the warning of a hub for each wire', () => {
-  const serve = (...hubs: readonly boolean[]): void => {
-    for (const isMade of hubs) {
-      warnings.servingWire(1);
-      if (isMade) warnings.noteHub();
-      warnings.servingWire(-1);
-    }
+  const wireOf = (id?: string) => ({ closed: false, isStopped: false, principal: id === undefined ? undefined : { id } });
+  const serve = (wire: ReturnType<typeof wireOf>, isMade = true): void => {
+    warnings.servingWire(wire);
+    if (isMade) warnings.noteHub();
+    warnings.servingWire();
   };
 
-  it('is printed when two wires in a row have a hub', () => {
-    serve(true);
+  it.each([undefined, 'ada'])('is printed when two wires in a row of the principal %s have a hub', (id) => {
+    serve(wireOf(id));
+    serve(wireOf('ben'), false);
     expect(codes).toEqual([]);
-    serve(true);
+    serve(wireOf(id));
     expect(codes).toEqual(['WARN_HUB_FOR_ONE_WIRE']);
   });
 
   it('is not printed if wires share a hub that the program makes when it is needed', () => {
     warnings.noteHub();
-    serve(true, false, true, false, false, true);
+    for (const isMade of [true, false, true, false, false, true]) serve(wireOf(), isMade);
+    expect(codes).toEqual([]);
+  });
+
+  it('is not printed if the program makes a hub for each tenant', () => {
+    for (const id of ['ada', 'ben', 'cleo']) serve(wireOf(id));
+    for (const id of ['cleo', 'ben', 'ada']) serve(wireOf(id), false);
+    expect(codes).toEqual([]);
+  });
+
+  it.each(['closed', 'isStopped'] as const)('is not printed if the earlier wire is over (%s): the program has removed its hub', (over) => {
+    const wire = wireOf('ada');
+    serve(wire);
+    wire[over] = true;
+    serve(wireOf('ada'));
     expect(codes).toEqual([]);
   });
 });

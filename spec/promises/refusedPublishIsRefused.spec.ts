@@ -1,12 +1,17 @@
 import { EMPTY, Subject, throwError } from 'rxjs';
 import { channel } from '../../lib/operators/channels/channel.js';
+import { hub } from '../../lib/server/hub/hub.js';
+import { webSocket } from '../../lib/io/webSocket.js';
+import { connect } from '../../lib/wire/connect.js';
 import type { Authorize } from '../../lib/server/hub/hubOptions.js';
 import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
 import { ChannelRefusedError, type RxwireError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
+import { ofType } from '../../lib/operators/ofType.js';
 import { record } from '../support/record.js';
 import { note, payloads, rooms, slowLog, turn } from '../support/rooms.js';
 import { network } from '../support/sessionPair.js';
+import { wireServer } from '../support/wireServer.js';
 
 const refused = (action: 'join' | 'publish', reason: string, id?: string) => new ChannelRefusedError('room.1', action, reason, id);
 const onlyJoin =
@@ -159,16 +164,59 @@ describe('channel.send', () => {
     await expect(channel(one, 'room.2').send(note('late'))).rejects.toMatchObject({ code: 'ERR_WIRE_CLOSED' });
   });
 
-  it('rejects when the server acks the message and does not answer in time: it has no hub', async () => {
+  it('rejects when the server acks the message and does not answer in time', async () => {
     open();
     const net = network();
-    const serving = net.serve({}, (wire) => wire.subscribe());
+    const serving = net.serve({}, (wire) => wire.pipe(ofType('channel.publish')).subscribe());
     const wire = net.connect();
     const room = channel(wire, 'room.1', { answerTimeout: 20 });
     await expect(room.send(note('hello', 'n1'))).rejects.toMatchObject({ code: 'ERR_CHANNEL_TIMEOUT', channel: 'room.1', timeout: 20 });
     wire.unsubscribe();
     serving.unsubscribe();
   });
+
+  it.each([0, 500])('resolves before the end of a wire that is completed at once, behind %s messages of next', async (count) => {
+    const hall = hub();
+    const server = await wireServer((wire) => hall.serve(wire));
+    const wire = connect({ link: webSocket(server.url) });
+    const room = channel(wire, 'room.1');
+    const { ended } = record(wire);
+    for (let i = 0; i < count; i++) room.next(note(i));
+    const sent = Promise.all(Array.from({ length: 500 }, (_, i) => room.send(note(i))));
+    wire.complete();
+    expect((await sent).map((position) => position?.offset)).toEqual(Array.from({ length: 500 }, (_, i) => count + i + 1));
+    expect(await ended).toBe('complete');
+    await server.close();
+  });
+
+  it('does not delay the end of a wire if the hub refuses the message', async () => {
+    open({ authorize: onlyJoin(false) });
+    const wire = town.client({ drainTimeout: 60_000 });
+    const { ended } = record(wire);
+    const sent = channel(wire, 'room.1').send(note('no', 'n1'));
+    wire.complete();
+    await expect(sent).rejects.toEqual(refused('publish', 'forbidden', 'n1'));
+    expect(await ended).toBe('complete');
+  });
+
+  it.each([
+    ['drainTimeout', { drainTimeout: 20 }, {}, 'ERR_WIRE_CLOSED'],
+    ['answerTimeout', { drainTimeout: 60_000 }, { answerTimeout: 20 }, 'ERR_CHANNEL_TIMEOUT'],
+  ])(
+    'delays the end of a wire by %s at most, and rejects then',
+    async (_, client, options, code) => {
+      const net = network();
+      const serving = net.serve({}, (wire) => wire.pipe(ofType('channel.publish')).subscribe());
+      const wire = net.connect(client);
+      const { ended } = record(wire);
+      const sent = channel(wire, 'room.1', options).send(note('hello', 'n1'));
+      wire.complete();
+      await expect(sent).rejects.toMatchObject({ code });
+      expect(await ended).toBe('complete');
+      serving.unsubscribe();
+    },
+    3_000,
+  );
 
   it('costs nothing more for next: the hub answers only on request', async () => {
     open();

@@ -7,6 +7,7 @@ import {
   channel,
   connect,
   createMessage,
+  ofType,
   reply,
   request,
   sendAll,
@@ -38,8 +39,11 @@ async function served(
   run(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/wire`);
 }
 
+/** Takes the messages of channels, and answers none. */
+const silentHub = { serve: (wire: Wire) => wire.pipe(ofType('channel.publish')).subscribe() };
+
 /** Uses a channel, and completes the wire. */
-const onChannel = (rooms: Hub | undefined, use: (room: Channel) => unknown, after = 0) =>
+const onChannel = (rooms: Pick<Hub, 'serve'> | undefined, use: (room: Channel) => unknown, after = 0) =>
   served(
     () => ({ id: 'ada' }),
     (url) => {
@@ -100,7 +104,8 @@ const programs: Readonly<Record<string, () => unknown>> = {
     onChannel(undefined, (room) => {
       void room.send(rows[0]!);
     }),
-  'send without an answer': () => onChannel(undefined, (room) => void room.send(rows[0]!), 1_000),
+  'next without a hub': () => onChannel(undefined, (room) => rows.forEach((row) => room.next(row))),
+  'send without an answer': () => onChannel(silentHub, (room) => void room.send(rows[0]!), 1_000),
   'a join without an answer': () => onChannel(undefined, (room) => room.subscribe(), 1_000),
   'send of a channel'() {
     const room = channel(givesUp(), 'room.1');

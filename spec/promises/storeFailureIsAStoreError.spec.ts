@@ -1,6 +1,7 @@
-import { firstValueFrom, NEVER, of, ReplaySubject, Subject, switchMap, take, throwError, timer, type Observable } from 'rxjs';
+import { firstValueFrom, map, NEVER, of, ReplaySubject, Subject, switchMap, take, throwError, timer, type Observable } from 'rxjs';
 import { StoreError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
+import type { Message } from '../../lib/message/types.js';
 import type { Inbox } from '../../lib/stores/inbox.js';
 import type { OpenedOutbox, OutboxStore, StoredBatch } from '../../lib/stores/outboxStore.js';
 import { connect } from '../../lib/wire/connect.js';
@@ -117,6 +118,36 @@ describe('an outbox that has not begun to store a message when its wire ends', (
     wire.complete();
     expect(await received.ended).toMatchObject({ code: 'ERR_DRAIN_TIMEOUT', count: 2, kept: 1 });
     expect(receipts.values.at(-1)).toMatchObject({ id: message.id, status: 'dead' });
+  });
+});
+
+describe('an outbox that does not open', () => {
+  const opening = (open$: Observable<unknown>) => {
+    const outbox = scriptedOutbox({}, { epoch: 2, acked: 5, last: 6, mark: 6, codec: 'json', batches: [storedBatch(6, 'kept')] });
+    return { ...outbox, open: () => open$.pipe(map(() => outbox.open() as OpenedOutbox)) };
+  };
+
+  it.each<[string, readonly Message[], object]>([
+    ['even if the wire has nothing to send', [], { code: 'ERR_STORE', store: 'outbox', fault: 'unopened' }],
+    ['which counts the messages of the wire', [createMessage('test.row', null)], { code: 'ERR_DRAIN_TIMEOUT', count: 1, kept: 0 }],
+  ])('ends a completed wire after drainTimeout with an error, %s', async (_, messages, error) => {
+    const { wire, close } = pair({ client: { outbox: opening(NEVER), drainTimeout: 10 } });
+    closings.push(close);
+    const { ended } = record(wire);
+    for (const message of messages) wire.next(message);
+    wire.complete();
+    expect(await ended).toMatchObject(error);
+  });
+
+  it('delays the end of a completed wire until its messages are delivered, if it opens in time', async () => {
+    const arrived: Message[] = [];
+    const onServerWire = (served: Wire): void => void served.subscribe((message) => void arrived.push(message));
+    const { wire, close } = pair({ client: { outbox: opening(timer(10)) }, onServerWire });
+    closings.push(close);
+    const { ended } = record(wire);
+    wire.complete();
+    expect(await ended).toBe('complete');
+    expect(arrived).toMatchObject([{ id: 'kept' }]);
   });
 });
 

@@ -71,7 +71,7 @@ async function send(url: string, flags: SendFlags, context: CommandContext): Pro
 }
 
 /**
- * Returns what `sendAll` sends through: the wire, or a channel. A server without a hub acks the
+ * Returns what `sendAll` sends through: the wire, or a channel. A server without a hub may ack the
  * messages of a channel, too, so that only the answer of the hub counts as their ack.
  */
 function targetOf(wire: Wire, name: string | undefined): SendingWire {

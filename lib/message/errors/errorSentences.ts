@@ -16,6 +16,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   evicted: 'has lost its data',
   corrupt: 'contains an unreadable record',
   failed: 'cannot be used',
+  unopened: 'was not opened before the wire ended',
 };
 
 const ACTIONS: Readonly<Record<string, string>> = {
@@ -37,7 +38,9 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_CHANNEL_FAILED: ({ part, channel, cause }) =>
     `"${part}" of the hub failed${channel ? ` for the channel ${channel}` : ''}${becauseOf(cause)}`,
   ERR_CHANNEL_REFUSED: ({ channel, action = '', reason }) =>
-    `the hub refused to let this client ${ACTIONS[action]} the channel ${channel}: ${reason}`,
+    reason === 'no-hub'
+      ? `this client cannot ${ACTIONS[action]} the channel ${channel}: the server has no hub that serves this wire`
+      : `the hub refused to let this client ${ACTIONS[action]} the channel ${channel}: ${reason}`,
   ERR_CHANNEL_TIMEOUT: ({ channel, timeout }) =>
     `the server did not answer a request of the channel ${channel} within ${timeout} ms. It has no hub that serves this wire, or its hub is slow`,
   ERR_CONNECTION_LOST: ({ closeCode, reason }) => `the connection ended (${closeCode})${after(reason)}`,

@@ -1,9 +1,9 @@
 import { RxwireError } from './rxwireError.js';
 
 /** The kinds of store failures. */
-export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed';
+export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed' | 'unopened';
 
-/** A store failed: it is full, has another owner, was deleted, or has an unreadable record. */
+/** A store failed: it is full, has another owner, was deleted, has an unreadable record, or never opened. */
 export class StoreError extends RxwireError {
   declare readonly store: string;
   declare readonly fault: StoreFault;

@@ -55,9 +55,12 @@ export class ChannelRequests {
       }),
     );
     sent.add(publish);
+    // The wire may be completed at once.
+    wire.session?.awaitAnswer?.(1);
     return this.#answersTo('channel.published', publish.id, sent$).pipe(
       take(1),
       tap(() => sent.forget(publish.id)),
+      finalize(() => wire.session?.awaitAnswer?.(-1)),
     );
   }
 

@@ -1,8 +1,9 @@
-import type { ChannelMember } from '../../message/channelTypes.js';
+import type { ChannelMember, ChannelPublish, ChannelRefusal } from '../../message/channelTypes.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createMessage, type MessageOptions } from '../../message/createMessage.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { isReplyOrCancel } from '../../operators/requests/replyMessage.js';
+import { claim } from '../../wire/session/messageClaim.js';
 import type { ChannelEntry } from './channelLog.js';
 import type { PresenceChange } from './clusterPresence.js';
 
@@ -19,6 +20,17 @@ export function hubMessage<T extends MessageType>(type: T, payload: PayloadOf<T>
 
 export function answerMessage<T extends MessageType>(request: Message, type: T, payload: PayloadOf<T>): Message<T> {
   return hubMessage(type, payload, { ...DELIVERY, correlationId: request.id });
+}
+
+/**
+ * Refuses a `channel.publish` that no hub handles, in its delivery: the sender receives the reason
+ * with the ack. Returns the answer.
+ */
+export function refuseWithoutHub(publish: Message): Message {
+  const reason = 'no-hub' satisfies ChannelRefusal;
+  claim(publish)?.end({ rejection: { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason } });
+  const { channel } = Object(publish.payload) as ChannelPublish<Message>;
+  return answerMessage(publish, 'channel.refused', { channel, action: 'publish', reason });
 }
 
 /**

@@ -3,7 +3,7 @@ import type { ReceiveProgress } from '../../core/receiveProgress.js';
 import type { MessageRejection } from '../../core/rejection.js';
 import { ServerCore } from '../../core/serverCore.js';
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
-import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../message/errors.js';
+import { ConnectionLostError, DrainTimeoutError, UnhandledError, type RxwireError } from '../../message/errors.js';
 import { CloseCode } from '../../message/closeCode.js';
 import type { Frame } from '../../io/link.js';
 import type { Delivery, Message } from '../../message/types.js';
@@ -11,7 +11,9 @@ import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { ConnectionProgress as Progressed } from '../limits/floodGuard.js';
 import { Bucket } from '../limits/rateLimit.js';
+import type { Principal, PrincipalWire } from '../principal.js';
 import type { WiresOptions } from '../serverOptions.js';
+import { refuseWithoutHub } from '../hub/hubMessages.js';
 import { pongFor } from './systemMessages.js';
 import type { ClientConnection, ClientConnectionUser } from './clientConnection.js';
 import { countFrame } from '../../wire/session/encoding.js';
@@ -72,6 +74,8 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   readonly #stores: ServedStores | undefined;
   /** Ends the count of the quota, and the lease of the inbox. */
   readonly releasePlace: () => void;
+  /** The wire of the session, which does not exist yet while the session is made. */
+  wire!: PrincipalWire<Principal | undefined>;
   /** Whether the next frame is the hello, which was read before the session got the connection. */
   #isHelloNext = false;
   #isDraining = false;
@@ -271,7 +275,12 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   // ---- The host
 
   emit(message: Message): void {
+    const isRefused = message.type === 'channel.publish' && !this.wire.servesChannels();
     this.#to.next(message);
+    if (!isRefused) return;
+    const refusal = refuseWithoutHub(message);
+    this.reportError(new UnhandledError(message));
+    if (!this.#isDraining && !this.#isOver) this.wire.next(refusal);
   }
   onPing(message: Message, isNumbered: boolean): void {
     const { system, scheduler } = this.#options;

@@ -11,7 +11,7 @@ import { expiryOf } from '../accept/authentication.js';
 import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { randomName } from '../nodePlatform.js';
-import { PrincipalWire } from '../principal.js';
+import { type Principal, PrincipalWire } from '../principal.js';
 import { closeOf, closeStore, KICKED, ClientConnection, STOPS } from './clientConnection.js';
 import type { ClusterServer, ServerCluster } from '../../wire/session/serverCluster.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
@@ -336,7 +336,7 @@ export class ServedSessions implements ClusterServer {
     const clientConnection = new ClientConnection(connection, true, this.#options);
     const session = new ServedSession(clientConnection, client, this.#loop, this.#options, this.#onEnded);
     this.#sessions.set(pid, session);
-    const wire = new PrincipalWire(session, clientConnection, pid);
+    const wire = (session.wire = new PrincipalWire<Principal | undefined>(session, clientConnection, pid));
     if (clientConnection.failure === undefined) emit(wire);
     // Its stores have failed before it could be emitted.
     else onRefused(clientConnection.failure);

@@ -2,6 +2,7 @@ import { asapScheduler } from 'rxjs';
 import type { ClientIdentity } from '../../core/clientHandshake.js';
 import type { OutboxContents, RestoredState } from '../../core/storedTypes.js';
 import { longTimer } from '../../operators/timing/longTimer.js';
+import { StoreError } from '../../message/errors.js';
 import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { SessionOptions } from './sessionOptions.js';
 import { callStore } from '../../stores/storeErrors.js';
@@ -22,6 +23,8 @@ export function clientStores(outbox: OutboxStore, { inbox, microtask = asapSched
   return {
     /** Undefined if nothing is written: a store without writes may have another owner, too. */
     writes,
+    /** Returns an error if the stored messages are not known: they may not be delivered. */
+    unopened: (): StoreError | undefined => (writes?.core.isRestored === false ? new StoreError('outbox', 'unopened') : undefined),
     /**
      * Opens the outbox, and claims the cursor of its former owner in the inbox. Returns the state
      * to be restored; the identity has the rest.

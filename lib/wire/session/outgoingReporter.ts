@@ -23,6 +23,8 @@ type OutcomeEvent = Extract<CoreEvent, { readonly kind: 'outcome' }>;
 
 interface Reporting {
   report(event: ReportedEvent): void;
+  /** Changes what the session waits for. */
+  answer(change: () => void): void;
 }
 
 /**
@@ -60,6 +62,9 @@ export class OutgoingReporter implements OutgoingMessages {
   }
   room(): number {
     return this.#options.maxQueued - this.#outgoing.queued;
+  }
+  awaitAnswer(change: 1 | -1): void {
+    this.#host.answer(() => (this.#outgoing.unanswered += change));
   }
 
   /**

@@ -28,7 +28,7 @@ export interface ReconnectionOwner {
    */
   readonly isRefused?: boolean;
   /**
-   * Whether the peer has announced the end of the connection. Such an end is no failure: the next
+   * Whether the peer has announced the end of the connection. Such an end is progress: the next
    * attempt follows without an additional delay.
    */
   readonly isAnnounced?: boolean;
@@ -77,7 +77,7 @@ export class Reconnection implements Unsubscribable {
   /** The retries that count for `maxRetries`. */
   #retries = 0;
   /** The retries since the last progress. */
-  #attempts = 0;
+  attempts = 0;
   #isOpening = false;
   /** Whether the next connection is due while one is being opened, which has failed already. */
   #isNextDue = false;
@@ -101,7 +101,7 @@ export class Reconnection implements Unsubscribable {
   }
 
   succeeded(): void {
-    this.#attempts = 0;
+    this.attempts = 0;
     if (this.#policy.config.resetOnSuccess) this.#retries = 0;
   }
   /** The connection is lost, or could not be opened. */
@@ -120,9 +120,10 @@ export class Reconnection implements Unsubscribable {
     const { config, delayOf, report } = this.#policy;
     const owner = this.#owner;
     const { maxRetries = Infinity, shouldRetry = isTemporary, onRetry } = config;
+    if (owner.isAnnounced) this.succeeded();
     if (this.#retries >= maxRetries || !(owner.isRefused || shouldRetry(error))) return undefined;
     const delay = owner.isAnnounced ? 0 : delayOf(this.#retries);
-    const attempt = (this.#attempts = ++this.#retries);
+    const attempt = (this.attempts = ++this.#retries);
     const retry = { attempt, delay, error };
     const pause = Math.max(0, owner.pause?.() ?? 0);
     const { closeCode, reason = '' } = Object(error) as Partial<ConnectionLostError>;
@@ -134,7 +135,7 @@ export class Reconnection implements Unsubscribable {
   #giveUp(error: unknown): void {
     if (this.#isOver) return;
     const isTooOften = this.#policy.isOn && (isTemporary(error) || this.#owner.isRefused);
-    this.#owner.onGivenUp(isTooOften ? new ReconnectGivenUpError(this.#attempts, error) : explained(error));
+    this.#owner.onGivenUp(isTooOften ? new ReconnectGivenUpError(this.attempts, error) : explained(error));
   }
 
   /** Calls `then` after a delay, which a signal may end. */

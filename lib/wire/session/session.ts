@@ -217,6 +217,8 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
     else if (event.kind === 'close') this.#mayRefuse = false;
     else if (event.kind === 'agreed') {
       this.#mayRefuse = true;
+      // The answer is progress. The next delay of a wire that only listens must not be longer.
+      if (this.#reconnection.attempts > 1) this.#host.core.keepalive.ask();
       this.#credentials?.expire(noop, undefined);
     } else if (event.kind === 'expires')
       this.#credentials?.expire((token) => {
@@ -274,7 +276,7 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
   /** The server has ended the session, or all messages are sent. */
   #finish(): void {
     const left = giveUpRest(this.#host);
-    const error = this.#late ?? (left && new UndeliveredError(left));
+    const error = this.#late ?? (left ? new UndeliveredError(left) : this.#stores?.unopened());
     if (error) this.#to.error(error);
     else this.#to.complete();
   }

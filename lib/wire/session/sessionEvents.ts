@@ -46,6 +46,11 @@ export interface OutgoingMessages {
   queued(): number;
   /** Returns the number of further messages that may wait. */
   room(): number;
+  /**
+   * Counts the messages whose answers the application awaits: a wire that is completed waits for
+   * them, for `drainTimeout` at most.
+   */
+  awaitAnswer?(change: 1 | -1): void;
 }
 
 /** Takes the events of a session. Must not throw. */

@@ -80,13 +80,11 @@ describe('rxwire send', () => {
     await server.close();
   });
 
-  it('fails when a server without a hub acks the messages of a channel', async () => {
+  it('fails when the server has no hub for the messages of a channel', async () => {
     const server = await collectingServer();
     const { code, stdout } = await runCli(['send', server.url, '--channel', 'c'], '{"id":"m1","type":"n","payload":1}');
     expect(code).toBe(1);
-    expect(parseLines(stdout)).toEqual([
-      { id: 'm1', status: 'dead', reason: expect.stringContaining('It has no hub that serves this wire') },
-    ]);
+    expect(parseLines(stdout)).toEqual([{ id: 'm1', status: 'refused', reason: expect.stringContaining('no-hub') }]);
     await server.close();
   });
 

@@ -1,11 +1,30 @@
-import { BehaviorSubject, NEVER, Observable, of, Subject, throwError, VirtualTimeScheduler, type Subscription } from 'rxjs';
+import {
+  BehaviorSubject,
+  concat,
+  filter,
+  firstValueFrom,
+  map,
+  NEVER,
+  Observable,
+  of,
+  Subject,
+  throwError,
+  timer,
+  VirtualTimeScheduler,
+  type Subscription,
+} from 'rxjs';
 import { ConnectionLostError } from '../../../lib/message/errors.js';
 import { json } from '../../../lib/codec/json.js';
-import type { Frame } from '../../../lib/io/link.js';
+import type { Frame, Link } from '../../../lib/io/link.js';
+import { connect } from '../../../lib/wire/connect.js';
 import type { NetworkSignal } from '../../../lib/wire/session/networkSignals.js';
 import { Reconnection, reconnectPolicy } from '../../../lib/wire/session/reconnect.js';
 import { session, type SessionOptions } from '../../../lib/wire/session/session.js';
+import type { ConnectionState } from '../../../lib/wire/connectionState.js';
+import type { Wire } from '../../../lib/wire/wire.js';
 import { record } from '../../support/record.js';
+import { welcomeFrame } from '../../support/sessionFrames.js';
+import { pair } from '../../support/sessionPair.js';
 
 const lost = new ConnectionLostError(1006, 'lost');
 
@@ -97,6 +116,44 @@ describe('a client that is unsubscribed', () => {
     lose();
     runTo(100);
     expect([openedAt, left()]).toEqual([[0], [0, 0]]);
+  });
+});
+
+describe('a client that only listens', () => {
+  const growing = { reconnect: { initialInterval: 10, maxInterval: 10_000, jitter: 0 } };
+  const until = (wire: Wire, is: (state: ConnectionState) => boolean): Promise<unknown> => firstValueFrom(wire.state$.pipe(filter(is)));
+
+  it('waits for the first interval when a connection is lost that came after several attempts', async () => {
+    const { wire, down, up, cut, close } = pair({ client: growing });
+    await until(wire, ({ status }) => status === 'connected');
+    down();
+    await until(wire, ({ reconnectAttempts }) => reconnectAttempts === 4);
+    up();
+    await until(wire, ({ status }) => status === 'connected');
+    await firstValueFrom(timer(5));
+    cut();
+    expect(wire.state).toMatchObject({ status: 'reconnecting', reconnectAttempts: 1 });
+    close();
+  });
+
+  it('does not give up however often the server announces the end of a connection', async () => {
+    let opened = 0;
+    const link: Link<Frame> = (outgoing) =>
+      new Observable((to) => {
+        to.add(outgoing.subscribe());
+        to.add(
+          concat(
+            timer(1).pipe(map(() => welcomeFrame({ n: ++opened }))),
+            of('["bye",0]'),
+            throwError(() => lost),
+          ).subscribe(to),
+        );
+      });
+    const wire = connect({ link, reconnect: { ...growing.reconnect, maxRetries: 1 } });
+    const { isOver } = record(wire);
+    await until(wire, () => opened === 4);
+    expect(isOver()).toBe(false);
+    wire.unsubscribe();
   });
 });
 
