@@ -236,7 +236,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
   it('reports a notice of another version, and continues', async () => {
     const reported: unknown[] = [];
     const a = await site('a', {}, { onError: (error) => void reported.push(error) });
-    for (const text of ['{', '{"kind":"claimed","pid":1}', '{"kind":"dance"}']) a.connection.publish(`${name}.control`, text);
+    for (const text of ['{', '{"kind":"claimed","claims":[[1]]}', '{"kind":"dance"}']) a.connection.publish(`${name}.control`, text);
     await eventually(() => expect(reported).toHaveLength(3));
     const wire = client({ url: a.url });
     await connected(wire);
