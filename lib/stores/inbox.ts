@@ -116,6 +116,12 @@ export interface Inbox<Tx = unknown> {
   /** The code that a client's session needs: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
   /**
+   * Whether calls for a sender take effect in the order in which they are made. Then the session
+   * does not wait for the answer of `remember` before it calls `commit`.
+   * @default false
+   */
+  readonly isOrdered?: boolean | undefined;
+  /**
    * The dead letters that `commit` has stored: `deadLetters` of the wire.
    * @default not accessible
    * by the wire

@@ -56,6 +56,7 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
 
   return {
     durability: durable,
+    isOrdered: true,
     deadLetters: letters,
     // Not only a read: a commit of an earlier wire of this sender may still be in progress.
     claim: (pid, decide) =>

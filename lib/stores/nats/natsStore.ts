@@ -155,6 +155,8 @@ class LogWriter {
   }
   async #start(): Promise<void> {
     this.isRunning = true;
+    // What the caller adds meanwhile shares the first transaction.
+    await Promise.resolve();
     while (this.#jobs[0]) {
       const { isRead } = this.#jobs[0];
       const end = this.#jobs.findIndex((other) => other.isRead !== isRead);
