@@ -64,11 +64,14 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
         chain(transaction.read(logOf(pid), HEAD_ONLY), ({ head }): MaybeAsync<ClaimedInbox> => {
           const sender = senderIn(head);
           const record = sender && recordOf(sender);
-          const claim = decide(record);
-          if (!claim) return { record, lease: undefined };
+          const decided = decide(record);
+          if (!decided) return { record, lease: undefined };
+          const { session = sender?.session, ...claim } = decided;
           store.use?.(claim.owner, logOf(pid));
           const claimed = { record, lease: { pid, ...claim, isNew: !record } };
-          return sender ? chain(transaction.change(logOf(pid), { head: { ...sender, claim } }), () => claimed) : claimed;
+          if (!sender) return claimed;
+          const isRemembered = session !== sender.session;
+          return chain(transaction.change(logOf(pid), { head: { ...sender, claim, session } }), () => ({ ...claimed, isRemembered }));
         }),
       ),
     release: ({ owner }) => store.release?.(owner),
