@@ -359,10 +359,8 @@ export class ServedSessions implements ClusterServer {
 
 /** Returns the codec of a known client, if it still offers that. */
 function codecOf(handshake: ServerHandshake, hello: ReceivedHello, record: ClientRecord): SessionCodec | undefined {
-  return handshake.codecFor(
-    hello,
-    handshake.options.codecs.find(({ name }) => name === record.codec),
-  );
+  const stored = handshake.options.codecs.find(({ name }) => name === record.codec);
+  return handshake.codecFor(hello, stored);
 }
 
 /** The progress of a client without a row. */

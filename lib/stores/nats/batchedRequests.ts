@@ -1,7 +1,12 @@
+import type { jetstream } from '@nats-io/jetstream';
 import { nanoid } from 'nanoid';
 import type { Observable, SchedulerLike } from 'rxjs';
 import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
-import type { NatsConnection, NatsMessage } from './natsContext.js';
+
+/** The result of `connect` of a NATS transport. */
+export type NatsConnection = Parameters<typeof jetstream>[0];
+
+export type NatsMessage = Parameters<NonNullable<NonNullable<Parameters<NatsConnection['subscribe']>[1]>['callback']>>[1];
 
 type Request = NatsConnection['request'];
 
@@ -97,6 +102,7 @@ export function withBatchedRequests({ connection, scheduler, isConnected, errors
       if (!isListening) listen();
       const id = String(ids++);
       pending.set(id, { subject, payload, headers, until: scheduler.now() + timeout, resolve, reject });
+      // eslint-disable-next-line no-restricted-globals -- the end of a turn is no time
       if (unsent.push(id) === 1) setImmediate(send);
       timer.set(CHECK);
     });

@@ -57,6 +57,7 @@ export function createClusterControl({ connection, name, listen, report }: NodeC
     },
     /** Tells the claims of one turn of the event loop in one notice. */
     claimed(pid: string, { owner, epoch, n }: InboxClaim): void {
+      // eslint-disable-next-line no-restricted-globals -- the end of a turn is no time
       if (claims.push([pid, { owner, epoch, n }]) === 1) setImmediate(tellClaims);
     },
     listen: (server: ClusterServer): Unsubscribable =>

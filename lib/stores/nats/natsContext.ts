@@ -3,15 +3,12 @@ import { filter, firstValueFrom, from, map, race, Subject, timer, type Observabl
 import { StoreError, type RxwireError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { NODE_PATTERN } from '../../io/http/httpHeaders.js';
-import { withBatchedRequests, type RequestsContext } from './batchedRequests.js';
+import { withBatchedRequests, type NatsConnection, type NatsMessage, type RequestsContext } from './batchedRequests.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 
-/** The result of `connect` of a NATS transport. */
-export type NatsConnection = Parameters<typeof jetstream>[0];
+export type { NatsConnection, NatsMessage };
 
 type Status = ReturnType<NatsConnection['status']> extends AsyncIterable<infer T> ? T : never;
-
-export type NatsMessage = Parameters<NonNullable<NonNullable<Parameters<NatsConnection['subscribe']>[1]>['callback']>>[1];
 
 /** The options of a log and of a cluster that all of their parts use. */
 export interface NatsSettings {

@@ -229,7 +229,7 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
             ...rest,
             callback(error, message) {
               const isLost = !error && message.string().includes('"stream":') && ++answers % 3 === 0;
-              void callback?.(error, isLost ? Object.create(message, { data: { value: new Uint8Array(1) } }) : message);
+              void callback?.(error, isLost ? (Object.create(message, { data: { value: new Uint8Array(1) } }) as typeof message) : message);
             },
           }),
       });
