@@ -83,6 +83,8 @@ export default defineConfig(
       'lib/operators/routing/use.ts',
       'lib/server/hub/linkedList.ts',
       'lib/operators/buffers/ring.ts',
+      'lib/stores/nats/logState.ts',
+      'lib/stores/nats/natsStore.ts',
     ],
     rules: { 'no-restricted-syntax': ['error', ...restrictedSyntax] },
   },

@@ -62,7 +62,7 @@ export class ServerCore extends SessionCore {
     const { rx, top } = this.incoming;
     this.#welcome = handshake.welcome(hello, codec, rx, top, expires, this.#isUnstored ? 0 : this.options.window);
     // Any client can send any number of hellos: nothing of it is stored before it has confirmed.
-    if (handshake.record && this.stores?.isStored) this.stores.remember(handshake.record);
+    if (handshake.record && this.stores?.isStored && !handshake.isPrepared) this.stores.remember(handshake.record);
     this.#accepted(hello, codec, now, expires);
     return undefined;
   }

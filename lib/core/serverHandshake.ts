@@ -136,6 +136,12 @@ interface Unconfirmed {
   readonly record: ClientRecord;
 }
 
+/** The answer to a hello. */
+interface PreparedWelcome extends Unconfirmed {
+  readonly isResumed: boolean;
+  readonly token: string;
+}
+
 /** The handshakes of a server with one client. */
 export class ServerHandshake {
   /** The state of its client that the server remembers. */
@@ -147,6 +153,8 @@ export class ServerHandshake {
   readonly options: CoreOptions;
   /** The id of this side. */
   readonly id: string;
+  /** The next welcome, whose record is stored. */
+  prepared: PreparedWelcome | undefined;
   #unconfirmed: Unconfirmed | undefined;
 
   /** @param id The id of the session, if it is not that of the options. */
@@ -171,7 +179,45 @@ export class ServerHandshake {
   }
 
   /**
-   * Returns the welcome that answers a hello which is not refused (rules 1 to 3 of the server).
+   * Makes the record of a client for the next welcome before its outbox is read. The welcome has
+   * this record, unless the outbox has lost messages.
+   *
+   * @param record The record so far.
+   */
+  prepare(record: ClientRecord, hello: ReceivedHello, codec: SessionCodec): ClientRecord {
+    this.record = record;
+    this.hasMessages = true;
+    this.prepared = this.#next(hello, codec);
+    return this.prepared.record;
+  }
+  /** Whether the record of the latest welcome is the prepared one. */
+  get isPrepared(): boolean {
+    return this.record !== undefined && this.record === this.prepared?.record;
+  }
+  /** Returns what changes with the welcome for a hello (rules 1 to 3 of the server). */
+  #next(hello: ReceivedHello, codec: SessionCodec): PreparedWelcome {
+    const { secret, digest = asIs } = this.options;
+    const { record, prepared } = this;
+    const { epoch, n, sid, tokens } = hello;
+    const isLast = record !== undefined && sid === record.sid;
+    const isResumed = isLast && hello.rx !== undefined && (this.hasMessages || !record.hasBegun);
+    if (prepared?.hello === hello && prepared.isResumed === isResumed && prepared.record.codec === codec.name) return prepared;
+    const token = secret(43);
+    const next: ClientRecord = {
+      epoch,
+      n,
+      sid: isResumed ? record.sid : secret(22),
+      codec: codec.name,
+      token: digest(token),
+      former: digest(tokens[0] ?? ''),
+      isConfirmed: isLast || record?.isConfirmed === true,
+      hasBegun: isResumed && record.hasBegun,
+    };
+    return { hello, isResumed, token, record: next };
+  }
+
+  /**
+   * Returns the welcome that answers a hello which is not refused.
    *
    * @param rx The highest number that the server has accepted, and the highest one that it has
    *   accepted or processed.
@@ -187,32 +233,19 @@ export class ServerHandshake {
     expires: number | undefined,
     window = this.options.window,
   ): string {
-    const { bytes, maxFrame, pingInterval, secret, digest = asIs } = this.options;
-    const { record } = this;
-    const { epoch, n, sid, tokens, lazyAcks, rejections, counts } = hello;
-    const isLast = record !== undefined && sid === record.sid;
-    const isResumed = isLast && hello.rx !== undefined && (this.hasMessages || !record.hasBegun);
-    const isKnown = isLast || record?.isConfirmed === true;
-    const token = secret(43);
-    this.record = {
-      epoch,
-      n,
-      sid: isResumed ? record.sid : secret(22),
-      codec: codec.name,
-      token: digest(token),
-      former: digest(tokens[0] ?? ''),
-      isConfirmed: isKnown,
-      hasBegun: isResumed && record.hasBegun,
-    };
-    this.hasMessages = this.record.hasBegun;
-    this.#unconfirmed = { hello, record: this.record };
+    const { bytes, maxFrame, pingInterval } = this.options;
+    const { n, lazyAcks, rejections, counts } = hello;
+    const { record, token, isResumed } = this.#next(hello, codec);
+    this.record = record;
+    this.hasMessages = record.hasBegun;
+    this.#unconfirmed = { hello, record };
     const fields = {
       n,
-      sid: this.record.sid,
+      sid: record.sid,
       rt: token,
       rx,
       top: top > rx ? top : undefined,
-      known: isKnown,
+      known: record.isConfirmed,
       resumed: isResumed,
       window,
       bytes,

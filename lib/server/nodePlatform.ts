@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomFillSync, timingSafeEqual } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
 import { isIP, Socket } from 'node:net';
 
@@ -12,8 +12,17 @@ import { isIP, Socket } from 'node:net';
  * @default 16
  */
 export function randomName(bytes = 16): string {
-  return randomBytes(bytes).toString('base64url');
+  if (used + bytes > random.length) {
+    randomFillSync(random);
+    used = 0;
+  }
+  used += bytes;
+  return random.toString('base64url', used - bytes, used);
 }
+
+/** Random bytes: one call for many names costs a tenth of a call for each. */
+const random = /* @__PURE__ */ Buffer.alloc(4_096);
+let used = 4_096;
 
 /** Returns the SHA-256 of a text, as base64url. */
 export function digestOf(text: string): string {

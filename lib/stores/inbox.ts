@@ -47,12 +47,24 @@ export interface InboxLease extends InboxClaim {
   readonly isNew?: boolean | undefined;
 }
 
+/** The claim of a session on a sender, as `decide` returns it. */
+export interface DecidedClaim extends InboxClaim {
+  /**
+   * The record of the session. An inbox that stores it with the claim returns `isRemembered`: this
+   * saves a call of `remember`.
+   * @default the record stays
+   */
+  readonly session?: unknown;
+}
+
 /** The result of `claim`. */
 export interface ClaimedInbox {
   /** The stored state before the claim. @default the sender is unknown */
   readonly record: InboxRecord | undefined;
   /** The lease of the session. @default the session has not claimed the sender */
   readonly lease: InboxLease | undefined;
+  /** Whether the inbox has stored the `session` of the claim. @default false */
+  readonly isRemembered?: boolean | undefined;
 }
 
 /** The reason why a receiver did not process a message. The sender receives it with the ack. */
@@ -102,6 +114,12 @@ export interface Completion<Tx> {
 export interface Inbox<Tx = unknown> {
   /** The code that a client's session needs: `durable`. A server does not use this field. */
   readonly durability?: Durability | undefined;
+  /**
+   * Whether calls for a sender take effect in the order in which they are made. Then the session
+   * does not wait for the answer of `remember` before it calls `commit`.
+   * @default false
+   */
+  readonly isOrdered?: boolean | undefined;
   /** The dead letters that `commit` has stored. @default the wire has no access to them */
   readonly deadLetters?: DeadLetterStore | undefined;
   /**
@@ -115,7 +133,7 @@ export interface Inbox<Tx = unknown> {
    * @param decide Returns the claim; `undefined` only reads. An inbox may call it again, if another
    *   session claims the sender meanwhile.
    */
-  claim(pid: string, decide: (record: InboxRecord | undefined) => InboxClaim | undefined): MaybePromise<ClaimedInbox>;
+  claim(pid: string, decide: (record: InboxRecord | undefined) => DecidedClaim | undefined): MaybePromise<ClaimedInbox>;
   /**
    * Runs the effects in order and stores the cursor, all in one transaction. Emits, resolves or
    * returns when the transaction is durable.

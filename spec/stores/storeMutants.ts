@@ -33,7 +33,7 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
     find: 'sender.claim.owner !== owner',
     replace: 'false',
   },
-  { why: 'does not store a claim', file: 'storedInbox.ts', find: 'head: { ...sender, claim }', replace: 'head: sender' },
+  { why: 'does not store a claim', file: 'storedInbox.ts', find: 'head: { ...sender, claim, session }', replace: 'head: sender' },
   {
     why: 'runs no effects',
     file: 'storedInbox.ts',

@@ -1,7 +1,7 @@
 import { refusalOf, type ReceivedHello } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../message/closeCode.js';
 import { digestOf, randomName } from '../nodePlatform.js';
-import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../stores/inbox.js';
+import type { ClaimedInbox, DecidedClaim, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../stores/inbox.js';
 import { isEarlier } from '../../stores/helloNumber.js';
 import { storeErrorOf } from '../../stores/storeErrors.js';
 import type { Wait } from '../../wire/session/scopedWait.js';
@@ -14,6 +14,8 @@ export interface ClaimedClient {
   readonly lease: InboxLease | undefined;
   /** The close code with which the hello is refused; undefined if it is welcome. */
   readonly refusal: CloseCode | undefined;
+  /** Whether the prepared record is stored with the claim. */
+  readonly isRemembered: boolean;
 }
 
 /** Runs the claim of an inbox, and takes its result. */
@@ -30,15 +32,22 @@ export interface ClaimCall<T> {
  * the session at another server.
  *
  * @param owner The `id` of the principal of the connection.
+ * @param prepare Returns the record of a known client for its next welcome.
  */
-export function claimClient(call: ClaimCall<ClaimedClient>, owner: string | undefined): void {
+export function claimClient(
+  call: ClaimCall<ClaimedClient>,
+  owner: string | undefined,
+  prepare: (record: ClientRecord) => ClientRecord,
+): void {
   const { hello } = call;
   let refusal: CloseCode | undefined;
-  const decide = (row: InboxRecord | undefined): InboxClaim | undefined => {
+  const decide = (row: InboxRecord | undefined): DecidedClaim | undefined => {
     refusal = refusalIn(row, owner, hello);
-    return refusal === undefined ? claimOf(hello, randomName()) : undefined;
+    if (refusal !== undefined) return undefined;
+    const known = knownClientIn(row);
+    return { ...claimOf(hello, randomName()), ...(known && { session: storedClientOf(prepare(known.record), owner) }) };
   };
-  claim(call, decide, ({ record, lease }) => ({ row: record, lease, refusal }));
+  claim(call, decide, ({ record, lease, isRemembered = false }) => ({ row: record, lease, refusal, isRemembered }));
 }
 
 /** Returns the code with which the row of a client refuses a hello. */
@@ -82,7 +91,7 @@ export function isStored(call: ClaimCall<boolean>): void {
 
 function claim<T>(
   { inbox, hello, wait, done, failed }: ClaimCall<T>,
-  decide: (row: InboxRecord | undefined) => InboxClaim | undefined,
+  decide: (row: InboxRecord | undefined) => DecidedClaim | undefined,
   resultOf: (answer: ClaimedInbox) => T,
 ): void {
   wait(

@@ -1,7 +1,7 @@
 import { Subscription } from 'rxjs';
 import { ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { SessionCodec, CoreOptions } from '../../core/coreTypes.js';
-import type { OutboxContents } from '../../core/storedTypes.js';
+import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
 import { StoreError, UnauthorizedError, UnsupportedError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { once } from '../../message/once.js';
@@ -207,8 +207,9 @@ export class ServedSessions implements ClusterServer {
       release();
       this.#fail(connection, error);
     };
-    const answered = ({ refusal, row, ...rest }: ClaimedClient): void => {
+    const answered = ({ refusal, row, isRemembered, ...rest }: ClaimedClient): void => {
       ({ lease } = rest);
+      if (!isRemembered) handshake.prepared = undefined;
       if (refusal !== undefined) {
         claimed();
         release();
@@ -229,6 +230,7 @@ export class ServedSessions implements ClusterServer {
     claimClient(
       { inbox, hello, wait: this.#wait, done: (claim) => callSafely(() => answered(claim), failed), failed },
       connection.principal?.id,
+      (record) => handshake.prepare(record, hello, codecOf(handshake, hello, record) ?? codec),
     );
   }
 
@@ -239,8 +241,7 @@ export class ServedSessions implements ClusterServer {
   #resume(client: ClaimedConnection, { record, owner }: KnownClient): void {
     const { connection, hello, handshake, row, lease, release, claimed, failed } = client;
     const { pid } = hello;
-    const stored = handshake.options.codecs.find(({ name }) => name === record.codec);
-    const codec = handshake.codecFor(hello, stored) ?? client.codec;
+    const codec = codecOf(handshake, hello, record) ?? client.codec;
     const outbox = outboxOf(this.#options, connection, pid);
     const start = (contents?: OutboxContents): void => {
       this.#unconfirmed.delete(pid);
@@ -354,6 +355,12 @@ export class ServedSessions implements ClusterServer {
     connection.close(code, reason ?? text);
     this.#options.onRefused(error);
   }
+}
+
+/** Returns the codec of a known client, if it still offers that. */
+function codecOf(handshake: ServerHandshake, hello: ReceivedHello, record: ClientRecord): SessionCodec | undefined {
+  const stored = handshake.options.codecs.find(({ name }) => name === record.codec);
+  return handshake.codecFor(hello, stored);
 }
 
 /** The progress of a client without a row. */

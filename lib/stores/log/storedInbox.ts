@@ -55,6 +55,7 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
 
   return {
     durability: durable,
+    isOrdered: true,
     deadLetters: letters,
     // Not only a read: a commit of an earlier wire of this sender may still be in progress.
     claim: (pid, decide) =>
@@ -62,11 +63,14 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
         chain(transaction.read(logOf(pid), HEAD_ONLY), ({ head }): MaybeAsync<ClaimedInbox> => {
           const sender = senderIn(head);
           const record = sender && recordOf(sender);
-          const claim = decide(record);
-          if (!claim) return { record, lease: undefined };
+          const decided = decide(record);
+          if (!decided) return { record, lease: undefined };
+          const { session = sender?.session, ...claim } = decided;
           store.use?.(claim.owner, logOf(pid));
           const claimed = { record, lease: { pid, ...claim, isNew: !record } };
-          return sender ? chain(transaction.change(logOf(pid), { head: { ...sender, claim } }), () => claimed) : claimed;
+          if (!sender) return claimed;
+          const isRemembered = session !== sender.session;
+          return chain(transaction.change(logOf(pid), { head: { ...sender, claim, session } }), () => ({ ...claimed, isRemembered }));
         }),
       ),
     release: ({ owner }) => store.release?.(owner),

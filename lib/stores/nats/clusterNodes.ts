@@ -23,13 +23,17 @@ export interface ClusterState {
 
 /** A notice of one node to all others. */
 type Notice =
-  { readonly kind: 'claimed'; readonly pid: string; readonly claim: InboxClaim } | { readonly kind: 'kick'; readonly principal: string };
+  { readonly kind: 'claimed'; readonly claims: readonly ClaimedSender[] } | { readonly kind: 'kick'; readonly principal: string };
+
+type ClaimedSender = readonly [pid: string, claim: InboxClaim];
 
 /** The interval in which a node describes itself, in ms. */
 const BEAT = 1_000;
 /** The silence after which a node is considered dead, in ms. */
 const SILENCE = 3_500;
 const MAX_NODES = 1_000;
+/** The maximum number of claims in one notice. */
+const MAX_CLAIMS = 1_000;
 
 /**
  * The notices of a cluster. They use plain subjects of NATS: a notice that is lost costs time, as
@@ -37,17 +41,30 @@ const MAX_NODES = 1_000;
  */
 export function createClusterControl({ connection, name, listen, report }: NodeContext) {
   const subject = `${name}.control`;
+  /** The claims of this turn of the event loop. */
+  let claims: ClaimedSender[] = [];
+  const tell = (notice: Notice): void => connection.publish(subject, JSON.stringify(notice));
+  const tellClaims = (): void => {
+    if (!connection.isClosed())
+      for (let at = 0; at < claims.length; at += MAX_CLAIMS) tell({ kind: 'claimed', claims: claims.slice(at, at + MAX_CLAIMS) });
+    claims = [];
+  };
   return {
     /** @throws {StoreError} `failed`, if the connection is closed. */
-    tell(notice: Notice): void {
+    kick(principal: string): void {
       if (connection.isClosed()) throw new StoreError('nats', 'failed', new Error('the connection to NATS is closed'));
-      connection.publish(subject, JSON.stringify(notice));
+      tell({ kind: 'kick', principal });
+    },
+    /** Tells the claims of one turn of the event loop in one notice. */
+    claimed(pid: string, { owner, epoch, n }: InboxClaim): void {
+      // eslint-disable-next-line no-restricted-globals -- the end of a turn is no time
+      if (claims.push([pid, { owner, epoch, n }]) === 1) setImmediate(tellClaims);
     },
     listen: (server: ClusterServer): Unsubscribable =>
       listen(subject, (message) => {
-        const { kind, pid, claim, principal } = fieldsIn(message.string());
-        if (kind === 'kick' && typeof principal === 'string') server.kick(principal);
-        else if (kind === 'claimed' && typeof pid === 'string' && isInboxClaim(claim)) server.fence(pid, claim);
+        const notice = fieldsIn(message.string());
+        if (notice['kind'] === 'kick' && typeof notice['principal'] === 'string') server.kick(notice['principal']);
+        else if (notice['kind'] === 'claimed' && areClaims(notice['claims'])) for (const claim of notice['claims']) server.fence(...claim);
         // Another version may have written it.
         else report(corrupt(subject));
       }),
@@ -105,6 +122,11 @@ export function createClusterNodes({ connection, name, node, scheduler, listen }
       );
     }),
   };
+}
+
+function areClaims(value: unknown): value is readonly ClaimedSender[] {
+  const isClaim = (one: unknown): boolean => Array.isArray(one) && typeof one[0] === 'string' && isInboxClaim(one[1]);
+  return Array.isArray(value) && value.every((one) => isClaim(one));
 }
 
 /** Reads the fields of a message; none if it is not an object in JSON. */

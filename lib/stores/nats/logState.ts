@@ -80,80 +80,96 @@ function applyChange(state: LogState, { drop, put }: EntryChange, seq: number): 
   }
 }
 
-export type Draft = ReturnType<typeof createDraft>;
-
 /** Some changes of a log that are not stored yet. */
-export function createDraft(before: LogState) {
-  const { entries, keys, limit } = before;
-  let { head, last, bytes } = before;
-  const drop: (readonly [number, number])[] = [];
-  const put = new Map<number, unknown>();
+export class Draft {
+  /** The number of calls of {@link change}. */
+  changes = 0;
+  readonly #before: LogState;
+  #head: unknown;
+  #last: number;
+  #bytes: number;
+  readonly #drop: (readonly [from: number, to: number])[] = [];
+  readonly #put = new Map<number, unknown>();
   /** The stored entries that are removed or replaced. */
-  const removed = new Set<number>();
-  let changes = 0;
+  readonly #removed = new Set<number>();
 
-  const view = ({ after = -Infinity, limit: count = Infinity }: LogRange = {}): Log => {
-    const found = count > 0 ? [...put.keys()].filter((key) => key > after) : [];
+  constructor(before: LogState) {
+    this.#before = before;
+    this.#head = before.head;
+    this.#last = before.last;
+    this.#bytes = before.bytes;
+  }
+
+  view({ after = -Infinity, limit: count = Infinity }: LogRange = {}): Log {
+    const { keys } = this.#before;
+    const found = count > 0 ? [...this.#put.keys()].filter((key) => key > after) : [];
     const most = found.length + count;
     for (let index = indexOf(keys, after + 1); index < keys.length && found.length < most; index++) {
       const key = keys[index] as number;
-      if (!removed.has(key)) found.push(key);
+      if (!this.#removed.has(key)) found.push(key);
     }
-    const valueOf = (key: number): unknown => (put.has(key) ? put.get(key) : entries.get(key)?.value);
     const sorted = found.sort((one, other) => one - other).slice(0, count);
-    return { head, last, entries: sorted.map((key) => ({ key, value: valueOf(key) })) };
-  };
-  const remove = (key: number): void => {
-    if (put.has(key)) bytes -= sizeOf(before, put.get(key));
-    put.delete(key);
-    const entry = removed.has(key) ? undefined : entries.get(key);
+    return { head: this.#head, last: this.#last, entries: sorted.map((key) => ({ key, value: this.#valueOf(key) })) };
+  }
+  #valueOf(key: number): unknown {
+    return this.#put.has(key) ? this.#put.get(key) : this.#before.entries.get(key)?.value;
+  }
+  #remove(key: number): void {
+    if (this.#put.has(key)) this.#bytes -= sizeOf(this.#before, this.#put.get(key));
+    this.#put.delete(key);
+    const entry = this.#removed.has(key) ? undefined : this.#before.entries.get(key);
     if (!entry) return;
-    bytes -= sizeOf(before, entry.value);
-    removed.add(key);
-  };
-  const removeRange = ([from, to]: readonly [from: number, to: number]): void => {
-    drop.push([from, to]);
-    for (const key of [...put.keys()]) if (key >= from && key <= to) remove(key);
-    for (let index = indexOf(keys, from); index < keys.length && (keys[index] as number) <= to; index++) remove(keys[index] as number);
-  };
-  const evictFirst = (count: number): Log['entries'] => {
-    const { entries: evicted } = view({ limit: count });
-    for (const { key } of evicted) removeRange([key, key]);
-    return evicted;
-  };
-  const size = (): number => keys.length - removed.size + put.size;
-  return {
-    view,
-    count: () => changes,
-    /** @throws {StoreError} `quota`, if the entries are too large. */
-    change(change: LogChange): ChangedLog {
-      changes++;
-      if (change.head !== undefined) head = change.head;
-      (change.drop ?? []).forEach((range) => removeRange(range));
-      for (const { key = last + 1, value } of change.put ?? []) {
-        remove(key);
-        put.set(key, value);
-        bytes += sizeOf(before, value);
-        last = Math.max(last, key);
-      }
-      const evicted = [...evictFirst(Math.max(0, size() - (change.maxCount ?? Infinity)))];
-      if (!limit || !change.put?.length) return { evicted };
-      if (bytes > limit.maxBytes && !limit.evicts) throw new StoreError('nats', 'quota');
-      while (bytes > limit.maxBytes && size() > 0) evicted.push(...evictFirst(1));
-      return { evicted };
-    },
-    entryChange: (): EntryChange => ({ drop, put: [...put] }),
-    /** Returns the row after the draft. `here` is the number of its first message. */
-    row(here: LogMessageRow['start']): LogMessageRow {
-      for (const [key, { seq }] of entries) if (!removed.has(key)) return { head, last, start: seq };
-      return { head, last, start: put.size > 0 ? here : 0 };
-    },
-    /** Adds the draft to the log: it was stored in messages with these sequence numbers. */
-    stored(first: number, seq: number): void {
-      applyChange(before, { drop, put: [...put] }, first);
-      Object.assign(before, { head, last, seq, whole: seq });
-    },
-  };
+    this.#bytes -= sizeOf(this.#before, entry.value);
+    this.#removed.add(key);
+  }
+  #removeRange(range: readonly [from: number, to: number]): void {
+    const { keys } = this.#before;
+    const [from, to] = range;
+    this.#drop.push(range);
+    for (const key of [...this.#put.keys()]) if (key >= from && key <= to) this.#remove(key);
+    for (let index = indexOf(keys, from); index < keys.length && (keys[index] as number) <= to; index++)
+      this.#remove(keys[index] as number);
+  }
+  #evictFirst(count: number): Log['entries'] {
+    const { entries } = this.view({ limit: count });
+    for (const { key } of entries) this.#removeRange([key, key]);
+    return entries;
+  }
+  get #size(): number {
+    return this.#before.keys.length - this.#removed.size + this.#put.size;
+  }
+  /** @throws {StoreError} `quota`, if the entries are too large. */
+  change({ head, drop = [], put = [], maxCount = Infinity }: LogChange): ChangedLog {
+    const { limit } = this.#before;
+    this.changes++;
+    if (head !== undefined) this.#head = head;
+    drop.forEach((range) => this.#removeRange(range));
+    for (const { key = this.#last + 1, value } of put) {
+      this.#remove(key);
+      this.#put.set(key, value);
+      this.#bytes += sizeOf(this.#before, value);
+      this.#last = Math.max(this.#last, key);
+    }
+    const evicted = [...this.#evictFirst(Math.max(0, this.#size - maxCount))];
+    if (!limit || put.length === 0) return { evicted };
+    if (this.#bytes > limit.maxBytes && !limit.evicts) throw new StoreError('nats', 'quota');
+    while (this.#bytes > limit.maxBytes && this.#size > 0) evicted.push(...this.#evictFirst(1));
+    return { evicted };
+  }
+  entryChange(): EntryChange {
+    return { drop: this.#drop, put: [...this.#put] };
+  }
+  /** Returns the row after the draft. `here` is the number of its first message. */
+  row(here: LogMessageRow['start']): LogMessageRow {
+    const [head, last] = [this.#head, this.#last];
+    for (const [key, { seq }] of this.#before.entries) if (!this.#removed.has(key)) return { head, last, start: seq };
+    return { head, last, start: this.#put.size > 0 ? here : 0 };
+  }
+  /** Adds the draft to the log: it was stored in messages with these sequence numbers. */
+  stored(first: number, seq: number): void {
+    applyChange(this.#before, this.entryChange(), first);
+    Object.assign(this.#before, { head: this.#head, last: this.#last, seq, whole: seq });
+  }
 }
 
 export function logRowOf({ head, last, entries }: LogState): LogMessageRow {

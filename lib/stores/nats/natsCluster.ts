@@ -231,10 +231,8 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
       });
       return membership;
     },
-    claimed: (pid, { owner, epoch, n }) => {
-      if (!connection.isClosed()) control.tell({ kind: 'claimed', pid, claim: { owner, epoch, n } });
-    },
-    kick: (principal) => control.tell({ kind: 'kick', principal }),
+    claimed: (pid, claim) => control.claimed(pid, claim),
+    kick: (principal) => control.kick(principal),
     publish: (channel, message) => asObservable(() => log.append(channel, message)),
   };
 }

@@ -3,12 +3,12 @@ import { filter, firstValueFrom, from, map, race, Subject, timer, type Observabl
 import { StoreError, type RxwireError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { NODE_PATTERN } from '../../io/http/httpHeaders.js';
+import { withBatchedRequests, type NatsConnection, type NatsMessage, type RequestsContext } from './batchedRequests.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 
-/** The result of `connect` of a NATS transport. */
-export type NatsConnection = Parameters<typeof jetstream>[0];
+export type { NatsConnection, NatsMessage };
 
-export type NatsMessage = Parameters<NonNullable<NonNullable<Parameters<NatsConnection['subscribe']>[1]>['callback']>>[1];
+type Status = ReturnType<NatsConnection['status']> extends AsyncIterable<infer T> ? T : never;
 
 /** The options of a log and of a cluster that all of their parts use. */
 export interface NatsSettings {
@@ -84,13 +84,20 @@ export function createNatsContext<S extends NatsSettings>(settings: S): S & Nats
       // There is no other place to report it.
       () => undefined,
     );
-  const status = createConnectionStatus(connection);
+  const { errors$, ...status } = createConnectionStatus(connection);
+  const requesting = withBatchedRequests({ ...settings, ...status, errors$ });
+  /** By the timeouts of their requests. */
+  const managers = new Map<number, Promise<JetStreamManager>>();
   return {
     ...settings,
     ...status,
     ...createRetrying({ ...settings, ...status }),
-    client: jetstream(connection, { timeout }),
-    manager: (limit = Math.min(timeout, ATTEMPT_TIMEOUT)) => jetstreamManager(connection, { checkAPI: false, timeout: limit }),
+    client: jetstream(requesting, { timeout }),
+    manager(limit = Math.min(timeout, ATTEMPT_TIMEOUT)) {
+      const known = managers.get(limit) ?? jetstreamManager(requesting, { checkAPI: false, timeout: limit });
+      managers.set(limit, known);
+      return known;
+    },
     maxPayload: () => connection.info?.max_payload ?? MAX_PAYLOAD,
     listen: (subject, next) =>
       connection.subscribe(subject, { callback: (error, message) => (error ? report(failed(error)) : next(message)) }),
@@ -125,7 +132,10 @@ export function createRetrying({ connection, timeout, scheduler, isConnected, re
  * Reads the status once for the lifetime of the connection, which would keep each further iterator
  * until the next event.
  */
-function createConnectionStatus(connection: NatsConnection): Pick<NatsContext, 'isConnected' | 'reconnected$' | 'lost$'> {
+function createConnectionStatus(
+  connection: NatsConnection,
+): Pick<NatsContext, 'isConnected' | 'reconnected$' | 'lost$'> & Pick<RequestsContext, 'errors$'> {
+  const errors$ = new Subject<Error>();
   const changes$ = new Subject<string>();
   let isConnected = !connection.isClosed();
   const change = (type: string): void => {
@@ -133,8 +143,10 @@ function createConnectionStatus(connection: NatsConnection): Pick<NatsContext, '
     changes$.next(type);
   };
   const end = (): void => change('close');
-  from(connection.status()).subscribe({ next: ({ type }) => change(type), error: end, complete: end });
+  const next = (status: Status): void => (status.type === 'error' ? errors$.next(status.error) : change(status.type));
+  from(connection.status()).subscribe({ next, error: end, complete: end });
   return {
+    errors$,
     isConnected: () => isConnected,
     reconnected$: changes$.pipe(
       filter((type) => type === 'reconnect'),
@@ -199,7 +211,8 @@ export function isRefusal(error: unknown): boolean {
 
 /** Returns whether the stream may be missing. A stream without a leader has no responder either. */
 export function isStreamMissing(error: unknown): boolean {
-  return codeOf(error) === STREAM_NOT_FOUND || (error as { name?: unknown } | null)?.name === 'JetStreamNotEnabled';
+  const { name } = Object(error) as { readonly name?: unknown };
+  return codeOf(error) === STREAM_NOT_FOUND || name === 'JetStreamNotEnabled' || name === 'NoRespondersError';
 }
 
 export const failed = (cause: unknown): StoreError => (cause instanceof StoreError ? cause : new StoreError('nats', 'failed', cause));

@@ -1,11 +1,11 @@
 import { nanoid } from 'nanoid';
-import { defer, firstValueFrom } from 'rxjs';
+import { firstValueFrom, Observable } from 'rxjs';
 import { StoreError } from '../../message/errors.js';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
-import { asObservable, converted, type MaybeAsync } from '../../message/maybeAsync.js';
+import { asObservable, converted, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
 import { runEffect, type ChangedLog, type LogChange, type ReadableStore, type StoreTransaction } from '../store.js';
 import { encodeMessage, partsOf } from './logMessage.js';
-import { createDraft, createLogState, readLog, logRowOf, type Draft, type LogLimit, type LogState } from './logState.js';
+import { createLogState, Draft, readLog, logRowOf, type LogLimit, type LogState } from './logState.js';
 import { corrupt, failed, type NatsContext } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
 
@@ -36,28 +36,33 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
   const writerOf = (log: string): LogWriter => {
     const known = writers.get(log);
     if (known) return known;
-    const [kind = '', name = kind] = /^(\S+) ([^]*)$/.exec(log)?.slice(1) ?? [log];
-    const found = kinds[kind];
-    if (!found) throw new Error(`there is no stream for the log ${log}`);
-    const writer = createLogWriter({
-      context,
-      ...found,
-      name: tokenOf(name),
-      changeOther: (other, change) => run(other, (transaction) => transaction.change(other, change)),
-      onIdle: () => forget(log),
-    });
+    const end = log.includes(' ') ? log.indexOf(' ') : log.length;
+    const kind = kinds[log.slice(0, end)];
+    if (!kind) throw new Error(`there is no stream for the log ${log}`);
+    const writer = new LogWriter(log, tokenOf(log.slice(end + 1) || log), kind, shared);
     writers.set(log, writer);
     return writer;
   };
   const forget = (log: string): void => {
     const writer = writers.get(log);
-    if (used.has(log) || writer?.isIdle() === false) return;
+    if (used.has(log) || writer?.isRunning) return;
     writer?.trim();
     writers.delete(log);
   };
-  const run = <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group = '', isRead = false): Promise<T> =>
-    writerOf(log).run({ log, run: work, group, isRead }) as Promise<T>;
-  const read: ReadableStore['read'] = (log, range) => defer(() => run(log, (transaction) => transaction.read(log, range), '', true));
+  const run = <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group = '', isRead = false) =>
+    new Observable<T>((subscriber) => {
+      const resolve = (result: unknown): void => {
+        subscriber.next(result as T);
+        subscriber.complete();
+      };
+      writerOf(log).add({ run: work, group, isRead, resolve, reject: (error) => subscriber.error(error) });
+    });
+  const shared: SharedByWriters = {
+    context,
+    changeOther: (other, change) => firstValueFrom(run(other, (transaction) => asObservable(() => transaction.change(other, change)))),
+    onIdle: forget,
+  };
+  const read: ReadableStore['read'] = (log, range) => run(log, (transaction) => transaction.read(log, range), '', true);
   return {
     name: 'nats',
     /** @param group Whom the entries count for when the store is full. @default '' */
@@ -66,7 +71,7 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
       work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>,
       _?: number,
       group?: string,
-    ): MaybeAsync<T> => defer(() => run(log, work, group)),
+    ): MaybeAsync<T> => run(log, work, group),
     read,
     count: (log: string) => converted(read(log), ({ entries }) => entries.length),
     use: (user: unknown, log: string) => used.use(user, log),
@@ -86,25 +91,19 @@ function tokenOf(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/gu, (character) => `=${(character.codePointAt(0) as number).toString(16)}=`);
 }
 
-interface LogWriterOptions extends StoreLogKind {
+interface SharedByWriters {
   readonly context: StoreContext;
-  readonly name: string;
   readonly changeOther: (log: string, change: LogChange) => Promise<ChangedLog>;
-  /** Called when all transactions have ended. */
-  readonly onIdle: () => void;
+  /** Called with the name of a log all of whose transactions have ended. */
+  readonly onIdle: (log: string) => void;
 }
 
-interface Work {
-  /** The name of the log in the transaction. */
-  readonly log: string;
+interface Job {
   readonly run: (transaction: StoreTransaction<undefined>) => MaybeAsync<unknown>;
   /** Whom the entries count for when the store is full. */
   readonly group: string;
   /** Whether it changes nothing. It shares no transaction with others, which may fail. */
   readonly isRead: boolean;
-}
-
-interface Job extends Work {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   result?: unknown;
@@ -125,128 +124,143 @@ const TRIM_AFTER = 128;
  */
 const TIMEOUTS = 4;
 
-type LogWriter = ReturnType<typeof createLogWriter>;
-
 /** The transactions of one log, one after the other. */
-function createLogWriter(options: LogWriterOptions) {
-  const { context, store, name, limit, onIdle } = options;
-  const trimming = createTrimming(options);
-  const jobs: Job[] = [];
-  let known: LogState | undefined;
-  let isRunning = false;
+class LogWriter {
+  isRunning = false;
+  readonly #log: string;
+  /** The last token of its subject. */
+  readonly #name: string;
+  readonly #kind: StoreLogKind;
+  readonly #shared: SharedByWriters;
+  #jobs: Job[] = [];
+  #known: LogState | undefined;
+  /** The number of messages that were stored since the last removal of old ones. */
+  #messages = 0;
+  /** Messages up to this sequence number are old; those from the other one on are not. */
+  #old = 0;
+  #young = 0;
+  #youngAt = 0;
 
+  constructor(log: string, name: string, kind: StoreLogKind, shared: SharedByWriters) {
+    this.#log = log;
+    this.#name = name;
+    this.#kind = kind;
+    this.#shared = shared;
+  }
+
+  /** Runs a job in a transaction, which it shares with what arrives at the same time. */
+  add(job: Job): void {
+    this.#jobs.push(job);
+    if (!this.isRunning) void this.#start();
+  }
+  async #start(): Promise<void> {
+    this.isRunning = true;
+    // What the caller adds meanwhile shares the first transaction.
+    await Promise.resolve();
+    while (this.#jobs[0]) {
+      const { isRead } = this.#jobs[0];
+      const end = this.#jobs.findIndex((other) => other.isRead !== isRead);
+      await this.#storeAll(this.#jobs.splice(0, end < 0 ? this.#jobs.length : end));
+    }
+    this.isRunning = false;
+    this.#trim(TRIM_AFTER);
+    this.#shared.onIdle(this.#log);
+  }
+  async #storeAll(jobs: Job[]): Promise<void> {
+    const isNew = !this.#known;
+    try {
+      for (let count = 0; !(await this.#runAll(jobs, isNew || count > 0)); count++)
+        if (count === ATTEMPTS - 1) throw new StoreError('nats', 'failed', new Error('other nodes wrote to the log at each attempt'));
+      for (const { resolve, result } of jobs) resolve(result);
+    } catch (error) {
+      // The outcome is unknown.
+      this.#known = undefined;
+      for (const { reject } of jobs) reject(failed(error));
+    }
+  }
+  /**
+   * Runs the works of the jobs on one draft, and removes those that have failed. Returns whether
+   * they need not run again.
+   */
+  async #runAll(jobs: Job[], isFresh: boolean): Promise<boolean> {
+    const { store, limit } = this.#kind;
+    const { report } = this.#shared.context;
+    if (isFresh || !this.#known)
+      this.#known = await readLog(store, this.#name, this.#known ?? createLogState(limit), () => report(corrupt(this.#name)));
+    const before = this.#known;
+    const draft = new Draft(before);
+    for (const job of [...jobs]) {
+      const count = draft.changes;
+      try {
+        const result = this.#run(job, draft, isFresh);
+        job.result = isLater(result) ? await firstValueFrom(asObservable(() => result)) : result;
+      } catch (error) {
+        if (!isFresh) return false;
+        jobs.splice(jobs.indexOf(job), 1);
+        job.reject(error);
+        if (draft.changes > count) return false;
+      }
+    }
+    if (draft.changes === 0) return isFresh;
+    return this.#append(before, draft, jobs.at(-1)?.group ?? '');
+  }
+  /**
+   * Runs the work of a job on a draft. Effects run only if the draft is fresh: another node may
+   * have changed the log meanwhile.
+   */
+  #run(job: Job, draft: Draft, isFresh: boolean): MaybeAsync<unknown> {
+    const hadEffects = job.hasEffects === true;
+    return job.run({
+      read: (_, range) => draft.view(range),
+      change: (log, change) =>
+        log === this.#log ? draft.change(change) : asObservable(() => (job.other ??= this.#shared.changeOther(log, change))),
+      perform(effect) {
+        if (!isFresh) throw new Error('the log is not fresh');
+        job.hasEffects = true;
+        if (!hadEffects) runEffect(effect, undefined);
+      },
+    });
+  }
   /**
    * Stores a draft directly behind the known state. Only its last message has the new row: until it
    * is stored, the others do not count. Returns false if another writer was faster.
    */
-  const append = async (before: LogState, draft: Draft, group: string): Promise<boolean> => {
-    const parts = partsOf(draft.entryChange(), Math.max(OVERHEAD, context.maxPayload() - OVERHEAD));
+  async #append(before: LogState, draft: Draft, group: string): Promise<boolean> {
+    const parts = partsOf(draft.entryChange(), Math.max(OVERHEAD, this.#shared.context.maxPayload() - OVERHEAD));
     const write = nanoid();
     let [seq, first] = [before.seq, 0];
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
       const row = isLast ? draft.row(first || 'here') : logRowOf(before);
-      const stored = await store.append(name, encodeMessage({ write, index, isLast, row, part }), seq, group);
+      const stored = await this.#kind.store.append(this.#name, encodeMessage({ write, index, isLast, row, part }), seq, group);
       if (stored === undefined) return false;
-      trimming.note(stored);
+      this.#note(stored);
       seq = stored;
       first ||= stored;
     }
     draft.stored(first, seq);
     return true;
-  };
-  /** Runs the works of the jobs on one draft. Returns whether they need not run again. */
-  const runAll = async (left: Set<Job>, isFresh: boolean): Promise<boolean> => {
-    const before =
-      known && !isFresh ? known : await readLog(store, name, known ?? createLogState(limit), () => context.report(corrupt(name)));
-    known = before;
-    const draft = createDraft(before);
-    for (const job of left) {
-      const count = draft.count();
-      try {
-        job.result = await runJob(job, draft, isFresh, options);
-      } catch (error) {
-        if (!isFresh) return false;
-        left.delete(job);
-        job.reject(error);
-        if (draft.count() > count) return false;
-      }
-    }
-    if (draft.count() === 0) return isFresh;
-    return append(before, draft, [...left].at(-1)?.group ?? '');
-  };
-  const storeAll = async (left: Set<Job>): Promise<void> => {
-    const isNew = !known;
-    try {
-      for (let count = 0; !(await runAll(left, isNew || count > 0)); count++)
-        if (count === ATTEMPTS - 1) throw new StoreError('nats', 'failed', new Error('other nodes wrote to the log at each attempt'));
-      for (const { resolve, result } of left) resolve(result);
-    } catch (error) {
-      // The outcome is unknown.
-      known = undefined;
-      for (const { reject } of left) reject(failed(error));
-    }
-  };
-  const start = async (): Promise<void> => {
-    if (isRunning) return;
-    isRunning = true;
-    for (let job = jobs[0]; job; job = jobs[0]) {
-      const { isRead } = job;
-      const end = jobs.findIndex((other) => other.isRead !== isRead);
-      await storeAll(new Set(jobs.splice(0, end < 0 ? jobs.length : end)));
-    }
-    isRunning = false;
-    trimming.trim(TRIM_AFTER, known);
-    onIdle();
-  };
-  return {
-    isIdle: () => !isRunning,
-    /** Runs work in a transaction, which it shares with what arrives at the same time. */
-    run: (work: Work) =>
-      new Promise<unknown>((resolve, reject) => {
-        jobs.push({ ...work, resolve, reject });
-        void start();
-      }),
-    trim: () => trimming.trim(2, known),
-  };
-}
+  }
 
-/**
- * Runs the work of a job on a draft. Effects run only if the draft is fresh: another node may have
- * changed the log meanwhile.
- */
-function runJob(job: Job, draft: Draft, isFresh: boolean, { changeOther }: LogWriterOptions): Promise<unknown> {
-  const hadEffects = job.hasEffects === true;
-  const transaction: StoreTransaction<undefined> = {
-    read: (_, range) => draft.view(range),
-    change: (log, change) => (log === job.log ? draft.change(change) : asObservable(() => (job.other ??= changeOther(log, change)))),
-    perform(effect) {
-      if (!isFresh) throw new Error('the log is not fresh');
-      job.hasEffects = true;
-      if (!hadEffects) runEffect(effect, undefined);
-    },
-  };
-  return firstValueFrom(asObservable(() => job.run(transaction)));
-}
+  // ---- The removal of old messages in front of the first one that counts
 
-/** Removes the messages of a log in front of the first one that counts, when they are old. */
-function createTrimming({ context: { scheduler, timeout }, store, name }: LogWriterOptions) {
-  /** The number of messages that were stored since the last removal. */
-  let messages = 0;
-  let old = 0;
-  let young = { seq: 0, at: 0 };
-  return {
-    note(seq: number): void {
-      messages++;
-      const now = scheduler.now();
-      if (young.seq === 0) young = { seq, at: now };
-      else if (now - young.at >= TIMEOUTS * timeout) [old, young] = [young.seq, { seq, at: now }];
-    },
-    /** Removes messages if there may be `count`. */
-    trim(count: number, known: LogState | undefined): void {
-      if (messages < count || old === 0 || !known) return;
-      messages = 0;
-      store.trim(name, Math.min(old, Number(logRowOf(known).start) || known.seq));
-    },
-  };
+  #note(seq: number): void {
+    const { scheduler, timeout } = this.#shared.context;
+    this.#messages++;
+    const now = scheduler.now();
+    const isOld = this.#young > 0 && now - this.#youngAt >= TIMEOUTS * timeout;
+    if (isOld) this.#old = this.#young;
+    if (!isOld && this.#young > 0) return;
+    this.#young = seq;
+    this.#youngAt = now;
+  }
+  /** Removes messages if there may be `count`. */
+  #trim(count: number): void {
+    if (this.#messages < count || this.#old === 0 || !this.#known) return;
+    this.#messages = 0;
+    this.#kind.store.trim(this.#name, Math.min(this.#old, Number(logRowOf(this.#known).start) || this.#known.seq));
+  }
+  trim(): void {
+    this.#trim(2);
+  }
 }

@@ -39,7 +39,7 @@ export interface StoreWritesOptions {
   readonly recordOf?: ((record: ClientRecord) => unknown) | undefined;
 }
 
-/** A write of the inbox that waits for the one before it. */
+/** A write of the inbox. */
 type InboxEffect = Extract<StoreEffect, { readonly kind: 'inbox' }>;
 
 /**
@@ -52,8 +52,10 @@ export class StoreWrites {
   /** The leases on the numberings of the other side, by their keys. */
   readonly leases = new Map<string, InboxLease>();
   readonly #options: StoreWritesOptions;
-  /** The writes of the inbox, in order: the first one has no answer yet. */
+  /** The writes of the inbox without an answer, in order. */
   readonly #inboxWrites: InboxEffect[] = [];
+  /** How many of them the inbox has received. */
+  #started = 0;
   /** Why the last write has failed. */
   #error: unknown;
 
@@ -96,14 +98,15 @@ export class StoreWrites {
 
   /** The session has ended: the outcomes that wait may not be stored. */
   abandon(): void {
-    this.#inboxWrites.length = 0;
+    this.#inboxWrites.length = this.#started = 0;
     for (const outcomes of this.core.inbox?.abandon() ?? [])
       for (const { onAbandoned } of (outcomes ?? []) as readonly ClaimOutcome[]) onAbandoned?.();
   }
 
   run(effect: StoreEffect, host: CodecCaller, wait: Wait): void {
     if (effect.kind === 'inbox') {
-      if (this.#inboxWrites.push(effect) === 1) this.#writeInbox(effect, host, wait);
+      this.#inboxWrites.push(effect);
+      this.#startInboxWrites(host, wait);
       return;
     }
     wait(
@@ -116,17 +119,25 @@ export class StoreWrites {
     );
   }
 
+  #startInboxWrites(host: CodecCaller, wait: Wait): void {
+    for (let next = this.#inboxWrites[this.#started]; next; next = this.#inboxWrites[this.#started]) {
+      const isOrdered = this.#options.inbox?.isOrdered === true && this.leases.has(next.write.key);
+      if (this.#started > 0 && !isOrdered) return;
+      this.#started++;
+      this.#writeInbox(next, host, wait);
+    }
+  }
   #writeInbox({ id, write }: InboxEffect, host: CodecCaller, wait: Wait): void {
     const outcomes = write.effects.flat() as ClaimOutcome[];
     let hasThrown = false;
     const completions = watched(outcomes, () => (hasThrown = true));
     const answer = (fault?: WriteFault): void => {
       if (fault && fault !== 'effect') this.#inboxWrites.length = 0;
-      else this.#inboxWrites.shift();
+      this.#inboxWrites.shift();
+      this.#started = Math.max(0, Math.min(this.#started - 1, this.#inboxWrites.length));
       host.answer((core) => core.answered(id, host.now, fault));
       if (!fault) for (const { onDone } of outcomes) onDone?.();
-      const [next] = this.#inboxWrites;
-      if (next) this.#writeInbox(next, host, wait);
+      this.#startInboxWrites(host, wait);
     };
     wait(
       () => chain(this.#leaseOf(write.key), (lease) => this.#store(lease, write, completions)),

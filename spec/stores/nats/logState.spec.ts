@@ -1,22 +1,19 @@
 import fc from 'fast-check';
 import { StoreError } from '../../../lib/message/errors.js';
 import { encodeMessage, partsOf } from '../../../lib/stores/nats/logMessage.js';
-import { createDraft, createLogState, readLog, logRowOf, type LogLimit, type LogState } from '../../../lib/stores/nats/logState.js';
+import { createLogState, Draft, readLog, logRowOf, type LogLimit, type LogState } from '../../../lib/stores/nats/logState.js';
 import type { SubjectStore } from '../../../lib/stores/nats/subjectStore.js';
 import type { LogChange } from '../../../lib/stores/store.js';
 
 /** Stores one change of a log. */
 function store(state: LogState, change: LogChange, seq = state.seq + 1) {
-  const draft = createDraft(state);
+  const draft = new Draft(state);
   const { evicted } = draft.change(change);
   const row = draft.row('here');
   draft.stored(seq, seq);
   return { evicted: evicted.map(({ key }) => key), row };
 }
-const keysOf = (state: LogState): readonly number[] =>
-  createDraft(state)
-    .view()
-    .entries.map(({ key }) => key);
+const keysOf = (state: LogState): readonly number[] => new Draft(state).view().entries.map(({ key }) => key);
 const values = (count: number, value: unknown = 'a') => Array.from({ length: count }, () => ({ value }));
 
 it('a log has the entries of a simple one, whatever changes', () => {
@@ -32,7 +29,7 @@ it('a log has the entries of a simple one, whatever changes', () => {
       const simple = new Map<number, { readonly value: unknown; readonly seq: number }>();
       for (const [index, changes] of writes.entries()) {
         const seq = index + 1;
-        const draft = createDraft(state);
+        const draft = new Draft(state);
         for (const one of changes) {
           for (const [from, to] of one.drop) for (const known of [...simple.keys()]) if (known >= from && known <= to) simple.delete(known);
           for (const put of one.put) simple.set(put.key, { value: put.value, seq });
@@ -44,7 +41,7 @@ it('a log has the entries of a simple one, whatever changes', () => {
         expect(draft.view().entries).toEqual(expected);
         expect(draft.view({ after: 4, limit: 2 }).entries).toEqual(expected.filter((entry) => entry.key > 4).slice(0, 2));
         draft.stored(seq, seq);
-        expect(createDraft(state).view().entries).toEqual(expected);
+        expect(new Draft(state).view().entries).toEqual(expected);
         expect(logRowOf(state).start).toBe(Math.min(...[...simple.values()].map((entry) => entry.seq), simple.size > 0 ? Infinity : 0));
       }
     }),

@@ -107,6 +107,33 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
     await eventually(() => expect(a.received).toEqual([1, 2, 4]));
   });
 
+  it('takes a session of a dead node over with two reads and two writes of its sender, and tells claims together', async () => {
+    const [a, b] = [await site('a'), await site('b')];
+    const at = { url: a.url };
+    const wires = Array.from({ length: 20 }, () => client(at));
+    const sendAll = () => Promise.all(wires.map((wire) => wire.send(createMessage('spec.said', 1))));
+    await sendAll();
+    // The first session of a node opens the streams.
+    at.url = b.url;
+    const first = client(at);
+    await first.send(createMessage('spec.said', 1));
+
+    const published: string[] = [];
+    const publish = b.connection.publish.bind(b.connection);
+    b.connection.publish = (subject, ...rest) => {
+      published.push(subject);
+      publish(subject, ...rest);
+    };
+    await a.connection.close();
+    drop(a);
+    await sendAll();
+    const count = (part: string): number => published.filter((subject) => subject.includes(part)).length;
+    // The claim stores the record of the welcome; its confirmation is stored with the progress.
+    expect({ reads: count('STREAM.MSG.GET'), senders: count(`${name}.session.`) }).toEqual({ reads: 40, senders: 40 });
+    expect(count(`${name}.control`)).toBeLessThan(20);
+    expect(b.received).toHaveLength(21);
+  });
+
   it('ends the session at the node that the client has left, at once', async () => {
     const [a, b] = [await site('a'), await site('b')];
     const at = { url: a.url };
@@ -236,7 +263,7 @@ describeWith('nats-server', 'the nodes of a cluster', (program) => {
   it('reports a notice of another version, and continues', async () => {
     const reported: unknown[] = [];
     const a = await site('a', {}, { onError: (error) => void reported.push(error) });
-    for (const text of ['{', '{"kind":"claimed","pid":1}', '{"kind":"dance"}']) a.connection.publish(`${name}.control`, text);
+    for (const text of ['{', '{"kind":"claimed","claims":[[1]]}', '{"kind":"dance"}']) a.connection.publish(`${name}.control`, text);
     await eventually(() => expect(reported).toHaveLength(3));
     const wire = client({ url: a.url });
     await connected(wire);
