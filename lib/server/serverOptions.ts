@@ -1,3 +1,4 @@
+import type { PacedHandshakes } from './accept/pacedHandshakes.js';
 import type { IncomingMessage } from 'node:http';
 import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
@@ -192,6 +193,8 @@ export interface ServedSocket extends Pick<ServedLink, 'protocol' | 'address' | 
 export type FullServeOptions = ReturnType<typeof readServeOptions> & {
   /** Counts the streams of connections that carry several. @default they are not counted */
   readonly admission?: StreamAdmission;
+  /** Decides when hellos are handled. @default at once */
+  readonly handshakes?: PacedHandshakes;
 };
 
 /** Decides which streams an address may open: they count as connections. */
