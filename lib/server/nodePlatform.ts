@@ -1,6 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomFillSync, timingSafeEqual } from 'node:crypto';
 import { IncomingMessage } from 'node:http';
 import { isIP, Socket } from 'node:net';
+
+/** Random bytes that are drawn together: a call for each name takes longer than the rest of it. */
+const pool = /* @__PURE__ */ Buffer.allocUnsafeSlow(4_096);
+/** The number of bytes that are used, and cleared. */
+let used = pool.length;
 
 /**
  * Returns a random name: 128 bits in 22 characters, or more. The text is one string in memory; a
@@ -12,7 +17,14 @@ import { isIP, Socket } from 'node:net';
  * @default 16
  */
 export function randomName(bytes = 16): string {
-  return randomBytes(bytes).toString('base64url');
+  if (used + bytes > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const name = pool.toString('base64url', used, used + bytes);
+  // A name may be a secret, which is not to stay here.
+  pool.fill(0, used, (used += bytes));
+  return name;
 }
 
 /** Returns the SHA-256 of a text, as base64url. */
