@@ -86,7 +86,6 @@ function createLmdbEnvironment(path: string) {
      * Jobs that arrive while a transaction is being written share the next one: group commit.
      */
     write: <T>(job: () => T): Observable<T> =>
-      // eslint-disable-next-line no-restricted-syntax -- a server with a store subscribes to thousands a second
       new Observable((to) => {
         if (isClosed) to.error(new StoreError('lmdb', 'failed', new Error(`${path} is closed`)));
         else writes.add(createWaitingJob(root, path, job, to));
