@@ -5,6 +5,7 @@ import { watchSubscribed } from '../message/development.js';
 import { AcceptedSocket } from '../io/acceptedSocket.js';
 import type { MessageIn } from '../message/types.js';
 import { createAdmission } from './accept/admission.js';
+import { PacedHandshakes } from './accept/pacedHandshakes.js';
 import { acceptUpgrades, blockFloods, reservePath } from './accept/serverEvents.js';
 import { httpLinks } from './http/httpLinks.js';
 import { linkRequests } from './http/nodeRequest.js';
@@ -64,6 +65,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       maxBufferedChunks: fragments,
     });
     const admission = createAdmission({ ...served, ...admissionOptions }, scheduler);
+    const handshakes = new PacedHandshakes(scheduler);
     const onFlood = (address: string): void => admission.charge(address);
     const socketOptions = { ...options, scheduler };
     const servedSocket = (socket: WebSocket, request: IncomingMessage, address: string): ServedSocket => ({
@@ -75,7 +77,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       // connection.
       ...(options.authenticate && { request }),
     });
-    const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket, scheduler);
+    const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket, handshakes);
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
     const requests$ = httpLinks(linkRequests(server, path), {
       ...read,
@@ -86,7 +88,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     });
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
     const release = reservePath(server, path);
-    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission }).pipe(finalize(release));
+    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission, handshakes }).pipe(finalize(release));
   });
   return watchSubscribed('listen', guardWires(served$));
 }

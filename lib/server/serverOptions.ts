@@ -1,3 +1,4 @@
+import type { PacedHandshakes } from './accept/pacedHandshakes.js';
 import type { IncomingMessage } from 'node:http';
 import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
@@ -194,6 +195,8 @@ export type FullServeOptions = ReturnType<typeof readServeOptions> & {
   readonly admission?: StreamAdmission;
   /** Whether idle sessions set no timers. @default false */
   readonly hibernates?: boolean;
+  /** Decides when hellos are handled. @default at once */
+  readonly handshakes?: PacedHandshakes;
 };
 
 /** Decides which streams an address may open: they count as connections. */

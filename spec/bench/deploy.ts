@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { io } from 'socket.io-client';
 import { percentiles } from '../../lib/adapters/cli/printable.js';
 import { connect, createMessage, webSocket } from '../../lib/index.js';
 import { pathOf } from '../support/debian.js';
@@ -17,8 +18,8 @@ const CLIENTS = Number(process.env['BENCH_CLIENTS'] ?? 10_000);
 /** How long a new version of the server takes to start. */
 const RESTART = 500;
 
-const startDeployed = async (port: number, path: string, brokers: readonly string[] = []) => {
-  const server = startRemote<DeployedReports>('the server', 'spec/bench/servers/deployed.ts', [String(port), path, ...brokers]);
+const startDeployed = async (port: number, path: string, brokers: readonly string[] = [], program = 'spec/bench/servers/deployed.ts') => {
+  const server = startRemote<DeployedReports>('the server', program, [String(port), path, ...brokers]);
   await server.next('ready');
   return server;
 };
@@ -57,33 +58,69 @@ function returned({ name, cpu, cpuGoal, seconds, report, times, mostLost }: Retu
   ];
 }
 
-/** Sends one message after the other until `done`, and returns the times until the acks, in ms. */
-async function neighbour(url: string, done: Promise<unknown>): Promise<readonly number[]> {
+/** A client that was not connected before. */
+interface Neighbour {
+  /** Sends a message. Resolves with its ack. */
+  readonly send: () => Promise<unknown>;
+  readonly close: () => void;
+}
+
+function rxwireNeighbour(url: string): Neighbour {
   const wire = connect({ link: webSocket(url), reconnect: { initialInterval: 20, maxInterval: 50 } });
   wire.subscribe();
+  return { send: () => wire.send(createMessage('bench.item', 'x')), close: () => wire.unsubscribe() };
+}
+function socketIoNeighbour(url: string): Neighbour {
+  const socket = io(new URL(url).origin, { transports: ['websocket'], reconnectionDelay: 20, reconnectionDelayMax: 50 });
+  return { send: () => socket.emitWithAck('message', createMessage('bench.item', 'x')), close: () => void socket.close() };
+}
+
+/** Sends one message after the other until `done`, and returns the times until the acks, in ms. */
+async function latenciesOf({ send, close }: Neighbour, done: Promise<unknown>): Promise<readonly number[]> {
   const times: number[] = [];
   let isDone = false;
   const finish = (): void => void (isDone = true);
   done.then(finish, finish);
-  await wire.send(createMessage('bench.item', 'x'));
+  await send();
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- changes meanwhile
   while (!isDone) {
     const begun = performance.now();
-    await wire.send(createMessage('bench.item', 'x'));
+    await send();
     times.push(performance.now() - begun);
     await sleep(5);
   }
-  wire.unsubscribe();
+  close();
   return times;
 }
 
+/** The programs of a library, and its client that is measured meanwhile. */
+interface Library {
+  readonly name: string;
+  readonly server: string;
+  readonly clients: string;
+  readonly neighbour: (url: string) => Neighbour;
+}
+const rxwire: Library = {
+  name: '',
+  server: 'spec/bench/servers/deployed.ts',
+  clients: 'spec/bench/clients/deployClients.ts',
+  neighbour: rxwireNeighbour,
+};
+const socketIo: Library = {
+  name: 'socket.io, ',
+  server: 'spec/bench/servers/deployedSocketIo.ts',
+  clients: 'spec/bench/clients/deploySocketIoClients.ts',
+  neighbour: socketIoNeighbour,
+};
+
 /** A server stops, and another one takes its place: with its data if it has a store. */
-async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: number): Promise<readonly Result[]> {
+async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: number, library = rxwire): Promise<readonly Result[]> {
   const port = await freePort();
   const path = isDurable ? mkdtempSync(join(tmpdir(), 'rxwire-bench-')) : '';
   const url = `ws://127.0.0.1:${port}/wire`;
-  const old = await startDeployed(port, path);
-  const clients = startRemote<DeployClientsReports>('the clients', 'spec/bench/clients/deployClients.ts', [String(CLIENTS), url]);
+  const start = () => startDeployed(port, path, [], library.server);
+  const old = await start();
+  const clients = startRemote<DeployClientsReports>('the clients', library.clients, [String(CLIENTS), url]);
   await clients.next('ready');
   const before = await usageOf(old);
   clients.send('watch');
@@ -94,10 +131,10 @@ async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: nu
   else void old.stop();
   await gone;
   await sleep(RESTART);
-  const server = await startDeployed(port, path);
+  const server = await start();
   clients.send('up');
   const begun = performance.now();
-  const latencies = neighbour(url, back);
+  const latencies = latenciesOf(library.neighbour(url), back);
   const report = await back;
   const seconds = (performance.now() - begun) / 1_000;
   const times = await latencies;
@@ -106,7 +143,7 @@ async function deploy(how: 'drained' | 'killed', isDurable: boolean, cpuGoal: nu
   const after = await usageOf(server);
   await Promise.all([clients.stop(), server.stop()]);
   if (isDurable) rmSync(path, { recursive: true, force: true });
-  const name = `${how}${isDurable ? ', on LMDB' : ''}`;
+  const name = `${library.name}${how}${isDurable ? ', on LMDB' : ''}`;
   return [
     ...returned({ name, cpu, cpuGoal, seconds, report, times, mostLost: isDurable ? 0.5 : CLIENTS }),
     within(`${name}: memory of the server, of that before`, after.rss / before.rss, 1.25, '×', 2),
@@ -129,7 +166,7 @@ async function deadNode(cpuGoal: number): Promise<readonly Result[]> {
   const back = clients.next('back');
   const begun = performance.now();
   await dead.stop();
-  const latencies = neighbour(urls[1] as string, back);
+  const latencies = latenciesOf(rxwireNeighbour(urls[1] as string), back);
   const report = await back;
   const seconds = (performance.now() - begun) / 1_000;
   const after = await Promise.all(others.map(usageOf));
@@ -140,10 +177,19 @@ async function deadNode(cpuGoal: number): Promise<readonly Result[]> {
   return returned({ name: 'one node of three is killed', cpu, cpuGoal, seconds, report, times, mostLost: 0.5 });
 }
 
+/** The same with socket.io, whose figures have no goal. */
+const beside = async (how: 'drained' | 'killed', cpuGoal: number): Promise<readonly Result[]> =>
+  (await deploy(how, false, cpuGoal, socketIo)).map(({ name, baseline, ours, theirs, ratio, min, max }) => {
+    const figures = { ratio, min, max, isCost: true };
+    return { name, baseline, ours, theirs, ...figures };
+  });
+
 export const suite: Suite = [
   () => deploy('drained', false, 5),
   () => deploy('killed', false, 10),
   () => deploy('drained', true, 5),
   () => deploy('killed', true, 10),
   () => deadNode(5),
+  () => beside('drained', 5),
+  () => beside('killed', 10),
 ];

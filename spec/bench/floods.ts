@@ -53,11 +53,11 @@ const frames =
   (server) =>
     flooding('spec/bench/servers/flooder.ts', server, frame.toString('base64'), reads ? 'reads' : 'deaf');
 
-/** Opens so many connections a second, and says hello over each. */
+/** Opens so many connections a second, from so many addresses, and says hello over each. Hellos of several addresses are confirmed. */
 const hellos =
-  (rate: number): Flood =>
+  (rate: number, addresses = 1): Flood =>
   (server) =>
-    flooding('spec/bench/servers/helloFlooder.ts', server, String(rate));
+    flooding('spec/bench/servers/helloFlooder.ts', server, String(rate), String(addresses));
 
 interface FloodComparison {
   readonly name: string;
@@ -119,6 +119,7 @@ const beside =
 export const suite: Suite = [
   () => besideFlood({ name: '1,500 hellos a second', flood: hellos(1_500), goal: 0.85 }),
   () => besideFlood({ name: '1,500 hellos a second, stored', kind: 'rxwireLmdb', flood: hellos(1_500), goal: 0.85 }),
+  () => besideFlood({ name: '1,500 confirmed hellos a second of 80 addresses', flood: hellos(1_500, 80), goal: 0.85 }),
   () => besideFlood({ name: 'hellos as fast as they go', flood: hellos(Infinity), goal: 0.4 }),
   beside('pings'),
   beside('pings', false),

@@ -250,7 +250,7 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   }
 
   #hold(early: Frame[], frame: Frame): void {
-    if (isSessionFrame(this.first) && !this.#isWelcome) {
+    if (!this.#isWelcome && isSessionFrame(this.first)) {
       this.#owner.onRefused(new ProtocolError('a frame arrived before the welcome'));
       this.close(CloseCode.BAD_FRAMES, 'a frame arrived before the welcome');
       return;

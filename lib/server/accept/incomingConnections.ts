@@ -55,6 +55,7 @@ export class IncomingConnections implements IncomingConnectionOwner, StreamAccep
   }
   close(): void {
     for (const connection of [...this.#open]) connection.unsubscribe();
+    this.#open.clear();
     this.timeouts.close();
   }
 
@@ -65,6 +66,13 @@ export class IncomingConnections implements IncomingConnectionOwner, StreamAccep
     this.#open.delete(connection);
   }
   onFirstFrame(connection: IncomingConnection): void {
+    const { handshakes } = this.#options;
+    if (handshakes) handshakes.add('hello', () => this.#begin(connection));
+    else this.#begin(connection);
+  }
+  #begin(connection: IncomingConnection): void {
+    // Its client may have left, or the server closed, while the hello waited.
+    if (!this.#open.has(connection)) return;
     const { refuse } = this.#options;
     if (this.#isStopping) {
       refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));

@@ -3,7 +3,7 @@ import { fromEventPattern, Observable, defer, finalize, ignoreElements, noop, ta
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { Admission, Refusal } from './admission.js';
-import { PacedUpgrades } from './pacedUpgrades.js';
+import type { PacedHandshakes } from './pacedHandshakes.js';
 import type { Socket } from 'node:net';
 import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 
@@ -72,10 +72,9 @@ export function acceptUpgrades<T>(
   sockets: WebSocketServer,
   admission: Admission,
   served: (socket: WebSocket, request: IncomingMessage, address: string) => T,
-  scheduler: SchedulerLike,
+  handshakes: PacedHandshakes,
 ): Observable<T> {
   return new Observable((to) => {
-    const upgrades = new PacedUpgrades(scheduler);
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       if (request.url?.split('?', 1)[0] !== path) {
         const times = (declined.get(request) ?? 0) + 1;
@@ -84,7 +83,7 @@ export function acceptUpgrades<T>(
         return;
       }
       const address = admission.addressOf(request);
-      const entered = admission.throttle(address) ?? admission.inspect(request) ?? admission.enter(address, upgrades.isFull);
+      const entered = admission.throttle(address) ?? admission.inspect(request) ?? admission.enter(address, handshakes.isFull);
       if (typeof entered !== 'function') {
         refuse(socket, entered);
         return;
@@ -94,7 +93,7 @@ export function acceptUpgrades<T>(
       // `ws` listens later, to a socket that has not waited in vain.
       socket.on('error', noop);
       // `ws` itself responds to an invalid handshake, and does not call back.
-      upgrades.add(() => {
+      handshakes.add('upgrade', () => {
         if (to.closed) socket.destroy();
         else sockets.handleUpgrade(request, socket, head, (accepted) => to.next(served(accepted, request, address)));
       });

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
-import { AsyncSubject, defer, type Observable } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import { StoreError, UnsupportedError } from '../../message/errors.js';
 import { openDatabases, PLAIN_VALUES, RESERVED_PREFIX, type LmdbKey } from './lmdbDatabases.js';
 import { asLmdbStoreError, commitFailure } from './lmdbStoreError.js';
@@ -83,10 +83,14 @@ function createLmdbEnvironment(path: string) {
      * Jobs that arrive while a transaction is being written share the next one: group commit.
      */
     write: <T>(job: () => T): Observable<T> =>
-      defer(() => {
-        if (isClosed) throw new StoreError('lmdb', 'failed', new Error(`${path} is closed`));
-        return writes.write(job);
+      new Observable((to) => {
+        if (isClosed) to.error(new StoreError('lmdb', 'failed', new Error(`${path} is closed`)));
+        else writes.add(createWaitingJob(root, path, job, to));
       }),
+    /** Whether the environment is closed. */
+    get isClosed() {
+      return isClosed;
+    },
     /** Returns a database of the application. Inside a transaction, it must exist already. */
     table: (name: string): Database<unknown, LmdbKey> => {
       const known = tables.get(name);
@@ -102,13 +106,18 @@ function createLmdbEnvironment(path: string) {
 type WaitingJob = ReturnType<typeof createWaitingJob>;
 
 /**
- * Writes to one environment, one transaction at a time. Each transaction contains all jobs that
- * arrived during the previous one.
+ * The maximum number of jobs in one transaction: the event loop has its turn before the others run.
+ */
+const MAX_GROUP = 256;
+
+/**
+ * Writes to one environment, one transaction at a time. Each transaction contains the jobs that
+ * arrived during the previous one, up to {@link MAX_GROUP}.
  *
  * @param onEnd Called after each transaction.
  */
 function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) {
-  let waiting: WaitingJob[] = [];
+  const waiting: WaitingJob[] = [];
   let isInside = false;
   let isBusy = false;
 
@@ -116,7 +125,7 @@ function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) 
     isBusy = true;
     let group: readonly WaitingJob[] = [];
     const runAll = (): void => {
-      [group, waiting] = [waiting, []];
+      group = waiting.splice(0, MAX_GROUP);
       isInside = true;
       for (const waitingJob of group) waitingJob.run();
       isInside = false;
@@ -134,11 +143,10 @@ function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) 
   };
 
   return {
-    write: <T>(job: () => T): Observable<T> => {
-      const result = new AsyncSubject<T>();
-      waiting.push(createWaitingJob(root, path, job, result));
+    /** Runs a job in the next transaction. */
+    add(job: WaitingJob): void {
+      waiting.push(job);
       if (!isBusy) writeGroup();
-      return result;
     },
     /** Whether a job is running. */
     get isInside() {
@@ -152,22 +160,26 @@ function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) 
 }
 
 /** Wraps a job in a transaction of its own, nested in that of the group. */
-function createWaitingJob<T>(root: RootDatabase, path: string, job: () => T, result: AsyncSubject<T>) {
+function createWaitingJob<T>(root: RootDatabase, path: string, job: () => T, to: Subscriber<T>) {
   let failed: { readonly reason: unknown } | undefined;
+  let result: T;
   return {
     /** Runs inside the transaction; does not throw. */
     run() {
       try {
-        void root.childTransaction(() => result.next(job()));
+        void root.childTransaction(() => (result = job()));
       } catch (reason) {
         failed = { reason };
       }
     },
     /** Completes or fails the job. @param failure If the transaction was not stored. */
     onCommitted(failure?: StoreError) {
-      if (failed) result.error(asLmdbStoreError(failed.reason, path));
-      else if (failure) result.error(failure);
-      else result.complete();
+      if (failed || failure) {
+        to.error(failed ? asLmdbStoreError(failed.reason, path) : failure);
+        return;
+      }
+      to.next(result);
+      to.complete();
     },
   };
 }

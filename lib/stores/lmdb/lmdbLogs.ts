@@ -39,10 +39,12 @@ export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => Lmd
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
   return () => {
-    const environment = openLmdbEnvironment(path);
-    if (latest?.environment !== environment)
+    if (latest && !latest.environment.isClosed) latest.environment.hold();
+    else {
+      const environment = openLmdbEnvironment(path);
       latest = { environment, rows: createLogRows(environment, kinds, createStoreClock(scheduler, environment.databases.counters)) };
-    return openedLogs(environment, latest.rows);
+    }
+    return openedLogs(latest.environment, latest.rows);
   };
 }
 

@@ -1,12 +1,13 @@
 /**
- * Opens connections to a server from 127.0.0.2, and says hello over each, in a process of its own: node helloFlooder.mjs <port> <connections a second, or Infinity>.
- * Each connection ends when the server has answered.
+ * Opens connections to a server, and says hello over each, in a process of its own: node helloFlooder.mjs <port> <connections a second, or Infinity>
+ * <addresses, from 127.0.0.2 on>. Each connection ends when the server has answered; with several addresses, a moment after it has confirmed its welcome.
  */
 import { connect } from 'node:net';
 import { UPGRADE, webSocketFrame } from '../../support/attacker.js';
 import { helloFrame } from '../../support/sessionFrames.js';
 
-const [port = '', rate = ''] = process.argv.slice(2);
+const [port = '', rate = '', addresses = '1'] = process.argv.slice(2);
+const isConfirmed = Number(addresses) > 1;
 const perSecond = Number(rate);
 process.on('disconnect', () => process.exit());
 
@@ -14,16 +15,26 @@ process.on('disconnect', () => process.exit());
 const TICK = 10;
 /** The number of connections at once, without a rate. */
 const AT_ONCE = 64;
+/** The first byte of a text frame: of the welcome. */
+const TEXT = 0x81;
+/** How long a connection stays open after its welcome is confirmed, in ms. */
+const STAY = 50;
 const upgrade = Buffer.from(UPGRADE);
+const confirmation = webSocketFrame('["ack",0,1024]');
+let turn = 0;
 
 function hello(onEnd: () => void): void {
-  const socket = connect({ port: Number(port), host: '127.0.0.1', localAddress: '127.0.0.2' });
+  const socket = connect({ port: Number(port), host: '127.0.0.1', localAddress: `127.0.0.${2 + (turn++ % Number(addresses))}` });
   let answers = 0;
   socket.on('connect', () => void socket.write(upgrade));
   socket.on('data', (data) => {
     // Upgraded, and then welcome; or refused.
     if (++answers === 1 && data.includes('101')) socket.write(webSocketFrame(helloFrame()));
-    else socket.destroy();
+    else if (!isConfirmed || answers > 2 || data[0] !== TEXT) socket.destroy();
+    else {
+      socket.write(confirmation);
+      setTimeout(() => socket.destroy(), STAY);
+    }
   });
   socket.on('error', () => undefined);
   socket.on('close', onEnd);
