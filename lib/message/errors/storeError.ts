@@ -3,7 +3,7 @@ import { RxwireError } from './rxwireError.js';
 /** The kinds of store failures. */
 export type StoreFault = 'quota' | 'fenced' | 'evicted' | 'corrupt' | 'failed' | 'unopened';
 
-/** A store failed: it is full, was deleted, did not open, has another owner, or a damaged record. */
+/** A store failed: it is full, was deleted, did not open, has another owner or a damaged record. */
 export class StoreError extends RxwireError {
   declare readonly store: string;
   declare readonly fault: StoreFault;
