@@ -35,7 +35,8 @@ export interface FallbackOptions {
   /**
    * The time after which better links are tried again, in ms. It doubles after each failure, up to
    * an hour. A WebSocket takes over when it is open; the connection in use is not interrupted
-   * before.
+   * before. Server-sent events take over at once, and give way again if nothing arrives within
+   * `timeout`.
    * @default 60_000
    */
   readonly upgradeAfter?: number;
@@ -48,8 +49,9 @@ type Candidate = Link<Frame> & DescribedLink;
 /**
  * Uses the first of several links that works; the best one comes first. A link works when it has
  * received something: the server of a session answers at once. The next connection starts with the
- * link that worked. A working link that fails is lost, as any link: a client that reconnects, as
- * `connect` does, uses the next link that works, and the session continues.
+ * link that worked, which is kept in memory only. A working link that fails is lost, as any link: a
+ * client that reconnects, as `connect` does, uses the next link that works, and the session
+ * continues.
  *
  * Its `protocol` and `endpoint` are those of the link in use.
  *

@@ -14,7 +14,10 @@ export interface SequenceGap {
 export interface ResequenceOptions<T> {
   /** The first number of the sequence. @default the number of the first value */
   readonly first?: number;
-  /** How far ahead of a missing number a value may wait; one more ends it. @default 1_000 */
+  /**
+   * How far ahead of a missing number a value may wait; a value further ahead ends the wait.
+   * @default 1_000
+   */
   readonly maxSize?: number;
   /** How long a value waits for missing numbers before it, in ms. @default 1_000 */
   readonly maxWait?: number;

@@ -37,7 +37,10 @@ export type ValidatedMessage<S extends PayloadSchemas> = { [T in keyof S & strin
 export interface ValidatedOptions extends UseOptions {
   /** Whether messages without a schema are refused or passed on. @default 'refuse' */
   readonly others?: 'refuse' | 'pass';
-  /** Whether the output of the schema replaces the payload: not where you send. @default true */
+  /**
+   * Whether the output of the schema replaces the payload. Set it to false where you send.
+   * @default true
+   */
   readonly transform?: boolean;
 }
 

@@ -137,7 +137,7 @@ export interface QueuesOptions extends QueueOptions<Message> {
 export interface Queues {
   /**
    * Returns the queue with this name, and creates it if there is none. Without options, it returns
-   * the open queue whatever its options are.
+   * the open queue whatever its options are. Functions and stores must be the same objects.
    *
    * @throws {TypeError} If the queue is open with other options.
    * @throws {OverflowError} If there are `maxQueues` queues.
@@ -157,7 +157,8 @@ interface OpenQueue {
 
 /**
  * Keeps queues by unique names, so that all parts of a program that open a name share one queue. A
- * queue that is closed or has failed is removed: the next `open` creates it anew.
+ * queue that is closed or has failed is removed: the next `open` creates it anew. With a `store`, a
+ * queue continues with the messages that the last process has left.
  *
  * @param options Apply to all queues. Those of `open` override them.
  * @throws {RangeError} At call time, if `maxQueues` is not positive.

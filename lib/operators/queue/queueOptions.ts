@@ -49,7 +49,10 @@ export interface QueueDrop<T extends Message> {
 /** A named queue: `next` adds messages, and processors or `take` remove them. */
 export interface Queue<T extends Message> {
   readonly name: string;
-  /** Adds a message, and never throws. A stream that is subscribed to the queue does not end it. */
+  /**
+   * Adds a message, and never throws. A free processor may call its handler before `next` returns.
+   * A stream that is subscribed to the queue does not end it.
+   */
   readonly next: (message: T) => void;
   /**
    * Processes messages while it is subscribed to: the most urgent first, and in the order of

@@ -61,9 +61,10 @@ export interface UseOptions {
  * A failed message of a wire becomes a dead letter, the error is emitted in `errors$` of the wire,
  * and the stream continues. If no wire delivers the message, as in the second direction, the error
  * ends the stream unless there is an `onError`. A delayed message is acked when the operators
- * behind are done with it: `consume` and `route` may follow. Keep the `id` of a message.
+ * behind are done with it: `consume` and `route` may follow. Keep the `id` of a message
+ * that you change.
  *
- * The middlewares that a message passes share `context.metadata`, for data of later ones.
+ * The middlewares that a message passes, also in other chains, share `context.metadata`.
  *
  * @param middleware Returns nothing, `null` or a message, or an ObservableInput of that.
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.

@@ -51,7 +51,10 @@ import { hubMessage } from './hubMessages.js';
 import { HUB_OPTIONS, RELOAD_GRACE, type HubOptions } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
 
-/** The server's side of channels. */
+/**
+ * The server's side of channels. It has no `close`: it ends with its wires, when its own channels
+ * have no subscribers.
+ */
 export interface Hub<W extends Wire = Wire> {
   /** Serves channels to a wire, until it ends or the returned Subscription is unsubscribed. */
   readonly serve: (wire: W) => Subscription;

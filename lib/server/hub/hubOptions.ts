@@ -44,8 +44,9 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly presence?: ClusterPresence;
   /**
    * Decides whether a client may join, publish, end the channel, or update its presence. Called for
-   * each join, message and update. Called twice for the end of a channel: with the action
-   * `publish`, and, if that is granted, with `end`.
+   * each join, message and update: for the messages of a client one after the other, and for up to
+   * 8 of its joins at once. Called twice for the end of a channel: with the action `publish`, and,
+   * if that is granted, with `end`.
    * @default all clients may do everything, but not end a channel
    */
   readonly authorize?: Authorize<W>;

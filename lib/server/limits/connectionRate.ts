@@ -4,6 +4,8 @@ import { Bucket, sweep } from './rateLimit.js';
 
 /**
  * How many connections one address may open. An IPv6 address counts with all addresses of its /64.
+ * A connection that the server closes with 4429 costs a quarter of `burst`. An address that stays
+ * above 16 times its rate is blocked until it stops.
  */
 export interface ConnectionRate {
   /** Connections per second, in the long run. @default 20 */

@@ -8,7 +8,7 @@ import type { Message } from '../../message/types.js';
 export interface SystemMessagesOptions {
   /**
    * Whether the server answers a `system.ping` with a `system.pong`, which has the payload of the
-   * ping, and its id as the `correlationId`.
+   * ping, and its id as the `correlationId`. The pong of an at-most-once ping is at-most-once.
    * @default true
    */
   readonly pong?: boolean;
