@@ -7,7 +7,8 @@ export type MessageContent = Pick<Message, 'id' | 'type' | 'correlationId' | 'pa
 
 /**
  * Returns the SHA-256 of `id`, `type`, `correlationId` and `payload` of a message, as 64
- * hexadecimal digits. It is a `key` of `dedupe` for messages with the same content, too.
+ * hexadecimal digits. As the `key` of `dedupe`, it drops a message only if its content is the same,
+ * too.
  *
  * The order of the fields of an object does not matter, nor that of the entries of a Map or Set. A
  * field that is undefined counts as absent, as in JSON. Dates, bytes and bigints differ.

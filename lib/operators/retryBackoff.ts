@@ -3,7 +3,10 @@ import { checkOptions } from '../message/development.js';
 import { assertNotNegative } from '../message/options/assert.js';
 import { MAX_DELAY } from './timing/coalescedTimer.js';
 
-/** Returns the delay before a retry (from 0), in ms. Negative numbers and NaN count as 0. */
+/**
+ * Returns the delay before retry number `iteration` (from 0), in ms. Negative numbers and NaN count
+ * as 0.
+ */
 export type BackoffDelay = (iteration: number, initialInterval: number) => number;
 
 /** The argument of {@link RetryBackoffConfig.onRetry}. */
@@ -19,16 +22,22 @@ export interface RetryAttempt {
 export interface RetryBackoffConfig {
   /** The first delay, in ms. */
   readonly initialInterval: number;
-  /** Retries at most, in a row with `resetOnSuccess`; then the error counts. @default Infinity */
+  /**
+   * Retries at most, in a row with `resetOnSuccess`; then the error is delivered.
+   * @default Infinity
+   */
   readonly maxRetries?: number;
   /** The maximum delay, in ms. @default Infinity, but never above 2^31 - 1 */
   readonly maxInterval?: number;
   /** Whether the delays start again after a value. @default false */
   readonly resetOnSuccess?: boolean;
-  /** Returns false for an error that needs no retry. @default retries after every error */
+  /**
+   * Returns false for an error that is delivered without a retry.
+   * @default retries after every error
+   */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in backoff-rxjs: `(error) => error.status >= 500` must continue compiling
   readonly shouldRetry?: (error: any) => boolean;
-  /** Returns the delay of each retry that there will be. @default exponentialDelay */
+  /** Returns the delay of each retry; not called for the last error. @default exponentialDelay */
   readonly backoffDelay?: BackoffDelay;
   /** The random part of each delay: 0.5 is "equal jitter", 1 "full jitter". @default 0 */
   readonly jitter?: number;

@@ -79,7 +79,10 @@ export interface TestServer<M extends Message = Message> {
   readonly received: readonly M[];
   /** Emits all messages of `received`, the present ones first. Completes with `close`. */
   readonly received$: Observable<M>;
-  /** Emits the wires of the server, the latest first. A returning client has the same wire. */
+  /**
+   * Emits the latest wire of the server, then each further one. A returning client has the same
+   * wire.
+   */
   readonly wires$: Observable<TestServerWire<M>>;
   /**
    * Sends a message to the client, at once or as soon as there is a wire.

@@ -1,7 +1,10 @@
 import type { ChannelAction } from '../channelTypes.js';
 import { RxwireError } from './rxwireError.js';
 
-/** A request was answered with an error. A handler of `reply` throws it for the caller. */
+/**
+ * A request was answered with an error. A handler of `reply` throws it to choose the error that the
+ * caller receives.
+ */
 export class ReplyError extends RxwireError {
   declare readonly remoteCode: string;
   declare readonly reason: string;

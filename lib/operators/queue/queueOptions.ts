@@ -18,7 +18,11 @@ export interface QueueOptions<T extends Message> {
   readonly ageFrom?: 'arrival' | 'timestamp';
   /** The order of processing: by priority, or of arrival. @default 'priority' */
   readonly order?: 'fifo' | 'priority';
-  /** Returns the nearest `MessagePriority`; NORMAL if it is no number. @default its `priority` */
+  /**
+   * Returns the priority of a message. The nearest `MessagePriority` counts; NORMAL if it is no
+   * number. Not with `fifo`.
+   * @default its `priority`
+   */
   readonly priority?: (message: T) => number | undefined;
   /** The message to drop above `maxSize`; with `error`, the queue ends. @default 'drop-oldest' */
   readonly overflow?: OverflowPolicy;

@@ -34,7 +34,10 @@ export interface PostgresChannelLogOptions extends Pick<PostgresStoreOptions, 's
   readonly maxAge?: number;
   /** The maximum number of messages that wait; above it, appending fails. @default 100_000 */
   readonly maxPending?: number;
-  /** The interval of looking for messages of other servers, in ms. @default 1_000 */
+  /**
+   * How often the log looks for messages of other servers whose notification was lost, in ms.
+   * @default 1_000
+   */
   readonly pollInterval?: number;
 }
 
