@@ -114,6 +114,15 @@ describe('A message for a channel whose server has no hub', () => {
     ['a hub beside another subscriber', (wire) => [wire.subscribe(), hub().serve(wire)]],
     ['a hub that decides later', (wire) => hub({ authorize: () => timer(5).pipe(map(() => true)) }).serve(wire)],
     ['a subscriber of the type', (wire) => wire.pipe(ofType('channel.publish')).subscribe()],
+    [
+      'two subscribers of one stream of the type, one of which has left',
+      (wire) => {
+        const publishes$ = wire.pipe(ofType('channel.publish'));
+        publishes$.subscribe();
+        publishes$.subscribe().unsubscribe();
+      },
+    ],
+    ['two hubs', (wire) => [hub(), hub()].forEach((rooms) => rooms.serve(wire))],
     ['a route for the messages of channels', (wire) => wire.pipe(route({ 'channel.*': () => undefined })).subscribe()],
   ])('is not refused if the server has %s', async (_, onServerWire) => {
     const { wire, close } = pair({ onServerWire });
