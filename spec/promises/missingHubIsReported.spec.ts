@@ -7,6 +7,7 @@ import type { Message } from '../../lib/message/types.js';
 import { consume } from '../../lib/operators/consume/consume.js';
 import { route } from '../../lib/operators/routing/route.js';
 import { ofType } from '../../lib/operators/ofType.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';
@@ -89,6 +90,21 @@ describe('A message for a channel whose server has no hub', () => {
       ['n1', 'n2'].map((id) => ({ id, status: 'refused', error: { remoteCode: 'ERR_CHANNEL_REFUSED', reason: 'no-hub' } })),
     );
     expect(ofServer.values).toMatchObject(['n1', 'n2'].map((id) => ({ code: 'ERR_UNHANDLED', id, type: 'channel.publish' })));
+    close();
+  });
+
+  it.each<[string, (wire: Wire) => unknown]>([
+    ['handles other messages', (wire) => wire.subscribe()],
+    ['has no subscriber any more', (wire) => wire.subscribe().unsubscribe()],
+  ])('is refused with the envelope protocol, too: the server %s', async (_, onServerWire) => {
+    const { wire, serverWire, close } = pair({ client: { protocol: envelopeProtocol }, onServerWire });
+    const room = channel(wire, 'room.1');
+    const refusals = record(room.errors$);
+    const error = new ChannelRefusedError('room.1', 'publish', 'no-hub', 'n1');
+    const ofServer = record((await serverWire()).errors$);
+    await expect(room.send(note('n1'))).rejects.toEqual(error);
+    expect(refusals.values).toEqual([error]);
+    expect(ofServer.values).toMatchObject([{ code: 'ERR_UNHANDLED', id: 'n1', type: 'channel.publish' }]);
     close();
   });
 

@@ -1,6 +1,6 @@
-import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription } from 'rxjs';
+import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription, tap } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { ConnectionLostError, UnsupportedError, OverflowError } from '../../message/errors.js';
+import { ConnectionLostError, UnhandledError, UnsupportedError, OverflowError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { afterMicrotask } from '../../message/steadyScheduler.js';
@@ -12,6 +12,7 @@ import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { ConnectionProgress } from '../limits/floodGuard.js';
 import { type AnyWire, PrincipalWire } from '../principal.js';
+import { refuseWithoutHub } from '../hub/hubMessages.js';
 import { randomName } from '../nodePlatform.js';
 import { ClientConnection, type ClientConnectionUser } from '../session/clientConnection.js';
 import { pongFor } from '../session/systemMessages.js';
@@ -45,6 +46,11 @@ export function createEnvelopeWires(options: AcceptedWires) {
       if (!pong) return;
       afterMicrotask(() => wire.state.status === 'connected' && wire.next(pong), undefined);
     };
+    const refusePublish = (message: Message): void => {
+      if (message.type !== 'channel.publish' || wire.servesChannels()) return;
+      wire.report(new UnhandledError(message));
+      if (wire.state.status === 'connected') wire.next(refuseWithoutHub(message));
+    };
     const settings = {
       ...options,
       ...(hello && { firstMessage: welcome(id, scheduler) }),
@@ -68,7 +74,8 @@ export function createEnvelopeWires(options: AcceptedWires) {
         const link = transportLink(clientConnection, report, moved);
         const onFlood = (): void => clientConnection.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
         const reader = rates && limit ? throttledCodec(codec, limit.bucket, rates, report, onFlood) : codec;
-        return completeOnError(envelopeLink(link, reader, settings, parts, report), parts, clientConnection, leave);
+        const messages = envelopeLink(link, reader, settings, parts, report);
+        return completeOnError((outgoing) => messages(outgoing).pipe(tap(refusePublish)), parts, clientConnection, leave);
       },
     };
     const wire = new PrincipalWire(setup, clientConnection, hello?.session);
