@@ -275,7 +275,8 @@ export class ServerHandshake {
     // A server whose outbox was restored from a backup has forgotten what it has sent since.
     const known = Math.max(sent, hello.rx ?? 0, hello.top);
     if (done > (isKnown ? known : 0)) invalid('an ack covers unsent messages');
-    this.#unconfirmed = undefined;
+    // Both have the hello, with its secrets.
+    this.#unconfirmed = this.prepared = undefined;
     this.record = { ...record, former: undefined, isConfirmed: true, hasBegun: true };
     this.hasMessages = true;
     // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).

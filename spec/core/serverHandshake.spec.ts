@@ -24,6 +24,9 @@ describe('the welcome that is prepared with a claim', () => {
     handshake.record = record;
     expect(handshake.welcome(hello, codec!, 0, 0, undefined)).toContain(`"rt":"${prepared.token}"`);
     expect([handshake.record, handshake.isPrepared]).toEqual([prepared, true]);
+    // A session does not keep the hello.
+    handshake.confirm(-1, 0, codec!);
+    expect(handshake.prepared).toBeUndefined();
   });
 
   it('follows what another server has stored before the inbox decides again', () => {
