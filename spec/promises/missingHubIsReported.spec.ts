@@ -108,6 +108,16 @@ describe('A message for a channel whose server has no hub', () => {
     close();
   });
 
+  it.each(['x'.repeat(100_000), { text: 'room.1' }, undefined])('has no answer without the valid name of a channel', async (name) => {
+    const { wire, close } = pair({ onServerWire: (served) => void served.subscribe() });
+    const [answers, failures] = [record(wire.pipe(ofType('channel.refused'))), record(wire.failures$)];
+    wire.next(createMessage('channel.publish', { channel: name as string, message: note('n1') }, { id: 'p1' }));
+    channel(wire, 'room.1').next(note('n2'));
+    expect(await answers.take(1)).toMatchObject([{ payload: { channel: 'room.1' } }]);
+    expect(failures.values).toMatchObject([{ id: 'p1', status: 'refused' }, { id: 'n2' }]);
+    close();
+  });
+
   it('is refused in errors$ of the channel if it is at-most-once', async () => {
     const { wire, close } = pair({ onServerWire: (served) => void served.subscribe() });
     const room = channel(wire, 'room.1');

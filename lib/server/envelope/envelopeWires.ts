@@ -11,7 +11,7 @@ import type { HelloPayload, Message } from '../../message/types.js';
 import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { ConnectionProgress } from '../limits/floodGuard.js';
-import { type AnyWire, PrincipalWire } from '../principal.js';
+import { type AnyWire, type Principal, PrincipalWire } from '../principal.js';
 import { refuseWithoutHub } from '../hub/hubMessages.js';
 import { randomName } from '../nodePlatform.js';
 import { ClientConnection, type ClientConnectionUser } from '../session/clientConnection.js';
@@ -46,11 +46,6 @@ export function createEnvelopeWires(options: AcceptedWires) {
       if (!pong) return;
       afterMicrotask(() => wire.state.status === 'connected' && wire.next(pong), undefined);
     };
-    const refusePublish = (message: Message): void => {
-      if (message.type !== 'channel.publish' || wire.servesChannels()) return;
-      wire.report(new UnhandledError(message));
-      if (wire.state.status === 'connected') wire.next(refuseWithoutHub(message));
-    };
     const settings = {
       ...options,
       ...(hello && { firstMessage: welcome(id, scheduler) }),
@@ -75,10 +70,11 @@ export function createEnvelopeWires(options: AcceptedWires) {
         const onFlood = (): void => clientConnection.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
         const reader = rates && limit ? throttledCodec(codec, limit.bucket, rates, report, onFlood) : codec;
         const messages = envelopeLink(link, reader, settings, parts, report);
-        return completeOnError((outgoing) => messages(outgoing).pipe(tap(refusePublish)), parts, clientConnection, leave);
+        const refusing: Link<Message> = (outgoing) => messages(outgoing).pipe(tap((message) => refusePublish(wire, message)));
+        return completeOnError(refusing, parts, clientConnection, leave);
       },
     };
-    const wire = new PrincipalWire(setup, clientConnection, hello?.session);
+    const wire: PrincipalWire<Principal | undefined> = new PrincipalWire(setup, clientConnection, hello?.session);
     return wire;
   };
 
@@ -138,6 +134,14 @@ function welcome(source: string, scheduler: SchedulerLike): () => Message {
     resumed = true;
     return message;
   };
+}
+
+/** Refuses a message for a channel if no hub takes it. */
+function refusePublish(wire: PrincipalWire<Principal | undefined>, message: Message): void {
+  if (message.type !== 'channel.publish' || wire.servesChannels()) return;
+  wire.report(new UnhandledError(message));
+  const refusal = refuseWithoutHub(message);
+  if (refusal && wire.state.status === 'connected') wire.next(refusal);
 }
 
 /** Counts the progress of a session by its events, for the flood guard. */
