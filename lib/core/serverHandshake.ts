@@ -185,9 +185,9 @@ export class ServerHandshake {
    * @param record The record so far.
    */
   prepare(record: ClientRecord, hello: ReceivedHello, codec: SessionCodec): ClientRecord {
-    this.record = record;
-    this.hasMessages = true;
-    this.prepared = this.#next(hello, codec);
+    // An inbox may decide again, with what another server has stored meanwhile.
+    this.prepared = undefined;
+    this.prepared = this.#next(record, hello, codec);
     return this.prepared.record;
   }
   /** Whether the record of the latest welcome is the prepared one. */
@@ -195,9 +195,9 @@ export class ServerHandshake {
     return this.record !== undefined && this.record === this.prepared?.record;
   }
   /** Returns what changes with the welcome for a hello (rules 1 to 3 of the server). */
-  #next(hello: ReceivedHello, codec: SessionCodec): PreparedWelcome {
+  #next(record: ClientRecord | undefined, hello: ReceivedHello, codec: SessionCodec): PreparedWelcome {
     const { secret, digest = asIs } = this.options;
-    const { record, prepared } = this;
+    const { prepared } = this;
     const { epoch, n, sid, tokens } = hello;
     const isLast = record !== undefined && sid === record.sid;
     const isResumed = isLast && hello.rx !== undefined && (this.hasMessages || !record.hasBegun);
@@ -235,7 +235,7 @@ export class ServerHandshake {
   ): string {
     const { bytes, maxFrame, pingInterval } = this.options;
     const { n, lazyAcks, rejections, counts } = hello;
-    const { record, token, isResumed } = this.#next(hello, codec);
+    const { record, token, isResumed } = this.#next(this.record, hello, codec);
     this.record = record;
     this.hasMessages = record.hasBegun;
     this.#unconfirmed = { hello, record };
@@ -275,7 +275,8 @@ export class ServerHandshake {
     // A server whose outbox was restored from a backup has forgotten what it has sent since.
     const known = Math.max(sent, hello.rx ?? 0, hello.top);
     if (done > (isKnown ? known : 0)) invalid('an ack covers unsent messages');
-    this.#unconfirmed = undefined;
+    // Both have the hello, with its secrets.
+    this.#unconfirmed = this.prepared = undefined;
     this.record = { ...record, former: undefined, isConfirmed: true, hasBegun: true };
     this.hasMessages = true;
     // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).

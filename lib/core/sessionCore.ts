@@ -298,7 +298,7 @@ export abstract class SessionCore {
     outgoing.acknowledge(ack, now);
     if (this.keepalive.pingedAt !== undefined) this.outputs.add({ kind: 'latency', latency: this.keepalive.answered(now) });
     // An answer to a ping is progress while no message is in flight (section 9, rule 5).
-    outgoing.hasProgress ||= this.keepalive.hasPinged && ack.done === outgoing.sent;
+    outgoing.hasProgress ||= this.keepalive.hasPinged && outgoing.acked === outgoing.sent;
   }
 
   #control([kind, a, b, c, d]: readonly unknown[], now: number): void {

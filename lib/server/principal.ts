@@ -77,7 +77,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
   readonly #outbox: string | undefined;
   readonly #scheduler: SchedulerLike;
   /** The types of the subscribers that select types. Created when it is first used. */
-  #selections: Set<SubscribedTypes> | undefined;
+  #selections: Map<Subscription, SubscribedTypes> | undefined;
   #hasThrown = false;
 
   /** @param outbox The secret name of the outbox of the client, if it has one. */
@@ -101,8 +101,8 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
     const subscription = super.subscribe(guardObserver<Message>(args, this));
     const types = subscribeContext(subscription);
     if (types) {
-      (this.#selections ??= new Set()).add(types);
-      subscription.add(() => this.#selections?.delete(types));
+      (this.#selections ??= new Map()).set(subscription, types);
+      subscription.add(() => this.#selections?.delete(subscription));
     }
     return subscription;
   }
@@ -112,7 +112,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
    * A subscriber of all types is no hub.
    */
   servesChannels(): boolean {
-    for (const { has } of this.#selections ?? []) if (has('channel.publish') && !has('')) return true;
+    for (const { has } of this.#selections?.values() ?? []) if (has('channel.publish') && !has('')) return true;
     return false;
   }
 

@@ -380,6 +380,19 @@ describe('SessionCore', () => {
     }
   });
 
+  it('counts the answer of a runtime to an idle ping as progress, also after a message', () => {
+    const [client, server] = [clientSide(), serverSide()];
+    open(client, server);
+    client.send('a');
+    exchange(client, server);
+    open(client, server);
+    client.core.keepalive.ask();
+    expect([client.frames(), client.core.outgoing.hasProgress]).toEqual([['["ping",0]'], false]);
+    // The object of the server sleeps: its runtime does not know what is acked.
+    client.receive('["ack",0,8]');
+    expect(client.core.outgoing.hasProgress).toBe(true);
+  });
+
   it('pings with 0 when all that it has sent is acked, so that an idle client always sends the same ping', () => {
     const [client, server] = [clientSide(), serverSide()];
     open(client, server);

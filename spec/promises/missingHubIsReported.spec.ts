@@ -7,6 +7,7 @@ import type { Message } from '../../lib/message/types.js';
 import { consume } from '../../lib/operators/consume/consume.js';
 import { route } from '../../lib/operators/routing/route.js';
 import { ofType } from '../../lib/operators/ofType.js';
+import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { pair } from '../support/sessionPair.js';
@@ -92,6 +93,31 @@ describe('A message for a channel whose server has no hub', () => {
     close();
   });
 
+  it.each<[string, (wire: Wire) => unknown]>([
+    ['handles other messages', (wire) => wire.subscribe()],
+    ['has no subscriber any more', (wire) => wire.subscribe().unsubscribe()],
+  ])('is refused with the envelope protocol, too: the server %s', async (_, onServerWire) => {
+    const { wire, serverWire, close } = pair({ client: { protocol: envelopeProtocol }, onServerWire });
+    const room = channel(wire, 'room.1');
+    const refusals = record(room.errors$);
+    const error = new ChannelRefusedError('room.1', 'publish', 'no-hub', 'n1');
+    const ofServer = record((await serverWire()).errors$);
+    await expect(room.send(note('n1'))).rejects.toEqual(error);
+    expect(refusals.values).toEqual([error]);
+    expect(ofServer.values).toMatchObject([{ code: 'ERR_UNHANDLED', id: 'n1', type: 'channel.publish' }]);
+    close();
+  });
+
+  it.each(['x'.repeat(100_000), { text: 'room.1' }, undefined])('has no answer without the valid name of a channel', async (name) => {
+    const { wire, close } = pair({ onServerWire: (served) => void served.subscribe() });
+    const [answers, failures] = [record(wire.pipe(ofType('channel.refused'))), record(wire.failures$)];
+    wire.next(createMessage('channel.publish', { channel: name as string, message: note('n1') }, { id: 'p1' }));
+    channel(wire, 'room.1').next(note('n2'));
+    expect(await answers.take(1)).toMatchObject([{ payload: { channel: 'room.1' } }]);
+    expect(failures.values).toMatchObject([{ id: 'p1', status: 'refused' }, { id: 'n2' }]);
+    close();
+  });
+
   it('is refused in errors$ of the channel if it is at-most-once', async () => {
     const { wire, close } = pair({ onServerWire: (served) => void served.subscribe() });
     const room = channel(wire, 'room.1');
@@ -114,6 +140,15 @@ describe('A message for a channel whose server has no hub', () => {
     ['a hub beside another subscriber', (wire) => [wire.subscribe(), hub().serve(wire)]],
     ['a hub that decides later', (wire) => hub({ authorize: () => timer(5).pipe(map(() => true)) }).serve(wire)],
     ['a subscriber of the type', (wire) => wire.pipe(ofType('channel.publish')).subscribe()],
+    [
+      'two subscribers of one stream of the type, one of which has left',
+      (wire) => {
+        const publishes$ = wire.pipe(ofType('channel.publish'));
+        publishes$.subscribe();
+        publishes$.subscribe().unsubscribe();
+      },
+    ],
+    ['two hubs', (wire) => [hub(), hub()].forEach((rooms) => rooms.serve(wire))],
     ['a route for the messages of channels', (wire) => wire.pipe(route({ 'channel.*': () => undefined })).subscribe()],
   ])('is not refused if the server has %s', async (_, onServerWire) => {
     const { wire, close } = pair({ onServerWire });

@@ -57,8 +57,8 @@ export class PacedHandshakes {
 
   /** Whether a new socket would wait too long. */
   get isFull(): boolean {
-    const [first = this.#upgrades[0]] = this.#hellos;
-    return first !== undefined && this.#scheduler.now() - first.since > LONGEST_WAIT;
+    const since = Math.min(this.#hellos[0]?.since ?? Infinity, this.#upgrades[0]?.since ?? Infinity);
+    return this.#scheduler.now() - since > LONGEST_WAIT;
   }
 
   /** Upgrades a socket, or handles a hello: now, or in a later turn. */

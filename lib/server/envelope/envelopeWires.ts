@@ -1,6 +1,6 @@
-import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription } from 'rxjs';
+import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription, tap } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { ConnectionLostError, UnsupportedError, OverflowError } from '../../message/errors.js';
+import { ConnectionLostError, UnhandledError, UnsupportedError, OverflowError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { afterMicrotask } from '../../message/steadyScheduler.js';
@@ -11,7 +11,8 @@ import type { HelloPayload, Message } from '../../message/types.js';
 import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { ConnectionProgress } from '../limits/floodGuard.js';
-import { type AnyWire, PrincipalWire } from '../principal.js';
+import { type AnyWire, type Principal, PrincipalWire } from '../principal.js';
+import { refuseWithoutHub } from '../hub/hubMessages.js';
 import { randomName } from '../nodePlatform.js';
 import { ClientConnection, type ClientConnectionUser } from '../session/clientConnection.js';
 import { pongFor } from '../session/systemMessages.js';
@@ -68,10 +69,12 @@ export function createEnvelopeWires(options: AcceptedWires) {
         const link = transportLink(clientConnection, report, moved);
         const onFlood = (): void => clientConnection.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
         const reader = rates && limit ? throttledCodec(codec, limit.bucket, rates, report, onFlood) : codec;
-        return completeOnError(envelopeLink(link, reader, settings, parts, report), parts, clientConnection, leave);
+        const messages = envelopeLink(link, reader, settings, parts, report);
+        const refusing: Link<Message> = (outgoing) => messages(outgoing).pipe(tap((message) => refusePublish(wire, message)));
+        return completeOnError(refusing, parts, clientConnection, leave);
       },
     };
-    const wire = new PrincipalWire(setup, clientConnection, hello?.session);
+    const wire: PrincipalWire<Principal | undefined> = new PrincipalWire(setup, clientConnection, hello?.session);
     return wire;
   };
 
@@ -131,6 +134,14 @@ function welcome(source: string, scheduler: SchedulerLike): () => Message {
     resumed = true;
     return message;
   };
+}
+
+/** Refuses a message for a channel if no hub takes it. */
+function refusePublish(wire: PrincipalWire<Principal | undefined>, message: Message): void {
+  if (message.type !== 'channel.publish' || wire.servesChannels()) return;
+  wire.report(new UnhandledError(message));
+  const refusal = refuseWithoutHub(message);
+  if (refusal && wire.state.status === 'connected') wire.next(refusal);
 }
 
 /** Counts the progress of a session by its events, for the flood guard. */

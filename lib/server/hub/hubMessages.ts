@@ -1,6 +1,7 @@
-import type { ChannelMember, ChannelPublish, ChannelRefusal } from '../../message/channelTypes.js';
+import type { ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createMessage, type MessageOptions } from '../../message/createMessage.js';
+import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { isReplyOrCancel } from '../../operators/requests/replyMessage.js';
 import { claim } from '../../wire/session/messageClaim.js';
@@ -24,13 +25,14 @@ export function answerMessage<T extends MessageType>(request: Message, type: T, 
 
 /**
  * Refuses a `channel.publish` that no hub handles, in its delivery: the sender receives the reason
- * with the ack. Returns the answer.
+ * with the ack. Returns the answer, if the channel has a valid name: an invalid one may be large.
  */
-export function refuseWithoutHub(publish: Message): Message {
+export function refuseWithoutHub(publish: Message): Message | undefined {
   const reason = 'no-hub' satisfies ChannelRefusal;
   claim(publish)?.end({ rejection: { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason } });
-  const { channel } = Object(publish.payload) as ChannelPublish<Message>;
-  return answerMessage(publish, 'channel.refused', { channel, action: 'publish', reason });
+  const { channel } = Object(publish.payload) as { readonly channel?: unknown };
+  const isNamed = typeof channel === 'string' && NAME_PATTERN.test(channel);
+  return isNamed ? answerMessage(publish, 'channel.refused', { channel, action: 'publish', reason }) : undefined;
 }
 
 /**

@@ -280,7 +280,7 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
     if (!isRefused) return;
     const refusal = refuseWithoutHub(message);
     this.reportError(new UnhandledError(message));
-    if (!this.#isDraining && !this.#isOver) this.wire.next(refusal);
+    if (refusal && !this.#isDraining && !this.#isOver) this.wire.next(refusal);
   }
   onPing(message: Message, isNumbered: boolean): void {
     const { system, scheduler } = this.#options;

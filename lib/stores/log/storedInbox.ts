@@ -58,21 +58,25 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
     isOrdered: true,
     deadLetters: letters,
     // Not only a read: a commit of an earlier wire of this sender may still be in progress.
-    claim: (pid, decide) =>
-      store.transact(logOf(pid), (transaction) =>
+    claim(pid, decide) {
+      const work = (transaction: Transaction) =>
         chain(transaction.read(logOf(pid), HEAD_ONLY), ({ head }): MaybeAsync<ClaimedInbox> => {
           const sender = senderIn(head);
           const record = sender && recordOf(sender);
           const decided = decide(record);
           if (!decided) return { record, lease: undefined };
           const { session = sender?.session, ...claim } = decided;
-          store.use?.(claim.owner, logOf(pid));
           const claimed = { record, lease: { pid, ...claim, isNew: !record } };
           if (!sender) return claimed;
           const isRemembered = session !== sender.session;
           return chain(transaction.change(logOf(pid), { head: { ...sender, claim, session } }), () => ({ ...claimed, isRemembered }));
-        }),
-      ),
+        });
+      // A claim that fails, or is decided again, has no lease that would be released.
+      return converted(store.transact(logOf(pid), work), (claimed) => {
+        if (claimed.lease) store.use?.(claimed.lease.owner, logOf(pid));
+        return claimed;
+      });
+    },
     release: ({ owner }) => store.release?.(owner),
     commit: (lease, { done, finished, rejections }, completions) => {
       const fields = { done, finished, rejections: rejections?.map(rejectionFields) };

@@ -24,7 +24,7 @@ export interface RequestsContext {
   readonly connection: NatsConnection;
   readonly scheduler: SchedulerLike;
   readonly isConnected: () => boolean;
-  /** Emits the errors of the connection. */
+  /** Emits the errors of the connection. Completes when it is closed. */
   readonly errors$: Observable<Error>;
 }
 
@@ -78,7 +78,10 @@ export function withBatchedRequests({ connection, scheduler, isConnected, errors
       },
     });
     // NATS names the subject that the connection may not publish to.
-    errors$.subscribe((error) => failWhere(({ subject }) => subject === (error as { readonly subject?: unknown }).subject, error));
+    errors$.subscribe({
+      next: (error) => failWhere(({ subject }) => subject === (error as { readonly subject?: unknown }).subject, error),
+      complete: () => failWhere(() => true, new Error('the connection to NATS is closed')),
+    });
   };
   const send = (): void => {
     const sent = unsent;

@@ -1,9 +1,10 @@
 import { defer, finalize, interval, map, merge, Observable, startWith, tap, type Unsubscribable } from 'rxjs';
 import { StoreError } from '../../message/errors.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import type { ClusterServer } from '../../wire/session/serverCluster.js';
 import type { InboxClaim } from '../inbox.js';
 import { isInboxClaim } from '../helloNumber.js';
-import { corrupt, type NodeContext } from './natsContext.js';
+import { corrupt, failed, type NodeContext } from './natsContext.js';
 
 /** A node of a cluster, as it has described itself. */
 export interface ClusterNode {
@@ -45,9 +46,13 @@ export function createClusterControl({ connection, name, listen, report }: NodeC
   let claims: ClaimedSender[] = [];
   const tell = (notice: Notice): void => connection.publish(subject, JSON.stringify(notice));
   const tellClaims = (): void => {
-    if (!connection.isClosed())
-      for (let at = 0; at < claims.length; at += MAX_CLAIMS) tell({ kind: 'claimed', claims: claims.slice(at, at + MAX_CLAIMS) });
+    const told = claims;
     claims = [];
+    const tellAll = (): void => {
+      for (let at = 0; at < told.length; at += MAX_CLAIMS) tell({ kind: 'claimed', claims: told.slice(at, at + MAX_CLAIMS) });
+    };
+    // The connection may be draining.
+    if (!connection.isClosed()) callSafely(tellAll, (error) => report(failed(error)));
   };
   return {
     /** @throws {StoreError} `failed`, if the connection is closed. */

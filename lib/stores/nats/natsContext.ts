@@ -142,7 +142,10 @@ function createConnectionStatus(
     isConnected = type === 'reconnect' || (isConnected && type !== 'disconnect' && type !== 'close');
     changes$.next(type);
   };
-  const end = (): void => change('close');
+  const end = (): void => {
+    change('close');
+    errors$.complete();
+  };
   const next = (status: Status): void => (status.type === 'error' ? errors$.next(status.error) : change(status.type));
   from(connection.status()).subscribe({ next, error: end, complete: end });
   return {

@@ -53,6 +53,16 @@ describe('PacedHandshakes', () => {
     expect(taken).toEqual(Array.from({ length: 1_000 }, (_, index) => index));
   });
 
+  it('is full while an upgrade waits too long, also if no hello does', () => {
+    const { handshakes, add, pass, turn } = start();
+    add('upgrade', 1_000);
+    pass(1_001);
+    expect(handshakes.isFull).toBe(true);
+    add('hello', 1);
+    expect(handshakes.isFull).toBe(true);
+    while (handshakes.isFull) turn();
+  });
+
   it('takes fewer steps in a turn after one that took long', () => {
     const { add, pass, turn } = start();
     add('upgrade', 1_000);

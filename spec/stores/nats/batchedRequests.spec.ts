@@ -77,6 +77,13 @@ it('fails the requests to a subject that the connection may not publish to, with
   await other;
 });
 
+it('fails all requests when the connection is closed', async () => {
+  const { errors$, request } = setup();
+  const [sent, unsent] = [request('a'), request('b')];
+  errors$.complete();
+  expect(await Promise.all([sent, unsent].map(reasonOf))).toEqual(['the connection to NATS is closed', 'the connection to NATS is closed']);
+});
+
 it('sends nothing without a connection: the client of NATS would send it late', async () => {
   const { at, sent, request } = setup();
   const failing = request('a');
