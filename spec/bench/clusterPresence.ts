@@ -13,6 +13,8 @@ import type { Result } from './bench.js';
 const CHANNEL = 'room.1';
 const NODES = 3;
 const MEMBERS = 1_000;
+/** The members of a node that dies. */
+const MANY = 10_000;
 const CHANGES = 500;
 const IDLE = 10_000;
 
@@ -68,6 +70,29 @@ async function measureIdle({ connection }: Node): Promise<readonly [sent: number
   return [((after.outBytes - before.outBytes) / IDLE) * 1_000, ((after.inBytes - before.inBytes) / IDLE) * 1_000];
 }
 
+/** The time until the other nodes have only `rest` members, when the first node dies, in ms. */
+async function measureDeath([dead, ...others]: readonly Node[], rest: number): Promise<number> {
+  const left = Promise.all(others.map(({ watcher }) => present(watcher, rest)));
+  const killed = performance.now();
+  // As `kill -9` does, it ends the TCP connection, and says no bye.
+  await dead?.connection.close();
+  await left;
+  return performance.now() - killed;
+}
+
+/** The same time, for one node with many members, and others with none but their watchers. */
+export async function measureManyGone(): Promise<number> {
+  const nats = await startNats(pathOf('nats-server'));
+  const nodes = await Promise.all(Array.from({ length: NODES }, () => startNode(nats)));
+  const joined = Promise.all(nodes.map(({ watcher }) => present(watcher, MANY + NODES)));
+  nodes[0]?.join(MANY);
+  await joined;
+  await sleep(5_000);
+  const gone = await measureDeath(nodes, NODES - 1);
+  await nats.close();
+  return gone;
+}
+
 /** A cost, compared with its goal. */
 function cost(name: string, value: number, goal: number, unit: string): Result {
   const text = (count: number): string => `${count < 100 ? count.toPrecision(3) : Math.round(count).toLocaleString('en')} ${unit}`;
@@ -92,13 +117,9 @@ export async function clusterPresence(): Promise<readonly Result[]> {
   await sleep(5_000);
   const [out, received] = await measureIdle(nodes[0] as Node);
 
-  const left = Promise.all(nodes.slice(1).map(({ watcher }) => present(watcher, all - MEMBERS - 1)));
-  const killed = performance.now();
-  // As `kill -9` does, it ends the TCP connection, and says no bye.
-  await nodes[0]?.connection.close();
-  await left;
-  const gone = performance.now() - killed;
+  const gone = await measureDeath(nodes, all - MEMBERS - 1);
   await nats.close();
+  const manyGone = await measureManyGone();
 
   const title = `${NODES} nodes × ${MEMBERS.toLocaleString('en')} members`;
   return [
@@ -107,6 +128,7 @@ export async function clusterPresence(): Promise<readonly Result[]> {
     cost(`${title}: a node sends while nothing changes`, out, 1_024, 'B/s'),
     cost(`${title}: a node receives while nothing changes`, received, 1_024, 'B/s'),
     cost(`${title}: the members of a dead node are gone`, gone, 5_000, 'ms'),
+    cost(`${NODES} nodes, one × ${MANY.toLocaleString('en')} members: the members of the dead node are gone`, manyGone, 5_000, 'ms'),
     cost(`${title}: all join at once, messages of all nodes`, messages, 300, 'messages'),
   ];
 }

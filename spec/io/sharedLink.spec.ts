@@ -137,6 +137,42 @@ describe('the tabs of a sharedLink', () => {
     expect(tabs[0]!.errors).toMatchObject([{ closeCode: 1006 }]);
   });
 
+  it('give the lock back when they lead, and have no wire that returns', () => {
+    const { browser, run, tabs } = open(3);
+    tabs[0]!.connect();
+    run(50);
+    tabs[1]!.connect();
+    run(50);
+    tabs[0]!.close(false);
+    run(50);
+    expect(tabs[1]!.errors).toHaveLength(1);
+    let hasLock = false;
+    browser
+      .createTab('other')
+      .hold('app')
+      .subscribe(() => (hasLock = true));
+    run(4_500);
+    expect(hasLock).toBe(false);
+    run(1_000);
+    expect(hasLock).toBe(true);
+  });
+
+  it('keep the lock when they lead, and their wires return', () => {
+    const { accepted, browser, run, tabs } = open(2);
+    for (const { connect } of tabs) connect();
+    run(50);
+    tabs[0]!.close(false);
+    run(1_000);
+    tabs[1]!.connect();
+    let hasLock = false;
+    browser
+      .createTab('other')
+      .hold('app')
+      .subscribe(() => (hasLock = true));
+    run(20_000);
+    expect([hasLock, accepted.length, tabs[1]!.errors.length]).toEqual([false, 2, 1]);
+  });
+
   it('use a connection of their own when 32 streams are open', () => {
     const { accepted, run, tabs } = open(33);
     for (const { connect } of tabs) connect();

@@ -36,6 +36,8 @@ export interface SharedConnection {
   open(user: StreamUser): Stream;
   /** Ends all streams with an error, and closes the connection. */
   end(error: unknown): void;
+  /** Ends the connection if it has no stream. */
+  endIfIdle(): void;
 }
 
 interface OpenStream {
@@ -73,10 +75,7 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
   const receive = (frame: Frame): void => {
     received++;
     const read = readStreamFrame(frame);
-    if (!read) {
-      end(new ConnectionLostError(BAD_FRAMES, 'the server sent a malformed frame of a stream'));
-      return;
-    }
+    if (!read) return end(new ConnectionLostError(BAD_FRAMES, 'the server sent a malformed frame of a stream'));
     const found = byNumber.get(read.stream);
     if (!found) return;
     found.heardAt = received;
@@ -116,6 +115,7 @@ export function sharedConnection(link: Link<Frame>, onEnd: () => void): SharedCo
 
   return {
     end,
+    endIfIdle,
     open(user) {
       const stream: Stream = {
         send(frame) {

@@ -17,6 +17,12 @@ export interface TabGroupOptions extends TabPlatform {
 /** The messages that tabs send to all tabs. */
 type Announcement = readonly ['ask'] | readonly ['leader', id: string] | readonly ['open', leader: string, channel: string];
 
+/**
+ * How long a tab keeps the lock without a stream, in ms: its wires have lost their streams to the
+ * former leader, and may return.
+ */
+const MAX_IDLE = 5_000;
+
 /** One link of this tab that is subscribed to. */
 interface Member {
   /** The leader has announced itself. @param own The connection, if this tab is the leader. */
@@ -31,7 +37,7 @@ interface Member {
  * leader: it holds the connection, and the others have streams of it.
  */
 export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptions) {
-  const { hold, BroadcastChannel, leaving$ } = options;
+  const { hold, BroadcastChannel, leaving$, scheduler } = options;
   const members = new Set<Member>();
   let life: Subscription | undefined;
   let candidacy = Subscription.EMPTY;
@@ -50,14 +56,15 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
   /** Requests the lock. @param steal Takes it from a leader that does not answer. */
   const stand = (steal = false): void => {
     candidacy.unsubscribe();
-    const mine = (candidacy = new Subscription());
-    mine.add(hold(name, steal).subscribe({ next: lead, error: onRefused }));
+    candidacy = new Subscription();
+    candidacy.add(hold(name, steal).subscribe({ next: lead, error: onRefused }));
   };
   const lead = (): void => {
     const connection = sharedConnection(link, resign);
     const { id } = (leader = { id: nanoid(), connection });
     announce(['leader', id]);
     for (const member of [...members]) member.onLeader(id, connection);
+    candidacy.add(scheduler.schedule(() => connection.endIfIdle(), MAX_IDLE));
   };
   /** Ends the connection of this tab, if it has one, and gives the lock to another tab. */
   const resign = (error?: unknown): void => {
@@ -71,9 +78,8 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
   };
   /** Another tab has stolen the lock, or the platform refuses it. */
   const onRefused = (error: unknown): void => {
-    const isStolen = (error as Partial<Error> | undefined)?.name === 'AbortError';
     if (leader) resign(new ConnectionLostError(ABNORMAL, 'another tab took over the shared connection', true, error));
-    else if (isStolen) stand();
+    else if (isStolen(error)) stand();
     else for (const member of [...members]) member.leave();
   };
   const stop = (): void => {
@@ -115,6 +121,9 @@ export function tabGroup(name: string, link: Link<Frame>, options: TabGroupOptio
     if (leader) member.onLeader(leader.id, leader.connection);
   };
 }
+
+/** Returns whether a lock was lost, or not granted, because another tab has stolen it. */
+const isStolen = (error: unknown): boolean => (error as Partial<Error> | undefined)?.name === 'AbortError';
 
 /** The calls of a member to its tab. */
 interface Seat {

@@ -1,4 +1,16 @@
-import { defer, filter, map, merge, mergeMap, noop, of, type Observable, type SchedulerLike } from 'rxjs';
+import {
+  defer,
+  filter,
+  map,
+  merge,
+  mergeMap,
+  noop,
+  of,
+  type Observable,
+  type SchedulerAction,
+  type SchedulerLike,
+  type Subscription,
+} from 'rxjs';
 import { asObservable } from '../../message/maybeAsync.js';
 import { operate } from '../../operators/subscribing/operate.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
@@ -67,6 +79,19 @@ export function retryReads<T>(scheduler: SchedulerLike, onFailed: (error: unknow
     scheduler,
     onRetry: ({ error }) => onFailed(error),
   });
+}
+
+/** Returns a scheduler whose timers let the process of a server that has stopped exit. */
+export function inBackground(scheduler: SchedulerLike): SchedulerLike {
+  return {
+    now: () => scheduler.now(),
+    schedule<T>(work: (this: SchedulerAction<T>, state?: T) => void, delay?: number, state?: T): Subscription {
+      const timer = scheduler.schedule(work, delay, state);
+      // RxJS keeps the timer of Node in this field.
+      (timer as { readonly id?: { readonly unref?: () => void } }).id?.unref?.();
+      return timer;
+    },
+  };
 }
 
 /** Returns the first offset of a slice; that of the next message, if the slice is empty. */

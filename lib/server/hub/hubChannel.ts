@@ -27,7 +27,7 @@ import type { Presence } from '../../operators/channels/memberList.js';
 import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
 import { ChannelCursor, type CursorParts } from './channelCursor.js';
-import { followLog, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
+import { followLog, inBackground, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages, recipientOf } from './hubMessages.js';
 import { PART_BYTES, type ClientFlow } from './clientFlowControl.js';
 import { createPresenceTracker } from './presenceTracker.js';
@@ -182,7 +182,7 @@ export class HubChannel implements CursorParts {
       if (!this.#cursors.has(cursor)) this.end(cursor);
     };
     if (grace === 0) vanish();
-    else absence.timer = withoutRef(this.scheduler.schedule(vanish, Math.min(grace, MAX_DELAY)));
+    else absence.timer = inBackground(this.scheduler).schedule(vanish, Math.min(grace, MAX_DELAY));
   }
 
   comeBack(cursor: ChannelCursor): void {
@@ -246,13 +246,6 @@ export class HubChannel implements CursorParts {
     }
     if (this.#entries$.observed) this.#entries$.next(entry);
   }
-}
-
-/** Lets the process of a server that has stopped exit while the timer waits. */
-function withoutRef(timer: Subscription): Subscription {
-  // RxJS keeps the timer of Node in this field.
-  (timer as { readonly id?: { readonly unref?: () => void } }).id?.unref?.();
-  return timer;
 }
 
 /** Returns what to read first for a subscriber of the server. */

@@ -7,7 +7,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
 import { PAGE_BYTES } from './channelRange.js';
 import { step } from '../../operators/channels/channelPosition.js';
-import { followLog, PAGE_SIZE } from './followLog.js';
+import { followLog, inBackground, PAGE_SIZE } from './followLog.js';
 
 /** How the newest message of each key is kept. */
 export interface KeyedSettings {
@@ -94,7 +94,8 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
     channel,
     cursor: { position: undefined },
     first: { after: 'start', limit: PAGE_SIZE },
-    scheduler,
+    // The channel lives as long as its hub, which has no end.
+    scheduler: inBackground(scheduler),
     onFailed(error) {
       onFailed(error);
       const waiting$ = ready$;

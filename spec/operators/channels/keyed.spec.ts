@@ -279,6 +279,19 @@ describe('a keyed channel', () => {
       return { log, replaceBy: (other: ChannelLog) => void (current = other), fail: () => failure$.next(undefined as never) };
     };
 
+    it('lets the process exit while the log fails', () => {
+      const log: ChannelLog = {
+        ...memoryChannelLog(),
+        read() {
+          throw new Error('the log is closed');
+        },
+      };
+      const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+      const before = timers();
+      open({}, { log });
+      expect([town.errors.length, timers()]).toEqual([1, before]);
+    });
+
     it('begins anew with a log that has lost its history', async () => {
       const { log, replaceBy, fail } = failingLog(memoryChannelLog());
       open({}, { log });
