@@ -43,7 +43,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json', 27.64],
   ['connect, webSocket, json, durable', 31.86],
   ['connect, webSocket, json, envelopeProtocol', 31.26],
-  ['connect, webSocket, json, sharedLink', 30.12],
+  ['connect, webSocket, json, sharedLink', 30.15],
   ['webStorageOutbox, tabOutboxes', 9.46],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
