@@ -1,5 +1,5 @@
 /**
- * npm test: lint, types, exported API and sizes, one after the other, and at the same time the specs of the project `fast`. Prints a line for each
+ * npm test: lint, types and sizes, one after the other, and at the same time the specs of the project `fast`. Prints a line for each
  * step: the mark, the name and the time. Below it stands the whole output of a step that fails; of a step that passes, only its warnings.
  * Arguments are those of jest: `npm test -- --json --outputFile=report.json`.
  */
@@ -43,7 +43,6 @@ const jest = ['jest', '--', ...process.argv.slice(2), '--reporters', './spec/sup
 const checks = [
   ['lint', 'lint'],
   ['types', 'types'],
-  ['exported API', 'api', '--', '--check'],
   ['sizes of imports', 'size'],
 ] as const;
 await Promise.all([runSteps(checks), runSteps([['specs', ...jest]])]);
