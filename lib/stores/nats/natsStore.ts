@@ -155,7 +155,7 @@ class LogWriter {
   }
   async #start(): Promise<void> {
     this.isRunning = true;
-    // What the caller adds meanwhile shares the first transaction.
+    // The jobs that the caller adds meanwhile share the first transaction.
     await Promise.resolve();
     while (this.#jobs[0]) {
       const { isRead } = this.#jobs[0];
