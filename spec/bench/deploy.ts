@@ -179,10 +179,16 @@ async function deadNode(cpuGoal: number): Promise<readonly Result[]> {
 
 /** The same with socket.io, whose figures have no goal. */
 const beside = async (how: 'drained' | 'killed', cpuGoal: number): Promise<readonly Result[]> =>
-  (await deploy(how, false, cpuGoal, socketIo)).map(({ name, baseline, ours, theirs, ratio, min, max }) => {
-    const figures = { ratio, min, max, isCost: true };
-    return { name, baseline, ours, theirs, ...figures };
-  });
+  (await deploy(how, false, cpuGoal, socketIo)).map(({ name, baseline, ours, theirs, ratio, min, max }) => ({
+    name,
+    baseline,
+    ours,
+    theirs,
+    ratio,
+    min,
+    max,
+    isCost: true,
+  }));
 
 export const suite: Suite = [
   () => deploy('drained', false, 5),

@@ -1,6 +1,6 @@
 import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription, tap } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
-import { ConnectionLostError, UnhandledError, UnsupportedError, OverflowError } from '../../message/errors.js';
+import { ConnectionLostError, UnsupportedError, OverflowError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { afterMicrotask } from '../../message/steadyScheduler.js';
@@ -139,9 +139,10 @@ function welcome(source: string, scheduler: SchedulerLike): () => Message {
 /** Refuses a message for a channel if no hub takes it. */
 function refusePublish(wire: PrincipalWire<Principal | undefined>, message: Message): void {
   if (message.type !== 'channel.publish' || wire.servesChannels()) return;
-  wire.report(new UnhandledError(message));
-  const refusal = refuseWithoutHub(message);
-  if (refusal && wire.state.status === 'connected') wire.next(refusal);
+  const send = (answer: Message): void => {
+    if (wire.state.status === 'connected') wire.next(answer);
+  };
+  refuseWithoutHub(message, (error) => wire.report(error), send);
 }
 
 /** Counts the progress of a session by its events, for the flood guard. */

@@ -1,6 +1,7 @@
 import type { ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createMessage, type MessageOptions } from '../../message/createMessage.js';
+import { UnhandledError } from '../../message/errors.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { isReplyOrCancel } from '../../operators/requests/replyMessage.js';
@@ -25,14 +26,15 @@ export function answerMessage<T extends MessageType>(request: Message, type: T, 
 
 /**
  * Refuses a `channel.publish` that no hub handles, in its delivery: the sender receives the reason
- * with the ack. Returns the answer, if the channel has a valid name: an invalid one may be large.
+ * with the ack, and with an answer if the channel has a valid name: an invalid one may be large.
  */
-export function refuseWithoutHub(publish: Message): Message | undefined {
+export function refuseWithoutHub(publish: Message, report: (error: UnhandledError) => void, send: (answer: Message) => void): void {
   const reason = 'no-hub' satisfies ChannelRefusal;
   claim(publish)?.end({ rejection: { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason } });
+  report(new UnhandledError(publish));
   const { channel } = Object(publish.payload) as { readonly channel?: unknown };
   const isNamed = typeof channel === 'string' && NAME_PATTERN.test(channel);
-  return isNamed ? answerMessage(publish, 'channel.refused', { channel, action: 'publish', reason }) : undefined;
+  if (isNamed) send(answerMessage(publish, 'channel.refused', { channel, action: 'publish', reason }));
 }
 
 /**

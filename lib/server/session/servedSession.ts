@@ -3,7 +3,7 @@ import type { ReceiveProgress } from '../../core/receiveProgress.js';
 import type { MessageRejection } from '../../core/rejection.js';
 import { ServerCore } from '../../core/serverCore.js';
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
-import { ConnectionLostError, DrainTimeoutError, UnhandledError, type RxwireError } from '../../message/errors.js';
+import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../message/errors.js';
 import { CloseCode } from '../../message/closeCode.js';
 import type { Frame } from '../../io/link.js';
 import type { Delivery, Message } from '../../message/types.js';
@@ -278,9 +278,10 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
     const isRefused = message.type === 'channel.publish' && !this.wire.servesChannels();
     this.#to.next(message);
     if (!isRefused) return;
-    const refusal = refuseWithoutHub(message);
-    this.reportError(new UnhandledError(message));
-    if (refusal && !this.#isDraining && !this.#isOver) this.wire.next(refusal);
+    const send = (answer: Message): void => {
+      if (!this.#isDraining && !this.#isOver) this.wire.next(answer);
+    };
+    refuseWithoutHub(message, (error) => this.reportError(error), send);
   }
   onPing(message: Message, isNumbered: boolean): void {
     const { system, scheduler } = this.#options;
