@@ -25,7 +25,17 @@ export function reportFailure<T extends Message>(error: RxwireError, message: T,
   const report = errorReporterOf(session);
   if (!onError && !isReceived) session?.user?.subscribers?.wire.onHandlerFailure?.(error, message.type, session.user.errors$);
   report?.(error);
+  callOnError(error, message, receivers);
+  if (!report && !onError && !isReceived) throw error;
+}
+
+/**
+ * Calls `onError` of an operator. If its promise rejects, the wire reports that as another error.
+ *
+ * @throws The error that `onError` throws.
+ */
+export function callOnError<T extends Message>(error: RxwireError, message: T, { session, onError }: Receivers<T>): void {
+  const report = errorReporterOf(session);
   const returned: unknown = onError?.(error, message);
   if (returned && report) watchResult(returned, (cause) => report(new HandlerError(message, 1, cause)));
-  if (!report && !onError && !isReceived) throw error;
 }

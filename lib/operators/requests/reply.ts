@@ -11,7 +11,7 @@ import { operate } from '../subscribing/operate.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Message } from '../../message/types.js';
-import { reportFailure } from '../../wire/reportFailure.js';
+import { callOnError, reportFailure } from '../../wire/reportFailure.js';
 import { sessionDelivering } from '../../wire/session/messageClaim.js';
 import { type Handler, HandlerRun, type HandlerRunCallbacks } from './handlerRun.js';
 import { describeError, replyMessage, type ReplyType } from './replyMessage.js';
@@ -213,12 +213,12 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
     discardProgress: reports.forget,
     close: (): void => reports.clear(),
     fail(run: HandlerRun, error: unknown): void {
-      const { message, session } = run;
+      const { message, session = { reportError } } = run;
       try {
         send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.
-        if (error instanceof RxwireError) onError?.(error, message);
-        else reportFailure(new HandlerError(message, 1, error), message, { session: session ?? { reportError }, onError });
+        if (error instanceof RxwireError) callOnError(error, message, { session, onError });
+        else reportFailure(new HandlerError(message, 1, error), message, { session, onError });
       } catch (thrown) {
         subscriber.error(thrown);
       }

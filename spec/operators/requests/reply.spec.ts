@@ -82,6 +82,19 @@ describe('reply', () => {
     expect((told[0] as Error).cause).toBe(boom);
   });
 
+  it.each([
+    ['that the caller receives', new OverflowError('reply', 1)],
+    ['that it does not', boom],
+  ])('reports to the wire a promise of onError that rejects, for an error %s', async (_, error) => {
+    const told: unknown[] = [];
+    const wire = { report: (reported: RxwireError) => void told.push(reported) };
+    const onError = (() => Promise.reject(new Error('onError'))) as () => void;
+    const { ask } = answered(() => throwError(() => error), { wire, onError });
+    ask('q');
+    await pause();
+    expect(told.at(-1)).toMatchObject({ code: 'ERR_HANDLER', cause: new Error('onError') });
+  });
+
   it('gives each reply an id of its own, also those of several streams', () => {
     const streams = [answered(() => of('a', 'b')), answered(() => of('a', 'b'))];
     for (const { ask } of streams) ask('q', 'r');
