@@ -196,7 +196,7 @@ function useWire(wire: Wire): void {
       consume(
         risky('consume', () => (random() < 0.5 ? undefined : timer(1)), 0.5),
         {
-          retry: { ...retry, shouldRetry: risky('retry.shouldRetry', () => true), onRetry: risky('retry.onRetry', () => undefined) },
+          retry: { ...retry, shouldRetry: risky('retry.shouldRetry', () => true), onRetry: riskyCallback('retry.onRetry') },
           effect: risky('effect', () => undefined, 0.2),
           onError: riskyCallback('consume.onError', 0.02),
           ...(random() < 0.5 && { deadLetter: riskyStore('deadLetter', letters.add) }),
@@ -208,7 +208,7 @@ function useWire(wire: Wire): void {
     .pipe(
       route(
         { 'note.*': risky('route', () => (random() < 0.5 ? undefined : timer(1)), 0.4) },
-        { retry, onUnhandled: risky('onUnhandled', () => undefined, 0.01), onError: riskyCallback('route.onError', 0.02) },
+        { retry, onUnhandled: riskyCallback('onUnhandled', 0.01), onError: riskyCallback('route.onError', 0.02) },
       ),
     )
     .subscribe();

@@ -1,6 +1,7 @@
 import type { Observable, SchedulerLike } from 'rxjs';
 import type { Message } from '../../message/types.js';
-import { retryBackoff } from '../retryBackoff.js';
+import { watched } from '../../message/errors/watched.js';
+import { retryBackoff, type RetryBackoffConfig } from '../retryBackoff.js';
 import type { ConsumeOptions } from './consumeOptions.js';
 
 /** The default of `retry`, also for `route` and queues. */
@@ -19,7 +20,8 @@ export type MessageRetries = (message: Message) => <V>(source: Observable<V>) =>
  * @throws {RangeError} If a number is out of range.
  */
 export function createRetries(retry: ConsumeOptions<Message, unknown, unknown>['retry'] = {}, scheduler: SchedulerLike): MessageRetries {
-  const config = { ...RETRY_DEFAULTS, ...(retry === false ? { maxRetries: 0 } : retry), scheduler };
+  const { onRetry, ...chosen }: Partial<RetryBackoffConfig> = retry === false ? { maxRetries: 0 } : retry;
+  const config = { ...RETRY_DEFAULTS, ...chosen, scheduler, ...(onRetry && { onRetry: watched('onRetry', onRetry) }) };
   const usual = retryBackoff(config);
   return ({ metadata }) => {
     if (retry === false || metadata?.maxRetries === undefined) return usual;

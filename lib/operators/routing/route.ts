@@ -1,6 +1,7 @@
 import { finalize, forkJoin, map, mergeAll, type MonoTypeOperatorFunction, type Observable, pipe, Subject, tap } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
+import { watched } from '../../message/errors/watched.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { noteHandled, withSubscribeContext } from '../subscribing/deliveryContext.js';
 import { operate } from '../subscribing/operate.js';
@@ -18,7 +19,8 @@ export interface RouteOptions extends RouterOptions {
   /** More routes, by regular expressions, which are slower: each type not cached is tested. */
   readonly patterns?: readonly (readonly [RegExp, RouteHandler<RegExp>])[];
   /**
-   * Called with messages that no pattern matches. An exception ends the stream.
+   * Called with messages that no pattern matches. An exception ends the stream; a promise that
+   * rejects is reported as `ERR_CALLBACK`.
    * @default reports in `errors$` of the wire
    */
   readonly onUnhandled?: (message: Message) => void;
@@ -75,7 +77,7 @@ export function route(
 ): MonoTypeOperatorFunction<Message> {
   checkOptions('route', options);
   const { patterns = [], onUnhandled, ...rest } = options;
-  const router = createRouting(rest, onUnhandled && handledBy(onUnhandled), () => onUnhandled !== undefined);
+  const router = createRouting(rest, onUnhandled && handledBy(watched('onUnhandled', onUnhandled)), () => onUnhandled !== undefined);
   for (const [pattern, handler] of Object.entries(routes)) router.add(pattern, handler);
   for (const [pattern, handler] of patterns) router.add(pattern, handler);
   return router.route;

@@ -1,4 +1,4 @@
-import { concatMap, delay, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer } from 'rxjs';
+import { concatMap, config, delay, EMPTY, filter, firstValueFrom, map, NEVER, of, Subject, throwError, timer } from 'rxjs';
 import { route, type RouteOptions, createRouter } from '../../../lib/operators/routing/route.js';
 import { use } from '../../../lib/operators/routing/use.js';
 import { HandlerError, OverflowError, type RxwireError } from '../../../lib/message/errors.js';
@@ -54,6 +54,20 @@ describe('route', () => {
     );
     send('a.b');
     expect(called).toEqual(['**', 'a.b', 'a.*', '/^a/']);
+  });
+
+  it.each<[string, (rejecting: () => void) => RouteOptions]>([
+    ['onUnhandled', (onUnhandled) => ({ onUnhandled })],
+    ['onRetry', (onRetry) => ({ retry: { ...retry, onRetry } })],
+  ])('reports the promise of %s that rejects, and goes on', async (callback, options) => {
+    const uncaught = new Promise((resolve) => (config.onUnhandledError = resolve));
+    cleanups.push(() => (config.onUnhandledError = null));
+    const rejecting: () => unknown = () => Promise.reject(boom);
+    const { send, values } = routed({ a: failing, b: () => undefined }, options(rejecting));
+    send('a', 'none');
+    expect(await uncaught).toMatchObject({ code: 'ERR_CALLBACK', callback, cause: boom });
+    send('b');
+    expect(values).toContain('b');
   });
 
   it.each([42, 'abc', { length: 3 }, failing, true])('calls a handler once that returns %p, and is done at once', (returned) => {
