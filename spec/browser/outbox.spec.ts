@@ -129,6 +129,9 @@ describeInBrowsers('outboxes in a browser', (engine, executablePath) => {
       await on(page, 'open', kind, { locks: false });
       const second = await openPage();
       expect(await on(second, 'open', kind, { locks: false })).toMatchObject({ epoch: 2 });
+      // A page reads a moment later what another has written to localStorage.
+      const written = await second.evaluate(() => Object.entries(localStorage).sort().join());
+      await page.waitForFunction((entries) => Object.entries(localStorage).sort().join() === entries, written);
       expect(await on(page, 'append', 1)).toBe('fenced');
       expect(await on(page, 'told')).toEqual(['fenced']);
     });
