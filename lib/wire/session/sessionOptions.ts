@@ -19,11 +19,14 @@ import { PING_INTERVAL } from '../../core/keepalive.js';
 /** The options of both sides of a session. By default, the application waits for all receipts. */
 export interface EndpointOptions extends Partial<ReceiptInterest> {
   /**
-   * The id of this side, and the default `source` of its messages.
+   * The id of this side, and the default `source` of the messages that it sends.
    * @default 21 random characters
    */
   readonly id?: string;
-  /** The delivery guarantee of messages without their own. @default 'at-least-once' */
+  /**
+   * The delivery guarantee of messages that do not have one of their own.
+   * @default 'at-least-once'
+   */
   readonly delivery?: Delivery;
   /** The maximum size of a frame in bytes, in both directions. @default 1 MiB */
   readonly maxFrame?: number;
@@ -168,18 +171,18 @@ export interface SessionOptions extends EndpointOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
   /**
-   * The credentials for the server, which are sent in the hello, and never in a URL. Requested for
-   * each connection, and again before they expire. An exception counts as a failed connection and
-   * is retried, except for an `UnauthorizedError`, which ends the wire.
+   * The credentials for the server. They are part of the hello, never of an address. A function is
+   * called at each connection, and again before the credentials expire. When it throws, the wire
+   * tries again later, unless the error is an `UnauthorizedError`, which ends the wire.
    * @default none
    */
   readonly token?: TokenSource;
   /**
-   * The signals of the platform about the page and the network.
-   * @default those of the browser; on
-   * Node none
+   * The signals of the platform about the page and the network. After a signal the wire checks at
+   * once whether the server answers, and does not wait for its next attempt to connect.
+   * @default those of the browser; on Node none
    */
   readonly signals$?: Observable<NetworkSignal>;
-  /** The store of the numbered messages until they are acked. @default memoryOutbox() */
+  /** The outbox, which keeps the messages until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
 }
