@@ -1,7 +1,7 @@
-import { ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
+import { type Observable, ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
 import { InvalidMessageError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
-import { chain } from '../../message/maybeAsync.js';
+import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
@@ -42,22 +42,18 @@ export interface KeyedChannelOptions extends KeyedSettings {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** A view of a log that has only the newest message of each key of a channel. */
-export interface KeyedChannel extends Pick<ChannelLog, 'read' | 'tail'> {
-  /** @throws {InvalidMessageError} If the message has no key. */
-  check(message: Message): void;
-}
+export type KeyedChannel = ReturnType<typeof createKeyedChannel>;
 
 const MAX_KEY_LENGTH = 1_024;
 /** A position that no log has: a read begins with the oldest message. */
 const UNKNOWN: ChannelPosition = { epoch: '', offset: 0 };
 
 /**
- * Follows a log, and keeps the newest message of each key in memory. A read skips the messages that
- * are superseded, so a reader that is behind gets the newest message of each key. Messages that
- * remove a key are kept, too, for the readers that know the key.
+ * Returns a view of a log that has only the newest message of each key of a channel: it follows the
+ * log, and keeps these messages in memory. A reader that is behind gets the newest message of each
+ * key. Messages that remove a key are kept, too, for the readers that know the key.
  */
-export function createKeyedChannel({ log, channel, scheduler, onFailed, ...settings }: KeyedChannelOptions): KeyedChannel {
+export function createKeyedChannel({ log, channel, scheduler, onFailed, ...settings }: KeyedChannelOptions) {
   let content = createContent('', settings);
   let tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
   /** Emits when the log is read; `undefined` after that. */
@@ -120,12 +116,13 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
   });
 
   return {
-    tail: () => tail$,
-    check(message) {
+    tail: (): Observable<ChannelEntry | ChannelBroadcast> => tail$,
+    /** @throws {InvalidMessageError} If the message has no key. */
+    check(message: Message): void {
       if (message.type !== 'channel.ended' && !keyOf(message, settings))
         throw new InvalidMessageError('message', `must have a key: a text of 1 to ${MAX_KEY_LENGTH} characters`);
     },
-    read: (_, query) =>
+    read: (_: string, query: ChannelQuery): MaybeAsync<ChannelSlice> =>
       chain(ready$, () => {
         const { after } = query;
         content.trim(scheduler.now());
