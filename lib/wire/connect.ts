@@ -116,10 +116,7 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
   });
 }
 
-/**
- * The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are
- * resumed.
- */
+/** The protocol of docs/protocol.md: numbered batches, cumulative acks, sessions that resume. */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
   return (parts, to) => {

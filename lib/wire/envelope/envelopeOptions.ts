@@ -17,10 +17,7 @@ export interface EnvelopeOptions extends Pick<
    * @default 5_000
    */
   readonly ackTimeout?: number;
-  /**
-   * How often a message is sent again over one connection; after that the message is dead.
-   * @default 5
-   */
+  /** How often one connection sends a message again, before the message is dead. @default 5 */
   readonly maxRetries?: number;
   /** Messages in flight at most. @default 1_024 */
   readonly window?: number;
@@ -58,5 +55,4 @@ export function readEnvelopeOptions(options: EnvelopeOptions) {
   return { ...options, ...readOptions('envelopes', options, table), scheduler, report };
 }
 
-/** All options, with their defaults. */
 export type FullEnvelopeOptions = ReturnType<typeof readEnvelopeOptions>;

@@ -13,10 +13,7 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly acquireTimeout?: number;
   /** Callers that may wait at once. @default 1_000 */
   readonly maxWaiting?: number;
-  /**
-   * How long a wire may be idle, in ms, before it is closed if there are more than `min`.
-   * @default 60_000
-   */
+  /** How long a wire above `min` may be idle before it is closed, in ms. @default 60_000 */
   readonly idleTimeout?: number;
   /**
    * How long the wires may take to close when the pool is destroyed, in ms; after that they are

@@ -91,11 +91,7 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
   readonly onDead?: (message: Message, error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
-  /**
-   * Schedules the batching of the messages of one run.
-   * @default asapScheduler: at the end of the
-   * microtask
-   */
+  /** Schedules the batching of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
   /**
    * Calls back once, when the application has subscribed: until then messages wait, unacked.
@@ -126,7 +122,6 @@ export const ENDPOINT_OPTIONS = {
   Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'awaitsAcks' | 'awaitsSteps' | 'report' | 'deadLetter'>
 >;
 
-/** The options of a side, with the defaults of {@link ENDPOINT_OPTIONS}. */
 export type FullEndpointOptions = EndpointOptions &
   ReadOptions<EndpointOptions, typeof ENDPOINT_OPTIONS> & { readonly scheduler: SchedulerLike };
 
@@ -156,10 +151,7 @@ export function sessionDefaults(options: FullEndpointOptions): Omit<CoreOptions,
 /** The maximum number of codecs in a hello. */
 const MAX_CODECS = 16;
 
-/**
- * @throws {TypeError} When the codecs cannot be negotiated. An attacker that changes the hello must
- *   not be able to select an unsealed codec.
- */
+/** @throws {TypeError} When an attacker could select an unsealed codec, or names repeat. */
 export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
   const { length } = codecs;
   const sealed = codecs.filter(({ isSealed }) => isSealed).length;
