@@ -38,11 +38,9 @@ async function writeNew(template: TemplateName, folder: string, source: CommandP
 }
 
 /**
- * Writes the files of a template into a folder, and returns their paths. The project depends on the
- * version of rxwire that the template is part of. It creates the folder, and overwrites nothing.
- *
- * @throws {UsageError} If the folder is not empty.
- * @throws The error of the file system.
+ * Writes the files of a template, which depend on this version, and returns their paths. It
+ * overwrites nothing. @throws {UsageError} If the folder is not empty. @throws The error of the
+ * file system.
  */
 export async function createProject(
   template: TemplateName,

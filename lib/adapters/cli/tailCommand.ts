@@ -49,10 +49,7 @@ function startOf(text = 'live'): ChannelStart {
   throw new UsageError(`--from must be start, live, a number or a position, got ${text}`);
 }
 
-/**
- * Prints all messages of the wire but those that rxwire itself sends, as a hub its `channel.reset`.
- * Acks each when it is written.
- */
+/** Prints all messages but those of rxwire itself, and acks each when it is written. */
 function printAll(wire: Wire, { print, style }: CommandContext): Observable<unknown> {
   return wire.pipe(
     filter((message) => !isChannelMessage(message) && !message.type.startsWith('rxwire.')),

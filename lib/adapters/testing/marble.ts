@@ -176,11 +176,7 @@ function compare(owner: string, spec: MarbleSpec, pipeline: AnyPipeline): Marble
   return recording;
 }
 
-/**
- * Checks the fields of a spec: in JavaScript, a misspelt field would compare nothing.
- *
- * @throws {TypeError}
- */
+/** In JavaScript, a misspelt field would compare nothing. @throws {TypeError} */
 function checkSpec(owner: string, spec: object, required: readonly string[]): void {
   checkOptions(owner, spec);
   const missing = required.find((name) => (spec as Readonly<Record<string, unknown>>)[name] === undefined);
@@ -317,10 +313,8 @@ function hasConnection({ link, server, received, lag, wire }: MarbleSpec): boole
 }
 
 /**
- * Creates the wire of a marble, and the lines of its network.
- *
- * @param open Opens a line of marbles with the values of its letters, which starts at once.
- * @throws {Error} If the marbles of the network contain a letter that means nothing.
+ * Creates the wire of a marble, and the lines of its network. @param open Opens a line, at once.
+ * @throws {Error} If the network has a letter that means nothing.
  */
 function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => number) {
   const { link = '', server = '', lag, wire: options, values = {} } = spec;

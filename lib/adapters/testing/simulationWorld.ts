@@ -196,10 +196,8 @@ function describeFault({ kind, lasts, delay }: PlannedFault): string {
 }
 
 /**
- * Returns a source of numbers from 0 up to, but not including, 1: the same ones for the same seed.
- * This is mulberry32, which is fast, small, and good enough for tests.
- *
- * @param seed Any text or number.
+ * Returns numbers from 0 up to, but not including, 1: the same ones for the same seed. This is
+ * mulberry32, which is fast, small, and good enough for tests.
  */
 function seededRandom(seed: string | number): () => number {
   let state = hashOf(String(seed));

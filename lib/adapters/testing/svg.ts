@@ -93,10 +93,7 @@ export function renderMarbles(name: string, diagrams: readonly MarbleDiagram[]):
   return `${element('svg', root, [title, element('style', {}, STYLE), card, content.draw(PADDING)].join('\n'))}\n`;
 }
 
-/**
- * Returns the colours of a diagram. A letter, upper or lower case, has the same colour in every
- * picture, unless another letter of the diagram has it.
- */
+/** Returns the colours of a diagram. A letter has one colour in every picture, if it is free. */
 function palette(): ColourOf {
   const slots: string[] = [];
   return (label) => {
@@ -250,10 +247,7 @@ function drawRun({ from, to }: MarbleWindow, name: string, y: number, { end, xOf
   return element('path', { class: name, d: `M${round(xOf(from))} ${y}H${stop}` });
 }
 
-/**
- * Marks a subscription and its end, except a single subscription at the start, an end with the
- * stream, and that of an input at the end of the result.
- */
+/** Marks a subscription and its end, unless the line itself shows them. */
 function drawWindow({ from, to }: MarbleWindow, { events, windows, role }: MarbleLine, y: number, { until, xOf }: Axis): string {
   const subscribed = (from > 0 || windows.length > 1) && role !== 'result';
   const ended = events.some(({ frame, kind }) => frame === to && kind !== 'next') || (role === 'input' && to === until);

@@ -19,10 +19,7 @@ export interface Label {
   readonly parts: readonly Label[];
 }
 
-/**
- * Returns the label of a value. A plain value becomes a text; an array, or an object that contains
- * one, a label for each element; any other object its letter in `values`, or a short form.
- */
+/** Returns the label of a value: a text, a label for each element, a letter, or a short form. */
 export function labelOf(value: unknown, values: MarbleValues): Label {
   if (Array.isArray(value)) return { text: '', parts: several(value, values) };
   if (typeof value !== 'object' || value === null) return { text: shorten(String(value), MAX_TEXT), parts: [] };

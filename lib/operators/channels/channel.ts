@@ -34,10 +34,7 @@ export interface ClientChannelParts extends Omit<ChannelParts, 'messages$' | 'pr
   readonly send: (message: Message, echo?: boolean) => Promise<ChannelPosition | undefined>;
 }
 
-/**
- * A channel of a wire. `next` publishes to all members; `subscribe` joins the channel and receives
- * its messages.
- */
+/** A channel of a wire. `next` publishes to all members; `subscribe` joins and receives. */
 export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   /** The state of the membership: the current one, then each change. Completes with the wire. */
   readonly state$: Observable<ChannelState>;
@@ -204,15 +201,9 @@ function channelsOf(wire: Wire) {
   return found;
 }
 
-/**
- * The membership of one name. All channels of that name share it: also one that the application has
- * held since it was removed from the cache.
- */
+/** The membership of one name, also for a channel that was removed from the cache. */
 interface SharedMembership {
-  /**
-   * The channel that later calls return. Undefined until the application asks for it: a follower
-   * needs none.
-   */
+  /** The channel that later calls return. A follower needs none. */
   channel: Channel | undefined;
   readonly membership: Membership;
 }
@@ -274,10 +265,7 @@ function createChannels(wire: Wire) {
   };
 }
 
-/**
- * Distributes the messages of a wire to the memberships that need them: one subscription for all,
- * and one Map lookup for each message.
- */
+/** Passes the messages of a wire to its memberships: one subscription, one Map lookup a message. */
 function createReceivers(wire: Wire) {
   const receivers = new Map<string, Membership>();
   let subscription: Subscription | undefined;
@@ -322,10 +310,7 @@ function createReceivers(wire: Wire) {
   };
 }
 
-/**
- * Tells the server that the page is away, now or never: a message that waits, or that an outbox
- * keeps, might arrive when the page is back.
- */
+/** Tells the server that the page is away, now or never: later the page might be back. */
 function tellAway(wire: Wire, away: boolean): void {
   const { status } = wire.state;
   if (away ? status === 'connected' : status !== 'disconnecting')

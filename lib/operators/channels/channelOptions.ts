@@ -12,10 +12,7 @@ export type ChannelStart =
   | 'start'
   /** With the next message that is published. */
   | 'live'
-  /**
-   * With the latest messages. The server sends 1,000 at most, unless its `maxReplay` says
-   * otherwise.
-   */
+  /** With the latest messages: 1,000 at most, unless `maxReplay` of the server says otherwise. */
   | { readonly last: number }
   /** Behind this position: {@link Channel.position}, or the result of `send`. */
   | ChannelPosition

@@ -45,7 +45,6 @@ export interface LiveStateOptions<S> extends Pick<ChannelOptions, 'answerTimeout
 
 const START_IS_GONE = 'liveState: "load" returned the position "start", and the server has removed the first messages of the channel';
 
-/** The default values of `retry`. */
 const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 } as const;
 
 /**
@@ -129,7 +128,6 @@ function readSnapshot<S>({ state, position }: ChannelSnapshot<S>): PlacedState<S
   throw new TypeError(`liveState: "load" must return a position of the channel, got ${JSON.stringify(position)}`);
 }
 
-/** Tries again when `load` has failed, and reports each failure. */
 function retryLoads<T>(wire: Wire, { onRetry, ...config }: RetryBackoffConfig): (source: Observable<T>) => Observable<T> {
   return retryBackoff({
     ...config,

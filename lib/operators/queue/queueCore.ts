@@ -25,7 +25,6 @@ interface Streams<T extends Message> {
   readonly wake$: Subject<void>;
 }
 
-/** The shared state of the functions below. */
 interface QueueState<T extends Message> extends Streams<T> {
   readonly waiting: WaitingItems<T>;
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
@@ -65,7 +64,6 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
     depth: waiting.size,
     /** Returns an item, and the claim that its outcome ends. */
     jobOf: (item: QueueItem<T>): Job<T> => (writer ? { message: item.message, held: undefined } : item),
-    /** Loads the stored items, once. */
     open(): void {
       if (state.status !== 'new') return;
       state.status = 'opening';
@@ -208,11 +206,9 @@ function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
 type QueueWriter = ReturnType<typeof createQueueWriter>;
 
 /**
- * Writes added and removed items to the log in batches: changes during a write share the next.
- *
- * @param onStored Called when an item is durable.
- * @param onError Called when a write has failed: its items are in memory only, and finished items
- *   may be repeated after a restart.
+ * Writes added and removed items in batches: changes during a write share the next. @param onStored
+ * Called when an item is durable. @param onError Called when a write has failed: its items are in
+ * memory only, and finished items may be repeated after a restart.
  */
 function createQueueWriter(
   log: QueueLog,
@@ -222,7 +218,6 @@ function createQueueWriter(
 ) {
   let added = new Set<QueueItem>();
   let removed: number[] = [];
-  /** Completes when these changes are written or have failed. */
   let written$ = new AsyncSubject<unknown>();
   /** Removals that have failed: the next batch repeats them, whenever there is one. */
   let unremoved: readonly number[] = [];

@@ -15,18 +15,13 @@ export interface MessageSink {
 }
 
 export interface Pull {
-  /** Reads messages while there is room. */
   pull(): void;
   release(): void;
 }
 
 export type StartPull = (sink: MessageSink) => Pull;
 
-/**
- * Returns a function that starts to read a source.
- *
- * @throws {TypeError} If `source` is no source of messages.
- */
+/** Returns a function that starts to read a source. @throws {TypeError} If it is none. */
 export function pullFrom(source: MessageSource, maxBuffered: number): StartPull {
   const { getReader, [Symbol.asyncIterator]: iterateAsync, [Symbol.iterator]: iterate } = Object(source) as Partial<Source>;
   if (getReader) return (sink) => pullAsync(() => readerOf(source as ReadableStreamOf<Message>), sink);

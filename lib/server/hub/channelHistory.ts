@@ -50,10 +50,7 @@ interface Tail {
   readonly notifications: ReturnType<typeof createTrampoline>;
 }
 
-/**
- * The latest messages of one channel, in memory. A server may have a hundred thousand: what most do
- * not need is created when it is used.
- */
+/** The latest messages of one channel. Most of a hundred thousand channels need little of it. */
 export class ChannelHistory {
   readonly name: string;
   readonly epoch: string;
@@ -126,10 +123,7 @@ export class ChannelHistory {
   }
 
   /**
-   * Adds a message, which {@link emit} emits. Returns its position, or that of the message that it
-   * repeats.
-   *
-   * @throws {ChannelEndedError}
+   * Adds a message, which {@link emit} emits. Returns the position of it, or of what it repeats.
    */
   add(message: Message, bytes: number, now: number): ChannelPosition {
     const { maxMessages, maxBytes } = this.#limits;
@@ -175,10 +169,7 @@ export class ChannelHistory {
     tail?.notifications.add(() => tail.entries$.next(entry));
   }
 
-  /**
-   * Emits the messages that were added since the previous call. Messages that subscribers add
-   * during the emission follow in order.
-   */
+  /** Emits the messages that were added since the previous call, in order. */
   emit(): void {
     this.#tail?.notifications.run();
   }

@@ -54,10 +54,7 @@ export interface ChannelSlice {
   readonly epoch: string;
   /** The highest offset of this epoch; 0 if it has no messages. */
   readonly last: number;
-  /**
-   * In order. A log that has messages in the requested part returns at least one, if `limit` is
-   * not 0.
-   */
+  /** In order: at least one, if the log has one in the requested part and `limit` is not 0. */
   readonly entries: readonly ChannelEntry[];
   /**
    * Whether no message is missing between the requested position and the first entry, or the end:

@@ -21,9 +21,8 @@ const OVERHEAD = 512;
 export const memoryOf = (message: Message): number => OVERHEAD + estimateSize(message.payload);
 
 /**
- * Creates the flow control of one client: of the pages of history and the lists of members that it
- * receives. The next page is read when the client has acked enough of the previous ones. So a
- * client that requests much takes the memory of a few pages, however many channels it reads.
+ * Creates the flow control of the pages that one client receives, in all of its channels: the next
+ * page is read when the client has acked enough of the previous ones.
  */
 export function createClientFlow(wire: Wire, turn: ClientTurn) {
   let unacked = 0;
@@ -62,11 +61,8 @@ export function createClientFlow(wire: Wire, turn: ClientTurn) {
     /** Reserves bytes for what is read: its size is not known yet. */
     reserve,
     /**
-     * Subscribes to the source as soon as the client has acked enough. Those that wait follow in
-     * order. Unsubscribing gives up the place.
-     *
-     * @param source Receives the maximum size of the page, in bytes: that of one of several, unless
-     *   nothing else is read.
+     * Subscribes to the source when the client has acked enough. @param source Gets a size in
+     * bytes.
      */
     read: <T>(source: (maxBytes: number) => Observable<T>): Observable<T> =>
       defer(() => {
@@ -79,11 +75,7 @@ export function createClientFlow(wire: Wire, turn: ClientTurn) {
           finalize(() => waiting.delete(turn$)),
         );
       }),
-    /**
-     * Sends the messages of a page. Resolves when the client has acked the last one.
-     *
-     * @param bytes The size of the page. @default that of the messages
-     */
+    /** Sends the messages of a page. Resolves when the last one is acked. */
     send(messages: readonly Message[], bytes = messages.reduce((sum, message) => sum + memoryOf(message), 0)): Promise<unknown> {
       unacked += bytes;
       const last = messages.length - 1;

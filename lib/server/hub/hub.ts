@@ -115,10 +115,7 @@ export interface Hub<W extends Wire = Wire> {
    * a log with `list`.
    */
   readonly list: (prefix: string) => Observable<ChannelInfo>;
-  /**
-   * Reports failures of the log, failed authorizations and invalid messages of clients, as they
-   * occur.
-   */
+  /** Reports failures of the log and of authorizations, and invalid messages of clients. */
   readonly errors$: Observable<RxwireError>;
 }
 
@@ -251,13 +248,11 @@ function publishingParts(
   };
 }
 
-/** A client that is served, and the Subscription to its wire. */
 interface ServedWire {
   readonly client: HubClient;
   readonly subscription: Subscription;
 }
 
-/** Serves the wire of a client until it ends. */
 function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire {
   const { wire } = client;
   client.subscription.add(() => served.delete(wire));

@@ -56,12 +56,8 @@ export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKe
       if (compact && stored.compact) compactors.set(channel, createCompactor(log, channel, compact, failed));
     },
     /**
-     * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
-     * at-most-once message to the present members, and an answer to its recipient, without storing
-     * it.
-     *
-     * @param publisher Identifies the client that publishes, see `Wire.publisher`.
-     * @throws The error of the log, also delivered.
+     * Appends a message to the log, unless it is a repeat, and returns its position. Does not store
+     * at-most-once messages and answers. @throws The error of the log, also delivered.
      */
     store(channel: string, message: Message, publisher?: string): MaybeAsync<ChannelPosition | undefined> {
       if (message.delivery !== 'at-most-once' && recipientOf(message) === undefined) {

@@ -16,15 +16,9 @@ export interface KeyedSettings {
    * without one as `invalid`.
    */
   readonly key: (message: Message) => string;
-  /**
-   * Returns whether a message removes its key.
-   * @default whether its `metadata.deleted` is `true`
-   */
+  /** Returns whether a message removes its key. @default whether `metadata.deleted` is `true` */
   readonly isDeleted?: (message: Message) => boolean;
-  /**
-   * The time after which a key is forgotten, in ms since this process received its newest message.
-   * @default never
-   */
+  /** How long a key is kept, in ms since this process received its message. @default for ever */
   readonly ttl?: number;
   /**
    * `messages`: the maximum number of keys. `bytes`: the maximum estimated size of their newest
@@ -74,10 +68,7 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
     content.replace({ ...keyed, offset, message, at: now, bytes: estimateSize(message) + keyed.key.length });
     content.trim(now);
   };
-  /**
-   * The log no longer has some messages: readers that are live read again, and are informed of a
-   * gap.
-   */
+  /** The log has lost messages: live readers read again, and are informed of a gap. */
   const reportMissed = (reached: number): void => {
     const broken$ = tail$;
     content.last = content.forgotten = reached;
@@ -232,9 +223,8 @@ export interface KeyedEntry {
 }
 
 /**
- * Creates entries in the order of their offsets, of which any may be removed. Removed entries stay
- * in the array until they are more than half of it: each operation but `after`
- * and `before` takes O(1), amortized.
+ * Creates entries in the order of their offsets. Removed ones stay in the array until they are more
+ * than half of it: each operation but `after` and `before` takes O(1), amortized.
  */
 export function createKeyedEntries() {
   let entries: KeyedEntry[] = [];
