@@ -159,7 +159,7 @@ export function channel<Types extends object = AnyTypes>(
 ): Channel<MessageIn<Types>> {
   checkWire('channel', wire);
   checkOptions('channel', options);
-  const read = readOptions('channel', options, CHANNEL_OPTIONS);
+  const read = { ...options, ...readOptions('channel', options, CHANNEL_OPTIONS) };
   if (typeof read.from === 'object' && 'last' in read.from) assertNotNegative('channel', { last: read.from.last });
   assertChannelName('channel', name);
   return channelsOf(wire).find(name, read) as Channel<MessageIn<Types>>;

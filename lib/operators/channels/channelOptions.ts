@@ -72,13 +72,10 @@ export interface EchoOptions {
 export const CHANNEL_OPTIONS = {
   from: [anything, 'live'],
   echo: [anything, true],
-  remember: [anything],
   answerTimeout: [positive, 10_000],
-  microtask: [anything],
-  scheduler: [anything],
 } as const satisfies OptionTable<ChannelOptions>;
 
-export type MemberOptions = ReadOptions<ChannelOptions, typeof CHANNEL_OPTIONS>;
+export type MemberOptions = ChannelOptions & ReadOptions<ChannelOptions, typeof CHANNEL_OPTIONS>;
 
 /** A message of the past of a channel. */
 export interface PastMessage {

@@ -48,7 +48,7 @@ import { createClientTurns } from './clientTurns.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
 import { HubClient, type HubParts } from './hubClient.js';
 import { hubMessage } from './hubMessages.js';
-import { HUB_OPTIONS, RELOAD_GRACE, type HubOptions } from './hubOptions.js';
+import { HUB_OPTIONS, type HubOptions, type HubSettings } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
 
 /**
@@ -142,7 +142,7 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
   checkOptions('hub', options);
   noteHub();
-  const settings = readOptions('hub', options as HubOptions, HUB_OPTIONS);
+  const settings: HubSettings = { ...(options as HubOptions), ...readOptions('hub', options as HubOptions, HUB_OPTIONS) };
   const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), scheduler = steadyScheduler(), id } = settings;
   const { identify = idOf } = options;
 
@@ -154,7 +154,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   const parts: HubParts = {
     ...settings,
     // Without `identify`, a page that is loaded again is another member.
-    reloadGrace: settings.reloadGrace ?? (settings.identify ? RELOAD_GRACE : 0),
+    reloadGrace: settings.reloadGrace ?? (settings.identify ? 5_000 : 0),
     channels,
     report,
     authorize: createAuthorizer(settings, report),

@@ -96,11 +96,7 @@ export interface HubOptions<W extends Wire = Wire> {
 
 /** The rules and defaults of the options above. */
 export const HUB_OPTIONS = {
-  log: [anything],
-  presence: [anything],
-  authorize: [anything],
   authorizeTimeout: [positive, 10_000],
-  identify: [anything],
   reloadGrace: [notNegative],
   lostGrace: [notNegative, Infinity],
   id: [anything, 'hub'],
@@ -108,11 +104,6 @@ export const HUB_OPTIONS = {
   maxMembers: [positive, 10_000],
   maxReplay: [positive, 1_000],
   maxSize: [positive, 262_144],
-  scheduler: [anything],
-  microtask: [anything],
 } as const satisfies OptionTable<HubOptions>;
 
-export type HubSettings = ReadOptions<HubOptions, typeof HUB_OPTIONS>;
-
-/** In ms: a page that is loaded again has joined again by then. */
-export const RELOAD_GRACE = 5_000;
+export type HubSettings = HubOptions & ReadOptions<HubOptions, typeof HUB_OPTIONS>;

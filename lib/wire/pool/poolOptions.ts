@@ -37,7 +37,6 @@ export interface PoolOptions<W extends Wire = Wire> {
 
 /** The rules and defaults of the options above. */
 export const POOL_OPTIONS = {
-  open: [anything],
   min: [anything, 1],
   max: [whole, 10],
   acquireTimeout: [positive, 30_000],
@@ -46,8 +45,6 @@ export const POOL_OPTIONS = {
   drainTimeout: [notNegative, 10_000],
   initialInterval: [positive, 500],
   maxInterval: [positive, 30_000],
-  scheduler: [anything],
-  random: [anything],
 } as const satisfies OptionTable<PoolOptions>;
 
 /** A wire that belongs to the caller until the caller releases it. */
