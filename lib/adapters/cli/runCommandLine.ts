@@ -48,6 +48,7 @@ export async function runCommandLine(argv: readonly string[], source: CommandPac
   } catch (error) {
     code = error instanceof CommanderError ? usageCode(error) : fail(error, context);
   }
+  context?.progress('');
   await context?.flush();
   return code;
 }

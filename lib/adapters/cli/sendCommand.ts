@@ -127,7 +127,6 @@ function createTally({ print, progress, note }: CommandContext) {
     count: () => delivered + failed,
     end(): void {
       ticks.unsubscribe();
-      progress('');
       if (process.stderr.isTTY || failed > 0) note(text());
     },
   };
