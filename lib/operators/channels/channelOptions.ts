@@ -38,8 +38,7 @@ export interface ChannelOptions {
    * Where the channel stores its position, under `rxwire:` and its name, at the end of each
    * microtask with messages. A later channel of this name, also of another page or process,
    * continues behind that position; `from` is for the first time.
-   * @default the position is not
-   * stored
+   * @default the position is not stored
    */
   readonly remember?: PositionStorage;
   /**
@@ -51,8 +50,7 @@ export interface ChannelOptions {
   readonly answerTimeout?: number;
   /**
    * Schedules the writes of `remember`, and the updates of presence.
-   * @default asapScheduler: at the
-   * end of the microtask
+   * @default asapScheduler: at the end of the microtask
    */
   readonly microtask?: SchedulerLike;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

@@ -43,8 +43,7 @@ export interface ChannelQuery {
   readonly maxBytes?: number | undefined;
   /**
    * The reader knows which keys are removed up to this offset. Only for keyed channels.
-   * @default
-   * that of `after`
+   * @default that of `after`
    */
   readonly since?: number | undefined;
 }

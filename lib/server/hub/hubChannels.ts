@@ -17,8 +17,7 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
   readonly retain?: ChannelRetention;
   /**
    * Joins small messages to large ones, behind the readers, while this hub publishes.
-   * @default
-   * the log keeps them as they are
+   * @default the log keeps them as they are
    */
   readonly compact?: Compact;
 }

@@ -38,8 +38,7 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly log?: ChannelLog;
   /**
    * Shares the members of the channels with the hubs of other nodes.
-   * @default the hub has only the
-   * members of its own process
+   * @default the hub has only the members of its own process
    */
   readonly presence?: ClusterPresence;
   /**
@@ -88,8 +87,7 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly scheduler?: SchedulerLike;
   /**
    * Schedules the presence messages, which combine the changes of one run.
-   * @default asapScheduler:
-   * at the end of the microtask
+   * @default asapScheduler: at the end of the microtask
    */
   readonly microtask?: SchedulerLike;
 }

@@ -42,8 +42,7 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
   readonly maxQueued?: number;
   /**
    * The message to drop when more than `maxQueued` would wait. Each drop is reported.
-   * @default
-   * 'drop-lowest': the oldest of the lowest priority
+   * @default 'drop-lowest': the oldest of the lowest priority
    */
   readonly overflow?: OverflowPolicy;
   /**
@@ -71,15 +70,13 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
   readonly ackDelay?: number;
   /**
    * The store of the processing state of received messages, and of their effects.
-   * @default none:
-   * the state is lost when the process ends
+   * @default none: the state is lost when the process ends
    */
   readonly inbox?: Inbox;
   /**
    * The store of the messages that could not be processed.
-   * @default that of the inbox, which stores
-   * a letter in the transaction that moves the cursor; without an inbox `memoryDeadLetters()`: the
-   * latest 1,000, in memory
+   * @default that of the inbox, which stores a letter in the transaction that moves the cursor;
+   * without an inbox `memoryDeadLetters()`: the latest 1,000, in memory
    */
   readonly deadLetters?: DeadLetterStore;
   /** Stores a letter in `deadLetters`. @default the session stores no letters */
