@@ -59,7 +59,6 @@ export function createCommandContext(json: boolean) {
      * Writes a line: `text` for a person, otherwise `value` as JSON. Resolves when it is written.
      */
     print: (value: unknown, text: () => string): Promise<void> => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
-    /** Writes a sentence to stderr, below the progress. */
     note: (text: string): void => {
       progress('');
       stderr.write(`rxwire: ${printable(text)}\n`);
@@ -74,7 +73,6 @@ export function createCommandContext(json: boolean) {
   };
 }
 
-/** Resolves when the text is written, or cannot be. */
 function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve) => void stream.write(text, () => resolve()));
 }

@@ -91,13 +91,11 @@ export function tokenOption(description: string): Option {
   return new Option('--token <text>', description).env('RXWIRE_TOKEN');
 }
 
-/** @throws {InvalidArgumentError} */
 export function wholeNumberOption(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }
 
-/** @throws {InvalidArgumentError} */
 export function positiveNumberOption(text: string): number {
   const number = wholeNumberOption(text);
   if (number === 0) throw new InvalidArgumentError('It must be at least 1.');

@@ -4,7 +4,6 @@ import { Argument, type Command } from 'commander';
 import { type CommandContext, ExitCode, type RunCommand, UsageError } from './commandContext.js';
 import { printable } from './printable.js';
 
-/** The names of the templates. */
 export const TEMPLATES = ['angular', 'chat', 'deploy', 'express', 'fastify', 'node'] as const;
 
 export type TemplateName = (typeof TEMPLATES)[number];

@@ -23,7 +23,6 @@ export function addRequest(program: Command, run: RunCommand): void {
     );
 }
 
-/** @throws {UsageError} */
 function payloadOf(text: string | undefined, isText = false): unknown {
   if (isText || text === undefined) return text ?? null;
   try {

@@ -154,7 +154,6 @@ export async function* readMessages(stream: Readable, format: LineFormat): Async
   }
 }
 
-/** Emits the lines, without their ends. */
 async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   let rest = '';
   stream.setEncoding('utf8');
@@ -167,7 +166,6 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   if (rest !== '') yield rest;
 }
 
-/** @throws {UsageError} */
 function messageOf(line: string, number: number, { type, text }: LineFormat): Message | undefined {
   if (text) return createMessage(type ?? 'text', line);
   if (line.trim() === '') return undefined;
@@ -175,7 +173,6 @@ function messageOf(line: string, number: number, { type, text }: LineFormat): Me
   return type === undefined ? readMessage(value, number) : createMessage(type, value);
 }
 
-/** @throws {UsageError} */
 function parseLine(line: string, number: number): unknown {
   try {
     return JSON.parse(line);

@@ -41,7 +41,6 @@ async function tail(url: string, name: string | undefined, flags: TailFlags, con
   });
 }
 
-/** @throws {UsageError} */
 function startOf(text = 'live'): ChannelStart {
   if (text === 'start' || text === 'live') return text;
   if (/^\d{1,9}$/.test(text)) return { last: Number(text) };
@@ -57,7 +56,6 @@ function printAll(wire: Wire, { print, style }: CommandContext): Observable<unkn
   );
 }
 
-/** Prints the messages of a channel, each with its position, and reports gaps. */
 function printChannel(
   wire: Wire,
   name: string,

@@ -84,7 +84,6 @@ const SIMULATION_OPTIONS = {
 } as const satisfies OptionTable<SimulationOptions>;
 type FullSimulationOptions = ReadOptions<SimulationOptions, typeof SIMULATION_OPTIONS>;
 
-/** How often `always` is called, in ms. */
 const CHECKED_EVERY = 100;
 
 /**

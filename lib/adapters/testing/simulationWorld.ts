@@ -164,7 +164,6 @@ export interface SimulationFaults {
   readonly slowness?: boolean;
 }
 
-/** A fault of the network or of the server, at a time, in ms. */
 type PlannedFault = ReturnType<typeof planFaults>[number];
 
 const KINDS = { cut: 'cuts', drop: 'cuts', 'black hole': 'blackHoles', lag: 'lags', crash: 'crashes' } as const;
