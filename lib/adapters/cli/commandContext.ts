@@ -35,7 +35,8 @@ export function untilStopped(work$: Observable<unknown>, { stop$, closed$ }: Com
 }
 
 /**
- * Creates the streams and signals of the process. @param json Whether a terminal gets JSON, too.
+ * Creates the streams and signals of the process.
+ * @param json Whether a terminal gets JSON, too.
  */
 export function createCommandContext(json: boolean) {
   const { stdout, stderr } = process;

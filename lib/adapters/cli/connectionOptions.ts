@@ -160,7 +160,8 @@ export function reasonOf(error: unknown): string {
 
 /**
  * Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or
- * that of the wire. @param onFrame Called with each frame, decoded.
+ * that of the wire.
+ * @param onFrame Called with each frame, decoded.
  */
 export async function withWire<T>(
   url: string,

@@ -38,8 +38,9 @@ async function writeNew(template: TemplateName, folder: string, source: CommandP
 
 /**
  * Writes the files of a template, which depend on this version, and returns their paths. It
- * overwrites nothing. @throws {UsageError} If the folder is not empty. @throws The error of the
- * file system.
+ * overwrites nothing.
+ * @throws {UsageError} If the folder is not empty.
+ * @throws The error of the file system.
  */
 export async function createProject(
   template: TemplateName,

@@ -311,7 +311,8 @@ function hasConnection({ link, server, received, lag, wire }: MarbleSpec): boole
 }
 
 /**
- * Creates the wire of a marble, and the lines of its network. @param open Opens a line, at once.
+ * Creates the wire of a marble, and the lines of its network.
+ * @param open Opens a line, at once.
  * @throws {Error} If the network has a letter that means nothing.
  */
 function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => number) {

@@ -15,8 +15,8 @@ export function onVirtualEnd(end: () => void): void {
 }
 
 /**
- * Runs a function in virtual time, and leaves nothing of it in the schedulers of RxJS. @param run
- * `close` calls what {@link onVirtualEnd} was given, as the end of the run does.
+ * Runs a function in virtual time, and leaves nothing of it in the schedulers of RxJS.
+ * @param run `close` calls what {@link onVirtualEnd} was given, as the end of the run does.
  */
 export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelpers, close: () => void) => T): T {
   const outer = ends;

@@ -51,7 +51,7 @@ export class ChannelReaders {
     return this.all.length < length;
   }
 
-  /** Returns the place of the next join request: of a reader without a position, or the lowest. */
+  /** Returns the place of the next join: that of a reader without a position, or the lowest one. */
   place(epoch: string | undefined): JoinPlace {
     this.#placing = this.all.find(({ position }) => !position);
     return (this.#requested = this.#placing ? this.#placing.first : { after: lowest(this.all, epoch) as ChannelPosition });

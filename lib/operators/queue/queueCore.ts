@@ -206,9 +206,10 @@ function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
 type QueueWriter = ReturnType<typeof createQueueWriter>;
 
 /**
- * Writes added and removed items in batches: changes during a write share the next. @param onStored
- * Called when an item is durable. @param onError Called when a write has failed: its items are in
- * memory only, and finished items may be repeated after a restart.
+ * Writes added and removed items in batches: changes during a write share the next.
+ * @param onStored Called when an item is durable.
+ * @param onError Called when a write has failed: its items are in memory only, and finished items
+ *   may be repeated after a restart.
  */
 function createQueueWriter(
   log: QueueLog,

@@ -17,7 +17,8 @@ export function isReplyOrCancel(type: string): boolean {
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Creates a reply, with the priority of the request. @param number The number of those before it.
+ * Creates a reply, with the priority of the request.
+ * @param number The number of those before it.
  */
 export function replyMessage(id: string, request: Message, type: ReplyType, payload: unknown, timestamp: number, number?: number): Message {
   const { id: correlationId, priority, replyTo } = request;

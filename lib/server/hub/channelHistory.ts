@@ -50,7 +50,7 @@ interface Tail {
   readonly notifications: ReturnType<typeof createTrampoline>;
 }
 
-/** The latest messages of one channel. Most of a hundred thousand channels need little of it. */
+/** The latest messages of one channel. What most channels do not need is created at first use. */
 export class ChannelHistory {
   readonly name: string;
   readonly epoch: string;

@@ -26,7 +26,7 @@ export interface KeptOffsets {
   readonly removed: number;
   /** Whether the last message has ended the channel. A log returns it, also if it is removed. */
   readonly hasEnded: boolean;
-  /** Returns whether no reader can be at an offset. @default the offsets are contiguous */
+  /** Returns whether no reader can be at a kept offset. @default the offsets are contiguous */
   readonly isMissing?: (offset: number) => boolean;
   /** Returns the last `limit` offsets in front of `end`. @default the offsets are contiguous */
   readonly lastOffsets?: (end: number, limit: number) => { readonly first: number; readonly count: number };

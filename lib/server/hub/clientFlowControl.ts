@@ -61,8 +61,8 @@ export function createClientFlow(wire: Wire, turn: ClientTurn) {
     /** Reserves bytes for what is read: its size is not known yet. */
     reserve,
     /**
-     * Subscribes to the source when the client has acked enough. @param source Gets a size in
-     * bytes.
+     * Subscribes to the source when the client has acked enough.
+     * @param source Gets a size in bytes.
      */
     read: <T>(source: (maxBytes: number) => Observable<T>): Observable<T> =>
       defer(() => {

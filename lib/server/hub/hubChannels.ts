@@ -56,7 +56,8 @@ export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKe
     },
     /**
      * Appends a message to the log, unless it is a repeat, and returns its position. Does not store
-     * at-most-once messages and answers. @throws The error of the log, also delivered.
+     * at-most-once messages and answers.
+     * @throws The error of the log, also delivered.
      */
     store(channel: string, message: Message, publisher?: string): MaybeAsync<ChannelPosition | undefined> {
       if (message.delivery !== 'at-most-once' && recipientOf(message) === undefined) {

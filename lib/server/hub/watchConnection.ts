@@ -5,8 +5,9 @@ import type { Wire } from '../../wire/wire.js';
 
 /**
  * Watches the connection of a client. The state is watched only while the client is away, because a
- * wire whose state has a subscriber counts each second. @param onLost Called with each close code.
- * Returns whether the client is away. @param onReturned Called when it is connected again.
+ * wire whose state has a subscriber counts each second.
+ * @param onLost Called with each close code. Returns whether the client is away.
+ * @param onReturned Called when it is connected again.
  */
 export function watchConnection(wire: Wire, onLost: (closeCode: number) => boolean, onReturned: () => void): Subscription {
   const watching = new Subscription();

@@ -24,9 +24,7 @@ export interface HostConnection {
   send(frame: Frame): void;
   /** Closes the connection: normally, or with a close code and a reason. */
   close(code?: number, reason?: string): void;
-  /**
-   * Whether too many bytes wait: the host sends nothing until `schedule` is called. @default false
-   */
+  /** Whether too many bytes wait: nothing is sent until `schedule` is called. @default false */
   readonly isFull?: boolean;
 }
 
@@ -38,21 +36,13 @@ export interface HostOwner {
   emit(message: Message): void;
   /** After `close`, the host has closed the connection already. */
   onConnectionEvent(event: ConnectionEvent): void;
-  /**
-   * Called with each new `system.ping` that arrives, before the application. @default does nothing
-   */
+  /** Called with each new `system.ping`, before the application. @default does nothing */
   onPing?(message: Message, isNumbered: boolean): void;
-  /**
-   * Called when a message is processed. The owner calls `processed` of the host. @default at once
-   */
+  /** Called when a message is processed: the owner calls `processed`, too. @default at once */
   processed?(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void;
-  /**
-   * Called when a store or an effect fails, before the remaining outcomes. @default does nothing
-   */
+  /** Called when a store or an effect fails, before the other outcomes. @default does nothing */
   onStoreFailing?(error: unknown): void;
-  /**
-   * Called when a store or an effect has failed, and all outcomes are known. @default does nothing
-   */
+  /** Called when it has failed, and all outcomes are known. @default does nothing */
   onStoreFailed?(error: unknown): void;
   /** Returns whether a message without a number is delivered. @default each is */
   allows?(): boolean;

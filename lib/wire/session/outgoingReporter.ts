@@ -68,9 +68,7 @@ export class OutgoingReporter implements OutgoingMessages {
   reportStep(messages: readonly Message[], status: PendingStatus): void {
     for (const { id } of messages) if (status !== 'queued' || this.#outgoing.isPending(id)) this.#report({ id, status });
   }
-  /**
-   * Reports a failure, or another outcome for which the application waits. @param codec Its name.
-   */
+  /** Reports a failure always, another outcome if the application waits. @param codec Its name. */
   reportOutcome(event: OutcomeEvent, codec: string): void {
     const { message, outcome, latency = 0 } = event;
     const { id } = message;
