@@ -38,10 +38,7 @@ export interface ConnectOptions extends WireOptions, Pick<SessionOptions, 'id' |
    * @default json()
    */
   readonly codec?: Codec | readonly Codec[];
-  /**
-   * The protocol between the two sides; `envelopeProtocol` is for servers without sessions.
-   * @default sessionProtocol
-   */
+  /** The protocol; `envelopeProtocol` is for servers without sessions. @default sessionProtocol */
   readonly protocol?: Protocol;
 }
 

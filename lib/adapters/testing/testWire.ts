@@ -79,10 +79,7 @@ export interface TestServer<M extends Message = Message> {
   readonly received: readonly M[];
   /** Emits all messages of `received`, the present ones first. Completes with `close`. */
   readonly received$: Observable<M>;
-  /**
-   * Emits the latest wire of the server, then each further one. A returning client has the same
-   * wire.
-   */
+  /** Emits the wire of the server, then each further one. A returning client keeps its wire. */
   readonly wires$: Observable<TestServerWire<M>>;
   /**
    * Sends a message to the client, at once or as soon as there is a wire.

@@ -77,9 +77,7 @@ export type MemberOptions = ChannelOptions & ReadOptions<ChannelOptions, typeof 
 
 /** A message of the past of a channel. */
 export interface PastMessage {
-  /**
-   * To be stored anywhere. Also the `before` of a request for the messages in front of this one.
-   */
+  /** To be stored anywhere, and the `before` of a request for the messages in front of this one. */
   readonly position: string;
   readonly message: Message;
 }

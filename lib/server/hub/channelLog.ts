@@ -61,10 +61,7 @@ export interface ChannelSlice {
    * missing.
    */
   readonly isComplete: boolean;
-  /**
-   * The next read begins behind this offset. Only for keyed channels, as their reads skip messages.
-   * @default that of the last entry
-   */
+  /** The next read begins behind this offset. Only of keyed channels. @default the last entry */
   readonly reached?: number;
   /** The entry that has ended the channel, also when it is removed or not in the slice. */
   readonly end?: ChannelEntry;
@@ -146,8 +143,6 @@ export interface ChannelLog {
    * position stays valid. Without this method, a hub compacts nothing.
    */
   compact?(channel: string, entry: Required<ChannelEntry>): MaybeAsync<void>;
-  /**
-   * Emits the channels whose names begin with `prefix`, in the order of their names, and completes.
-   */
+  /** Emits the channels whose names begin with `prefix`, ordered by name, and completes. */
   list?(prefix: string): Observable<ChannelInfo>;
 }

@@ -110,10 +110,7 @@ export interface Hub<W extends Wire = Wire> {
    * await hub({ log: memoryChannelLog() }).interrupt('run.');
    */
   readonly interrupt: (prefix: string, reason?: string) => Promise<readonly string[]>;
-  /**
-   * Emits the channels that the log keeps and whose names begin with `prefix`, and completes. Needs
-   * a log with `list`.
-   */
+  /** Emits the channels of a log with `list` whose names begin with `prefix`, and completes. */
   readonly list: (prefix: string) => Observable<ChannelInfo>;
   /** Reports failures of the log and of authorizations, and invalid messages of clients. */
   readonly errors$: Observable<RxwireError>;

@@ -29,10 +29,7 @@ export interface EnvelopeOptions extends Pick<
   readonly dedupeSize?: number;
   /** Returns the first message of each connection. @default none */
   readonly firstMessage?: () => Message;
-  /**
-   * Called with each message for the application when it arrives, and again when it is repeated.
-   * @default does nothing
-   */
+  /** Called with each message that arrives, also when it is repeated. @default does nothing */
   readonly onArrival?: (message: Message) => void;
   /** Receipts of messages that the layer below could not encode. @default none */
   readonly unsendable$?: Observable<Receipt>;

@@ -32,9 +32,7 @@ export interface FramedOptions {
   readonly maxBadFrames?: number;
   /** Called with the error of each undecodable frame, which is dropped. */
   readonly onBadFrame?: (error: RxwireError) => void;
-  /**
-   * Called with each message that is dropped: it cannot be encoded, or exceeds `maxFrame` alone.
-   */
+  /** Called with each message that is dropped: it is too large alone, or cannot be encoded. */
   readonly onUnsendable?: OnUnsendable;
 }
 

@@ -15,17 +15,9 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly maxWaiting?: number;
   /** How long a wire above `min` may be idle before it is closed, in ms. @default 60_000 */
   readonly idleTimeout?: number;
-  /**
-   * How long the wires may take to close when the pool is destroyed, in ms; after that they are
-   * unsubscribed.
-   * @default 10_000
-   */
+  /** How long the wires may take to close before they are unsubscribed, in ms. @default 10_000 */
   readonly drainTimeout?: number;
-  /**
-   * The delay before a wire that has failed is replaced, in ms; doubled with each failure until a
-   * wire connects.
-   * @default 500
-   */
+  /** The delay before a failed wire is replaced, in ms; doubled with each failure. @default 500 */
   readonly initialInterval?: number;
   /** The maximum of this delay, in ms. @default 30_000 */
   readonly maxInterval?: number;

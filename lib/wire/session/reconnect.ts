@@ -6,10 +6,7 @@ import { backoffDelays, type RetryBackoffConfig } from '../../operators/retryBac
 import type { Report } from './sessionEvents.js';
 import { platformSignals, type NetworkSignal } from './networkSignals.js';
 
-/**
- * How to reconnect: the options of `retryBackoff`, by default from 0.5 to 30 s with full jitter;
- * `false`: not at all.
- */
+/** The options of `retryBackoff`, by default 0.5 to 30 s with full jitter; `false`: not at all. */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
 export interface ReconnectionOwner {

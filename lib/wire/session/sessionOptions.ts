@@ -18,23 +18,13 @@ import { PING_INTERVAL } from '../../core/keepalive.js';
 
 /** The options of both sides of a session. By default, the application waits for all receipts. */
 export interface EndpointOptions extends Partial<ReceiptInterest> {
-  /**
-   * The id of this side, and the default `source` of the messages that it sends.
-   * @default 21 random characters
-   */
+  /** The id of this side, and the default `source` of messages. @default 21 random characters */
   readonly id?: string;
-  /**
-   * The delivery guarantee of messages that do not have one of their own.
-   * @default 'at-least-once'
-   */
+  /** The delivery guarantee of messages without their own. @default 'at-least-once' */
   readonly delivery?: Delivery;
   /** The maximum size of a frame in bytes, in both directions. @default 1 MiB */
   readonly maxFrame?: number;
-  /**
-   * The maximum number of unacked messages from the other side; a frame contains at most 256
-   * messages.
-   * @default 1_024
-   */
+  /** The maximum number of unacked messages from the other side; 256 in a frame. @default 1_024 */
   readonly window?: number;
   /** The maximum size of the frames of these messages, in bytes. @default 1 MiB */
   readonly windowBytes?: number;
@@ -52,11 +42,7 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
    * @default 3
    */
   readonly maxBadFrames?: number;
-  /**
-   * The maximum duration of the handshake, in ms; a connection that takes longer is closed
-   * with 4408.
-   * @default 5_000
-   */
+  /** The maximum duration of the handshake, in ms; then it is closed with 4408. @default 5_000 */
   readonly handshakeTimeout?: number;
   /** How long the end of the session may wait for acks, in ms. @default 10_000 */
   readonly drainTimeout?: number;
@@ -90,10 +76,7 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
   readonly scheduler?: SchedulerLike;
   /** Schedules the batching of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
-  /**
-   * Calls back once, when the application has subscribed: until then messages wait, unacked.
-   * @default calls back at once
-   */
+  /** Calls back when the application has subscribed: messages wait until then. @default at once */
   readonly whenSubscribed?: (callback: () => void) => void;
   /** Called with events of connections, receipts and failures. */
   readonly report?: Report;
