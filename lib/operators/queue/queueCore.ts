@@ -46,7 +46,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const onError = (error: unknown): void => streams.errors$.next(error);
   const onFault = (error: StoreError): void => (error.fault === 'fenced' ? fail(state, error) : onError(error));
   const log = store?.queue(name);
-  const writer = log && createQueueWriter(log, microtask, (item) => endDelivery(item), onFault);
+  const writer = log && createQueueWriter(log, microtask, onFault);
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
     // A closed queue did not process the item: it stays in the store, or unacked.
     if (reason !== 'closed') {
@@ -207,16 +207,10 @@ type QueueWriter = ReturnType<typeof createQueueWriter>;
 
 /**
  * Writes added and removed items in batches: changes during a write share the next.
- * @param onStored Called when an item is durable.
  * @param onError Called when a write has failed: its items are in memory only, and finished items
  *   may be repeated after a restart.
  */
-function createQueueWriter(
-  log: QueueLog,
-  microtask: SchedulerLike,
-  onStored: (item: QueueItem) => void,
-  onError: (error: StoreError) => void,
-) {
+function createQueueWriter(log: QueueLog, microtask: SchedulerLike, onError: (error: StoreError) => void) {
   let added = new Set<QueueItem>();
   let removed: number[] = [];
   let written$ = new AsyncSubject<unknown>();
@@ -253,7 +247,7 @@ function createQueueWriter(
   const write = (items: readonly QueueItem[], places: readonly number[]): Observable<never> => {
     const rows = items.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
     return asObservable(() => log.write(rows, places)).pipe(
-      tap(() => items.forEach((item) => onStored(item))),
+      tap(() => items.forEach((item) => endDelivery(item))),
       catchError((error: StoreError) => {
         // One item may be impossible to store: the halves are written, to store the others.
         const middle = items.length >> 1;
