@@ -29,7 +29,7 @@ import { Membership } from './membership.js';
 import { createOwnMessages } from './ownMessages.js';
 import { isPageCached } from './pageCache.js';
 
-export interface ClientChannelParts extends Omit<ChannelParts, 'messages$' | 'presence$'> {
+interface ClientChannelParts extends Omit<ChannelParts, 'messages$' | 'presence$'> {
   readonly publish: (message: Message, echo?: boolean) => void;
   readonly send: (message: Message, echo?: boolean) => Promise<ChannelPosition | undefined>;
 }
