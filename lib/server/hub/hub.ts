@@ -141,7 +141,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   noteHub();
   const settings: HubSettings = { ...(options as HubOptions), ...readOptions('hub', options as HubOptions, HUB_OPTIONS) };
   const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), scheduler = steadyScheduler(), id } = settings;
-  const { identify = idOf } = options;
+  const { identify = ({ id }: W): string => id } = options;
 
   const errors$ = new Subject<RxwireError>();
   const reportFailed = (channel: string, error: unknown, part: 'log' | 'presence' = 'log'): void =>
@@ -277,8 +277,6 @@ function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire
 function assertName(name: string): void {
   if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
 }
-
-const idOf = ({ id }: Wire): string => id;
 
 function memberOf(identity: string | ChannelMember): ChannelMember {
   const member = typeof identity === 'string' ? { id: identity } : identity;

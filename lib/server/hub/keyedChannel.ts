@@ -125,11 +125,11 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
 }
 
 /** Returns the key of a message, and whether it is removed; `undefined` without a key. */
-function keyOf(message: Message, { key, isDeleted = isMarkedDeleted }: KeyedSettings): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined {
+function keyOf(message: Message, { key, isDeleted }: KeyedSettings): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined {
   try {
     const name: unknown = key(message);
     if (typeof name !== 'string' || name === '' || name.length > MAX_KEY_LENGTH) return undefined;
-    return { key: name, isDeletion: isDeleted(message) };
+    return { key: name, isDeletion: isDeleted ? isDeleted(message) : message.metadata?.['deleted'] === true };
   } catch {
     return undefined;
   }
@@ -203,10 +203,6 @@ function createContent(epoch: string, { ttl = Infinity, retain = {} }: KeyedSett
     },
   };
   return content;
-}
-
-function isMarkedDeleted({ metadata }: Message): boolean {
-  return metadata?.['deleted'] === true;
 }
 
 /** An entry of a keyed channel. */
