@@ -114,13 +114,8 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
   return new GuardedObservable(live$, reportOn(wire));
 }
 
-interface PlacedState<S> {
-  readonly state: S;
-  readonly position: ChannelPosition | 'start';
-}
-
 /** Validates a loaded value, which comes from another side. */
-function readSnapshot<S>({ state, position }: ChannelSnapshot<S>): PlacedState<S> {
+function readSnapshot<S>({ state, position }: ChannelSnapshot<S>): { readonly state: S; readonly position: ChannelPosition | 'start' } {
   if (position === 'start') return { state, position };
   const { epoch, offset } = (typeof position === 'string' ? parsePosition(position) : position) ?? {};
   if (typeof epoch === 'string' && Number.isSafeInteger(offset) && (offset as number) >= 0)
