@@ -1,7 +1,7 @@
 export { type BatchMessageOptions, fromBatchMessage, toBatchMessage } from './operators/sending/batchMessage.js';
 export { deadLetter, type DeadLetterOperatorOptions } from './operators/deadLetters/deadLetter.js';
 export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './operators/deadLetters/replayDeadLetters.js';
-export { channel, type Channel, type ClientChannelParts } from './operators/channels/channel.js';
+export { channel, type Channel } from './operators/channels/channel.js';
 export type { ChannelOptions, ChannelStart, EchoOptions, PositionStorage } from './operators/channels/channelOptions.js';
 export { requestAll, type MemberReply, type RequestAllOptions } from './operators/channels/requestAll.js';
 export { liveState, type ChannelSnapshot, type LiveStateOptions } from './operators/channels/liveState.js';

@@ -4,25 +4,19 @@ import { json } from '../codec/json.js';
 import { assertAbsent } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
-import type { AnyTypes, MessageIn, Delivery } from '../message/types.js';
+import type { AnyTypes, MessageIn } from '../message/types.js';
 import { ReliabilityLevel } from '../message/reliabilityLevel.js';
-import { isOffline, platformSignals, type NetworkSignal } from './session/networkSignals.js';
+import { isOffline, platformSignals } from './session/networkSignals.js';
 import { clientSessions } from './session/session.js';
 import { overflowTest } from './unseenFailures.js';
 import { Wire, type WireSetup } from './wire.js';
-import type { Observable } from 'rxjs';
 import type { Codec } from '../codec/codec.js';
 import type { EnvelopeOptions } from './envelope/envelopeOptions.js';
 import type { DescribedLink, Frame, Link } from '../io/link.js';
-import type { TokenSource } from './session/tokenRenewal.js';
-import type { EndpointOptions } from './session/sessionOptions.js';
+import type { EndpointOptions, SessionOptions } from './session/sessionOptions.js';
 import type { ReconnectOptions } from './session/reconnect.js';
-import type { OutboxStore } from '../stores/outboxStore.js';
 
-type Envelope = Omit<
-  EnvelopeOptions,
-  'delivery' | 'reconnect' | 'firstMessage' | 'onArrival' | 'whenSubscribed' | 'unsendable$' | 'report' | 'deadLetter' | 'signals$'
->;
+type Envelope = Pick<EnvelopeOptions, 'ackTimeout' | 'maxRetries' | 'maxHeld' | 'dedupeTtl' | 'dedupeSize'>;
 type Endpoint = Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'awaitsAcks' | 'awaitsSteps' | 'report' | 'deadLetter'>;
 
 /**
@@ -35,7 +29,7 @@ export interface WireOptions extends Endpoint, Envelope {
   readonly reconnect?: ReconnectOptions;
 }
 
-export interface ConnectOptions extends WireOptions {
+export interface ConnectOptions extends WireOptions, Pick<SessionOptions, 'id' | 'delivery' | 'token' | 'signals$' | 'outbox'> {
   /** The link to the server: `webSocket(url)`, or a link of your own. */
   readonly link: Link<Frame> & DescribedLink;
   /**
@@ -44,38 +38,7 @@ export interface ConnectOptions extends WireOptions {
    * @default json()
    */
   readonly codec?: Codec | readonly Codec[];
-  /**
-   * The delivery guarantee of messages that do not have one of their own.
-   * @default 'at-least-once'
-   */
-  readonly delivery?: Delivery;
-  /**
-   * Identifies the wire, and is the `source` of the messages that it sends.
-   * @default 21 random
-   * characters
-   */
-  readonly id?: string;
-  /**
-   * The credentials for the server. They are part of the hello, never of an address. A function is
-   * called at each connection, and again before the credentials expire. When it throws, the wire
-   * tries again later, unless the error is an `UnauthorizedError`, which ends the wire.
-   * @default
-   * none
-   */
-  readonly token?: TokenSource;
-  /**
-   * The signals of the platform about the page and the network. After a signal the wire checks at
-   * once whether the server answers, and does not wait for its next attempt to connect.
-   * @default
-   * those of the browser; on Node none
-   */
-  readonly signals$?: Observable<NetworkSignal>;
-  /** The outbox, which keeps the messages until they are acked. @default memoryOutbox() */
-  readonly outbox?: OutboxStore;
-  /**
-   * The protocol between the two sides; `envelopeProtocol` is for servers without sessions.
-   * @default sessionProtocol
-   */
+  /** The protocol; `envelopeProtocol` is for servers without sessions. @default sessionProtocol */
   readonly protocol?: Protocol;
 }
 
@@ -150,10 +113,7 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
   });
 }
 
-/**
- * The protocol of docs/protocol.md: numbered batches, cumulative acks, and sessions that are
- * resumed.
- */
+/** The protocol of docs/protocol.md: numbered batches, cumulative acks, sessions that resume. */
 export const sessionProtocol: Protocol = ({ link, codec = json(), ...options }) => {
   assertAbsent('connect', options, ['ackTimeout', 'maxRetries', 'maxHeld', 'dedupeTtl', 'dedupeSize'], 'envelopeProtocol');
   return (parts, to) => {

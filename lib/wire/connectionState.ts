@@ -43,10 +43,7 @@ export interface ConnectionState {
   readonly lastActivity: number;
   /** Set if the platform reports that there is no network. */
   readonly isOffline?: true;
-  /**
-   * Set while the wire does not connect because another owner, such as another tab, has its outbox
-   * open.
-   */
+  /** Set while another owner, such as another tab, has the outbox of the wire open. */
   readonly waitingFor?: 'outbox';
   /** Attempts since the connection last worked. */
   readonly reconnectAttempts: number;
@@ -133,7 +130,6 @@ export class StateTracker {
   /** Each emits the state to one subscriber, unless it has the state. Created at the first use. */
   #emitters: Set<() => void> | undefined;
   #isOver = false;
-  /** Whether the wire has a connection. */
   #isOpen = false;
   #close: Close | undefined;
 
@@ -227,11 +223,7 @@ export class StateTracker {
     if (this.#emitters) for (const emit of [...this.#emitters]) emit();
   }
 
-  /**
-   * Makes the last change.
-   * @param closeCode The code of the connection that ends with the wire,
-   * unless its failure has one.
-   */
+  /** Makes the last change. @param closeCode The code, unless the failure has one. */
   end(status: ConnectionStatus, closeCode: number, failure?: Pick<Change, 'error'>): void {
     this.#ended(failure?.error, closeCode);
     this.#isOver = true;

@@ -20,7 +20,6 @@ const MAX_TEXT = 1_000;
 /** The maximum length of a text for the sender. */
 const MAX_REASON = 256;
 
-/** The histories of messages that are being replayed. */
 const former = new WeakMap<Message, readonly FailedAttempt[]>();
 
 /**
@@ -60,7 +59,6 @@ function counted(message: Message, retries: number): Message {
   return { ...message, metadata: { ...metadata, retryCount: (metadata?.retryCount ?? 0) + retries } };
 }
 
-/** Returns whether a message is that of a replayed dead letter. */
 export function isReplayed(message: Message): boolean {
   return former.has(message);
 }
@@ -71,8 +69,7 @@ export function goOnFrom({ message, history }: DeadLetter): void {
 }
 
 /**
- * Returns the part of a failure that the sender of the message receives. Like a reply, it contains
- * no text of platform errors, which may contain paths and names.
+ * Returns the part of a failure for the sender: texts of the platform may contain paths and names.
  */
 export function rejectionOf({ code, text }: RxwireError): Rejection {
   return { kind: 'dead-lettered', code, reason: text.slice(0, MAX_REASON) };

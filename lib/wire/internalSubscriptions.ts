@@ -15,7 +15,6 @@ export function markInternal<S extends Subscription>(subscription: S, shows: Sho
   return subscription;
 }
 
-/** Returns whether a subscription is one of rxwire itself. */
 export function isInternal(subscription: object): boolean {
   return internal.has(subscription);
 }

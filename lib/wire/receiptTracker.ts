@@ -9,11 +9,8 @@ const MAX_ENDS = 500;
 
 /** A wire, for the tracker of its receipts. */
 export interface TrackedWire {
-  /** The messages of the session, once there is one. */
   readonly session: OutgoingMessages | undefined;
-  /**
-   * Its `ignored` is called with each message that has failed, and whose promise no caller awaits.
-   */
+  /** `ignored` is called with each message that has failed, and whose promise no caller awaits. */
   readonly unseen: { ignored(id: string, error: unknown, isLost: boolean): void } | undefined;
 }
 
@@ -22,13 +19,11 @@ type Follower = (receipt?: Receipt, isLast?: boolean) => void;
 
 /** Passes receipts to those who follow single messages: one lookup for each receipt. */
 export class ReceiptTracker {
-  /** Those who follow a message, by its id. */
   readonly followers = new Map<string, readonly Follower[]>();
   /** Whether receipts before the last one of a message are of use. */
   awaitsSteps = false;
   /**
-   * The last receipts of the latest messages, from the first call of `state` on. The older half is
-   * dropped at once: a Map finds its oldest entry only slowly.
+   * The last receipts since the first call of `state`. A Map finds its oldest entry only slowly.
    */
   ends: Map<string, Receipt> | undefined;
   #olderEnds: Map<string, Receipt> | undefined;
@@ -54,10 +49,7 @@ export class ReceiptTracker {
     for (const follower of followers) follower(receipt, isLast);
   }
 
-  /**
-   * Resolves with the receipt of this status, or else with the last receipt of a message. Rejects
-   * with its error.
-   */
+  /** Resolves with the receipt of this status, or with the last one. Rejects with its error. */
   end(id: string, until: ReceiptStatus): Promise<Receipt> {
     let isLost = false;
     const end = new Promise<Receipt>((resolve, reject) => {

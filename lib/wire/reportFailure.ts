@@ -3,11 +3,9 @@ import { watchResult } from '../message/errors/callSafely.js';
 import type { Message } from '../message/types.js';
 import { errorReporterOf, type SessionCapabilities } from './session/messageClaim.js';
 
-/** The parts of an application that may receive the failure of a message. */
 interface Receivers<T extends Message> {
   /** The session that delivers the message. @default no wire delivers it */
   readonly session: Pick<SessionCapabilities, 'reportError' | 'user'> | undefined;
-  /** The option of the operator. */
   readonly onError: ((error: RxwireError, message: T) => void) | undefined;
   /** Whether another callback receives the failure. @default false */
   readonly isReceived?: boolean;

@@ -12,22 +12,16 @@ import { claim, type DeliveringWire } from './session/messageClaim.js';
 /** The subscriptions to a wire. */
 export interface WireSubscriptions {
   readonly count: number;
-  /**
-   * The types that the subscribers select by `ofType`, and the patterns of their routes; each once.
-   */
+  /** The types that the subscribers select by `ofType`, and the patterns of their routes. */
   readonly patterns: readonly (string | RegExp)[];
 }
 
-/**
- * Knows the subscriptions to a wire. It costs next to nothing while `subscriptions` is not used.
- */
+/** Knows the subscriptions to a wire, at next to no cost while `subscriptions` is not used. */
 export class Subscribers {
-  /** The wire of these subscribers. */
   readonly wire: DeliveringWire;
   readonly #microtask: SchedulerLike | undefined;
   /** The types of the subscriptions that select types. Created when it is first used. */
   #types: Map<Subscription, SubscribedTypes> | undefined;
-  /** Created when it is first used. */
   #changes$: Subject<void> | undefined;
   #onBegun: (() => void) | undefined;
   #hasBegun = false;
@@ -62,10 +56,7 @@ export class Subscribers {
     );
   }
 
-  /**
-   * Emits a message to the subscribers. Returns whether it is a request that none of them answers:
-   * they select other types.
-   */
+  /** Emits a message. Returns whether it is a request whose type no subscriber selects. */
   emit(message: Message): boolean | undefined {
     const observers = this.wire.observers.slice();
     const isUnanswered =
@@ -111,16 +102,10 @@ export class Subscribers {
   }
 }
 
-/**
- * The messages that the other side sends for requests, channels and the connection: they may arrive
- * after their last subscriber has unsubscribed.
- */
+/** The messages of protocols may arrive when their last subscriber has unsubscribed. */
 const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.)/;
 
-/**
- * Handles a message that arrives when the wire has no subscriber any more: reports it, keeps it as
- * a dead letter, and rejects it: the sender receives the reason with the ack.
- */
+/** Rejects a message that arrives when the wire has no subscriber any more. */
 export function rejectUnreceived(message: Message, wire: { report(error: RxwireError): void }, scheduler: SchedulerLike): void {
   if (OF_PROTOCOLS.test(message.type)) return;
   const held = claim(message);

@@ -30,10 +30,7 @@ export function isOverflow(error: Error): boolean {
   return error instanceof MessageDroppedError && error.reason === 'overflow';
 }
 
-/**
- * The messages of a wire that were lost because there was no room for them, the store failed, or
- * there is no hub.
- */
+/** The messages that were lost because of no room, a store that failed, or no hub. */
 export interface Losses extends UndeliveredMessages {
   count: number;
   readonly ids: string[];
@@ -53,13 +50,9 @@ export function withLosses(error: unknown, losses: Losses | undefined): unknown 
   return error instanceof DrainTimeoutError ? new DrainTimeoutError(all, error.timeout) : new UndeliveredError(all);
 }
 
-/** The failures of a wire that no part of the program sees. */
 export type UnseenFailures = ReturnType<typeof createUnseenFailures>;
 
-/**
- * Reports the failures as an uncaught error, with the number of lost messages: once while the wire
- * lives, and once at its end.
- */
+/** Reports the failures as an uncaught error: once while the wire lives, and once at its end. */
 export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly isEnding: boolean; isShown(id?: string): boolean }) {
   let losses: Losses | undefined;
   let cause: unknown;
@@ -103,10 +96,7 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
     unhandled(error: unknown): void {
       if (!(wasShown ?? wire.isShown())) reportUncaught(error);
     },
-    /**
-     * Counts a subscriber that receives the failure after the end of the wire; -1: that passes the
-     * failure back to the wire.
-     */
+    /** Counts a subscriber that receives the failure; -1: one that passes it back to the wire. */
     received(count: 1 | -1): void {
       receivers += count;
       schedule();

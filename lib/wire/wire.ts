@@ -370,21 +370,18 @@ class WireReceiver implements WireParts, Observer<Message> {
   readonly state: StateTracker;
   /** The failures that the program does not see; `undefined` for the wire of a server. */
   readonly unseen: UnseenFailures | undefined;
-  /** The messages of the session, once there is one. */
   session: OutgoingMessages | undefined;
   /** Whether the wire drains, or has ended: then its end reports the losses. */
   isEnding = false;
   isOver = false;
   /** Whether messages are left unacked: a subscriber has failed, and would not receive them. */
   leavesUnacked = false;
-  /** The error that has ended the wire. */
   endCause: unknown;
   /** The streams of the wire, each created when it is first used. */
   receipts$: Subject<Receipt> | undefined;
   failures$: Subject<Receipt> | undefined;
   errors$: Subject<RxwireError> | undefined;
   latency$: Subject<number> | undefined;
-  /** Ends with the wire. */
   connection: Unsubscribable | undefined;
   readonly #wire: Wire;
   readonly #setup: WireSetup;
@@ -448,12 +445,7 @@ class WireReceiver implements WireParts, Observer<Message> {
     this.end('disconnected', NORMAL);
     Subject.prototype.complete.call(this.#wire);
   }
-  /**
-   * Ends all but the messages of the wire.
-   *
-   * @param closeCode The code that closes the connection, if there is one, and the failure has
-   *   none.
-   */
+  /** Ends all but the messages. @param closeCode The code of the connection, if there is one. */
   end(status: ConnectionStatus, closeCode: number, failure?: { readonly error: unknown }): void {
     if (this.isOver) return;
     this.unseen?.end(failure, countViews(this.#wire) + (this.#tracker?.followers.size ?? 0), closeCode === ABANDONED && !failure);
@@ -511,10 +503,7 @@ class WireReceiver implements WireParts, Observer<Message> {
     this.report({ kind: 'receipt', receipt: { id, status: 'dead', error } });
     this.report({ kind: 'error', error });
   }
-  /**
-   * Counts a message that was lost, unless the application follows its receipts, which report the
-   * loss.
-   */
+  /** Counts a lost message, unless the application follows its receipts. */
   #noteLoss({ id, status, error }: Receipt): void {
     if (!error || this.#tracker?.followers.has(id)) return;
     const isLoss = this.#setup.isLoss?.(error) === true;

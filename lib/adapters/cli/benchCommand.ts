@@ -27,12 +27,8 @@ export function addBench(program: Command, run: RunCommand): void {
     .action((url: string, flags: BenchFlags) => run((context) => bench(url, flags, context)));
 }
 
-async function bench(url: string, flags: BenchFlags, context: CommandContext): Promise<number> {
-  try {
-    return await withWire(url, flags, context, (wire) => merge(measure(wire, flags, context), context.stop$.pipe(map(signalCode))));
-  } finally {
-    context.progress('');
-  }
+function bench(url: string, flags: BenchFlags, context: CommandContext): Promise<number> {
+  return withWire(url, flags, context, (wire) => merge(measure(wire, flags, context), context.stop$.pipe(map(signalCode))));
 }
 
 async function measure(wire: Wire, flags: BenchFlags, { print, progress, style }: CommandContext): Promise<number> {

@@ -28,20 +28,15 @@ export type CommandContext = ReturnType<typeof createCommandContext>;
 /** Runs a command, which resolves with its exit code. Resolves when the command has ended. */
 export type RunCommand = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
 
-/**
- * Completes `work$`. Emits the exit code when it has completed, when a signal ends the command, or
- * when nothing reads stdout any more.
- */
+/** Completes `work$`, and emits the exit code: at its end, at a signal, or without a reader. */
 export function untilStopped(work$: Observable<unknown>, { stop$, closed$ }: CommandContext): Observable<number> {
   const done$ = merge(work$.pipe(ignoreElements(), endWith(ExitCode.DONE)), closed$.pipe(map(() => ExitCode.DONE)));
   return merge(done$, stop$.pipe(map(signalCode)));
 }
 
 /**
- * Creates the streams and signals of the process, as a command uses them. A person reads stdout if
- * it is a terminal; otherwise each line is JSON.
- *
- * @param json Whether stdout is JSON on a terminal, too.
+ * Creates the streams and signals of the process.
+ * @param json Whether a terminal gets JSON, too.
  */
 export function createCommandContext(json: boolean) {
   const { stdout, stderr } = process;
@@ -62,11 +57,9 @@ export function createCommandContext(json: boolean) {
   return {
     progress,
     /**
-     * Writes a line to stdout: `text` for a person, otherwise `value` as JSON. Resolves when the
-     * line is written.
+     * Writes a line: `text` for a person, otherwise `value` as JSON. Resolves when it is written.
      */
     print: (value: unknown, text: () => string): Promise<void> => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
-    /** Writes a sentence to stderr, below the progress. */
     note: (text: string): void => {
       progress('');
       stderr.write(`rxwire: ${printable(text)}\n`);
@@ -75,24 +68,17 @@ export function createCommandContext(json: boolean) {
     style: (style: Style, text: string): string => styleText(style, text, { stream: stdout }),
     /** Emits the first signal to end the command. A second signal ends the process at once. */
     stop$: signals(['SIGINT', 'SIGTERM']),
-    /**
-     * Emits when the reader of stdout has closed it, as in `rxwire tail … | head -3`. Fails when
-     * stdout cannot be written.
-     */
+    /** Emits when the reader of stdout has closed it. Fails when stdout cannot be written. */
     closed$: closings(stdout),
     flush: (): Promise<void> => Promise.all([write(stdout, ''), write(stderr, '')]).then(() => undefined),
   };
 }
 
-/** Resolves when the text is written, or cannot be. */
 function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve) => void stream.write(text, () => resolve()));
 }
 
-/**
- * Emits the first of these signals, also to later subscribers. After it, each of them has its
- * default effect again: it ends the process.
- */
+/** Emits the first of these signals. After it, each of them ends the process again. */
 function signals(names: readonly NodeJS.Signals[]): Observable<NodeJS.Signals> {
   const first$ = new ReplaySubject<NodeJS.Signals>(1);
   merge(...names.map((name) => fromEvent(process, name).pipe(map(() => name))))
@@ -110,16 +96,10 @@ function closings(stream: NodeJS.WriteStream): Observable<void> {
   return merge(closed$, NEVER);
 }
 
-/**
- * The exit codes of the command. A command that a signal has ended has 128 and the number of the
- * signal: 130 after Ctrl-C.
- */
+/** The exit codes. After a signal: 128 and its number, as 130 after Ctrl-C. */
 export const ExitCode = {
   DONE: 0,
-  /**
-   * A message was not delivered, or the other side has refused or failed: the same command would
-   * fail again.
-   */
+  /** A message was not delivered, or was refused: the same command would fail again. */
   FAILED: 1,
   /** The command, an option or the input is wrong. */
   USAGE: 2,
@@ -130,10 +110,7 @@ export const ExitCode = {
 /** The command line or the input is wrong: the user can correct it. */
 export class UsageError extends Error {}
 
-/**
- * Returns the result of a function of the library. Its complaint about an argument, which is one of
- * the user's, becomes a {@link UsageError}.
- */
+/** Returns the result of a function. Its complaint about an argument is a {@link UsageError}. */
 export function checked<T>(call: () => T): T {
   try {
     return call();

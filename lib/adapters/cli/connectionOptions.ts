@@ -91,13 +91,11 @@ export function tokenOption(description: string): Option {
   return new Option('--token <text>', description).env('RXWIRE_TOKEN');
 }
 
-/** @throws {InvalidArgumentError} */
 export function wholeNumberOption(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }
 
-/** @throws {InvalidArgumentError} */
 export function positiveNumberOption(text: string): number {
   const number = wholeNumberOption(text);
   if (number === 0) throw new InvalidArgumentError('It must be at least 1.');
@@ -150,10 +148,7 @@ function reportLosses(wire: Wire, note: CommandContext['note']): void {
   survived$.subscribe(({ message }) => note(message));
 }
 
-/**
- * Returns the sentence of an error. Adds the message of its root cause if that is not an error of
- * rxwire: it says what the system has reported.
- */
+/** Returns the sentence of an error, and what the system has reported as its root cause. */
 export function reasonOf(error: unknown): string {
   if (error === undefined) return 'the server has ended it';
   if (!(error instanceof Error)) return inspect(error);
@@ -165,9 +160,8 @@ export function reasonOf(error: unknown): string {
 
 /**
  * Runs `work` over a new wire, and returns its first value. Rejects with the error of `work`, or
- * that of the wire, if the wire has failed.
- *
- * @param onFrame Called with each frame of the wire, decoded.
+ * that of the wire.
+ * @param onFrame Called with each frame, decoded.
  */
 export async function withWire<T>(
   url: string,
@@ -200,10 +194,7 @@ function failureOf(wire: Wire): Observable<never> {
 /** The maximum time that a finished command waits until its session has ended, in ms. */
 const GOODBYE = 500;
 
-/**
- * Closes a wire whose messages are no longer needed. A connected wire ends its session, so that the
- * server does not wait for it.
- */
+/** Ends the session of a connected wire, so that the server does not wait for it, and closes it. */
 async function leave(wire: Wire): Promise<void> {
   if (wire.state.status === 'connected') {
     const ended$ = concat(wire.pipe(ignoreElements()), of(undefined)).pipe(catchError(() => of(undefined)));

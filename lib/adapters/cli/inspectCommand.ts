@@ -28,10 +28,7 @@ async function inspect(url: string, name: string | undefined, flags: ConnectionF
 
 const MAX_WAITING = 10_000;
 
-/**
- * Returns a function that prints a frame. A frame cannot wait: those that stdout is too slow for
- * are counted.
- */
+/** Returns a function that prints a frame. Those that stdout is too slow for are counted. */
 function framePrinter({ print, style, note }: CommandContext): (frame: InspectedFrame) => void {
   let waiting = 0;
   let skipped = 0;
@@ -51,10 +48,7 @@ function framePrinter({ print, style, note }: CommandContext): (frame: Inspected
 
 const MAX_CONTENT = 160;
 
-/**
- * Returns a frame as a line for a person: its time, direction, kind, numbers, size, ack and
- * content.
- */
+/** Returns a frame as a line for a person. */
 function frameText(frame: InspectedFrame, style: CommandContext['style']): string {
   const { at, direction, kind, first = 0, count = 1, size, isResent, ack } = frame;
   const isSent = direction === 'sent';

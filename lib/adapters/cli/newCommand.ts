@@ -4,7 +4,6 @@ import { Argument, type Command } from 'commander';
 import { type CommandContext, ExitCode, type RunCommand, UsageError } from './commandContext.js';
 import { printable } from './printable.js';
 
-/** The names of the templates. */
 export const TEMPLATES = ['angular', 'chat', 'deploy', 'express', 'fastify', 'node'] as const;
 
 export type TemplateName = (typeof TEMPLATES)[number];
@@ -38,9 +37,8 @@ async function writeNew(template: TemplateName, folder: string, source: CommandP
 }
 
 /**
- * Writes the files of a template into a folder, and returns their paths. The project depends on the
- * version of rxwire that the template is part of. It creates the folder, and overwrites nothing.
- *
+ * Writes the files of a template, which depend on this version, and returns their paths. It
+ * overwrites nothing.
  * @throws {UsageError} If the folder is not empty.
  * @throws The error of the file system.
  */

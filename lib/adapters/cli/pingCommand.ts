@@ -38,10 +38,7 @@ export function addPing(program: Command, run: RunCommand): void {
     .action((url: string, flags: PingFlags) => run((context) => pingAll(url, flags, context)));
 }
 
-/**
- * Tries one transport after the other. The first that works is the one that a client with a
- * fallback uses.
- */
+/** Tries one transport after the other, in the order of a client with a fallback. */
 async function pingAll(url: string, flags: PingFlags, context: CommandContext): Promise<number> {
   const names = flags.transport === undefined ? (Object.keys(LINKS) as TransportName[]) : [flags.transport];
   const all = async (): Promise<number> => {

@@ -1,24 +1,17 @@
 import type { Message } from '../../message/types.js';
 import { nearestRank } from '../../operators/metrics/nearestRank.js';
 
-/**
- * Characters that a terminal may act on: controls, and those that change the direction of the text.
- */
+/** Characters that a terminal may act on: controls, and changes of direction. */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/**
- * Returns a text of the other side without characters that a terminal acts on: each is written as
- * its escape.
- */
+/** Returns a text of the other side, with escapes for what a terminal acts on. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /**
- * Returns a value as one line of JSON. Values that JSON does not have are written as those that are
- * most similar: bytes as `{ "base64": … }`, a BigInt as its digits, a Map as its entries, a Set as
- * its values. Characters that a terminal acts on are escaped: the result is the same for a JSON
- * parser.
+ * Returns a value as one line of JSON: bytes as `{ "base64": … }`, a BigInt as its digits, a Map as
+ * its entries, a Set as its values. What a terminal acts on is escaped.
  */
 export function jsonLine(value: unknown): string {
   return printable(JSON.stringify(value ?? null, asJson));
@@ -40,10 +33,7 @@ export function messageText(
   return [style('gray', timeOfDay(timestamp)), style('cyan', printable(type)), style('gray', printable(source)), text].join('  ');
 }
 
-/**
- * Returns the local time of day of a timestamp, as `12:03:04.056`; the timestamp itself if it is no
- * date.
- */
+/** Returns the local time of day, as `12:03:04.056`; the timestamp itself if it is no date. */
 export function timeOfDay(timestamp: number): string {
   const local = new Date(timestamp - new Date(timestamp).getTimezoneOffset() * 60_000);
   return Number.isNaN(local.getTime()) ? String(timestamp) : local.toISOString().slice(-13, -1);

@@ -23,7 +23,6 @@ export function addRequest(program: Command, run: RunCommand): void {
     );
 }
 
-/** @throws {UsageError} */
 function payloadOf(text: string | undefined, isText = false): unknown {
   if (isText || text === undefined) return text ?? null;
   try {
@@ -33,18 +32,13 @@ function payloadOf(text: string | undefined, isText = false): unknown {
   }
 }
 
-async function sendRequest(url: string, message: Message, { timeout, ...flags }: RequestFlags, context: CommandContext): Promise<number> {
+function sendRequest(url: string, message: Message, { timeout, ...flags }: RequestFlags, context: CommandContext): Promise<number> {
   const { print, progress } = context;
   const onProgress = (value: unknown): void => progress(jsonLine(value));
-  try {
-    return await withWire(url, flags, context, (wire) => {
-      const replies$ = request(wire, message, { timeout, onProgress });
-      const printed$ = replies$.pipe(
-        concatMap((value) => print(value, () => (typeof value === 'string' ? printable(value) : jsonLine(value)))),
-      );
-      return untilStopped(printed$, context);
-    });
-  } finally {
-    progress('');
-  }
+  return withWire(url, flags, context, (wire) => {
+    const printed$ = request(wire, message, { timeout, onProgress }).pipe(
+      concatMap((value) => print(value, () => (typeof value === 'string' ? printable(value) : jsonLine(value)))),
+    );
+    return untilStopped(printed$, context);
+  });
 }

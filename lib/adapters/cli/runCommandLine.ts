@@ -46,18 +46,15 @@ export async function runCommandLine(argv: readonly string[], source: CommandPac
   try {
     await program.parseAsync(argv);
   } catch (error) {
-    code = error instanceof CommanderError ? usageCode(error) : fail(error, context);
+    if (error instanceof CommanderError) {
+      // A request for help is no error. Commander has printed the reason of any other.
+      code = error.exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
+    } else {
+      context?.note(reasonOf(error) + (error instanceof RxwireError ? pointerOf(error) : ''));
+      code = exitCodeOf(error);
+    }
   }
+  context?.progress('');
   await context?.flush();
   return code;
-}
-
-/** A request for help is no error. Commander has printed the reason of any other. */
-function usageCode({ exitCode }: CommanderError): number {
-  return exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
-}
-
-function fail(error: unknown, context: CommandContext | undefined): number {
-  context?.note(reasonOf(error) + (error instanceof RxwireError ? pointerOf(error) : ''));
-  return exitCodeOf(error);
 }

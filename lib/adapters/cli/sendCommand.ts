@@ -71,8 +71,8 @@ async function send(url: string, flags: SendFlags, context: CommandContext): Pro
 }
 
 /**
- * Returns what `sendAll` sends through: the wire, or a channel. A server without a hub may ack the
- * messages of a channel, too, so that only the answer of the hub counts as their ack.
+ * Returns what `sendAll` sends through: the wire, or a channel. Only an answer of the hub counts as
+ * the ack of a channel.
  */
 function targetOf(wire: Wire, name: string | undefined): SendingWire {
   if (name === undefined) return wire;
@@ -127,7 +127,6 @@ function createTally({ print, progress, note }: CommandContext) {
     count: () => delivered + failed,
     end(): void {
       ticks.unsubscribe();
-      progress('');
       if (process.stderr.isTTY || failed > 0) note(text());
     },
   };
@@ -139,17 +138,10 @@ export interface LineFormat {
   readonly text: boolean;
 }
 
-/**
- * The maximum length of a line, in characters. A frame has 1 MiB, and its limit is an option of the
- * server.
- */
+/** The maximum length of a line, in characters: frames have limits of their own. */
 const MAX_LINE = 16_777_216;
 
-/**
- * Reads one message from each line of a stream. Ends when the stream is destroyed.
- *
- * @throws {UsageError} At a line that is no message.
- */
+/** Reads a message from each line, until the stream ends. @throws {UsageError} At a bad line. */
 export async function* readMessages(stream: Readable, format: LineFormat): AsyncGenerator<Message, void> {
   let number = 0;
   try {
@@ -162,7 +154,6 @@ export async function* readMessages(stream: Readable, format: LineFormat): Async
   }
 }
 
-/** Emits the lines, without their ends. */
 async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   let rest = '';
   stream.setEncoding('utf8');
@@ -175,7 +166,6 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
   if (rest !== '') yield rest;
 }
 
-/** @throws {UsageError} */
 function messageOf(line: string, number: number, { type, text }: LineFormat): Message | undefined {
   if (text) return createMessage(type ?? 'text', line);
   if (line.trim() === '') return undefined;
@@ -183,7 +173,6 @@ function messageOf(line: string, number: number, { type, text }: LineFormat): Me
   return type === undefined ? readMessage(value, number) : createMessage(type, value);
 }
 
-/** @throws {UsageError} */
 function parseLine(line: string, number: number): unknown {
   try {
     return JSON.parse(line);

@@ -139,9 +139,7 @@ async function openStore(path: string): Promise<Stored> {
   };
 }
 
-/**
- * Prints what happens on the server: for a person a line with the time, otherwise `{ "event": … }`.
- */
+/** Prints what happens on the server: a line for a person, otherwise `{ "event": … }`. */
 function eventReporter({ print, style }: CommandContext): ReportEvent {
   return (event, details) => {
     const timestamp = wallTime(steadyScheduler());

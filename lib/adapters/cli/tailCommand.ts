@@ -41,7 +41,6 @@ async function tail(url: string, name: string | undefined, flags: TailFlags, con
   });
 }
 
-/** @throws {UsageError} */
 function startOf(text = 'live'): ChannelStart {
   if (text === 'start' || text === 'live') return text;
   if (/^\d{1,9}$/.test(text)) return { last: Number(text) };
@@ -49,10 +48,7 @@ function startOf(text = 'live'): ChannelStart {
   throw new UsageError(`--from must be start, live, a number or a position, got ${text}`);
 }
 
-/**
- * Prints all messages of the wire but those that rxwire itself sends, as a hub its `channel.reset`.
- * Acks each when it is written.
- */
+/** Prints all messages but those of rxwire itself, and acks each when it is written. */
 function printAll(wire: Wire, { print, style }: CommandContext): Observable<unknown> {
   return wire.pipe(
     filter((message) => !isChannelMessage(message) && !message.type.startsWith('rxwire.')),
@@ -60,7 +56,6 @@ function printAll(wire: Wire, { print, style }: CommandContext): Observable<unkn
   );
 }
 
-/** Prints the messages of a channel, each with its position, and reports gaps. */
 function printChannel(
   wire: Wire,
   name: string,

@@ -167,7 +167,6 @@ type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, Marb
 /** A pipeline without types: the compiler has checked the types of the caller. */
 type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
 
-/** Runs the pipeline, and throws if its behaviour differs from the marbles. */
 function compare(owner: string, spec: MarbleSpec, pipeline: AnyPipeline): MarbleRecording {
   checkSpec(owner, spec, ['source', 'expected']);
   const { recording, comparisons } = record(spec, pipeline);
@@ -176,18 +175,13 @@ function compare(owner: string, spec: MarbleSpec, pipeline: AnyPipeline): Marble
   return recording;
 }
 
-/**
- * Checks the fields of a spec: in JavaScript, a misspelt field would compare nothing.
- *
- * @throws {TypeError}
- */
+/** In JavaScript, a misspelt field would compare nothing. @throws {TypeError} */
 function checkSpec(owner: string, spec: object, required: readonly string[]): void {
   checkOptions(owner, spec);
   const missing = required.find((name) => (spec as Readonly<Record<string, unknown>>)[name] === undefined);
   if (missing !== undefined) throw new TypeError(`${owner}: "${missing}" must be marbles, got undefined`);
 }
 
-/** Runs the pipeline in virtual time, and compares it with the expected marbles. */
 function record(spec: MarbleSpec, pipeline: AnyPipeline): { readonly recording: MarbleRecording; readonly comparisons: Comparison[] } {
   const { source, expected, subs, unsub = '^', values = {}, error, time = {}, inputs = {}, outputs = {}, operator } = spec;
   assertDistinct(['wire', 'connection', ...Object.keys(time), ...Object.keys(inputs), ...Object.keys(outputs)]);
@@ -318,9 +312,8 @@ function hasConnection({ link, server, received, lag, wire }: MarbleSpec): boole
 
 /**
  * Creates the wire of a marble, and the lines of its network.
- *
- * @param open Opens a line of marbles with the values of its letters, which starts at once.
- * @throws {Error} If the marbles of the network contain a letter that means nothing.
+ * @param open Opens a line, at once.
+ * @throws {Error} If the network has a letter that means nothing.
  */
 function createTestedConnection(spec: MarbleSpec, open: OpenLine, now: () => number) {
   const { link = '', server = '', lag, wire: options, values = {} } = spec;
@@ -402,13 +395,11 @@ function durationOf(marbles: string, name: string): number {
   return lengthOf(marbles);
 }
 
-/** Returns an observer that adds what it receives to the events. */
 function recorder(events: MarbleEvent[], now: () => number) {
   const note = (kind: MarbleEvent['kind']) => (value?: unknown) => void events.push({ frame: now(), kind, value });
   return { next: note('next'), error: note('error'), complete: note('complete') };
 }
 
-/** Records the emissions and subscriptions of a stream of marbles. */
 function watch(test: TestStream, role: MarbleLine['role'], name: string, hot: boolean, now: () => number) {
   const emitted: MarbleEvent[] = [];
   const got = ({ frame, kind, value }: MarbleEvent) =>

@@ -91,10 +91,7 @@ function letterOf(mark: Mark, values: MarbleValues): string {
   return letter ?? (typeof mark.value === 'string' && lengthOf(mark.value) === 1 ? mark.value : '?');
 }
 
-/**
- * Draws the rows. Each frame with an event is a column as wide as its widest cell; the time between
- * is drawn as dashes, or as a number if it is long.
- */
+/** Draws the rows. A frame is a column as wide as its widest cell; long times are numbers. */
 function draw(rows: readonly Row[]): string[] {
   const frames = [...new Set([0, ...rows.flatMap(({ cells }) => [...cells.keys()])])].sort((a, b) => a - b);
   const margin = Math.max(...rows.map(({ label }) => label.length)) + 4;
@@ -147,8 +144,8 @@ export function show(value: unknown, limit = 120): string {
 type Pair = readonly [actual: object, expected: object];
 
 /**
- * Returns the differences of two values, as `path: expected …, got …`; none if they are deeply
- * equal. `expected` may contain matchers as jest's `expect.any(…)`.
+ * Returns the differences of two values, as `path: expected …, got …`. `expected` may contain
+ * matchers as jest's `expect.any(…)`.
  */
 export function differences(actual: unknown, expected: unknown, path = '', open: readonly Pair[] = []): string[] {
   if (isMatcher(expected) ? expected.asymmetricMatch(actual) : Object.is(actual, expected)) return [];

@@ -84,7 +84,6 @@ const SIMULATION_OPTIONS = {
 } as const satisfies OptionTable<SimulationOptions>;
 type FullSimulationOptions = ReadOptions<SimulationOptions, typeof SIMULATION_OPTIONS>;
 
-/** How often `always` is called, in ms. */
 const CHECKED_EVERY = 100;
 
 /**
@@ -199,9 +198,7 @@ export interface SimulationRun {
 const MAX_RUNS = 300;
 
 /**
- * Leaves events of a failed run out while it still fails: first halves of them, then quarters, down
- * to one by one. After enough runs, no event of the result could be left out alone.
- *
+ * Leaves events of a failed run out while it still fails: halves, then quarters, down to one.
  * @param run Runs the seed without the events for which the function returns true.
  */
 function shrink(failed: SimulationRun, run: (isLeftOut: (id: string) => boolean) => SimulationRun): SimulationRun {

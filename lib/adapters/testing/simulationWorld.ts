@@ -164,7 +164,6 @@ export interface SimulationFaults {
   readonly slowness?: boolean;
 }
 
-/** A fault of the network or of the server, at a time, in ms. */
 type PlannedFault = ReturnType<typeof planFaults>[number];
 
 const KINDS = { cut: 'cuts', drop: 'cuts', 'black hole': 'blackHoles', lag: 'lags', crash: 'crashes' } as const;
@@ -196,10 +195,8 @@ function describeFault({ kind, lasts, delay }: PlannedFault): string {
 }
 
 /**
- * Returns a source of numbers from 0 up to, but not including, 1: the same ones for the same seed.
- * This is mulberry32, which is fast, small, and good enough for tests.
- *
- * @param seed Any text or number.
+ * Returns numbers from 0 up to, but not including, 1: the same ones for the same seed. This is
+ * mulberry32, which is fast, small, and good enough for tests.
  */
 function seededRandom(seed: string | number): () => number {
   let state = hashOf(String(seed));

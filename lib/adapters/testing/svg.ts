@@ -30,7 +30,6 @@ import {
 /** The colours of marbles: dark enough for white text, and light enough for a dark page. */
 export const COLOURS = ['#2563eb', '#c2410c', '#047857', '#be185d', '#7c3aed', '#0e7490', '#a16207', '#4d7c0f', '#475569', '#9f1239'];
 
-/** The styles of a drawing, which follow the reader's colour scheme. */
 export const STYLE = [
   '.mb{--card:#fff;--edge:#d8dee4;--ink:#1f2328;--soft:#656d76;--line:#57606a;--rest:#c3cad1;--grid:#eef1f4;--box:#f5f3ff;--rim:#8b7cf6;--name:#4c1d95;--bad:#dc2626;--pill:#f1f4f8}',
   '@media(prefers-color-scheme:dark){.mb{--card:#0d1117;--edge:#30363d;--ink:#e6edf3;--soft:#8d96a0;--line:#8b949e;--rest:#3d444d;--grid:#1b2129;--box:#1a1633;--rim:#7668d8;--name:#ddd6fe;--bad:#f85149;--pill:#21272f}}',
@@ -93,10 +92,7 @@ export function renderMarbles(name: string, diagrams: readonly MarbleDiagram[]):
   return `${element('svg', root, [title, element('style', {}, STYLE), card, content.draw(PADDING)].join('\n'))}\n`;
 }
 
-/**
- * Returns the colours of a diagram. A letter, upper or lower case, has the same colour in every
- * picture, unless another letter of the diagram has it.
- */
+/** Returns the colours of a diagram. A letter has one colour in every picture, if it is free. */
 function palette(): ColourOf {
   const slots: string[] = [];
   return (label) => {
@@ -122,7 +118,6 @@ interface Block {
   readonly draw: (top: number) => string;
 }
 
-/** Draws one diagram: its title, the streams and the operator, the time axis, and the legend. */
 function diagramOf(diagram: MarbleDiagram, name: string, axis: Axis, colourOf: ColourOf): Block {
   const lanes = diagram.lines.map((line) => laneOf(line, diagram, axis, colourOf));
   const entrances = diagram.lines.filter(({ role }) => role === 'source' || role === 'input').length;
@@ -194,7 +189,6 @@ function timeOf({ scale, end, xOf }: Axis): Block {
   return { height: 26, draw };
 }
 
-/** Draws the legend of the letters that stand for objects, if their values have a short form. */
 function legendOf({ lines, values }: MarbleDiagram, colourOf: ColourOf): Block {
   const seen = lines.flatMap(({ events }) => events.map(({ value }) => value)).filter(isLettered);
   const letters = [...new Set(seen.map((value) => letterOf(value, values)).filter((letter) => letter !== undefined))];
@@ -224,7 +218,6 @@ function meaningOf(value: unknown): string {
   return typeof id === 'string' && typeof type === 'string' ? type : show(value, Infinity);
 }
 
-/** Draws a stream: the line while it runs, its subscriptions, its end, its marbles. */
 function drawLine(line: MarbleLine, placed: readonly Placed[], y: number, axis: Axis, colourOf: ColourOf): string {
   const runs = line.role === 'output' ? [{ from: 0, to: axis.end }] : line.windows;
   return [
@@ -244,16 +237,12 @@ function drawRest({ hot, events, windows }: MarbleLine, y: number, axis: Axis): 
   return next > 0 ? element('path', { class: 'rest', d: `M${round(axis.xOf(0))} ${y}H${round(axis.xOf(next))}` }) : '';
 }
 
-/** Draws the line of a running stream, with an arrow if the stream continues. */
 function drawRun({ from, to }: MarbleWindow, name: string, y: number, { end, xOf }: Axis): string {
   const stop = to === Infinity ? `${round(xOf(end) + 18)}m-6 -5l6 5l-6 5` : round(xOf(to));
   return element('path', { class: name, d: `M${round(xOf(from))} ${y}H${stop}` });
 }
 
-/**
- * Marks a subscription and its end, except a single subscription at the start, an end with the
- * stream, and that of an input at the end of the result.
- */
+/** Marks a subscription and its end, unless the line itself shows them. */
 function drawWindow({ from, to }: MarbleWindow, { events, windows, role }: MarbleLine, y: number, { until, xOf }: Axis): string {
   const subscribed = (from > 0 || windows.length > 1) && role !== 'result';
   const ended = events.some(({ frame, kind }) => frame === to && kind !== 'next') || (role === 'input' && to === until);

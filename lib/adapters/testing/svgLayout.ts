@@ -13,16 +13,12 @@ const MAX_TEXT = 14;
 const MAX_PART_TEXT = 6;
 const MAX_PARTS = 6;
 
-/** The label of a marble: a text, or marbles within a marble. */
 export interface Label {
   readonly text: string;
   readonly parts: readonly Label[];
 }
 
-/**
- * Returns the label of a value. A plain value becomes a text; an array, or an object that contains
- * one, a label for each element; any other object its letter in `values`, or a short form.
- */
+/** Returns the label of a value: a text, a label for each element, a letter, or a short form. */
 export function labelOf(value: unknown, values: MarbleValues): Label {
   if (Array.isArray(value)) return { text: '', parts: several(value, values) };
   if (typeof value !== 'object' || value === null) return { text: shorten(String(value), MAX_TEXT), parts: [] };
@@ -31,7 +27,6 @@ export function labelOf(value: unknown, values: MarbleValues): Label {
   return { text: letterOf(value, values) ?? shorten(show(value).replaceAll(/[{}"]/g, '').trim(), MAX_TEXT), parts: [] };
 }
 
-/** Returns the letter of an object. */
 export function letterOf(value: object, values: MarbleValues): string | undefined {
   const letters = Object.keys(values);
   return letters.find((letter) => values[letter] === value) ?? letters.find((letter) => differences(value, values[letter]).length === 0);
@@ -57,12 +52,10 @@ export interface Placed {
   readonly level: number;
 }
 
-/** The time axis: marbles stay between `left` and `right`. */
 export type Axis = ReturnType<typeof axisOf>;
 
 /** The width of the arrow of a stream that continues. */
 const ARROW = 24;
-/** The maximum length of the name of a stream. */
 export const MAX_NAME = 16;
 
 /** Returns the position at which the names of the streams end. */
@@ -75,7 +68,6 @@ export function marginOf(diagrams: readonly MarbleDiagram[]): number {
 export function axisOf({ lines, end }: MarbleDiagram, left: number) {
   const right = WIDTH - PADDING;
   const scale = (right - ARROW - RADIUS - left) / Math.max(end, 1);
-  /** The frame at which the result ends. */
   const until = lines.find(({ role }) => role === 'result')?.windows[0]?.to ?? Infinity;
   return { left, right, scale, end, until, xOf: (frame: number): number => left + RADIUS + frame * scale };
 }

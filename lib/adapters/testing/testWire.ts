@@ -79,10 +79,7 @@ export interface TestServer<M extends Message = Message> {
   readonly received: readonly M[];
   /** Emits all messages of `received`, the present ones first. Completes with `close`. */
   readonly received$: Observable<M>;
-  /**
-   * Emits the latest wire of the server, then each further one. A returning client has the same
-   * wire.
-   */
+  /** Emits the wire of the server, then each further one. A returning client keeps its wire. */
   readonly wires$: Observable<TestServerWire<M>>;
   /**
    * Sends a message to the client, at once or as soon as there is a wire.
@@ -140,14 +137,16 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   checkOptions('testWire', options);
   type M = MessageIn<Types>;
   const { serve: onWire, server: serverOptions, isCut = false, lag = 0, codec = json(), ...clientOptions } = options;
-  const times = timesOf(options);
-  const faults = linkFaults(times.scheduler && { scheduler: times.scheduler });
+  const { scheduler, microtask = asapScheduler } = options;
+  // The clocks of all parts. Virtual time does not control promises, but a `microtask`.
+  const times = { ...(scheduler && { scheduler }), microtask };
+  const faults = linkFaults(scheduler && { scheduler });
   if (isCut) faults.cut();
   faults.lag(lag);
   const links$ = new Subject<Link<Frame>>();
   const link: Link<Frame> = faults.layer((outgoing) =>
     defer(() => {
-      const [near, far] = memoryLink<Frame>({ scheduler: times.microtask });
+      const [near, far] = memoryLink<Frame>({ scheduler: microtask });
       links$.next(far);
       return near(outgoing);
     }),
@@ -188,11 +187,6 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
     },
     close,
   };
-}
-
-/** Returns the clocks of all parts. Virtual time does not control promises, but a `microtask`. */
-function timesOf({ scheduler, microtask = asapScheduler }: Pick<TestWireOptions, 'scheduler' | 'microtask'>) {
-  return { ...(scheduler && { scheduler }), microtask };
 }
 
 function createTestServer(onWire: TestWireOptions['serve']) {

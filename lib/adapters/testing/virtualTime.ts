@@ -16,8 +16,7 @@ export function onVirtualEnd(end: () => void): void {
 
 /**
  * Runs a function in virtual time, and leaves nothing of it in the schedulers of RxJS.
- *
- * @param run `close` calls what {@link onVirtualEnd} was given. The end of the run calls the rest.
+ * @param run `close` calls what {@link onVirtualEnd} was given, as the end of the run does.
  */
 export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelpers, close: () => void) => T): T {
   const outer = ends;
@@ -36,10 +35,8 @@ export function runVirtually<T>(run: (scheduler: TestScheduler, helpers: RunHelp
 }
 
 /**
- * Creates the scheduler of a run.
- *
- * When two timers are due at the same time, RxJS may run the second one first. If that one cancels
- * the other, a callback of the `TestScheduler` throws (seen in RxJS 7.8). Here it does nothing.
+ * Creates the scheduler of a run. When two timers are due at the same time and one cancels the
+ * other, a callback of the `TestScheduler` of RxJS 7.8 throws by mistake. Here it does nothing.
  */
 function createVirtualTime(): TestScheduler {
   const scheduler = new TestScheduler(() => true);

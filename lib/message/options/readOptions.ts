@@ -15,12 +15,14 @@ export const whole: Rule = (value) =>
 export const anything: Rule = () => true;
 
 /**
- * The rule and the default of each option of a function. The compiler reports an option that is
- * missing, one that does not exist, and a default of the wrong type.
+ * The rules and the defaults of the options of a function. The compiler reports a number without a
+ * rule, an option that does not exist, and a default of the wrong type.
  */
 export type OptionTable<O> = {
-  readonly [K in keyof O]-?: readonly [rule: Rule] | readonly [rule: Rule, byDefault: Exclude<O[K], undefined>];
-};
+  readonly [K in keyof O as Exclude<O[K], undefined> extends number ? K : never]-?: OptionRule<O[K]>;
+} & { readonly [K in keyof O]?: OptionRule<O[K]> };
+
+type OptionRule<V> = readonly [rule: Rule] | readonly [rule: Rule, byDefault: Exclude<V, undefined>];
 
 /** The options that a table describes: those with a default are never undefined. */
 export type ReadOptions<O, T> = {

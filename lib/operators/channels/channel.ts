@@ -6,7 +6,6 @@ import { assertNotNegative } from '../../message/options/assert.js';
 import type { ObserverGuard } from './guardedObservable.js';
 import { markInternal } from '../../wire/internalSubscriptions.js';
 import { readOptions } from '../../message/options/readOptions.js';
-import { refCounted, type RefCount } from './refCounted.js';
 import { createMessage } from '../../message/createMessage.js';
 import { deliveryLevelOf } from '../../message/deliveryLevelOf.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
@@ -23,29 +22,19 @@ import {
   type EchoOptions,
 } from './channelOptions.js';
 import { isChannelMessage } from './channelPayloads.js';
-import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
+import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
 import type { Presence } from './memberList.js';
 import { Membership } from './membership.js';
 import { createOwnMessages } from './ownMessages.js';
 import { isPageCached } from './pageCache.js';
 
-export interface ClientChannelParts extends ChannelParts {
+interface ClientChannelParts extends Omit<ChannelParts, 'messages$' | 'presence$'> {
   readonly publish: (message: Message, echo?: boolean) => void;
   readonly send: (message: Message, echo?: boolean) => Promise<ChannelPosition | undefined>;
-  readonly state$: Observable<ChannelState>;
-  readonly state: () => ChannelState;
-  readonly gaps$: Observable<ChannelGap>;
-  readonly errors$: Observable<RxwireError>;
-  readonly position: () => string | undefined;
-  readonly history: (range: HistoryRange) => Observable<PastMessage>;
-  readonly updatePresence: (state: unknown) => void;
 }
 
-/**
- * A channel of a wire. `next` publishes to all members; `subscribe` joins the channel and receives
- * its messages.
- */
+/** A channel of a wire. `next` publishes to all members; `subscribe` joins and receives. */
 export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   /** The state of the membership: the current one, then each change. Completes with the wire. */
   readonly state$: Observable<ChannelState>;
@@ -55,13 +44,20 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
   readonly errors$: Observable<RxwireError>;
 
   readonly #parts: ClientChannelParts;
+  readonly #membership: () => Membership;
 
-  constructor(input: ClientChannelParts) {
-    super(input);
-    this.state$ = input.state$;
-    this.gaps$ = input.gaps$;
-    this.errors$ = input.errors$;
-    this.#parts = input;
+  /**
+   * @param membership Returns the membership of the name, which is created if there is none.
+   * @internal
+   */
+  constructor(parts: ClientChannelParts, membership: () => Membership) {
+    const use = <T>(select: (membership: Membership) => Observable<T>): Observable<T> => defer(() => select(membership()));
+    super({ ...parts, messages$: use(({ messages$ }) => messages$), presence$: use(({ presence$ }) => presence$) });
+    this.state$ = use(({ states$ }) => states$);
+    this.gaps$ = use(({ gaps$ }) => gaps$);
+    this.errors$ = use(({ errors$ }) => errors$);
+    this.#parts = parts;
+    this.#membership = membership;
   }
 
   /** Publishes a message: to all members, or with `echo: false` to all others. */
@@ -75,7 +71,7 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
 
   /** The state of the membership now. */
   get state(): ChannelState {
-    return this.#parts.state();
+    return this.#membership().state$.value;
   }
 
   /**
@@ -83,7 +79,7 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    * of another page begins there. `undefined` before the first join.
    */
   get position(): string | undefined {
-    return this.#parts.position();
+    return this.#membership().position();
   }
 
   /**
@@ -101,7 +97,7 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    * room.updatePresence({ caret: 12 });
    */
   updatePresence(state: unknown): void {
-    this.#parts.updatePresence(state);
+    this.#membership().updatePresence(state);
   }
 
   /**
@@ -123,17 +119,11 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    */
   history(range: HistoryRange = {}): Observable<PastMessage> {
     assertNotNegative('history', { limit: range.limit });
-    return this.#parts.history(range);
+    return defer(() => this.#membership().history(range));
   }
 }
 
-let channels: WeakMap<Wire, ChannelsOfWire> | undefined;
-
-interface ChannelsOfWire {
-  readonly find: (name: string, options: MemberOptions) => Channel;
-  readonly follow: (name: string, options: MemberOptions, from: FollowStart) => Observable<Message | undefined>;
-  readonly members: (name: string) => Observable<Presence>;
-}
+let channels: WeakMap<Wire, ReturnType<typeof createChannels>> | undefined;
 
 type FollowStart = Exclude<ChannelStart, 'live'>;
 
@@ -169,7 +159,7 @@ export function channel<Types extends object = AnyTypes>(
 ): Channel<MessageIn<Types>> {
   checkWire('channel', wire);
   checkOptions('channel', options);
-  const read = readOptions('channel', options, CHANNEL_OPTIONS);
+  const read = { ...options, ...readOptions('channel', options, CHANNEL_OPTIONS) };
   if (typeof read.from === 'object' && 'last' in read.from) assertNotNegative('channel', { last: read.from.last });
   assertChannelName('channel', name);
   return channelsOf(wire).find(name, read) as Channel<MessageIn<Types>>;
@@ -189,7 +179,7 @@ export function assertChannelName(owner: string, name: string): void {
  * @param options Those of the membership, if there is none yet.
  */
 export function followChannel(wire: Wire, name: string, options: MemberOptions, from: FollowStart): Observable<Message | undefined> {
-  return defer(() => channelsOf(wire).follow(name, options, from));
+  return defer(() => channelsOf(wire).membership(name, options).follow(from));
 }
 
 /**
@@ -200,45 +190,37 @@ export function followChannel(wire: Wire, name: string, options: MemberOptions, 
  */
 export function membersOf(wire: Wire, name: string): Observable<Presence> {
   assertChannelName('usePresence', name);
-  return defer(() => channelsOf(wire).members(name));
+  const options = readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('channel', {}, CHANNEL_OPTIONS);
+  return defer(() => channelsOf(wire).membership(name, options).membersOnly$);
 }
 
-function channelsOf(wire: Wire): ChannelsOfWire {
+function channelsOf(wire: Wire) {
   channels ??= new WeakMap();
   const found = channels.get(wire) ?? createChannels(wire);
   channels.set(wire, found);
   return found;
 }
 
-/**
- * The membership of one name. All channels of that name share it: also one that the application has
- * held since it was removed from the cache.
- */
+/** The membership of one name, also for a channel that was removed from the cache. */
 interface SharedMembership {
-  /**
-   * The channel that later calls return. Undefined until the application asks for it: a follower
-   * needs none.
-   */
+  /** The channel that later calls return. A follower needs none. */
   channel: Channel | undefined;
   readonly membership: Membership;
-  /** The subscribers of all streams of the channels. */
-  readonly users: RefCount;
 }
 
-function createChannels(wire: Wire): ChannelsOfWire {
+function createChannels(wire: Wire) {
   const receivers = createReceivers(wire);
   const guard = reportOn(wire);
   const known = new Map<string, SharedMembership>();
   let limit = MAX_CHANNELS;
 
-  const isIdle = (name: string, { users }: SharedMembership): boolean => !users.isActive() && !receivers.has(name);
   const enter = (name: string, channel: Channel | undefined, options: MemberOptions): SharedMembership => {
     if (known.size >= limit) {
-      for (const [name, shared] of known) if (isIdle(name, shared)) known.delete(name);
+      for (const name of known.keys()) if (!receivers.has(name)) known.delete(name);
       // Those in use are not checked again for each new name.
       limit = Math.max(MAX_CHANNELS, 2 * known.size);
     }
-    const shared = { channel, membership: new Membership(name, wire, receivers, options), users: refCounted(noop, noop) };
+    const shared = { channel, membership: new Membership(name, wire, receivers, options) };
     known.set(name, shared);
     return shared;
   };
@@ -254,64 +236,36 @@ function createChannels(wire: Wire): ChannelsOfWire {
     );
   };
   const create = (name: string, options: MemberOptions): Channel => {
-    const find = (): SharedMembership => known.get(name) ?? enter(name, created, options);
-    const use = <T>(select: (membership: Membership) => Observable<T>): Observable<T> =>
-      defer(() => {
-        const { membership, users } = find();
-        return users.by(select(membership));
-      });
-    const created: Channel = new Channel({
-      name,
-      publish(message, echo = options.echo) {
-        if (!echo) find().membership.own.add(message);
-        watchRefusals();
-        wire.next(publishMessage(name, message, wire.delivery));
-      },
-      send(message, echo = options.echo) {
-        const { membership } = find();
-        if (!echo) membership.own.add(message);
-        return membership.send(publishMessage(name, message, wire.delivery, true));
-      },
-      messages$: use(({ messages$ }) => messages$),
-      presence$: use(({ presence$ }) => presence$),
-      state$: use(({ states$ }) => states$),
-      state: () => known.get(name)?.membership.state$.value ?? LEFT,
-      gaps$: use(({ gaps$ }) => gaps$),
-      errors$: use(({ errors$ }) => errors$),
-      position: () => known.get(name)?.membership.position(),
-      updatePresence: (state) => find().membership.updatePresence(state),
-      history: (range) => use((membership) => membership.history(range)),
-      guard,
-    });
+    const membership = (): Membership => (known.get(name) ?? enter(name, created, options)).membership;
+    const publish = (message: Message, echo = options.echo): void => {
+      if (!echo) membership().own.add(message);
+      watchRefusals();
+      wire.next(publishMessage(name, message, wire.delivery));
+    };
+    const send = (message: Message, echo = options.echo): Promise<ChannelPosition | undefined> => {
+      if (!echo) membership().own.add(message);
+      return membership().send(publishMessage(name, message, wire.delivery, true));
+    };
+    const created: Channel = new Channel({ name, publish, send, guard }, membership);
     return created;
   };
   return {
-    find(name, options) {
+    find(name: string, options: MemberOptions): Channel {
       const shared = known.get(name);
       if (shared?.channel && !shared.channel.closed) return shared.channel;
       const created = create(name, options);
-      if (shared && (!shared.channel || !isIdle(name, shared))) {
+      if (shared && (!shared.channel || receivers.has(name))) {
         if (!shared.channel) shared.membership.configure(options);
         shared.channel = created;
       } else enter(name, created, options);
       return created;
     },
-    follow(name, options, from) {
-      const { membership, users } = known.get(name) ?? enter(name, undefined, options);
-      return users.by(membership.follow(from));
-    },
-    members(name) {
-      const options = readOptions<ChannelOptions, typeof CHANNEL_OPTIONS>('channel', {}, CHANNEL_OPTIONS);
-      const { membership, users } = known.get(name) ?? enter(name, undefined, options);
-      return users.by(membership.membersOnly$);
-    },
+    /** Returns the membership of a name for its followers, or those who see its members. */
+    membership: (name: string, options: MemberOptions): Membership => (known.get(name) ?? enter(name, undefined, options)).membership,
   };
 }
 
-/**
- * Distributes the messages of a wire to the memberships that need them: one subscription for all,
- * and one Map lookup for each message.
- */
+/** Passes the messages of a wire to its memberships: one subscription, one Map lookup a message. */
 function createReceivers(wire: Wire) {
   const receivers = new Map<string, Membership>();
   let subscription: Subscription | undefined;
@@ -356,10 +310,7 @@ function createReceivers(wire: Wire) {
   };
 }
 
-/**
- * Tells the server that the page is away, now or never: a message that waits, or that an outbox
- * keeps, might arrive when the page is back.
- */
+/** Tells the server that the page is away, now or never: later the page might be back. */
 function tellAway(wire: Wire, away: boolean): void {
   const { status } = wire.state;
   if (away ? status === 'connected' : status !== 'disconnecting')

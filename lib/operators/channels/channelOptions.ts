@@ -12,10 +12,7 @@ export type ChannelStart =
   | 'start'
   /** With the next message that is published. */
   | 'live'
-  /**
-   * With the latest messages. The server sends 1,000 at most, unless its `maxReplay` says
-   * otherwise.
-   */
+  /** With the latest messages: 1,000 at most, unless `maxReplay` of the server says otherwise. */
   | { readonly last: number }
   /** Behind this position: {@link Channel.position}, or the result of `send`. */
   | ChannelPosition
@@ -41,8 +38,7 @@ export interface ChannelOptions {
    * Where the channel stores its position, under `rxwire:` and its name, at the end of each
    * microtask with messages. A later channel of this name, also of another page or process,
    * continues behind that position; `from` is for the first time.
-   * @default the position is not
-   * stored
+   * @default the position is not stored
    */
   readonly remember?: PositionStorage;
   /**
@@ -54,8 +50,7 @@ export interface ChannelOptions {
   readonly answerTimeout?: number;
   /**
    * Schedules the writes of `remember`, and the updates of presence.
-   * @default asapScheduler: at the
-   * end of the microtask
+   * @default asapScheduler: at the end of the microtask
    */
   readonly microtask?: SchedulerLike;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
@@ -75,19 +70,14 @@ export interface EchoOptions {
 export const CHANNEL_OPTIONS = {
   from: [anything, 'live'],
   echo: [anything, true],
-  remember: [anything],
   answerTimeout: [positive, 10_000],
-  microtask: [anything],
-  scheduler: [anything],
 } as const satisfies OptionTable<ChannelOptions>;
 
-export type MemberOptions = ReadOptions<ChannelOptions, typeof CHANNEL_OPTIONS>;
+export type MemberOptions = ChannelOptions & ReadOptions<ChannelOptions, typeof CHANNEL_OPTIONS>;
 
 /** A message of the past of a channel. */
 export interface PastMessage {
-  /**
-   * To be stored anywhere. Also the `before` of a request for the messages in front of this one.
-   */
+  /** To be stored anywhere, and the `before` of a request for the messages in front of this one. */
   readonly position: string;
   readonly message: Message;
 }

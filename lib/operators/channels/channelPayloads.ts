@@ -22,7 +22,6 @@ type Fields = Readonly<Record<string, unknown>>;
 /** A payload that a client has received in a channel, whose name was read before. */
 export type Received<T> = Omit<T, 'channel'>;
 
-/** A message of a channel. */
 export interface ReceivedMessage {
   readonly message: Message;
   /** Undefined for an ephemeral message. */
@@ -43,7 +42,6 @@ export function readJoin(payload: unknown): ChannelJoin {
   };
 }
 
-/** Returns how a channel has ended. */
 export function readEnd(payload: unknown): ChannelEnd {
   const { status, reason } = fieldsOf(payload);
   if (status !== 'completed' && status !== 'failed' && status !== 'interrupted')
@@ -53,12 +51,7 @@ export function readEnd(payload: unknown): ChannelEnd {
 
 export const endedError = (channel: string, { payload }: Message): ChannelEndedError => new ChannelEndedError(channel, readEnd(payload));
 
-/**
- * Returns the error of a reader at the end of its channel; undefined for a reader that has received
- * all messages of a channel that was completed.
- *
- * @param hasGap Whether the reader has missed messages.
- */
+/** Returns the error of a reader at the end of its channel; `undefined` if it has received all. */
 export function errorOfEnd(channel: string, end: ChannelEnd, hasGap: boolean): ChannelEndedError | undefined {
   if (end.status !== 'completed') return new ChannelEndedError(channel, end);
   return hasGap ? new ChannelEndedError(channel, { status: 'incomplete', reason: 'the server no longer has all messages' }) : undefined;
@@ -144,7 +137,6 @@ export function readPresence(payload: unknown): Received<ChannelPresence> {
   };
 }
 
-/** Returns the name of the channel in a payload. */
 export function channelNameOf(payload: unknown): string {
   const { channel } = fieldsOf(payload);
   if (typeof channel === 'string' && NAME_PATTERN.test(channel)) return channel;

@@ -24,10 +24,7 @@ export function positionText({ epoch, offset }: ChannelPosition): string {
   return `${offset}.${epoch}`;
 }
 
-/**
- * Returns the position in a text; `undefined` for a text that {@link positionText} has not
- * returned.
- */
+/** Returns the position in a text; `undefined` unless {@link positionText} has returned it. */
 export function parsePosition(text: string): ChannelPosition | undefined {
   const [, offset, epoch] = /^(\d{1,15})\.(.{1,128})$/s.exec(text) ?? [];
   return offset === undefined || epoch === undefined ? undefined : { epoch, offset: Number(offset) };

@@ -10,18 +10,12 @@ import type { ReceivedMessage } from './channelPayloads.js';
 import { parsePosition, positionOf, positionText, step } from './channelPosition.js';
 import type { ChannelGap } from './channelState.js';
 
-/**
- * A reader of a channel, with a position of its own. All readers of a client share one membership.
- */
+/** A reader of a channel, with its own position. The readers of a client share a membership. */
 export interface ChannelReader {
-  /**
-   * The position of the last message that the reader received. Undefined for a reader that begins
-   * elsewhere, until the hub has confirmed its join.
-   */
+  /** The position of the last message. Undefined before the join, for one that begins elsewhere. */
   position: ChannelPosition | undefined;
   /** Whether the hub has confirmed that it has all messages after the position. */
   isConfirmed?: boolean;
-  /** Whether the reader has missed messages. */
   hasGap?: boolean;
   /** Where a reader without a position begins. */
   readonly first: JoinPlace;
@@ -31,14 +25,12 @@ export interface ChannelReader {
   readonly onConfirmed?: () => void;
   /** Called when the messages behind the position are lost. The position is that behind the gap. */
   readonly onGap: (gap: ChannelGap) => void;
-  /** Called when the channel, or its wire, has ended. */
   readonly onEnd: (error: unknown) => void;
 }
 
 /** The part of a join request that says where to begin. */
 export type JoinPlace = Pick<ChannelJoin, 'start' | 'history' | 'after'>;
 
-/** The readers of a channel. */
 export class ChannelReaders {
   /** Replaced at each change. */
   all: readonly ChannelReader[] = [];
@@ -59,20 +51,14 @@ export class ChannelReaders {
     return this.all.length < length;
   }
 
-  /**
-   * Returns the place of the next join request: that of a reader without a position, or the lowest
-   * position.
-   *
-   * @param epoch The epoch of the channel, if it is known.
-   */
+  /** Returns the place of the next join: that of a reader without a position, or the lowest one. */
   place(epoch: string | undefined): JoinPlace {
     this.#placing = this.all.find(({ position }) => !position);
     return (this.#requested = this.#placing ? this.#placing.first : { after: lowest(this.all, epoch) as ChannelPosition });
   }
 
   /**
-   * Moves the readers to what the hub has confirmed. Returns the gaps, and whether the messages of
-   * a reader were not requested, so that another join is needed.
+   * Moves the readers to what the hub has confirmed. Returns the gaps, and whether to join again.
    */
   confirm({ epoch, offset, complete }: Pick<ChannelJoined, 'epoch' | 'offset' | 'complete'>) {
     const gaps = new Map<ChannelReader, ChannelGap>();
@@ -131,11 +117,7 @@ export class ChannelReaders {
     });
   }
 
-  /**
-   * Notifies readers of a message, which is processed when all of them are done with it.
-   *
-   * @param held The claim of its carrier.
-   */
+  /** Notifies readers of a message, which is processed when all are done. @param held Its claim. */
   deliver(readers: readonly ChannelReader[], { message, position }: ReceivedMessage, held: Claim | undefined): void {
     const emit = (): void => {
       for (const reader of readers) if (readers === this.all || this.all.includes(reader)) reader.next(message, position);
@@ -173,13 +155,9 @@ export function readerFrom(
   return { position, first, ...callbacks, onEnd };
 }
 
-/** Where the subscribers of a channel begin. */
 export type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'>;
 
-/**
- * Returns the reader of the subscribers of a channel. It stores its position where `remember` says
- * so, at the end of each microtask with messages. The channel continues when the storage fails.
- */
+/** Returns the reader of the subscribers, which stores its position as `remember` says. */
 export function subscriberReader(
   channel: string,
   { from, remember, microtask = asapScheduler }: StartOptions,
@@ -210,12 +188,10 @@ export function subscriberReader(
   });
 }
 
-/** The messages behind the position of a follower are lost. */
 export class FollowerGap extends Error {}
 
 /**
- * Returns a reader that emits `undefined` when the hub has all messages from its place on, and then
- * each message. Fails with a {@link FollowerGap}.
+ * Returns a reader that emits `undefined` at its place, then messages, or a {@link FollowerGap}.
  */
 export function followerFrom(from: ChannelStart, subscriber: Subscriber<Message | undefined>): ChannelReader {
   return readerFrom(from, subscriber, {

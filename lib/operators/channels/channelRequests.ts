@@ -17,7 +17,6 @@ import type { Received } from './channelPayloads.js';
 import { positionOf, positionText } from './channelPosition.js';
 import type { OwnMessages } from './ownMessages.js';
 
-/** The answers of a hub, by their types. */
 interface Answers {
   readonly 'channel.published': ChannelPosition | undefined;
   readonly 'channel.past': Received<ChannelPast<Message>>;
@@ -36,10 +35,7 @@ export class ChannelRequests {
     readonly sent: OwnMessages,
   ) {}
 
-  /**
-   * Sends a `channel.publish`. Emits the position of its message, when the hub has answered. Fails
-   * when the message is refused, given up, or acked and not answered in time.
-   */
+  /** Sends a `channel.publish`. Emits its position when the hub has answered, or fails. */
   send(publish: Message): Observable<ChannelPosition | undefined> {
     const { channel, wire, answerTimeout, scheduler, sent } = this;
     const { message } = publish.payload as ChannelPublish<Message>;
@@ -89,14 +85,13 @@ export class ChannelRequests {
     this.#answers.get(`${type} ${id}`)?.next(answer);
   }
 
-  /** Fails a request. Returns whether there is one. */
+  /** Fails a request, if there is one. */
   fail(type: keyof Answers, id: string, error: Error): boolean {
     const answer$ = this.#answers.get(`${type} ${id}`);
     answer$?.error(error);
     return answer$ !== undefined;
   }
 
-  /** The wire has ended, with its error if it failed. */
   end(error?: RxwireError): void {
     for (const [key, answer$] of [...this.#answers]) answer$.error(error ?? new WireClosedError(key.slice(key.indexOf(' ') + 1)));
   }

@@ -20,10 +20,7 @@ export interface ChannelGap {
 
 export interface ChannelState {
   readonly status: ChannelStatus;
-  /**
-   * The id of this client for the other members: the `source` of its messages. Known after the
-   * join.
-   */
+  /** The id of this client for the others: the `source` of its messages. Known after the join. */
   readonly member?: string;
   /** The latest gap. For `ended`: what this client has missed of the channel. */
   readonly gap?: ChannelGap;
@@ -36,5 +33,4 @@ export interface ChannelState {
   readonly error?: RxwireError;
 }
 
-/** The state before a join. */
 export const LEFT: ChannelState = { status: 'left' };

@@ -37,18 +37,11 @@ export interface ChannelActions<M extends Message = Message> {
    * channel, and with a `TypeError` without a name.
    */
   readonly send: (message: M, options?: EchoOptions) => Promise<ChannelPosition | undefined>;
-  /**
-   * Sets what the other members see as the `state` of this one.
-   * @throws {TypeError} Without a name.
-   */
+  /** Sets the `state` of this member. @throws {TypeError} Without a name. */
   readonly updatePresence: (state: unknown) => void;
 }
 
-/**
- * Returns the calls of a component to its channel.
- *
- * @param find Returns the channel; `undefined` while it has no name.
- */
+/** Returns the calls of a component. @param find Returns the channel, while it has a name. */
 export function channelActions<M extends Message>(owner: string, find: () => Channel<M> | undefined): ChannelActions<M> {
   const use = (): Channel<M> => {
     const found = find();
@@ -69,12 +62,8 @@ export function readChannelView<O extends ChannelViewOptions>(owner: string, opt
   return { ...options, keep };
 }
 
-/**
- * The latest messages of one channel, which all components of a page share: they join once, and
- * each sees all of them.
- */
+/** The latest messages of one channel, for all components of a page: they join once. */
 interface Collection {
-  /** The largest number that one of them requests. */
   keep: number;
   readonly messages$: Observable<readonly Message[]>;
 }
@@ -82,11 +71,8 @@ interface Collection {
 const collections = /* @__PURE__ */ new WeakMap<Channel, Collection>();
 
 /**
- * Emits the latest messages of a channel, oldest first: now, and at the end of each microtask in
- * which some have arrived. Completes with the channel, also when it was refused or has failed,
- * which its state reports.
- *
- * @param keep How many.
+ * Emits the `keep` latest messages of a channel, oldest first: now, and at the end of each
+ * microtask in which some have arrived. Completes with the channel, whose state reports failures.
  */
 export function latestMessages<M extends Message>(
   channel: Channel<M>,

@@ -24,10 +24,7 @@ export class GuardedObservable<T> extends Observable<T> {
   }
 }
 
-/**
- * The classes of the Observables that operators return. An Observable of another class may have
- * methods of its own. Created when it is first used.
- */
+/** The classes that operators return: others may have methods of their own. Made at first use. */
 let plain: readonly unknown[] | undefined;
 
 /** Returns the result of operators, with guarded subscribers if it is an Observable. */

@@ -45,7 +45,6 @@ export interface LiveStateOptions<S> extends Pick<ChannelOptions, 'answerTimeout
 
 const START_IS_GONE = 'liveState: "load" returned the position "start", and the server has removed the first messages of the channel';
 
-/** The default values of `retry`. */
 const RETRY_DEFAULTS = { initialInterval: 500, maxInterval: 30_000, jitter: 0.5 } as const;
 
 /**
@@ -115,13 +114,8 @@ export function liveState<S>(wire: Wire, name: string, options: LiveStateOptions
   return new GuardedObservable(live$, reportOn(wire));
 }
 
-interface PlacedState<S> {
-  readonly state: S;
-  readonly position: ChannelPosition | 'start';
-}
-
 /** Validates a loaded value, which comes from another side. */
-function readSnapshot<S>({ state, position }: ChannelSnapshot<S>): PlacedState<S> {
+function readSnapshot<S>({ state, position }: ChannelSnapshot<S>): { readonly state: S; readonly position: ChannelPosition | 'start' } {
   if (position === 'start') return { state, position };
   const { epoch, offset } = (typeof position === 'string' ? parsePosition(position) : position) ?? {};
   if (typeof epoch === 'string' && Number.isSafeInteger(offset) && (offset as number) >= 0)
@@ -129,7 +123,6 @@ function readSnapshot<S>({ state, position }: ChannelSnapshot<S>): PlacedState<S
   throw new TypeError(`liveState: "load" must return a position of the channel, got ${JSON.stringify(position)}`);
 }
 
-/** Tries again when `load` has failed, and reports each failure. */
 function retryLoads<T>(wire: Wire, { onRetry, ...config }: RetryBackoffConfig): (source: Observable<T>) => Observable<T> {
   return retryBackoff({
     ...config,

@@ -19,15 +19,10 @@ export interface Presence {
 /** The members as far as they are known before a join. */
 export const NO_MEMBERS: Presence = { members: [], others: [], entered: [], left: [], updated: [] };
 
-/**
- * Creates the list of the members of a channel, as far as the client knows them.
- *
- * @param self Returns the id of this client.
- */
+/** Creates the list of the members, as far as a client knows them. @param self Returns its id. */
 export function createMemberList(self: () => string | undefined) {
   const changes$ = new Subject<Presence>();
   let current: Map<string, ChannelMember> | undefined;
-  /** The pages of a list whose last page has not arrived yet. */
   let pendingPages: Map<string, ChannelMember> | undefined;
 
   const withAll = (change: Pick<Presence, 'entered' | 'left' | 'updated'>): Presence => {
@@ -68,7 +63,6 @@ export function createMemberList(self: () => string | undefined) {
       if (update.reset) collect(update);
       else if (current) change(current, update);
     },
-    /** Discards the list, which is out of date. */
     reset: (): void => void (current = pendingPages = undefined),
   };
 }

@@ -43,10 +43,7 @@ export interface WireReaders {
   readonly sent: OwnMessages;
 }
 
-/**
- * One channel on the client's side: its state, its readers, and its part of the protocol. The
- * client is a member while there are readers.
- */
+/** One channel on the client's side. The client is a member while there are readers. */
 export class Membership {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
@@ -66,13 +63,11 @@ export class Membership {
   readonly #errors$ = new Subject<RxwireError>();
   readonly #readers = new ChannelReaders();
   readonly #requests: ChannelRequests;
-  /** Where the subscribers of the channel begin. */
   #start: StartOptions;
   /** The reader of the subscribers of the channel, which share one position: the latest. */
   #reader: ChannelReader | undefined;
   #reached: ChannelPosition | undefined;
   readonly #memberList = createMemberList(() => this.state$.value.member);
-  /** The subscribers of `presence$`. */
   readonly #watchers = refCounted(
     () => this.#sendWatch(),
     () => {
@@ -121,7 +116,6 @@ export class Membership {
     this.#start = options;
   }
 
-  /** Emits what follows a place, also when the subscribers of the channel are elsewhere. */
   follow(from: Exclude<ChannelStart, 'live'>): Observable<Message | undefined> {
     return this.#read<Message | undefined>((subscriber) => followerFrom(from, subscriber));
   }
@@ -132,8 +126,7 @@ export class Membership {
   }
 
   /**
-   * Publishes a state of this member at the end of the microtask, and again after each join, until
-   * it leaves.
+   * Publishes a state at the end of the microtask, and after each join, until the member leaves.
    */
   updatePresence(state: unknown): void {
     this.#presence = { state };
@@ -225,7 +218,6 @@ export class Membership {
     );
   }
 
-  /** Creates the reader of the subscribers of the channel. */
   #createReader(subscriber: Subscriber<Message>): ChannelReader {
     this.position();
     return (this.#reader = subscriberReader(this.#channel, this.#start, subscriber, {
@@ -235,10 +227,7 @@ export class Membership {
     }));
   }
 
-  /**
-   * Adds a reader. Sends a join request, unless the messages of the reader arrive anyway, or the
-   * hub has not answered the previous request.
-   */
+  /** Adds a reader, and joins, unless its messages arrive anyway, or a request is not answered. */
   #add(reader: ChannelReader): void {
     this.#readers.add(reader);
     const at = this.#position;
@@ -246,7 +235,6 @@ export class Membership {
     else if (!this.#isIn('joining', 'recovering')) this.#requestJoin();
   }
 
-  /** Removes a reader. The last one leaves the channel. */
   #remove(reader: ChannelReader): void {
     if (!this.#readers.remove(reader) || this.#readers.all.length > 0) return;
     this.#presence = undefined;
@@ -279,8 +267,8 @@ export class Membership {
   }
 
   /**
-   * Requests the messages after the lowest position. Repeats the request every `answerTimeout`, and
-   * reports once that the server does not answer it although there is a connection.
+   * Requests the messages after the lowest position, every `answerTimeout`. Reports once that the
+   * server does not answer although there is a connection.
    */
   #requestJoin(): void {
     const place = this.#readers.place(this.#position?.epoch);

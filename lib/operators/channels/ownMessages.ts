@@ -15,7 +15,6 @@ export function createOwnMessages() {
       const [oldest = ''] = ids;
       ids.delete(oldest);
     },
-    /** Returns whether the message was remembered. */
     forget: (id: string): boolean => ids.delete(id),
     /** Returns whether the member itself has published a message that arrives. Forgets it. */
     take: ({ id, source }: Message, member: string | undefined): boolean => ids.size > 0 && source === member && ids.delete(id),

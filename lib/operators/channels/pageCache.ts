@@ -2,10 +2,7 @@ import { Observable } from 'rxjs';
 
 type Transition = Event & { readonly persisted?: boolean };
 
-/**
- * Emits `true` when the page enters the back/forward cache, and `false` when it is shown again.
- * Emits nothing for a page that is left for good, and where there is no page, as on Node.
- */
+/** Emits `true` when the page enters the back/forward cache, and `false` when it is shown again. */
 export const isPageCached = /* @__PURE__ */ new Observable<boolean>((to) => {
   const page = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>;
   const listener = ({ type, persisted }: Transition): void => {

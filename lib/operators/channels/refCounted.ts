@@ -3,10 +3,8 @@ import { defer, finalize, type Observable } from 'rxjs';
 export type RefCount = ReturnType<typeof refCounted>;
 
 /**
- * Counts the subscribers of several streams.
- *
- * @param onFirst Called before the first subscription.
- * @param onLast Called after the last one has ended. Both may be called repeatedly.
+ * Counts the subscribers of several streams. Calls `onFirst` before the first of them, and `onLast`
+ * after the last one, each repeatedly.
  */
 export function refCounted(onFirst: () => void, onLast: () => void) {
   let count = 0;

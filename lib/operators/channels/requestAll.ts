@@ -74,7 +74,6 @@ function ask(
 ): void {
   const id = nanoid();
   let question: Message | undefined;
-  /** The members without a result, by their ids. */
   const pending = new Map<string, ChannelMember>();
   /** The ids of the members whose handlers may still run. */
   const running = new Set<string>();

@@ -101,7 +101,6 @@ function assertOneOf(option: string, value: string, allowed: readonly [string, s
   if (!allowed.includes(value)) throw new RangeError(`queue: "${option}" must be '${allowed.join(`' or '`)}', got ${value}`);
 }
 
-/** Emits the next message, and finishes it when the subscriber has received it. */
 function takeNext<T extends Message>(core: QueueCore<T>): Observable<T> {
   const shiftLive = (): QueueItem<T> | undefined => {
     let item = core.take();
@@ -206,7 +205,6 @@ function differentOption(first: QueueOptions<Message>, second: QueueOptions<Mess
   return [...names].find((name) => first[name] !== second[name]);
 }
 
-/** Takes items while it is subscribed to, and calls the handler for each. */
 function processItems<T extends Message, R>(
   core: QueueCore<T>,
   scheduler: SchedulerLike,
@@ -222,8 +220,7 @@ function processItems<T extends Message, R>(
     const running = new Set<QueueItem<T>>();
     let isUnsubscribed = false;
     /**
-     * Unsubscribing does not cancel the storing of a dead letter: the letter might be stored, and
-     * the message would also be put back.
+     * Unsubscribing does not cancel the storing of a dead letter, so that none is also put back.
      */
     const protect: ConsumeParts<T, R, never>['protect'] = (message, outcome, store) => {
       const kept = store();

@@ -25,7 +25,6 @@ interface Streams<T extends Message> {
   readonly wake$: Subject<void>;
 }
 
-/** The shared state of the functions below. */
 interface QueueState<T extends Message> extends Streams<T> {
   readonly waiting: WaitingItems<T>;
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
@@ -47,7 +46,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const onError = (error: unknown): void => streams.errors$.next(error);
   const onFault = (error: StoreError): void => (error.fault === 'fenced' ? fail(state, error) : onError(error));
   const log = store?.queue(name);
-  const writer = log && createQueueWriter(log, microtask, (item) => endDelivery(item), onFault);
+  const writer = log && createQueueWriter(log, microtask, onFault);
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
     // A closed queue did not process the item: it stays in the store, or unacked.
     if (reason !== 'closed') {
@@ -65,7 +64,6 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
     depth: waiting.size,
     /** Returns an item, and the claim that its outcome ends. */
     jobOf: (item: QueueItem<T>): Job<T> => (writer ? { message: item.message, held: undefined } : item),
-    /** Loads the stored items, once. */
     open(): void {
       if (state.status !== 'new') return;
       state.status = 'opening';
@@ -208,21 +206,13 @@ function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
 type QueueWriter = ReturnType<typeof createQueueWriter>;
 
 /**
- * Writes added and removed items to the log in batches: changes during a write share the next.
- *
- * @param onStored Called when an item is durable.
+ * Writes added and removed items in batches: changes during a write share the next.
  * @param onError Called when a write has failed: its items are in memory only, and finished items
  *   may be repeated after a restart.
  */
-function createQueueWriter(
-  log: QueueLog,
-  microtask: SchedulerLike,
-  onStored: (item: QueueItem) => void,
-  onError: (error: StoreError) => void,
-) {
+function createQueueWriter(log: QueueLog, microtask: SchedulerLike, onError: (error: StoreError) => void) {
   let added = new Set<QueueItem>();
   let removed: number[] = [];
-  /** Completes when these changes are written or have failed. */
   let written$ = new AsyncSubject<unknown>();
   /** Removals that have failed: the next batch repeats them, whenever there is one. */
   let unremoved: readonly number[] = [];
@@ -257,7 +247,7 @@ function createQueueWriter(
   const write = (items: readonly QueueItem[], places: readonly number[]): Observable<never> => {
     const rows = items.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
     return asObservable(() => log.write(rows, places)).pipe(
-      tap(() => items.forEach((item) => onStored(item))),
+      tap(() => items.forEach((item) => endDelivery(item))),
       catchError((error: StoreError) => {
         // One item may be impossible to store: the halves are written, to store the others.
         const middle = items.length >> 1;

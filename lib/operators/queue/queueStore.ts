@@ -45,14 +45,10 @@ export interface QueueStore {
 interface StoredQueueOptions {
   readonly name: string;
   readonly log: string;
-  /** Opens the store. The queue closes it. */
   readonly openStore: () => Store;
 }
 
-/**
- * The log of a queue in a store. Its head has the epoch of the owner, and its entries are the
- * unfinished messages by place. The latest owner fences the others.
- */
+/** The log of a queue: its head has the epoch of the owner, its entries are unfinished messages. */
 export function storedQueueLog({ name, log, openStore }: StoredQueueOptions): Required<QueueLog> {
   const faults$ = new Subject<StoreError>();
   let store: Store | undefined;

@@ -15,7 +15,6 @@ export interface QueueItem<T extends Message = Message> {
   readonly start: number;
   /** The delivery of the session, which ends when the item is stored or finished. */
   held: Claim | undefined;
-  /** Assigned when the item is written. */
   place: number;
 }
 
@@ -26,13 +25,11 @@ type SharedOptions<T extends Message> = Required<
 export interface WaitingItemsOptions<T extends Message> extends SharedOptions<T> {
   readonly owner: string;
   readonly onDrop: (item: QueueItem<T>, reason: DropReason) => void;
-  /** Called with an exception of `priority`. */
   readonly onError: (error: unknown) => void;
 }
 
 export type WaitingItems<T extends Message> = ReturnType<typeof createWaitingItems<T>>;
 
-/** Creates the list of the items that wait, ordered by priority. */
 export function createWaitingItems<T extends Message>(options: WaitingItemsOptions<T>) {
   const { owner, maxSize, maxAge, ageFrom, overflow, priority, scheduler, onDrop, onError } = options;
   // Items that are pushed before the opening wait for the stored items, which are older.
@@ -57,8 +54,8 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
     return isDropped;
   };
   /**
-   * Returns the start of an item, or that of an earlier item if it is later: the sorted items
-   * expire in the order of arrival. The timer may be late, so `shift` checks the true age.
+   * Sorted items expire in order of arrival, so a start is not before that of an earlier item. The
+   * timer may be late: `shift` checks the true age.
    */
   const sortedStartOf = ({ start }: QueueItem<T>): number => (latestStart = Math.max(latestStart, start));
   const priorityOf = (message: T): number | undefined => {
@@ -105,7 +102,6 @@ export function createWaitingItems<T extends Message>(options: WaitingItemsOptio
       while (item && dropIfOld(item)) item = next();
       return item;
     },
-    /** Returns an item to the front. */
     unshift: (item: QueueItem<T>): void => returned.push(item),
     close(): void {
       for (let item = returned.shift(); item; item = returned.shift()) onDrop(item, 'closed');

@@ -14,7 +14,6 @@ export interface HandlerRunCallbacks {
   readonly progress: (run: HandlerRun, progress: unknown) => void;
   /** Discards the progress that was not sent yet. */
   readonly discardProgress: (run: HandlerRun) => void;
-  /** The handler has completed or failed. */
   readonly onEnd: (run: HandlerRun) => void;
 }
 
@@ -28,16 +27,13 @@ export interface HandlerRunCallbacks {
  */
 export class HandlerRun extends Subscriber<unknown> implements ReplyContext<string> {
   readonly message: Message;
-  /** The session that has delivered the request, if one has. */
   readonly session: SessionCapabilities | undefined;
   readonly #handler: Handler;
   readonly #callbacks: HandlerRunCallbacks;
   #isOpen = true;
   #count = 0;
-  /** The reply that is held until the next event, if there is one. */
   #held: unknown;
   #hasHeld = false;
-  /** Whether replies are held. */
   #isHolding = true;
   /** Created on first access of `signal`: it is the most expensive part of a request. */
   #controller: AbortController | undefined;

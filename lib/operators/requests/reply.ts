@@ -81,7 +81,6 @@ interface ResponderOptions extends Required<
   Pick<ReplyOptions, 'concurrency' | 'maxWaiting' | 'progressInterval' | 'scheduler' | 'describe'>
 > {
   readonly onError: ReplyOptions['onError'];
-  /** By the type of the request. */
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly subscriber: Subscriber<Message>;
   readonly wire: ReplyWire;
@@ -92,7 +91,6 @@ interface ResponderOptions extends Required<
 /** Runs the handlers of requests with limited concurrency; the other requests wait. */
 function createResponder(options: ResponderOptions) {
   const { handlers, concurrency, maxWaiting, subscriber, isWireSource } = options;
-  /** By the id of the request. */
   const running = new Map<string, HandlerRun>();
   const waiting = new Map<string, HandlerRun>();
   const firstWaiting = firstOf(waiting);
@@ -179,12 +177,7 @@ function createResponder(options: ResponderOptions) {
   };
 }
 
-/**
- * Creates the sender of the replies of all requests.
- *
- * @param onUndeliverable Called with each request whose reply could not be sent: it is too large,
- *   cannot be encoded, or the queue has no room for it.
- */
+/** Creates the sender of all replies. @param onUndeliverable Called when one was not sent. */
 function createReplySender(options: ResponderOptions, onUndeliverable: (run: HandlerRun, error: Error) => void) {
   const { progressInterval, scheduler, describe, onError, subscriber, wire } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);

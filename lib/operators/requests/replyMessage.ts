@@ -2,7 +2,6 @@ import { ReplyError, RxwireError } from '../../message/errors.js';
 import { ENVELOPE_VERSION } from '../../message/messageLimits.js';
 import type { Message, ReplyErrorPayload } from '../../message/types.js';
 
-/** The message types of replies. */
 export type ReplyType = 'reply' | 'reply.last' | 'reply.complete' | 'reply.error' | 'reply.progress';
 
 const TYPES: readonly string[] = [
@@ -18,9 +17,8 @@ export function isReplyOrCancel(type: string): boolean {
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Creates a reply. All replies have the priority of the request, so that they keep their order.
- *
- * @param number The number of replies before it, if it is numbered.
+ * Creates a reply, with the priority of the request.
+ * @param number The number of those before it.
  */
 export function replyMessage(id: string, request: Message, type: ReplyType, payload: unknown, timestamp: number, number?: number): Message {
   const { id: correlationId, priority, replyTo } = request;

@@ -125,24 +125,17 @@ interface OpenRequest extends Unsubscribable {
   readonly onProgress: (progress: unknown) => void;
   /** The maximum silence of the other side after its first reply or progress, in ms. */
   readonly each: number;
-  /** The maximum silence that applies now, in ms. */
   currentTimeout: number;
-  /** The time at which the request fails. */
   deadline: number;
   count: number;
-  /** Whether the other side has answered in any way. */
   isAnswered: boolean;
 }
 
 type OpenRequests = ReturnType<typeof createOpenRequests>;
 
-/**
- * Creates the open requests of a wire. They share one subscription to each of its streams, from the
- * first request to the end of the wire, and one timer.
- */
+/** Creates the open requests of a wire, which share its streams until its end, and one timer. */
 function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
   const requests = new Map<string, OpenRequest>();
-  /** Present while the wire is subscribed. */
   let watching: Subscription | undefined;
   /** The time at which the timer fires. It detects only then that a deadline was moved back. */
   let nearest = Infinity;
@@ -161,7 +154,6 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
     // A wire that drains takes no more messages.
     if (end(this) && wire.state?.status !== 'disconnecting') wire.next(cancelMessage(this.message, scheduler));
   }
-  /** Fails a request, and cancels it at the other side. */
   const abandon = (request: OpenRequest, error: unknown): void => {
     request.unsubscribe();
     request.subscriber.error(error);
@@ -276,7 +268,6 @@ interface WatchOptions {
   readonly requests: ReadonlyMap<string, OpenRequest>;
   readonly fail: (request: OpenRequest, error: unknown) => void;
   readonly onMessage: (message: Message) => void;
-  /** Holds the subscriptions. Ends with the wire. */
   readonly watching: Subscription;
 }
 

@@ -24,7 +24,6 @@ export interface RequestRunner<T extends string> {
   readonly cancel: () => void;
 }
 
-/** The state before the first request. */
 export const IDLE: RequestState<never> = { status: 'idle' };
 
 /** Runs one request after the other for a component, and keeps the state of the latest one. */

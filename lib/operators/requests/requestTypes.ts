@@ -58,10 +58,7 @@ export interface RequestWire extends Observable<Message> {
 export interface RequestOptions<T extends string> {
   /** The maximum silence before a reply or progress of the other side, in ms. @default 30_000 */
   readonly timeout?: number;
-  /**
-   * The maximum silence after the first reply or progress, in ms; may be `Infinity`.
-   * @default `timeout`
-   */
+  /** The maximum silence after the first reply or progress, in ms. @default `timeout` */
   readonly each?: number;
   /** The maximum number of open requests on this wire; one more fails. @default 1_000 */
   readonly maxOpen?: number;

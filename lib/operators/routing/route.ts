@@ -253,7 +253,6 @@ function createStarter(options: RouterOptions, dead$: Subject<DeadRoute> | undef
     ...(dead$ && { isObserved: () => dead$.observed }),
   };
 
-  /** Starts a handler. Returns undefined if it is done. */
   const start = (route: Route, message: Message, active: Running): Observable<unknown> | undefined => {
     if (active.running >= maxRunning) {
       const refused = { message, held: claim(message), attempts: 0, error: new OverflowError('route', maxRunning) };

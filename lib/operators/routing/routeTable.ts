@@ -35,14 +35,12 @@ export function createRouteTable<T>(owner: string) {
   };
 
   return {
-    /** Emits all patterns: now, and at each change. */
     patterns$: defer(() =>
       changes$.pipe(
         startWith(undefined),
         map(() => [...patterns.values()]),
       ),
     ),
-    /** Adds a value. Returns a function that removes it. */
     add(pattern: string | RegExp, value: T): () => void {
       const entry = { value, order: added++ };
       // A copy, because `lastIndex` of the original belongs to the caller.
@@ -57,7 +55,6 @@ export function createRouteTable<T>(owner: string) {
         onChange();
       };
     },
-    /** Returns the values of all matching patterns, in the order of insertion. */
     find(topic: string): readonly T[] {
       const known = cache.get(topic);
       if (known) return known;
@@ -172,7 +169,6 @@ function createTrie<T>(owner: string) {
   const root = createNode<T>();
 
   return {
-    /** Adds a value; repeats are ignored. */
     add(pattern: string, value: T): void {
       let node = root;
       const segments = segmentsOf(owner, pattern);
@@ -184,7 +180,6 @@ function createTrie<T>(owner: string) {
       node.ends.add(value);
     },
     remove: (pattern: string, value: T): void => void prune(root, segmentsOf(owner, pattern), 0, value),
-    /** Returns the values of all matching patterns, unordered. */
     find(topic: string): T[] {
       const found: T[] = [];
       collect(root, topic, 0, found);

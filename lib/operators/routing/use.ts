@@ -163,7 +163,6 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
   });
 }
 
-/** A message, and its claim if it was delayed. */
 interface HeldMessage {
   readonly message: Message;
   readonly held: Claim | undefined;
@@ -239,7 +238,6 @@ export interface MiddlewareContext {
   readonly metadata: Record<string, unknown>;
 }
 
-/** The data of the messages for which a middleware has used `metadata`. */
 const metadataByMessage = /* @__PURE__ */ new WeakMap<Message, Record<string, unknown>>();
 
 /** Finds `metadata` when it is first used: most middlewares do not use it. */
@@ -257,7 +255,6 @@ class MessageContext implements MiddlewareContext {
   }
 }
 
-/** Lets a message have the data of the message that it replaces. */
 function keepMetadata(message: Message, replacement: Message): Message {
   const metadata = metadataByMessage.get(message);
   if (metadata) metadataByMessage.set(replacement, metadata);

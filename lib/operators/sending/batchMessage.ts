@@ -59,10 +59,7 @@ function fieldsOf(messages: readonly [Message, ...Message[]]): BatchMessageOptio
   };
 }
 
-/**
- * Returns `exactly-once` if a message has it, and `at-most-once` if all have it. The others have
- * the level of the wire, unless all have the same.
- */
+/** Returns the strongest level. Without a common one, `undefined`: that of the wire. */
 function strongest(messages: readonly [Message, ...Message[]]): Delivery | undefined {
   const levels = new Set(messages.map(({ delivery }) => delivery));
   if (levels.has('exactly-once')) return 'exactly-once';
@@ -104,7 +101,6 @@ export function fromBatchMessage(options: UseOptions = {}): MonoTypeOperatorFunc
   return pipe(intercept('batch', validate, options), unpack);
 }
 
-/** Returns the batch with validated messages. */
 function validate(batch: Message<'batch'>): Message {
   const { messages, count } = Object(batch.payload) as { readonly messages?: unknown; readonly count?: unknown };
   if (!Array.isArray(messages)) throw new InvalidMessageError('payload.messages', 'must be an array');

@@ -103,7 +103,6 @@ function createPendingList(wire: Wire) {
     note({ id, status }: Receipt): void {
       if (status === 'sent') sent.set(id, (sent.get(id) ?? 0) + 1);
     },
-    /** Returns the list; the former one if nothing has changed. */
     read(): readonly PendingMessage[] {
       const entries = new Map<string, PendingMessage>();
       const { pending, inFlight } = wire.session ?? {};

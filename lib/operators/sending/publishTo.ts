@@ -127,7 +127,6 @@ export function publishTo(channel: ChannelSubject, options: PublishOptions = {})
   return (source) => publishAll(channel, source, options);
 }
 
-/** Returns a text for the readers of the channel. */
 function reasonOf(error: unknown): string {
   const { message = '' } = Object(error) as Partial<Error>;
   return (message ? textOf(error as Error) : String(error)).replace(/\p{Cc}/gu, ' ').slice(0, MAX_REASON_LENGTH) || 'unknown';

@@ -1,5 +1,6 @@
 import { isObservable, noop, Subject, takeUntil, type Observable } from 'rxjs';
 import { OverflowError } from '../../message/errors.js';
+import { isPromise } from '../../message/maybeAsync.js';
 import { createRing } from '../buffers/ring.js';
 import type { Message } from '../../message/types.js';
 import type { MessageSource, ReadableStreamOf } from './sendOptions.js';
@@ -15,23 +16,18 @@ export interface MessageSink {
 }
 
 export interface Pull {
-  /** Reads messages while there is room. */
   pull(): void;
   release(): void;
 }
 
 export type StartPull = (sink: MessageSink) => Pull;
 
-/**
- * Returns a function that starts to read a source.
- *
- * @throws {TypeError} If `source` is no source of messages.
- */
+/** Returns a function that starts to read a source. @throws {TypeError} If it is none. */
 export function pullFrom(source: MessageSource, maxBuffered: number): StartPull {
   const { getReader, [Symbol.asyncIterator]: iterateAsync, [Symbol.iterator]: iterate } = Object(source) as Partial<Source>;
-  if (getReader) return (sink) => pullAsync(() => readerOf(source as ReadableStreamOf<Message>), sink);
+  if (getReader) return (sink) => pullIterator(() => readerOf(source as ReadableStreamOf<Message>), sink);
   // Before Observables: an object that is both, as of `fromReadable`, can wait.
-  if (iterateAsync) return (sink) => pullAsync(() => (source as AsyncIterable<Message>)[Symbol.asyncIterator](), sink);
+  if (iterateAsync) return (sink) => pullIterator(() => (source as AsyncIterable<Message>)[Symbol.asyncIterator](), sink);
   if (isObservable(source)) return (sink) => pullObservable(source, maxBuffered, sink);
   if (iterate && typeof source !== 'string') return (sink) => pullIterator(() => (source as Iterable<Message>)[Symbol.iterator](), sink);
   throw new TypeError(
@@ -41,108 +37,80 @@ export function pullFrom(source: MessageSource, maxBuffered: number): StartPull 
 
 type Source = Iterable<Message> & AsyncIterable<Message> & ReadableStreamOf<Message>;
 
-function pullIterator(iterate: () => Iterator<Message>, sink: MessageSink): Pull {
-  let iterator: Iterator<Message> | undefined;
-  let isReading = false;
-  let isInNext = false;
-  let isOver = false;
-
-  const readNext = (from: Iterator<Message>): IteratorResult<Message, unknown> => {
-    isInNext = true;
-    try {
-      return from.next();
-    } finally {
-      isInNext = false;
-    }
-  };
-  const read = (): void => {
-    iterator ??= iterate();
-    while (sink.hasRoom()) {
-      const result = readNext(iterator);
-      // The iterator has stopped the stream by itself.
-      if (isOver) iterator.return?.();
-      else if (!result.done) sink.next(result.value);
-      else {
-        isOver = true;
-        sink.end();
-        return;
-      }
-    }
-  };
-  return {
-    // A message may be given up while it is sent, which makes room.
-    pull() {
-      if (isReading || isOver) return;
-      isReading = true;
-      try {
-        read();
-      } catch (error) {
-        isOver = true;
-        sink.end({ error });
-      }
-      isReading = false;
-    },
-    release() {
-      if (isOver) return;
-      isOver = true;
-      if (!isInNext) iterator?.return?.();
-    },
-  };
+interface ReadResult {
+  readonly done?: boolean | undefined;
+  readonly value?: unknown;
 }
 
-/** An async iterator, or the reader of a stream. */
-interface AsyncPull {
-  next(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
+/** An iterator, an async iterator, or the reader of a stream. */
+interface SourceIterator {
+  next(): ReadResult | PromiseLike<ReadResult>;
   return?(): unknown;
   /** Called when the source has ended by itself. */
   done?(): void;
 }
 
-function pullAsync(open: () => AsyncPull, sink: MessageSink): Pull {
-  let iterator: AsyncPull | undefined;
+function pullIterator(open: () => SourceIterator, sink: MessageSink): Pull {
+  let iterator: SourceIterator | undefined;
+  /** Whether a message is being read, now or later. */
   let isReading = false;
+  let isInNext = false;
   let isOver = false;
 
-  const fail = (error: unknown): void => {
+  const end = (failure?: { readonly error?: unknown }): void => {
     if (isOver) return;
     isOver = true;
     iterator?.done?.();
-    sink.end({ error });
+    sink.end(failure);
   };
-  const onRead = ({ done, value }: { readonly done?: boolean | undefined; readonly value?: unknown }): void => {
+  const fail = (error: unknown): void => end({ error });
+  // The stream has ended, so an error of the source has no receiver.
+  const close = (): void => void Promise.resolve(iterator?.return?.()).catch(noop);
+  const take = ({ done, value }: ReadResult): void => {
     if (isOver) return;
+    if (done) end();
+    else sink.next(value as Message);
+  };
+  const onLater = (result: ReadResult): void => {
     isReading = false;
-    if (!done) {
-      sink.next(value as Message);
-      pull();
-      return;
-    }
-    isOver = true;
-    iterator?.done?.();
-    sink.end();
+    take(result);
+    pull();
   };
   const pull = (): void => {
-    if (isReading || isOver || !sink.hasRoom()) return;
+    // A message may be given up while it is sent, which makes room.
+    if (isReading) return;
     isReading = true;
     try {
-      iterator ??= open();
-      void Promise.resolve(iterator.next()).then(onRead).catch(fail);
+      while (!isOver && sink.hasRoom()) {
+        iterator ??= open();
+        isInNext = true;
+        const result = iterator.next();
+        isInNext = false;
+        // The iterator has stopped the stream by itself.
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- `release` changes it
+        if (isOver) close();
+        if (isPromise(result)) {
+          void Promise.resolve(result).then(onLater).catch(fail);
+          return;
+        }
+        take(result);
+      }
     } catch (error) {
       fail(error);
     }
+    isReading = false;
   };
   return {
     pull,
     release() {
       if (isOver) return;
       isOver = true;
-      // The stream has ended, so an error of the source has no receiver.
-      Promise.resolve(iterator?.return?.()).catch(noop);
+      if (!isInNext) close();
     },
   };
 }
 
-function readerOf(stream: ReadableStreamOf<Message>): AsyncPull {
+function readerOf(stream: ReadableStreamOf<Message>): SourceIterator {
   const reader = stream.getReader();
   return {
     next: () => reader.read(),

@@ -131,7 +131,6 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
   let used = 0;
   let isOver = false;
   let isPassing = false;
-  /** Set when the first message that was given up ends the stream. */
   let reason: Error | undefined;
   let end: { readonly error?: unknown } | undefined;
 
@@ -174,7 +173,6 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
     // The error of the wire follows: at once, or after the end of a connection that drains.
     else if (wire.state.status !== 'disconnecting') asapScheduler.schedule(() => fail(error));
   };
-  /** Passes on the receipts of the oldest messages. */
   const pass = (): void => {
     if (isPassing) return;
     isPassing = true;
@@ -201,7 +199,6 @@ export function createSending(wire: SendingWire, startPull: StartPull, to: Obser
       receipts.add(wire.receipts$.subscribe({ next, complete: () => fail(reasonOf(wire, reason)) }));
       source.pull();
     },
-    /** Stops, and releases the source. The wire keeps the messages that are sent. */
     stop,
     /** Makes room for one message: to be called for each processed receipt, if `isHeld`. */
     release(): void {
@@ -229,7 +226,6 @@ interface Sent {
 /** Puts the last receipts of messages into the order in which the messages were sent. */
 function createReceiptOrder() {
   const sent = createRing<Sent>();
-  /** The messages without a last receipt, by id. */
   const open = new Map<string, Sent>();
 
   return {
@@ -240,12 +236,10 @@ function createReceiptOrder() {
       sent.push(one);
     },
     isOpen: (id: string): boolean => open.has(id),
-    /** Takes the last receipt of a message. */
     settle(receipt: Receipt): void {
       for (let one = open.get(receipt.id); one; one = one.twin) one.receipt = receipt;
       open.delete(receipt.id);
     },
-    /** Returns the last receipt of the oldest message, if there is one. */
     peek: (): Receipt | undefined => sent.peek()?.receipt,
     shift: (): void => void sent.shift(),
   };

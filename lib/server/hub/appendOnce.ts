@@ -15,7 +15,7 @@ const MAX_READ = 1_024;
 /** No other block is read when this number of pages is read. */
 const MAX_PAGES = 16;
 
-/** The ids of the latest messages of a channel. The offsets are those of one epoch. */
+/** The ids of the latest messages of a channel, in one epoch. */
 interface KnownIds {
   epoch: string;
   offsets: RecentOffsets;
@@ -24,7 +24,6 @@ interface KnownIds {
 interface RecentMessages {
   /** The ids of each channel, the one that was not used for the longest time first. */
   readonly known: Map<string, MaybeAsync<KnownIds>>;
-  /** The messages that the log has not stored yet. */
   readonly pending: Map<string, Observable<ChannelPosition>>;
 }
 

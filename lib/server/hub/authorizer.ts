@@ -8,10 +8,7 @@ import type { ChannelRequest, HubSettings } from './hubOptions.js';
 /** Returns the reason of a refusal; `undefined` grants permission. */
 export type Authorizer = (request: ChannelRequest) => MaybeAsync<string | undefined>;
 
-/**
- * Returns a function that decides whether a client may do something. Any result of `authorize` but
- * `true` is a refusal. Without `authorize`, only the server ends a channel.
- */
+/** Returns the decision about each request. Any result of `authorize` but `true` is a refusal. */
 export function createAuthorizer(
   { authorize, authorizeTimeout, scheduler = steadyScheduler() }: Pick<HubSettings, 'authorize' | 'authorizeTimeout' | 'scheduler'>,
   report: (error: unknown) => void,

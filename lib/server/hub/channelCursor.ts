@@ -11,7 +11,6 @@ import { firstOffsetOf, PAGE_SIZE, reachedBy, retryReads, type SteppedEntry } fr
 import { deliveryMessage, hubMessage, memberListMessages } from './hubMessages.js';
 import { memoryOf, type ClientFlow } from './clientFlowControl.js';
 
-/** The part of a channel that its cursors need. */
 export interface CursorParts {
   readonly name: string;
   readonly read: (query: ChannelQuery) => MaybeAsync<ChannelSlice>;
@@ -25,16 +24,12 @@ export interface CursorParts {
   readonly live: Set<ChannelCursor>;
 }
 
-/** The position of a reader. */
 interface ReaderPosition extends ChannelPosition {
   /** The offset that the client has, if messages of a keyed channel behind it were skipped. */
   readonly sent?: number;
 }
 
-/**
- * The estimated size of the messages that may wait for a slow reader before it reads the log
- * instead, in bytes.
- */
+/** The bytes that may wait for a slow reader before it reads the log instead. */
 const MAX_AHEAD = 524_288;
 /** The room in the queue of a wire that is left for other messages. */
 const RESERVED = 2;
@@ -54,14 +49,11 @@ export class ChannelCursor {
   readonly #parts: CursorParts;
   /** Whether the client receives changes of the members. */
   isWatching = false;
-  /** Whether the join is confirmed. */
   isJoined = false;
   #position: ReaderPosition | undefined;
   /** The client knows which keys are removed up to this offset. Only keyed channels have it. */
   #since = 0;
-  /**
-   * The estimated size of the messages that were sent since nothing waited to be sent, in bytes.
-   */
+  /** The size of the messages sent since none waited, in bytes. */
   #ahead = 0;
   #reading = new Subscription();
   /** The list of members that waits to be sent. */
@@ -94,8 +86,7 @@ export class ChannelCursor {
   }
 
   /**
-   * Sets whether the client receives the members. Sends all of them when the client has acked
-   * enough, in place of a list that waits.
+   * Sets whether the client receives the members, and sends all of them when it has acked enough.
    */
   watch(isWatching: boolean): void {
     this.isWatching = isWatching;

@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
 import { ListNode } from './linkedList.js';
-import { createRing, type Ring } from '../../operators/buffers/ring.js';
+import { createRing } from '../../operators/buffers/ring.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -9,10 +9,7 @@ import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from 
 import { PAGE_BYTES, rangeOf, type ChannelLimits, type ChannelRange } from './channelRange.js';
 import { repeatKeyOf } from './publisherMark.js';
 
-/**
- * A message and what the limits need. Its offset follows from its place: the offsets of a history
- * are contiguous.
- */
+/** A message, and what the limits need. The offsets of a history are contiguous. */
 interface Kept {
   readonly message: Message;
   readonly bytes: number;
@@ -36,17 +33,15 @@ export interface HistoryRest {
 
 /** A channel with more messages has an index of their ids. */
 const FEW = 8;
-/**
- * The minimum number of messages whose ids a channel with an index keeps, also if the messages are
- * removed.
- */
+/** The ids that a channel with an index keeps at least, also those of removed messages. */
 const MIN_IDS = 64;
 
-/** The offsets of the latest messages, by their keys. */
-interface RecentKeys {
+/** The latest messages. */
+interface RecentMessages {
+  /** By their keys. */
   readonly offsets: Map<string, number>;
-  /** In order of the offsets. */
-  readonly keys: Ring<string>;
+  /** Visits each key once: a new iterator would visit all deleted ones again. */
+  readonly oldest: Iterator<string>;
 }
 
 /** The part of a history that only a channel with subscribers needs. */
@@ -55,18 +50,13 @@ interface Tail {
   readonly notifications: ReturnType<typeof createTrampoline>;
 }
 
-/**
- * The latest messages of one channel, in memory. A server may have a hundred thousand: what most do
- * not need is created when it is used.
- */
+/** The latest messages of one channel. What most channels do not need is created at first use. */
 export class ChannelHistory {
   readonly name: string;
   readonly epoch: string;
   /** The number of messages that were added in total. */
   last: number;
-  /** The estimated size of the stored messages, in bytes. */
   bytes = 0;
-  /** The time of the latest message. */
   latest = 0;
   /** Whether this object has more to it than what remained of an earlier one. */
   isUsed = false;
@@ -76,15 +66,12 @@ export class ChannelHistory {
   readonly filled: ListNode<ChannelHistory> = new ListNode(this);
   #limits: ChannelLimits;
   readonly #kept = createRing<Kept>();
-  /**
-   * The compacted entries, by their first offset: each as long as the first message that it stands
-   * for.
-   */
+  /** The compacted entries by their first offset, each as long as its first message. */
   #compacted: Map<number, KeptEntry> | undefined;
   /** The entry that has ended the channel. */
   #end: ChannelEntry | undefined;
   #tail: Tail | undefined;
-  #recent: RecentKeys | undefined;
+  #recent: RecentMessages | undefined;
 
   constructor(name: string, { epoch, last, limits, end }: HistoryRest) {
     this.name = name;
@@ -94,7 +81,6 @@ export class ChannelHistory {
     this.#end = end;
   }
 
-  /** Returns what remains when the history is forgotten. */
   rest(): HistoryRest {
     return { epoch: this.epoch, last: this.last, limits: this.#limits, end: this.#end };
   }
@@ -104,7 +90,6 @@ export class ChannelHistory {
     return this.#limits.maxAge;
   }
 
-  /** The number of stored messages. */
   get size(): number {
     return this.#kept.size;
   }
@@ -114,12 +99,10 @@ export class ChannelHistory {
     return this.last - this.size;
   }
 
-  /** Whether the channel has subscribers. */
   get isObserved(): boolean {
     return this.#tail?.entries$.observed === true;
   }
 
-  /** Emits each message from now on. */
   tail(): Subject<ChannelEntry | ChannelBroadcast> {
     return (this.#tail ??= { entries$: new Subject(), notifications: createTrampoline() }).entries$;
   }
@@ -129,7 +112,6 @@ export class ChannelHistory {
     this.#tail = undefined;
   }
 
-  /** Whether the channel has ended. */
   get hasEnded(): boolean {
     return this.#end !== undefined;
   }
@@ -141,10 +123,7 @@ export class ChannelHistory {
   }
 
   /**
-   * Adds a message. {@link emit} emits it. Returns its position; for a repeat, that of the first
-   * one.
-   *
-   * @throws {ChannelEndedError}
+   * Adds a message, which {@link emit} emits. Returns the position of it, or of what it repeats.
    */
   add(message: Message, bytes: number, now: number): ChannelPosition {
     const { maxMessages, maxBytes } = this.#limits;
@@ -160,7 +139,7 @@ export class ChannelHistory {
     if (message.type === 'channel.ended') this.#end = entry;
     this.isUsed = true;
     if (!this.#end) this.expire(now);
-    if (this.#recent) remember(this.#recent, key, entry.offset);
+    if (this.#recent) this.#recent.offsets.set(key, entry.offset);
     else if (this.size > FEW || this.size > maxMessages || this.bytes > maxBytes) this.#index();
     // The end displaces no other message of its channel.
     while (!this.#end && (this.size > maxMessages || this.bytes > maxBytes)) this.shift();
@@ -168,7 +147,6 @@ export class ChannelHistory {
     return entry;
   }
 
-  /** Returns the offset of a recent message. */
   #find(key: string): number | undefined {
     if (this.#recent) return this.#recent.offsets.get(key);
     const index = this.#kept.values().findIndex(({ message }) => repeatKeyOf(message) === key);
@@ -176,13 +154,12 @@ export class ChannelHistory {
   }
 
   #index(): void {
-    const recent: RecentKeys = { offsets: new Map(), keys: createRing() };
     const first = this.removed + 1;
-    this.#kept.values().forEach(({ message }, index) => remember(recent, repeatKeyOf(message), first + index));
-    this.#recent = recent;
+    const offsets = new Map(this.#kept.values().map(({ message }, index) => [repeatKeyOf(message), first + index]));
+    this.#recent = { offsets, oldest: offsets.keys() };
   }
 
-  /** Takes a message that is not stored. {@link emit} emits it. */
+  /** Takes a message that is not stored, and that {@link emit} emits. */
   broadcast(message: Message): void {
     this.#notify({ message });
   }
@@ -192,17 +169,12 @@ export class ChannelHistory {
     tail?.notifications.add(() => tail.entries$.next(entry));
   }
 
-  /**
-   * Emits the messages that were added since the previous call. Messages that subscribers add
-   * during the emission follow in order.
-   */
+  /** Emits the messages that were added since the previous call, in order. */
   emit(): void {
     this.#tail?.notifications.run();
   }
 
-  /**
-   * Adds an entry that stands for several. It is dropped if the first of them is removed already.
-   */
+  /** Adds an entry that stands for several, unless the first of them is removed already. */
   compact(entry: Required<ChannelEntry>, bytes: number): void {
     const { epoch, first } = entry;
     if (epoch !== this.epoch || first <= this.removed || entry.offset > this.last) return;
@@ -248,7 +220,6 @@ export class ChannelHistory {
     while (this.#end && this.size > 0);
   }
 
-  /** Removes the oldest message. */
   shift(): void {
     const oldest = this.removed + 1;
     const compacted = this.#compacted?.get(oldest);
@@ -256,7 +227,7 @@ export class ChannelHistory {
     this.bytes -= (this.#kept.shift()?.bytes ?? 0) + (compacted?.bytes ?? 0);
     const recent = this.#recent;
     if (this.size === 0) this.#recent = undefined;
-    else if (recent && recent.keys.size > Math.max(MIN_IDS, this.size)) recent.offsets.delete(recent.keys.shift() as string);
+    else if (recent && recent.offsets.size > Math.max(MIN_IDS, this.size)) recent.offsets.delete(recent.oldest.next().value as string);
   }
 
   /** Removes the messages that are too old. A channel that has ended is as old as its end. */
@@ -264,9 +235,4 @@ export class ChannelHistory {
     const since = now - this.maxAge;
     for (let oldest = this.#kept.peek(); oldest && (this.#end ? this.latest : oldest.at) <= since; oldest = this.#kept.peek()) this.shift();
   }
-}
-
-function remember({ offsets, keys }: RecentKeys, key: string, offset: number): void {
-  offsets.set(key, offset);
-  keys.push(key);
 }

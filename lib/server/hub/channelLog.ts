@@ -43,8 +43,7 @@ export interface ChannelQuery {
   readonly maxBytes?: number | undefined;
   /**
    * The reader knows which keys are removed up to this offset. Only for keyed channels.
-   * @default
-   * that of `after`
+   * @default that of `after`
    */
   readonly since?: number | undefined;
 }
@@ -54,10 +53,7 @@ export interface ChannelSlice {
   readonly epoch: string;
   /** The highest offset of this epoch; 0 if it has no messages. */
   readonly last: number;
-  /**
-   * In order. A log that has messages in the requested part returns at least one, if `limit` is
-   * not 0.
-   */
+  /** In order: at least one, if the log has one in the requested part and `limit` is not 0. */
   readonly entries: readonly ChannelEntry[];
   /**
    * Whether no message is missing between the requested position and the first entry, or the end:
@@ -65,10 +61,7 @@ export interface ChannelSlice {
    * missing.
    */
   readonly isComplete: boolean;
-  /**
-   * The next read begins behind this offset. Only for keyed channels, as their reads skip messages.
-   * @default that of the last entry
-   */
+  /** The next read begins behind this offset. Only of keyed channels. @default the last entry */
   readonly reached?: number;
   /** The entry that has ended the channel, also when it is removed or not in the slice. */
   readonly end?: ChannelEntry;
@@ -150,8 +143,6 @@ export interface ChannelLog {
    * position stays valid. Without this method, a hub compacts nothing.
    */
   compact?(channel: string, entry: Required<ChannelEntry>): MaybeAsync<void>;
-  /**
-   * Emits the channels whose names begin with `prefix`, in the order of their names, and completes.
-   */
+  /** Emits the channels whose names begin with `prefix`, ordered by name, and completes. */
   list?(prefix: string): Observable<ChannelInfo>;
 }

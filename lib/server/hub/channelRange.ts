@@ -1,13 +1,9 @@
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { ChannelQuery, ChannelRetention } from './channelLog.js';
 
-/**
- * The maximum size of the messages that a log reads at once, in bytes: a page that a reader has to
- * hold.
- */
+/** The maximum size of the messages that a log reads at once, in bytes: one page. */
 export const PAGE_BYTES = 262_144;
 
-/** The limits of one channel. */
 export interface ChannelLimits {
   readonly maxMessages: number;
   readonly maxBytes: number;
@@ -30,15 +26,9 @@ export interface KeptOffsets {
   readonly removed: number;
   /** Whether the last message has ended the channel. A log returns it, also if it is removed. */
   readonly hasEnded: boolean;
-  /**
-   * Returns whether no reader of this channel can be at an offset between `removed` and `last`.
-   * @default the offsets are contiguous
-   */
+  /** Returns whether no reader can be at a kept offset. @default the offsets are contiguous */
   readonly isMissing?: (offset: number) => boolean;
-  /**
-   * Returns the first of the last `limit` offsets in front of `end`, and their number.
-   * @default the offsets are contiguous
-   */
+  /** Returns the last `limit` offsets in front of `end`. @default the offsets are contiguous */
   readonly lastOffsets?: (end: number, limit: number) => { readonly first: number; readonly count: number };
 }
 
@@ -59,7 +49,6 @@ export interface ChannelRange {
   readonly isComplete: boolean;
 }
 
-/** Returns the offsets that a query requests. */
 export function rangeOf({ after, before, limit }: ChannelQuery, kept: KeptOffsets): ChannelRange {
   const { epoch, last, removed, hasEnded } = kept;
   // A reader misses no end.

@@ -6,33 +6,7 @@ import type { Wire } from '../../wire/wire.js';
 import { PAGE_BYTES } from './channelRange.js';
 import type { ClientTurn } from './clientTurns.js';
 
-/**
- * The flow control of one client: of the pages of history and the lists of members that it
- * receives. The next page is read when the client has acked enough of the previous ones. So a
- * client that requests much takes the memory of a few pages, however many channels it reads.
- */
-export interface ClientFlow {
-  readonly wire: Wire;
-  readonly turn: ClientTurn;
-  /** Returns whether the client has too much to ack to receive another page now. */
-  readonly isFull: () => boolean;
-  /** Reserves bytes for what is read: its size is not known yet. */
-  readonly reserve: <T>(bytes: number, page: MaybeAsync<T>) => MaybeAsync<T>;
-  /**
-   * Subscribes to the source as soon as the client has acked enough. Those that wait follow in
-   * order. Unsubscribing gives up the place.
-   *
-   * @param source Receives the maximum size of the page, in bytes: that of one of several, unless
-   *   nothing else is read.
-   */
-  readonly read: <T>(source: (maxBytes: number) => Observable<T>) => Observable<T>;
-  /**
-   * Sends the messages of a page. Resolves when the client has acked the last one.
-   *
-   * @param bytes The size of the page. @default that of the messages
-   */
-  readonly send: (messages: readonly Message[], bytes?: number) => Promise<unknown>;
-}
+export type ClientFlow = ReturnType<typeof createClientFlow>;
 
 /** The estimated size of the pages that a client may have to ack before it gets more, in bytes. */
 const MAX_UNACKED = PAGE_BYTES;
@@ -46,7 +20,11 @@ const OVERHEAD = 512;
 /** Estimates how much memory a message takes until it is acked, in bytes. */
 export const memoryOf = (message: Message): number => OVERHEAD + estimateSize(message.payload);
 
-export function createClientFlow(wire: Wire, turn: ClientTurn): ClientFlow {
+/**
+ * Creates the flow control of the pages that one client receives, in all of its channels: the next
+ * page is read when the client has acked enough of the previous ones.
+ */
+export function createClientFlow(wire: Wire, turn: ClientTurn) {
   let unacked = 0;
   let isAdvancing = false;
   const waiting = new Set<Subject<undefined>>();
@@ -78,9 +56,15 @@ export function createClientFlow(wire: Wire, turn: ClientTurn): ClientFlow {
   return {
     wire,
     turn,
+    /** Returns whether the client has too much to ack to receive another page now. */
     isFull,
+    /** Reserves bytes for what is read: its size is not known yet. */
     reserve,
-    read: (source) =>
+    /**
+     * Subscribes to the source when the client has acked enough.
+     * @param source Gets a size in bytes.
+     */
+    read: <T>(source: (maxBytes: number) => Observable<T>): Observable<T> =>
       defer(() => {
         if (waiting.size === 0 && !isFull()) return readNow(source);
         const turn$ = new Subject<undefined>();
@@ -91,7 +75,8 @@ export function createClientFlow(wire: Wire, turn: ClientTurn): ClientFlow {
           finalize(() => waiting.delete(turn$)),
         );
       }),
-    send(messages, bytes = messages.reduce((sum, message) => sum + memoryOf(message), 0)) {
+    /** Sends the messages of a page. Resolves when the last one is acked. */
+    send(messages: readonly Message[], bytes = messages.reduce((sum, message) => sum + memoryOf(message), 0)): Promise<unknown> {
       unacked += bytes;
       const last = messages.length - 1;
       messages.slice(0, last).forEach((message) => wire.next(message));

@@ -9,18 +9,12 @@ export type ClientTurn = <T>(work: () => MaybeAsync<T>) => MaybeAsync<T>;
 const MAX_TIME = 6;
 /** The time after which the hub finds out whether it is another turn, in ms. */
 const MIN_TIME = MAX_TIME / 2;
-/**
- * The time between two turns of clients whose work takes longer, in ms: together they take a
- * quarter of the time.
- */
+/** The time between two turns of slow clients, in ms: they get a quarter of the time. */
 const PAUSE = 3 * MAX_TIME;
 
 /**
  * Divides the work of clients among turns of the event loop: a client may send hundreds of requests
- * in one frame, and the other clients do not wait for all of them. The clients whose work takes
- * longer continue one after the other.
- *
- * @returns A function that creates the turns of one client.
+ * in one frame. Clients with more work continue one after the other.
  */
 export function createClientTurns(scheduler: SchedulerLike): () => ClientTurn {
   /** The number of the turn, as far as it matters. */

@@ -67,10 +67,7 @@ export function createCompactor(log: ChannelLog, channel: string, compact: Compa
   };
 }
 
-/**
- * Returns the first entries that are joined, up to an offset. An entry that another hub has
- * compacted stays alone, and so does the end.
- */
+/** Returns the first entries to be joined. A compacted entry stays alone, and so does the end. */
 function blockOf(entries: readonly ChannelEntry[], last: number): readonly ChannelEntry[] {
   const block: ChannelEntry[] = [];
   let bytes = 0;

@@ -19,7 +19,6 @@ import { retryBackoff } from '../../operators/retryBackoff.js';
 import { step } from '../../operators/channels/channelPosition.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
 
-/** An entry of a log that is followed. */
 export interface SteppedEntry extends ChannelEntry {
   /** The offset that its reader must have reached: that of the previous entry. */
   readonly after: number;
@@ -30,11 +29,7 @@ export interface FollowLogOptions {
   readonly channel: string;
   /** The position that was reached; undefined until the first read. `followLog` moves it. */
   readonly cursor: { position: ChannelPosition | undefined };
-  /**
-   * The part to read while there is no position. With the limit 0, messages of the tail do not wait
-   * for the read.
-   * @default nothing is read
-   */
+  /** What to read without a position; with the limit 0, the tail does not wait. @default nothing */
   readonly first?: ChannelQuery;
   readonly scheduler: SchedulerLike;
   /** Called each time the log fails. */
@@ -46,10 +41,7 @@ export interface FollowLogOptions {
 /** The maximum number of messages of a page. */
 export const PAGE_SIZE = 256;
 
-/**
- * Emits the messages of a channel behind the cursor, each stored one once. After a failure of the
- * log it subscribes again and reads the missed messages.
- */
+/** Emits the messages behind the cursor, each stored one once, also after a failure of the log. */
 export function followLog(options: FollowLogOptions): Observable<SteppedEntry | ChannelBroadcast> {
   const { log, channel, cursor, first, scheduler, onFailed } = options;
   return defer(() => {

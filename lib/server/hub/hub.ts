@@ -48,7 +48,7 @@ import { createClientTurns } from './clientTurns.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
 import { HubClient, type HubParts } from './hubClient.js';
 import { hubMessage } from './hubMessages.js';
-import { HUB_OPTIONS, RELOAD_GRACE, type HubOptions } from './hubOptions.js';
+import { HUB_OPTIONS, type HubOptions, type HubSettings } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
 
 /**
@@ -110,15 +110,9 @@ export interface Hub<W extends Wire = Wire> {
    * await hub({ log: memoryChannelLog() }).interrupt('run.');
    */
   readonly interrupt: (prefix: string, reason?: string) => Promise<readonly string[]>;
-  /**
-   * Emits the channels that the log keeps and whose names begin with `prefix`, and completes. Needs
-   * a log with `list`.
-   */
+  /** Emits the channels of a log with `list` whose names begin with `prefix`, and completes. */
   readonly list: (prefix: string) => Observable<ChannelInfo>;
-  /**
-   * Reports failures of the log, failed authorizations and invalid messages of clients, as they
-   * occur.
-   */
+  /** Reports failures of the log and of authorizations, and invalid messages of clients. */
   readonly errors$: Observable<RxwireError>;
 }
 
@@ -145,9 +139,9 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
   checkOptions('hub', options);
   noteHub();
-  const settings = readOptions('hub', options as HubOptions, HUB_OPTIONS);
+  const settings: HubSettings = { ...(options as HubOptions), ...readOptions('hub', options as HubOptions, HUB_OPTIONS) };
   const { log = memoryChannelLog(options.scheduler && { scheduler: options.scheduler }), scheduler = steadyScheduler(), id } = settings;
-  const { identify = idOf } = options;
+  const { identify = ({ id }: W): string => id } = options;
 
   const errors$ = new Subject<RxwireError>();
   const reportFailed = (channel: string, error: unknown, part: 'log' | 'presence' = 'log'): void =>
@@ -157,7 +151,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   const parts: HubParts = {
     ...settings,
     // Without `identify`, a page that is loaded again is another member.
-    reloadGrace: settings.reloadGrace ?? (settings.identify ? RELOAD_GRACE : 0),
+    reloadGrace: settings.reloadGrace ?? (settings.identify ? 5_000 : 0),
     channels,
     report,
     authorize: createAuthorizer(settings, report),
@@ -251,13 +245,11 @@ function publishingParts(
   };
 }
 
-/** A client that is served, and the Subscription to its wire. */
 interface ServedWire {
   readonly client: HubClient;
   readonly subscription: Subscription;
 }
 
-/** Serves the wire of a client until it ends. */
 function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire {
   const { wire } = client;
   client.subscription.add(() => served.delete(wire));
@@ -285,8 +277,6 @@ function serveWire(client: HubClient, served: Map<Wire, ServedWire>): ServedWire
 function assertName(name: string): void {
   if (!NAME_PATTERN.test(name)) throw new TypeError(`hub: the name of a channel must match ${NAME_PATTERN.source}, got ${name}`);
 }
-
-const idOf = ({ id }: Wire): string => id;
 
 function memberOf(identity: string | ChannelMember): ChannelMember {
   const member = typeof identity === 'string' ? { id: identity } : identity;

@@ -32,7 +32,6 @@ import { deliveryMessage, ephemeralMessage, presenceMessages, recipientOf } from
 import { PART_BYTES, type ClientFlow } from './clientFlowControl.js';
 import { createPresenceTracker } from './presenceTracker.js';
 
-/** The parts that all channels of a hub share. */
 export interface HubChannelOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
   /** Whether the log has only the newest message of each key of a channel. */
@@ -48,7 +47,6 @@ export interface HubChannelOptions {
   readonly onEmpty: (name: string) => void;
 }
 
-/** A client that is not connected. */
 interface Absence {
   /** Ends the presence of the member. */
   timer: Subscription | undefined;
@@ -141,11 +139,7 @@ export class HubChannel implements CursorParts {
     return this.#subscribers.by(messages$);
   }
 
-  /**
-   * Adds a client, which receives nothing before it joins.
-   *
-   * @param former Its cursor, if it is a member already.
-   */
+  /** Adds a client, which receives nothing before it joins, in place of its former cursor. */
   enter(flow: ClientFlow, member: ChannelMember, former: ChannelCursor | undefined): ChannelCursor {
     const cursor = new ChannelCursor(flow, member, this);
     if (former) {
@@ -207,7 +201,6 @@ export class HubChannel implements CursorParts {
     this.#presence.update(member, state);
   }
 
-  /** Delivers a message that is not in the history to the present members. */
   broadcast(message: Message): void {
     this.#deliver({ message });
   }
@@ -256,12 +249,7 @@ function queryOfStart(start: ChannelStart): ChannelQuery {
   return after ? { after, limit: PAGE_SIZE } : { limit: 0 };
 }
 
-/**
- * Returns what to read first for a join. Without a position, a keyed channel is read from the
- * start.
- *
- * @param maxReplay The maximum number of the latest messages.
- */
+/** Returns what to read first for a join: of a keyed channel all, of others the latest messages. */
 function queryOfJoin({ after, start, history = 0 }: ChannelJoin, maxReplay: number, isKeyed: boolean): ChannelQuery {
   if (after) return { after, limit: PAGE_SIZE };
   return start || (isKeyed && history === 0) ? { after: 'start', limit: PAGE_SIZE } : { limit: Math.min(history, maxReplay) };

@@ -17,8 +17,7 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
   readonly retain?: ChannelRetention;
   /**
    * Joins small messages to large ones, behind the readers, while this hub publishes.
-   * @default
-   * the log keeps them as they are
+   * @default the log keeps them as they are
    */
   readonly compact?: Compact;
 }
@@ -56,11 +55,8 @@ export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKe
       if (compact && stored.compact) compactors.set(channel, createCompactor(log, channel, compact, failed));
     },
     /**
-     * Appends a message to the log, unless it is a repeat, and returns its position. Sends an
-     * at-most-once message to the present members, and an answer to its recipient, without storing
-     * it.
-     *
-     * @param publisher Identifies the client that publishes, see `Wire.publisher`.
+     * Appends a message to the log, unless it is a repeat, and returns its position. Does not store
+     * at-most-once messages and answers.
      * @throws The error of the log, also delivered.
      */
     store(channel: string, message: Message, publisher?: string): MaybeAsync<ChannelPosition | undefined> {

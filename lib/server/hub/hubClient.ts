@@ -39,17 +39,14 @@ import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
 import { watchConnection } from './watchConnection.js';
 
-/** The parts that all clients of a hub share. */
 export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize' | 'lostGrace'> {
   readonly reloadGrace: number;
   readonly channels: HubChannels;
   readonly authorize: Authorizer;
   readonly report: (error: unknown) => void;
-  /** Creates the turns of a client. */
   readonly turns: () => ClientTurn;
 }
 
-/** A message to be published, and the `channel.publish` that carries it. */
 interface Publish extends Omit<Required<ChannelPublish<Message>>, 'ephemeral'> {
   readonly carrier: Message;
   readonly action: 'publish' | 'end';
@@ -63,7 +60,6 @@ export class HubClient {
   readonly #joined = new Map<string, ChannelCursor>();
   /** The channels that the client may join without being authorized. */
   readonly #addedByServer = new Set<string>();
-  /** The numbers of the latest join requests. */
   readonly #joins = new Map<string, number>();
   /** The joins that are not answered yet, in order: each completes when it is. */
   readonly #joining = new Map<string, Subject<undefined>>();
@@ -77,9 +73,7 @@ export class HubClient {
   readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */
   readonly #answers$ = new Subject<Observable<never>>();
-  /** The number of the requests that are not answered yet. */
   #waiting = 0;
-  /** Why the latest message was refused. */
   #rejection: Rejection | undefined;
   /** See `Wire.publisher`. */
   #publisher: string | undefined;
@@ -106,20 +100,14 @@ export class HubClient {
     return isObservable(work) ? work.pipe(map(() => undefined)) : undefined;
   }
 
-  /**
-   * Called with each message that is handled, in its delivery. The sender of a refused message
-   * receives the reason with the ack.
-   */
+  /** Called with each message that is handled, in its delivery, to reject one that was refused. */
   endRejected(message: Message): void {
     const rejection = this.#rejection;
     this.#rejection = undefined;
     if (rejection) claim(message)?.end({ rejection });
   }
 
-  /**
-   * Called with a message that could not be handled, and the error. It is a dead letter of its
-   * session.
-   */
+  /** Called with a message that could not be handled: it is a dead letter of its session. */
   fail(message: Message, error: unknown): void {
     this.#hub.report(error);
     if (message.type !== 'channel.publish') return;
@@ -138,7 +126,7 @@ export class HubClient {
     if (!this.#joined.has(channel)) this.#enter(channel);
   }
 
-  /** Ends the membership. Returns whether there was one, or a request for one. */
+  /** Ends the membership. Returns whether there was one, or a request. */
   remove(channel: string, reason: string): boolean {
     const number = this.#joins.get(channel);
     const wasMember = this.#joined.has(channel) || number !== undefined;
@@ -149,7 +137,6 @@ export class HubClient {
     return wasMember;
   }
 
-  /** Returns whether the client is away. */
   #goAway(grace: number): boolean {
     if (this.#isAway || grace === Infinity) return this.#isAway;
     this.#isAway = true;
@@ -264,10 +251,7 @@ export class HubClient {
     });
   }
 
-  /**
-   * Sets the state of the member. That of a client that is no member is ignored: it may have been
-   * removed meanwhile.
-   */
+  /** Sets the state of a member. A client that is no member may have been removed meanwhile. */
   #update(message: Message): MaybeAsync<void> {
     const { channel, state } = readUpdate(message.payload);
     if (!this.#joined.has(channel)) return;
@@ -300,11 +284,7 @@ export class HubClient {
     });
   }
 
-  /**
-   * Stores a message in the log, with the client as its source. The log delivers it to the members.
-   *
-   * @throws {InvalidMessageError} If the request is malformed.
-   */
+  /** Stores a message in the log, with the client as its source. @throws {InvalidMessageError} */
   #publish(carrier: Message): MaybeAsync<void> {
     const { authorize, maxSize } = this.#hub;
     const { channel, message: original, ephemeral, confirm } = readPublish(carrier.payload);
@@ -325,10 +305,7 @@ export class HubClient {
     return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
   }
 
-  /**
-   * Without `authorize`, and with a log that returns its result, this makes no Observable and no
-   * closure.
-   */
+  /** Without `authorize` and an asynchronous log, this makes no Observable and no closure. */
   #store(publish: Publish, refusal: string | undefined): MaybeAsync<void> {
     if (refusal !== undefined) return this.#reject(publish, refusal);
     let position: MaybeAsync<ChannelPosition | undefined>;

@@ -9,10 +9,7 @@ import { claim } from '../../wire/session/messageClaim.js';
 import type { ChannelEntry } from './channelLog.js';
 import type { PresenceChange } from './clusterPresence.js';
 
-/**
- * Messages of a hub must arrive, whatever the default of the wire is: a client relies on complete
- * delivery and drops duplicates.
- */
+/** A client of a hub relies on complete delivery, whatever the default of its wire is. */
 const DELIVERY = { delivery: 'at-least-once' } as const;
 
 /** Frozen, so that an encoded message can be reused for all members. */
@@ -37,28 +34,20 @@ export function refuseWithoutHub(publish: Message, report: (error: UnhandledErro
   if (isNamed) send(answerMessage(publish, 'channel.refused', { channel, action: 'publish', reason }));
 }
 
-/**
- * Returns a message of the history for a member.
- *
- * @param after The offset of the previous message.
- */
+/** Returns a message for a member. @param after The offset of the previous message. */
 export function deliveryMessage(channel: string, { epoch, offset, message }: ChannelEntry, after: number): Message {
   return hubMessage('channel.message', { channel, epoch, offset, ...(after !== offset - 1 && { after }), message });
 }
 
 /**
- * A message for a member that is not in the history. Its lifetime starts again when the hub sends
- * it: the clocks of clients differ.
+ * Returns a message that is not stored. Its lifetime starts again: the clocks of clients differ.
  */
 export function ephemeralMessage(channel: string, message: Message): Message {
   const { ttl } = message;
   return hubMessage('channel.message', { channel, message }, { delivery: 'at-most-once', ...(ttl !== undefined && { ttl }) });
 }
 
-/**
- * Returns the id of the only member that receives a message. An answer has one: its `target`, the
- * `replyTo` of the request. All other messages are for all members.
- */
+/** Returns the only member that receives a message: the `target` of an answer. */
 export function recipientOf({ type, target }: Message): string | undefined {
   return target !== undefined && isReplyOrCancel(type) ? target : undefined;
 }
@@ -67,9 +56,7 @@ export function recipientOf({ type, target }: Message): string | undefined {
 const PART_BYTES = 262_144;
 const PART_MEMBERS = 250;
 
-/**
- * Splits a list into parts, each of which is small enough for a frame; an empty list has one part.
- */
+/** Splits a list into parts for one frame each; an empty list has one part. */
 function partsOf(members: readonly ChannelMember[]): readonly (readonly ChannelMember[])[] {
   let part: ChannelMember[] = [];
   const parts = [part];

@@ -38,8 +38,7 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly log?: ChannelLog;
   /**
    * Shares the members of the channels with the hubs of other nodes.
-   * @default the hub has only the
-   * members of its own process
+   * @default the hub has only the members of its own process
    */
   readonly presence?: ClusterPresence;
   /**
@@ -88,19 +87,14 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly scheduler?: SchedulerLike;
   /**
    * Schedules the presence messages, which combine the changes of one run.
-   * @default asapScheduler:
-   * at the end of the microtask
+   * @default asapScheduler: at the end of the microtask
    */
   readonly microtask?: SchedulerLike;
 }
 
 /** The rules and defaults of the options above. */
 export const HUB_OPTIONS = {
-  log: [anything],
-  presence: [anything],
-  authorize: [anything],
   authorizeTimeout: [positive, 10_000],
-  identify: [anything],
   reloadGrace: [notNegative],
   lostGrace: [notNegative, Infinity],
   id: [anything, 'hub'],
@@ -108,11 +102,6 @@ export const HUB_OPTIONS = {
   maxMembers: [positive, 10_000],
   maxReplay: [positive, 1_000],
   maxSize: [positive, 262_144],
-  scheduler: [anything],
-  microtask: [anything],
 } as const satisfies OptionTable<HubOptions>;
 
-export type HubSettings = ReadOptions<HubOptions, typeof HUB_OPTIONS>;
-
-/** In ms: a page that is loaded again has joined again by then. */
-export const RELOAD_GRACE = 5_000;
+export type HubSettings = HubOptions & ReadOptions<HubOptions, typeof HUB_OPTIONS>;

@@ -1,7 +1,7 @@
-import { ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
+import { type Observable, ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
 import { InvalidMessageError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
-import { chain } from '../../message/maybeAsync.js';
+import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
@@ -16,15 +16,9 @@ export interface KeyedSettings {
    * without one as `invalid`.
    */
   readonly key: (message: Message) => string;
-  /**
-   * Returns whether a message removes its key.
-   * @default whether its `metadata.deleted` is `true`
-   */
+  /** Returns whether a message removes its key. @default whether `metadata.deleted` is `true` */
   readonly isDeleted?: (message: Message) => boolean;
-  /**
-   * The time after which a key is forgotten, in ms since this process received its newest message.
-   * @default never
-   */
+  /** How long a key is kept, in ms since this process received its message. @default for ever */
   readonly ttl?: number;
   /**
    * `messages`: the maximum number of keys. `bytes`: the maximum estimated size of their newest
@@ -42,22 +36,18 @@ export interface KeyedChannelOptions extends KeyedSettings {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** A view of a log that has only the newest message of each key of a channel. */
-export interface KeyedChannel extends Pick<ChannelLog, 'read' | 'tail'> {
-  /** @throws {InvalidMessageError} If the message has no key. */
-  check(message: Message): void;
-}
+export type KeyedChannel = ReturnType<typeof createKeyedChannel>;
 
 const MAX_KEY_LENGTH = 1_024;
 /** A position that no log has: a read begins with the oldest message. */
 const UNKNOWN: ChannelPosition = { epoch: '', offset: 0 };
 
 /**
- * Follows a log, and keeps the newest message of each key in memory. A read skips the messages that
- * are superseded, so a reader that is behind gets the newest message of each key. Messages that
- * remove a key are kept, too, for the readers that know the key.
+ * Returns a view of a log that has only the newest message of each key of a channel: it follows the
+ * log, and keeps these messages in memory. A reader that is behind gets the newest message of each
+ * key. Messages that remove a key are kept, too, for the readers that know the key.
  */
-export function createKeyedChannel({ log, channel, scheduler, onFailed, ...settings }: KeyedChannelOptions): KeyedChannel {
+export function createKeyedChannel({ log, channel, scheduler, onFailed, ...settings }: KeyedChannelOptions) {
   let content = createContent('', settings);
   let tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
   /** Emits when the log is read; `undefined` after that. */
@@ -78,10 +68,7 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
     content.replace({ ...keyed, offset, message, at: now, bytes: estimateSize(message) + keyed.key.length });
     content.trim(now);
   };
-  /**
-   * The log no longer has some messages: readers that are live read again, and are informed of a
-   * gap.
-   */
+  /** The log has lost messages: live readers read again, and are informed of a gap. */
   const reportMissed = (reached: number): void => {
     const broken$ = tail$;
     content.last = content.forgotten = reached;
@@ -120,12 +107,13 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
   });
 
   return {
-    tail: () => tail$,
-    check(message) {
+    tail: (): Observable<ChannelEntry | ChannelBroadcast> => tail$,
+    /** @throws {InvalidMessageError} If the message has no key. */
+    check(message: Message): void {
       if (message.type !== 'channel.ended' && !keyOf(message, settings))
         throw new InvalidMessageError('message', `must have a key: a text of 1 to ${MAX_KEY_LENGTH} characters`);
     },
-    read: (_, query) =>
+    read: (_: string, query: ChannelQuery): MaybeAsync<ChannelSlice> =>
       chain(ready$, () => {
         const { after } = query;
         content.trim(scheduler.now());
@@ -137,11 +125,11 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
 }
 
 /** Returns the key of a message, and whether it is removed; `undefined` without a key. */
-function keyOf(message: Message, { key, isDeleted = isMarkedDeleted }: KeyedSettings): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined {
+function keyOf(message: Message, { key, isDeleted }: KeyedSettings): Pick<KeyedEntry, 'key' | 'isDeletion'> | undefined {
   try {
     const name: unknown = key(message);
     if (typeof name !== 'string' || name === '' || name.length > MAX_KEY_LENGTH) return undefined;
-    return { key: name, isDeletion: isDeleted(message) };
+    return { key: name, isDeletion: isDeleted ? isDeleted(message) : message.metadata?.['deleted'] === true };
   } catch {
     return undefined;
   }
@@ -217,10 +205,6 @@ function createContent(epoch: string, { ttl = Infinity, retain = {} }: KeyedSett
   return content;
 }
 
-function isMarkedDeleted({ metadata }: Message): boolean {
-  return metadata?.['deleted'] === true;
-}
-
 /** An entry of a keyed channel. */
 export interface KeyedEntry {
   readonly offset: number;
@@ -235,9 +219,8 @@ export interface KeyedEntry {
 }
 
 /**
- * Creates entries in the order of their offsets, of which any may be removed. Removed entries stay
- * in the array until they are more than half of it: each operation but `after`
- * and `before` takes O(1), amortized.
+ * Creates entries in the order of their offsets. Removed ones stay in the array until they are more
+ * than half of it: each operation but `after` and `before` takes O(1), amortized.
  */
 export function createKeyedEntries() {
   let entries: KeyedEntry[] = [];

@@ -1,7 +1,4 @@
-/**
- * An entry of a list. It belongs to one list, and is created once for a value that
- * enters and leaves the list often.
- */
+/** An entry of one list, created once for a value that enters and leaves it often. */
 export class ListNode<T> {
   readonly value: T;
   /** Both are undefined while the entry is in no list. */
@@ -15,10 +12,7 @@ export class ListNode<T> {
 
 export type LinkedList<T> = ReturnType<typeof createLinkedList<T>>;
 
-/**
- * Creates a list in the order in which its entries were appended. Everything is O(1), and takes no
- * memory beyond the entries.
- */
+/** Creates a list in the order of `append`. Everything is O(1), without further memory. */
 export function createLinkedList<T>() {
   // The end, before the first and behind the last entry.
   const end = new ListNode<T | undefined>(undefined) as ListNode<T>;

@@ -116,9 +116,8 @@ export interface HistoriesLimits extends ChannelLimits {
 }
 
 /**
- * Creates the set of the channels with messages. Channels of one maximum age are in one list, the
- * one that was idle for the longest time first: a channel that is kept for longer does not hide the
- * expired ones behind it.
+ * Creates the set of the channels with messages, in a list for each maximum age: a channel that is
+ * kept for longer does not hide the expired ones behind it.
  */
 function createFilledChannels() {
   const byAge = new Map<number, LinkedList<ChannelHistory>>();

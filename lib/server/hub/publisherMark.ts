@@ -10,11 +10,7 @@ import type { ChannelBroadcast, ChannelEntry, ChannelLog } from './channelLog.js
 const MARKED = /^[\w.:/-]{1,128} [\w-]{16}$/;
 const MARK_LENGTH = 17;
 
-/**
- * Returns a message of a client as the log stores it.
- *
- * @param publisher See `Wire.publisher`.
- */
+/** Returns a message of a client as the log stores it. @param publisher See `Wire.publisher`. */
 export function markPublisher(message: Message, publisher: string): Message {
   return { ...message, source: `${message.source} ${publisher}` };
 }

@@ -3,10 +3,7 @@ import { ChannelEndedError } from '../../message/errors.js';
 import type { Message } from '../../message/types.js';
 import { endedError } from '../../operators/channels/channelPayloads.js';
 
-/**
- * A log checks no limits: a message has passed those of its codec before it was appended, and other
- * codecs may allow more.
- */
+/** Without limits: a message has passed those of the codec with which it has arrived. */
 const codec = msgpack({ maxNodes: Infinity, maxDepth: 128 });
 
 /** Encodes a message for a log on disk. */
@@ -23,11 +20,7 @@ export function decodeStored(data: Uint8Array): Message | undefined {
   }
 }
 
-/**
- * Returns the error of an append to a channel that has ended.
- *
- * @param end The stored message that has ended it; undefined if it is unreadable.
- */
+/** Returns the error of an ended channel. @param end Undefined if the message is unreadable. */
 export function endedBy(channel: string, end: Message | undefined): ChannelEndedError {
   return end ? endedError(channel, end) : new ChannelEndedError(channel, { status: 'failed', reason: 'its last message is unreadable' });
 }

@@ -4,12 +4,10 @@ import { markInternal } from '../../wire/internalSubscriptions.js';
 import type { Wire } from '../../wire/wire.js';
 
 /**
- * Watches the connection of a client. A wire whose state has a subscriber counts each second, so
- * the state is watched only while the client is away.
- *
- * @param onLost Called with the close code of each connection that is lost. Returns whether the
- *   client is away.
- * @param onReturned Called when a client that was away is connected again.
+ * Watches the connection of a client. The state is watched only while the client is away, because a
+ * wire whose state has a subscriber counts each second.
+ * @param onLost Called with each close code. Returns whether the client is away.
+ * @param onReturned Called when it is connected again.
  */
 export function watchConnection(wire: Wire, onLost: (closeCode: number) => boolean, onReturned: () => void): Subscription {
   const watching = new Subscription();

@@ -9,7 +9,7 @@ import type { OutboxStore } from '../outboxStore.js';
 import { storedInbox } from '../log/storedInbox.js';
 import { storedLetters } from '../log/storedLetters.js';
 import { storedResults } from '../log/storedResults.js';
-import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
+import { positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import type { ResultStore } from '../../operators/buffers/resultStore.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { assertName } from './lmdbDatabases.js';
@@ -58,7 +58,6 @@ export interface LmdbStoreOptions {
 }
 
 const LMDB_STORE_OPTIONS = {
-  path: [anything],
   maxMessages: [positive, 10_000],
   maxBytes: [positive, 16_777_216],
   outboxTtl: [positive, MONTH],
@@ -68,7 +67,6 @@ const LMDB_STORE_OPTIONS = {
   maxDeadLetters: [positive, 10_000],
   resultTtl: [positive, 300_000],
   maxResults: [positive, 10_000],
-  scheduler: [anything],
 } satisfies OptionTable<LmdbStoreOptions>;
 
 /** Dead letters in LMDB, including those that an inbox has stored with its cursor. */

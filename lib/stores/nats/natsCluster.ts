@@ -89,9 +89,7 @@ export interface NatsClusterOptions {
 }
 
 const OPTIONS = {
-  connection: [anything],
   name: [anything, 'rxwire'],
-  node: [anything],
   replicas: [positive, 1],
   storage: [anything, 'file'],
   timeout: [positive, 15_000],
@@ -101,8 +99,6 @@ const OPTIONS = {
   maxTotalBytes: [positive, 1_073_741_824],
   maxDeadLetters: [positive, 10_000],
   resultTtl: [positive, 300_000],
-  onError: [anything],
-  scheduler: [anything],
 } as const satisfies OptionTable<NatsClusterOptions>;
 
 /** One node of a cluster. */
@@ -167,8 +163,8 @@ export interface NatsCluster extends ServerCluster, QueueStore {
 export function natsCluster(options: NatsClusterOptions): NatsCluster {
   checkOptions('natsCluster', options);
   const read = readOptions('natsCluster', options, OPTIONS);
-  const { name, node = nanoid(10), sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl } = read;
-  const { connection, onError, scheduler = steadyScheduler() } = options;
+  const { name, sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl } = read;
+  const { connection, node = nanoid(10), onError, scheduler = steadyScheduler() } = options;
   assertNats('natsCluster', connection, { name, node });
 
   const { replicas, storage, timeout } = read;

@@ -88,7 +88,6 @@ export interface PostgresStoreOptions {
 }
 
 const POSTGRES_STORE_OPTIONS = {
-  pool: [anything],
   schema: [anything, DEFAULT_SCHEMA],
   maxConnections: [positive, 4],
   maxPending: [positive, 10_000],
@@ -98,7 +97,6 @@ const POSTGRES_STORE_OPTIONS = {
   maxDeadLetters: [positive, 10_000],
   maxMessages: [positive, 10_000],
   maxBytes: [positive, 16_777_216],
-  scheduler: [anything],
 } satisfies OptionTable<PostgresStoreOptions>;
 
 export interface PostgresSettings extends Required<Omit<PostgresStoreOptions, 'schema'>> {

@@ -55,10 +55,7 @@ export const envelopeProtocol: Protocol = ({ link, codec: codecs = json(), deliv
 
 const SESSION_OPTIONS = ['outbox', 'inbox', 'windowBytes', 'overflow', 'onDead', 'handshakeTimeout', 'ackDelay'] as const;
 
-/**
- * Returns a link for the messages of a wire, over a link for frames: for peers that know only
- * envelopes and `ack` messages.
- */
+/** Returns a link for messages over a link for frames, for peers that know only envelopes. */
 export function envelopeLink(
   link: Link<Frame>,
   codec: Codec,
@@ -85,7 +82,6 @@ export function envelopeLink(
   return (outgoing) => messages(outgoing.pipe(map((message) => (message.source ? message : { ...message, source: id }))));
 }
 
-/** Counts the bytes of a link. */
 function counted(traffic: ByteCounts, scheduler: SchedulerLike = steadyScheduler()): Layer<Frame> {
   const count = (direction: 'bytesSent' | 'bytesReceived') => tap<Frame>((frame) => countFrame(traffic, direction, frame, scheduler.now()));
   return (link) => (outgoing) => link(outgoing.pipe(count('bytesSent'))).pipe(count('bytesReceived'));

@@ -111,18 +111,14 @@ export function envelopeSender(options: FullEnvelopeOptions) {
       send,
       toPeer$: defer(() => toPeer(merge((isAcked ? acked$ : unacked$).pipe(tap(end), ignoreElements()), opened$))),
       /**
-       * Sends the messages of a source. Completes when all are settled and the peer had time to
-       * close the connection.
+       * Sends the messages of a source. Completes when the peer had time to close the connection.
        */
       run: (source: Observable<Message>): Observable<never> =>
         concat(source.pipe(tap(accept), tap(pump)), drained$, dropRest$, close$).pipe(
           ignoreElements(),
           finalize(() => leave()),
         ),
-      /**
-       * Completes, or fails if messages were left when the session ended. To be subscribed to after
-       * the end of `run`.
-       */
+      /** Fails if messages were left when the session ended. To be subscribed to after `run`. */
       ended$: defer((): Observable<never> => {
         const error = failure;
         return error ? throwError(() => error) : EMPTY;
@@ -131,10 +127,7 @@ export function envelopeSender(options: FullEnvelopeOptions) {
   };
 }
 
-/**
- * Creates the writer of batches: each connection begins with `firstMessage`; the messages of one
- * microtask become one batch.
- */
+/** Creates the writer of batches. The messages of one microtask are one batch. */
 function createBatchWriter({ firstMessage, scheduler }: FullEnvelopeOptions) {
   const batches$ = new Subject<readonly Message[]>();
   let batch: Message[] = [];
@@ -145,10 +138,7 @@ function createBatchWriter({ firstMessage, scheduler }: FullEnvelopeOptions) {
     if (full.length > 0) batches$.next(full);
   };
   return {
-    /**
-     * Returns the batches of one connection, for a link to subscribe to while it is open. `work$`
-     * is subscribed to for as long.
-     */
+    /** Returns the batches of one connection, while a link and `work$` are subscribed to. */
     toPeer: (work$: Observable<never>): Observable<readonly Message[]> =>
       // The first message is sent even when only a goodbye follows: it identifies the session that
       // ends.
@@ -158,10 +148,7 @@ function createBatchWriter({ firstMessage, scheduler }: FullEnvelopeOptions) {
       if (batch.push(message) === 1) asapScheduler.schedule(flush);
       else if (batch.length >= MAX_BATCH) flush();
     },
-    /**
-     * Completes the batches. Emits when the peer takes too long to close the connection, or at once
-     * when there is no link.
-     */
+    /** Completes the batches. Emits when the peer takes too long to close the connection. */
     close$: defer(() => {
       const closeTimeout = batches$.observed ? CLOSE_TIMEOUT : 0;
       flush();
@@ -171,10 +158,7 @@ function createBatchWriter({ firstMessage, scheduler }: FullEnvelopeOptions) {
   };
 }
 
-/**
- * Keeps outgoing messages by priority until they are taken, and by id until they are settled.
- * Reports each step of each message.
- */
+/** Keeps messages by priority until they are taken, and by id until they are settled. */
 function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, report: Report) {
   const { push, shiftMostUrgent, shiftLeastUrgent } = createPriorityRings();
   const pending = new Map<string, Message>();

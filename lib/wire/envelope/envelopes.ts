@@ -91,10 +91,7 @@ function reconnecting<T>(source: Observable<T>, policy: ReconnectPolicy): Observ
   });
 }
 
-/**
- * Returns a function that creates the receiver of one session. It emits each message once, in
- * order, and acks the message afterwards. It acks a repeat again, and drops it.
- */
+/** Creates receivers of sessions, which emit each message once, in order, and ack it afterwards. */
 export function envelopeReceiver(options: FullEnvelopeOptions) {
   const { maxHeld, dedupeTtl, dedupeSize, whenSubscribed, onArrival = noop, scheduler, report, deadLetter } = options;
   const session: DeliverySession = {

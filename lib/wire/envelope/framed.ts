@@ -26,23 +26,13 @@ import { ENDPOINT_OPTIONS } from '../session/sessionOptions.js';
 import { createRing } from '../../operators/buffers/ring.js';
 
 export interface FramedOptions {
-  /**
-   * The maximum size of a frame in bytes, in both directions; larger ones are not decoded.
-   * @default
-   * 1 MiB
-   */
+  /** The maximum size of a frame, in bytes; larger ones are not decoded. @default 1 MiB */
   readonly maxFrame?: number;
-  /**
-   * The number of undecodable frames in a row that ends the link with close code 4400.
-   * @default 3
-   */
+  /** The undecodable frames in a row that end the link with 4400. @default 3 */
   readonly maxBadFrames?: number;
   /** Called with the error of each undecodable frame, which is dropped. */
   readonly onBadFrame?: (error: RxwireError) => void;
-  /**
-   * Called with each message that cannot be encoded, or exceeds `maxFrame` alone; the message is
-   * dropped.
-   */
+  /** Called with each message that is dropped: it is too large alone, or cannot be encoded. */
   readonly onUnsendable?: OnUnsendable;
 }
 
@@ -113,9 +103,7 @@ const MAX_UNREAD = 8;
 type OnUnsendable = (message: Message, error: RxwireError) => void;
 
 /**
- * Returns a function that encodes messages as frames, as few as the limit allows.
- *
- * @param onUnsendable Called with the messages that cannot be encoded, which are left out.
+ * Returns a function that encodes messages as few frames. It calls `onUnsendable` for the others.
  */
 export function createEncoder(codec: Codec, maxFrame: number, onUnsendable: OnUnsendable) {
   const failed = (messages: readonly Message[], error: unknown): MaybeAsync<readonly Frame[]> => {
@@ -157,7 +145,6 @@ function readInOrder<T extends object>(
   return (frames$) =>
     // eslint-disable-next-line no-restricted-syntax -- the frames end with their subscriber, which gets their errors
     new Observable((to) => {
-      /** Created when a frame must wait. */
       let waiting: ReturnType<typeof createRing<Frame>> | undefined;
       let bytes = 0;
       let isBusy = false;

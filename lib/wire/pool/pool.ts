@@ -115,7 +115,6 @@ interface Member<W extends Wire> {
   readonly wire: W;
   isConnected: boolean;
   isLeased: boolean;
-  /** Whether the pool has closed the wire. */
   isClosing: boolean;
   since: number;
 }
@@ -126,9 +125,7 @@ class WirePool<W extends Wire> {
   readonly errors$ = new Subject<unknown>();
   readonly #options: Required<PoolOptions<W>>;
   readonly #members = new Set<Member<W>>();
-  /**
-   * The members that are connected and not leased: first the one that has been idle for longest.
-   */
+  /** The members that are connected and not leased, in the order in which they became idle. */
   readonly #idle: Member<W>[] = [];
   /** The callers that wait for a wire: first the one that has waited for longest. */
   readonly #waiting = new Set<Subscriber<Lease<W>>>();
@@ -312,10 +309,7 @@ class WirePool<W extends Wire> {
     if (at >= 0) this.#idle.splice(at, 1);
   }
 
-  /**
-   * Gives idle wires to the callers that wait. A loop, not a recursion: a caller may release its
-   * wire at once.
-   */
+  /** Gives idle wires to callers. A loop, because a caller may release its wire at once. */
   #serve(): void {
     if (this.#isServing) return;
     this.#isServing = true;

@@ -13,22 +13,11 @@ export interface PoolOptions<W extends Wire = Wire> {
   readonly acquireTimeout?: number;
   /** Callers that may wait at once. @default 1_000 */
   readonly maxWaiting?: number;
-  /**
-   * How long a wire may be idle, in ms, before it is closed if there are more than `min`.
-   * @default 60_000
-   */
+  /** How long a wire above `min` may be idle before it is closed, in ms. @default 60_000 */
   readonly idleTimeout?: number;
-  /**
-   * How long the wires may take to close when the pool is destroyed, in ms; after that they are
-   * unsubscribed.
-   * @default 10_000
-   */
+  /** How long the wires may take to close before they are unsubscribed, in ms. @default 10_000 */
   readonly drainTimeout?: number;
-  /**
-   * The delay before a wire that has failed is replaced, in ms; doubled with each failure until a
-   * wire connects.
-   * @default 500
-   */
+  /** The delay before a failed wire is replaced, in ms; doubled with each failure. @default 500 */
   readonly initialInterval?: number;
   /** The maximum of this delay, in ms. @default 30_000 */
   readonly maxInterval?: number;
@@ -40,7 +29,6 @@ export interface PoolOptions<W extends Wire = Wire> {
 
 /** The rules and defaults of the options above. */
 export const POOL_OPTIONS = {
-  open: [anything],
   min: [anything, 1],
   max: [whole, 10],
   acquireTimeout: [positive, 30_000],
@@ -49,8 +37,6 @@ export const POOL_OPTIONS = {
   drainTimeout: [notNegative, 10_000],
   initialInterval: [positive, 500],
   maxInterval: [positive, 30_000],
-  scheduler: [anything],
-  random: [anything],
 } as const satisfies OptionTable<PoolOptions>;
 
 /** A wire that belongs to the caller until the caller releases it. */

@@ -10,7 +10,6 @@ import type { InboxClaim } from '../../stores/inbox.js';
 import type { OutboxStore, Durability } from '../../stores/outboxStore.js';
 import { fromStored, StoreWrites } from './storeWrites.js';
 
-/** The stores of a client's session. */
 export type ClientStores = ReturnType<typeof clientStores>;
 
 /** The functions that a client needs for stores. */
@@ -25,10 +24,7 @@ export function clientStores(outbox: OutboxStore, { inbox, microtask = asapSched
     writes,
     /** Returns an error if the stored messages are not known: they may not be delivered. */
     unopened: (): StoreError | undefined => (writes?.core.isRestored === false ? new StoreError('outbox', 'unopened') : undefined),
-    /**
-     * Opens the outbox, and claims the cursor of its former owner in the inbox. Returns the state
-     * to be restored; the identity has the rest.
-     */
+    /** Opens the outbox, and claims the cursor of its former owner. Returns the stored state. */
     open(identity: ClientIdentity): MaybeAsync<RestoredState> {
       const withCursor = (contents: OutboxContents): MaybeAsync<RestoredState> => {
         const { sid = '' } = contents.ticket ?? {};

@@ -23,11 +23,7 @@ function remember(messages: readonly Message[], error: unknown): void {
   if (messages.length === 1) failures.set(messages[0] as Message, error);
 }
 
-/**
- * Returns the error of a message that could not be encoded, or does not fit into a frame.
- *
- * @param codec The name of the codec.
- */
+/** Returns the error of a message that the codec `codec` could not encode, or that is too large. */
 export function encodeErrorOf(message: Message, codec: string, outgoing: Outgoing): RxwireError {
   return asEncodeError(failures.get(message) ?? sizeErrorOf(message, outgoing), codec, message);
 }
@@ -42,10 +38,7 @@ function sizeErrorOf(message: Message, { codec, maxFrame }: Outgoing): unknown {
   }
 }
 
-/**
- * A codec for the core of one session. It becomes asynchronous when its codec first returns an
- * Observable: the core then asks again, by an effect.
- */
+/** A codec for the core. When it first returns an Observable, the core asks again, by an effect. */
 export class HostCodec implements SessionCodec {
   readonly codec: Codec;
   readonly name: string;
@@ -116,10 +109,8 @@ export class HostCodec implements SessionCodec {
 
 export type CodecEffect = Extract<CoreEffect, { readonly kind: 'encode' | 'decode' }>;
 
-/** The host of a core whose codec answers later. */
 export interface CodecCaller {
   readonly now: number;
-  /** Passes an answer to the core. */
   answer(input: (core: SessionCore) => void): void;
 }
 

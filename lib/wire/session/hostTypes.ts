@@ -9,7 +9,6 @@ import type { WireListeners } from './messageClaim.js';
 import type { ByteCounts } from './encoding.js';
 import type { EndpointOptions, FullEndpointOptions } from './sessionOptions.js';
 
-/** The options that hosts may share. */
 export interface HostOptions extends FullEndpointOptions {
   /** The codecs of this side, the best first. */
   readonly codecs: readonly Codec[];
@@ -21,16 +20,11 @@ export interface HostUser extends ReceiptInterest, WireListeners, Pick<EndpointO
   readonly traffic?: ByteCounts;
 }
 
-/** A connection, as the host uses it. */
 export interface HostConnection {
   send(frame: Frame): void;
   /** Closes the connection: normally, or with a close code and a reason. */
   close(code?: number, reason?: string): void;
-  /**
-   * Whether too many bytes wait for the other side: then the host sends nothing. The owner of the
-   * connection calls `schedule` of the host when the connection can take more.
-   * @default false
-   */
+  /** Whether too many bytes wait: nothing is sent until `schedule` is called. @default false */
   readonly isFull?: boolean;
 }
 
@@ -40,33 +34,15 @@ export type ConnectionEvent = Extract<CoreEvent, { readonly kind: 'agreed' | 'ex
 /** The side of a session that owns a host. */
 export interface HostOwner {
   emit(message: Message): void;
-  /**
-   * Called with each event of the connection. After `close`, the host has closed the connection
-   * already.
-   */
+  /** After `close`, the host has closed the connection already. */
   onConnectionEvent(event: ConnectionEvent): void;
-  /**
-   * Called with each new `system.ping` when it arrives, before the application receives it.
-   * @default does nothing
-   */
+  /** Called with each new `system.ping`, before the application. @default does nothing */
   onPing?(message: Message, isNumbered: boolean): void;
-  /**
-   * Called when a message is processed, or rejected. The owner calls `processed` of the host, at
-   * once or later: then its ack is sent.
-   * @default at once
-   */
+  /** Called when a message is processed: the owner calls `processed`, too. @default at once */
   processed?(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void;
-  /**
-   * Called when a store fails, or an effect that no handler processes again, before the outcomes of
-   * the messages that are left.
-   * @default does nothing
-   */
+  /** Called when a store or an effect fails, before the other outcomes. @default does nothing */
   onStoreFailing?(error: unknown): void;
-  /**
-   * Called when a store has failed, or an effect that no handler processes again, and all outcomes
-   * are known: the session has ended.
-   * @default does nothing: the session has no stores
-   */
+  /** Called when it has failed, and all outcomes are known. @default does nothing */
   onStoreFailed?(error: unknown): void;
   /** Returns whether a message without a number is delivered. @default each is */
   allows?(): boolean;

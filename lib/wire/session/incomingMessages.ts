@@ -18,16 +18,12 @@ import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
 
 /** The maximum length of the body that a dead letter keeps, in bytes or characters. */
 const MAX_BODY = 65_536;
-/**
- * The time after which a dead letter is stored again when its store has failed, in ms: it doubles
- * with each failure.
- */
+/** The delay before a failed dead letter is stored again, in ms: doubled with each failure. */
 const MIN_RETRY_AFTER = 100;
 const MAX_RETRY_AFTER = 30_000;
 
 type UndecodableEvent = Extract<CoreEvent, { readonly kind: 'undecodable' }>;
 
-/** The host of a session that receives messages. */
 export interface IncomingHost {
   readonly core: SessionCore;
   readonly codecName: string;
@@ -36,13 +32,11 @@ export interface IncomingHost {
   report(event: ReportedEvent): void;
   /** A message is processed, or rejected; the inbox stores its outcomes first. */
   commit(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined, outcomes: readonly ClaimOutcome[]): void;
-  /** A message is processed, or rejected. */
   settled(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void;
 }
 
 /** The messages of the other side, from their arrival until they are processed. */
 export class IncomingMessages implements DeliverySession {
-  /** Whether the session has an inbox, to write the effect of a message. */
   readonly canWrite: boolean;
   /** The number of messages without a number that are not processed. */
   unnumbered = 0;
@@ -76,10 +70,7 @@ export class IncomingMessages implements DeliverySession {
     return this.user.deadLetter?.bind(this.user);
   }
 
-  /**
-   * Delivers a message that has arrived, or holds it. The window limits the messages with a number
-   * that are held; more of those without one are dropped.
-   */
+  /** Delivers a message that has arrived, or holds it. One without a number may be dropped. */
   deliver(message: Message, number: number, current: ReceiveProgress): void {
     const { window } = this.#options;
     if (this.#host.isOver) return;
@@ -94,10 +85,7 @@ export class IncomingMessages implements DeliverySession {
       this.settle(0, [], undefined);
     }
   }
-  /**
-   * Marks a message as processed, or rejected. The first rejection of its outcomes counts. The next
-   * session delivers an abandoned message again.
-   */
+  /** Marks a message as processed, or rejected. The first rejection of its outcomes counts. */
   settle(number: number, outcomes: readonly ClaimOutcome[], progress: ReceiveProgress | undefined, isAbandoned = false): void {
     const host = this.#host;
     if (number === 0) this.unnumbered--;

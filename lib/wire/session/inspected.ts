@@ -31,9 +31,7 @@ export interface InspectedFrame {
   readonly at: number;
   /** The size in bytes; text is counted as UTF-8. */
   readonly size: number;
-  /**
-   * The name of the frame in docs/protocol.md; `unreadable` for a frame that violates the protocol.
-   */
+  /** The name of the frame in docs/protocol.md; `unreadable` if it violates the protocol. */
   readonly kind: 'hello' | 'welcome' | 'auth' | 'bye' | 'msg' | 'skip' | 'reject' | 'ack' | 'ping' | 'unreadable';
   /** The number of the first message of a batch; 0 if its messages have no numbers. */
   readonly first?: number;
@@ -88,17 +86,13 @@ export interface InspectOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/**
- * The frames that may wait for a codec that decodes asynchronously. Further frames are reported
- * without their messages.
- */
+/** The frames that may wait for an asynchronous codec. Further ones are reported undecoded. */
 const MAX_WAITING = 1_000;
 /** The fields of a handshake that open a session. */
 const SECRETS: ReadonlySet<string> = new Set(['token', 'rt', 'former']);
 
 type BatchFrame = Extract<SessionFrame, { readonly kind: 'msg' }>;
 
-/** The content of a frame. */
 type Content = Omit<InspectedFrame, 'connection' | 'direction' | 'at' | 'size' | 'frame'>;
 
 /**
@@ -161,17 +155,14 @@ export function inspected(link: Link<Frame> & DescribedLink, options: InspectOpt
 }
 
 /**
- * Reads frames in the order of the connection. The function that it returns decodes the messages,
- * which may take time.
+ * Reads frames in the order of the connection. The functions that it returns decode the messages.
  */
 function createReader(codecs: readonly Codec[]) {
   const highest = { sent: 0, received: 0 };
   let pid = '';
   let [codec] = codecs;
 
-  /**
-   * Remembers what later frames need: the outbox, the codec, and whether the numbers start again.
-   */
+  /** Remembers what later frames need: the outbox, the codec, whether the numbers start again. */
   const follow = (kind: 'hello' | 'welcome', fields: Readonly<Record<string, unknown>>): void => {
     if (kind === 'hello') {
       if (typeof fields['pid'] === 'string') ({ pid } = fields as { readonly pid: string });
@@ -214,10 +205,7 @@ function createReader(codecs: readonly Codec[]) {
   };
 }
 
-/**
- * Returns the fields of a frame that is no batch, without its secrets. The value of an `auth` of
- * the client is one.
- */
+/** Returns the fields of a frame that is no batch, without its secrets. */
 function fieldsOf(read: Exclude<SessionFrame, BatchFrame>): Readonly<Record<string, unknown>> {
   const { kind, ...own } = read;
   const { value } = own as { readonly value?: unknown };

@@ -13,10 +13,7 @@ export interface ClaimOutcome extends Completion<unknown> {
   readonly onDone?: () => void;
   /** Called when the commit has failed: the message is still claimed. */
   readonly onFailed?: (error: unknown) => void;
-  /**
-   * Called when the session has ended before the commit: the message was not acked, and the outcome
-   * may not be stored.
-   */
+  /** Called when the session has ended before the commit: the outcome may not be stored. */
   readonly onAbandoned?: () => void;
 }
 
@@ -32,12 +29,10 @@ export interface DeliveringWire {
 
 /** The parts of a program that listen to a wire. */
 export interface WireListeners {
-  /** The errors of the wire, once a part of the program has used them. */
   readonly errors$?: { readonly observers: readonly object[] } | undefined;
   readonly subscribers?: { readonly wire: DeliveringWire };
 }
 
-/** Takes the errors of a session. */
 interface ErrorReporter {
   readonly report?: ((event: { readonly kind: 'error'; readonly error: unknown }) => void) | undefined;
 }
@@ -48,10 +43,7 @@ export interface SessionCapabilities {
   readonly canWrite: boolean;
   /** Returns whether the session has ended: then it neither acks nor writes. */
   readonly isOver: () => boolean;
-  /**
-   * Reports an error of a message in the `errors$` of the wire.
-   * @default `report` of `user`
-   */
+  /** Reports an error of a message in the `errors$` of the wire. @default `report` of `user` */
   readonly reportError?: ((error: RxwireError) => void) | undefined;
   /** The wire. `undefined` if the session cannot tell who listens to the wire. */
   readonly user?: (WireListeners & ErrorReporter) | undefined;
@@ -62,11 +54,7 @@ export interface SessionCapabilities {
   readonly deadLetter?: ((letter: DeadLetter) => MaybeAsync<void>) | undefined;
 }
 
-/**
- * The part of a session that deliveries use.
- *
- * @typeParam P Knows which messages of one numbering are processed.
- */
+/** The part of a session that deliveries use. @typeParam P Knows which messages are processed. */
 export interface DeliverySession<P = ReceiveProgress> extends SessionCapabilities {
   /**
    * Called when all claims of a message have ended. If one of them was abandoned, the message is
@@ -82,12 +70,8 @@ export interface MessageDelivery<P = unknown> {
   readonly number: number;
   readonly progress: P | undefined;
   outcomes: readonly ClaimOutcome[];
-  /**
-   * The number of claims that have not ended. The session itself holds one while it emits the
-   * message.
-   */
+  /** The number of claims that have not ended; the session holds one while it emits the message. */
   open: number;
-  /** Whether a claim was abandoned. */
   isAbandoned: boolean;
   readonly claim: () => Claim;
 }
@@ -102,10 +86,7 @@ interface Emission extends DeliveryContext {
 
 const NO_OUTCOMES: readonly ClaimOutcome[] = [];
 
-/**
- * Emits a message to its subscribers, and settles it when all claims have ended: at once if there
- * are none.
- */
+/** Emits a message to its subscribers, and settles it when all claims have ended. */
 export function deliver<P = ReceiveProgress>(
   message: Message,
   emit: (message: Message) => void,
@@ -154,8 +135,7 @@ export class Claim {
   }
 
   /**
-   * Ends the claim with an outcome, if there is one. If the commit fails, `onFailed` is called, and
-   * the claim must be ended again.
+   * Ends the claim, with an outcome if there is one. If its commit fails, the claim is open again.
    */
   end(outcome?: ClaimOutcome): void {
     this.#isOpen = false;
@@ -205,18 +185,12 @@ export function claim(message: Pick<Message, 'id'>): Claim | undefined {
   return emission.delivery.claim();
 }
 
-/**
- * Returns the session that delivers a message at the moment, without a claim;
- * undefined if no session delivers it.
- */
+/** Returns the session that delivers a message at the moment, without a claim. */
 export function sessionDelivering(message: Pick<Message, 'id'>): SessionCapabilities | undefined {
   return emissionOf(message)?.delivery.session;
 }
 
-/**
- * Reports an `UnhandledError` for a message that is being delivered, unless a subscriber handles
- * it.
- */
+/** Reports an `UnhandledError` for a delivered message, unless a subscriber handles it. */
 export function noteUnhandled(message: Message): void {
   const emission = emissionOf(message);
   if (!emission || emission.isNoted) return;
@@ -224,10 +198,7 @@ export function noteUnhandled(message: Message): void {
   whenUnhandled(message, () => errorReporterOf(emission.delivery.session)?.(new UnhandledError(message)));
 }
 
-/**
- * Calls back when all subscribers have received a message that is being delivered, unless one of
- * them handles it.
- */
+/** Calls back when all subscribers have received a delivered message, unless one handles it. */
 export function whenUnhandled(message: Message, callback: () => void): void {
   const emission = emissionOf(message);
   if (!emission || emission.unhandled === false) return;

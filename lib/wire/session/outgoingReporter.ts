@@ -23,13 +23,10 @@ type OutcomeEvent = Extract<CoreEvent, { readonly kind: 'outcome' }>;
 
 interface Reporting {
   report(event: ReportedEvent): void;
-  /** Changes what the session waits for. */
   answer(change: () => void): void;
 }
 
-/**
- * Reports the steps of the messages that a session sends. It is the `begun` event of the session.
- */
+/** Reports the steps of the messages that a session sends. It is its `started` event. */
 export class OutgoingReporter implements OutgoingMessages {
   readonly kind = 'started';
   readonly #outgoing: Outgoing;
@@ -67,19 +64,11 @@ export class OutgoingReporter implements OutgoingMessages {
     this.#host.answer(() => (this.#outgoing.unanswered += change));
   }
 
-  /**
-   * Reports a step of messages. A message that would be queued, but for which there was no room,
-   * has its outcome already.
-   */
+  /** Reports a step of messages. One without room in the queue has its outcome already. */
   reportStep(messages: readonly Message[], status: PendingStatus): void {
     for (const { id } of messages) if (status !== 'queued' || this.#outgoing.isPending(id)) this.#report({ id, status });
   }
-  /**
-   * Reports the outcome of a message: a failure in any case, another outcome to an application that
-   * waits for it.
-   *
-   * @param codec The name of the codec.
-   */
+  /** Reports a failure always, another outcome if the application waits. @param codec Its name. */
   reportOutcome(event: OutcomeEvent, codec: string): void {
     const { message, outcome, latency = 0 } = event;
     const { id } = message;

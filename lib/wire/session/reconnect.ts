@@ -6,35 +6,22 @@ import { backoffDelays, type RetryBackoffConfig } from '../../operators/retryBac
 import type { Report } from './sessionEvents.js';
 import { platformSignals, type NetworkSignal } from './networkSignals.js';
 
-/**
- * How to reconnect: the options of `retryBackoff`, by default from 0.5 to 30 s with full jitter;
- * `false`: not at all.
- */
+/** The options of `retryBackoff`, by default 0.5 to 30 s with full jitter; `false`: not at all. */
 export type ReconnectOptions = Partial<RetryBackoffConfig> | false;
 
 export interface ReconnectionOwner {
-  /**
-   * Opens a connection, which calls `failed` or `succeeded` of its {@link Reconnection}. An
-   * exception counts as a failed connection.
-   */
+  /** Opens a connection, which calls `failed` or `succeeded`. An exception counts as `failed`. */
   open(): Unsubscribable | undefined;
   /** Called when the last connection is lost, or could not be opened, and no other one follows. */
   onGivenUp(error: unknown): void;
   /** Returns the remaining delay that the peer has requested, in ms. @default 0 */
   pause?(): number;
-  /**
-   * Whether the connection ended because of a message, which is not sent again for ever: then any
-   * close code permits another connection.
-   */
+  /** Whether a message ended the connection: then any close code permits another connection. */
   readonly isRefused?: boolean;
-  /**
-   * Whether the peer has announced the end of the connection. Such an end is progress: the next
-   * attempt follows without an additional delay.
-   */
+  /** Whether the peer has announced the end: that is progress, and adds no delay. */
   readonly isAnnounced?: boolean;
 }
 
-/** When a lost connection is opened again. */
 export interface ReconnectPolicy {
   readonly config: RetryBackoffConfig;
   /** Returns the delay before retry number `iteration` (from 0), in ms. */
@@ -66,8 +53,7 @@ export function reconnectPolicy(
 }
 
 /**
- * Opens a connection, and another one when it is lost, unless its close code is final. A connection
- * that has made progress resets the delay.
+ * Opens connections, one after the other, until a close code is final. Progress resets the delay.
  */
 export class Reconnection implements Unsubscribable {
   readonly #policy: ReconnectPolicy;
@@ -183,10 +169,7 @@ function explained(error: unknown): unknown {
   return closeCode === UNAUTHORIZED || closeCode === FORBIDDEN ? new UnauthorizedError(closeCode, reason, error) : error;
 }
 
-/**
- * Returns whether a lost link can be opened again: after a close code that permits it, or an error
- * that is not an `RxwireError`.
- */
+/** Returns whether another attempt may help: not after a final close code or an `RxwireError`. */
 export function isTemporary(error: unknown): boolean {
   if (error instanceof ConnectionLostError) return isReconnectable(error.closeCode);
   return !(error instanceof RxwireError);

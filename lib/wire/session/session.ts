@@ -58,12 +58,7 @@ export function session(codec: Codec | readonly Codec[], options: SessionOptions
     });
 }
 
-/**
- * Returns a function that creates a session over a link, for messages of the server. The session is
- * to be started.
- *
- * @param user Uses the session.
- */
+/** Returns a function that creates a session over a link. The session is to be started. */
 export function clientSessions(
   codec: Codec | readonly Codec[],
   options: SessionOptions,
@@ -90,7 +85,6 @@ function durabilityOf(outbox: OutboxStore, inbox: Inbox | undefined): Durable | 
   return found as Durable | undefined;
 }
 
-/** The user of a client's session. */
 export interface ClientUser extends HostUser {
   /** Calls back once, when the application has subscribed: until then messages wait, unacked. */
   whenSubscribed(callback: () => void): void;
@@ -124,7 +118,6 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
   isRefused = false;
   /** Whether the server may have closed it because of a frame. */
   #mayRefuse = false;
-  /** Whether the connection has made progress. */
   #hasSucceeded = false;
   /** Why the session ends, if messages were left. */
   #late: DrainTimeoutError | undefined;
@@ -132,8 +125,7 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
   #isOver = false;
 
   /**
-   * @param to Takes the messages of the server, and the end: `complete` if no message is left. It
-   *   unsubscribes the session then.
+   * @param to Takes the messages of the server, and the end, at which it unsubscribes the session.
    */
   constructor(
     to: Observer<Message>,
@@ -229,9 +221,7 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
 
   // ---- Connections
 
-  /**
-   * Returns the delay that a stopping server requests before the client returns, in ms from now.
-   */
+  /** Returns the delay that a stopping server requests, in ms from now. */
   pause(): number {
     return this.#host.core.returnAt - this.#host.now;
   }
@@ -281,10 +271,7 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
     else this.#to.complete();
   }
 
-  /**
-   * The server may have closed the connection because of a frame: then the client finds out which
-   * message it refuses.
-   */
+  /** Finds out which message the server refuses, if it closed the connection because of a frame. */
   #detectRefusal(error: unknown): void {
     const code = this.#mayRefuse && error instanceof ConnectionLostError && error.closeCode;
     if (code !== MESSAGE_TOO_BIG && code !== BAD_FRAMES) return;

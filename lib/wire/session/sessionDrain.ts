@@ -9,8 +9,7 @@ import type { SessionHost } from './sessionHost.js';
 const CLOSE_TIMEOUT = 5_000;
 
 /**
- * Gives up the messages that are left, except those that an outbox keeps, and returns all of them;
- * `undefined` if there are none.
+ * Gives up the messages that no outbox keeps. Returns all that are left; `undefined` if none is.
  */
 export function giveUpRest(host: SessionHost): UndeliveredMessages | undefined {
   const { pending } = host.core.outgoing;

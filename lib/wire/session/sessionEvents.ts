@@ -6,20 +6,11 @@ export type SessionEvent =
   | { readonly kind: 'open' }
   /** The link was lost, and the other side may reconnect. */
   | { readonly kind: 'lost'; readonly error: unknown }
-  /**
-   * The link was lost. The session opens it again in `delay` ms; `attempt` counts the attempts
-   * since the link last worked.
-   */
+  /** The link was lost. The next `attempt` since it last worked follows in `delay` ms. */
   | { readonly kind: 'retry'; readonly attempt: number; readonly delay: number; readonly error: unknown }
-  /**
-   * The other side has closed the link, as it has announced with a bye. The session opens another
-   * one in `delay` ms.
-   */
+  /** The other side has closed the link after a bye. Another one opens in `delay` ms. */
   | { readonly kind: 'moved'; readonly closeCode: number; readonly reason: string; readonly delay: number }
-  /**
-   * The last connection has ended, and the session with it. Not reported when an event of the link
-   * says so.
-   */
+  /** The session has ended with its last connection. Not reported after an event that says so. */
   | { readonly kind: 'closed'; readonly closeCode: number; readonly reason: string }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
   /** The time from sending a message, or a ping, to its ack, in ms. */
@@ -46,10 +37,7 @@ export interface OutgoingMessages {
   queued(): number;
   /** Returns the number of further messages that may wait. */
   room(): number;
-  /**
-   * Counts the messages whose answers the application awaits: a wire that is completed waits for
-   * them, for `drainTimeout` at most.
-   */
+  /** Counts the answers that the application awaits: a completed wire waits for them, too. */
   awaitAnswer?(change: 1 | -1): void;
 }
 

@@ -27,10 +27,7 @@ import { OutgoingReporter } from './outgoingReporter.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
 import type { StoreWrites } from './storeWrites.js';
 
-/**
- * Runs one side of a session: passes inputs to the core, and handles its outputs. All frames that
- * are due at the end of a microtask are written then; one timer wakes the core.
- */
+/** Runs one side of a session: takes inputs to the core, and handles its outputs. */
 export class SessionHost<Core extends SessionCore = SessionCore> implements LoopTask {
   readonly core: Core;
   readonly messages: IncomingMessages;
@@ -58,10 +55,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
-  /**
-   * @param stores Runs the writes of the session; undefined if it has no stores.
-   * @param loop Runs the host. @default a loop of its own
-   */
+  /** @param loop Runs the host. @default a loop of its own */
   constructor(owner: HostOwner, core: Core, options: HostOptions, user: HostUser, stores?: StoreWrites, loop?: SessionLoop) {
     const { scheduler, microtask, maxFrame } = options;
     this.core = core;
@@ -83,7 +77,6 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   #lifetime(): Subscription {
     return (this.#life ??= new Subscription());
   }
-  /** Waits for a result until the session ends. */
   get wait(): Wait {
     return scopedWait(this.#lifetime());
   }
@@ -346,10 +339,7 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       connection?.close();
     });
   }
-  /**
-   * Ends the session, and calls back when all outcomes are known. A call during another one does
-   * nothing.
-   */
+  /** Ends the session, and calls back, once, when all outcomes are known. */
   finish(then: () => void): void {
     this.#onFinished ??= then;
     this.core.end();

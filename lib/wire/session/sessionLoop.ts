@@ -16,9 +16,7 @@ export interface LoopTask {
   run(now: number, date: number): void;
 }
 
-/**
- * Longer delays are rounded up to a multiple of this time, so that many sessions share a moment.
- */
+/** Longer delays are rounded up to a multiple of `STEP`, so that many sessions share a moment. */
 const LONG = 1_000;
 const STEP = 125;
 
@@ -46,10 +44,7 @@ export class SessionLoop {
     afterMicrotask(this.#runScheduled, this.#microtask);
   }
 
-  /**
-   * Runs a task at a time, or a moment later. Other times of the same task stay: a task that runs
-   * too early only asks for its time again.
-   */
+  /** Runs a task at a time, or a moment later. Other times of the task stay: they do no harm. */
   wake(task: LoopTask, at: number, now: number): void {
     if (at >= task.wakesAt) return;
     task.wakesAt = at;

@@ -18,20 +18,13 @@ import { PING_INTERVAL } from '../../core/keepalive.js';
 
 /** The options of both sides of a session. By default, the application waits for all receipts. */
 export interface EndpointOptions extends Partial<ReceiptInterest> {
-  /**
-   * The id of this side, and the default `source` of its messages.
-   * @default 21 random characters
-   */
+  /** The id of this side, and the default `source` of messages. @default 21 random characters */
   readonly id?: string;
   /** The delivery guarantee of messages without their own. @default 'at-least-once' */
   readonly delivery?: Delivery;
   /** The maximum size of a frame in bytes, in both directions. @default 1 MiB */
   readonly maxFrame?: number;
-  /**
-   * The maximum number of unacked messages from the other side; a frame contains at most 256
-   * messages.
-   * @default 1_024
-   */
+  /** The maximum number of unacked messages from the other side; 256 in a frame. @default 1_024 */
   readonly window?: number;
   /** The maximum size of the frames of these messages, in bytes. @default 1 MiB */
   readonly windowBytes?: number;
@@ -39,8 +32,7 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
   readonly maxQueued?: number;
   /**
    * The message to drop when more than `maxQueued` would wait. Each drop is reported.
-   * @default
-   * 'drop-lowest': the oldest of the lowest priority
+   * @default 'drop-lowest': the oldest of the lowest priority
    */
   readonly overflow?: OverflowPolicy;
   /**
@@ -50,11 +42,7 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
    * @default 3
    */
   readonly maxBadFrames?: number;
-  /**
-   * The maximum duration of the handshake, in ms; a connection that takes longer is closed
-   * with 4408.
-   * @default 5_000
-   */
+  /** The maximum duration of the handshake, in ms; then it is closed with 4408. @default 5_000 */
   readonly handshakeTimeout?: number;
   /** How long the end of the session may wait for acks, in ms. @default 10_000 */
   readonly drainTimeout?: number;
@@ -68,15 +56,13 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
   readonly ackDelay?: number;
   /**
    * The store of the processing state of received messages, and of their effects.
-   * @default none:
-   * the state is lost when the process ends
+   * @default none: the state is lost when the process ends
    */
   readonly inbox?: Inbox;
   /**
    * The store of the messages that could not be processed.
-   * @default that of the inbox, which stores
-   * a letter in the transaction that moves the cursor; without an inbox `memoryDeadLetters()`: the
-   * latest 1,000, in memory
+   * @default that of the inbox, which stores a letter in the transaction that moves the cursor;
+   * without an inbox `memoryDeadLetters()`: the latest 1,000, in memory
    */
   readonly deadLetters?: DeadLetterStore;
   /** Stores a letter in `deadLetters`. @default the session stores no letters */
@@ -88,16 +74,9 @@ export interface EndpointOptions extends Partial<ReceiptInterest> {
   readonly onDead?: (message: Message, error: RxwireError) => void;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
-  /**
-   * Schedules the batching of the messages of one run.
-   * @default asapScheduler: at the end of the
-   * microtask
-   */
+  /** Schedules the batching of one run. @default asapScheduler: at the end of the microtask */
   readonly microtask?: SchedulerLike;
-  /**
-   * Calls back once, when the application has subscribed: until then messages wait, unacked.
-   * @default calls back at once
-   */
+  /** Calls back when the application has subscribed: messages wait until then. @default at once */
   readonly whenSubscribed?: (callback: () => void) => void;
   /** Called with events of connections, receipts and failures. */
   readonly report?: Report;
@@ -123,7 +102,6 @@ export const ENDPOINT_OPTIONS = {
   Omit<EndpointOptions, 'id' | 'delivery' | 'whenSubscribed' | 'awaitsAcks' | 'awaitsSteps' | 'report' | 'deadLetter'>
 >;
 
-/** The options of a side, with the defaults of {@link ENDPOINT_OPTIONS}. */
 export type FullEndpointOptions = EndpointOptions &
   ReadOptions<EndpointOptions, typeof ENDPOINT_OPTIONS> & { readonly scheduler: SchedulerLike };
 
@@ -153,10 +131,7 @@ export function sessionDefaults(options: FullEndpointOptions): Omit<CoreOptions,
 /** The maximum number of codecs in a hello. */
 const MAX_CODECS = 16;
 
-/**
- * @throws {TypeError} When the codecs cannot be negotiated. An attacker that changes the hello must
- *   not be able to select an unsealed codec.
- */
+/** @throws {TypeError} When an attacker could select an unsealed codec, or names repeat. */
 export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
   const { length } = codecs;
   const sealed = codecs.filter(({ isSealed }) => isSealed).length;
@@ -168,18 +143,18 @@ export interface SessionOptions extends EndpointOptions {
   /** @default from 0.5 to 30 s with full jitter, for ever */
   readonly reconnect?: ReconnectOptions;
   /**
-   * The credentials for the server, which are sent in the hello, and never in a URL. Requested for
-   * each connection, and again before they expire. An exception counts as a failed connection and
-   * is retried, except for an `UnauthorizedError`, which ends the wire.
+   * The credentials for the server. They are part of the hello, never of an address. A function is
+   * called at each connection, and again before the credentials expire. When it throws, the wire
+   * tries again later, unless the error is an `UnauthorizedError`, which ends the wire.
    * @default none
    */
   readonly token?: TokenSource;
   /**
-   * The signals of the platform about the page and the network.
-   * @default those of the browser; on
-   * Node none
+   * The signals of the platform about the page and the network. After a signal the wire checks at
+   * once whether the server answers, and does not wait for its next attempt to connect.
+   * @default those of the browser; on Node none
    */
   readonly signals$?: Observable<NetworkSignal>;
-  /** The store of the numbered messages until they are acked. @default memoryOutbox() */
+  /** The outbox, which keeps the messages until they are acked. @default memoryOutbox() */
   readonly outbox?: OutboxStore;
 }

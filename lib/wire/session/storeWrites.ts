@@ -14,12 +14,9 @@ import type { CodecCaller } from './hostCodec.js';
 
 export type StoreEffect = Extract<CoreEffect, { readonly kind: 'outbox' | 'inbox' }>;
 
-/** The part of an outbox that a session writes to. */
 export type WrittenOutbox = Pick<OutboxStore, 'maxMessages' | 'maxBytes' | 'write' | 'faults$'>;
 
-/** The host of a session, as far as the faults of an outbox concern it. */
 export interface FaultHost {
-  /** Ends the session. */
   fail(error: unknown): void;
   reportError(error: RxwireError): void;
   schedule(): void;
@@ -32,22 +29,14 @@ export interface StoreWritesOptions {
   readonly inbox?: Inbox | undefined;
   /** Returns the claim on a numbering that has no lease. @default all leases are in `leases` */
   readonly claimOf?: (() => InboxClaim) | undefined;
-  /**
-   * Returns the record of a client as the inbox stores it.
-   * @default the record
-   */
+  /** Returns the record of a client as the inbox stores it. @default the record */
   readonly recordOf?: ((record: ClientRecord) => unknown) | undefined;
 }
 
-/** A write of the inbox. */
 type InboxEffect = Extract<StoreEffect, { readonly kind: 'inbox' }>;
 
-/**
- * Runs the writes of one session in its stores, and answers them. A session without stores does not
- * load this class.
- */
+/** Runs the writes of one session in its stores, and answers them. */
 export class StoreWrites {
-  /** The stores, for the core. */
   readonly core: SessionStores;
   /** The leases on the numberings of the other side, by their keys. */
   readonly leases = new Map<string, InboxLease>();
@@ -70,7 +59,6 @@ export class StoreWrites {
     });
   }
 
-  /** The error of the store that has failed. */
   errorOf(store: 'outbox' | 'inbox', fault: WriteFault): StoreError {
     return this.#error === undefined ? new StoreError(store, fault as ReportedFault) : storeErrorOf(store, this.#error);
   }
@@ -79,10 +67,7 @@ export class StoreWrites {
     return this.#error;
   }
 
-  /**
-   * Handles the faults of the outbox that no write has caused, until the result is unsubscribed
-   * from.
-   */
+  /** Handles the faults of the outbox that no write has caused, until it is unsubscribed. */
   watch(host: FaultHost): Unsubscribable | undefined {
     return this.#options.outbox?.faults$?.subscribe((error) => {
       if (isFenced(error)) {
@@ -189,10 +174,7 @@ const toStored = ({ done, finished, rejections }: SessionCursor): StoredCursor =
   ...(rejections.length > 0 && { rejections: rejections.map(([number, kind, code, reason]) => ({ number, kind, code, reason })) }),
 });
 
-/**
- * Returns completions that call `onThrow` when one of their effects fails: it throws, or it is
- * asynchronous, which no inbox supports.
- */
+/** Returns completions that call `onThrow` when an effect throws, or is asynchronous. */
 function watched(outcomes: readonly ClaimOutcome[], onThrow: () => void): readonly Completion<unknown>[] {
   return outcomes.map((outcome) => {
     const { effect } = outcome as { readonly effect?: (transaction: unknown) => unknown };

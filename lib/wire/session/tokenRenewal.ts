@@ -34,10 +34,7 @@ export class TokenRenewal {
     return undefined;
   }
 
-  /**
-   * Schedules a fresh token, which `send` sends to the server, for a connection whose token expires
-   * in `expires` ms; `undefined` or 0: never.
-   */
+  /** Schedules a fresh token for one that expires in `expires` ms; `undefined` or 0: never. */
   expire(send: (fresh: string) => void, expires: number | undefined): void {
     this.#renewal.clear();
     this.#send = send;
@@ -55,8 +52,5 @@ export class TokenRenewal {
   }
 }
 
-/**
- * How long before the expiry the client requests a fresh token, in ms; half of the lifetime, if
- * that is shorter.
- */
+/** How long before the expiry a fresh token is requested, in ms; at most half of the lifetime. */
 const EARLY = 30_000;
