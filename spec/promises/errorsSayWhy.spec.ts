@@ -74,17 +74,20 @@ describe.each(protocols)('The rejection of send() says why the wire has ended (%
     wire.unsubscribe();
   });
 
-  it.each([-1, 0.5, 4, 7, NaN, 'high'])('a message with the priority %p is refused with the reason, and the next one is sent', async (priority) => {
-    const net = network();
-    const server = net.serve({}, (one) => void one.subscribe());
-    cleanups.push(() => server.unsubscribe());
-    const wire = net.connect({ protocol });
-    const error = await failureOf(wire.send({ ...named('bad'), priority: priority as never }));
-    expect(error).toMatchObject({ code: 'ERR_INVALID_MESSAGE' });
-    expect(error.message).toContain('priority must be 0, 1, 2 or 3');
-    await wire.send(named('good'));
-    wire.unsubscribe();
-  });
+  it.each([-1, 0.5, 4, 7, NaN, 'high'])(
+    'a message with the priority %p is refused with the reason, and the next one is sent',
+    async (priority) => {
+      const net = network();
+      const server = net.serve({}, (one) => void one.subscribe());
+      cleanups.push(() => server.unsubscribe());
+      const wire = net.connect({ protocol });
+      const error = await failureOf(wire.send({ ...named('bad'), priority: priority as never }));
+      expect(error).toMatchObject({ code: 'ERR_INVALID_MESSAGE' });
+      expect(error.message).toContain('priority must be 0, 1, 2 or 3');
+      await wire.send(named('good'));
+      wire.unsubscribe();
+    },
+  );
 
   it.each([undefined, null, 'text', 7, {}, { id: 3, type: 'test.any' }, [named('a')]])(
     'an invalid message is an ERR_INVALID_MESSAGE with the expected form, and the next message is sent: %j',
