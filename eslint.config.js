@@ -27,7 +27,7 @@ const restrictedSyntax = [
 
 export default defineConfig(
   // The templates of `rxwire new` are projects of their own: npm run example:angular and npm run check:package compile them.
-  globalIgnores(['dist/', 'coverage/', '.tmp/', 'docs/examples/{angular,chat,deploy,express,fastify,script}/']),
+  globalIgnores(['dist/', 'coverage/', '.tmp/', 'docs/examples/{angular,assistant,chat,deploy,express,fastify,nest,script}/']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

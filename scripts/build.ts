@@ -7,6 +7,7 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { bundleModules } from './support/bundleModules.js';
 import { copyNanoid, IMPORTS_OF_COMMONJS } from './support/commonJsImports.js';
 import { bundleTypes } from './support/bundleTypes.js';
@@ -33,10 +34,10 @@ await copyNanoid(`${out}/cjs`);
 for (const format of ['esm', 'cjs']) await copy('lib/stores/lmdb/lmdbPackage.cjs', `${format}/stores/lmdb/lmdbPackage.cjs`);
 await copy('lib/codec/protobuf/rxwire.proto', 'rxwire.proto');
 await copy('LICENSE', 'LICENSE');
-await write('templates.json', JSON.stringify(readTemplates()));
+await write('templates.json.gz', gzipSync(JSON.stringify(readTemplates()), { level: 9 }));
 for (const page of PACKED_PAGES) await write(page, packedPage(page, await readFile(page, 'utf8')));
 
-async function write(file: string, text: string): Promise<void> {
+async function write(file: string, text: string | Uint8Array): Promise<void> {
   await mkdir(dirname(join(out, file)), { recursive: true });
   await writeFile(join(out, file), text);
 }

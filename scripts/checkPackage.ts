@@ -7,6 +7,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
+import { TEMPLATES } from '../lib/adapters/cli/newCommand.js';
 import { freePort } from '../spec/support/freePort.js';
 import { aiVersions } from './support/aiVersions.js';
 import { checkPage, installProject, newProject } from './support/newProjects.js';
@@ -183,15 +184,15 @@ async function ai(folder: string): Promise<void> {
 /** Makes the projects of `rxwire new`, and uses them as their pages say. npm run example:angular does this for Angular. */
 async function newProjects(folder: string): Promise<void> {
   const tarball = await tarballIn(folder);
-  for (const template of ['node', 'chat', 'deploy', 'express', 'fastify'] as const) {
+  for (const template of TEMPLATES.filter((name) => name !== 'angular')) {
     await newProject(template, join(folder, 'new', template));
     await installProject(join(folder, 'new', template), tarball);
     await run('npm', ['test', '--silent'], join(folder, 'new', template));
   }
   process.env['PORT'] = String(await freePort());
   await run('npm', ['start', '--silent'], join(folder, 'new/node'));
-  await checkPage(join(folder, 'new/chat'));
-  for (const template of ['express', 'fastify']) await checkPage(join(folder, 'new', template), '/me', 401);
+  for (const template of ['assistant', 'chat']) await checkPage(join(folder, 'new', template));
+  for (const template of ['express', 'fastify', 'nest']) await checkPage(join(folder, 'new', template), '/me', 401);
 }
 
 async function tarballIn(folder: string): Promise<string> {

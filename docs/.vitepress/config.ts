@@ -38,6 +38,8 @@ export default defineConfig({
     plugins: [bundledDemo],
     // No code for browsers from before 2022, also not of RxJS.
     resolve: { conditions: ['es2015'] },
+    // docs:dev would find these packages when the first playground loads them, and reload the page.
+    optimizeDeps: { include: ['eventsource-parser', 'msgpackr', 'nanoid', 'rxjs', 'rxjs/testing', 'rxjs-websockets'] },
     define: { API_SIDEBAR: JSON.stringify(apiSidebarFile) },
     build: { target: 'es2022', reportCompressedSize: false, chunkSizeWarningLimit: 2_500 },
   },

@@ -7,6 +7,7 @@ import type { MessageIn } from '../message/types.js';
 import { createAdmission } from './accept/admission.js';
 import { PacedHandshakes } from './accept/pacedHandshakes.js';
 import { acceptUpgrades, blockFloods, reservePath } from './accept/serverEvents.js';
+import { createEnvelopeWires } from './envelope/envelopeWires.js';
 import { httpLinks } from './http/httpLinks.js';
 import { linkRequests } from './http/nodeRequest.js';
 import { type ListenOptions, readListenOptions } from './listenOptions.js';
@@ -88,7 +89,9 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     });
     const links$ = merge(transports.includes('websocket') ? sockets$ : EMPTY, requests$, blockFloods(server, admission, scheduler));
     const release = reservePath(server, path);
-    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission, handshakes }).pipe(finalize(release));
+    return servedWires(links$, { ...served, endpoint: path, shutdown$, admission, handshakes }, createEnvelopeWires).pipe(
+      finalize(release),
+    );
   });
   return watchSubscribed('listen', guardWires(served$));
 }

@@ -1,6 +1,6 @@
 import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { servingWire, watchSubscribed } from '../message/development.js';
-import { CallbackError } from '../message/errors.js';
+import { CallbackError, UnsupportedError } from '../message/errors.js';
 import { completionOf } from '../operators/subscribing/completionOf.js';
 import { GuardedObservable } from '../operators/channels/guardedObservable.js';
 import { createRefusalReporter, goodbyeOf } from './accept/authentication.js';
@@ -45,7 +45,7 @@ export function serve<P extends Principal | undefined = undefined>(
   options: ServeOptions<P> & { readonly endpoint?: string } = {},
 ): Observable<ServerWire<P>> {
   const { codecs = defaultCodecs(), ...read } = readServeOptions('serve', options);
-  return watchSubscribed('serve', guardWires(servedWires<P>(links$, { ...read, codecs })));
+  return watchSubscribed('serve', guardWires(servedWires<P>(links$, { ...read, codecs }, createEnvelopeWires)));
 }
 
 /** Returns the codecs of a server that has no option `codecs`. */
@@ -55,17 +55,23 @@ export function defaultCodecs(): readonly Codec[] {
 
 /** The options of a server, with its codecs. */
 type ServedWiresOptions = FullServeOptions & { readonly codecs: readonly Codec[] };
+type EnvelopeServer = typeof createEnvelopeWires;
 
-/** Returns the wires of a server, with options that are valid, for subscribers that do not fail. */
+/**
+ * Returns the wires of a server, with options that are valid, for subscribers that do not fail.
+ *
+ * @param envelopes Serves the clients that speak envelopes. Without it, they are refused.
+ */
 export function servedWires<P extends Principal | undefined>(
   links$: Observable<ServedLink | ServedSocket>,
   options: ServedWiresOptions,
+  envelopes?: EnvelopeServer,
 ): Observable<ServerWire<P>> {
   const { onRefused, shutdown$ = NEVER } = options;
   // eslint-disable-next-line no-restricted-syntax -- the acceptor of this subscription ends before its links do
   return new Observable((to) => {
     const refuse = createRefusalReporter(onRefused);
-    const acceptor = createAcceptor(options, refuse, (wire) => {
+    const acceptor = createAcceptor(options, envelopes, refuse, (wire) => {
       servingWire(wire);
       try {
         to.next(wire as ServerWire<P>);
@@ -106,7 +112,12 @@ function onThrow(cause: unknown, value: unknown): void {
  *
  * @param emit Takes the wire of each new client.
  */
-function createAcceptor(options: ServedWiresOptions, onRefused: (error: unknown) => void, emit: (wire: AnyWire) => void) {
+function createAcceptor(
+  options: ServedWiresOptions,
+  envelopes: EnvelopeServer | undefined,
+  onRefused: (error: unknown) => void,
+  emit: (wire: AnyWire) => void,
+) {
   const { cluster, inbox = cluster?.inbox, outbox = cluster?.outbox, scheduler, rateLimit } = options;
   const { codecs, retryAfter, random = Math.random } = options;
   const chance = (): number => callSafely(random, (cause) => onRefused(new CallbackError('random', cause))) ?? 0.5;
@@ -126,9 +137,13 @@ function createAcceptor(options: ServedWiresOptions, onRefused: (error: unknown)
   };
   const acceptOptions = { ...settings, onRefused, emit, refuse };
   const sessions = new ServedSessions(acceptOptions);
-  const envelopeWires = createEnvelopeWires(acceptOptions);
+  const envelopeWires = envelopes?.(acceptOptions);
   const membership = cluster?.serve(sessions);
-  const accept = (connection: IncomingConnection): void => (isSessionFrame(connection.first) ? sessions : envelopeWires).accept(connection);
+  const accept = (connection: IncomingConnection): void => {
+    const wires = isSessionFrame(connection.first) ? sessions : envelopeWires;
+    if (!wires) throw new UnsupportedError('the server has sessions only');
+    wires.accept(connection);
+  };
   const connections = new IncomingConnections(acceptOptions, accept);
 
   return {
@@ -141,14 +156,14 @@ function createAcceptor(options: ServedWiresOptions, onRefused: (error: unknown)
     drain(): Observable<never> {
       connections.stop();
       const message = settings.system.shutdown && shutdownMessage(retryAfter, scheduler);
-      if (message) for (const wires of [sessions, envelopeWires]) wires.announce(message);
+      if (message) for (const wires of [sessions, envelopeWires]) wires?.announce(message);
       return drain(sessions.sessions(), { ...options, random: chance, isPaced: cluster !== undefined });
     },
     /** Ends all wires, and then all connections: the wires still send their close codes. */
     close(): void {
       membership?.unsubscribe();
       sessions.close();
-      envelopeWires.close();
+      envelopeWires?.close();
       connections.close();
     },
   };

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { rolldown } from 'rolldown';
 import type { Plugin } from 'vite';
 import { root } from '../support/run.js';
 
@@ -15,17 +15,16 @@ export const bundledDemo: Plugin = {
   resolveId: (source, importer = '') => (source === './demo.js' && dirname(importer) === folder ? join(folder, 'demo.js') : undefined),
   async load(id) {
     if (id !== join(folder, 'demo.js')) return undefined;
-    const { outputFiles } = await build({
-      entryPoints: [join(folder, 'demo.ts')],
-      bundle: true,
-      write: false,
-      minify: true,
-      format: 'esm',
-      target: 'es2022',
-      conditions: ['es2015'],
+    const bundle = await rolldown({
+      input: join(folder, 'demo.ts'),
+      platform: 'browser',
       // The paths of tsconfig.json lead to the sources of the package. The page runs the package as it is built.
-      tsconfigRaw: {},
+      tsconfig: false,
+      resolve: { conditionNames: ['es2015', 'import', 'default'], extensionAlias: { '.js': ['.ts', '.js'] } },
+      transform: { target: 'es2022' },
     });
-    return outputFiles[0]?.text;
+    const { output } = await bundle.generate({ format: 'esm', minify: true });
+    await bundle.close();
+    return output[0].code;
   },
 };

@@ -60,6 +60,7 @@ function homePage(readme: string): string {
   const hero = {
     name: 'rxwire',
     text: 'Reliable real-time messaging as RxJS operators',
+    tagline: 'For browsers, scripts and Node servers. A broken connection loses, doubles or reorders no message.',
     actions: [
       { theme: 'brand', text: 'Get started', link: startPage() },
       { theme: 'alt', text: 'All pages', link: '/pages' },

@@ -24,7 +24,7 @@ interface AssistantServer {
 
 async function startServer(port: number, folder: string | undefined): Promise<AssistantServer> {
   const env = { ...process.env, PORT: String(port), ...(folder !== undefined && { FOLDER: folder }) };
-  const child = spawn(process.execPath, ['--import', 'tsx', 'docs/examples/assistant/server.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'spec/browser/assistantServer.ts'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

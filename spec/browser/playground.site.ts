@@ -21,6 +21,7 @@ const guides: Readonly<Record<string, string>> = {
   reply: '/guide/requests.html',
   queue: '/guide/queues.html',
   sendThrough: '/guide/sending.html',
+  liveState: '/guide/live-state.html',
 };
 /** The folder of the tests that are copied from the site. */
 const COPIED = '.tmp/copied';

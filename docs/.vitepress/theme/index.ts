@@ -18,6 +18,7 @@ const Layout = defineComponent({
       h(DefaultTheme.Layout, undefined, {
         'sidebar-nav-after': () => (isReference() ? h(ApiExports) : undefined),
         'doc-before': () => template.value && h(NewProject, { key: template.value, template: template.value }),
+        'home-hero-actions-after': () => h(NewProject, { template: 'chat', label: 'Try it:' }),
         'home-hero-after': () => h(LiveDemo),
       });
   },

@@ -1,10 +1,10 @@
 import { defineComponent, h, ref } from 'vue';
 import { copyText } from './copyText.js';
 
-/** The command that writes the example of this page, with a button that copies it. */
+/** The command that writes an example, with a button that copies it. */
 export const NewProject = defineComponent({
-  props: { template: { type: String, required: true } },
-  setup({ template }) {
+  props: { template: { type: String, required: true }, label: { type: String, default: 'Run this example on your machine:' } },
+  setup({ template, label }) {
     const status = ref('');
     const command = `npx rxwire new ${template}`;
     const copy = async (): Promise<void> => {
@@ -12,9 +12,9 @@ export const NewProject = defineComponent({
     };
     return () =>
       h('div', { class: 'new-project' }, [
-        h('span', 'Run this example on your machine:'),
+        h('span', label),
         h('code', command),
-        h('button', { type: 'button', onClick: copy }, 'Copy the command'),
+        h('button', { type: 'button', 'aria-label': 'Copy the command', onClick: copy }, 'Copy'),
         h('span', { role: 'status' }, status.value),
       ]);
   },

@@ -15,7 +15,7 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { createSessions, type User } from '../express/sessions.js';
+import { createSessions, type User } from './sessions.js';
 
 /** The sessions, which routes and wires share. */
 @Injectable()

@@ -6,7 +6,6 @@ import { AccountController, Login } from './account.js';
 import { WireGateway } from './wireGateway.js';
 
 @Module({ controllers: [AccountController], providers: [Login, WireGateway] })
-// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- Nest reads the decorator
 export class AppModule {}
 
 export interface Options {
@@ -17,7 +16,6 @@ export interface Options {
 /** Starts a server for routes and wires. `close` stops the wires first. */
 export async function startServer({ port = 4870 }: Options = {}): Promise<INestApplication> {
   // Idle connections would keep the server open.
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- a class of Nest stands for its fields
   const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'], forceCloseConnections: true });
   // Calls `close` at SIGTERM.
   app.enableShutdownHooks(['SIGTERM']);
@@ -25,4 +23,7 @@ export async function startServer({ port = 4870 }: Options = {}): Promise<INestA
   return app;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await startServer();
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const app = await startServer({ port: Number(process.env['PORT'] ?? 4870) });
+  console.log(await app.getUrl());
+}

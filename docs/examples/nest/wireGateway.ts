@@ -3,7 +3,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import { HttpAdapterHost } from '@nestjs/core';
 import { lastValueFrom, Subject, tap } from 'rxjs';
 import { listen } from 'rxwire/server';
-import { serveWire } from '../express/wires.js';
+import { serveWire } from './wires.js';
 import { Login } from './account.js';
 
 /** Serves wires on the HTTP server of the application, with the login of its routes. */

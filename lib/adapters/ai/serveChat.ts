@@ -78,7 +78,13 @@ export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire
 /** Returns the chunks of an answer: the result of `toUIMessageStream()`, or any other source. */
 export type ChatHandler<M extends UIMessage = UIMessage, W extends Wire = Wire> = (
   turn: ChatTurn<M, W>,
-) => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>;
+) => ChatAnswer | Promise<ChatAnswer>;
+
+/**
+ * The chunks of an answer. With TypeScript 5 and the DOM types, a `ReadableStream` is no
+ * `ObservableInput`.
+ */
+export type ChatAnswer = ObservableInput<UIMessageChunk> | ReadableStream<UIMessageChunk>;
 
 /** The access of a client to a chat, which needs permission. */
 export interface ChatAccess<W extends Wire = Wire> {
@@ -339,10 +345,11 @@ function write(room: ChannelSubject, answer: Answer, options: AnswerOptions & { 
 }
 
 /** Calls a handler, and emits its chunks. A handler that fails, fails the stream. */
-function chunksOf(call: () => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>): Observable<UIMessageChunk> {
+function chunksOf(call: () => ChatAnswer | Promise<ChatAnswer>): Observable<UIMessageChunk> {
+  const emit = (answer: ChatAnswer): Observable<UIMessageChunk> => from(answer as ObservableInput<UIMessageChunk>);
   return defer(() => {
     const result = call();
-    return result instanceof Promise ? from(result).pipe(mergeMap((source) => from(source))) : from(result);
+    return result instanceof Promise ? from(result).pipe(mergeMap(emit)) : emit(result);
   });
 }
 

@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { Argument, type Command } from 'commander';
 import { type CommandContext, ExitCode, type RunCommand, UsageError } from './commandContext.js';
 import { printable } from './printable.js';
 
-export const TEMPLATES = ['angular', 'chat', 'deploy', 'express', 'fastify', 'node'] as const;
+export const TEMPLATES = ['angular', 'assistant', 'chat', 'deploy', 'express', 'fastify', 'nest', 'node'] as const;
 
 export type TemplateName = (typeof TEMPLATES)[number];
 
@@ -14,7 +15,7 @@ export type Templates = Readonly<Record<TemplateName, Readonly<Record<string, st
 /** The package that the command is part of. */
 export interface CommandPackage {
   readonly version: string;
-  /** The file of the {@link Templates}, as JSON. */
+  /** The file of the {@link Templates}, as JSON, compressed with gzip. */
   readonly templates: URL;
 }
 
@@ -48,7 +49,7 @@ export async function createProject(
   { version, templates }: CommandPackage,
 ): Promise<readonly string[]> {
   if ((await entriesOf(folder)).length > 0) throw new UsageError(`the folder ${folder} is not empty: name another one`);
-  const files = (JSON.parse(await readFile(templates, 'utf8')) as Templates)[template];
+  const files = (JSON.parse(gunzipSync(await readFile(templates)).toString()) as Templates)[template];
   for (const [path, text] of Object.entries(files)) {
     const file = join(folder, path);
     await mkdir(dirname(file), { recursive: true });

@@ -57,8 +57,11 @@ export interface TestServerOptions extends Omit<WireOptions, 'reconnect'> {
   readonly rateLimit?: { readonly perSecond?: number; readonly burst?: number };
 }
 
-/** The options of {@link testWire}: those of `connect` without the link, and of the server. */
-export interface TestWireOptions<M extends Message = Message> extends Partial<Omit<ConnectOptions, 'link'>> {
+/**
+ * The options of {@link testWire}: those of `connect` without the link and the protocol, and of
+ * the server.
+ */
+export interface TestWireOptions<M extends Message = Message> extends Partial<Omit<ConnectOptions, 'link' | 'protocol'>> {
   /**
    * Called with each wire of the server, as a subscriber of `listen`. A subscription that it
    * returns ends when the server crashes, as its handlers would do in a process that dies.
@@ -113,8 +116,9 @@ const RECONNECT = { initialInterval: 10, maxInterval: 10, jitter: 0 };
 /**
  * Creates a client wire, its server and the network between them, in this process: to test a
  * component, a service or a reducer without a server, and what it does when the connection breaks.
- * The sessions are real ones, so all guarantees hold. In a marble and in `TestScheduler.run`, time
- * is virtual; elsewhere it is real.
+ * The sessions are real ones, so all guarantees hold. The server refuses clients with the protocol
+ * `envelopeProtocol`. In a marble and in `TestScheduler.run`, time is virtual; elsewhere it is
+ * real.
  *
  * The client reconnects at once after {@link TestWire.restore}, and every 10 ms until then.
  *

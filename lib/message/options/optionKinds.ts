@@ -106,7 +106,7 @@ export const OPTION_KINDS: Readonly<Record<string, string>> = {
   'sharedLink': 'BroadcastChannel:f answerTimeout:n leaving$:o locks:bo scheduler:o',
   'simulate': 'duration:n faults:o firstSeed:n replay:s seeds:n settle:n',
   'tabOutboxes': 'BroadcastChannel:f drainAfter:n locks:bo scheduler:o storage:o',
-  'testWire': 'ackDelay:n ackTimeout:n codec:o deadLetters:o dedupeSize:n dedupeTtl:n delivery:s drainTimeout:n handshakeTimeout:n id:s inbox:o isCut:b lag:n maxBadFrames:n maxFrame:n maxHeld:n maxQueued:n maxRetries:n microtask:o onDead:f outbox:o overflow:s protocol:f reconnect:bo scheduler:o serve:f server:o signals$:o token:fs window:n windowBytes:n',
+  'testWire': 'ackDelay:n ackTimeout:n codec:o deadLetters:o dedupeSize:n dedupeTtl:n delivery:s drainTimeout:n handshakeTimeout:n id:s inbox:o isCut:b lag:n maxBadFrames:n maxFrame:n maxHeld:n maxQueued:n maxRetries:n microtask:o onDead:f outbox:o overflow:s reconnect:bo scheduler:o serve:f server:o signals$:o token:fs window:n windowBytes:n',
   'testWire.reconnect': 'backoffDelay:f initialInterval:n jitter:n maxInterval:n maxRetries:n onRetry:f random:f resetOnSuccess:b scheduler:o shouldRetry:f wake$:o',
   'toBatchMessage': 'correlationId:s delivery:s headers:o metadata:o priority:n replyTo:s scheduler:o source:s target:s timestamp:n ttl:n',
   'toWritable': 'ahead:n chunkSize:n map:f type:s',

@@ -3,6 +3,7 @@ import { defer, merge, NEVER, noop, share, Subject, tap, type Observable } from 
 import type { AcceptedSocket } from '../../io/acceptedSocket.js';
 import { checkOptions, watchSubscribed } from '../../message/development.js';
 import { createAdmission } from '../accept/admission.js';
+import { createEnvelopeWires } from '../envelope/envelopeWires.js';
 import { httpLinks, isLinkRequest, isPath } from '../http/httpLinks.js';
 import type { ReceivedRequest } from '../http/receivedRequest.js';
 import { type ListenOptions, readListenOptions } from '../listenOptions.js';
@@ -128,7 +129,11 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
     );
     latest = { upgrade, requests$ };
     const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
-    return servedWires<P>(merge(sockets$, links$), { ...served, endpoint: path, shutdown$, admission, hibernates: state !== undefined });
+    return servedWires<P>(
+      merge(sockets$, links$),
+      { ...served, endpoint: path, shutdown$, admission, hibernates: state !== undefined },
+      createEnvelopeWires,
+    );
   });
   return {
     wires$: watchSubscribed('fetchHandler', guardWires(served$.pipe(share()))),

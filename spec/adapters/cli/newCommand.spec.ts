@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { createProject, TEMPLATES } from '../../../lib/adapters/cli/newCommand.js';
 import { readTemplates, TEMPLATES_BUDGET } from '../../../scripts/support/templates.js';
 
@@ -9,8 +10,9 @@ const base = mkdtempSync(join(tmpdir(), 'rxwire-new-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 const templates = readTemplates();
-writeFileSync(join(base, 'templates.json'), JSON.stringify(templates));
-const source = { version: '1.2.3', templates: pathToFileURL(join(base, 'templates.json')) };
+const packed = gzipSync(JSON.stringify(templates), { level: 9 });
+writeFileSync(join(base, 'templates.json.gz'), packed);
+const source = { version: '1.2.3', templates: pathToFileURL(join(base, 'templates.json.gz')) };
 
 const read = (...path: readonly string[]): string => readFileSync(join(...path), 'utf8');
 const filesOf = (folder: string): readonly string[] =>
@@ -39,7 +41,7 @@ describe.each(TEMPLATES)('a new project of the template %s', (template) => {
     const files = templates[template];
     const { dependencies, devDependencies } = JSON.parse(files['package.json'] ?? '') as Manifest;
     const imported = Object.entries(files)
-      .filter(([path]) => path.endsWith('.ts'))
+      .filter(([path]) => /\.tsx?$/.test(path))
       .flatMap(([, text]) => [...text.matchAll(/from '((?:@[^/']+\/)?[^./'][^/']*)/g)].map(([, name = '']) => name))
       .filter((name) => !name.startsWith('node:'));
     expect([...new Set(imported)].filter((name) => !(name in { ...dependencies, ...devDependencies }))).toEqual([]);
@@ -62,9 +64,9 @@ it('writes into an empty folder', async () => {
 });
 
 it('reports that the folder is a file', async () => {
-  await expect(createProject('node', join(base, 'templates.json'), source)).rejects.toThrow('ENOTDIR');
+  await expect(createProject('node', join(base, 'templates.json.gz'), source)).rejects.toThrow('ENOTDIR');
 });
 
 it('needs little space in the package', () => {
-  expect(Buffer.byteLength(JSON.stringify(templates))).toBeLessThan(TEMPLATES_BUDGET);
+  expect(packed.length).toBeLessThan(TEMPLATES_BUDGET);
 });

@@ -39,7 +39,7 @@ describe('the command line', () => {
     [['send', url, '--text'], 'rxwire: --text needs --type'],
     [['send', url, '--delivery', 'twice'], 'is invalid. Allowed choices are at-most-once, at-least-once, exactly-once.'],
     [['request', url, 'echo', '{'], 'rxwire: the payload must be JSON, got {; --text sends a text'],
-    [['new', 'game'], "argument 'template'. Allowed choices are angular, chat, deploy, express, fastify, node."],
+    [['new', 'game'], "argument 'template'. Allowed choices are angular, assistant, chat, deploy, express, fastify, nest, node."],
     [['new', 'chat', 'lib'], 'rxwire: the folder lib is not empty: name another one'],
     [['serve', '--port', 'http'], "argument 'http' is invalid. It must be a whole number."],
     [['serve', '--port', '65536'], 'rxwire: options.port should be >= 0 and < 65536. Received type number (65536).'],

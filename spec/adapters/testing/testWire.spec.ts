@@ -4,6 +4,7 @@ import {
   connect,
   ConnectionStatus,
   createMessage,
+  envelopeProtocol,
   hub,
   msgpack,
   OverflowError,
@@ -90,6 +91,14 @@ describe('testWire', () => {
     cut();
     expect([wire, other].map(({ state }) => state.status)).toEqual([ConnectionStatus.RECONNECTING, ConnectionStatus.RECONNECTING]);
     other.unsubscribe();
+    close();
+  });
+
+  it('refuses a client of the other protocol', async () => {
+    const { link, close } = testWire();
+    const plain = connect({ link, protocol: envelopeProtocol });
+    const { error } = await firstValueFrom(plain.state$.pipe(filter(({ status }) => status === 'error')));
+    expect(String(error)).toContain('no hello that this server understands');
     close();
   });
 

@@ -15,7 +15,7 @@ const AFTERMATH = 1_300;
 const lanes = [
   { name: 'rxwire', text: 'at-least-once, the default', short: 'rxwire' },
   { name: 'rxwire, at-most-once', text: 'sends each message once', short: 'at-most-once' },
-  { name: 'a bare connection', text: 'as a WebSocket that reconnects', short: 'the bare connection' },
+  { name: 'a bare connection', text: 'a WebSocket that reconnects', short: 'the bare connection' },
 ] as const;
 const faults: readonly { readonly fault: Fault; readonly text: string; readonly begins: string; readonly ends: string }[] = [
   { fault: 'cut', text: 'Cut', begins: 'The connection is cut.', ends: 'The connection is back.' },
@@ -180,7 +180,7 @@ function dot(fate: Fate): VNode {
 
 function countsOf({ lost, doubled, disordered }: Counts): VNode {
   const count = (name: string, value: number): VNode => h('div', { class: { bad: value > 0 } }, [h('dt', name), h('dd', value)]);
-  return h('dl', { class: 'live-counts' }, [count('lost', lost), count('doubled', doubled), count('out of order', disordered)]);
+  return h('dl', { class: 'live-counts' }, [count('lost', lost), count('doubled', doubled), count('reordered', disordered)]);
 }
 
 function legend(): VNode {
