@@ -1,35 +1,10 @@
 import type { UIMessage, UIMessageChunk } from 'ai';
-import {
-  bufferTime,
-  catchError,
-  defer,
-  EMPTY,
-  filter,
-  firstValueFrom,
-  from,
-  interval,
-  map,
-  merge,
-  mergeMap,
-  noop,
-  Subject,
-  takeUntil,
-  tap,
-  throwError,
-  timer,
-  toArray,
-  type Observable,
-  type ObservableInput,
-  type SchedulerLike,
-  type Subscription,
-} from 'rxjs';
+import { filter, firstValueFrom, from, noop, toArray, type ObservableInput, type SchedulerLike, type Subscription } from 'rxjs';
 import { nanoid } from 'nanoid';
 import { checkOptions } from '../../message/development.js';
-import type { ChannelSubject } from '../../operators/channels/channelSubject.js';
 import type { Hub } from '../../server/hub/hub.js';
 import type { ChannelInfo, ChannelRetention } from '../../server/hub/channelLog.js';
 import { reply } from '../../operators/requests/reply.js';
-import { publishTo } from '../../operators/sending/publishTo.js';
 import { ChannelEndedError, ReplyError } from '../../message/errors.js';
 import { anything, readOptions, whole, type OptionTable } from '../../message/options/readOptions.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
@@ -40,21 +15,18 @@ import { ofType } from '../../operators/ofType.js';
 import type { Wire } from '../../wire/wire.js';
 import {
   ALIVE,
-  ALIVE_INTERVAL,
-  CHUNKS,
   isChatId,
-  joinChunks,
   MAX_SILENCE,
   prefixOf,
   RESUME,
   SEND,
   SERVER,
-  splitChunks,
   STARTED,
   STOP,
   type AnswerPayload,
   type SendPayload,
 } from './chatMessages.js';
+import { compactChunks, writeAnswer } from './answerWriter.js';
 
 /** A question, for the handler that answers it. */
 export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire> {
@@ -127,8 +99,6 @@ const CHAT_OPTIONS = {
 
 /** The limits of a log may be those of short messages: a long answer would lose its start. */
 const RETAIN: ChannelRetention = { messages: 100_000, bytes: 16_777_216, age: 86_400_000 };
-/** After a stop, a handler may still write for this time, in ms. */
-const STOP_TIME = 1_000;
 
 /**
  * Answers the chats of the AI SDK: {@link chatTransport} is the side of the page. Each answer is a
@@ -257,7 +227,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
       if (isRunning) {
         const { messages, ...question } = payload;
         const call = (signal: AbortSignal) => handler({ ...question, messages: messages as M[], signal, wire });
-        write(rooms.channel(name, { from: 'start', compact: compactChunks }), call, { ...options, scheduler }).add(() => running--);
+        writeAnswer(rooms.channel(name, { from: 'start', compact: compactChunks }), call, { ...options, scheduler }).add(() => running--);
       }
     } catch (error) {
       if (!(error instanceof ChannelEndedError)) throw error;
@@ -292,83 +262,6 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
         .catch(noop);
     },
   };
-}
-
-/** Returns what a model says, until the signal is aborted. */
-type Answer = (signal: AbortSignal) => ReturnType<ChatHandler>;
-
-/** Writes an answer into its channel. The subscription ends with the answer. */
-function write(room: ChannelSubject, answer: Answer, options: AnswerOptions & { readonly scheduler: SchedulerLike }): Subscription {
-  const { flush, onError, scheduler, describe = () => 'The answer has failed.' } = options;
-  const controller = new AbortController();
-  const { signal } = controller;
-  const stop$ = new Subject<void>();
-  let hasEnded = false;
-  let hasFailed = false;
-  const stop = (): void => {
-    if (hasEnded || signal.aborted) return;
-    controller.abort();
-    stop$.next();
-  };
-  // Another server may end the answer.
-  const stops = room.subscribe({ next: ({ type, source }) => type === STOP && source === SERVER && stop(), error: stop, complete: stop });
-  const writing = chunksOf(() => answer(signal))
-    .pipe(
-      takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
-      catchError((error: unknown) => {
-        if (signal.aborted) return EMPTY;
-        hasFailed = true;
-        onError(error);
-        return throwError(() => new Error(describe(error)));
-      }),
-      tap({ error: () => (hasEnded = true), complete: () => (hasEnded = true) }),
-      written(flush, scheduler),
-      publishTo(room),
-    )
-    .subscribe({
-      error(error: unknown) {
-        stop();
-        if (hasFailed || error instanceof ChannelEndedError) return;
-        // The log has failed. It may take the end.
-        onError(error);
-        room.end(describe(error)).catch(noop);
-      },
-    });
-  writing.add(stops);
-  return writing;
-}
-
-/** Calls a handler, and emits its chunks. A handler that fails, fails the stream. */
-function chunksOf(call: () => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>): Observable<UIMessageChunk> {
-  return defer(() => {
-    const result = call();
-    return result instanceof Promise ? from(result).pipe(mergeMap((source) => from(source))) : from(result);
-  });
-}
-
-/** The messages of an answer: its chunks, collected, and signs of life between them. */
-function written(flush: number, scheduler: SchedulerLike) {
-  return (chunks$: Observable<UIMessageChunk>): Observable<Message> =>
-    defer(() => {
-      const done$ = new Subject<void>();
-      const batches$ = chunks$.pipe(
-        bufferTime(flush, null, Infinity, scheduler),
-        mergeMap((chunks) => splitChunks(joinChunks(chunks))),
-        map((chunks) => createMessage(CHUNKS, chunks, { source: SERVER })),
-        tap({ complete: () => done$.next() }),
-      );
-      const alive$ = interval(ALIVE_INTERVAL, scheduler).pipe(map(() => createMessage(ALIVE, null, { source: SERVER })));
-      // In this order: the chunks of an array are over at once.
-      return merge(alive$.pipe(takeUntil(done$)), batches$);
-    });
-}
-
-/** A late reader receives one long message in place of many short ones. */
-function compactChunks(messages: readonly Message[]): Message {
-  const chunks = messages.flatMap(({ type, source, payload }) =>
-    type === CHUNKS && source === SERVER ? (payload as readonly UIMessageChunk[]) : [],
-  );
-  return createMessage(CHUNKS, joinChunks(chunks), { source: SERVER });
 }
 
 const ANSWER_ID = /^[\w-]{1,32}$/;
