@@ -25,7 +25,7 @@ import { ChannelEndedError } from '../../message/errors.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelSubject } from '../../operators/channels/channelSubject.js';
 import { publishTo } from '../../operators/sending/publishTo.js';
-import { ALIVE, ALIVE_INTERVAL, CHUNKS, joinChunks, SERVER, splitChunks, STOP } from './chatMessages.js';
+import { ALIVE, ALIVE_INTERVAL, CHUNKS, joinChunks, PING, SERVER, splitChunks, STOP } from './chatMessages.js';
 
 export interface WriterOptions {
   /** Chunks are collected for this time, in ms. */
@@ -54,8 +54,16 @@ export function writeAnswer(room: ChannelSubject, answer: Answer, options: Write
     controller.abort();
     stop$.next();
   };
-  // Another server may end the answer.
-  const stops = room.subscribe({ next: ({ type, source }) => type === STOP && source === SERVER && stop(), error: stop, complete: stop });
+  const stops = room.subscribe({
+    next({ type, source }) {
+      if (source !== SERVER || hasEnded) return;
+      if (type === STOP) stop();
+      if (type === PING) room.send(createMessage(ALIVE, null, { source: SERVER })).catch(noop);
+    },
+    // Another server may end the answer.
+    error: stop,
+    complete: stop,
+  });
   const writing = chunksOf(() => answer(signal))
     .pipe(
       takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),

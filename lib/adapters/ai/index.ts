@@ -1,2 +1,3 @@
 export { chatTransport, stopChat, type ChatTransportOptions, type RxwireChatTransport } from './chatTransport.js';
 export { serveChat, type ChatAccess, type ChatHandler, type ChatTurn, type ServeChatOptions } from './serveChat.js';
+export type { ChatCluster } from './deadNodes.js';

@@ -1,5 +1,5 @@
 import type { UIMessage, UIMessageChunk } from 'ai';
-import { filter, firstValueFrom, from, noop, toArray, type ObservableInput, type SchedulerLike, type Subscription } from 'rxjs';
+import { EMPTY, filter, firstValueFrom, from, noop, toArray, type ObservableInput, type SchedulerLike, type Subscription } from 'rxjs';
 import { nanoid } from 'nanoid';
 import { checkOptions } from '../../message/development.js';
 import type { Hub } from '../../server/hub/hub.js';
@@ -25,8 +25,11 @@ import {
   STOP,
   type AnswerPayload,
   type SendPayload,
+  type StartedPayload,
+  WRITER_STOPPED,
 } from './chatMessages.js';
-import { compactChunks, writeAnswer } from './answerWriter.js';
+import { compactChunks, writeAnswer, type WriterOptions } from './answerWriter.js';
+import { endAnswersOfDeadNodes, type ChatCluster } from './deadNodes.js';
 
 /** A question, for the handler that answers it. */
 export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire> {
@@ -83,6 +86,12 @@ export interface ServeChatOptions<W extends Wire = Wire> {
    * @default a day, 100,000 messages and 16 MiB
    */
   readonly retain?: ChannelRetention;
+  /**
+   * The `natsCluster` of this server, which `listen` has, too. The answers of a node that dies end
+   * with an error within some seconds.
+   * @default they end after half a minute of silence
+   */
+  readonly cluster?: ChatCluster;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
@@ -94,6 +103,7 @@ const CHAT_OPTIONS = {
   flush: [whole, 30],
   maxAnswers: [whole, 1_000],
   retain: [anything],
+  cluster: [anything],
   scheduler: [anything],
 } as const satisfies OptionTable<ServeChatOptions>;
 
@@ -139,8 +149,9 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
 ): (wire: W) => Subscription {
   checkOptions('serveChat', options);
   const read = readOptions('serveChat', options, CHAT_OPTIONS);
-  const { authorize = () => true, onError = reportUncaught } = read;
-  const answers = createAnswers(rooms, handler, { ...read, onError });
+  const { authorize = () => true, onError = reportUncaught, cluster, scheduler = steadyScheduler() } = read;
+  const answers = createAnswers(rooms, handler, { ...read, onError, scheduler });
+  const deadNodes$ = cluster ? endAnswersOfDeadNodes(rooms, { cluster, onError, scheduler }) : EMPTY;
 
   const permit = async (wire: W, chatId: string, action: ChatAccess['action']): Promise<void> => {
     const answer = authorize({ wire, chatId, action });
@@ -171,17 +182,17 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
       if (!(error instanceof ReplyError)) onError(error);
     };
     subscription.add(wire.pipe(ofType(STOP)).subscribe(({ payload }) => void stop(payload, wire).catch(failed)));
+    subscription.add(deadNodes$.subscribe());
     return subscription;
   };
 }
 
 /** The options of the answers, with their defaults. */
-type AnswerOptions = Pick<ServeChatOptions, 'describe' | 'retain' | 'scheduler'> &
-  Required<Pick<ServeChatOptions, 'flush' | 'maxAnswers' | 'onError'>>;
+type AnswerOptions = WriterOptions & Pick<ServeChatOptions, 'retain' | 'cluster'> & Required<Pick<ServeChatOptions, 'maxAnswers'>>;
 
 /** The answers of a server: each is a channel, which this server or another one writes. */
 function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handler: ChatHandler<M, W>, options: AnswerOptions) {
-  const { maxAnswers, scheduler = steadyScheduler() } = options;
+  const { maxAnswers, scheduler } = options;
   const retain = { ...RETAIN, ...options.retain };
   /** The answers that run, or that begin. */
   let running = 0;
@@ -206,7 +217,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     let found: string | undefined;
     for (const answer of all.filter(({ hasEnded }) => !hasEnded).sort((one, other) => one.at - other.at)) {
       const { name } = answer;
-      if (await isSilent(answer)) await rooms.channel(name).end('the server of this answer has stopped').catch(noop);
+      if (await isSilent(answer)) await rooms.channel(name).end(WRITER_STOPPED).catch(noop);
       else found = name.slice(prefix.length);
     }
     return found;
@@ -221,13 +232,14 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
       const room = rooms.channel(name, { from: 'start', retain });
       // The log stores this message once, whichever server has taken the question first.
       const mark = nanoid();
-      await room.send(createMessage(STARTED, mark, { id: answerId, source: SERVER }));
+      const started: StartedPayload = { mark, node: options.cluster?.node };
+      await room.send(createMessage(STARTED, started, { id: answerId, source: SERVER }));
       const first = await firstValueFrom(room.pipe(filter(({ source }) => source === SERVER)));
-      isRunning = first.payload === mark;
+      isRunning = (Object(first.payload) as Partial<StartedPayload>).mark === mark;
       if (isRunning) {
         const { messages, ...question } = payload;
         const call = (signal: AbortSignal) => handler({ ...question, messages: messages as M[], signal, wire });
-        writeAnswer(rooms.channel(name, { from: 'start', compact: compactChunks }), call, { ...options, scheduler }).add(() => running--);
+        writeAnswer(rooms.channel(name, { from: 'start', compact: compactChunks }), call, options).add(() => running--);
       }
     } catch (error) {
       if (!(error instanceof ChannelEndedError)) throw error;

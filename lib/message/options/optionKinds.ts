@@ -98,7 +98,7 @@ export const OPTION_KINDS: Readonly<Record<string, string>> = {
   'serve': 'ackDelay:n ackTimeout:n authenticate:f cluster:o codecs:o deadLetters:o dedupeSize:n dedupeTtl:n detachedTimeout:n drainTimeout:n endpoint:s handshakeTimeout:n inbox:o maxAuthenticating:n maxBadFrames:n maxDetached:n maxDetachedPerPrincipal:n maxFrame:n maxHeld:n maxIdleFrames:n maxPerPrincipal:n maxQueued:n maxRetries:n microtask:o onDead:f onRefused:f outbox:f overflow:s pingInterval:n random:f rateLimit:o retryAfter:n scheduler:o shutdown$:o system:o window:n windowBytes:n',
   'serve.rateLimit': 'burst:n perSecond:n',
   'serve.system': 'pong:b shutdown:b',
-  'serveChat': 'authorize:f describe:f flush:n maxAnswers:n onError:f retain:o scheduler:o',
+  'serveChat': 'authorize:f cluster:o describe:f flush:n maxAnswers:n onError:f retain:o scheduler:o',
   'serveChat.retain': 'age:n bytes:n messages:n',
   'serverSentEvents': 'credentials:s fetch:f headers:fo maxBuffered:n maxFrame:n openTimeout:n scheduler:o stallTimeout:n',
   'session': 'ackDelay:n awaitsAcks:f awaitsSteps:f deadLetter:f deadLetters:o delivery:s drainTimeout:n handshakeTimeout:n id:s inbox:o maxBadFrames:n maxFrame:n maxQueued:n microtask:o onDead:f outbox:o overflow:s reconnect:bo report:f scheduler:o signals$:o token:fs whenSubscribed:f window:n windowBytes:n',
