@@ -2,6 +2,7 @@ import type { UIMessageChunk } from 'ai';
 import {
   bufferTime,
   catchError,
+  concat,
   defer,
   EMPTY,
   from,
@@ -103,15 +104,24 @@ function written(flush: number, scheduler: SchedulerLike) {
   return (chunks$: Observable<UIMessageChunk>): Observable<Message> =>
     defer(() => {
       const done$ = new Subject<void>();
-      const batches$ = chunks$.pipe(
+      let failure: { readonly error: unknown } | undefined;
+      // `bufferTime` would drop the chunks before an error.
+      const said$ = chunks$.pipe(
+        catchError((error: unknown) => {
+          failure = { error };
+          return EMPTY;
+        }),
         bufferTime(flush, null, Infinity, scheduler),
         mergeMap((chunks) => splitChunks(joinChunks(chunks))),
         map((chunks) => createMessage(CHUNKS, chunks, { source: SERVER })),
-        tap({ complete: () => done$.next() }),
       );
+      const end$ = defer(() => {
+        done$.next();
+        return failure ? throwError(() => failure?.error) : EMPTY;
+      });
       const alive$ = interval(ALIVE_INTERVAL, scheduler).pipe(map(() => createMessage(ALIVE, null, { source: SERVER })));
       // In this order: the chunks of an array are over at once.
-      return merge(alive$.pipe(takeUntil(done$)), batches$);
+      return merge(alive$.pipe(takeUntil(done$)), concat(said$, end$));
     });
 }
 
