@@ -39,11 +39,18 @@ export interface WriterOptions {
 /** After a stop, a handler may still write for this time, in ms. */
 const STOP_TIME = 1_000;
 
-/** Returns what a model says, until the signal is aborted. */
-type Answer = (signal: AbortSignal) => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>;
+interface Answer {
+  /** Returns the chunks of a model, until the signal is aborted. */
+  readonly call: (signal: AbortSignal) => ObservableInput<UIMessageChunk> | Promise<ObservableInput<UIMessageChunk>>;
+  /**
+   * The id of its message, unless a chunk has another: pages recognize the message by its id.
+   * Undefined if the answer continues a message: a page that resumed it would replace the message.
+   */
+  readonly messageId: string | undefined;
+}
 
 /** Writes an answer into its channel. The subscription ends with the answer. */
-export function writeAnswer(room: ChannelSubject, answer: Answer, options: WriterOptions): Subscription {
+export function writeAnswer(room: ChannelSubject, { call, messageId }: Answer, options: WriterOptions): Subscription {
   const { flush, onError, scheduler, describe = () => 'The answer has failed.' } = options;
   const controller = new AbortController();
   const { signal } = controller;
@@ -65,8 +72,9 @@ export function writeAnswer(room: ChannelSubject, answer: Answer, options: Write
     error: stop,
     complete: stop,
   });
-  const writing = chunksOf(() => answer(signal))
+  const writing = chunksOf(() => call(signal))
     .pipe(
+      map((chunk) => (chunk.type === 'start' && messageId !== undefined ? { ...chunk, messageId: chunk.messageId ?? messageId } : chunk)),
       takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
       catchError((error: unknown) => {
         if (signal.aborted) return EMPTY;
@@ -92,7 +100,7 @@ export function writeAnswer(room: ChannelSubject, answer: Answer, options: Write
 }
 
 /** Calls a handler, and emits its chunks. A handler that fails, fails the stream. */
-function chunksOf(call: () => ReturnType<Answer>): Observable<UIMessageChunk> {
+function chunksOf(call: () => ReturnType<Answer['call']>): Observable<UIMessageChunk> {
   return defer(() => {
     const result = call();
     return result instanceof Promise ? from(result).pipe(mergeMap((source) => from(source))) : from(result);

@@ -49,7 +49,12 @@ export interface StartedPayload {
 export interface AnswerPayload {
   readonly chatId: string;
   readonly answerId?: string | undefined;
+  /** Whether the client wants the latest answer also if it has ended. */
+  readonly ended?: boolean;
 }
+
+/** The latest answer of a chat: one that runs, or has ended; null if there is none. */
+export type LatestAnswer = string | { readonly ended: string } | null;
 
 /** Returns the start of the names of a chat's channels. @throws {TypeError} */
 export function prefixOf(owner: string, chatId: string): string {

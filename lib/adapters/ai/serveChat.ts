@@ -16,6 +16,7 @@ import type { Wire } from '../../wire/wire.js';
 import {
   ALIVE,
   isChatId,
+  type LatestAnswer,
   MAX_SILENCE,
   prefixOf,
   RESUME,
@@ -173,7 +174,9 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
       [RESUME]: async ({ payload }: Message) => {
         const { chatId } = readAnswer(payload);
         await permit(wire, chatId, 'resume');
-        return (await answers.latest(chatId)) ?? null;
+        const { running, ended } = await answers.latest(chatId);
+        const wantsEnded = (payload as Partial<AnswerPayload>).ended === true && ended !== undefined;
+        return (running ?? (wantsEnded ? { ended } : null)) satisfies LatestAnswer;
       },
     };
     const subscription = wire.pipe(reply(handlers, { wire })).subscribe(wire as never);
@@ -210,15 +213,16 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     const now = await infoOf(name);
     return !now || now.hasEnded || now.at - at > MAX_SILENCE;
   };
-  /** Returns the latest answer of a chat that goes on. Ends those whose writer is gone. */
-  const latest = async (chatId: string): Promise<string | undefined> => {
+  /** Returns the latest answers of a chat. Ends those whose writer is gone. */
+  const latest = async (chatId: string): Promise<{ readonly running?: string; readonly ended?: string }> => {
     const prefix = prefixOf('serveChat', chatId);
     const all = await firstValueFrom(rooms.list(prefix).pipe(toArray()));
-    let found: string | undefined;
-    for (const answer of all.filter(({ hasEnded }) => !hasEnded).sort((one, other) => one.at - other.at)) {
-      const { name } = answer;
-      if (await isSilent(answer)) await rooms.channel(name).end(WRITER_STOPPED).catch(noop);
-      else found = name.slice(prefix.length);
+    const found: { running?: string; ended?: string } = {};
+    for (const answer of all.sort((one, other) => one.at - other.at)) {
+      const { name, hasEnded } = answer;
+      const isLost = !hasEnded && (await isSilent(answer));
+      if (isLost) await rooms.channel(name).end(WRITER_STOPPED).catch(noop);
+      found[hasEnded || isLost ? 'ended' : 'running'] = name.slice(prefix.length);
     }
     return found;
   };
@@ -239,7 +243,8 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
       if (isRunning) {
         const { messages, ...question } = payload;
         const call = (signal: AbortSignal) => handler({ ...question, messages: messages as M[], signal, wire });
-        writeAnswer(rooms.channel(name, { from: 'start', compact: compactChunks }), call, options).add(() => running--);
+        const answer = { call, messageId: messageIdOf(payload) };
+        writeAnswer(rooms.channel(name, { from: 'start', compact: compactChunks }), answer, options).add(() => running--);
       }
     } catch (error) {
       if (!(error instanceof ChannelEndedError)) throw error;
@@ -261,7 +266,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     },
     /** Stops an answer, wherever it is written. An answer that has ended needs no stop. */
     async stop(chatId: string, answerId: string | undefined): Promise<void> {
-      const stopped = answerId ?? (await latest(chatId));
+      const stopped = answerId ?? (await latest(chatId)).running;
       if (stopped === undefined) return;
       const name = prefixOf('serveChat', chatId) + stopped;
       await beginning.get(name);
@@ -274,6 +279,13 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
         .catch(noop);
     },
   };
+}
+
+/** Returns the id of the message of an answer; undefined if the answer continues a message. */
+function messageIdOf({ answerId, messageId, messages }: SendPayload): string | undefined {
+  const isAsked = (message: unknown): boolean => messageId !== undefined && (Object(message) as Partial<UIMessage>).id === messageId;
+  const { role } = Object(messages.find((message) => isAsked(message)) ?? messages.at(-1)) as Partial<UIMessage>;
+  return role === 'assistant' ? undefined : answerId;
 }
 
 const ANSWER_ID = /^[\w-]{1,32}$/;

@@ -9,7 +9,7 @@ export const OPTION_KINDS: Readonly<Record<string, string>> = {
   'ackWithin': 'backoffDelay:f maxInFlight:n onDead:f retries:n scheduler:o send:f',
   'batchByKey': 'maxKeys:n maxSize:n maxWait:n scheduler:o',
   'channel': 'answerTimeout:n echo:b from:os microtask:o remember:o scheduler:o',
-  'chatTransport': 'scheduler:o select:f timeout:n',
+  'chatTransport': 'hasMessage:f scheduler:o select:f timeout:n',
   'conflateByKey': 'concurrency:n maxKeys:n onDrop:f',
   'connect': 'ackDelay:n ackTimeout:n codec:o deadLetters:o dedupeSize:n dedupeTtl:n delivery:s drainTimeout:n handshakeTimeout:n id:s inbox:o link:f maxBadFrames:n maxFrame:n maxHeld:n maxQueued:n maxRetries:n microtask:o onDead:f outbox:o overflow:s protocol:f reconnect:bo scheduler:o signals$:o token:fs window:n windowBytes:n',
   'connect.reconnect': 'backoffDelay:f initialInterval:n jitter:n maxInterval:n maxRetries:n onRetry:f random:f resetOnSuccess:b scheduler:o shouldRetry:f wake$:o',

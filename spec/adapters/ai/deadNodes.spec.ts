@@ -2,7 +2,7 @@ import { Chat } from '@ai-sdk/react';
 import type { UIMessage, UIMessageChunk } from 'ai';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BehaviorSubject, firstValueFrom, map, noop, Observable, throwError, toArray } from 'rxjs';
-import { chatTransport, serveChat, stopChat, type ChatCluster } from '../../../lib/adapters/ai/index.js';
+import { chatTransport, serveChat, stopChat, type ChatCluster, type ChatHandler } from '../../../lib/adapters/ai/index.js';
 import { createMessage, hub, memoryChannelLog, type ChannelLog, type Wire } from '../../../lib/index.js';
 import { testWire } from '../../../lib/adapters/testing/index.js';
 import { eventually } from '../../support/eventually.js';
@@ -22,7 +22,10 @@ function testCluster(...living: string[]) {
 function nodeOf(cluster: ChatCluster, log: ChannelLog, model = new CountingModel(10_000)) {
   const errors: unknown[] = [];
   const rooms = hub({ log, authorize: ({ action }) => action === 'join' });
-  const chat = serveChat(rooms, model.answer, { cluster, onError: (error) => errors.push(error) });
+  const over = new AbortController();
+  closing.push(() => over.abort());
+  const answer: ChatHandler = (turn) => model.answer({ ...turn, signal: AbortSignal.any([turn.signal, over.signal]) });
+  const chat = serveChat(rooms, answer, { cluster, onError: (error) => errors.push(error) });
   const open = (): Wire => {
     const { wire, close } = testWire({ serve: (served: Wire) => void (rooms.serve(served), chat(served)) });
     closing.push(close);
