@@ -84,13 +84,15 @@ interface ServedWire {
 
 interface WireWithHub {
   readonly wire: WeakRef<ServedWire>;
-  /** Whether a hub was made for the previous wire of the principal, which is open. */
-  readonly followsHub: boolean;
+  /** The number of open wires with a hub of the principal right before this one. */
+  readonly others: number;
   hasHub: boolean;
 }
 
 /** The maximum number of principals whose latest wires are remembered. */
 const MAX_PRINCIPALS = 1_000;
+/** The maximum number of groups with a hub in which one principal may be, without a warning. */
+const MAX_GROUPS = 3;
 
 const latestWires = new Map<string, WireWithHub>();
 /** The wire that a server is passing to the program. */
@@ -103,18 +105,19 @@ export function servingWire(wire?: ServedWire): void {
   const { id = '' } = wire.principal ?? {};
   const previous = latestWires.get(id);
   const { closed = true, isStopped = true } = (previous?.hasHub && previous.wire.deref()) || {};
+  const others = previous && !closed && !isStopped ? previous.others + 1 : 0;
   if (latestWires.size >= MAX_PRINCIPALS) latestWires.clear();
-  latestWires.set(id, (beingServed = { wire: new WeakRef(wire), followsHub: !closed && !isStopped, hasHub: false }));
+  latestWires.set(id, (beingServed = { wire: new WeakRef(wire), others, hasHub: false }));
 }
 
 /**
  * Warns if a hub is made for each wire: it would serve no other. A program may make the only hub
- * when the first wire needs it, or one for each group of clients: one principal has one group.
+ * when the first wire needs it, or one for each group of clients: one principal has few.
  */
 export function noteHub(): void {
   if (!beingServed) return;
   beingServed.hasHub = true;
-  if (beingServed.followsHub)
+  if (beingServed.others >= (beingServed.wire.deref()?.principal ? MAX_GROUPS : 1))
     warnOnce(
       'WARN_HUB_FOR_ONE_WIRE',
       'hub() was called for each wire: its channels connect nobody. Call it once, outside of the subscriber of listen()',

@@ -129,6 +129,21 @@ describeWith('chromium', 'a chat of the AI SDK in pages', (executablePath) => {
     expect([await answer(page), await page.locator('li').count(), server.lines]).toEqual([countTo(200), 2, [asked(200)]]);
   });
 
+  it('is there, once, when it has ended while the page was away', async () => {
+    const page = await open('away');
+    await ask(page, 20);
+    await hasWords(page, 1);
+    await page.goto('about:blank');
+    await pause(1_500);
+    await page.goto(`http://127.0.0.1:${proxy.port}/#away`);
+    for (let reloads = 0; reloads < 2; reloads++) {
+      if (reloads > 0) await page.reload();
+      await hasWords(page, 20);
+      await is(page, 'ready');
+      expect([await answer(page), await page.locator('li').count(), server.lines]).toEqual([countTo(20), 2, [asked(20)]]);
+    }
+  });
+
   it('goes on over connections that are cut', async () => {
     const page = await open('cut');
     await ask(page, 150);

@@ -44,17 +44,23 @@ describe('sharedLink', () => {
 
   it('carries a wire with the locks and channels of a platform', async () => {
     const [near, far] = memoryLink<Frame>();
-    const locks = { request: (_: string, __: object, granted: () => Promise<void>) => granted() };
+    let requests = 0;
+    const request = (_: string, __: object, granted: () => Promise<void>): Promise<void> => {
+      requests++;
+      return granted();
+    };
     const received = new Subject<unknown>();
     const serving = serve(new Observable((to) => to.next(far))).subscribe((wire) =>
       wire.subscribe(({ payload }) => received.next(payload)),
     );
     const all = firstValueFrom(received.pipe(take(2), toArray()));
-    const wire = connect({ link: sharedLink('app', near, { locks, leaving$: NEVER }) });
+    const wire = connect({ link: sharedLink('app', near, { locks: { request }, leaving$: NEVER }) });
     wire.next(createMessage('test.said', 1));
     wire.next(createMessage('test.said', 2));
     expect(await all).toEqual([1, 2]);
     wire.unsubscribe();
+    // The tab does not request the lock again for a wire that has ended.
+    expect(requests).toBe(1);
     serving.unsubscribe();
   });
 });

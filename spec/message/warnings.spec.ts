@@ -51,12 +51,20 @@ describe('the warning of a hub for each wire', () => {
     warnings.servingWire();
   };
 
-  it.each([undefined, 'ada'])('is printed when two wires in a row of the principal %s have a hub', (id) => {
-    serve(wireOf(id));
+  it.each([
+    [2, 'without a principal', undefined],
+    [4, 'of one principal', 'ada'],
+  ])('is printed when %s wires in a row %s have a hub', (wires, _, id) => {
+    for (let wire = 1; wire < wires; wire++) serve(wireOf(id));
     serve(wireOf('ben'), false);
     expect(codes).toEqual([]);
     serve(wireOf(id));
     expect(codes).toEqual(['WARN_HUB_FOR_ONE_WIRE']);
+  });
+
+  it('is not printed for a principal with a hub for each of two groups, whatever its wires are', () => {
+    for (const isMade of [true, true, false, true, true, false]) serve(wireOf('ada'), isMade);
+    expect(codes).toEqual([]);
   });
 
   it('is not printed if wires share a hub that the program makes when it is needed', () => {

@@ -7,12 +7,14 @@ import { chatTransport } from 'rxwire/ai';
 import { useConnection, WireProvider } from 'rxwire/react';
 
 const wire = connect({ link: webSocket(`${location.origin.replace(/^http/, 'ws')}/wire`) });
-const transport = chatTransport(wire);
 /** The chat of this page: all pages with the same address show it. */
 const id = location.hash.slice(1) || 'chat-1';
 
 /** The browser keeps the messages of the chat, all but an answer that is not finished. */
 const saved = (): UIMessage[] => JSON.parse(localStorage.getItem(id) ?? '[]') as UIMessage[];
+/** An answer may end while the page is loaded again: it is resumed unless it is saved. */
+const hasMessage = (messageId: string): boolean => saved().some((message) => message.id === messageId);
+const transport = chatTransport(wire, { hasMessage });
 
 function Chat() {
   const { messages, sendMessage, regenerate, stop, status, error } = useChat({ id, transport, resume: true, messages: saved() });

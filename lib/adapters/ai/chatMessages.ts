@@ -10,6 +10,8 @@ export const STOP = 'ai.stop';
 export const STARTED = 'ai.started';
 export const CHUNKS = 'ai.chunks';
 export const ALIVE = 'ai.alive';
+/** Asks the writer of an answer for an `ai.alive`. */
+export const PING = 'ai.ping';
 /**
  * The `source` of what the server writes into the channel of an answer. A hub gives the messages of
  * clients another one: no member has an id with this character.
@@ -20,6 +22,8 @@ export const SERVER = '@rxwire/ai';
 export const ALIVE_INTERVAL = 10_000;
 /** The writer of an answer that is silent for longer is gone. */
 export const MAX_SILENCE = 3 * ALIVE_INTERVAL;
+/** Why an answer has ended whose writer is gone. */
+export const WRITER_STOPPED = 'the server of this answer has stopped';
 
 /** The question of a chat, as the client sends it. */
 export interface SendPayload {
@@ -33,11 +37,24 @@ export interface SendPayload {
   readonly metadata: unknown;
 }
 
+/** The payload of `ai.started`. */
+export interface StartedPayload {
+  /** Names the call of the handler. */
+  readonly mark: string;
+  /** The node whose process writes the answer; undefined without a cluster. */
+  readonly node: string | undefined;
+}
+
 /** The answer that a client stops, or asks for: the latest one, without an `answerId`. */
 export interface AnswerPayload {
   readonly chatId: string;
   readonly answerId?: string | undefined;
+  /** Whether the client wants the latest answer also if it has ended. */
+  readonly ended?: boolean;
 }
+
+/** The latest answer of a chat: one that runs, or has ended; null if there is none. */
+export type LatestAnswer = string | { readonly ended: string } | null;
 
 /** Returns the start of the names of a chat's channels. @throws {TypeError} */
 export function prefixOf(owner: string, chatId: string): string {

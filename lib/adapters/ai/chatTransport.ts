@@ -14,7 +14,18 @@ import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import { CHUNKS, MAX_SILENCE, prefixOf, RESUME, SEND, SERVER, STOP, type AnswerPayload, type SendPayload } from './chatMessages.js';
+import {
+  CHUNKS,
+  MAX_SILENCE,
+  prefixOf,
+  RESUME,
+  SEND,
+  SERVER,
+  STOP,
+  type AnswerPayload,
+  type LatestAnswer,
+  type SendPayload,
+} from './chatMessages.js';
 
 /** The part of a chat transport that version 6 of `ai` has, too. */
 export type RxwireChatTransport<M extends UIMessage = UIMessage> = Pick<ChatTransport<M>, 'sendMessages' | 'reconnectToStream'> & {
@@ -25,6 +36,14 @@ export type RxwireChatTransport<M extends UIMessage = UIMessage> = Pick<ChatTran
 export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
   /** Selects the messages that are sent with a question. @default all messages */
   readonly select?: (messages: readonly M[]) => readonly M[];
+  /**
+   * Returns whether the page has the message of this id. With this option, the page resumes the
+   * latest answer of a chat also if it has ended, unless the page has its message: an answer may
+   * end while the page is loaded again. An answer that continues a message, with the result of a
+   * tool, is resumed only while it runs.
+   * @default an answer that has ended is not resumed
+   */
+  readonly hasMessage?: (messageId: string, chatId: string) => boolean;
   /** The maximum time until the server has taken a question, in ms. @default 30_000 */
   readonly timeout?: number;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
@@ -50,7 +69,7 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
  */
 export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, options: ChatTransportOptions<M> = {}): RxwireChatTransport<M> {
   checkOptions('chatTransport', options);
-  const { select = (messages: readonly M[]) => messages, timeout = 30_000, scheduler = steadyScheduler() } = options;
+  const { select = (messages: readonly M[]) => messages, hasMessage, timeout = 30_000, scheduler = steadyScheduler() } = options;
   const ask = <T>(type: string, payload: SendPayload | AnswerPayload, signal?: AbortSignal): Promise<T> => {
     const answer$ = request(wire, createMessage(type, payload), { timeout, scheduler }) as Observable<T>;
     return firstValueFrom(answer$.pipe(askAgain(scheduler), takeUntil(abortOf(signal))));
@@ -84,8 +103,10 @@ export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, optio
     },
     async reconnectToStream({ chatId, abortSignal }: { readonly chatId: string; readonly abortSignal?: AbortSignal }) {
       prefixOf('chatTransport', chatId);
-      const answerId = await ask<string | null>(RESUME, { chatId }, abortSignal);
-      return answerId === null ? null : read(chatId, answerId, abortSignal);
+      const latest = await ask<LatestAnswer>(RESUME, { chatId, ended: hasMessage !== undefined }, abortSignal);
+      if (latest === null) return null;
+      if (typeof latest === 'string') return read(chatId, latest, abortSignal);
+      return unlessKnown(read(chatId, latest.ended, abortSignal), (messageId) => hasMessage?.(messageId, chatId) === true);
     },
   };
 }
@@ -105,6 +126,28 @@ export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, optio
  */
 export function stopChat(wire: Wire, chatId: string, answerId?: string): void {
   wire.next(createMessage(STOP, { chatId, answerId } satisfies AnswerPayload));
+}
+
+/** Returns a stream again; null if the page has its message, or if it has none. */
+async function unlessKnown(
+  stream: ReadableStream<UIMessageChunk>,
+  isKnown: (messageId: string) => boolean,
+): Promise<ReadableStream<UIMessageChunk> | null> {
+  const [begin, whole] = stream.tee();
+  const reader = begin.getReader();
+  let isNeeded = false;
+  try {
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      if (chunk.value.type !== 'start') continue;
+      isNeeded = chunk.value.messageId !== undefined && !isKnown(chunk.value.messageId);
+      break;
+    }
+  } finally {
+    // The cancellation of one part is over when both are cancelled.
+    reader.cancel().catch(noop);
+    if (!isNeeded) whole.cancel().catch(noop);
+  }
+  return isNeeded ? whole : null;
 }
 
 /** A reader of an answer has a position of its own: a page may read an answer twice. */

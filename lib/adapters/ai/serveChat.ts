@@ -1,37 +1,14 @@
-import type { UIMessage, UIMessageChunk } from 'ai';
-import {
-  bufferTime,
-  catchError,
-  defer,
-  EMPTY,
-  filter,
-  firstValueFrom,
-  from,
-  interval,
-  map,
-  merge,
-  mergeMap,
-  noop,
-  Subject,
-  takeUntil,
-  tap,
-  throwError,
-  timer,
-  toArray,
-  type Observable,
-  type ObservableInput,
-  type SchedulerLike,
-  type Subscription,
-} from 'rxjs';
+import type { UIMessage } from 'ai';
+import { EMPTY, filter, firstValueFrom, from, noop, toArray, type ObservableInput, type SchedulerLike, type Subscription } from 'rxjs';
 import { nanoid } from 'nanoid';
 import { checkOptions } from '../../message/development.js';
-import type { ChannelSubject } from '../../operators/channels/channelSubject.js';
 import type { Hub } from '../../server/hub/hub.js';
 import type { ChannelInfo, ChannelRetention } from '../../server/hub/channelLog.js';
 import { reply } from '../../operators/requests/reply.js';
-import { publishTo } from '../../operators/sending/publishTo.js';
 import { ChannelEndedError, ReplyError } from '../../message/errors.js';
 import { anything, readOptions, whole, type OptionTable } from '../../message/options/readOptions.js';
+import { CallbackError } from '../../message/errors/applicationErrors.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
@@ -40,21 +17,22 @@ import { ofType } from '../../operators/ofType.js';
 import type { Wire } from '../../wire/wire.js';
 import {
   ALIVE,
-  ALIVE_INTERVAL,
-  CHUNKS,
   isChatId,
-  joinChunks,
+  type LatestAnswer,
   MAX_SILENCE,
   prefixOf,
   RESUME,
   SEND,
   SERVER,
-  splitChunks,
   STARTED,
   STOP,
   type AnswerPayload,
   type SendPayload,
+  type StartedPayload,
+  WRITER_STOPPED,
 } from './chatMessages.js';
+import { compactChunks, writeAnswer, type ChatAnswer, type WriterOptions } from './answerWriter.js';
+import { endAnswersOfDeadNodes, type ChatCluster } from './deadNodes.js';
 
 /** A question, for the handler that answers it. */
 export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire> {
@@ -79,12 +57,6 @@ export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire
 export type ChatHandler<M extends UIMessage = UIMessage, W extends Wire = Wire> = (
   turn: ChatTurn<M, W>,
 ) => ChatAnswer | Promise<ChatAnswer>;
-
-/**
- * The chunks of an answer. With TypeScript 5 and the DOM types, a `ReadableStream` is no
- * `ObservableInput`.
- */
-export type ChatAnswer = ObservableInput<UIMessageChunk> | ReadableStream<UIMessageChunk>;
 
 /** The access of a client to a chat, which needs permission. */
 export interface ChatAccess<W extends Wire = Wire> {
@@ -117,6 +89,12 @@ export interface ServeChatOptions<W extends Wire = Wire> {
    * @default a day, 100,000 messages and 16 MiB
    */
   readonly retain?: ChannelRetention;
+  /**
+   * The `natsCluster` of this server, which `listen` has, too. The answers of a node that dies end
+   * with an error within some seconds.
+   * @default they end after half a minute of silence
+   */
+  readonly cluster?: ChatCluster;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
@@ -128,13 +106,12 @@ const CHAT_OPTIONS = {
   flush: [whole, 30],
   maxAnswers: [whole, 1_000],
   retain: [anything],
+  cluster: [anything],
   scheduler: [anything],
 } as const satisfies OptionTable<ServeChatOptions>;
 
 /** The limits of a log may be those of short messages: a long answer would lose its start. */
 const RETAIN: ChannelRetention = { messages: 100_000, bytes: 16_777_216, age: 86_400_000 };
-/** After a stop, a handler may still write for this time, in ms. */
-const STOP_TIME = 1_000;
 
 /**
  * Answers the chats of the AI SDK: {@link chatTransport} is the side of the page. Each answer is a
@@ -175,8 +152,14 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
 ): (wire: W) => Subscription {
   checkOptions('serveChat', options);
   const read = readOptions('serveChat', options, CHAT_OPTIONS);
-  const { authorize = () => true, onError = reportUncaught } = read;
-  const answers = createAnswers(rooms, handler, { ...read, onError });
+  const { authorize = () => true, onError: report = reportUncaught, cluster, scheduler = steadyScheduler() } = read;
+  const onError = (error: unknown): void =>
+    callSafely(
+      () => report(error),
+      (cause) => reportUncaught(new CallbackError('onError', cause)),
+    );
+  const answers = createAnswers(rooms, handler, { ...read, onError, scheduler });
+  const deadNodes$ = cluster ? endAnswersOfDeadNodes(rooms, { cluster, onError, scheduler }) : EMPTY;
 
   const permit = async (wire: W, chatId: string, action: ChatAccess['action']): Promise<void> => {
     const answer = authorize({ wire, chatId, action });
@@ -198,7 +181,9 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
       [RESUME]: async ({ payload }: Message) => {
         const { chatId } = readAnswer(payload);
         await permit(wire, chatId, 'resume');
-        return (await answers.latest(chatId)) ?? null;
+        const { running, ended } = await answers.latest(chatId);
+        const wantsEnded = (payload as Partial<AnswerPayload>).ended === true && ended !== undefined;
+        return (running ?? (wantsEnded ? { ended } : null)) satisfies LatestAnswer;
       },
     };
     const subscription = wire.pipe(reply(handlers, { wire })).subscribe(wire as never);
@@ -207,17 +192,17 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
       if (!(error instanceof ReplyError)) onError(error);
     };
     subscription.add(wire.pipe(ofType(STOP)).subscribe(({ payload }) => void stop(payload, wire).catch(failed)));
+    subscription.add(deadNodes$.subscribe());
     return subscription;
   };
 }
 
 /** The options of the answers, with their defaults. */
-type AnswerOptions = Pick<ServeChatOptions, 'describe' | 'retain' | 'scheduler'> &
-  Required<Pick<ServeChatOptions, 'flush' | 'maxAnswers' | 'onError'>>;
+type AnswerOptions = WriterOptions & Pick<ServeChatOptions, 'retain' | 'cluster'> & Required<Pick<ServeChatOptions, 'maxAnswers'>>;
 
 /** The answers of a server: each is a channel, which this server or another one writes. */
 function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handler: ChatHandler<M, W>, options: AnswerOptions) {
-  const { maxAnswers, scheduler = steadyScheduler() } = options;
+  const { maxAnswers, scheduler } = options;
   const retain = { ...RETAIN, ...options.retain };
   /** The answers that run, or that begin. */
   let running = 0;
@@ -235,15 +220,16 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     const now = await infoOf(name);
     return !now || now.hasEnded || now.at - at > MAX_SILENCE;
   };
-  /** Returns the latest answer of a chat that goes on. Ends those whose writer is gone. */
-  const latest = async (chatId: string): Promise<string | undefined> => {
+  /** Returns the latest answers of a chat. Ends those whose writer is gone. */
+  const latest = async (chatId: string): Promise<{ readonly running?: string; readonly ended?: string }> => {
     const prefix = prefixOf('serveChat', chatId);
     const all = await firstValueFrom(rooms.list(prefix).pipe(toArray()));
-    let found: string | undefined;
-    for (const answer of all.filter(({ hasEnded }) => !hasEnded).sort((one, other) => one.at - other.at)) {
-      const { name } = answer;
-      if (await isSilent(answer)) await rooms.channel(name).end('the server of this answer has stopped').catch(noop);
-      else found = name.slice(prefix.length);
+    const found: { running?: string; ended?: string } = {};
+    for (const answer of all.sort((one, other) => one.at - other.at)) {
+      const { name, hasEnded } = answer;
+      const isLost = !hasEnded && (await isSilent(answer));
+      if (isLost) await rooms.channel(name).end(WRITER_STOPPED).catch(noop);
+      found[hasEnded || isLost ? 'ended' : 'running'] = name.slice(prefix.length);
     }
     return found;
   };
@@ -257,13 +243,15 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
       const room = rooms.channel(name, { from: 'start', retain });
       // The log stores this message once, whichever server has taken the question first.
       const mark = nanoid();
-      await room.send(createMessage(STARTED, mark, { id: answerId, source: SERVER }));
+      const started: StartedPayload = { mark, node: options.cluster?.node };
+      await room.send(createMessage(STARTED, started, { id: answerId, source: SERVER }));
       const first = await firstValueFrom(room.pipe(filter(({ source }) => source === SERVER)));
-      isRunning = first.payload === mark;
+      isRunning = (Object(first.payload) as Partial<StartedPayload>).mark === mark;
       if (isRunning) {
         const { messages, ...question } = payload;
         const call = (signal: AbortSignal) => handler({ ...question, messages: messages as M[], signal, wire });
-        write(rooms.channel(name, { from: 'start', compact: compactChunks }), call, { ...options, scheduler }).add(() => running--);
+        const answer = { call, messageId: messageIdOf(payload) };
+        writeAnswer(rooms.channel(name, { from: 'start', compact: compactChunks }), answer, options).add(() => running--);
       }
     } catch (error) {
       if (!(error instanceof ChannelEndedError)) throw error;
@@ -285,7 +273,7 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
     },
     /** Stops an answer, wherever it is written. An answer that has ended needs no stop. */
     async stop(chatId: string, answerId: string | undefined): Promise<void> {
-      const stopped = answerId ?? (await latest(chatId));
+      const stopped = answerId ?? (await latest(chatId)).running;
       if (stopped === undefined) return;
       const name = prefixOf('serveChat', chatId) + stopped;
       await beginning.get(name);
@@ -300,82 +288,11 @@ function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handl
   };
 }
 
-/** Returns what a model says, until the signal is aborted. */
-type Answer = (signal: AbortSignal) => ReturnType<ChatHandler>;
-
-/** Writes an answer into its channel. The subscription ends with the answer. */
-function write(room: ChannelSubject, answer: Answer, options: AnswerOptions & { readonly scheduler: SchedulerLike }): Subscription {
-  const { flush, onError, scheduler, describe = () => 'The answer has failed.' } = options;
-  const controller = new AbortController();
-  const { signal } = controller;
-  const stop$ = new Subject<void>();
-  let hasEnded = false;
-  let hasFailed = false;
-  const stop = (): void => {
-    if (hasEnded || signal.aborted) return;
-    controller.abort();
-    stop$.next();
-  };
-  // Another server may end the answer.
-  const stops = room.subscribe({ next: ({ type, source }) => type === STOP && source === SERVER && stop(), error: stop, complete: stop });
-  const writing = chunksOf(() => answer(signal))
-    .pipe(
-      takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
-      catchError((error: unknown) => {
-        if (signal.aborted) return EMPTY;
-        hasFailed = true;
-        onError(error);
-        return throwError(() => new Error(describe(error)));
-      }),
-      tap({ error: () => (hasEnded = true), complete: () => (hasEnded = true) }),
-      written(flush, scheduler),
-      publishTo(room),
-    )
-    .subscribe({
-      error(error: unknown) {
-        stop();
-        if (hasFailed || error instanceof ChannelEndedError) return;
-        // The log has failed. It may take the end.
-        onError(error);
-        room.end(describe(error)).catch(noop);
-      },
-    });
-  writing.add(stops);
-  return writing;
-}
-
-/** Calls a handler, and emits its chunks. A handler that fails, fails the stream. */
-function chunksOf(call: () => ChatAnswer | Promise<ChatAnswer>): Observable<UIMessageChunk> {
-  const emit = (answer: ChatAnswer): Observable<UIMessageChunk> => from(answer as ObservableInput<UIMessageChunk>);
-  return defer(() => {
-    const result = call();
-    return result instanceof Promise ? from(result).pipe(mergeMap(emit)) : emit(result);
-  });
-}
-
-/** The messages of an answer: its chunks, collected, and signs of life between them. */
-function written(flush: number, scheduler: SchedulerLike) {
-  return (chunks$: Observable<UIMessageChunk>): Observable<Message> =>
-    defer(() => {
-      const done$ = new Subject<void>();
-      const batches$ = chunks$.pipe(
-        bufferTime(flush, null, Infinity, scheduler),
-        mergeMap((chunks) => splitChunks(joinChunks(chunks))),
-        map((chunks) => createMessage(CHUNKS, chunks, { source: SERVER })),
-        tap({ complete: () => done$.next() }),
-      );
-      const alive$ = interval(ALIVE_INTERVAL, scheduler).pipe(map(() => createMessage(ALIVE, null, { source: SERVER })));
-      // In this order: the chunks of an array are over at once.
-      return merge(alive$.pipe(takeUntil(done$)), batches$);
-    });
-}
-
-/** A late reader receives one long message in place of many short ones. */
-function compactChunks(messages: readonly Message[]): Message {
-  const chunks = messages.flatMap(({ type, source, payload }) =>
-    type === CHUNKS && source === SERVER ? (payload as readonly UIMessageChunk[]) : [],
-  );
-  return createMessage(CHUNKS, joinChunks(chunks), { source: SERVER });
+/** Returns the id of the message of an answer; undefined if the answer continues a message. */
+function messageIdOf({ answerId, messageId, messages }: SendPayload): string | undefined {
+  const isAsked = (message: unknown): boolean => messageId !== undefined && (Object(message) as Partial<UIMessage>).id === messageId;
+  const { role } = Object(messages.find((message) => isAsked(message)) ?? messages.at(-1)) as Partial<UIMessage>;
+  return role === 'assistant' ? undefined : answerId;
 }
 
 const ANSWER_ID = /^[\w-]{1,32}$/;

@@ -153,10 +153,14 @@ function createMember(
     answerTimeout,
     scheduler,
   );
-  const leave = (): void => {
+  const end = (): void => {
     check.end();
-    abandon();
+    // In this order: the last member ends the connection, for which the tab then needs no lock.
     seat.left();
+    abandon();
+  };
+  const leave = (): void => {
+    end();
     if (!to.closed) to.add(link(outgoing).subscribe(to));
   };
   const user: StreamUser = {
@@ -185,10 +189,7 @@ function createMember(
     ended: (error) => (error === undefined ? to.complete() : to.error(error)),
     full: leave,
   };
-  to.add(() => {
-    check.end();
-    abandon();
-  });
+  to.add(end);
   check.begin();
 
   return {

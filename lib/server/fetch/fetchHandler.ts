@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { defer, merge, NEVER, noop, share, Subject, tap, type Observable } from 'rxjs';
 import type { AcceptedSocket } from '../../io/acceptedSocket.js';
 import { checkOptions, watchSubscribed } from '../../message/development.js';
+import { once } from '../../message/once.js';
 import { createAdmission } from '../accept/admission.js';
 import { createEnvelopeWires } from '../envelope/envelopeWires.js';
 import { httpLinks, isLinkRequest, isPath } from '../http/httpLinks.js';
@@ -117,10 +118,17 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
         if (sockets$.observed) sockets$.next(link);
         else connection.unsubscribe();
       };
-      const socketOptions = { ...listenOptions, scheduler, maxFrame, onClosed: entered };
-      const upgraded = transports.includes('websocket') && upgradeSocket(request, context, socketOptions, hibernation, accept);
-      if (upgraded) return upgraded;
-      entered();
+      const leave = once(entered);
+      try {
+        const socketOptions = { ...listenOptions, scheduler, maxFrame, onClosed: leave };
+        const upgraded = transports.includes('websocket') && upgradeSocket(request, context, socketOptions, hibernation, accept);
+        if (upgraded) return upgraded;
+      } catch (error) {
+        // The runtime does not accept the socket: it may have too many.
+        leave();
+        throw error;
+      }
+      leave();
       return emptyResponse({ status: 406 });
     };
     const links$ = httpLinks(

@@ -1,11 +1,11 @@
 import { Chat } from '@ai-sdk/react';
-import { lastAssistantMessageIsCompleteWithToolCalls, type UIMessage } from 'ai';
+import { lastAssistantMessageIsCompleteWithToolCalls, type UIMessage, type UIMessageChunk } from 'ai';
 import { setTimeout as delay } from 'node:timers/promises';
 import { chatTransport, serveChat, stopChat, type ChatHandler, type ServeChatOptions } from '../../../lib/adapters/ai/index.js';
 import { joinChunks } from '../../../lib/adapters/ai/chatMessages.js';
 import { channel, createMessage, hub, memoryChannelLog, request, type ChannelLog, type HubOptions, type Wire } from '../../../lib/index.js';
 import { testWire, type TestWire } from '../../../lib/adapters/testing/index.js';
-import { asyncScheduler, firstValueFrom, fromEvent, NEVER, takeUntil, toArray, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, concat, firstValueFrom, fromEvent, NEVER, takeUntil, throwError, toArray, type SchedulerLike } from 'rxjs';
 import { CountingModel, textOf } from './chatModel.js';
 
 const closing: (() => void)[] = [];
@@ -241,6 +241,19 @@ describe('a chat of the AI SDK', () => {
     expect(chat.error?.message).toContain('The model is busy.');
     expect(JSON.stringify(chat.messages)).not.toContain('secret');
     expect(errors).toEqual([new Error('a secret')]);
+  });
+
+  it('has what the handler has said right before it fails', async () => {
+    const said: UIMessageChunk[] = [{ type: 'start' }, { type: 'text-start', id: '1' }, { type: 'text-delta', id: '1', delta: 'so far' }];
+    const { open } = chatServer(() =>
+      concat(
+        said,
+        throwError(() => new Error('no model')),
+      ),
+    );
+    const chat = page(open().wire, newId());
+    await chat.sendMessage({ text: 'count' });
+    expect([chat.status, textOf(chat.lastMessage)]).toEqual(['error', 'so far']);
   });
 
   it('goes on at another server of the same log, and is stopped from there', async () => {

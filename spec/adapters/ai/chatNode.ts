@@ -3,22 +3,24 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from '@nats-io/transport-node';
-import { serveChat } from '../../../lib/adapters/ai/index.js';
+import { serveChat, type ChatHandler } from '../../../lib/adapters/ai/index.js';
 import { hub } from '../../../lib/server/hub/hub.js';
 import { listen } from '../../../lib/server/listen.js';
-import { natsChannelLog } from '../../../lib/stores/nats/index.js';
+import { natsCluster } from '../../../lib/stores/nats/index.js';
 import { CountingModel } from './chatModel.js';
 
 const connection = await connect({ servers: process.argv[2] ?? '' });
-const rooms = hub({ log: natsChannelLog({ connection }), authorize: ({ action }) => action === 'join' });
+const cluster = natsCluster({ connection });
+const rooms = hub({ log: cluster.log, authorize: ({ action }) => action === 'join' });
 const model = new CountingModel(100_000);
-const chat = serveChat(rooms, (turn) => {
+const answer: ChatHandler = (turn) => {
   process.stdout.write('asked\n');
   return model.answer(turn);
-});
+};
+const chat = serveChat(rooms, answer, { cluster });
 const server = createServer().listen(0, '127.0.0.1');
 await once(server, 'listening');
-listen(server).subscribe((wire) => {
+listen(server, { cluster }).subscribe((wire) => {
   rooms.serve(wire);
   chat(wire);
 });

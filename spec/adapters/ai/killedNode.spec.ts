@@ -2,7 +2,7 @@ import { Chat } from '@ai-sdk/react';
 import type { UIMessage } from 'ai';
 import { chatTransport, serveChat } from '../../../lib/adapters/ai/index.js';
 import { connect, hub, webSocket } from '../../../lib/index.js';
-import { natsChannelLog } from '../../../lib/stores/nats/index.js';
+import { natsCluster } from '../../../lib/stores/nats/index.js';
 import { testWire } from '../../../lib/adapters/testing/index.js';
 import { bundle } from '../../chaos/bundle.js';
 import { describeWith } from '../../support/debian.js';
@@ -24,8 +24,9 @@ describeWith('nats-server', 'an answer whose node is killed', (program) => {
     await eventually(() => expect(node.stdout()).toContain('asked'));
 
     const model = new CountingModel(1);
-    const rooms = hub({ log: natsChannelLog({ connection: await nats.connect() }), authorize: ({ action }) => action === 'join' });
-    const chat = serveChat(rooms, model.answer);
+    const cluster = natsCluster({ connection: await nats.connect() });
+    const rooms = hub({ log: cluster.log, authorize: ({ action }) => action === 'join' });
+    const chat = serveChat(rooms, model.answer, { cluster });
     const other = testWire({
       serve(wire) {
         rooms.serve(wire);
@@ -42,12 +43,12 @@ describeWith('nats-server', 'an answer whose node is killed', (program) => {
     const words = textOf(reader.lastMessage).split(' ').slice(0, -1);
     expect([reader.status, reader.error?.message]).toEqual(['error', expect.stringContaining('the server of this answer has stopped')]);
     expect(words).toEqual(words.map((_, index) => `w${index}`));
-    // The reader asks after each half a minute of silence.
-    expect(seconds).toBeLessThan(65);
+    // The cluster notices the death within 4.5 s, and the log has half a second for a reply.
+    expect(seconds).toBeLessThan(6);
     expect(await chatTransport(other.wire).reconnectToStream({ chatId: 'c' })).toBeNull();
     expect([node.stdout().split('asked').length - 1, model.calls]).toEqual([1, 0]);
     asking.unsubscribe();
     other.close();
     await nats.close();
-  }, 120_000);
+  }, 60_000);
 });

@@ -53,7 +53,7 @@ describe('a link over requests', () => {
   ])('names the node %j of the first response in all later requests', async (node, sent) => {
     const { fetch, requests } = fakeFetch(node);
     const outgoing$ = new Subject<string>();
-    longPolling('http://localhost/wire', { fetch })(outgoing$).subscribe();
+    const subscription = longPolling('http://localhost/wire', { fetch })(outgoing$).subscribe();
     for (const frame of ['a', 'b']) {
       outgoing$.next(frame);
       await turn();
@@ -67,6 +67,8 @@ describe('a link over requests', () => {
       ['GET', sent],
       ['POST', sent],
     ]);
+    // This server ends no GET, so the link would wait.
+    subscription.unsubscribe();
   });
 
   it('closes with 1000 only, when it is unsubscribed while it closes normally', async () => {
@@ -97,9 +99,10 @@ describe('a link over requests', () => {
 
   it('lets requests outlive the page up to 64 KiB of all links: a browser fails those above', async () => {
     const requests: FetchRequest[] = [];
+    const answers: (() => void)[] = [];
     const fetch = (_: string, request: FetchRequest): Promise<FetchResponse> => {
       requests.push(request);
-      return new Promise(() => undefined);
+      return new Promise((resolve) => answers.push(() => resolve({ status: 204, headers: { get: () => null }, body: null })));
     };
     const open = () => longPolling('http://localhost/wire', { fetch })(concat(of('a'.repeat(16_000)), NEVER)).subscribe();
     const links = Array.from({ length: 5 }, open);
@@ -110,5 +113,10 @@ describe('a link over requests', () => {
     await turn();
     expect(requests.filter(({ method }) => method === 'POST').at(-1)?.keepalive).toBe(true);
     link.unsubscribe();
+    // The requests outlive the links until the server answers them.
+    while (answers.length > 0) {
+      for (const answer of answers.splice(0)) answer();
+      for (let turns = 0; turns < 5; turns++) await turn();
+    }
   });
 });

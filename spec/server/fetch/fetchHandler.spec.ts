@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { firstValueFrom, map, Subject, take, toArray, type Subscription } from 'rxjs';
-import { connect } from '../../../lib/wire/connect.js';
+import { connect, type ConnectOptions } from '../../../lib/wire/connect.js';
+import type { Wire } from '../../../lib/wire/wire.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { FetchLike } from '../../../lib/io/http/httpLinkOptions.js';
 import { longPolling } from '../../../lib/io/longPolling.js';
@@ -16,7 +17,17 @@ const URL = 'http://127.0.0.1/wire';
 
 describe('fetchHandler', () => {
   let subscription: Subscription | undefined;
-  afterEach(() => subscription?.unsubscribe());
+  const clients: Wire[] = [];
+  /** Opens a wire until the end of the test. */
+  const open = (options: ConnectOptions): Wire => {
+    const wire = connect(options);
+    clients.push(wire);
+    return wire;
+  };
+  afterEach(() => {
+    clients.splice(0).forEach((wire) => wire.unsubscribe());
+    subscription?.unsubscribe();
+  });
 
   /** Starts a handler that sends each message back. */
   function start<P extends Principal | undefined = undefined>(options: FetchHandlerOptions<P> = {}) {
@@ -38,7 +49,7 @@ describe('fetchHandler', () => {
 
   it.each([serverSentEvents, longPolling])('serves a client over %p, until the end of its wire', async (link) => {
     const { call, wires } = start();
-    const wire = connect({ link: link(URL, { fetch: call as unknown as FetchLike }), reconnect: false });
+    const wire = open({ link: link(URL, { fetch: call as unknown as FetchLike }), reconnect: false });
     const echoed = firstValueFrom(
       wire.pipe(
         take(100),
@@ -75,7 +86,7 @@ describe('fetchHandler', () => {
     const others = record(wires$);
     await call(URL, opening());
     const link = { link: longPolling(URL, { fetch: call as unknown as FetchLike }), reconnect: false } as const;
-    connect(link).next(createMessage('said', 1));
+    open(link).next(createMessage('said', 1));
     expect(await others.take(1)).toEqual([wires[0]]);
     others.subscription.unsubscribe();
   });
@@ -92,7 +103,7 @@ describe('fetchHandler', () => {
     const authenticate = jest.fn(({ request }: { readonly request: Request }) => ({ id: request.headers.get('cookie') ?? 'none' }));
     const { call, wires } = start({ authenticate });
     const headers = { cookie: 'user=ada' };
-    connect({ link: longPolling(URL, { headers, fetch: call as unknown as FetchLike }), reconnect: false }).next(createMessage('said', 1));
+    open({ link: longPolling(URL, { headers, fetch: call as unknown as FetchLike }), reconnect: false }).next(createMessage('said', 1));
     await eventually(() => expect(wires.map(({ principal }) => principal)).toEqual([{ id: 'user=ada' }]));
     expect(authenticate.mock.calls[0]?.[0].request.url).toBe(URL);
   });
@@ -120,7 +131,7 @@ describe('fetchHandler', () => {
     const polling = longPolling(URL, {
       fetch: ((url: string, init: RequestInit) => call(url, { ...init, signal: aborted.signal })) as unknown as FetchLike,
     });
-    connect({ link: polling, reconnect: false }).next(createMessage('said', 1));
+    open({ link: polling, reconnect: false }).next(createMessage('said', 1));
     await eventually(() => expect(wires[0]?.state.status).toBe('connected'));
     aborted.abort();
     await eventually(() => expect(wires[0]?.state.status).not.toBe('connected'));
@@ -157,7 +168,7 @@ describe('fetchHandler', () => {
 
   it('informs a client that polls of the end, also after `wires$` has no subscriber', async () => {
     const { call, wires } = start();
-    const wire = connect({ link: longPolling(URL, { fetch: call as unknown as FetchLike }), reconnect: false });
+    const wire = open({ link: longPolling(URL, { fetch: call as unknown as FetchLike }), reconnect: false });
     const ended = record(wire).ended;
     wire.next(createMessage('said', 1));
     await eventually(() => expect(wires[0]?.state.status).toBe('connected'));

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Observable, VirtualTimeScheduler, type Subscription } from 'rxjs';
 import { json } from '../../../lib/codec/json.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
@@ -140,5 +141,22 @@ describe('fetchHandler with hibernation', () => {
     hibernation.webSocketMessage(socket, '["ack",1,8]');
     scheduler.flush();
     expect([scheduler.actions, socket.readyState, wires.length]).toEqual([[], 1, 1]);
+  });
+
+  it('counts no connection whose socket the runtime does not accept, and passes its error on', () => {
+    const state = new FakeState();
+    const accept = jest.spyOn(state, 'acceptWebSocket');
+    const { wires$, fetch } = fetchHandler({ hibernation: state, maxConnections: 1 });
+    subscription = wires$.subscribe();
+    const connect = (): unknown => fetch(new Request('http://127.0.0.1/wire', { headers: { upgrade: 'websocket' } }));
+    for (let attempt = 0; attempt < 2; attempt++) {
+      accept.mockImplementationOnce(() => {
+        throw new Error('too many sockets');
+      });
+      expect(connect).toThrow('too many sockets');
+    }
+    // Node refuses to create a response with the status 101.
+    expect(connect).toThrow('status');
+    expect(state.sockets).toHaveLength(1);
   });
 });
