@@ -84,7 +84,9 @@ export function sqlLogs(storage: DurableObjectStorage, ttl: number): ReadableSto
     try {
       return work();
     } catch (reason) {
-      throw reason instanceof StoreError ? reason : new StoreError('durable-object', isFull(reason) ? 'quota' : 'failed', reason);
+      throw reason instanceof StoreError
+        ? reason
+        : new StoreError('durable-object', /SQLITE_(FULL|TOOBIG)/.test(String(reason)) ? 'quota' : 'failed', reason);
     }
   };
 
@@ -108,16 +110,11 @@ export function sqlLogs(storage: DurableObjectStorage, ttl: number): ReadableSto
   };
 }
 
-function isFull(reason: unknown): boolean {
-  return /SQLITE_(FULL|TOOBIG)/.test(String(reason));
-}
-
 /** A copy: the packer uses its memory again. */
 function encode(value: unknown): ArrayBuffer {
   return new Uint8Array(packValue(value)).buffer;
 }
 
-/** Returns the value; `undefined` if it is not readable. */
 function decode(stored: unknown): unknown {
   return unpackValue(new Uint8Array(stored as ArrayBuffer));
 }

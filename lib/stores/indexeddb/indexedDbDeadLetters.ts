@@ -37,6 +37,5 @@ export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLetters
   const { maxSize = 10_000 } = options;
   assertPositive('indexedDbDeadLetters', { maxSize });
   const store = indexedDbStore(`rxwire.letters:${name}`);
-  const { dropped$, add, list, count, remove } = storedLetters(store, maxSize, () => undefined);
-  return { dropped$, add, list, count, remove, close: store.close };
+  return { ...storedLetters(store, maxSize, () => undefined), close: store.close };
 }

@@ -61,5 +61,5 @@ export function indexedDbInbox(name: string, options: IndexedDbInboxOptions = {}
   // An unreadable record counts as missing.
   const onCorrupt = (): void => undefined;
   const deadLetters = storedLetters(store, maxDeadLetters, onCorrupt);
-  return { ...storedInbox({ store, letters: deadLetters, onCorrupt }), deadLetters, table: store.table, close: store.close };
+  return { ...storedInbox(store, deadLetters, onCorrupt), table: store.table, close: store.close };
 }

@@ -82,7 +82,6 @@ export function indexedDbStore(database: string): IndexedDbStore {
 type Effect = (transaction: IndexedDbTransaction) => unknown;
 
 function transactionIn(transaction: Transaction): Pick<StoreTransaction, 'read' | 'change'> {
-  /** The row that the transaction has read last. */
   let recent: { readonly log: string; readonly row: Promise<Row> } | undefined;
   return {
     read: (log, range) =>

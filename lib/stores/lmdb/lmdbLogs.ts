@@ -27,15 +27,12 @@ export interface LmdbLogs extends ReadableStore<LmdbTransaction> {
   readonly transactWithin: Store<LmdbTransaction>['transact'];
 }
 
-export interface LmdbLogsOptions {
-  readonly path: string;
-  /** The kinds of logs that expire. */
-  readonly kinds: Readonly<Record<string, LogKind>>;
-  readonly scheduler: SchedulerLike;
-}
-
-/** Returns a function that opens the logs in a folder, or throws. Each call needs a `close`. */
-export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => LmdbLogs {
+/**
+ * Returns a function that opens the logs in a folder, or throws. Each call needs a `close`.
+ *
+ * @param kinds The kinds of logs that expire.
+ */
+export function lmdbLogs(path: string, kinds: Readonly<Record<string, LogKind>>, scheduler: SchedulerLike): () => LmdbLogs {
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
   return () => {
@@ -99,7 +96,7 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
     addTo(kindOf(log), -1);
   };
   const indexes = new Map(
-    Object.entries(kinds).map(([kind, limits]) => [kind, createLastUsedIndex({ ...limits, kind, environment, clock, remove })]),
+    Object.entries(kinds).map(([kind, limits]) => [kind, createLastUsedIndex(environment, clock, kind, limits, remove)]),
   );
 
   const isExpired = (log: string, { at }: LogRow): boolean => indexes.get(kindOf(log))?.isExpired(log, at) ?? false;
@@ -109,7 +106,6 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
     const keys = found === undefined ? [] : keysOf(log, 0, Infinity);
     return { head: undefined, last: keys.at(-1)?.[1] ?? 0, count: keys.length, at: 0 };
   };
-  /** The log that the transaction has read last. */
   let recent: { readonly log: string; readonly found: unknown } | undefined;
   const peek = (log: string, { after = 0, limit = Infinity }: LogRange = {}, found = readValue(logs, log)): Log => {
     if (found === undefined || (isLogRow(found) && isExpired(log, found))) return NO_LOG;
@@ -118,7 +114,6 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
   };
 
   return {
-    /** Reads a log without a transaction. */
     peek,
     begin() {
       recent = undefined;

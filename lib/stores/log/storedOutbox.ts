@@ -8,7 +8,6 @@ import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxStore, OutboxWrite, S
 import { ALL_KEYS, HEAD_ONLY, isNumber, type LogEntry, type Store, type StoreTransaction } from '../store.js';
 
 export interface StoredOutboxOptions {
-  /** The name of the store in errors. */
   readonly name: string;
   readonly log: string;
   readonly maxMessages: number;
@@ -17,7 +16,6 @@ export interface StoredOutboxOptions {
   readonly openStore: () => Store;
 }
 
-/** The state of an owner. */
 interface Ownership {
   readonly store: Store;
   readonly lost: Subscription;
@@ -98,7 +96,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
     maxMessages,
     maxBytes,
     faults$,
-    open: (hello) => delivered(() => open(hello)),
+    open: (hello) => asObservable(() => open(hello)),
     write: (change) => delivered(() => write(change)),
     close,
   };
@@ -151,7 +149,6 @@ type BatchRecord = Pick<StoredBatch, 'first' | 'level' | 'body'>;
 const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;
 const recordOf = ({ first, level, body }: StoredBatch): BatchRecord => ({ first, level, body });
 
-/** Returns the readable batches, and the keys of the others. */
 function readBatches(entries: readonly LogEntry[]): { readonly batches: readonly StoredBatch[]; readonly corrupt: readonly number[] } {
   const batches: StoredBatch[] = [];
   const corrupt: number[] = [];

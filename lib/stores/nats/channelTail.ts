@@ -6,24 +6,11 @@ import type { LogContext } from './logContext.js';
 import { failed, type NatsMessage } from './natsContext.js';
 import { offsetOf, republishedEntry, type StreamEntry } from './streamEntry.js';
 
-export interface TailParts {
-  readonly heads: ChannelHeads;
-  /** Returns the epoch of the tails; undefined if the entry may not be emitted. */
-  readonly epochOf: (entry: StreamEntry) => string | undefined;
-  /** Called when the tail is closed. */
-  readonly onClose: () => void;
-}
-
 export type ChannelTail = ReturnType<typeof createChannelTail>;
 
-/**
- * The number of reads that may miss an entry which was copied already: a former leader may answer.
- */
+/** The number of reads that may miss a copied entry: a former leader may answer. */
 const ATTEMPTS = 5;
-/**
- * The number of copies that are kept while the stream is read: the latest ones. The stream has the
- * others.
- */
+/** The number of the latest copies that are kept while the stream is read. */
 const MAX_COPIES = 64;
 /** The time in which a copy arrives that is on its way, in ms. */
 const PROPAGATION_TIME = 250;
@@ -48,8 +35,16 @@ function isBehind({ previous = 0 }: StreamEntry, last: TailPlace | undefined): b
  * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
  * the tail, with the number of the previous entry. When the previous entry is missing, the tail
  * reads the missed entries from the stream.
+ *
+ * @param epochOf Returns the epoch of the tails; undefined if the entry may not be emitted.
  */
-export function createChannelTail(log: LogContext, channel: string, { heads, epochOf, onClose }: TailParts) {
+export function createChannelTail(
+  log: LogContext,
+  channel: string,
+  heads: ChannelHeads,
+  epochOf: (entry: StreamEntry) => string | undefined,
+  onClose: () => void,
+) {
   const { reader, subjects, decode } = log;
   const subject = subjects.of(channel);
   const entries$ = new Subject<ChannelEntry | ChannelBroadcast>();

@@ -21,10 +21,7 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
   /** The earlier epoch that the latest check has found in the stream. */
   let doubted = '';
 
-  /**
-   * Fails all tails, with a reason or an error: the hub subscribes again and reads the missed
-   * messages.
-   */
+  /** Fails all tails: the hub subscribes again and reads the missed messages. */
   const fail = (reason: unknown): void => {
     for (const tail of [...tails.values()]) tail.fail(reason);
   };
@@ -57,7 +54,7 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
     const onClose = (): void => {
       if (tails.get(channel) === tail) tails.delete(channel);
     };
-    const tail = createChannelTail(log, channel, { heads, epochOf, onClose });
+    const tail = createChannelTail(log, channel, heads, epochOf, onClose);
     tails.set(channel, tail);
     onAdded();
     return tail;

@@ -28,7 +28,6 @@ const HEADER_SIZE = 5;
 /** The maximum size of a frame: larger ones would delay other messages of the connection. */
 const MAX_FRAME = 256 * 1024;
 
-/** Returns the maximum size of a frame's payload, in bytes. */
 export function maxPiece({ maxPayload }: FrameContext): number {
   return Math.min(maxPayload(), MAX_FRAME) - HEADER_SIZE;
 }
@@ -50,7 +49,6 @@ export function createFrameWriter(context: FrameContext, subject: string, reply?
   };
   return {
     write,
-    /** Sends the payload in as many frames as it takes. */
     writePieces(kind: FrameKind, payload: Uint8Array): void {
       const size = maxPiece(context);
       for (let at = 0; at < payload.length; at += size) write(kind, payload.subarray(at, at + size));
@@ -62,10 +60,7 @@ export function isFirstFrame(data: Uint8Array): boolean {
   return data.length >= HEADER_SIZE && data[0] === FrameKind.REQUEST;
 }
 
-/**
- * Creates a function that reads the frames of one direction. It returns `undefined` if a frame is
- * missing.
- */
+/** Returns a reader of the frames of one direction. It returns `undefined` if one is missing. */
 export function createFrameReader(): (data: Uint8Array) => { readonly kind: number; readonly payload: Uint8Array } | undefined {
   let expected = 0;
   return (data) => {
@@ -87,7 +82,6 @@ export function decodeHead(payload: Uint8Array): unknown {
   return JSON.parse(bufferOf(payload).toString());
 }
 
-/** Encodes the ids of requests, in as many messages as it takes. */
 export function encodeIds(ids: readonly number[], maxSize: number): readonly Uint8Array[] {
   const size = Math.floor(maxSize / 4);
   return Array.from({ length: Math.ceil(ids.length / size) }, (_, index) => {

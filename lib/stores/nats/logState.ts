@@ -82,7 +82,6 @@ function applyChange(state: LogState, { drop, put }: EntryChange, seq: number): 
 
 /** Some changes of a log that are not stored yet. */
 export class Draft {
-  /** The number of calls of {@link change}. */
   changes = 0;
   readonly #before: LogState;
   #head: unknown;

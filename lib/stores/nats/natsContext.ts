@@ -1,7 +1,19 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { filter, firstValueFrom, from, map, race, Subject, timer, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import {
+  firstValueFrom,
+  from,
+  mergeMap,
+  race,
+  Subject,
+  throwError,
+  timer,
+  type Observable,
+  type SchedulerLike,
+  type Unsubscribable,
+} from 'rxjs';
 import { StoreError, type RxwireError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
+import { anything, positive, type OptionTable } from '../../message/options/readOptions.js';
 import { NODE_PATTERN } from '../../io/http/httpHeaders.js';
 import { withBatchedRequests, type NatsConnection, type NatsMessage, type RequestsContext } from './batchedRequests.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
@@ -10,15 +22,48 @@ export type { NatsConnection, NatsMessage };
 
 type Status = ReturnType<NatsConnection['status']> extends AsyncIterable<infer T> ? T : never;
 
-/** The options of a log and of a cluster that all of their parts use. */
-export interface NatsSettings {
+/** The options of a log and of a cluster. */
+export interface NatsOptions {
+  /**
+   * An open connection of `@nats-io/transport-node` without `noEcho`, which the caller keeps and
+   * closes. Set `maxReconnectAttempts: -1`; otherwise it closes for good after a long outage of
+   * NATS.
+   */
   readonly connection: NatsConnection;
-  readonly replicas: number;
-  readonly storage: 'file' | 'memory';
-  readonly timeout: number;
-  readonly scheduler: SchedulerLike;
-  readonly onError?: ((error: RxwireError) => void) | undefined;
+  /**
+   * The number of copies that NATS keeps of each message of a new stream: 3 survives the death of
+   * one server of NATS.
+   * @default 1
+   */
+  readonly replicas?: number;
+  /** Where NATS keeps the messages of a new stream. @default 'file' */
+  readonly storage?: 'file' | 'memory';
+  /**
+   * How long a write or a read may take, in ms. After the death of a leader, NATS may take 7 s to
+   * elect another one.
+   * @default 15_000
+   */
+  readonly timeout?: number;
+  /**
+   * Called with errors that no call returns: NATS is unreachable, or a stream contains something
+   * that is not a message. Its exceptions are ignored.
+   * @default no report
+   */
+  readonly onError?: (error: RxwireError) => void;
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
 }
+
+export const NATS_OPTIONS = {
+  connection: [anything],
+  replicas: [positive, 1],
+  storage: [anything, 'file'],
+  timeout: [positive, 15_000],
+  onError: [anything],
+  scheduler: [anything],
+} as const satisfies OptionTable<NatsOptions>;
+
+export type NatsSettings = Required<Omit<NatsOptions, 'onError'>> & Pick<NatsOptions, 'onError'>;
 
 /** Repeats requests while NATS is unreachable, or elects a leader. */
 export interface Retrying {
@@ -39,7 +84,6 @@ export interface Retrying {
   readonly pauseAfter: (error: unknown, until: number) => Promise<void>;
 }
 
-/** The connection and settings that all parts share. */
 export interface NatsContext extends NatsSettings, Retrying {
   readonly client: JetStreamClient;
   /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
@@ -48,7 +92,6 @@ export interface NatsContext extends NatsSettings, Retrying {
   readonly reconnected$: Observable<void>;
   /** Fails when the connection is lost. */
   readonly lost$: Observable<never>;
-  /** Returns the maximum size of a message, in bytes. */
   readonly maxPayload: () => number;
   /** Receives the messages of a plain subject. Reports the failures of the subscription. */
   readonly listen: (subject: string, next: (message: NatsMessage) => void) => Unsubscribable;
@@ -59,14 +102,10 @@ export interface NatsContext extends NatsSettings, Retrying {
 export interface NodeContext extends NatsContext {
   /** The name of the cluster: its streams and subjects begin with it. */
   readonly name: string;
-  /** Names this node among those of the cluster. */
   readonly node: string;
 }
 
-/**
- * The timeout of one attempt, in ms. After a leader's death, JetStream does not answer what was
- * sent before.
- */
+/** The timeout of one attempt, in ms: a new leader does not answer earlier requests. */
 export const ATTEMPT_TIMEOUT = 1_000;
 /** The timeout of an attempt that is told its timeout, in ms. */
 const LONGEST_ATTEMPT = 2_000;
@@ -128,40 +167,33 @@ export function createRetrying({ connection, timeout, scheduler, isConnected, re
   };
 }
 
-/**
- * Reads the status once for the lifetime of the connection, which would keep each further iterator
- * until the next event.
- */
+/** Reads the status once: the connection would keep each iterator until the next event. */
 function createConnectionStatus(
   connection: NatsConnection,
 ): Pick<NatsContext, 'isConnected' | 'reconnected$' | 'lost$'> & Pick<RequestsContext, 'errors$'> {
   const errors$ = new Subject<Error>();
-  const changes$ = new Subject<string>();
+  const reconnected$ = new Subject<void>();
+  const lost$ = new Subject<Error>();
   let isConnected = !connection.isClosed();
-  const change = (type: string): void => {
-    isConnected = type === 'reconnect' || (isConnected && type !== 'disconnect' && type !== 'close');
-    changes$.next(type);
+  const lose = (how: 'closed' | 'lost'): void => {
+    isConnected = false;
+    lost$.next(new Error(`the connection to NATS is ${how}`));
+  };
+  const next = (status: Status): void => {
+    if (status.type === 'error') errors$.next(status.error);
+    else if (status.type === 'disconnect') lose('lost');
+    else if (status.type === 'close') lose('closed');
+    else if (status.type === 'reconnect') {
+      isConnected = true;
+      reconnected$.next();
+    }
   };
   const end = (): void => {
-    change('close');
+    lose('closed');
     errors$.complete();
   };
-  const next = (status: Status): void => (status.type === 'error' ? errors$.next(status.error) : change(status.type));
   from(connection.status()).subscribe({ next, error: end, complete: end });
-  return {
-    errors$,
-    isConnected: () => isConnected,
-    reconnected$: changes$.pipe(
-      filter((type) => type === 'reconnect'),
-      map(() => undefined),
-    ),
-    lost$: changes$.pipe(
-      filter((type) => type === 'disconnect' || type === 'close'),
-      map((type) => {
-        throw new Error(`the connection to NATS is ${type === 'close' ? 'closed' : 'lost'}`);
-      }),
-    ),
-  };
+  return { errors$, isConnected: () => isConnected, reconnected$, lost$: lost$.pipe(mergeMap((error) => throwError(() => error))) };
 }
 
 /**

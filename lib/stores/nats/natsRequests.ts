@@ -23,6 +23,7 @@ import { ConnectionLostError } from '../../message/errors.js';
 import { concatBytes } from '../../message/bytes.js';
 import { CloseCode } from '../../message/closeCode.js';
 import type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../../wire/session/serverCluster.js';
+import { NoRespondersError } from './batchedRequests.js';
 import {
   createFrameReader,
   createFrameWriter,
@@ -42,9 +43,7 @@ import { failed, type NatsMessage, type NodeContext } from './natsContext.js';
 const ALIVE_INTERVAL = 1_000;
 /** How long the other node may be silent, in ms. */
 const MAX_SILENCE = 2_500;
-/**
- * The last token of the subject of the reports; in its place, responses have the id of a request.
- */
+/** The last token of the subject of reports; that of a response is the id of its request. */
 const ALIVE = 'alive';
 /**
  * How often a request is sent again that no node has received, and the delay, in ms: NATS needs a
@@ -55,15 +54,8 @@ const RETRY = { count: 2, delay: 50 } as const;
 const MAX_REQUESTS = 50_000;
 
 interface PendingRequest {
-  /** When the other node has last reported it. */
   heardAt: number;
   readonly messages$: Subject<NatsMessage>;
-}
-
-class NoRespondersError extends Error {
-  constructor() {
-    super('no such node receives requests');
-  }
 }
 
 /**
@@ -79,10 +71,7 @@ export function createNatsRequests(context: NodeContext): ClusterRequests {
   return { send: createSender(context), serve: createServer(context) };
 }
 
-/**
- * Creates the function that sends requests to other nodes. It receives the responses for as long as
- * the connection is open.
- */
+/** Receives the responses for as long as the connection is open. */
 function createSender(context: NodeContext): ClusterRequests['send'] {
   const { isConnected, lost$, scheduler, listen, name, node } = context;
   // Another process may have the name of this node.
@@ -160,7 +149,8 @@ function createResponseReader(onContinue: () => void) {
   let [size, hasBegun] = [0, false];
 
   return ({ data, headers }: NatsMessage): ForwardedResponse | undefined => {
-    if (data.length === 0 && headers?.code === 503) throw hasBegun ? new Error('the node has gone') : new NoRespondersError();
+    if (data.length === 0 && headers?.code === 503)
+      throw hasBegun ? new Error('the node has gone') : new NoRespondersError('no such node receives requests');
     hasBegun = true;
     const frame = read(data);
     if (!frame) throw new Error('a part of the response is missing');
@@ -176,7 +166,6 @@ function createResponseReader(onContinue: () => void) {
   };
 }
 
-/** One request of another node, until its response is sent: reads its frames. */
 type ServedRequest = (data: Uint8Array) => void;
 
 type Handle = (request: ForwardedRequest) => Observable<ForwardedResponse>;
@@ -197,9 +186,7 @@ function createServer(context: NodeContext): ClusterRequests['serve'] {
     }
     return of({ status: 404, headers: {} });
   };
-  /**
-   * Tells each node which of its requests are held, so that it does not take this node for dead.
-   */
+  /** Reports the held requests to their nodes, which do not consider this node dead then. */
   const reportHeld = (): void => {
     if (!isConnected()) return;
     const held = new Map<string, number[]>();

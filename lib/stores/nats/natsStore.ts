@@ -83,10 +83,7 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
   } satisfies ReadableStore<undefined>;
 }
 
-/**
- * Returns a name as one token of a subject: other characters than letters, digits, `_` and `-` are
- * replaced by their codes.
- */
+/** Returns a name as one token of a subject: the codes of other characters replace them. */
 function tokenOf(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/gu, (character) => `=${(character.codePointAt(0) as number).toString(16)}=`);
 }
@@ -118,17 +115,13 @@ const OVERHEAD = 8_192;
 const ATTEMPTS = 16;
 /** Messages in front of the first one that counts are removed when there are this many. */
 const TRIM_AFTER = 128;
-/**
- * A message is kept for so many timeouts: a writer that does not know whether it has stored a
- * message must find it.
- */
+/** A message is kept for so many timeouts: its writer may not know whether it is stored. */
 const TIMEOUTS = 4;
 
 /** The transactions of one log, one after the other. */
 class LogWriter {
   isRunning = false;
   readonly #log: string;
-  /** The last token of its subject. */
   readonly #name: string;
   readonly #kind: StoreLogKind;
   readonly #shared: SharedByWriters;
@@ -254,7 +247,6 @@ class LogWriter {
     this.#young = seq;
     this.#youngAt = now;
   }
-  /** Removes messages if there may be `count`. */
   #trim(count: number): void {
     if (this.#messages < count || this.#old === 0 || !this.#known) return;
     this.#messages = 0;

@@ -5,7 +5,7 @@ import { FrameTooLargeError } from '../../message/errors.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import { corrupt, failed } from './natsContext.js';
 import { decodeNodeMessage, memberSize, type NodeMessage, type PresenceHeartbeat } from './nodeMessages.js';
-import { createPresenceChannel, createPresencePeer, type PresenceChannel, type PresencePeer } from './presenceMembers.js';
+import { createPresenceChannel, want, type PresenceChannel, type PresencePeer } from './presenceMembers.js';
 import {
   createPresenceState,
   createPresenceWriter,
@@ -16,10 +16,7 @@ import {
 } from './presenceWriter.js';
 
 export interface PresenceNode extends ClusterPresence {
-  /**
-   * Announces to the other nodes that this node and its members have left. Then nothing more is
-   * published or emitted.
-   */
+  /** Announces that the node and its members have left, and publishes nothing more. */
   close(): void;
 }
 
@@ -87,13 +84,13 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
   const follow = (channel: PresenceChannel): void => {
     if (channel.users++ > 0) return;
     channel.subscription = listenTo(subjects.channel(channel.name), (message) => reader.receiveDelta(channel, message), state);
-    for (const peer of peers.values()) peer.want(channel.name);
+    for (const peer of peers.values()) want(peer, channel.name);
     writer.askSoon();
   };
   const unfollow = (channel: PresenceChannel): void => {
     if (--channel.users > 0) return;
     channel.subscription?.unsubscribe();
-    for (const peer of peers.values()) peer.forget(channel);
+    for (const peer of peers.values()) channel.forget(peer);
     dropIfIdle(state, channel);
   };
   const changesOf = (name: string): Observable<PresenceChange> => {
@@ -126,10 +123,7 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
   };
 }
 
-/**
- * Returns a member that a message has room for: without `info` and `state`, if they are too large
- * or cannot be encoded.
- */
+/** Returns the member, without `info` and `state` if a message has no room for them. */
 function fitting(member: ChannelMember, { maxPayload, report }: PresenceState): ChannelMember {
   const limit = maxPayload() / 2;
   try {
@@ -167,11 +161,11 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
   };
   const remove = (peer: PresencePeer): void => {
     peers.delete(peer.id);
-    for (const channel of channels.values()) peer.forget(channel);
+    for (const channel of channels.values()) channel.forget(peer);
   };
   const addPeer = (id: string): PresencePeer => {
     if (peers.size >= MAX_NODES) throw new RangeError(`more than ${MAX_NODES} nodes`);
-    const peer = createPresencePeer(id);
+    const peer = { id, silence: 0, checked: 0, wanted: new Map() };
     peers.set(id, peer);
     writer.heartbeatSoon();
     return peer;
@@ -181,9 +175,9 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
     const peer = known ?? addPeer(node);
     peer.silence = 0;
     if (known && since <= known.checked) {
-      for (const [name, at] of changed) if (followedChannel(name) && peer.versionOf(name) < at) peer.want(name);
+      for (const [name, at] of changed) if ((followedChannel(name)?.versionAt(peer) ?? Infinity) < at) want(peer, name);
     } else {
-      for (const name of channels.keys()) if (followedChannel(name)) peer.want(name);
+      for (const name of channels.keys()) if (followedChannel(name)) want(peer, name);
     }
     peer.checked = Math.max(peer.checked, version);
     if (peer.wanted.size > 0) writer.askSoon();
@@ -197,16 +191,13 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
     else if (kind === 'ask') writer.answer(node, message.channels);
     else if (peer && kind === 'bye') remove(peer);
     else if (peer && kind === 'snapshot') {
-      for (const part of message.parts) {
-        const channel = followedChannel(part.channel);
-        if (channel) peer.applyPart(channel, message.version, part);
-      }
+      for (const part of message.parts) followedChannel(part.channel)?.applyPart(peer, message.version, part);
     }
   };
   const receiveDelta = (channel: PresenceChannel, message: NodeMessage): void => {
     const peer = peers.get(message.node);
     if (!peer || message.kind !== 'delta') return;
-    peer.applyDelta(channel, message);
+    channel.applyDelta(peer, message);
     if (peer.wanted.size > 0) writer.askSoon();
   };
   return { remove, receive, receiveDelta };

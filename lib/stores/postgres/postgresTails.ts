@@ -12,8 +12,8 @@ import {
   retry,
   share,
   Subject,
-  Subscription,
   tap,
+  timeout,
 } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
@@ -26,7 +26,6 @@ import { NOTIFICATIONS } from './channelStatements.js';
 import type { PostgresClient, PostgresPool } from './postgresOptions.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
 
-/** The subscribers of channels in this process. */
 export type PostgresTails = ReturnType<typeof createPostgresTails>;
 
 export interface PostgresTailsOptions {
@@ -34,7 +33,6 @@ export interface PostgresTailsOptions {
   readonly pollInterval: number;
   readonly scheduler: SchedulerLike;
   readonly reads: ChannelReads;
-  /** Called with each notification. */
   readonly onNotified: (payload: string) => void;
 }
 
@@ -42,7 +40,6 @@ interface Tail {
   readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
   /** Emits when the tail has a position. */
   readonly started$: ReplaySubject<void>;
-  /** The position of the latest entry. */
   last: ChannelPosition | undefined;
   isReading: boolean;
   /** Whether there may be entries behind those that are being read. */
@@ -120,7 +117,6 @@ export function createPostgresTails(options: PostgresTailsOptions) {
       const tail = tails.get(channel);
       if (tail) await firstValueFrom(tail.started$);
     },
-    /** Emits an entry that this process has stored. */
     add(channel: string, entry: ChannelEntry): void {
       const tail = tails.get(channel);
       if (!tail) return;
@@ -136,7 +132,6 @@ export function createPostgresTails(options: PostgresTailsOptions) {
       const tail = tails.get(channel);
       if (tail) void follow(channel, tail);
     },
-    /** Fails all tails. */
     fail: (reason: unknown): void => [...tails].forEach(([channel, tail]) => fail(channel, tail, reason)),
   };
 }
@@ -163,18 +158,7 @@ const TEST_INTERVAL = 10_000;
  */
 function notificationsOf(pool: PostgresPool, scheduler: SchedulerLike): Observable<string> {
   return new Observable((to) => {
-    const fail = (reason: unknown): void => to.error(reason);
-    let waiting = Subscription.EMPTY;
-    to.add(() => waiting.unsubscribe());
-    /** Waits, and then calls a function. Only the latest call counts. */
-    const wait = (then: () => void): Promise<void> =>
-      new Promise((resolve) => {
-        waiting.unsubscribe();
-        waiting = scheduler.schedule(() => {
-          then();
-          resolve();
-        }, TEST_INTERVAL);
-      });
+    const fail = (error: unknown): void => to.error(error);
     const listen = async (): Promise<void> => {
       const client: PostgresClient = await pool.connect();
       to.add(() => client.release(true));
@@ -182,12 +166,12 @@ function notificationsOf(pool: PostgresPool, scheduler: SchedulerLike): Observab
       (client as object as NotifiedClient).on?.('notification', ({ payload = '' }) => to.next(payload));
       const query = (text: string) => client.query({ text, values: [], queryMode: 'extended' });
       await query(`listen ${NOTIFICATIONS}`);
-      while (!to.closed) {
-        await wait(noop);
-        const answer = query('select 1');
-        void wait(() => fail(new Error('the database does not answer')));
-        await answer;
-      }
+      const test$ = defer(() => query('select 1')).pipe(timeout({ first: TEST_INTERVAL, scheduler }));
+      to.add(
+        interval(TEST_INTERVAL, scheduler)
+          .pipe(exhaustMap(() => test$))
+          .subscribe({ error: fail }),
+      );
     };
     listen().catch(fail);
   });
