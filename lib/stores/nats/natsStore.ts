@@ -5,7 +5,7 @@ import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 import { asObservable, converted, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
 import { runEffect, type ChangedLog, type LogChange, type ReadableStore, type StoreTransaction } from '../store.js';
 import { encodeMessage, partsOf } from './logMessage.js';
-import { createLogState, Draft, readLog, logRowOf, type LogLimit, type LogState } from './logState.js';
+import { LogState, readLog, type LogLimit } from './logState.js';
 import { corrupt, failed, type NatsContext } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
 
@@ -172,41 +172,41 @@ class LogWriter {
     }
   }
   /**
-   * Runs the works of the jobs on one draft, and removes those that have failed. Returns whether
+   * Runs the works of the jobs on the known log, and removes those that have failed. Returns whether
    * they need not run again.
    */
   async #runAll(jobs: Job[], isFresh: boolean): Promise<boolean> {
     const { store, limit } = this.#kind;
     const { report } = this.#shared.context;
+    this.#known?.undo();
     if (isFresh || !this.#known)
-      this.#known = await readLog(store, this.#name, this.#known ?? createLogState(limit), () => report(corrupt(this.#name)));
-    const before = this.#known;
-    const draft = new Draft(before);
+      this.#known = await readLog(store, this.#name, this.#known ?? new LogState(limit), () => report(corrupt(this.#name)));
+    const log = this.#known;
     for (const job of [...jobs]) {
-      const count = draft.changes;
+      const count = log.changes;
       try {
-        const result = this.#run(job, draft, isFresh);
+        const result = this.#run(job, log, isFresh);
         job.result = isLater(result) ? await firstValueFrom(asObservable(() => result)) : result;
       } catch (error) {
         if (!isFresh) return false;
         jobs.splice(jobs.indexOf(job), 1);
         job.reject(error);
-        if (draft.changes > count) return false;
+        if (log.changes > count) return false;
       }
     }
-    if (draft.changes === 0) return isFresh;
-    return this.#append(before, draft, jobs.at(-1)?.group ?? '');
+    if (log.changes === 0) return isFresh;
+    return this.#append(log, jobs.at(-1)?.group ?? '');
   }
   /**
-   * Runs the work of a job on a draft. Effects run only if the draft is fresh: another node may
-   * have changed the log meanwhile.
+   * Runs the work of a job. Effects run only if the log is fresh: another node may have changed it
+   * meanwhile.
    */
-  #run(job: Job, draft: Draft, isFresh: boolean): MaybeAsync<unknown> {
+  #run(job: Job, known: LogState, isFresh: boolean): MaybeAsync<unknown> {
     const hadEffects = job.hasEffects === true;
     return job.run({
-      read: (_, range) => draft.view(range),
+      read: (_, range) => known.read(range),
       change: (log, change) =>
-        log === this.#log ? draft.change(change) : asObservable(() => (job.other ??= this.#shared.changeOther(log, change))),
+        log === this.#log ? known.change(change) : asObservable(() => (job.other ??= this.#shared.changeOther(log, change))),
       perform(effect) {
         if (!isFresh) throw new Error('the log is not fresh');
         job.hasEffects = true;
@@ -215,23 +215,23 @@ class LogWriter {
     });
   }
   /**
-   * Stores a draft directly behind the known state. Only its last message has the new row: until it
+   * Stores the changes directly behind the known log. Only the last message has the new row: until it
    * is stored, the others do not count. Returns false if another writer was faster.
    */
-  async #append(before: LogState, draft: Draft, group: string): Promise<boolean> {
-    const parts = partsOf(draft.entryChange(), Math.max(OVERHEAD, this.#shared.context.maxPayload() - OVERHEAD));
+  async #append(log: LogState, group: string): Promise<boolean> {
+    const parts = partsOf(log.entryChange(), Math.max(OVERHEAD, this.#shared.context.maxPayload() - OVERHEAD));
     const write = nanoid();
-    let [seq, first] = [before.seq, 0];
+    let [seq, first] = [log.seq, 0];
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
-      const row = isLast ? draft.row(first || 'here') : logRowOf(before);
+      const row = isLast ? log.row(first || 'here') : log.rowBefore();
       const stored = await this.#kind.store.append(this.#name, encodeMessage({ write, index, isLast, row, part }), seq, group);
       if (stored === undefined) return false;
       this.#note(stored);
       seq = stored;
       first ||= stored;
     }
-    draft.stored(first, seq);
+    log.stored(first, seq);
     return true;
   }
 
@@ -250,7 +250,7 @@ class LogWriter {
   #trim(count: number): void {
     if (this.#messages < count || this.#old === 0 || !this.#known) return;
     this.#messages = 0;
-    this.#kind.store.trim(this.#name, Math.min(this.#old, Number(logRowOf(this.#known).start) || this.#known.seq));
+    this.#kind.store.trim(this.#name, Math.min(this.#old, Number(this.#known.row(0).start) || this.#known.seq));
   }
   trim(): void {
     this.#trim(2);
