@@ -38,7 +38,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
     current?.store.close();
     current = undefined;
   };
-  const open = (hello?: HelloNumber) => {
+  const open = (hello?: HelloNumber): MaybeAsync<OpenedOutbox> => {
     close();
     const store = openStore();
     const mine: Ownership = (current = { store, lost: new Subscription() });
@@ -49,7 +49,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
         mine.head = head;
         mine.lost.add(store.lost$?.subscribe(restore));
         for (let reported = 0; reported < corrupt; reported++) report('corrupt');
-        return openedOf(head, batches);
+        return { ...head, batches };
       },
     );
   };
@@ -65,7 +65,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
         const { head, batches, replaces } = change ?? { head: mine.head ?? before, batches: [], replaces: false };
         const after = { ...head, pid: before.pid, epoch: before.epoch, hello: before.hello };
         const isAcked = head.acked > (readHead(found)?.acked ?? 0);
-        const put = batches.map((batch) => ({ key: lastOf(batch), value: recordOf(batch) }));
+        const put = batches.map(({ first, count, level, body }) => ({ key: first + count - 1, value: { first, level, body } }));
         const drop = replaces || fault === 'evicted' ? [ALL_KEYS] : isAcked ? [[0, head.acked] as const] : [];
         return chain(transaction.change(log, { head: after, put, drop }), () => after);
       });
@@ -144,17 +144,12 @@ function faultOf(found: unknown, { pid, epoch }: StoredHead): 'fenced' | 'evicte
   return head.epoch < epoch ? 'evicted' : undefined;
 }
 
-type BatchRecord = Pick<StoredBatch, 'first' | 'level' | 'body'>;
-
-const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;
-const recordOf = ({ first, level, body }: StoredBatch): BatchRecord => ({ first, level, body });
-
 function readBatches(entries: readonly LogEntry[]): { readonly batches: readonly StoredBatch[]; readonly corrupt: readonly number[] } {
   const batches: StoredBatch[] = [];
   const corrupt: number[] = [];
   let before = 0;
   for (const { key: last, value } of entries) {
-    const { first, level, body } = Object(value) as Partial<Record<keyof BatchRecord, unknown>>;
+    const { first, level, body } = Object(value) as Partial<Record<keyof StoredBatch, unknown>>;
     const isBody = typeof body === 'string' || body instanceof Uint8Array;
     if (!isNumber(first) || first <= before || first > last || !isBody || !isLevel(level)) {
       corrupt.push(last);
@@ -174,21 +169,14 @@ interface StoredHead extends OutboxHead, Pick<OpenedOutbox, 'pid' | 'epoch'> {
   readonly hello?: HelloNumber | undefined;
 }
 
-type Fields = Partial<Record<keyof StoredHead & string, unknown>>;
-
-function openedOf(
-  { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket }: StoredHead,
-  batches: readonly StoredBatch[],
-): OpenedOutbox {
-  return { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, batches };
-}
-
 /**
  * Returns the head that a stored value is; `undefined` if it is none. A corrupt ticket is left out:
  * without a ticket, the client begins a new session.
  */
 function readHead(value: unknown): StoredHead | undefined {
-  const { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, hello } = Object(value) as Fields;
+  const { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, hello } = Object(value) as Partial<
+    Record<keyof StoredHead, unknown>
+  >;
   const isOwned = typeof pid === 'string' && pid !== '' && isNumber(epoch) && (hello === undefined || isHelloNumber(hello));
   const isRead = isNumber(acked) && isNumber(last) && isNumber(mark) && typeof isPaused === 'boolean' && typeof codec === 'string';
   if (!isOwned || !isRead || !Array.isArray(skips) || !skips.every(isNumber)) return undefined;

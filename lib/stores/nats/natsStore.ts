@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { firstValueFrom, Observable } from 'rxjs';
+import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
 import { StoreError } from '../../message/errors.js';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 import { asObservable, converted, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
@@ -50,13 +50,7 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
     writers.delete(log);
   };
   const run = <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group = '', isRead = false) =>
-    new Observable<T>((subscriber) => {
-      const resolve = (result: unknown): void => {
-        subscriber.next(result as T);
-        subscriber.complete();
-      };
-      writerOf(log).add({ run: work, group, isRead, resolve, reject: (error) => subscriber.error(error) });
-    });
+    new Observable<T>((to) => writerOf(log).add({ run: work, group, isRead, to: to as Subscriber<unknown> }));
   const shared: SharedByWriters = {
     context,
     changeOther: (other, change) => firstValueFrom(run(other, (transaction) => asObservable(() => transaction.change(other, change)))),
@@ -101,8 +95,7 @@ interface Job {
   readonly group: string;
   /** Whether it changes nothing. It shares no transaction with others, which may fail. */
   readonly isRead: boolean;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly to: Subscriber<unknown>;
   result?: unknown;
   hasEffects?: boolean;
   /** The change of another log, which is stored first, and once. */
@@ -121,10 +114,6 @@ const TIMEOUTS = 4;
 /** The transactions of one log, one after the other. */
 class LogWriter {
   isRunning = false;
-  readonly #log: string;
-  readonly #name: string;
-  readonly #kind: StoreLogKind;
-  readonly #shared: SharedByWriters;
   #jobs: Job[] = [];
   #known: LogState | undefined;
   /** The number of messages that were stored since the last removal of old ones. */
@@ -134,12 +123,12 @@ class LogWriter {
   #young = 0;
   #youngAt = 0;
 
-  constructor(log: string, name: string, kind: StoreLogKind, shared: SharedByWriters) {
-    this.#log = log;
-    this.#name = name;
-    this.#kind = kind;
-    this.#shared = shared;
-  }
+  constructor(
+    readonly log: string,
+    readonly name: string,
+    readonly kind: StoreLogKind,
+    readonly shared: SharedByWriters,
+  ) {}
 
   /** Runs a job in a transaction, which it shares with what arrives at the same time. */
   add(job: Job): void {
@@ -157,18 +146,21 @@ class LogWriter {
     }
     this.isRunning = false;
     this.#trim(TRIM_AFTER);
-    this.#shared.onIdle(this.#log);
+    this.shared.onIdle(this.log);
   }
   async #storeAll(jobs: Job[]): Promise<void> {
     const isNew = !this.#known;
     try {
       for (let count = 0; !(await this.#runAll(jobs, isNew || count > 0)); count++)
         if (count === ATTEMPTS - 1) throw new StoreError('nats', 'failed', new Error('other nodes wrote to the log at each attempt'));
-      for (const { resolve, result } of jobs) resolve(result);
+      for (const { to, result } of jobs) {
+        to.next(result);
+        to.complete();
+      }
     } catch (error) {
       // The outcome is unknown.
       this.#known = undefined;
-      for (const { reject } of jobs) reject(failed(error));
+      for (const { to } of jobs) to.error(failed(error));
     }
   }
   /**
@@ -176,11 +168,11 @@ class LogWriter {
    * they need not run again.
    */
   async #runAll(jobs: Job[], isFresh: boolean): Promise<boolean> {
-    const { store, limit } = this.#kind;
-    const { report } = this.#shared.context;
+    const { store, limit } = this.kind;
+    const { report } = this.shared.context;
     this.#known?.undo();
     if (isFresh || !this.#known)
-      this.#known = await readLog(store, this.#name, this.#known ?? new LogState(limit), () => report(corrupt(this.#name)));
+      this.#known = await readLog(store, this.name, this.#known ?? new LogState(limit), () => report(corrupt(this.name)));
     const log = this.#known;
     for (const job of [...jobs]) {
       const count = log.changes;
@@ -190,7 +182,7 @@ class LogWriter {
       } catch (error) {
         if (!isFresh) return false;
         jobs.splice(jobs.indexOf(job), 1);
-        job.reject(error);
+        job.to.error(error);
         if (log.changes > count) return false;
       }
     }
@@ -206,7 +198,7 @@ class LogWriter {
     return job.run({
       read: (_, range) => known.read(range),
       change: (log, change) =>
-        log === this.#log ? known.change(change) : asObservable(() => (job.other ??= this.#shared.changeOther(log, change))),
+        log === this.log ? known.change(change) : asObservable(() => (job.other ??= this.shared.changeOther(log, change))),
       perform(effect) {
         if (!isFresh) throw new Error('the log is not fresh');
         job.hasEffects = true;
@@ -219,13 +211,13 @@ class LogWriter {
    * is stored, the others do not count. Returns false if another writer was faster.
    */
   async #append(log: LogState, group: string): Promise<boolean> {
-    const parts = partsOf(log.entryChange(), Math.max(OVERHEAD, this.#shared.context.maxPayload() - OVERHEAD));
+    const parts = partsOf(log.entryChange(), Math.max(OVERHEAD, this.shared.context.maxPayload() - OVERHEAD));
     const write = nanoid();
     let [seq, first] = [log.seq, 0];
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
       const row = isLast ? log.row(first || 'here') : log.rowBefore();
-      const stored = await this.#kind.store.append(this.#name, encodeMessage({ write, index, isLast, row, part }), seq, group);
+      const stored = await this.kind.store.append(this.name, encodeMessage({ write, index, isLast, row, part }), seq, group);
       if (stored === undefined) return false;
       this.#note(stored);
       seq = stored;
@@ -238,7 +230,7 @@ class LogWriter {
   // ---- The removal of old messages in front of the first one that counts
 
   #note(seq: number): void {
-    const { scheduler, timeout } = this.#shared.context;
+    const { scheduler, timeout } = this.shared.context;
     this.#messages++;
     const now = scheduler.now();
     const isOld = this.#young > 0 && now - this.#youngAt >= TIMEOUTS * timeout;
@@ -250,7 +242,7 @@ class LogWriter {
   #trim(count: number): void {
     if (this.#messages < count || this.#old === 0 || !this.#known) return;
     this.#messages = 0;
-    this.#kind.store.trim(this.#name, Math.min(this.#old, Number(this.#known.row(0).start) || this.#known.seq));
+    this.kind.store.trim(this.name, Math.min(this.#old, Number(this.#known.row(0).start) || this.#known.seq));
   }
   trim(): void {
     this.#trim(2);
