@@ -20,19 +20,12 @@ import { asLmdbStoreError } from './lmdbStoreError.js';
 import { writeWithEffects, type LmdbTransaction, type Perform } from './lmdbTransaction.js';
 import { createStoreClock, type StoreClock } from './storeClock.js';
 
-/** Logs in LMDB, for the parts of this process that work with the same folder. */
-export interface LmdbLogs extends ReadableStore<LmdbTransaction> {
-  readonly environment: LmdbEnvironment;
-  /** As `transact`, but within the running transaction if there is one. */
-  readonly transactWithin: Store<LmdbTransaction>['transact'];
-}
-
 /**
  * Returns a function that opens the logs in a folder, or throws. Each call needs a `close`.
  *
  * @param kinds The kinds of logs that expire.
  */
-export function lmdbLogs(path: string, kinds: Readonly<Record<string, LogKind>>, scheduler: SchedulerLike): () => LmdbLogs {
+export function lmdbLogs(path: string, kinds: Readonly<Record<string, LogKind>>, scheduler: SchedulerLike) {
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
   return () => {
@@ -45,7 +38,7 @@ export function lmdbLogs(path: string, kinds: Readonly<Record<string, LogKind>>,
   };
 }
 
-function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
+function openedLogs(environment: LmdbEnvironment, rows: LogRows) {
   const { path, usedLogs } = environment;
   const transactionOf = (perform: Perform): StoreTransaction<LmdbTransaction> => {
     rows.begin();
@@ -61,7 +54,9 @@ function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
     name: 'lmdb',
     environment,
     transact,
-    transactWithin: (log, work) => (environment.isInside ? work(transactionOf(noEffects)) : transact(log, work)),
+    /** As `transact`, but within the running transaction if there is one. */
+    transactWithin: ((log, work) =>
+      environment.isInside ? work(transactionOf(noEffects)) : transact(log, work)) satisfies Store<LmdbTransaction>['transact'],
     read: (log, range) => read(() => rows.peek(log, range)),
     count: (log) => read(() => rows.count(log)),
     use: (user, log) => usedLogs.use(user, log),
@@ -70,7 +65,7 @@ function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
       if (isOpen) environment.release();
       isOpen = false;
     },
-  };
+  } satisfies ReadableStore<LmdbTransaction> & Record<'environment' | 'transactWithin', unknown>;
 }
 
 type LogRows = ReturnType<typeof createLogRows>;

@@ -1,4 +1,4 @@
-import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import {
   firstValueFrom,
   from,
@@ -15,7 +15,7 @@ import { StoreError, type RxwireError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { anything, positive, type OptionTable } from '../../message/options/readOptions.js';
 import { NODE_PATTERN } from '../../io/http/httpHeaders.js';
-import { withBatchedRequests, type NatsConnection, type NatsMessage, type RequestsContext } from './batchedRequests.js';
+import { withBatchedRequests, type NatsConnection, type NatsMessage } from './batchedRequests.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 
 export type { NatsConnection, NatsMessage };
@@ -65,39 +65,7 @@ export const NATS_OPTIONS = {
 
 export type NatsSettings = Required<Omit<NatsOptions, 'onError'>> & Pick<NatsOptions, 'onError'>;
 
-/** Repeats requests while NATS is unreachable, or elects a leader. */
-export interface Retrying {
-  /**
-   * Repeats a request after each temporary failure until it succeeds. The request must be one that
-   * may be repeated.
-   *
-   * @param request Called with the timeout of the attempt, in ms.
-   * @param until The end of the last attempt, as a time of the scheduler.
-   * @throws {StoreError} Delivered: `failed` after the timeout, if NATS has rejected the request
-   *   finally, or the connection is closed. A StoreError of the request is delivered unchanged.
-   */
-  readonly retry: <T>(request: (timeout: number) => Promise<T>, until?: number) => Promise<T>;
-  /**
-   * Waits before another attempt after a failure. The wait ends when the connection is back.
-   * @throws {StoreError} Delivered, if there is none to be made.
-   */
-  readonly pauseAfter: (error: unknown, until: number) => Promise<void>;
-}
-
-export interface NatsContext extends NatsSettings, Retrying {
-  readonly client: JetStreamClient;
-  /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
-  readonly manager: (timeout?: number) => Promise<JetStreamManager>;
-  readonly isConnected: () => boolean;
-  readonly reconnected$: Observable<void>;
-  /** Fails when the connection is lost. */
-  readonly lost$: Observable<never>;
-  readonly maxPayload: () => number;
-  /** Receives the messages of a plain subject. Reports the failures of the subscription. */
-  readonly listen: (subject: string, next: (message: NatsMessage) => void) => Unsubscribable;
-  /** Calls `onError` of the user, which may throw. */
-  readonly report: (error: RxwireError) => void;
-}
+export type NatsContext = ReturnType<typeof createNatsContext<NatsSettings>>;
 
 export interface NodeContext extends NatsContext {
   /** The name of the cluster: its streams and subjects begin with it. */
@@ -115,8 +83,9 @@ const OFFLINE_PAUSE = 250;
 /** The `max_payload` of NATS by default, until the server reports its own. */
 const MAX_PAYLOAD = 1_048_576;
 
-export function createNatsContext<S extends NatsSettings>(settings: S): S & NatsContext {
+export function createNatsContext<S extends NatsSettings>(settings: S) {
   const { connection, timeout, onError } = settings;
+  /** Calls `onError` of the user, which may throw. */
   const report = (error: RxwireError): void =>
     callSafely(
       () => onError?.(error),
@@ -132,22 +101,32 @@ export function createNatsContext<S extends NatsSettings>(settings: S): S & Nats
     ...status,
     ...createRetrying({ ...settings, ...status }),
     client: jetstream(requesting, { timeout }),
-    manager(limit = Math.min(timeout, ATTEMPT_TIMEOUT)) {
+    /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
+    manager: (limit = Math.min(timeout, ATTEMPT_TIMEOUT)): Promise<JetStreamManager> => {
       const known = managers.get(limit) ?? jetstreamManager(requesting, { checkAPI: false, timeout: limit });
       managers.set(limit, known);
       return known;
     },
-    maxPayload: () => connection.info?.max_payload ?? MAX_PAYLOAD,
-    listen: (subject, next) =>
+    maxPayload: (): number => connection.info?.max_payload ?? MAX_PAYLOAD,
+    /** Receives the messages of a plain subject. Reports the failures of the subscription. */
+    listen: (subject: string, next: (message: NatsMessage) => void): Unsubscribable =>
       connection.subscribe(subject, { callback: (error, message) => (error ? report(failed(error)) : next(message)) }),
     report,
   };
 }
 
-type RetryContext = Pick<NatsContext, 'connection' | 'timeout' | 'scheduler' | 'isConnected' | 'reconnected$'>;
+type ConnectionStatus = ReturnType<typeof createConnectionStatus>;
+type RetryContext = Pick<NatsSettings, 'connection' | 'timeout' | 'scheduler'> & Pick<ConnectionStatus, 'isConnected' | 'reconnected$'>;
 
-export function createRetrying({ connection, timeout, scheduler, isConnected, reconnected$ }: RetryContext): Retrying {
-  const pauseAfter: Retrying['pauseAfter'] = async (error, until) => {
+export type Retrying = ReturnType<typeof createRetrying>;
+
+/** Repeats requests while NATS is unreachable, or elects a leader. */
+export function createRetrying({ connection, timeout, scheduler, isConnected, reconnected$ }: RetryContext) {
+  /**
+   * Waits before another attempt after a failure. The wait ends when the connection is back.
+   * @throws {StoreError} Delivered, if there is none to be made.
+   */
+  const pauseAfter = async (error: unknown, until: number): Promise<void> => {
     const left = until - scheduler.now();
     if (error instanceof StoreError || isRefusal(error) || connection.isClosed() || left <= 0) throw failed(error);
     const pause = Math.min(isConnected() ? PAUSE : OFFLINE_PAUSE, left);
@@ -155,7 +134,16 @@ export function createRetrying({ connection, timeout, scheduler, isConnected, re
   };
   return {
     pauseAfter,
-    async retry(request, until = scheduler.now() + timeout) {
+    /**
+     * Repeats a request after each temporary failure until it succeeds. The request must be one
+     * that may be repeated.
+     *
+     * @param request Called with the timeout of the attempt, in ms.
+     * @param until The end of the last attempt, as a time of the scheduler.
+     * @throws {StoreError} Delivered: `failed` after the timeout, if NATS has rejected the request
+     *   finally, or the connection is closed. A StoreError of the request is delivered unchanged.
+     */
+    retry: async <T>(request: (timeout: number) => Promise<T>, until = scheduler.now() + timeout): Promise<T> => {
       for (;;) {
         try {
           return await request(Math.max(1, Math.min(LONGEST_ATTEMPT, until - scheduler.now())));
@@ -168,9 +156,7 @@ export function createRetrying({ connection, timeout, scheduler, isConnected, re
 }
 
 /** Reads the status once: the connection would keep each iterator until the next event. */
-function createConnectionStatus(
-  connection: NatsConnection,
-): Pick<NatsContext, 'isConnected' | 'reconnected$' | 'lost$'> & Pick<RequestsContext, 'errors$'> {
+function createConnectionStatus(connection: NatsConnection) {
   const errors$ = new Subject<Error>();
   const reconnected$ = new Subject<void>();
   const lost$ = new Subject<Error>();
@@ -193,7 +179,13 @@ function createConnectionStatus(
     errors$.complete();
   };
   from(connection.status()).subscribe({ next, error: end, complete: end });
-  return { errors$, isConnected: () => isConnected, reconnected$, lost$: lost$.pipe(mergeMap((error) => throwError(() => error))) };
+  return {
+    errors$,
+    isConnected: (): boolean => isConnected,
+    reconnected$: reconnected$.asObservable(),
+    /** Fails when the connection is lost. */
+    lost$: lost$.pipe(mergeMap((error) => throwError(() => error))),
+  };
 }
 
 /**

@@ -15,11 +15,6 @@ import {
   type PresenceWriter,
 } from './presenceWriter.js';
 
-export interface PresenceNode extends ClusterPresence {
-  /** Announces that the node and its members have left, and publishes nothing more. */
-  close(): void;
-}
-
 /** The interval of the checks, in ms. */
 export const TICK = 500;
 /** A heartbeat is sent each second. */
@@ -47,7 +42,7 @@ const MAX_NODES = 1_000;
  *
  * @param node Names this run of the node. @default a random text
  */
-export function createPresenceNode(context: PresenceContext, node = nanoid()): PresenceNode {
+export function createPresenceNode(context: PresenceContext, node = nanoid()) {
   const state = createPresenceState(context, node);
   const { isConnected, reconnected$, scheduler, subjects, channels, peers } = state;
   const writer = createPresenceWriter(state);
@@ -114,13 +109,14 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
       for (const { id } of [...left, ...entered, ...updated]) writer.touch(channel, id);
     },
     changes: (name) => defer(() => changesOf(name)),
-    close() {
+    /** Announces that the node and its members have left, and publishes nothing more. */
+    close(): void {
       if (running.closed) return;
       running.unsubscribe();
       if (isRunning) writer.end();
       for (const { changes$ } of [...channels.values()]) changes$.complete();
     },
-  };
+  } satisfies ClusterPresence & Record<'close', unknown>;
 }
 
 /** Returns the member, without `info` and `state` if a message has no room for them. */

@@ -3,19 +3,14 @@ import { asPostgresStoreError } from './postgresStoreError.js';
 
 export const DEFAULT_SCHEMA = 'rxwire';
 
-export interface PostgresTables {
-  /** The heads of logs, by name. */
-  readonly logs: string;
-  /** The entries of logs, by name and key. */
-  readonly entries: string;
-  /** The heads of channels, by name. That with the empty name has the epoch of new channels. */
-  readonly channels: string;
-  /** The messages of channels, by name and offset. */
-  readonly messages: string;
-}
+export type PostgresTables = ReturnType<typeof tablesOf>;
 
-/** @throws {TypeError} If the name of the schema is invalid. */
-export function tablesOf(owner: string, schema: string): PostgresTables {
+/**
+ * Returns the quoted names of the tables. The channel with the empty name has the epoch of new ones.
+ *
+ * @throws {TypeError} If the name of the schema is invalid.
+ */
+export function tablesOf(owner: string, schema: string) {
   const quoted = quotedSchema(owner, schema);
   return { logs: `${quoted}.logs`, entries: `${quoted}.entries`, channels: `${quoted}.channels`, messages: `${quoted}.channel_messages` };
 }
