@@ -78,7 +78,6 @@ const MESSAGES = {
 type Kinds = typeof MESSAGES;
 export type PresenceHeartbeat = Fields<Kinds['heartbeat']>;
 export type PresenceDelta = Fields<Kinds['delta']>;
-export type PresenceSnapshot = Fields<Kinds['snapshot']>;
 
 /**
  * The messages of the nodes of a cluster about presence. `node` is the sender: a random text for

@@ -17,8 +17,7 @@ import {
 } from 'rxjs';
 import { wallTime } from '../../message/steadyScheduler.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
-import type { ChannelTail } from './channelTail.js';
-import type { ChannelTails } from './channelTails.js';
+import type { ChannelTail, ChannelTails } from './channelTails.js';
 import type { LogContext } from './logContext.js';
 import { failed } from './natsContext.js';
 
