@@ -61,7 +61,7 @@ function openedLogs(environment: LmdbEnvironment, rows: LogRows) {
     count: (log) => read(() => rows.count(log)),
     use: (user, log) => usedLogs.use(user, log),
     release: (user) => usedLogs.release(user),
-    close() {
+    close: (): void => {
       if (isOpen) environment.release();
       isOpen = false;
     },

@@ -49,12 +49,12 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
     } else observe(found);
     doubted = isEarlier ? found : '';
   };
-  const epochOf = ({ epoch: known = '' }: Pick<StreamEntry, 'epoch'>): string | undefined => (observe(known) && epoch) || undefined;
+  const epochOf: EpochOf = ({ epoch: known = '' }) => (observe(known) && epoch) || undefined;
   const open = (channel: string): ChannelTail => {
     const onClose = (): void => {
       if (tails.get(channel) === tail) tails.delete(channel);
     };
-    const tail = createChannelTail(log, channel, heads, epochOf, onClose);
+    const tail = createChannelTail(log, heads, channel, epochOf, onClose);
     tails.set(channel, tail);
     onAdded();
     return tail;
@@ -99,6 +99,9 @@ const MAX_COPIES = 64;
 /** The time in which a copy arrives that is on its way, in ms. */
 const PROPAGATION_TIME = 250;
 
+/** Returns the epoch of the tails; undefined if the entry may not be emitted. */
+type EpochOf = (entry: Pick<StreamEntry, 'epoch'>) => string | undefined;
+
 /** The last entry that a tail has emitted; before that, the one that a reader has read. */
 interface TailPlace {
   readonly seq: number;
@@ -119,16 +122,8 @@ function isBehind({ previous = 0 }: StreamEntry, last: TailPlace | undefined): b
  * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
  * the tail, with the number of the previous entry. When the previous entry is missing, the tail
  * reads the missed entries from the stream.
- *
- * @param epochOf Returns the epoch of the tails; undefined if the entry may not be emitted.
  */
-function createChannelTail(
-  log: LogContext,
-  channel: string,
-  heads: ChannelHeads,
-  epochOf: (entry: StreamEntry) => string | undefined,
-  onClose: () => void,
-) {
+function createChannelTail(log: LogContext, heads: ChannelHeads, channel: string, epochOf: EpochOf, onClose: () => void) {
   const { reader, subjects, decode } = log;
   const subject = subjects.of(channel);
   const entries$ = new Subject<ChannelEntry | ChannelBroadcast>();

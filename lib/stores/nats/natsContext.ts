@@ -1,16 +1,5 @@
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import {
-  firstValueFrom,
-  from,
-  mergeMap,
-  race,
-  Subject,
-  throwError,
-  timer,
-  type Observable,
-  type SchedulerLike,
-  type Unsubscribable,
-} from 'rxjs';
+import { firstValueFrom, from, mergeMap, race, Subject, throwError, timer, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { StoreError, type RxwireError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { anything, positive, type OptionTable } from '../../message/options/readOptions.js';

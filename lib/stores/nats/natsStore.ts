@@ -50,7 +50,7 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
     writers.delete(log);
   };
   const run = <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group = '', isRead = false) =>
-    new Observable<T>((to) => writerOf(log).add({ run: work, group, isRead, to: to as Subscriber<unknown> }));
+    new Observable<T>((to) => writerOf(log).add({ run: work, group, isRead, to }));
   const shared: SharedByWriters = {
     context,
     changeOther: (other, change) => firstValueFrom(run(other, (transaction) => asObservable(() => transaction.change(other, change)))),

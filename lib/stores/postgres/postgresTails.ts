@@ -12,6 +12,7 @@ import {
   retry,
   share,
   Subject,
+  switchMap,
   tap,
   timeout,
 } from 'rxjs';
@@ -157,22 +158,26 @@ const TEST_INTERVAL = 10_000;
  * if neither side has closed it: then the database does not answer a test.
  */
 function notificationsOf(pool: PostgresPool, scheduler: SchedulerLike): Observable<string> {
-  return new Observable((to) => {
-    const fail = (error: unknown): void => to.error(error);
-    const listen = async (): Promise<void> => {
-      const client: PostgresClient = await pool.connect();
+  const client$ = new Observable<PostgresClient>((to) => {
+    const connect = async (): Promise<void> => {
+      const client = await pool.connect();
       to.add(() => client.release(true));
-      client.on?.('error', fail);
-      (client as object as NotifiedClient).on?.('notification', ({ payload = '' }) => to.next(payload));
-      const query = (text: string) => client.query({ text, values: [], queryMode: 'extended' });
-      await query(`listen ${NOTIFICATIONS}`);
-      const test$ = defer(() => query('select 1')).pipe(timeout({ first: TEST_INTERVAL, scheduler }));
-      to.add(
-        interval(TEST_INTERVAL, scheduler)
-          .pipe(exhaustMap(() => test$))
-          .subscribe({ error: fail }),
-      );
+      client.on?.('error', (error) => to.error(error));
+      to.next(client);
     };
-    listen().catch(fail);
+    connect().catch((error: unknown) => to.error(error));
   });
+  const payloadsOf = (client: NotifiedClient): Observable<string> =>
+    new Observable((to) => void client.on?.('notification', ({ payload = '' }) => to.next(payload)));
+  return client$.pipe(
+    switchMap((client) => {
+      const query = (text: string) => defer(() => client.query({ text, values: [], queryMode: 'extended' }));
+      const test$ = query('select 1').pipe(timeout({ first: TEST_INTERVAL, scheduler }), ignoreElements());
+      const tested$ = query(`listen ${NOTIFICATIONS}`).pipe(
+        switchMap(() => interval(TEST_INTERVAL, scheduler)),
+        exhaustMap(() => test$),
+      );
+      return merge(payloadsOf(client as object as NotifiedClient), tested$);
+    }),
+  );
 }
