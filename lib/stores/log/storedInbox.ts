@@ -23,7 +23,7 @@ const START: Cursor = { done: 0, finished: [] };
  * The inbox of a store. Each sender has a log, without entries.
  *
  * @param letters The dead letters in the same store.
- * @param onCorrupt Called for each unreadable record, which counts as missing. It may throw instead.
+ * @param onCorrupt Called for each unreadable record, which counts as missing. It may throw.
  */
 export function storedInbox<Tx>(
   store: Store<Tx>,

@@ -49,7 +49,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
         mine.head = head;
         mine.lost.add(store.lost$?.subscribe(restore));
         for (let reported = 0; reported < corrupt; reported++) report('corrupt');
-        return { ...head, batches };
+        return openedOf(head, batches);
       },
     );
   };
@@ -167,6 +167,13 @@ const isLevel = (value: unknown): value is StoredBatch['level'] => value === 'at
 interface StoredHead extends OutboxHead, Pick<OpenedOutbox, 'pid' | 'epoch'> {
   /** On a server: the latest hello that the owner has answered when it opened the outbox. */
   readonly hello?: HelloNumber | undefined;
+}
+
+function openedOf(
+  { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket }: StoredHead,
+  batches: readonly StoredBatch[],
+): OpenedOutbox {
+  return { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, batches };
 }
 
 /**

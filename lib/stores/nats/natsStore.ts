@@ -164,8 +164,8 @@ class LogWriter {
     }
   }
   /**
-   * Runs the works of the jobs on the known log, and removes those that have failed. Returns whether
-   * they need not run again.
+   * Runs the works of the jobs on the known log, and removes those that have failed. Returns
+   * whether they need not run again.
    */
   async #runAll(jobs: Job[], isFresh: boolean): Promise<boolean> {
     const { store, limit } = this.kind;
@@ -207,8 +207,8 @@ class LogWriter {
     });
   }
   /**
-   * Stores the changes directly behind the known log. Only the last message has the new row: until it
-   * is stored, the others do not count. Returns false if another writer was faster.
+   * Stores the changes directly behind the known log. Only the last message has the new row: until
+   * it is stored, the others do not count. Returns false if another writer was faster.
    */
   async #append(log: LogState, group: string): Promise<boolean> {
     const parts = partsOf(log.entryChange(), Math.max(OVERHEAD, this.shared.context.maxPayload() - OVERHEAD));

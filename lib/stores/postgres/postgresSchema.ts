@@ -6,7 +6,8 @@ export const DEFAULT_SCHEMA = 'rxwire';
 export type PostgresTables = ReturnType<typeof tablesOf>;
 
 /**
- * Returns the quoted names of the tables. The channel with the empty name has the epoch of new ones.
+ * Returns the quoted names of the tables. The channel with the empty name has the epoch of the
+ * next one.
  *
  * @throws {TypeError} If the name of the schema is invalid.
  */
