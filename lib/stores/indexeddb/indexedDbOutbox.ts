@@ -1,5 +1,6 @@
 import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
+import { asObservable } from '../../message/maybeAsync.js';
 import { exclusive, type ExclusiveOptions } from '../web/exclusive.js';
 import type { MemoryOutboxOptions } from '../memoryOutbox.js';
 import type { OutboxStore } from '../outboxStore.js';
@@ -35,5 +36,6 @@ export function indexedDbOutbox(name: string, options: IndexedDbOutboxOptions = 
   const database = `rxwire:${name}`;
   const openStore = () => indexedDbStore(database);
   const outbox = storedOutbox({ name: 'indexeddb', log: 'outbox', maxMessages, maxBytes, openStore });
-  return exclusive({ ...outbox, exists: () => databaseExists(database) }, `indexeddb:${name}`, lock);
+  const store = { ...outbox, exists: () => databaseExists(database), open: () => asObservable(() => outbox.open()) };
+  return exclusive(store, `indexeddb:${name}`, lock);
 }

@@ -1,5 +1,6 @@
 import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
+import { asObservable } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { MemoryOutboxOptions } from '../memoryOutbox.js';
 import type { OutboxStore } from '../outboxStore.js';
@@ -39,5 +40,6 @@ export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
   assertName('lmdbOutbox', name);
   const kinds = { outbox: { ttl: Infinity, max: Infinity, step: Infinity } };
   const openStore = lmdbLogs(path, kinds, steadyScheduler());
-  return storedOutbox({ name: 'lmdb', log: `outbox ${name}`, maxMessages, maxBytes, openStore });
+  const outbox = storedOutbox({ name: 'lmdb', log: `outbox ${name}`, maxMessages, maxBytes, openStore });
+  return { ...outbox, open: (hello) => asObservable(() => outbox.open(hello)) };
 }

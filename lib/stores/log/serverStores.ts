@@ -2,7 +2,7 @@ import { storedQueueLog, type QueueStore } from '../../operators/queue/queueStor
 import type { ResultStore } from '../../operators/buffers/resultStore.js';
 import { positive, type OptionTable } from '../../message/options/readOptions.js';
 import { StoreError } from '../../message/errors.js';
-import { converted } from '../../message/maybeAsync.js';
+import { asObservable, converted } from '../../message/maybeAsync.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
 import type { Inbox } from '../inbox.js';
 import type { OutboxStore } from '../outboxStore.js';
@@ -64,7 +64,10 @@ export function serverStores<Tx>(store: ReadableStore<Tx>, options: ServerStores
   const letters = storedLetters(store, maxDeadLetters, onCorruptLetter);
   return {
     inbox: storedInbox(store, letters, onCorrupt),
-    outbox: (outbox) => storedOutbox({ name, log: `outbox ${outbox}`, maxMessages, maxBytes, openStore }),
+    outbox: (pid) => {
+      const outbox = storedOutbox({ name, log: `outbox ${pid}`, maxMessages, maxBytes, openStore });
+      return { ...outbox, open: (hello) => asObservable(() => outbox.open(hello)) };
+    },
     queue: (queue) => storedQueueLog({ name, log: `queue ${queue}`, openStore }),
     results: storedResults(store),
   } satisfies ServerStores<Tx>;

@@ -96,7 +96,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
     maxMessages,
     maxBytes,
     faults$,
-    open: (hello) => asObservable(() => open(hello)),
+    open: (hello) => delivered(() => open(hello)),
     write: (change) => delivered(() => write(change)),
     close,
   };
