@@ -11,7 +11,6 @@ export interface MemoryOutboxOptions {
   readonly maxBytes?: number;
 }
 
-/** Returns the head of an outbox that is new. */
 export const newHead = (): OutboxHead & Pick<OpenedOutbox, 'pid' | 'epoch'> => ({ ...EMPTY_OUTBOX, pid: nanoid(22), epoch: 1 });
 
 // The sender itself keeps its batches in memory: this store has nothing to keep.

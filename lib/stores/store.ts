@@ -1,7 +1,6 @@
 import { catchError, defer, noop, throwError, type Observable } from 'rxjs';
 import { isPromise, type MaybeAsync } from '../message/maybeAsync.js';
 
-/** An entry of a log. */
 export interface LogEntry {
   /** Identifies the entry. A log is sorted by its keys. */
   readonly key: number;
@@ -39,15 +38,12 @@ export interface LogChange {
   readonly maxCount?: number;
 }
 
-/** The result of a change. */
 export interface ChangedLog {
   /** The entries that `maxCount` has removed. */
   readonly evicted: readonly LogEntry[];
 }
 
-/** The range of all keys. */
 export const ALL_KEYS = [0, Infinity] as const;
-/** Reads only the head. */
 export const HEAD_ONLY: LogRange = { limit: 0 };
 
 /** Returns whether a stored value is a key, or the number of a message. */
@@ -107,7 +103,6 @@ export interface StoreTransaction<Tx = unknown> {
  * All methods deliver their failures as a `StoreError`, but the error of an effect unchanged.
  */
 export interface Store<Tx = unknown> {
-  /** The name in errors. */
   readonly name: string;
   /**
    * Runs `work` in one transaction, which reads the log `log` first. The result is available when
@@ -131,6 +126,5 @@ export interface Store<Tx = unknown> {
 /** A store with reads that need no transaction. */
 export interface ReadableStore<Tx = unknown> extends Store<Tx> {
   readonly read: (log: string, range?: LogRange) => MaybeAsync<Log>;
-  /** Returns the number of entries of a log. */
   count(log: string): MaybeAsync<number>;
 }

@@ -33,7 +33,7 @@ describe('a store in web storage', () => {
 
 describe('a store in LMDB', () => {
   contract(() => {
-    return { log: nameOf(), open: lmdbLogs({ path: folder(), kinds: {}, scheduler: asyncScheduler }) };
+    return { log: nameOf(), open: lmdbLogs(folder(), {}, asyncScheduler) };
   });
 });
 

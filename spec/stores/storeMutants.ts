@@ -20,7 +20,7 @@ export const STORE_MUTANTS: readonly StoreMutant[] = [
     find: 'epoch: before.epoch + 1',
     replace: 'epoch: before.epoch',
   },
-  { why: 'stores all batches under one key', file: 'storedOutbox.ts', find: 'key: lastOf(batch)', replace: 'key: 1' },
+  { why: 'stores all batches under one key', file: 'storedOutbox.ts', find: 'key: first + count - 1', replace: 'key: 1' },
   {
     why: 'stores no head',
     file: 'storedOutbox.ts',

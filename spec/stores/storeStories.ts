@@ -159,7 +159,7 @@ export function inboxStory(seed: number, tally: Tally): void {
   const partsOf = (process: SimulatedProcess) => {
     const { store } = process;
     const letters = storedLetters(store, LETTERS, () => assert(false, 'a letter is corrupt'));
-    return { letters, inbox: storedInbox({ store, letters, onCorrupt: () => assert(false, 'a sender is corrupt') }) };
+    return { letters, inbox: storedInbox(store, letters, () => assert(false, 'a sender is corrupt')) };
   };
   const now = <T>(process: SimulatedProcess, input: () => MaybePromise<T>): T => {
     let result: T | undefined;

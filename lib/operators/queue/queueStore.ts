@@ -1,6 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
 import { StoreError, type StoreFault } from '../../message/errors.js';
-import { chain, converted, delivered, type MaybeAsync } from '../../message/maybeAsync.js';
+import { asObservable, chain, converted, delivered, type MaybeAsync } from '../../message/maybeAsync.js';
 import { parseMessage } from '../../message/parseMessage.js';
 import type { Message } from '../../message/types.js';
 import { HEAD_ONLY, type Store } from '../../stores/store.js';
@@ -95,7 +95,7 @@ export function storedQueueLog({ name, log, openStore }: StoredQueueOptions): Re
       if (isEvicted) report('evicted');
     });
   };
-  return { faults$, close, open: () => delivered(open), write: (added, removed) => delivered(() => write(added, removed)) };
+  return { faults$, close, open: () => asObservable(open), write: (added, removed) => delivered(() => write(added, removed)) };
 }
 
 function epochOf(head: unknown): number {

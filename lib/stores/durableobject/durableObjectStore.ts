@@ -1,26 +1,34 @@
-import { type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
-import type { ResultStore } from '../../operators/buffers/resultStore.js';
+import { defer } from 'rxjs';
 import { StoreError } from '../../message/errors.js';
 import { positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { checkOptions } from '../../message/development.js';
-import type { DeadLetterStore } from '../deadLetterStore.js';
-import type { Inbox } from '../inbox.js';
-import { storedInbox } from '../log/storedInbox.js';
-import { storedLetters } from '../log/storedLetters.js';
-import { storedOutbox } from '../log/storedOutbox.js';
-import { storedResults } from '../log/storedResults.js';
-import type { OutboxStore } from '../outboxStore.js';
-import { sqlLogs, type DurableObjectStorage, type SqlStorage } from './sqlLogs.js';
+import { SERVER_STORES_LIMITS, serverStores, type ServerInbox, type ServerStores, type ServerStoresLimits } from '../log/serverStores.js';
+import { packValue, unpackValue } from '../packedValue.js';
+import {
+  withEffects,
+  type ChangedLog,
+  type Log,
+  type LogChange,
+  type LogEntry,
+  type LogRange,
+  type ReadableStore,
+  type Store,
+} from '../store.js';
 
-export type { DurableObjectStorage, SqlStorage } from './sqlLogs.js';
+type Row = Readonly<Record<string, unknown>>;
 
-export interface DurableObjectStoreOptions {
-  /** The maximum number of messages of each outbox. @default 10_000 */
-  readonly maxMessages?: number;
-  /** The maximum size of each outbox's frames in bytes. @default 16_777_216: 16 MiB */
-  readonly maxBytes?: number;
-  /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
-  readonly maxDeadLetters?: number;
+/** The SQL database of a Durable Object. */
+export interface SqlStorage {
+  exec(query: string, ...values: readonly unknown[]): { toArray(): readonly Row[] };
+}
+
+/** The storage of a Durable Object that uses SQLite. */
+export interface DurableObjectStorage {
+  readonly sql: SqlStorage;
+  transactionSync<T>(work: () => T): T;
+}
+
+export interface DurableObjectStoreOptions extends ServerStoresLimits {
   /**
    * The time after which the state of a silent peer, or a result, is removed, in ms: when the
    * object starts.
@@ -30,27 +38,15 @@ export interface DurableObjectStoreOptions {
 }
 
 const DURABLE_OBJECT_OPTIONS = {
-  maxMessages: [positive, 10_000],
-  maxBytes: [positive, 16_777_216],
-  maxDeadLetters: [positive, 10_000],
+  ...SERVER_STORES_LIMITS,
   ttl: [positive, 2_592_000_000],
 } satisfies OptionTable<DurableObjectStoreOptions>;
 
 /** An inbox in the storage of a Durable Object. */
-export interface DurableObjectInbox extends Inbox<SqlStorage> {
-  /** Messages that could not be processed. */
-  readonly deadLetters: DeadLetterStore;
-}
+export type DurableObjectInbox = ServerInbox<SqlStorage>;
 
-/** The stores of a server in the storage of a Durable Object. */
-export interface DurableObjectStore extends QueueStore {
-  /** The processing state of received messages. Effects write SQL in the same transaction. */
-  readonly inbox: DurableObjectInbox;
-  /** Returns the outbox with this name: one for each client of a server. */
-  outbox(name: string): OutboxStore;
-  /** Results of requests, for `idempotent`. */
-  readonly results: ResultStore;
-}
+/** The stores of a server in the storage of a Durable Object. Effects write SQL. */
+export type DurableObjectStore = ServerStores<SqlStorage>;
 
 /**
  * Stores the state of sessions in the storage of a Durable Object of Cloudflare, which must use
@@ -79,18 +75,100 @@ export interface DurableObjectStore extends QueueStore {
  */
 export function durableObjectStore(storage: DurableObjectStorage, options: DurableObjectStoreOptions = {}): DurableObjectStore {
   checkOptions('durableObjectStore', options);
-  const { maxMessages, maxBytes, maxDeadLetters, ttl } = readOptions('durableObjectStore', options, DURABLE_OBJECT_OPTIONS);
-  const store = sqlLogs(storage, ttl);
-  const { name } = store;
-  const onCorrupt = (): never => {
-    throw new StoreError(name, 'corrupt');
+  const { ttl, ...limits } = readOptions('durableObjectStore', options, DURABLE_OBJECT_OPTIONS);
+  return serverStores(sqlLogs(storage, ttl), { limits });
+}
+
+const TABLES = `create table if not exists rxwire_logs (
+  name text primary key, head blob, last integer not null, used_at integer not null
+) without rowid;
+create index if not exists rxwire_logs_used_at on rxwire_logs (used_at);
+create table if not exists rxwire_entries (
+  log text not null, key integer not null, value blob not null, primary key (log, key)
+) without rowid;`;
+
+/** The logs of peers. Dead letters and queues do not expire. */
+const EXPIRED = `select name from rxwire_logs where used_at < unixepoch() - ?
+  and (name like 'outbox %' or name like 'sender %' or name like 'result %')`;
+
+/**
+ * Logs in the storage of a Durable Object, which is synchronous: so is all work. Cloudflare sends
+ * nothing to a client before the earlier writes are durable.
+ *
+ * @param ttl The time after which the logs of a silent peer are removed, in ms.
+ */
+export function sqlLogs(storage: DurableObjectStorage, ttl: number): ReadableStore<SqlStorage> {
+  const { sql } = storage;
+  const rowsOf = (query: string, ...values: readonly unknown[]): readonly Row[] => sql.exec(query, ...values).toArray();
+  const entriesOf = (log: string, after: number, limit: number): readonly LogEntry[] =>
+    rowsOf('select key, value from rxwire_entries where log = ? and key > ? order by key limit ?', log, after, limit).map(
+      ({ key, value }) => ({ key: Number(key), value: decode(value) }),
+    );
+  const count = (log: string): number => Number(rowsOf('select count(*) as count from rxwire_entries where log = ?', log)[0]?.['count']);
+  const read = (log: string, { after = -1, limit = Infinity }: LogRange = {}): Log => {
+    const [row] = rowsOf('select head, last from rxwire_logs where name = ?', log);
+    if (!row) return { head: undefined, last: 0, entries: [] };
+    const { head, last } = row;
+    // A head that cannot be read is `null`, and a log may have none.
+    const decoded = head === null ? undefined : (decode(head) ?? null);
+    return { head: decoded, last: Number(last), entries: limit > 0 ? entriesOf(log, after, limit < Infinity ? limit : -1) : [] };
   };
-  const deadLetters = storedLetters(store, maxDeadLetters, () => undefined);
-  const openStore = () => store;
+  const change = (log: string, { head, drop = [], put = [], maxCount = Infinity }: LogChange): ChangedLog => {
+    let last = Number(rowsOf('select last from rxwire_logs where name = ?', log)[0]?.['last'] ?? 0);
+    for (const [from, to] of drop)
+      rowsOf('delete from rxwire_entries where log = ? and key between ? and ?', log, from, Math.min(to, Number.MAX_SAFE_INTEGER));
+    for (const { key = last + 1, value } of put) {
+      rowsOf('insert or replace into rxwire_entries (log, key, value) values (?, ?, ?)', log, key, encode(value));
+      last = Math.max(last, key);
+    }
+    rowsOf(
+      `insert into rxwire_logs (name, head, last, used_at) values (?, ?, ?, unixepoch()) on conflict (name) do update
+        set head = coalesce(excluded.head, head), last = excluded.last, used_at = excluded.used_at`,
+      log,
+      head === undefined ? null : encode(head),
+      last,
+    );
+    const excess = maxCount < Infinity ? count(log) - maxCount : 0;
+    const evicted = excess > 0 ? entriesOf(log, -1, Math.ceil(excess)) : [];
+    if (evicted.length > 0) rowsOf('delete from rxwire_entries where log = ? and key <= ?', log, evicted.at(-1)?.key);
+    return { evicted };
+  };
+  // An error of an effect is delivered unchanged: `withEffects` does that.
+  const asStoreErrors = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (reason) {
+      throw reason instanceof StoreError
+        ? reason
+        : new StoreError('durable-object', /SQLITE_(FULL|TOOBIG)/.test(String(reason)) ? 'quota' : 'failed', reason);
+    }
+  };
+
+  const open = (): void => {
+    sql.exec(TABLES);
+    rowsOf(`delete from rxwire_entries where log in (${EXPIRED})`, Math.ceil(ttl / 1_000));
+    rowsOf(`delete from rxwire_logs where name in (${EXPIRED})`, Math.ceil(ttl / 1_000));
+  };
+  asStoreErrors(() => storage.transactionSync(open));
   return {
-    inbox: { ...storedInbox({ store, letters: deadLetters, onCorrupt }), deadLetters },
-    outbox: (pid) => storedOutbox({ name, log: `outbox ${pid}`, maxMessages, maxBytes, openStore }),
-    queue: (queue) => storedQueueLog({ name, log: `queue ${queue}`, openStore }),
-    results: storedResults(store),
+    name: 'durable-object',
+    transact: (<T>(_: string, work: (transaction: Parameters<Parameters<Store<SqlStorage>['transact']>[1]>[0]) => T) =>
+      withEffects((perform) =>
+        defer(() =>
+          asStoreErrors(() => [storage.transactionSync(() => work({ read, change, perform: (effect) => perform(effect, sql) }))]),
+        ),
+      )) as Store<SqlStorage>['transact'],
+    read: (log, range) => asStoreErrors(() => read(log, range)),
+    count: (log) => asStoreErrors(() => count(log)),
+    close: () => undefined,
   };
+}
+
+/** A copy: the packer uses its memory again. */
+function encode(value: unknown): ArrayBuffer {
+  return new Uint8Array(packValue(value)).buffer;
+}
+
+function decode(stored: unknown): unknown {
+  return unpackValue(new Uint8Array(stored as ArrayBuffer));
 }

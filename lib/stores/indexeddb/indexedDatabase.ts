@@ -118,7 +118,6 @@ function waitForCommit(database: IDBPDatabase<Schema>, transaction: Transaction)
   });
 }
 
-/** Rolls back, unless the browser has done so. */
 function abort(transaction: Transaction): void {
   try {
     transaction.abort();

@@ -1,3 +1,4 @@
+import { noop } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
@@ -37,6 +38,5 @@ export function indexedDbDeadLetters(name: string, options: IndexedDbDeadLetters
   const { maxSize = 10_000 } = options;
   assertPositive('indexedDbDeadLetters', { maxSize });
   const store = indexedDbStore(`rxwire.letters:${name}`);
-  const { dropped$, add, list, count, remove } = storedLetters(store, maxSize, () => undefined);
-  return { dropped$, add, list, count, remove, close: store.close };
+  return { ...storedLetters(store, maxSize, noop), close: store.close };
 }

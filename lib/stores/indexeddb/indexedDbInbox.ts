@@ -1,3 +1,4 @@
+import { noop } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { assertPositive } from '../../message/options/assert.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
@@ -59,7 +60,5 @@ export function indexedDbInbox(name: string, options: IndexedDbInboxOptions = {}
   assertPositive('indexedDbInbox', { maxDeadLetters });
   const store = indexedDbStore(`rxwire.inbox:${name}`);
   // An unreadable record counts as missing.
-  const onCorrupt = (): void => undefined;
-  const deadLetters = storedLetters(store, maxDeadLetters, onCorrupt);
-  return { ...storedInbox({ store, letters: deadLetters, onCorrupt }), deadLetters, table: store.table, close: store.close };
+  return { ...storedInbox(store, storedLetters(store, maxDeadLetters, noop), noop), table: store.table, close: store.close };
 }

@@ -1,6 +1,5 @@
 import { checkOptions } from '../../message/development.js';
 import { type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
-import { asObservable } from '../../message/maybeAsync.js';
 import { withLock, type ExclusiveOptions } from '../web/exclusive.js';
 import { indexedDbStore } from './indexedDbStore.js';
 
@@ -23,8 +22,7 @@ export function indexedDbQueues(options: ExclusiveOptions = {}): QueueStore {
   return {
     queue(name) {
       const openStore = () => indexedDbStore(`rxwire.queue:${name}`);
-      const stored = storedQueueLog({ name: 'indexeddb', log: 'queue', openStore });
-      const log = { ...stored, open: () => asObservable(stored.open) };
+      const log = storedQueueLog({ name: 'indexeddb', log: 'queue', openStore });
       return { ...log, ...withLock(log, `queue:${name}`, options) };
     },
   };

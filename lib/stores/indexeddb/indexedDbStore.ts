@@ -34,11 +34,6 @@ export interface IndexedDbTransaction {
   remove(table: IndexedDbTable, key: string): void;
 }
 
-/** Logs, and tables of the application, in one database. */
-export interface IndexedDbStore extends ReadableStore<IndexedDbTransaction> {
-  readonly table: <V>(name: string) => IndexedDbTable<V>;
-}
-
 /** The state of a sender is a log of this kind. A client adds one for each session. */
 const SENDER = 'sender ';
 /** The maximum number of senders. Above it, the store removes the one that was added first. */
@@ -46,8 +41,8 @@ const MAX_SENDERS = 100;
 /** The names of the logs of senders, in the order in which they were added. */
 const SENDERS = 'senders';
 
-/** Logs in the IndexedDB database with this name. It is opened when it is first needed. */
-export function indexedDbStore(database: string): IndexedDbStore {
+/** Logs, and tables of the application, in the database with this name, opened when needed. */
+export function indexedDbStore(database: string) {
   const lost$ = new Subject<void>();
   const { transact, close } = createIndexedDatabase(database, () => lost$.next());
   const run = <T>(work: (transaction: Transaction) => Promise<T>): Observable<T> =>
@@ -66,7 +61,7 @@ export function indexedDbStore(database: string): IndexedDbStore {
       ),
     read: (log, range) => run((transaction) => readLog(transaction, log, range)),
     count: (log) => run((transaction) => transaction.objectStore('entries').count(rangeOf(log))),
-    table: <V>(name: string) => ({
+    table: <V>(name: string): IndexedDbTable<V> => ({
       name,
       get: (key: string) => run((transaction) => transaction.objectStore('entries').get([tableOf(name), key]) as Promise<V | undefined>),
       entries: () =>
@@ -76,13 +71,12 @@ export function indexedDbStore(database: string): IndexedDbStore {
           return keys.map(([, key], index) => [String(key), values[index] as V] as const);
         }),
     }),
-  };
+  } satisfies ReadableStore<IndexedDbTransaction> & Record<'table', unknown>;
 }
 
 type Effect = (transaction: IndexedDbTransaction) => unknown;
 
 function transactionIn(transaction: Transaction): Pick<StoreTransaction, 'read' | 'change'> {
-  /** The row that the transaction has read last. */
   let recent: { readonly log: string; readonly row: Promise<Row> } | undefined;
   return {
     read: (log, range) =>

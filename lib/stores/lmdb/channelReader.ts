@@ -1,28 +1,15 @@
 import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
-import {
-  isInside,
-  limitsOf,
-  PAGE_BYTES,
-  rangeOf,
-  type ChannelLimits,
-  type ChannelRange,
-  type KeptOffsets,
-} from '../../server/hub/channelRange.js';
+import { isInside, limitsOf, PAGE_BYTES, rangeOf, type ChannelRange, type KeptOffsets } from '../../server/hub/channelRange.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { headIn, type LmdbChannelHead } from './channelRows.js';
+import { headIn, type ChannelRowsOptions, type LmdbChannelHead } from './channelRows.js';
 import { firstKey, type Databases } from './lmdbDatabases.js';
 
-export interface ChannelReaderOptions {
-  readonly databases: Databases;
-  readonly limits: ChannelLimits;
-  /** Returns the time of the store. */
-  readonly now: () => number;
+export interface ChannelReaderOptions extends Pick<ChannelRowsOptions, 'databases' | 'limits' | 'clock'> {
   /** Decodes a message; undefined for an unreadable one, which is reported. */
   readonly decode: (data: Uint8Array) => Message | undefined;
 }
 
-/** The number of channels that are read at once. */
 const LIST_CHUNK = 256;
 
 /** Reads a part of a channel. One call sees one snapshot: LMDB renews it between two turns. */
@@ -35,7 +22,6 @@ export function readChannel(options: ChannelReaderOptions, name: string, query: 
   return { epoch, last, entries, isComplete: range.isComplete, ...(message && { end: { epoch, offset: end.offset, message } }) };
 }
 
-/** Returns whether a channel may have given out a position. */
 export function isKnownPosition(options: ChannelReaderOptions, name: string, position: ChannelPosition): boolean {
   return isInside(position, offsetsOf(options, name, headIn(options.databases, name)));
 }
@@ -61,8 +47,8 @@ function offsetsOf(options: ChannelReaderOptions, name: string, head: LmdbChanne
 }
 
 /** Returns the offset behind the latest message that is removed, or has expired. */
-function firstOf({ databases, limits, now }: ChannelReaderOptions, name: string, head: LmdbChannelHead): number {
-  const since = now() - limitsOf(head.retention ?? {}, limits).maxAge;
+function firstOf({ databases, limits, clock }: ChannelReaderOptions, name: string, head: LmdbChannelHead): number {
+  const since = clock.now() - limitsOf(head.retention ?? {}, limits).maxAge;
   // A channel that has ended expires as a whole.
   if (head.end) return head.at <= since ? head.last + 1 : head.first;
   const isExpired = (offset: number): boolean => {
@@ -97,7 +83,6 @@ function firstPage(found: Iterable<SizedEntry>, { limit, maxBytes = PAGE_BYTES }
   return entries;
 }
 
-/** Yields the entries of a range. */
 function* entriesIn(
   { databases, decode }: ChannelReaderOptions,
   name: string,

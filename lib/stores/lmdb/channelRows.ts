@@ -23,7 +23,6 @@ export interface LmdbChannelHead {
   last: number;
   /** The run that has stored the latest message. */
   run: number;
-  /** The number of stored messages. */
   count: number;
   /** The size of the stored messages, compacted ones included. */
   bytes: number;
@@ -31,7 +30,6 @@ export interface LmdbChannelHead {
   at: number;
   /** The time of the latest message, in ms since 1970. */
   date: number;
-  /** The number of compacted entries. */
   compacted: number;
   /** The message that has ended the channel, encoded: it is read also when its entry is removed. */
   end?: { readonly offset: number; readonly data: Uint8Array };
@@ -54,7 +52,6 @@ export const MAX_CHANGES = 1_000;
 const MAX_REMOVALS = 1_000;
 /** The maximum number of other channels that one transaction trims or forgets. */
 const MAX_SWEPT = 32;
-/** The number of keys that are read at once. */
 const CHUNK = 16;
 
 /** The time of a channel whose messages have all expired. */
@@ -126,11 +123,8 @@ export interface ChannelRowsOptions {
   readonly limits: ChannelLimits;
   /** The maximum size of the messages of all channels, in bytes. */
   readonly maxTotalBytes: number;
-  /** The maximum number of channels. */
   readonly maxChannels: number;
   readonly clock: StoreClock;
-  /** Returns the date, in ms since 1970. */
-  readonly date: () => number;
   /** Returns whether a channel has subscribers: it is not forgotten. */
   readonly isObserved: (channel: string) => boolean;
   /** Called with each unreadable record. */
@@ -140,7 +134,6 @@ export interface ChannelRowsOptions {
 /** The changes of one transaction. */
 export interface ChannelEdit extends ChannelRowsOptions {
   readonly now: number;
-  /** The heads that the transaction has read. */
   readonly heads: Map<string, LmdbChannelHead>;
   /** The size of the messages of all channels, in bytes. */
   total: number;
@@ -170,15 +163,14 @@ export function headOf(edit: ChannelEdit, name: string): LmdbChannelHead {
   return head;
 }
 
-/** Appends an encoded message. */
 export function appendRow(edit: ChannelEdit, name: string, data: Uint8Array, isEnd: boolean): ChannelPosition {
-  const { databases, run, now, date } = edit;
+  const { databases, run, now, clock } = edit;
   const head = headOf(edit, name);
   const offset = head.last + 1 + (head.run === run ? 0 : randomInt(MAX_RUN_GAP));
   // The clock of an earlier process may have been ahead.
   const at = Math.max(now, head.at);
   databases.channelEntries.putSync([name, offset, at, data.length], data);
-  Object.assign(head, { last: offset, run, at, date: date() });
+  Object.assign(head, { last: offset, run, at, date: clock.date() });
   if (isEnd) head.end = { offset, data };
   head.count++;
   resize(edit, head, data.length);
@@ -309,7 +301,6 @@ function store(edit: ChannelEdit, name: string): void {
   channels.putSync(name, head);
 }
 
-/** Returns the place of a channel in the index. */
 function slotOf({ slot, count, at }: LmdbChannelHead, maxAge: number, now: number): ChannelSlot {
   if (count > 0) return [FILLED, stepOf(at + maxAge)];
   return slot?.[0] === EMPTY ? slot : [EMPTY, stepOf(now)];
@@ -319,7 +310,6 @@ const stepOf = (at: number): number => Math.min(Math.floor(at / STEP), Number.MA
 const isSlot = ({ slot }: LmdbChannelHead, [kind, step]: readonly [kind: string, step: number, ...unknown[]]): boolean =>
   slot?.[0] === kind && slot[1] === step;
 
-/** Returns the first entry of an index. */
 function firstSlot({ lastUsed }: Databases, kind: string): readonly [kind: string, step: number, name: string] | undefined {
   return firstKey(lastUsed, [kind], [kind, Infinity]) as [string, number, string] | undefined;
 }

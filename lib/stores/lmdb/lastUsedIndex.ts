@@ -12,7 +12,6 @@ export interface LogKind {
   readonly step: number;
 }
 
-/** The stored state of a log. */
 export interface LogRow {
   readonly head: unknown;
   /** The highest key that was ever used. */
@@ -20,14 +19,6 @@ export interface LogRow {
   readonly count: number;
   /** The time of the last change; 0 if the log does not expire. */
   readonly at: number;
-}
-
-export interface LastUsedIndexOptions extends LogKind {
-  readonly kind: string;
-  readonly environment: LmdbEnvironment;
-  readonly clock: StoreClock;
-  /** Removes a log. Its entry in the index is already removed. */
-  readonly remove: (log: string) => void;
 }
 
 type Entry = readonly [kind: string, step: number, log: string];
@@ -44,10 +35,16 @@ const MAX_READ = 64;
 /**
  * Creates the index of the logs of one kind, ordered by the time of last use, so that old logs are
  * found without a full scan. All methods but `isExpired` must be called inside a transaction.
+ *
+ * @param remove Removes a log. Its entry in the index is already removed.
  */
-export function createLastUsedIndex(options: LastUsedIndexOptions) {
-  const { kind, ttl, max, step: width, clock, remove } = options;
-  const { usedLogs, databases } = options.environment;
+export function createLastUsedIndex(
+  { usedLogs, databases }: LmdbEnvironment,
+  clock: StoreClock,
+  kind: string,
+  { ttl, max, step: width }: LogKind,
+  remove: (log: string) => void,
+) {
   const { lastUsed: index, counters, logs } = databases;
   const stepOf = (at: number): number => Math.floor(at / width);
 
@@ -93,7 +90,6 @@ export function createLastUsedIndex(options: LastUsedIndexOptions) {
       index.putSync([kind, stepOf(now), log], true);
       return now;
     },
-    /** Removes a log from the index. */
     remove: (log: string, at: number): void => void index.removeSync([kind, stepOf(at), log]),
   };
 }

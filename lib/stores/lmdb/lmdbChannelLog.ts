@@ -21,10 +21,10 @@ import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMess
 import { OverflowError, StoreError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
-import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
+import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { isKnownPosition, listLmdbChannels, readChannel, type ChannelReaderOptions } from './channelReader.js';
+import { isKnownPosition, listLmdbChannels, readChannel } from './channelReader.js';
 import {
   appendRow,
   beginEdit,
@@ -143,7 +143,6 @@ export function lmdbChannelLog(options: LmdbChannelLogOptions): LmdbChannelLog {
     maxTotalBytes,
     maxChannels,
     limits,
-    date: () => wallTime(scheduler),
     isObserved: (channel) => channelTails.has(channel),
   };
   const log = createLog(environment, rows, createChannelWriter(environment, rows, maxPending), faults$);
@@ -168,7 +167,7 @@ function createLog(
     if (!message) rows.onCorrupt();
     return message;
   };
-  const reader: ChannelReaderOptions = { ...rows, now: () => rows.clock.now(), decode };
+  const reader = { ...rows, decode };
   const closed$ = new Subject<never>();
   let isOpen = true;
 

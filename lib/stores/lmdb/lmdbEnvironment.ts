@@ -1,12 +1,13 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database, RootDatabase } from 'lmdb';
-import { Observable, type Subscriber } from 'rxjs';
+import { defer, finalize, Observable, Subject, type Subscriber } from 'rxjs';
 import { StoreError, UnsupportedError } from '../../message/errors.js';
 import { openDatabases, PLAIN_VALUES, RESERVED_PREFIX, type LmdbKey } from './lmdbDatabases.js';
 import { asLmdbStoreError, commitFailure } from './lmdbStoreError.js';
-import { createLocalTails } from './localTails.js';
 import { loadLmdb } from './lmdbPackage.cjs';
+import { createTrampoline } from '../../operators/subscribing/trampoline.js';
+import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 
 /** The maximum number of databases in a folder, which LMDB needs when it opens. */
@@ -62,7 +63,6 @@ function createLmdbEnvironment(path: string) {
     databases: openDatabases(root),
     /** The logs that this process uses: they do not expire. */
     usedLogs: createUsedKeys(),
-    /** The subscribers of the channels in this process. */
     channelTails: createLocalTails(),
     /** Whether a job is running. */
     get isInside() {
@@ -87,7 +87,6 @@ function createLmdbEnvironment(path: string) {
         if (isClosed) to.error(new StoreError('lmdb', 'failed', new Error(`${path} is closed`)));
         else writes.add(createWaitingJob(root, path, job, to));
       }),
-    /** Whether the environment is closed. */
     get isClosed() {
       return isClosed;
     },
@@ -105,9 +104,7 @@ function createLmdbEnvironment(path: string) {
 
 type WaitingJob = ReturnType<typeof createWaitingJob>;
 
-/**
- * The maximum number of jobs in one transaction: the event loop has its turn before the others run.
- */
+/** The maximum number of jobs in one transaction: the event loop has its turn then. */
 const MAX_GROUP = 256;
 
 /**
@@ -118,20 +115,27 @@ const MAX_GROUP = 256;
  */
 function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) {
   const waiting: WaitingJob[] = [];
-  let isInside = false;
-  let isBusy = false;
-
+  const commits = {
+    /** Whether a job is running. */
+    isInside: false,
+    /** Whether there is anything left to write. */
+    isBusy: false,
+    add(job: WaitingJob): void {
+      waiting.push(job);
+      if (!commits.isBusy) writeGroup();
+    },
+  };
   const writeGroup = (): void => {
-    isBusy = true;
+    commits.isBusy = true;
     let group: readonly WaitingJob[] = [];
     const runAll = (): void => {
       group = waiting.splice(0, MAX_GROUP);
-      isInside = true;
+      commits.isInside = true;
       for (const waitingJob of group) waitingJob.run();
-      isInside = false;
+      commits.isInside = false;
     };
     const end = (failure?: StoreError): void => {
-      isBusy = false;
+      commits.isBusy = false;
       if (waiting.length > 0) writeGroup();
       for (const waitingJob of group) waitingJob.onCommitted(failure);
       onEnd();
@@ -141,22 +145,7 @@ function createGroupCommit(root: RootDatabase, path: string, onEnd: () => void) 
       async (reason: unknown) => end(asLmdbStoreError(await commitFailure(reason), path)),
     );
   };
-
-  return {
-    /** Runs a job in the next transaction. */
-    add(job: WaitingJob): void {
-      waiting.push(job);
-      if (!isBusy) writeGroup();
-    },
-    /** Whether a job is running. */
-    get isInside() {
-      return isInside;
-    },
-    /** Whether there is anything left to write. */
-    get isBusy() {
-      return isBusy;
-    },
-  };
+  return commits;
 }
 
 /** Wraps a job in a transaction of its own, nested in that of the group. */
@@ -181,6 +170,35 @@ function createWaitingJob<T>(root: RootDatabase, path: string, job: () => T, to:
       to.next(result);
       to.complete();
     },
+  };
+}
+
+type Emission = ChannelEntry | ChannelBroadcast;
+
+/** Creates the tails of channels for this process. Each exists while it has subscribers. */
+function createLocalTails() {
+  const tails = new Map<string, Subject<Emission>>();
+  const notifications = createTrampoline();
+  return {
+    /** Emits each entry and broadcast of a channel from the time of subscription on. */
+    of: (channel: string): Observable<Emission> =>
+      defer(() => {
+        const tail = tails.get(channel) ?? new Subject<Emission>();
+        tails.set(channel, tail);
+        return tail.pipe(
+          finalize(() => {
+            if (!tail.observed && tails.get(channel) === tail) tails.delete(channel);
+          }),
+        );
+      }),
+    has: (channel: string): boolean => tails.has(channel),
+    /** Adds an entry or a broadcast. `emit` emits it. */
+    add(channel: string, entry: Emission): void {
+      const tail = tails.get(channel);
+      if (tail) notifications.add(() => tail.next(entry));
+    },
+    /** Emits all added entries. Broadcasts during the emission follow, in order. */
+    emit: (): void => notifications.run(),
   };
 }
 

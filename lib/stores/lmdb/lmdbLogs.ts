@@ -20,22 +20,12 @@ import { asLmdbStoreError } from './lmdbStoreError.js';
 import { writeWithEffects, type LmdbTransaction, type Perform } from './lmdbTransaction.js';
 import { createStoreClock, type StoreClock } from './storeClock.js';
 
-/** Logs in LMDB, for the parts of this process that work with the same folder. */
-export interface LmdbLogs extends ReadableStore<LmdbTransaction> {
-  readonly environment: LmdbEnvironment;
-  /** As `transact`, but within the running transaction if there is one. */
-  readonly transactWithin: Store<LmdbTransaction>['transact'];
-}
-
-export interface LmdbLogsOptions {
-  readonly path: string;
-  /** The kinds of logs that expire. */
-  readonly kinds: Readonly<Record<string, LogKind>>;
-  readonly scheduler: SchedulerLike;
-}
-
-/** Returns a function that opens the logs in a folder, or throws. Each call needs a `close`. */
-export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => LmdbLogs {
+/**
+ * Returns a function that opens the logs in a folder, or throws. Each call needs a `close`.
+ *
+ * @param kinds The kinds of logs that expire.
+ */
+export function lmdbLogs(path: string, kinds: Readonly<Record<string, LogKind>>, scheduler: SchedulerLike) {
   // A server opens the logs once for each client.
   let latest: { readonly environment: LmdbEnvironment; readonly rows: LogRows } | undefined;
   return () => {
@@ -48,7 +38,7 @@ export function lmdbLogs({ path, kinds, scheduler }: LmdbLogsOptions): () => Lmd
   };
 }
 
-function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
+function openedLogs(environment: LmdbEnvironment, rows: LogRows) {
   const { path, usedLogs } = environment;
   const transactionOf = (perform: Perform): StoreTransaction<LmdbTransaction> => {
     rows.begin();
@@ -64,16 +54,18 @@ function openedLogs(environment: LmdbEnvironment, rows: LogRows): LmdbLogs {
     name: 'lmdb',
     environment,
     transact,
-    transactWithin: (log, work) => (environment.isInside ? work(transactionOf(noEffects)) : transact(log, work)),
+    /** As `transact`, but within the running transaction if there is one. */
+    transactWithin: ((log, work) =>
+      environment.isInside ? work(transactionOf(noEffects)) : transact(log, work)) satisfies Store<LmdbTransaction>['transact'],
     read: (log, range) => read(() => rows.peek(log, range)),
     count: (log) => read(() => rows.count(log)),
     use: (user, log) => usedLogs.use(user, log),
     release: (user) => usedLogs.release(user),
-    close() {
+    close: (): void => {
       if (isOpen) environment.release();
       isOpen = false;
     },
-  };
+  } satisfies ReadableStore<LmdbTransaction> & Record<'environment' | 'transactWithin', unknown>;
 }
 
 type LogRows = ReturnType<typeof createLogRows>;
@@ -99,7 +91,7 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
     addTo(kindOf(log), -1);
   };
   const indexes = new Map(
-    Object.entries(kinds).map(([kind, limits]) => [kind, createLastUsedIndex({ ...limits, kind, environment, clock, remove })]),
+    Object.entries(kinds).map(([kind, limits]) => [kind, createLastUsedIndex(environment, clock, kind, limits, remove)]),
   );
 
   const isExpired = (log: string, { at }: LogRow): boolean => indexes.get(kindOf(log))?.isExpired(log, at) ?? false;
@@ -109,7 +101,6 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
     const keys = found === undefined ? [] : keysOf(log, 0, Infinity);
     return { head: undefined, last: keys.at(-1)?.[1] ?? 0, count: keys.length, at: 0 };
   };
-  /** The log that the transaction has read last. */
   let recent: { readonly log: string; readonly found: unknown } | undefined;
   const peek = (log: string, { after = 0, limit = Infinity }: LogRange = {}, found = readValue(logs, log)): Log => {
     if (found === undefined || (isLogRow(found) && isExpired(log, found))) return NO_LOG;
@@ -118,7 +109,6 @@ function createLogRows(environment: LmdbEnvironment, kinds: Readonly<Record<stri
   };
 
   return {
-    /** Reads a log without a transaction. */
     peek,
     begin() {
       recent = undefined;

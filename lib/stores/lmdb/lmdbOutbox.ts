@@ -6,7 +6,7 @@ import type { MemoryOutboxOptions } from '../memoryOutbox.js';
 import type { OutboxStore } from '../outboxStore.js';
 import { storedOutbox } from '../log/storedOutbox.js';
 import { assertName } from './lmdbDatabases.js';
-import { lmdbLogs, type LmdbLogs } from './lmdbLogs.js';
+import { lmdbLogs } from './lmdbLogs.js';
 
 export interface LmdbOutboxOptions extends MemoryOutboxOptions {
   /** The folder of the database, which is created if it does not exist. */
@@ -38,14 +38,8 @@ export function lmdbOutbox(options: LmdbOutboxOptions): OutboxStore {
   const { path, name = 'outbox', maxMessages = 10_000, maxBytes = 16_777_216 } = options;
   assertPositive('lmdbOutbox', { maxMessages, maxBytes });
   assertName('lmdbOutbox', name);
-  const openLogs = lmdbLogs({ path, kinds: FOREVER, scheduler: steadyScheduler() });
-  return createLmdbOutbox(openLogs, { name, maxMessages, maxBytes });
-}
-
-const FOREVER = { outbox: { ttl: Infinity, max: Infinity, step: Infinity } };
-
-/** Creates an outbox in a folder, which stays open while the outbox is open. */
-export function createLmdbOutbox(openStore: () => LmdbLogs, { name, ...limits }: Required<Omit<LmdbOutboxOptions, 'path'>>): OutboxStore {
-  const outbox = storedOutbox({ ...limits, name: 'lmdb', log: `outbox ${name}`, openStore });
+  const kinds = { outbox: { ttl: Infinity, max: Infinity, step: Infinity } };
+  const openStore = lmdbLogs(path, kinds, steadyScheduler());
+  const outbox = storedOutbox({ name: 'lmdb', log: `outbox ${name}`, maxMessages, maxBytes, openStore });
   return { ...outbox, open: (hello) => asObservable(() => outbox.open(hello)) };
 }

@@ -1,33 +1,21 @@
 import { Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
-import { type QueueLog, type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
 import { StoreError } from '../../message/errors.js';
-import { asObservable } from '../../message/maybeAsync.js';
 import type { DeadLetterStore, StoredDeadLetter } from '../deadLetterStore.js';
-import type { Inbox } from '../inbox.js';
-import type { OutboxStore } from '../outboxStore.js';
-import { storedInbox } from '../log/storedInbox.js';
-import { storedLetters } from '../log/storedLetters.js';
-import { storedResults } from '../log/storedResults.js';
+import { SERVER_STORES_LIMITS, serverStores, storedResults, type ServerStores, type ServerStoresLimits } from '../log/serverStores.js';
 import { positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
-import type { ResultStore } from '../../operators/buffers/resultStore.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { assertName } from './lmdbDatabases.js';
 import { lmdbLogs } from './lmdbLogs.js';
-import { createLmdbOutbox } from './lmdbOutbox.js';
 import { openTable, writeWithEffects, type LmdbTable, type LmdbTransaction } from './lmdbTransaction.js';
 
 const MONTH = 2_592_000_000;
 /** The number of index steps in a ttl: hours of 30 days. */
 const STEPS_PER_TTL = 720;
 
-export interface LmdbStoreOptions {
+export interface LmdbStoreOptions extends ServerStoresLimits {
   /** The folder of the database, which is created if it does not exist. */
   readonly path: string;
-  /** The maximum number of messages of each outbox. @default 10_000 */
-  readonly maxMessages?: number;
-  /** The maximum size of each outbox's frames in bytes. @default 16_777_216: 16 MiB */
-  readonly maxBytes?: number;
   /**
    * The time after which an unused outbox is removed, in ms: while the store is open, and an hour
    * of each pause.
@@ -44,8 +32,6 @@ export interface LmdbStoreOptions {
   readonly cursorTtl?: number;
   /** The maximum number of senders: the one that was silent longest is removed. @default 100_000 */
   readonly maxSenders?: number;
-  /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
-  readonly maxDeadLetters?: number;
   /**
    * The time for which a result is kept, in ms: while the store is open, and an hour of each pause.
    * @default 300_000
@@ -58,13 +44,11 @@ export interface LmdbStoreOptions {
 }
 
 const LMDB_STORE_OPTIONS = {
-  maxMessages: [positive, 10_000],
-  maxBytes: [positive, 16_777_216],
+  ...SERVER_STORES_LIMITS,
   outboxTtl: [positive, MONTH],
   maxOutboxes: [positive, 100_000],
   cursorTtl: [positive, MONTH],
   maxSenders: [positive, 100_000],
-  maxDeadLetters: [positive, 10_000],
   resultTtl: [positive, 300_000],
   maxResults: [positive, 10_000],
 } satisfies OptionTable<LmdbStoreOptions>;
@@ -81,21 +65,14 @@ export interface LmdbDeadLetters extends DeadLetterStore {
   take(id: number, effect?: (transaction: LmdbTransaction, letter: StoredDeadLetter) => void): Observable<StoredDeadLetter>;
 }
 
-/** The stores of a server or client in one LMDB environment. */
-export interface LmdbStore extends QueueStore {
-  /** Returns the outbox with this name, one for each peer. See `lmdbOutbox`. */
-  outbox(name: string): OutboxStore;
-  /**
-   * Returns the log of the queue with this name. Pass the store to `queue` as its `store`. If two
-   * open the same log, the later one becomes its owner, as with outboxes.
-   */
-  queue(name: string): QueueLog;
-  /** The processing state of received messages. Effects write in the same transaction. */
-  readonly inbox: Inbox<LmdbTransaction>;
-  /** Messages that could not be processed. */
+/**
+ * The stores of a server or client in one LMDB environment. If two open the same
+ * outbox or queue, the later one becomes its owner. A `put` of `results` inside an effect is part
+ * of its transaction.
+ */
+export interface LmdbStore extends ServerStores<LmdbTransaction> {
+  /** The messages of `inbox` that could not be processed. */
   readonly deadLetters: LmdbDeadLetters;
-  /** The latest results. A `put` inside an effect is part of its transaction. */
-  readonly results: ResultStore;
   /**
    * Returns a table of the application, creating it if needed; up to 100. Not inside a transaction.
    *
@@ -137,40 +114,36 @@ export interface LmdbStore extends QueueStore {
  */
 export function lmdbStore(options: LmdbStoreOptions): LmdbStore {
   checkOptions('lmdbStore', options);
+  const limits = readOptions('lmdbStore', options, LMDB_STORE_OPTIONS);
+  const { outboxTtl, maxOutboxes, cursorTtl, maxSenders, resultTtl, maxResults } = limits;
   const { path, scheduler = steadyScheduler() } = options;
-  const read = readOptions('lmdbStore', options, LMDB_STORE_OPTIONS);
-  const { maxMessages, maxBytes, outboxTtl, maxOutboxes, cursorTtl, maxSenders, maxDeadLetters, resultTtl, maxResults } = read;
 
-  const openLogs = lmdbLogs({
-    path,
-    kinds: {
-      outbox: { ttl: outboxTtl, max: maxOutboxes, step: outboxTtl / STEPS_PER_TTL },
-      sender: { ttl: cursorTtl, max: maxSenders, step: cursorTtl / STEPS_PER_TTL },
-      // A result is stored once, and the oldest is evicted first.
-      result: { ttl: resultTtl, max: maxResults, step: 1 },
-    },
-    scheduler,
-  });
-  const logs = openLogs();
+  const kinds = {
+    outbox: { ttl: outboxTtl, max: maxOutboxes, step: outboxTtl / STEPS_PER_TTL },
+    sender: { ttl: cursorTtl, max: maxSenders, step: cursorTtl / STEPS_PER_TTL },
+    // A result is stored once, and the oldest is evicted first.
+    result: { ttl: resultTtl, max: maxResults, step: 1 },
+  };
+  const openStore = lmdbLogs(path, kinds, scheduler);
+  const logs = openStore();
   const { environment } = logs;
   const faults$ = new Subject<StoreError>();
   const onCorrupt = (): void => faults$.next(new StoreError('lmdb', 'corrupt'));
-  const deadLetters = storedLetters(logs, maxDeadLetters, onCorrupt);
+  const { inbox, outbox, queue } = serverStores(logs, { limits, onCorrupt, onCorruptLetter: onCorrupt, openStore });
 
   return {
-    deadLetters,
+    deadLetters: inbox.deadLetters,
     faults$,
-    inbox: storedInbox({ store: logs, letters: deadLetters, onCorrupt }),
+    inbox,
     // Inside an effect, the write is part of its transaction.
     results: storedResults({ read: logs.read, transact: logs.transactWithin }),
     outbox: (name) => {
       assertName('lmdbStore', name);
-      return createLmdbOutbox(openLogs, { name, maxMessages, maxBytes });
+      return outbox(name);
     },
     queue: (name) => {
       assertName('lmdbStore', name);
-      const log = storedQueueLog({ name: 'lmdb', log: `queue ${name}`, openStore: openLogs });
-      return { ...log, open: () => asObservable(log.open) };
+      return queue(name);
     },
     table: (name) => openTable(environment, name),
     transact: (work) => writeWithEffects(environment, (perform) => perform(work)),

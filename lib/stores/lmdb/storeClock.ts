@@ -29,6 +29,8 @@ export function createStoreClock(scheduler: SchedulerLike, counters: Counters) {
   const now = (): number => offset + scheduler.now();
   return {
     now,
+    /** Returns the date, in ms since 1970. */
+    date: () => wallTime(scheduler),
     /** Stores the time for the next process. To be called inside a transaction. */
     save(stored: Counters): void {
       if (now() - saved < SAVE_INTERVAL) return;

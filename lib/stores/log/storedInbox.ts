@@ -8,27 +8,28 @@ import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord, 
 import { HEAD_ONLY, type Store, type StoreTransaction } from '../store.js';
 import type { StoredLetters } from './storedLetters.js';
 
-export interface StoredInboxOptions<Tx> {
-  readonly store: Store<Tx>;
-  /** The dead letters in the same store. */
-  readonly letters: StoredLetters<Tx>;
-  /** Called for each unreadable record, which counts as missing. It may throw instead. */
-  readonly onCorrupt: () => void;
-}
-
 interface Sender {
   readonly done: number;
   readonly finished: readonly number[];
   /** The fields of the rejections whose senders may not know them yet. */
-  readonly rejections?: readonly unknown[] | undefined;
+  readonly rejections?: readonly RejectionFields[] | undefined;
   readonly claim?: InboxClaim | undefined;
   readonly session?: unknown;
 }
 
 const START: Cursor = { done: 0, finished: [] };
 
-/** The inbox of a store. Each sender has a log, without entries. */
-export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOptions<Tx>): Inbox<Tx> {
+/**
+ * The inbox of a store. Each sender has a log, without entries.
+ *
+ * @param letters The dead letters in the same store.
+ * @param onCorrupt Called for each unreadable record, which counts as missing. It may throw.
+ */
+export function storedInbox<Tx>(
+  store: Store<Tx>,
+  letters: StoredLetters<Tx>,
+  onCorrupt: () => void,
+): Inbox<Tx> & { readonly deadLetters: StoredLetters<Tx> } {
   type Transaction = StoreTransaction<Tx>;
 
   const senderIn = (head: unknown): Sender | undefined => {
@@ -103,7 +104,7 @@ export function storedInbox<Tx>({ store, letters, onCorrupt }: StoredInboxOption
 const logOf = (pid: string): string => `sender ${pid}`;
 
 function recordOf({ done, finished, rejections = [], claim, session }: Sender): InboxRecord {
-  const rejected = rejections.length > 0 && { rejections: rejections.filter(isRejection).map(readRejection) };
+  const rejected = rejections.length > 0 && { rejections: rejections.map((fields) => readRejection(fields)) };
   return { cursor: { done, finished, ...rejected }, ...(claim && { claim }), session };
 }
 
@@ -122,7 +123,6 @@ export function rejectionFields({ number, kind, code, reason }: NumberedRejectio
   return [number, kind, code.slice(0, MAX_REJECTION_CODE), reason.slice(0, MAX_REJECTION_REASON)];
 }
 
-/** @param value The fields of a rejection. */
 export function readRejection([number, kind, code, reason]: RejectionFields): NumberedRejection {
   return { number, kind, code, reason };
 }

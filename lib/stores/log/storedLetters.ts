@@ -39,7 +39,6 @@ export function storedLetters<Tx>(
     letters.length === 0
       ? []
       : chain(transaction.change(LOG, { put: letters.map((value) => ({ value })), maxCount: maxSize }), ({ evicted }) => readable(evicted));
-  /** Removes a letter. Returns its entry, if it exists. */
   const removed = (transaction: StoreTransaction<Tx>, id: number): MaybeAsync<LogEntry | undefined> =>
     chain(transaction.read(LOG, { after: id - 1, limit: 1 }), ({ entries: [entry] }): MaybeAsync<LogEntry | undefined> =>
       entry?.key === id ? chain(transaction.change(LOG, { drop: [[id, id]] }), () => entry) : undefined,

@@ -8,7 +8,6 @@ import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxStore, OutboxWrite, S
 import { ALL_KEYS, HEAD_ONLY, isNumber, type LogEntry, type Store, type StoreTransaction } from '../store.js';
 
 export interface StoredOutboxOptions {
-  /** The name of the store in errors. */
   readonly name: string;
   readonly log: string;
   readonly maxMessages: number;
@@ -17,7 +16,6 @@ export interface StoredOutboxOptions {
   readonly openStore: () => Store;
 }
 
-/** The state of an owner. */
 interface Ownership {
   readonly store: Store;
   readonly lost: Subscription;
@@ -40,7 +38,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
     current?.store.close();
     current = undefined;
   };
-  const open = (hello?: HelloNumber) => {
+  const open = (hello?: HelloNumber): MaybeAsync<OpenedOutbox> => {
     close();
     const store = openStore();
     const mine: Ownership = (current = { store, lost: new Subscription() });
@@ -67,7 +65,7 @@ export function storedOutbox({ name, log, maxMessages, maxBytes, openStore }: St
         const { head, batches, replaces } = change ?? { head: mine.head ?? before, batches: [], replaces: false };
         const after = { ...head, pid: before.pid, epoch: before.epoch, hello: before.hello };
         const isAcked = head.acked > (readHead(found)?.acked ?? 0);
-        const put = batches.map((batch) => ({ key: lastOf(batch), value: recordOf(batch) }));
+        const put = batches.map(({ first, count, level, body }) => ({ key: first + count - 1, value: { first, level, body } }));
         const drop = replaces || fault === 'evicted' ? [ALL_KEYS] : isAcked ? [[0, head.acked] as const] : [];
         return chain(transaction.change(log, { head: after, put, drop }), () => after);
       });
@@ -146,18 +144,12 @@ function faultOf(found: unknown, { pid, epoch }: StoredHead): 'fenced' | 'evicte
   return head.epoch < epoch ? 'evicted' : undefined;
 }
 
-type BatchRecord = Pick<StoredBatch, 'first' | 'level' | 'body'>;
-
-const lastOf = ({ first, count }: StoredBatch): number => first + count - 1;
-const recordOf = ({ first, level, body }: StoredBatch): BatchRecord => ({ first, level, body });
-
-/** Returns the readable batches, and the keys of the others. */
 function readBatches(entries: readonly LogEntry[]): { readonly batches: readonly StoredBatch[]; readonly corrupt: readonly number[] } {
   const batches: StoredBatch[] = [];
   const corrupt: number[] = [];
   let before = 0;
   for (const { key: last, value } of entries) {
-    const { first, level, body } = Object(value) as Partial<Record<keyof BatchRecord, unknown>>;
+    const { first, level, body } = Object(value) as Partial<Record<keyof StoredBatch, unknown>>;
     const isBody = typeof body === 'string' || body instanceof Uint8Array;
     if (!isNumber(first) || first <= before || first > last || !isBody || !isLevel(level)) {
       corrupt.push(last);
@@ -177,8 +169,6 @@ interface StoredHead extends OutboxHead, Pick<OpenedOutbox, 'pid' | 'epoch'> {
   readonly hello?: HelloNumber | undefined;
 }
 
-type Fields = Partial<Record<keyof StoredHead & string, unknown>>;
-
 function openedOf(
   { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket }: StoredHead,
   batches: readonly StoredBatch[],
@@ -191,7 +181,9 @@ function openedOf(
  * without a ticket, the client begins a new session.
  */
 function readHead(value: unknown): StoredHead | undefined {
-  const { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, hello } = Object(value) as Fields;
+  const { pid, epoch, acked, last, mark, skips, isPaused, codec, ticket, hello } = Object(value) as Partial<
+    Record<keyof StoredHead, unknown>
+  >;
   const isOwned = typeof pid === 'string' && pid !== '' && isNumber(epoch) && (hello === undefined || isHelloNumber(hello));
   const isRead = isNumber(acked) && isNumber(last) && isNumber(mark) && typeof isPaused === 'boolean' && typeof codec === 'string';
   if (!isOwned || !isRead || !Array.isArray(skips) || !skips.every(isNumber)) return undefined;

@@ -32,7 +32,7 @@ export interface RequestsContext {
 const CHECK = 100;
 
 /** No part of NATS receives a request: the stream has no leader, or JetStream is off. */
-class NoRespondersError extends Error {
+export class NoRespondersError extends Error {
   override readonly name = 'NoRespondersError';
 }
 
@@ -45,7 +45,6 @@ export function withBatchedRequests({ connection, scheduler, isConnected, errors
   const inbox = `${inboxPrefix}.${nanoid()}`;
   /** By their ids, which are the last tokens of the subjects of the answers. */
   const pending = new Map<string, PendingRequest>();
-  /** The ids of the requests that are sent at the end of this turn. */
   let unsent: string[] = [];
   let ids = 0;
   let isListening = false;
@@ -109,6 +108,5 @@ export function withBatchedRequests({ connection, scheduler, isConnected, errors
       if (unsent.push(id) === 1) setImmediate(send);
       timer.set(CHECK);
     });
-  // All else is that of the connection.
   return Object.assign(Object.create(connection) as NatsConnection, { request });
 }

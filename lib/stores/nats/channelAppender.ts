@@ -90,10 +90,7 @@ function createQueue(onLeft: () => void) {
   };
 }
 
-/**
- * Stores the first messages of a queue as one entry. Returns when the outcome of at least one of
- * them is known.
- */
+/** Stores the first messages of a queue as one entry. Returns when an outcome is known. */
 async function storeNext(
   subject: string,
   queue: AppendQueue,

@@ -5,17 +5,13 @@ import { endOf, type LogContext } from './logContext.js';
 import { createSharedReads } from './entryReader.js';
 import { offsetOf, type StreamEntry } from './streamEntry.js';
 
-/**
- * A channel to which this server appends, as the server knows it: all entries up to `seq` are
- * accounted for.
- */
+/** A channel as this server knows it: all entries up to `seq` are accounted for. */
 export interface ChannelHead {
   readonly epoch: string;
   /** The sequence number of the last entry; 0 if there is none. */
   readonly seq: number;
   /** The sequence number of the last entry, also if it is removed; 0 if none is known. */
   readonly previous: number;
-  /** The last message, if it has ended the channel. */
   readonly end: Message | undefined;
   readonly ids: RecentOffsets;
 }
@@ -33,10 +29,7 @@ const MAX_CHANNELS = 10_000;
 /** The maximum number of ids, of all channels; of one channel, at least the second number. */
 const MAX_IDS = 524_288;
 const MIN_IDS = 64;
-/**
- * The maximum number of entries that are read when a channel becomes known, and their size in
- * bytes.
- */
+/** The limits of what is read when a channel becomes known: entries, bytes. */
 const MAX_ENTRIES = 1_000;
 const MAX_BYTES = 16_777_216;
 const MAX_READS = 32;
@@ -100,10 +93,7 @@ export function createChannelHeads(log: LogContext) {
 
   return {
     get: (subject: string) => known.get(subject),
-    /**
-     * Reads from the leader of the stream what was appended to a channel since it was known; at
-     * first, its recent messages.
-     */
+    /** Reads what was appended to a channel since it was known; first, its recent messages. */
     load: (subject: string): Promise<LoadedHead> => loads(subject, () => load(subject)),
     /** Reports an entry of any server. Does nothing if it does not follow the known head. */
     observe({ subject, seq, previous }: Pick<StreamEntry, 'subject' | 'seq' | 'previous'>, messages: readonly Message[]): void {

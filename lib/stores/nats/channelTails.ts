@@ -1,11 +1,11 @@
-import { defer, finalize, type Observable } from 'rxjs';
+import { defer, finalize, firstValueFrom, Subject, Subscription, timer, type Observable } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
+import { StoreError } from '../../message/errors.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelHeads } from './channelHeads.js';
-import { createChannelTail, type ChannelTail } from './channelTail.js';
 import type { LogContext } from './logContext.js';
-import { failed } from './natsContext.js';
-import type { StreamEntry } from './streamEntry.js';
+import { failed, type NatsMessage } from './natsContext.js';
+import { offsetOf, republishedEntry, type StreamEntry } from './streamEntry.js';
 
 export type ChannelTails = ReturnType<typeof createChannelTails>;
 
@@ -21,10 +21,7 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
   /** The earlier epoch that the latest check has found in the stream. */
   let doubted = '';
 
-  /**
-   * Fails all tails, with a reason or an error: the hub subscribes again and reads the missed
-   * messages.
-   */
+  /** Fails all tails: the hub subscribes again and reads the missed messages. */
   const fail = (reason: unknown): void => {
     for (const tail of [...tails.values()]) tail.fail(reason);
   };
@@ -52,12 +49,12 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
     } else observe(found);
     doubted = isEarlier ? found : '';
   };
-  const epochOf = ({ epoch: known = '' }: Pick<StreamEntry, 'epoch'>): string | undefined => (observe(known) && epoch) || undefined;
+  const epochOf: EpochOf = ({ epoch: known = '' }) => (observe(known) && epoch) || undefined;
   const open = (channel: string): ChannelTail => {
     const onClose = (): void => {
       if (tails.get(channel) === tail) tails.delete(channel);
     };
-    const tail = createChannelTail(log, channel, { heads, epochOf, onClose });
+    const tail = createChannelTail(log, heads, channel, epochOf, onClose);
     tails.set(channel, tail);
     onAdded();
     return tail;
@@ -89,6 +86,136 @@ export function createChannelTails(log: LogContext, heads: ChannelHeads, onAdded
       const frame = log.encode([message]);
       if (!log.isConnected()) throw failed(new Error('the connection to NATS is lost'));
       log.connection.publish(log.subjects.liveOf(channel), frame);
+    },
+  };
+}
+
+export type ChannelTail = ReturnType<typeof createChannelTail>;
+
+/** The number of reads that may miss a copied entry: a former leader may answer. */
+const ATTEMPTS = 5;
+/** The number of the latest copies that are kept while the stream is read. */
+const MAX_COPIES = 64;
+/** The time in which a copy arrives that is on its way, in ms. */
+const PROPAGATION_TIME = 250;
+
+/** Returns the epoch of the tails; undefined if the entry may not be emitted. */
+type EpochOf = (entry: Pick<StreamEntry, 'epoch'>) => string | undefined;
+
+/** The last entry that a tail has emitted; before that, the one that a reader has read. */
+interface TailPlace {
+  readonly seq: number;
+  readonly isEmitted: boolean;
+  /** Whether the channel had no entry up to that number. */
+  readonly isEmpty: boolean;
+}
+
+function isKnown({ seq }: StreamEntry, last: TailPlace | undefined): boolean {
+  return last?.isEmitted === true && seq <= last.seq;
+}
+
+function isBehind({ previous = 0 }: StreamEntry, last: TailPlace | undefined): boolean {
+  return last !== undefined && previous > last.seq;
+}
+
+/**
+ * Emits the entries of one channel, each once and in order. JetStream copies each stored entry to
+ * the tail, with the number of the previous entry. When the previous entry is missing, the tail
+ * reads the missed entries from the stream.
+ */
+function createChannelTail(log: LogContext, heads: ChannelHeads, channel: string, epochOf: EpochOf, onClose: () => void) {
+  const { reader, subjects, decode } = log;
+  const subject = subjects.of(channel);
+  const entries$ = new Subject<ChannelEntry | ChannelBroadcast>();
+  const listening = new Subscription(onClose);
+  let last: TailPlace | undefined;
+  let reading: Promise<void> | undefined;
+  /** The copies that arrived while the stream was read; and whether none has arrived lately. */
+  let [copies, isIdle] = [[] as StreamEntry[], true];
+
+  const fail = (reason: unknown): void => {
+    listening.unsubscribe();
+    entries$.error(typeof reason === 'string' ? new StoreError('nats', 'evicted', new Error(reason)) : failed(reason));
+  };
+  /** Emits the messages of an entry that is not known. Returns false if it may not be emitted. */
+  const emit = (entry: StreamEntry): boolean => {
+    if (isKnown(entry, last)) return true;
+    const epoch = epochOf(entry);
+    if (epoch === undefined) return false;
+    last = { seq: entry.seq, isEmitted: true, isEmpty: false };
+    const messages = decode(entry.data, entry.subject);
+    heads.observe(entry, messages);
+    for (const [index, message] of messages.entries()) entries$.next({ epoch, offset: offsetOf(entry.seq, index), message });
+    return true;
+  };
+  /** Emits the copies up to the first gap. Returns whether there is none. */
+  const emitCopies = (): boolean => {
+    for (let [entry] = copies; entry; [entry] = copies) {
+      if (isBehind(entry, last)) return false;
+      copies.shift();
+      // The check reads what may not be emitted now.
+      if (!emit(entry)) copies = [];
+    }
+    return true;
+  };
+  /** Reads what is missing in front of the copies; without copies, up to the end of the channel. */
+  const readMissed = async (): Promise<void> => {
+    for (let attempt = 0; attempt < ATTEMPTS;) {
+      const hasCopies = copies.length > 0;
+      if (emitCopies() && hasCopies) return;
+      const entry = await log.retry(() => reader.next(subject, last ? last.seq + 1 : 1));
+      if (!entry && copies.length === 0) return;
+      if (entry && last && (isBehind(entry, last) || (entry.previous === 0 && !last.isEmpty))) {
+        fail('messages were removed before they were read');
+        return;
+      }
+      if (!entry) attempt++;
+      else if (!emit(entry)) return;
+    }
+    fail('an entry that was copied is not in the stream');
+  };
+  const heal = (): Promise<void> => (reading ??= readMissed().finally(() => (reading = undefined)));
+  const receive = (received: NatsMessage): void => {
+    const entry = republishedEntry(received);
+    if (!entry) {
+      for (const message of decode(received.data, received.subject)) entries$.next({ message });
+    } else if (reading || isBehind(entry, last)) {
+      copies.push(entry);
+      if (copies.length > MAX_COPIES) copies.shift();
+      heal().catch(fail);
+    } else emit(entry);
+    isIdle &&= !entry;
+  };
+  const begin = (seq: number, isEmpty: boolean): void => void (last ??= { seq, isEmitted: false, isEmpty });
+  listening.add(log.listen(subjects.liveOf(channel), receive));
+
+  return {
+    entries$,
+    close: (): void => listening.unsubscribe(),
+    /** Ends the tail with a reason or an error: messages may be missing. */
+    fail,
+    /** Whether the tail knows which entries it must have received. */
+    hasBegun: () => last !== undefined,
+    /**
+     * Reports the last entry of the channel that a reader has read: entries behind it must arrive.
+     * `isEmpty`: there is none up to that number.
+     */
+    begin,
+    /** Looks for entries in the stream that were not copied to the tail. Rejects if that fails. */
+    async look(): Promise<void> {
+      const from = last && last.seq + 1;
+      const entry = await log.retry(() => (from === undefined ? reader.latest(subject) : reader.next(subject, from)));
+      begin(entry?.seq ?? 0, !entry);
+      if (!entry || from === undefined || isKnown(entry, last)) return;
+      // A read may overtake a copy.
+      await firstValueFrom(timer(PROPAGATION_TIME, log.scheduler));
+      if (!isKnown(entry, last)) await heal();
+    },
+    /** Returns whether no copy has arrived since the last call. */
+    wasIdle(): boolean {
+      const wasIdle = isIdle;
+      isIdle = true;
+      return wasIdle;
     },
   };
 }

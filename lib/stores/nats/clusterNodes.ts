@@ -22,7 +22,6 @@ export interface ClusterState {
   readonly sessions: number;
 }
 
-/** A notice of one node to all others. */
 type Notice =
   { readonly kind: 'claimed'; readonly claims: readonly ClaimedSender[] } | { readonly kind: 'kick'; readonly principal: string };
 
@@ -33,7 +32,6 @@ const BEAT = 1_000;
 /** The silence after which a node is considered dead, in ms. */
 const SILENCE = 3_500;
 const MAX_NODES = 1_000;
-/** The maximum number of claims in one notice. */
 const MAX_CLAIMS = 1_000;
 
 /**
@@ -42,7 +40,6 @@ const MAX_CLAIMS = 1_000;
  */
 export function createClusterControl({ connection, name, listen, report }: NodeContext) {
   const subject = `${name}.control`;
-  /** The claims of this turn of the event loop. */
   let claims: ClaimedSender[] = [];
   const tell = (notice: Notice): void => connection.publish(subject, JSON.stringify(notice));
   const tellClaims = (): void => {
@@ -102,10 +99,7 @@ export function createClusterNodes({ connection, name, node, scheduler, listen }
       );
       return beats$.subscribe();
     },
-    /**
-     * Emits the nodes at each change, and at least each second. A node that is silent for 3.5 s is
-     * considered dead.
-     */
+    /** Emits at each change, and at least each second. A silent node leaves after 3.5 s. */
     state$: defer((): Observable<ClusterState> => {
       /** The nodes, with the times of their last beats. */
       const seen = new Map<string, { readonly described: ClusterNode; readonly at: number }>();

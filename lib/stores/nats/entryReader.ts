@@ -22,7 +22,6 @@ export function createEntryReader(stream: NatsStream) {
   };
   /** Returns the first entry of a subject from a sequence number on. */
   const next = (subject: string, from: number): Promise<StreamEntry | undefined> => get({ seq: from, next_by_subj: subject });
-  /** Returns the entry of that number if it belongs to the subject. */
   const at = async (subject: string, seq: number): Promise<StreamEntry | undefined> => {
     const entry = await get({ seq });
     return entry?.subject === subject ? entry : undefined;
@@ -43,7 +42,6 @@ export function createEntryReader(stream: NatsStream) {
   return {
     latest: (subject: string) => get({ last_by_subj: subject }),
     next,
-    /** Emits the entries of a range, in order. */
     async *forwards({ subject, from, until }: EntryRange): AsyncGenerator<StreamEntry> {
       for (let place = from; place <= until;) {
         for (let count = 0; count < SINGLE && place <= until; count++) {
@@ -59,10 +57,7 @@ export function createEntryReader(stream: NatsStream) {
         }
       }
     },
-    /**
-     * Emits the entries of a range, the latest first: `limit` of them or more, unless they have
-     * `maxBytes`.
-     */
+    /** The latest entry is the first: `limit` of them or more, unless they have `maxBytes`. */
     async *backwards({ subject, from, until }: EntryRange, limit: number, maxBytes: number): AsyncGenerator<StreamEntry> {
       let last: StreamEntry | undefined;
       let place: number | undefined = until;

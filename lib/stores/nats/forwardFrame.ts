@@ -28,7 +28,6 @@ const HEADER_SIZE = 5;
 /** The maximum size of a frame: larger ones would delay other messages of the connection. */
 const MAX_FRAME = 256 * 1024;
 
-/** Returns the maximum size of a frame's payload, in bytes. */
 export function maxPiece({ maxPayload }: FrameContext): number {
   return Math.min(maxPayload(), MAX_FRAME) - HEADER_SIZE;
 }
@@ -36,42 +35,36 @@ export function maxPiece({ maxPayload }: FrameContext): number {
 type FrameContext = Pick<NatsContext, 'connection' | 'maxPayload'>;
 
 /**
- * Creates the functions that send the frames of one direction of a forwarded request. They throw if
- * the connection is closed.
+ * Creates the functions for the frames of a forwarded request at one of its nodes. Those that send
+ * throw if the connection is closed.
  * @param reply Where the other node sends its frames, if it may send some.
  */
-export function createFrameWriter(context: FrameContext, subject: string, reply?: string) {
-  let number = 0;
+export function createFrames(context: FrameContext, subject: string, reply?: string) {
+  let [sent, received] = [0, 0];
   const write = (kind: FrameKind, payload: Uint8Array = new Uint8Array()): void => {
     const header = Buffer.alloc(HEADER_SIZE);
     header[0] = kind;
-    header.writeUInt32BE(number++, 1);
+    header.writeUInt32BE(sent++, 1);
     context.connection.publish(subject, Buffer.concat([header, payload]), reply === undefined ? {} : { reply });
   };
   return {
     write,
-    /** Sends the payload in as many frames as it takes. */
     writePieces(kind: FrameKind, payload: Uint8Array): void {
       const size = maxPiece(context);
       for (let at = 0; at < payload.length; at += size) write(kind, payload.subarray(at, at + size));
     },
+    /** Reads the next frame of the other node; returns `undefined` if one is missing. */
+    read(data: Uint8Array): { readonly kind: number; readonly payload: Uint8Array } | undefined {
+      if (data.length < HEADER_SIZE || bufferOf(data).readUInt32BE(1) !== received++) return undefined;
+      return { kind: data[0] ?? 0, payload: data.subarray(HEADER_SIZE) };
+    },
   };
 }
+
+export type Frames = ReturnType<typeof createFrames>;
 
 export function isFirstFrame(data: Uint8Array): boolean {
   return data.length >= HEADER_SIZE && data[0] === FrameKind.REQUEST;
-}
-
-/**
- * Creates a function that reads the frames of one direction. It returns `undefined` if a frame is
- * missing.
- */
-export function createFrameReader(): (data: Uint8Array) => { readonly kind: number; readonly payload: Uint8Array } | undefined {
-  let expected = 0;
-  return (data) => {
-    if (data.length < HEADER_SIZE || bufferOf(data).readUInt32BE(1) !== expected++) return undefined;
-    return { kind: data[0] ?? 0, payload: data.subarray(HEADER_SIZE) };
-  };
 }
 
 /** The head of a response, with the size of the body in bytes. */
@@ -87,7 +80,6 @@ export function decodeHead(payload: Uint8Array): unknown {
   return JSON.parse(bufferOf(payload).toString());
 }
 
-/** Encodes the ids of requests, in as many messages as it takes. */
 export function encodeIds(ids: readonly number[], maxSize: number): readonly Uint8Array[] {
   const size = Math.floor(maxSize / 4);
   return Array.from({ length: Math.ceil(ids.length / size) }, (_, index) => {

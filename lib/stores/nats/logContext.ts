@@ -1,22 +1,16 @@
-import type { SchedulerLike } from 'rxjs';
 import type { PlainCodec } from '../../codec/codec.js';
 import { msgpack } from '../../codec/msgpack.js';
-import { FrameTooLargeError, type RxwireError } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
+import { FrameTooLargeError } from '../../message/errors.js';
+import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import { createEntryReader } from './entryReader.js';
-import { assertNats, channelToken, corrupt, type NatsConnection, type NatsContext, type NatsSettings } from './natsContext.js';
+import { assertNats, channelToken, corrupt, NATS_OPTIONS, type NatsContext, type NatsOptions, type NatsSettings } from './natsContext.js';
 import { createNatsStream } from './natsStream.js';
 import { createEpochs } from './streamEpochs.js';
 
-export interface NatsChannelLogOptions {
-  /**
-   * An open connection without `noEcho`, which the caller keeps and closes. Set
-   * `maxReconnectAttempts: -1`; otherwise it closes for good after a long outage of NATS.
-   */
-  readonly connection: NatsConnection;
+export interface NatsChannelLogOptions extends NatsOptions {
   /**
    * The name of the stream, which is created if it does not exist. Its subjects start with the
    * name. Servers that share channels use the same name.
@@ -40,16 +34,6 @@ export interface NatsChannelLogOptions {
   readonly maxAge?: number;
   /** The time in which a repeated message is detected, in ms. @default 120_000: 2 minutes */
   readonly dedupeWindow?: number;
-  /** The number of replicas of a new stream. @default 1 */
-  readonly replicas?: number;
-  /** The storage of a new stream. @default 'file' */
-  readonly storage?: 'file' | 'memory';
-  /**
-   * The timeout of an append or read, in ms. After a leader's death, NATS may take 7 s to elect
-   * another one.
-   * @default 15_000
-   */
-  readonly timeout?: number;
   /**
    * The maximum number of messages that wait to be stored; above it, appending fails.
    * @default 10_000
@@ -61,34 +45,32 @@ export interface NatsChannelLogOptions {
    * @default 5_000
    */
   readonly checkInterval?: number;
-  /**
-   * Called with errors that no call returns: NATS is unreachable, or the stream contains something
-   * that is not a message. Its exceptions are ignored.
-   * @default no report
-   */
-  readonly onError?: (error: RxwireError) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
-  readonly scheduler?: SchedulerLike;
 }
 
-type Options = Omit<NatsChannelLogOptions, 'onError'> & Pick<NatsSettings, 'onError'>;
-export type LogSettings = Required<Omit<NatsChannelLogOptions, 'onError'>> & Pick<NatsSettings, 'onError'>;
+const OPTIONS = {
+  ...NATS_OPTIONS,
+  stream: [anything, 'rxwire'],
+  maxMessages: [positive, 1_000],
+  maxTotalBytes: [positive, 268_435_456],
+  maxAge: [positive, 86_400_000],
+  dedupeWindow: [positive, 120_000],
+  maxPending: [positive, 10_000],
+  checkInterval: [positive, 5_000],
+} as const satisfies OptionTable<NatsChannelLogOptions>;
+
+export type LogSettings = NatsSettings & Required<Omit<NatsChannelLogOptions, keyof NatsOptions>>;
 
 /**
  * @throws {RangeError} If a limit is not positive.
  * @throws {TypeError} If the name of the stream is invalid, or the connection has `noEcho`.
  */
-export function logSettingsOf(options: Options): LogSettings {
-  const { connection, stream = 'rxwire', codec = msgpack(), replicas = 1, storage = 'file' } = options;
-  const { maxMessages = 1_000, maxTotalBytes = 268_435_456, maxAge = 86_400_000, dedupeWindow = 120_000 } = options;
-  const { timeout = 15_000, maxPending = 10_000, checkInterval = 5_000, scheduler = steadyScheduler() } = options;
-  const limits = { maxMessages, maxTotalBytes, maxAge, dedupeWindow, replicas, timeout, maxPending, checkInterval };
-  assertPositive('natsChannelLog', limits);
-  assertNats('natsChannelLog', connection, { stream });
-  return { ...options, connection, stream, codec, storage, scheduler, ...limits };
+export function logSettingsOf({ connection, ...options }: NatsChannelLogOptions): LogSettings {
+  const { codec = msgpack(), scheduler = steadyScheduler(), onError } = options;
+  const read = readOptions('natsChannelLog', options, OPTIONS);
+  assertNats('natsChannelLog', connection, { stream: read.stream });
+  return { ...read, connection, codec, scheduler, ...(onError && { onError }) };
 }
 
-/** The stream, the settings and the helpers that all parts of a log share. */
 export type LogContext = ReturnType<typeof createLogContext>;
 
 /** The room for headers, in bytes. */
@@ -136,10 +118,7 @@ export function createLogContext(context: LogSettings & NatsContext) {
   };
 }
 
-/**
- * Creates the subjects of the channels, and of the epoch marker. An invalid name of a channel is a
- * TypeError.
- */
+/** An invalid name of a channel is a TypeError. */
 function createLogSubjects(stream: string) {
   const [prefix, live] = [`${stream}.channel.`, `${stream}.live.`];
   return {
@@ -153,7 +132,6 @@ function createLogSubjects(stream: string) {
      * stored. It is not part of the stream.
      */
     liveOf: (channel: string): string => live + channelToken(channel),
-    /** Returns the channel of a subject; undefined for other subjects. */
     channelOf: (subject: string): string | undefined => {
       const channel = subject.startsWith(prefix) ? subject.slice(prefix.length).replaceAll('=', '.') : '';
       return NAME_PATTERN.test(channel) ? channel : undefined;

@@ -1,5 +1,5 @@
-import { Packr } from 'msgpackr';
 import { StoreError } from '../../message/errors.js';
+import { packValue, unpackValue } from '../packedValue.js';
 import { isNumber } from '../store.js';
 
 /** The state of a log without its entries. Each message has it: the latest one counts. */
@@ -7,14 +7,10 @@ export interface LogMessageRow {
   readonly head: unknown;
   /** The highest key that was ever used. */
   readonly last: number;
-  /**
-   * The sequence number of the first message whose entries count; 0 if none do; `here` for the
-   * message itself.
-   */
+  /** The number of the first message whose entries count; 0: none; `here`: this one. */
   readonly start: number | 'here';
 }
 
-/** The entries that a write removes, and those that it adds after that. */
 export interface EntryChange {
   readonly drop: readonly (readonly [from: number, to: number])[];
   readonly put: readonly (readonly [key: number, value: unknown])[];
@@ -34,12 +30,11 @@ export interface LogMessage {
   readonly part: Uint8Array;
 }
 
-const packr = new Packr({ useRecords: false });
 const NO_CHANGE: EntryChange = { drop: [], put: [] };
 const NOTHING = new Uint8Array(0);
 
 export function encodeMessage({ write, index, isLast, row: { head, last, start }, part }: LogMessage): Uint8Array {
-  return packr.pack([write, index, isLast, [head, last, start], part]);
+  return packValue([write, index, isLast, [head, last, start], part]);
 }
 
 /**
@@ -47,7 +42,7 @@ export function encodeMessage({ write, index, isLast, row: { head, last, start }
  * @throws {StoreError} `failed`, if an earlier version has written it.
  */
 export function decodeMessage(data: Uint8Array): LogMessage | undefined {
-  const found = unpack(data);
+  const found = unpackValue(data);
   const [write, index, isLast, row, part] = Array.isArray(found) ? (found as readonly unknown[]) : [];
   if ((Object(found) as { write?: unknown }).write !== undefined || (Object(row) as { pid?: unknown }).pid !== undefined)
     throw new StoreError('nats', 'failed', new Error('an earlier version of rxwire has written the streams of this name: delete them'));
@@ -64,7 +59,7 @@ export function decodeMessage(data: Uint8Array): LogMessage | undefined {
  */
 export function partsOf({ drop, put }: EntryChange, limit: number): readonly Uint8Array[] {
   if (drop.length === 0 && put.length === 0) return [NOTHING];
-  const whole = packr.pack([drop, put]);
+  const whole = packValue([drop, put]);
   return Array.from({ length: Math.ceil(whole.length / limit) }, (_, index) => whole.subarray(index * limit, (index + 1) * limit));
 }
 
@@ -72,15 +67,7 @@ export function partsOf({ drop, put }: EntryChange, limit: number): readonly Uin
 export function changeOf(parts: readonly Uint8Array[]): EntryChange | undefined {
   const whole = Buffer.concat(parts);
   if (whole.length === 0) return NO_CHANGE;
-  const found = unpack(new Uint8Array(whole));
+  const found = unpackValue(whole);
   const [drop, put] = Array.isArray(found) ? (found as readonly unknown[]) : [];
   return Array.isArray(drop) && Array.isArray(put) ? { drop, put } : undefined;
-}
-
-function unpack(data: Uint8Array): unknown {
-  try {
-    return packr.unpack(data);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 import { StoreError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
-import type { ChangedLog, Log, LogChange, LogRange } from '../store.js';
+import type { ChangedLog, Log, LogChange, LogEntry, LogRange } from '../store.js';
 import { changeOf, decodeMessage, type EntryChange, type LogMessage, type LogMessageRow } from './logMessage.js';
 import { failed } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
@@ -14,30 +14,12 @@ export interface LogLimit {
 }
 
 interface KnownEntry {
-  /** The sequence number of the first message of its write. */
-  readonly seq: number;
+  /** The sequence number of the first message of its write; `Infinity` until it is stored. */
+  seq: number;
   readonly value: unknown;
 }
 
-/** A log, as this process knows it. A write costs in proportion to what it changes. */
-export interface LogState {
-  head: unknown;
-  last: number;
-  /** The sequence number of the latest message; 0 if there is none. */
-  seq: number;
-  /** The sequence number of the last message of the latest whole write. */
-  whole: number;
-  /** The entries in the order of their writes. */
-  readonly entries: Map<number, KnownEntry>;
-  readonly keys: number[];
-  /** The size of the entries; 0 if the log has no limit. */
-  bytes: number;
-  readonly limit: LogLimit | undefined;
-}
-
-export function createLogState(limit?: LogLimit): LogState {
-  return { head: undefined, last: 0, seq: 0, whole: 0, entries: new Map(), keys: [], bytes: 0, limit };
-}
+type KeyRange = readonly [from: number, to: number];
 
 /** Returns the index of the first key that is not below another one. */
 function indexOf(keys: readonly number[], key: number): number {
@@ -52,129 +34,132 @@ function indexOf(keys: readonly number[], key: number): number {
   return from;
 }
 
-/** @throws {StoreError} `failed`, if the value cannot be read. */
-function sizeOf({ limit }: LogState, value: unknown): number {
-  try {
-    return limit ? estimateSize(value) : 0;
-  } catch (cause) {
-    throw failed(cause);
-  }
-}
-
-/** @param seq The sequence number of the first message with the change. */
-function applyChange(state: LogState, { drop, put }: EntryChange, seq: number): void {
-  const { entries, keys } = state;
-  const forget = (key: number): boolean => {
-    const entry = entries.get(key);
-    if (entry) state.bytes -= sizeOf(state, entry.value);
-    return entries.delete(key);
-  };
-  for (const [from, to] of drop) {
-    const first = indexOf(keys, from);
-    for (const key of keys.splice(first, indexOf(keys, to + 1) - first)) forget(key);
-  }
-  for (const [key, value] of put) {
-    if (!forget(key)) keys.splice(indexOf(keys, key), 0, key);
-    entries.set(key, { seq, value });
-    state.bytes += sizeOf(state, value);
-  }
-}
-
-/** Some changes of a log that are not stored yet. */
-export class Draft {
-  /** The number of calls of {@link change}. */
+/**
+ * A log, as this process knows it, with the changes of a write that is not stored yet. A write
+ * costs in proportion to what it changes.
+ */
+export class LogState {
+  head: unknown = undefined;
+  last = 0;
+  /** The sequence number of the latest message; 0 if there is none. */
+  seq = 0;
+  /** The sequence number of the last message of the latest whole write. */
+  whole = 0;
+  /** The entries in the order of their writes. */
+  readonly entries = new Map<number, KnownEntry>();
+  keys: number[] = [];
+  /** The size of the entries; 0 if the log has no limit. */
+  bytes = 0;
+  readonly limit: LogLimit | undefined;
+  /** The number of calls of {@link change} since the latest write. */
   changes = 0;
-  readonly #before: LogState;
-  #head: unknown;
-  #last: number;
-  #bytes: number;
-  readonly #drop: (readonly [from: number, to: number])[] = [];
+  #before = { row: this.row(0), bytes: 0 };
+  #drop: KeyRange[] = [];
+  /** The entries to be stored. */
   readonly #put = new Map<number, unknown>();
   /** The stored entries that are removed or replaced. */
-  readonly #removed = new Set<number>();
+  #removed: (readonly [key: number, entry: KnownEntry])[] = [];
 
-  constructor(before: LogState) {
-    this.#before = before;
-    this.#head = before.head;
-    this.#last = before.last;
-    this.#bytes = before.bytes;
+  constructor(limit?: LogLimit) {
+    this.limit = limit;
   }
-
-  view({ after = -Infinity, limit: count = Infinity }: LogRange = {}): Log {
-    const { keys } = this.#before;
-    const found = count > 0 ? [...this.#put.keys()].filter((key) => key > after) : [];
-    const most = found.length + count;
-    for (let index = indexOf(keys, after + 1); index < keys.length && found.length < most; index++) {
-      const key = keys[index] as number;
-      if (!this.#removed.has(key)) found.push(key);
-    }
-    const sorted = found.sort((one, other) => one - other).slice(0, count);
-    return { head: this.#head, last: this.#last, entries: sorted.map((key) => ({ key, value: this.#valueOf(key) })) };
+  read({ after = -Infinity, limit = Infinity }: LogRange = {}): Log {
+    const from = indexOf(this.keys, after + 1);
+    const entries = this.keys.slice(from, from + limit).map((key) => ({ key, value: this.entries.get(key)?.value }));
+    return { head: this.head, last: this.last, entries };
   }
-  #valueOf(key: number): unknown {
-    return this.#put.has(key) ? this.#put.get(key) : this.#before.entries.get(key)?.value;
-  }
-  #remove(key: number): void {
-    if (this.#put.has(key)) this.#bytes -= sizeOf(this.#before, this.#put.get(key));
-    this.#put.delete(key);
-    const entry = this.#removed.has(key) ? undefined : this.#before.entries.get(key);
-    if (!entry) return;
-    this.#bytes -= sizeOf(this.#before, entry.value);
-    this.#removed.add(key);
-  }
-  #removeRange(range: readonly [from: number, to: number]): void {
-    const { keys } = this.#before;
-    const [from, to] = range;
-    this.#drop.push(range);
-    for (const key of [...this.#put.keys()]) if (key >= from && key <= to) this.#remove(key);
-    for (let index = indexOf(keys, from); index < keys.length && (keys[index] as number) <= to; index++)
-      this.#remove(keys[index] as number);
-  }
-  #evictFirst(count: number): Log['entries'] {
-    const { entries } = this.view({ limit: count });
-    for (const { key } of entries) this.#removeRange([key, key]);
-    return entries;
-  }
-  get #size(): number {
-    return this.#before.keys.length - this.#removed.size + this.#put.size;
-  }
-  /** @throws {StoreError} `quota`, if the entries are too large. */
+  /** @throws {StoreError} `quota`, if the entries are too large: {@link undo} the changes. */
   change({ head, drop = [], put = [], maxCount = Infinity }: LogChange): ChangedLog {
-    const { limit } = this.#before;
-    this.changes++;
-    if (head !== undefined) this.#head = head;
-    drop.forEach((range) => this.#removeRange(range));
-    for (const { key = this.#last + 1, value } of put) {
-      this.#remove(key);
-      this.#put.set(key, value);
-      this.#bytes += sizeOf(this.#before, value);
-      this.#last = Math.max(this.#last, key);
+    if (this.changes++ === 0) this.#before = { row: this.row(0), bytes: this.bytes };
+    if (head !== undefined) this.head = head;
+    for (const range of drop) this.#removeRange(range);
+    for (const { key = this.last + 1, value } of put) {
+      this.#add(key, value, Infinity);
+      this.last = Math.max(this.last, key);
     }
-    const evicted = [...this.#evictFirst(Math.max(0, this.#size - maxCount))];
+    const evicted = [...this.#evictFirst(Math.max(0, this.keys.length - maxCount))];
+    const { limit } = this;
     if (!limit || put.length === 0) return { evicted };
-    if (this.#bytes > limit.maxBytes && !limit.evicts) throw new StoreError('nats', 'quota');
-    while (this.#bytes > limit.maxBytes && this.#size > 0) evicted.push(...this.#evictFirst(1));
+    if (this.bytes > limit.maxBytes && !limit.evicts) throw new StoreError('nats', 'quota');
+    while (this.bytes > limit.maxBytes && this.keys.length > 0) evicted.push(...this.#evictFirst(1));
     return { evicted };
   }
   entryChange(): EntryChange {
     return { drop: this.#drop, put: [...this.#put] };
   }
-  /** Returns the row after the draft. `here` is the number of its first message. */
+  /** Returns the row with the changes. `here` is the number of the first message of their write. */
   row(here: LogMessageRow['start']): LogMessageRow {
-    const [head, last] = [this.#head, this.#last];
-    for (const [key, { seq }] of this.#before.entries) if (!this.#removed.has(key)) return { head, last, start: seq };
-    return { head, last, start: this.#put.size > 0 ? here : 0 };
+    const { head, last } = this;
+    const [first] = this.entries.values();
+    return { head, last, start: first?.seq === Infinity ? here : (first?.seq ?? 0) };
   }
-  /** Adds the draft to the log: it was stored in messages with these sequence numbers. */
+  rowBefore(): LogMessageRow {
+    return this.changes > 0 ? this.#before.row : this.row(0);
+  }
+  /** The changes are stored in messages with these sequence numbers. */
   stored(first: number, seq: number): void {
-    applyChange(this.#before, this.entryChange(), first);
-    Object.assign(this.#before, { head: this.#head, last: this.#last, seq, whole: seq });
+    for (const key of this.#put.keys()) (this.entries.get(key) as KnownEntry).seq = first;
+    this.seq = this.whole = seq;
+    this.#settle();
   }
-}
-
-export function logRowOf({ head, last, entries }: LogState): LogMessageRow {
-  const [first] = entries.values();
-  return { head, last, start: first?.seq ?? 0 };
+  /** Removes the changes. It costs in proportion to the log. */
+  undo(): void {
+    if (this.changes === 0) return;
+    const { row, bytes } = this.#before;
+    const stored = [...this.entries].filter(([, { seq }]) => seq < Infinity);
+    const before = [...stored, ...this.#removed].sort(([, one], [, other]) => one.seq - other.seq);
+    this.entries.clear();
+    for (const [key, entry] of before) this.entries.set(key, entry);
+    this.keys = [...this.entries.keys()].sort((one, other) => one - other);
+    Object.assign(this, { head: row.head, last: row.last, bytes });
+    this.#settle();
+  }
+  /** Applies a stored change. @param seq The sequence number of its first message. */
+  apply({ drop, put }: EntryChange, seq: number): void {
+    for (const range of drop) this.#removeRange(range);
+    for (const [key, value] of put) this.#add(key, value, seq);
+    this.#settle();
+  }
+  #settle(): void {
+    this.changes = 0;
+    this.#drop = [];
+    this.#put.clear();
+    this.#removed = [];
+  }
+  /** @throws {StoreError} `failed`, if the value cannot be read. */
+  #sizeOf(value: unknown): number {
+    try {
+      return this.limit ? estimateSize(value) : 0;
+    } catch (cause) {
+      throw failed(cause);
+    }
+  }
+  #add(key: number, value: unknown, seq: number): void {
+    const size = this.#sizeOf(value);
+    if (!this.#forget(key)) this.keys.splice(indexOf(this.keys, key), 0, key);
+    this.entries.set(key, { seq, value });
+    this.#put.set(key, value);
+    this.bytes += size;
+  }
+  #forget(key: number): boolean {
+    const entry = this.entries.get(key);
+    if (!entry) return false;
+    this.bytes -= this.#sizeOf(entry.value);
+    if (entry.seq < Infinity) this.#removed.push([key, entry]);
+    this.#put.delete(key);
+    return this.entries.delete(key);
+  }
+  #removeRange(range: KeyRange): void {
+    const [from, to] = range;
+    const first = indexOf(this.keys, from);
+    this.#drop.push(range);
+    for (const key of this.keys.splice(first, indexOf(this.keys, to + 1) - first)) this.#forget(key);
+  }
+  #evictFirst(count: number): readonly LogEntry[] {
+    const { entries } = this.read({ limit: count });
+    for (const { key } of entries) this.#removeRange([key, key]);
+    return entries;
+  }
 }
 
 /**
@@ -185,19 +170,19 @@ export function logRowOf({ head, last, entries }: LogState): LogMessageRow {
  */
 export async function readLog(store: SubjectStore, name: string, known: LogState, onCorrupt: () => void): Promise<LogState> {
   const latest = await store.last(name);
-  if (!latest) return createLogState(known.limit);
+  if (!latest) return new LogState(known.limit);
   const { seq } = latest;
   if (seq === known.seq) return known;
   // Messages between may be missing.
-  const state = store.evicts ? createLogState(known.limit) : known;
+  const state = store.evicts ? new LogState(known.limit) : known;
   const message = decodeMessage(latest.data);
   // No key is used again.
-  if (!message) return { ...createLogState(known.limit), head: null, last: seq, seq, whole: seq };
+  if (!message) return Object.assign(new LogState(known.limit), { head: null, last: seq, seq, whole: seq });
   const { head, last, start } = message.row;
   const first = start === 'here' ? seq : start || Infinity;
   for (const [key, entry] of state.entries) {
     if (entry.seq >= first) break;
-    applyChange(state, { drop: [[key, key]], put: [] }, 0);
+    state.apply({ drop: [[key, key]], put: [] }, 0);
   }
   let parts: { readonly seq: number; readonly message: LogMessage }[] = [];
   let next = start === 0 ? undefined : await store.next(name, Math.max(first, state.whole + 1));
@@ -212,7 +197,7 @@ export async function readLog(store: SubjectStore, name: string, known: LogState
     parts.push({ seq: next.seq, message: found });
     if (!found.isLast) continue;
     const change = parts.length === found.index + 1 ? changeOf(parts.map(({ message: { part } }) => part)) : undefined;
-    if (change) applyChange(state, change, parts[0]?.seq ?? 0);
+    if (change) state.apply(change, parts[0]?.seq ?? 0);
     else onCorrupt();
     parts = [];
     state.whole = next.seq;

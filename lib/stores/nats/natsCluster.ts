@@ -1,10 +1,10 @@
 import { nanoid } from 'nanoid';
-import { Subscription, type Observable, type SchedulerLike } from 'rxjs';
+import { Subscription, type Observable } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import type { ChannelLog } from '../../server/hub/channelLog.js';
 import type { ClusterPresence } from '../../server/hub/clusterPresence.js';
-import { type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
-import { StoreError, type RxwireError } from '../../message/errors.js';
+import type { QueueStore } from '../../operators/queue/queueStore.js';
+import { StoreError } from '../../message/errors.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import type { ResultStore } from '../../operators/buffers/resultStore.js';
@@ -15,13 +15,11 @@ import type { ServerCluster } from '../../wire/session/serverCluster.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
 import type { Inbox } from '../inbox.js';
 import type { Store } from '../store.js';
-import { storedInbox } from '../log/storedInbox.js';
-import { storedLetters } from '../log/storedLetters.js';
+import { SERVER_STORES_LIMITS, serverStores } from '../log/serverStores.js';
 import { storedOutbox } from '../log/storedOutbox.js';
-import { storedResults } from '../log/storedResults.js';
 import { createClusterControl, createClusterNodes, type ClusterState } from './clusterNodes.js';
 import { createChannelLog } from './natsChannelLog.js';
-import { assertNats, createNatsContext, type NatsConnection } from './natsContext.js';
+import { assertNats, createNatsContext, NATS_OPTIONS, type NatsOptions } from './natsContext.js';
 import { logSettingsOf } from './logContext.js';
 import { createNatsRequests } from './natsRequests.js';
 import { createNatsStream, type NatsStream, type StreamLimits } from './natsStream.js';
@@ -30,12 +28,7 @@ import { createOutboxEviction } from './outboxEviction.js';
 import { createPresenceNode } from './presenceNode.js';
 import { createSubjectStore, type SubjectStore } from './subjectStore.js';
 
-export interface NatsClusterOptions {
-  /**
-   * An open connection of `@nats-io/transport-node` without `noEcho`, which the caller keeps and
-   * closes. Set `maxReconnectAttempts: -1`.
-   */
-  readonly connection: NatsConnection;
+export interface NatsClusterOptions extends NatsOptions {
   /**
    * The name of the cluster: nodes with the same name share sessions and channels. Its streams and
    * subjects begin with the name.
@@ -44,19 +37,6 @@ export interface NatsClusterOptions {
   readonly name?: string;
   /** Names this node. No two nodes have the same name at once. @default a random name */
   readonly node?: string;
-  /**
-   * The number of copies that NATS keeps of each message: 3 survives the death of one server of
-   * NATS.
-   * @default 1
-   */
-  readonly replicas?: number;
-  /** Where NATS keeps the messages. @default 'file' */
-  readonly storage?: 'file' | 'memory';
-  /**
-   * How long a write or a read may take, in ms: longer than NATS needs to elect a leader.
-   * @default 15_000
-   */
-  readonly timeout?: number;
   /**
    * The time after which a client that does not return is forgotten, with the messages for it, in
    * ms.
@@ -82,22 +62,14 @@ export interface NatsClusterOptions {
   readonly maxDeadLetters?: number;
   /** The time for which a result is kept, in ms. @default 300_000 */
   readonly resultTtl?: number;
-  /** Called with errors that no call returns. Its exceptions are ignored. @default no report */
-  readonly onError?: (error: RxwireError) => void;
-  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
-  readonly scheduler?: SchedulerLike;
 }
 
 const OPTIONS = {
+  ...NATS_OPTIONS,
   name: [anything, 'rxwire'],
-  replicas: [positive, 1],
-  storage: [anything, 'file'],
-  timeout: [positive, 15_000],
   sessionTtl: [positive, 2_592_000_000],
-  maxMessages: [positive, 10_000],
-  maxBytes: [positive, 16_777_216],
+  ...SERVER_STORES_LIMITS,
   maxTotalBytes: [positive, 1_073_741_824],
-  maxDeadLetters: [positive, 10_000],
   resultTtl: [positive, 300_000],
 } as const satisfies OptionTable<NatsClusterOptions>;
 
@@ -163,24 +135,15 @@ export interface NatsCluster extends ServerCluster, QueueStore {
 export function natsCluster(options: NatsClusterOptions): NatsCluster {
   checkOptions('natsCluster', options);
   const read = readOptions('natsCluster', options, OPTIONS);
-  const { name, sessionTtl, maxMessages, maxBytes, maxTotalBytes, maxDeadLetters, resultTtl } = read;
+  const { name, sessionTtl, maxMessages, maxBytes, maxTotalBytes, resultTtl, replicas, storage, timeout } = read;
   const { connection, node = nanoid(10), onError, scheduler = steadyScheduler() } = options;
   assertNats('natsCluster', connection, { name, node });
 
-  const { replicas, storage, timeout } = read;
-  const settings = { connection, replicas, storage, timeout, onError, scheduler };
+  const settings = { connection, replicas, storage, timeout, scheduler, ...(onError && { onError }) };
   const context = createNatsContext({ ...settings, name, node });
-  const streamOf = (stream: string, kind: string, limits: Partial<StreamLimits> = {}): NatsStream => {
-    const unlimited = { maxMessages: Infinity, maxAge: Infinity, maxBytes: Infinity };
-    return createNatsStream(context, {
-      name: `${name}-${stream}`,
-      subjects: [`${name}.${kind}.*`],
-      discard: 'new',
-      ...unlimited,
-      ...limits,
-    });
-  };
-  const storeOf = (stream: string, kind: string, limits?: Partial<StreamLimits>): SubjectStore =>
+  const streamOf = (stream: string, kind: string, limits?: StreamLimits): NatsStream =>
+    createNatsStream(context, { name: `${name}-${stream}`, subjects: [`${name}.${kind}.*`], discard: 'new', ...limits });
+  const storeOf = (stream: string, kind: string, limits?: StreamLimits): SubjectStore =>
     createSubjectStore(streamOf(stream, kind, limits), context, `${name}.${kind}.`);
   const outboxes = streamOf('outboxes', 'outbox', { maxAge: sessionTtl, maxBytes: maxTotalBytes });
   const store = natsStore(context, {
@@ -192,10 +155,8 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
     letters: { store: storeOf('letters', 'letter'), limit: { maxBytes: maxTotalBytes, evicts: true } },
     queue: { store: storeOf('queues', 'queue'), limit: { maxBytes: maxTotalBytes, evicts: false } },
   });
-  const deadLetters = storedLetters(store, maxDeadLetters, () => context.report(new StoreError('nats', 'corrupt')));
-  const onCorrupt = (): never => {
-    throw new StoreError('nats', 'corrupt');
-  };
+  const onCorruptLetter = (): void => context.report(new StoreError('nats', 'corrupt'));
+  const { inbox, queue, results } = serverStores(store, { limits: read, onCorruptLetter });
   const control = createClusterControl(context);
   const nodes = createClusterNodes(context);
   const presence = createPresenceNode(context);
@@ -205,14 +166,14 @@ export function natsCluster(options: NatsClusterOptions): NatsCluster {
   return {
     node,
     requests: createNatsRequests(context),
-    inbox: storedInbox({ store, letters: deadLetters, onCorrupt }),
-    deadLetters,
-    results: storedResults(store),
+    inbox,
+    deadLetters: inbox.deadLetters,
+    results,
+    queue,
     outbox: (pid, group) => {
       const openStore = () => ({ ...store, transact: ((log, work) => store.transact(log, work, 1, group)) satisfies Store['transact'] });
       return storedOutbox({ name: 'nats', log: `outbox ${pid}`, maxMessages, maxBytes, openStore });
     },
-    queue: (queue) => storedQueueLog({ name: 'nats', log: `queue ${queue}`, openStore: () => store }),
     log,
     presence,
     state$: nodes.state$,

@@ -1,72 +1,65 @@
-import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { filter, firstValueFrom, from, map, race, Subject, timer, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { firstValueFrom, from, mergeMap, race, Subject, throwError, timer, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { StoreError, type RxwireError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
+import { anything, positive, type OptionTable } from '../../message/options/readOptions.js';
 import { NODE_PATTERN } from '../../io/http/httpHeaders.js';
-import { withBatchedRequests, type NatsConnection, type NatsMessage, type RequestsContext } from './batchedRequests.js';
+import { withBatchedRequests, type NatsConnection, type NatsMessage } from './batchedRequests.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 
 export type { NatsConnection, NatsMessage };
 
 type Status = ReturnType<NatsConnection['status']> extends AsyncIterable<infer T> ? T : never;
 
-/** The options of a log and of a cluster that all of their parts use. */
-export interface NatsSettings {
+/** The options of a log and of a cluster. */
+export interface NatsOptions {
+  /**
+   * An open connection of `@nats-io/transport-node` without `noEcho`, which the caller keeps and
+   * closes. Set `maxReconnectAttempts: -1`; otherwise it closes for good after a long outage of
+   * NATS.
+   */
   readonly connection: NatsConnection;
-  readonly replicas: number;
-  readonly storage: 'file' | 'memory';
-  readonly timeout: number;
-  readonly scheduler: SchedulerLike;
-  readonly onError?: ((error: RxwireError) => void) | undefined;
+  /**
+   * The number of copies that NATS keeps of each message of a new stream: 3 survives the death of
+   * one server of NATS.
+   * @default 1
+   */
+  readonly replicas?: number;
+  /** Where NATS keeps the messages of a new stream. @default 'file' */
+  readonly storage?: 'file' | 'memory';
+  /**
+   * How long a write or a read may take, in ms. After the death of a leader, NATS may take 7 s to
+   * elect another one.
+   * @default 15_000
+   */
+  readonly timeout?: number;
+  /**
+   * Called with errors that no call returns: NATS is unreachable, or a stream contains something
+   * that is not a message. Its exceptions are ignored.
+   * @default no report
+   */
+  readonly onError?: (error: RxwireError) => void;
+  /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
+  readonly scheduler?: SchedulerLike;
 }
 
-/** Repeats requests while NATS is unreachable, or elects a leader. */
-export interface Retrying {
-  /**
-   * Repeats a request after each temporary failure until it succeeds. The request must be one that
-   * may be repeated.
-   *
-   * @param request Called with the timeout of the attempt, in ms.
-   * @param until The end of the last attempt, as a time of the scheduler.
-   * @throws {StoreError} Delivered: `failed` after the timeout, if NATS has rejected the request
-   *   finally, or the connection is closed. A StoreError of the request is delivered unchanged.
-   */
-  readonly retry: <T>(request: (timeout: number) => Promise<T>, until?: number) => Promise<T>;
-  /**
-   * Waits before another attempt after a failure. The wait ends when the connection is back.
-   * @throws {StoreError} Delivered, if there is none to be made.
-   */
-  readonly pauseAfter: (error: unknown, until: number) => Promise<void>;
-}
+export const NATS_OPTIONS = {
+  replicas: [positive, 1],
+  storage: [anything, 'file'],
+  timeout: [positive, 15_000],
+} as const satisfies OptionTable<NatsOptions>;
 
-/** The connection and settings that all parts share. */
-export interface NatsContext extends NatsSettings, Retrying {
-  readonly client: JetStreamClient;
-  /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
-  readonly manager: (timeout?: number) => Promise<JetStreamManager>;
-  readonly isConnected: () => boolean;
-  readonly reconnected$: Observable<void>;
-  /** Fails when the connection is lost. */
-  readonly lost$: Observable<never>;
-  /** Returns the maximum size of a message, in bytes. */
-  readonly maxPayload: () => number;
-  /** Receives the messages of a plain subject. Reports the failures of the subscription. */
-  readonly listen: (subject: string, next: (message: NatsMessage) => void) => Unsubscribable;
-  /** Calls `onError` of the user, which may throw. */
-  readonly report: (error: RxwireError) => void;
-}
+export type NatsSettings = Required<Omit<NatsOptions, 'onError'>> & Pick<NatsOptions, 'onError'>;
+
+export type NatsContext = ReturnType<typeof createNatsContext<NatsSettings>>;
 
 export interface NodeContext extends NatsContext {
   /** The name of the cluster: its streams and subjects begin with it. */
   readonly name: string;
-  /** Names this node among those of the cluster. */
   readonly node: string;
 }
 
-/**
- * The timeout of one attempt, in ms. After a leader's death, JetStream does not answer what was
- * sent before.
- */
+/** The timeout of one attempt, in ms: a new leader does not answer earlier requests. */
 export const ATTEMPT_TIMEOUT = 1_000;
 /** The timeout of an attempt that is told its timeout, in ms. */
 const LONGEST_ATTEMPT = 2_000;
@@ -76,8 +69,9 @@ const OFFLINE_PAUSE = 250;
 /** The `max_payload` of NATS by default, until the server reports its own. */
 const MAX_PAYLOAD = 1_048_576;
 
-export function createNatsContext<S extends NatsSettings>(settings: S): S & NatsContext {
+export function createNatsContext<S extends NatsSettings>(settings: S) {
   const { connection, timeout, onError } = settings;
+  /** Calls `onError` of the user, which may throw. */
   const report = (error: RxwireError): void =>
     callSafely(
       () => onError?.(error),
@@ -93,22 +87,32 @@ export function createNatsContext<S extends NatsSettings>(settings: S): S & Nats
     ...status,
     ...createRetrying({ ...settings, ...status }),
     client: jetstream(requesting, { timeout }),
-    manager(limit = Math.min(timeout, ATTEMPT_TIMEOUT)) {
+    /** Its requests have the timeout of one attempt, unless another one is given, in ms. */
+    manager: (limit = Math.min(timeout, ATTEMPT_TIMEOUT)): Promise<JetStreamManager> => {
       const known = managers.get(limit) ?? jetstreamManager(requesting, { checkAPI: false, timeout: limit });
       managers.set(limit, known);
       return known;
     },
-    maxPayload: () => connection.info?.max_payload ?? MAX_PAYLOAD,
-    listen: (subject, next) =>
+    maxPayload: (): number => connection.info?.max_payload ?? MAX_PAYLOAD,
+    /** Receives the messages of a plain subject. Reports the failures of the subscription. */
+    listen: (subject: string, next: (message: NatsMessage) => void): Unsubscribable =>
       connection.subscribe(subject, { callback: (error, message) => (error ? report(failed(error)) : next(message)) }),
     report,
   };
 }
 
-type RetryContext = Pick<NatsContext, 'connection' | 'timeout' | 'scheduler' | 'isConnected' | 'reconnected$'>;
+type ConnectionStatus = ReturnType<typeof createConnectionStatus>;
+type RetryContext = Pick<NatsSettings, 'connection' | 'timeout' | 'scheduler'> & Pick<ConnectionStatus, 'isConnected' | 'reconnected$'>;
 
-export function createRetrying({ connection, timeout, scheduler, isConnected, reconnected$ }: RetryContext): Retrying {
-  const pauseAfter: Retrying['pauseAfter'] = async (error, until) => {
+export type Retrying = ReturnType<typeof createRetrying>;
+
+/** Repeats requests while NATS is unreachable, or elects a leader. */
+export function createRetrying({ connection, timeout, scheduler, isConnected, reconnected$ }: RetryContext) {
+  /**
+   * Waits before another attempt after a failure. The wait ends when the connection is back.
+   * @throws {StoreError} Delivered, if there is none to be made.
+   */
+  const pauseAfter = async (error: unknown, until: number): Promise<void> => {
     const left = until - scheduler.now();
     if (error instanceof StoreError || isRefusal(error) || connection.isClosed() || left <= 0) throw failed(error);
     const pause = Math.min(isConnected() ? PAUSE : OFFLINE_PAUSE, left);
@@ -116,7 +120,16 @@ export function createRetrying({ connection, timeout, scheduler, isConnected, re
   };
   return {
     pauseAfter,
-    async retry(request, until = scheduler.now() + timeout) {
+    /**
+     * Repeats a request after each temporary failure until it succeeds. The request must be one
+     * that may be repeated.
+     *
+     * @param request Called with the timeout of the attempt, in ms.
+     * @param until The end of the last attempt, as a time of the scheduler.
+     * @throws {StoreError} Delivered: `failed` after the timeout, if NATS has rejected the request
+     *   finally, or the connection is closed. A StoreError of the request is delivered unchanged.
+     */
+    retry: async <T>(request: (timeout: number) => Promise<T>, until = scheduler.now() + timeout): Promise<T> => {
       for (;;) {
         try {
           return await request(Math.max(1, Math.min(LONGEST_ATTEMPT, until - scheduler.now())));
@@ -128,39 +141,36 @@ export function createRetrying({ connection, timeout, scheduler, isConnected, re
   };
 }
 
-/**
- * Reads the status once for the lifetime of the connection, which would keep each further iterator
- * until the next event.
- */
-function createConnectionStatus(
-  connection: NatsConnection,
-): Pick<NatsContext, 'isConnected' | 'reconnected$' | 'lost$'> & Pick<RequestsContext, 'errors$'> {
+/** Reads the status once: the connection would keep each iterator until the next event. */
+function createConnectionStatus(connection: NatsConnection) {
   const errors$ = new Subject<Error>();
-  const changes$ = new Subject<string>();
+  const reconnected$ = new Subject<void>();
+  const lost$ = new Subject<Error>();
   let isConnected = !connection.isClosed();
-  const change = (type: string): void => {
-    isConnected = type === 'reconnect' || (isConnected && type !== 'disconnect' && type !== 'close');
-    changes$.next(type);
+  const lose = (how: 'closed' | 'lost'): void => {
+    isConnected = false;
+    lost$.next(new Error(`the connection to NATS is ${how}`));
+  };
+  const next = (status: Status): void => {
+    if (status.type === 'error') errors$.next(status.error);
+    else if (status.type === 'disconnect') lose('lost');
+    else if (status.type === 'close') lose('closed');
+    else if (status.type === 'reconnect') {
+      isConnected = true;
+      reconnected$.next();
+    }
   };
   const end = (): void => {
-    change('close');
+    lose('closed');
     errors$.complete();
   };
-  const next = (status: Status): void => (status.type === 'error' ? errors$.next(status.error) : change(status.type));
   from(connection.status()).subscribe({ next, error: end, complete: end });
   return {
     errors$,
-    isConnected: () => isConnected,
-    reconnected$: changes$.pipe(
-      filter((type) => type === 'reconnect'),
-      map(() => undefined),
-    ),
-    lost$: changes$.pipe(
-      filter((type) => type === 'disconnect' || type === 'close'),
-      map((type) => {
-        throw new Error(`the connection to NATS is ${type === 'close' ? 'closed' : 'lost'}`);
-      }),
-    ),
+    isConnected: (): boolean => isConnected,
+    reconnected$: reconnected$.asObservable(),
+    /** Fails when the connection is lost. */
+    lost$: lost$.pipe(mergeMap((error) => throwError(() => error))),
   };
 }
 

@@ -23,9 +23,9 @@ import { ConnectionLostError } from '../../message/errors.js';
 import { concatBytes } from '../../message/bytes.js';
 import { CloseCode } from '../../message/closeCode.js';
 import type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../../wire/session/serverCluster.js';
+import { NoRespondersError } from './batchedRequests.js';
 import {
-  createFrameReader,
-  createFrameWriter,
+  createFrames,
   decodeHead,
   decodeIds,
   encodeHead,
@@ -33,6 +33,7 @@ import {
   FrameKind,
   isFirstFrame,
   maxPiece,
+  type Frames,
   type RequestHead,
   type ResponseHead,
 } from './forwardFrame.js';
@@ -42,9 +43,7 @@ import { failed, type NatsMessage, type NodeContext } from './natsContext.js';
 const ALIVE_INTERVAL = 1_000;
 /** How long the other node may be silent, in ms. */
 const MAX_SILENCE = 2_500;
-/**
- * The last token of the subject of the reports; in its place, responses have the id of a request.
- */
+/** The last token of the subject of reports; that of a response is the id of its request. */
 const ALIVE = 'alive';
 /**
  * How often a request is sent again that no node has received, and the delay, in ms: NATS needs a
@@ -55,15 +54,8 @@ const RETRY = { count: 2, delay: 50 } as const;
 const MAX_REQUESTS = 50_000;
 
 interface PendingRequest {
-  /** When the other node has last reported it. */
   heardAt: number;
   readonly messages$: Subject<NatsMessage>;
-}
-
-class NoRespondersError extends Error {
-  constructor() {
-    super('no such node receives requests');
-  }
 }
 
 /**
@@ -79,10 +71,7 @@ export function createNatsRequests(context: NodeContext): ClusterRequests {
   return { send: createSender(context), serve: createServer(context) };
 }
 
-/**
- * Creates the function that sends requests to other nodes. It receives the responses for as long as
- * the connection is open.
- */
+/** Receives the responses for as long as the connection is open. */
 function createSender(context: NodeContext): ClusterRequests['send'] {
   const { isConnected, lost$, scheduler, listen, name, node } = context;
   // Another process may have the name of this node.
@@ -110,12 +99,12 @@ function createSender(context: NodeContext): ClusterRequests['send'] {
       if (!isConnected()) throw new Error('the connection to NATS is lost');
       const id = (ids = (ids + 1) >>> 0);
       const messages$ = new Subject<NatsMessage>();
-      const writer = createFrameWriter(context, `${name}.node.${target}.requests`, `${inbox}.${id}`);
+      const frames = createFrames(context, `${name}.node.${target}.requests`, `${inbox}.${id}`);
       const body = new Subscription();
       let isOver = false;
-      const read = createResponseReader(() => {
-        const next = (chunk: Uint8Array): void => writer.writePieces(FrameKind.BODY, chunk);
-        const sent$ = body$.pipe(tap({ next, complete: () => writer.write(FrameKind.BODY_END) }));
+      const read = createResponseReader(frames, () => {
+        const next = (chunk: Uint8Array): void => frames.writePieces(FrameKind.BODY, chunk);
+        const sent$ = body$.pipe(tap({ next, complete: () => frames.write(FrameKind.BODY_END) }));
         body.add(sent$.subscribe({ error: (error: unknown) => messages$.error(error) }));
       });
       const response$ = messages$.pipe(
@@ -130,9 +119,9 @@ function createSender(context: NodeContext): ClusterRequests['send'] {
         pending.delete(id);
         if (pending.size === 0) checks.unsubscribe();
         body.unsubscribe();
-        if (!isOver && isConnected()) writer.write(FrameKind.ABORT);
+        if (!isOver && isConnected()) frames.write(FrameKind.ABORT);
       };
-      writer.write(FrameKind.REQUEST, encodeHead(head));
+      frames.write(FrameKind.REQUEST, encodeHead(head));
       if (pending.size === 0) checks = interval(ALIVE_INTERVAL / 2, scheduler).subscribe(checkSilence);
       pending.set(id, { heardAt: scheduler.now(), messages$ });
       return merge(response$, lost$).pipe(take(1), finalize(end));
@@ -153,16 +142,16 @@ function createSender(context: NodeContext): ClusterRequests['send'] {
  * @param onContinue Called when the other node wants the body.
  * @throws {Error} If it will never be.
  */
-function createResponseReader(onContinue: () => void) {
-  const read = createFrameReader();
+function createResponseReader(frames: Frames, onContinue: () => void) {
   const body: Uint8Array[] = [];
   let head: ResponseHead | undefined;
   let [size, hasBegun] = [0, false];
 
   return ({ data, headers }: NatsMessage): ForwardedResponse | undefined => {
-    if (data.length === 0 && headers?.code === 503) throw hasBegun ? new Error('the node has gone') : new NoRespondersError();
+    if (data.length === 0 && headers?.code === 503)
+      throw hasBegun ? new Error('the node has gone') : new NoRespondersError('no such node receives requests');
     hasBegun = true;
-    const frame = read(data);
+    const frame = frames.read(data);
     if (!frame) throw new Error('a part of the response is missing');
     const { kind, payload } = frame;
     if (kind === FrameKind.CONTINUE) onContinue();
@@ -176,7 +165,6 @@ function createResponseReader(onContinue: () => void) {
   };
 }
 
-/** One request of another node, until its response is sent: reads its frames. */
 type ServedRequest = (data: Uint8Array) => void;
 
 type Handle = (request: ForwardedRequest) => Observable<ForwardedResponse>;
@@ -197,9 +185,7 @@ function createServer(context: NodeContext): ClusterRequests['serve'] {
     }
     return of({ status: 404, headers: {} });
   };
-  /**
-   * Tells each node which of its requests are held, so that it does not take this node for dead.
-   */
+  /** Reports the held requests to their nodes, which do not consider this node dead then. */
   const reportHeld = (): void => {
     if (!isConnected()) return;
     const held = new Map<string, number[]>();
@@ -241,18 +227,17 @@ function createServer(context: NodeContext): ClusterRequests['serve'] {
 /** @param onEnd Called when the response is sent, or the client has disconnected. */
 function createServedRequest(context: NodeContext, reply: string, handle: Handle, onEnd: () => void): ServedRequest {
   const { isConnected, lost$, report } = context;
-  const read = createFrameReader();
-  const writer = createFrameWriter(context, reply);
+  const frames = createFrames(context, reply);
   const received$ = new Subject<Uint8Array>();
   const running = new Subscription();
 
   const body$ = defer(() => {
-    writer.write(FrameKind.CONTINUE);
+    frames.write(FrameKind.CONTINUE);
     return received$;
   });
   const respond = ({ status, headers, body = new Uint8Array() }: ForwardedResponse): void => {
-    writer.write(FrameKind.RESPONSE, encodeHead({ status, headers, size: body.length }));
-    writer.writePieces(FrameKind.RESPONSE_BODY, body);
+    frames.write(FrameKind.RESPONSE, encodeHead({ status, headers, size: body.length }));
+    frames.writePieces(FrameKind.RESPONSE_BODY, body);
   };
   const reportFailure = (cause: unknown): Observable<never> => {
     if (isConnected()) report(failed(cause));
@@ -264,7 +249,7 @@ function createServedRequest(context: NodeContext, reply: string, handle: Handle
     running.add(handled$.subscribe());
   };
   return (data) => {
-    const frame = read(data);
+    const frame = frames.read(data);
     if (!frame) received$.error(new ConnectionLostError(CloseCode.ABNORMAL, 'a part of the request is missing'));
     else if (frame.kind === FrameKind.REQUEST) run(frame.payload);
     else if (frame.kind === FrameKind.BODY) received$.next(frame.payload);

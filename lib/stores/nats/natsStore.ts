@@ -1,11 +1,11 @@
 import { nanoid } from 'nanoid';
-import { firstValueFrom, Observable } from 'rxjs';
+import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
 import { StoreError } from '../../message/errors.js';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 import { asObservable, converted, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
 import { runEffect, type ChangedLog, type LogChange, type ReadableStore, type StoreTransaction } from '../store.js';
 import { encodeMessage, partsOf } from './logMessage.js';
-import { createLogState, Draft, readLog, logRowOf, type LogLimit, type LogState } from './logState.js';
+import { LogState, readLog, type LogLimit } from './logState.js';
 import { corrupt, failed, type NatsContext } from './natsContext.js';
 import type { SubjectStore } from './subjectStore.js';
 
@@ -50,13 +50,7 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
     writers.delete(log);
   };
   const run = <T>(log: string, work: (transaction: StoreTransaction<undefined>) => MaybeAsync<T>, group = '', isRead = false) =>
-    new Observable<T>((subscriber) => {
-      const resolve = (result: unknown): void => {
-        subscriber.next(result as T);
-        subscriber.complete();
-      };
-      writerOf(log).add({ run: work, group, isRead, resolve, reject: (error) => subscriber.error(error) });
-    });
+    new Observable<T>((to) => writerOf(log).add({ run: work, group, isRead, to }));
   const shared: SharedByWriters = {
     context,
     changeOther: (other, change) => firstValueFrom(run(other, (transaction) => asObservable(() => transaction.change(other, change)))),
@@ -83,10 +77,7 @@ export function natsStore(context: StoreContext, kinds: Readonly<Record<string, 
   } satisfies ReadableStore<undefined>;
 }
 
-/**
- * Returns a name as one token of a subject: other characters than letters, digits, `_` and `-` are
- * replaced by their codes.
- */
+/** Returns a name as one token of a subject: the codes of other characters replace them. */
 function tokenOf(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/gu, (character) => `=${(character.codePointAt(0) as number).toString(16)}=`);
 }
@@ -104,8 +95,7 @@ interface Job {
   readonly group: string;
   /** Whether it changes nothing. It shares no transaction with others, which may fail. */
   readonly isRead: boolean;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly to: Subscriber<unknown>;
   result?: unknown;
   hasEffects?: boolean;
   /** The change of another log, which is stored first, and once. */
@@ -118,20 +108,12 @@ const OVERHEAD = 8_192;
 const ATTEMPTS = 16;
 /** Messages in front of the first one that counts are removed when there are this many. */
 const TRIM_AFTER = 128;
-/**
- * A message is kept for so many timeouts: a writer that does not know whether it has stored a
- * message must find it.
- */
+/** A message is kept for so many timeouts: its writer may not know whether it is stored. */
 const TIMEOUTS = 4;
 
 /** The transactions of one log, one after the other. */
 class LogWriter {
   isRunning = false;
-  readonly #log: string;
-  /** The last token of its subject. */
-  readonly #name: string;
-  readonly #kind: StoreLogKind;
-  readonly #shared: SharedByWriters;
   #jobs: Job[] = [];
   #known: LogState | undefined;
   /** The number of messages that were stored since the last removal of old ones. */
@@ -141,12 +123,12 @@ class LogWriter {
   #young = 0;
   #youngAt = 0;
 
-  constructor(log: string, name: string, kind: StoreLogKind, shared: SharedByWriters) {
-    this.#log = log;
-    this.#name = name;
-    this.#kind = kind;
-    this.#shared = shared;
-  }
+  constructor(
+    readonly log: string,
+    readonly name: string,
+    readonly kind: StoreLogKind,
+    readonly shared: SharedByWriters,
+  ) {}
 
   /** Runs a job in a transaction, which it shares with what arrives at the same time. */
   add(job: Job): void {
@@ -164,56 +146,59 @@ class LogWriter {
     }
     this.isRunning = false;
     this.#trim(TRIM_AFTER);
-    this.#shared.onIdle(this.#log);
+    this.shared.onIdle(this.log);
   }
   async #storeAll(jobs: Job[]): Promise<void> {
     const isNew = !this.#known;
     try {
       for (let count = 0; !(await this.#runAll(jobs, isNew || count > 0)); count++)
         if (count === ATTEMPTS - 1) throw new StoreError('nats', 'failed', new Error('other nodes wrote to the log at each attempt'));
-      for (const { resolve, result } of jobs) resolve(result);
+      for (const { to, result } of jobs) {
+        to.next(result);
+        to.complete();
+      }
     } catch (error) {
       // The outcome is unknown.
       this.#known = undefined;
-      for (const { reject } of jobs) reject(failed(error));
+      for (const { to } of jobs) to.error(failed(error));
     }
   }
   /**
-   * Runs the works of the jobs on one draft, and removes those that have failed. Returns whether
-   * they need not run again.
+   * Runs the works of the jobs on the known log, and removes those that have failed. Returns
+   * whether they need not run again.
    */
   async #runAll(jobs: Job[], isFresh: boolean): Promise<boolean> {
-    const { store, limit } = this.#kind;
-    const { report } = this.#shared.context;
+    const { store, limit } = this.kind;
+    const { report } = this.shared.context;
+    this.#known?.undo();
     if (isFresh || !this.#known)
-      this.#known = await readLog(store, this.#name, this.#known ?? createLogState(limit), () => report(corrupt(this.#name)));
-    const before = this.#known;
-    const draft = new Draft(before);
+      this.#known = await readLog(store, this.name, this.#known ?? new LogState(limit), () => report(corrupt(this.name)));
+    const log = this.#known;
     for (const job of [...jobs]) {
-      const count = draft.changes;
+      const count = log.changes;
       try {
-        const result = this.#run(job, draft, isFresh);
+        const result = this.#run(job, log, isFresh);
         job.result = isLater(result) ? await firstValueFrom(asObservable(() => result)) : result;
       } catch (error) {
         if (!isFresh) return false;
         jobs.splice(jobs.indexOf(job), 1);
-        job.reject(error);
-        if (draft.changes > count) return false;
+        job.to.error(error);
+        if (log.changes > count) return false;
       }
     }
-    if (draft.changes === 0) return isFresh;
-    return this.#append(before, draft, jobs.at(-1)?.group ?? '');
+    if (log.changes === 0) return isFresh;
+    return this.#append(log, jobs.at(-1)?.group ?? '');
   }
   /**
-   * Runs the work of a job on a draft. Effects run only if the draft is fresh: another node may
-   * have changed the log meanwhile.
+   * Runs the work of a job. Effects run only if the log is fresh: another node may have changed it
+   * meanwhile.
    */
-  #run(job: Job, draft: Draft, isFresh: boolean): MaybeAsync<unknown> {
+  #run(job: Job, known: LogState, isFresh: boolean): MaybeAsync<unknown> {
     const hadEffects = job.hasEffects === true;
     return job.run({
-      read: (_, range) => draft.view(range),
+      read: (_, range) => known.read(range),
       change: (log, change) =>
-        log === this.#log ? draft.change(change) : asObservable(() => (job.other ??= this.#shared.changeOther(log, change))),
+        log === this.log ? known.change(change) : asObservable(() => (job.other ??= this.shared.changeOther(log, change))),
       perform(effect) {
         if (!isFresh) throw new Error('the log is not fresh');
         job.hasEffects = true;
@@ -222,30 +207,30 @@ class LogWriter {
     });
   }
   /**
-   * Stores a draft directly behind the known state. Only its last message has the new row: until it
-   * is stored, the others do not count. Returns false if another writer was faster.
+   * Stores the changes directly behind the known log. Only the last message has the new row: until
+   * it is stored, the others do not count. Returns false if another writer was faster.
    */
-  async #append(before: LogState, draft: Draft, group: string): Promise<boolean> {
-    const parts = partsOf(draft.entryChange(), Math.max(OVERHEAD, this.#shared.context.maxPayload() - OVERHEAD));
+  async #append(log: LogState, group: string): Promise<boolean> {
+    const parts = partsOf(log.entryChange(), Math.max(OVERHEAD, this.shared.context.maxPayload() - OVERHEAD));
     const write = nanoid();
-    let [seq, first] = [before.seq, 0];
+    let [seq, first] = [log.seq, 0];
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
-      const row = isLast ? draft.row(first || 'here') : logRowOf(before);
-      const stored = await this.#kind.store.append(this.#name, encodeMessage({ write, index, isLast, row, part }), seq, group);
+      const row = isLast ? log.row(first || 'here') : log.rowBefore();
+      const stored = await this.kind.store.append(this.name, encodeMessage({ write, index, isLast, row, part }), seq, group);
       if (stored === undefined) return false;
       this.#note(stored);
       seq = stored;
       first ||= stored;
     }
-    draft.stored(first, seq);
+    log.stored(first, seq);
     return true;
   }
 
   // ---- The removal of old messages in front of the first one that counts
 
   #note(seq: number): void {
-    const { scheduler, timeout } = this.#shared.context;
+    const { scheduler, timeout } = this.shared.context;
     this.#messages++;
     const now = scheduler.now();
     const isOld = this.#young > 0 && now - this.#youngAt >= TIMEOUTS * timeout;
@@ -254,11 +239,10 @@ class LogWriter {
     this.#young = seq;
     this.#youngAt = now;
   }
-  /** Removes messages if there may be `count`. */
   #trim(count: number): void {
     if (this.#messages < count || this.#old === 0 || !this.#known) return;
     this.#messages = 0;
-    this.#kind.store.trim(this.#name, Math.min(this.#old, Number(logRowOf(this.#known).start) || this.#known.seq));
+    this.kind.store.trim(this.name, Math.min(this.#old, Number(this.#known.row(0).start) || this.#known.seq));
   }
   trim(): void {
     this.#trim(2);

@@ -4,17 +4,16 @@ import { codeOf, isOvertaken, isStreamMissing, type NatsContext, STREAM_FULL, ST
 
 /** The configuration of a stream. Its limits may be changed later. */
 export interface StreamDefinition extends Pick<StreamConfig, 'name' | 'subjects' | 'discard'>, StreamLimits {
-  /** JetStream copies each stored message to another subject. */
   readonly republish?: { readonly src: string; readonly dest: string };
 }
 
-/** The limits of a stream. Each may be `Infinity`. */
+/** The limits of a stream. @default each is `Infinity` */
 export interface StreamLimits {
   /** The maximum number of entries of a subject; the oldest are removed. */
-  readonly maxMessages: number;
-  readonly maxBytes: number;
+  readonly maxMessages?: number;
+  readonly maxBytes?: number;
   /** The time after which an entry is removed, in ms. */
-  readonly maxAge: number;
+  readonly maxAge?: number;
 }
 
 export interface MessageRange {
@@ -83,7 +82,6 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
     info: (query?: Partial<StreamInfoRequestOptions>) => attempt(async () => (await manager()).streams.info(name, query)),
     /** Reads one message from the leader of the stream: a replica might lag behind. */
     get: (query: MessageQuery) => attempt(async () => (await (await manager()).streams.getMessage(name, query)) ?? undefined),
-    /** Emits the messages of a range; see {@link fetchMessages}. */
     async *fetch(range: MessageRange): AsyncGenerator<JsMsg> {
       await attempt(() => Promise.resolve());
       yield* fetchMessages(context, name, range);
@@ -97,7 +95,6 @@ export function createNatsStream(context: NatsContext, definition: StreamDefinit
      * @throws {StoreError} Delivered: `quota`, if the stream is full.
      */
     append: (message: NewMessage, limit = timeout) => attempt(() => publish(message, limit)),
-    /** Removes messages, which is slow. */
     purge: (options: PurgeOpts) => attempt(async () => (await manager(timeout)).streams.purge(name, options)),
   };
 }
@@ -134,7 +131,7 @@ const orUnlimited = (limit: number): number => (Number.isFinite(limit) ? limit :
 /** The shortest window that NATS allows, in ms. No stream of rxwire lets NATS detect duplicates. */
 const DUPLICATE_WINDOW = 100;
 
-function limitsOf({ maxMessages, maxBytes, maxAge, republish }: StreamDefinition): JetStreamLimits {
+function limitsOf({ maxMessages = Infinity, maxBytes = Infinity, maxAge = Infinity, republish }: StreamDefinition): JetStreamLimits {
   return {
     max_msgs_per_subject: orUnlimited(maxMessages),
     max_bytes: orUnlimited(maxBytes),

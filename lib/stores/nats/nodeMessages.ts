@@ -45,7 +45,6 @@ const member = (value: unknown): ClusterMember => {
   return { ...fields, ...(info != null && { info }), ...(state != null && { state }) };
 };
 
-/** The members of one channel at one node, or a part of them. */
 const PART = {
   channel: text,
   /** The members are still those of the version in the request. */
@@ -68,10 +67,7 @@ const MESSAGES = {
    * previous delta of the channel; 0: the node had no members.
    */
   delta: { after: count, version: count, set: list(member), left: list(text) },
-  /**
-   * Requests the members of channels at one node. The version is the one that the asking node has;
-   * −1: none.
-   */
+  /** Requests members of one node. The version is the one that is known; −1: none. */
   ask: { channels: list(channelVersion) },
   /** Answers: all changes up to `version` are contained. */
   snapshot: { version: count, parts: list((value): SnapshotPart => readFields(PART, value)) },
@@ -82,7 +78,6 @@ const MESSAGES = {
 type Kinds = typeof MESSAGES;
 export type PresenceHeartbeat = Fields<Kinds['heartbeat']>;
 export type PresenceDelta = Fields<Kinds['delta']>;
-export type PresenceSnapshot = Fields<Kinds['snapshot']>;
 
 /**
  * The messages of the nodes of a cluster about presence. `node` is the sender: a random text for

@@ -49,7 +49,6 @@ export function createOutboxEviction(
   return () => (running ??= retry(evict).finally(() => (running = undefined)));
 }
 
-/** Reads the headers of all entries. */
 export async function readUsage(stream: NatsStream, subjects: string): Promise<StreamUsage> {
   const before = await stream.info();
   const found = new Map<string, SubjectUsage & { readonly last: number }>();
@@ -96,7 +95,6 @@ export function evictedOf(usage: StreamUsage): readonly string[] {
   return evicted;
 }
 
-/** Returns the number of bytes that must be removed. */
 function excessOf({ bytes, maxBytes }: StreamUsage): number {
   return bytes - maxBytes * (1 - FREED);
 }

@@ -3,8 +3,33 @@ import type { PresenceChange } from '../../server/hub/clusterPresence.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import type { ClusterMember, PresenceDelta, SnapshotPart } from './nodeMessages.js';
 
-/** The members of a channel at one other node, by their ids. */
-type NodeMembers = Map<string, ClusterMember>;
+/** Another node, as this one knows it. */
+export interface PresencePeer {
+  readonly id: string;
+  /** The ticks since the last message of the node. */
+  silence: number;
+  /** The version of the node up to which it is known which channels have changed. */
+  checked: number;
+  /** The channels whose members are to be requested, with the tick of the latest request. */
+  readonly wanted: Map<string, number>;
+}
+
+/** Requests the members of a channel, unless they were requested. */
+export function want({ wanted }: PresencePeer, channel: string): void {
+  if (!wanted.has(channel)) wanted.set(channel, -Infinity);
+}
+
+/** The members of a channel at one other node. */
+interface PeerMembers {
+  /** −1: none is known. */
+  version: number;
+  /** By their ids. */
+  readonly members: Map<string, ClusterMember>;
+  arriving?: { readonly version: number; readonly members: ClusterMember[] } | undefined;
+}
+
+/** The maximum number of members of a channel that one node may announce. */
+const MAX_MEMBERS = 100_000;
 
 export type PresenceChannel = ReturnType<typeof createPresenceChannel>;
 
@@ -18,22 +43,17 @@ export type PresenceChannel = ReturnType<typeof createPresenceChannel>;
  */
 export function createPresenceChannel(name: string, node: string, publish: (id: string) => void) {
   const own = new Map<string, ClusterMember>();
-  const nodes = new Set<NodeMembers>();
   /** The members at other nodes, with their newest states. */
   const shown = new Map<string, ClusterMember>();
   const changes$ = new Subject<PresenceChange>();
 
-  const newest = (id: string): ClusterMember | undefined => {
-    let best: ClusterMember | undefined;
-    for (const members of nodes) best = newer(best, members.get(id));
-    // A member of this node alone is not one of the others.
-    return best && newer(best, own.get(id));
-  };
   /** Compares what all nodes say of members that one of them has changed, and emits the changes. */
   const refresh = (ids: readonly string[]): void => {
     const change = { entered: [] as ChannelMember[], left: [] as ChannelMember[], updated: [] as ChannelMember[] };
     for (const id of ids) {
-      const [before, now, mine] = [shown.get(id), newest(id), own.get(id)];
+      const [before, mine, other] = [shown.get(id), own.get(id), byNode.newest(id)];
+      // A member of this node alone is not one of the others.
+      const now = other && newer(other, mine);
       if (now) shown.set(id, now);
       else shown.delete(id);
       if (now && !before) change.entered.push(plain(now));
@@ -45,11 +65,10 @@ export function createPresenceChannel(name: string, node: string, publish: (id: 
     }
     if (change.entered.length + change.left.length + change.updated.length > 0) changes$.next(change);
   };
+  const byNode = createMembersByNode(name, refresh);
   return {
     name,
     own: own as ReadonlyMap<string, ClusterMember>,
-    /** The members at each of the other nodes. */
-    nodes,
     changes$,
     /** The own members whose change is not published yet. */
     touched: new Set<string>(),
@@ -78,10 +97,73 @@ export function createPresenceChannel(name: string, node: string, publish: (id: 
       if (shown.has(id)) shown.set(id, member);
       return member.clock;
     },
-    apply(known: NodeMembers, { set, left }: Pick<PresenceDelta, 'set' | 'left'>): void {
-      const removed = left.filter((id) => known.delete(id));
-      for (const member of set) known.set(member.id, member);
-      refresh([...removed, ...set.map(({ id }) => id)]);
+    ...byNode,
+  };
+}
+
+/**
+ * Creates the members of a channel at the other nodes.
+ *
+ * @param refresh Called with the ids of the members that one of them has changed.
+ */
+function createMembersByNode(channel: string, refresh: (ids: readonly string[]) => void) {
+  const peers = new Map<string, PeerMembers>();
+  const apply = (known: PeerMembers, { set, left }: Pick<PresenceDelta, 'set' | 'left'>): void => {
+    const removed = left.filter((id) => known.members.delete(id));
+    for (const member of set) known.members.set(member.id, member);
+    refresh([...removed, ...set.map(({ id }) => id)]);
+  };
+  const membersAt = ({ id }: PresencePeer): PeerMembers => {
+    const known = peers.get(id) ?? { version: -1, members: new Map() };
+    peers.set(id, known);
+    return known;
+  };
+  return {
+    /** Returns the newest state of a member. */
+    newest: (id: string): ClusterMember | undefined => {
+      let best: ClusterMember | undefined;
+      for (const { members } of peers.values()) best = newer(best, members.get(id));
+      return best;
+    },
+    /** The version of the members at another node that is known; −1: none. */
+    versionAt: (peer: PresencePeer): number => peers.get(peer.id)?.version ?? -1,
+    /** Applies a delta of another node, if it follows what is known. */
+    applyDelta(peer: PresencePeer, { after, version, set, left }: PresenceDelta): void {
+      const known = membersAt(peer);
+      if (known.version < 0 || version <= known.version) return;
+      if (after > known.version) {
+        want(peer, channel);
+        return;
+      }
+      known.version = version;
+      apply(known, { set, left: after === 0 ? missingIn(set, known) : left });
+    },
+    /** Applies a part of a snapshot; the members change with the last part. */
+    applyPart(peer: PresencePeer, version: number, { isSame, isFirst, isLast, members }: SnapshotPart): void {
+      const known = membersAt(peer);
+      if (isFirst) known.arriving = { version, members: [] };
+      if (isSame || version < known.version) {
+        peer.wanted.delete(channel);
+        if (isSame) known.version = Math.max(known.version, version);
+        return;
+      }
+      const { arriving } = known;
+      if (arriving?.version !== version) return;
+      const isLarge = arriving.members.length + members.length > MAX_MEMBERS;
+      if (!isLarge) for (const member of members) arriving.members.push(member);
+      if (!isLarge && !isLast) return;
+      peer.wanted.delete(channel);
+      Object.assign(known, { version, arriving: undefined });
+      // The next snapshot would be as large: this node keeps what it knows.
+      if (isLarge) throw new RangeError(`more than ${MAX_MEMBERS} members in ${channel}`);
+      apply(known, { set: arriving.members, left: missingIn(arriving.members, known) });
+    },
+    forget({ id, wanted }: PresencePeer): void {
+      const known = peers.get(id);
+      wanted.delete(channel);
+      if (!known) return;
+      apply(known, { set: [], left: [...known.members.keys()] });
+      peers.delete(id);
     },
   };
 }
@@ -100,87 +182,7 @@ function plain({ id, info, state }: ChannelMember): ChannelMember {
   return { id, ...(info != null && { info }), ...(state != null && { state }) };
 }
 
-export type PresencePeer = ReturnType<typeof createPresencePeer>;
-
-interface PeerChannel {
-  version: number;
-  readonly members: NodeMembers;
-  arriving?: { readonly version: number; readonly members: ClusterMember[] } | undefined;
-}
-
-/** The maximum number of members of a channel that one node may announce. */
-const MAX_MEMBERS = 100_000;
-
-/** Creates the state of another node, as this one knows it. */
-export function createPresencePeer(id: string) {
-  const channels = new Map<string, PeerChannel>();
-  /** The channels whose members are to be requested, with the tick of the latest request. */
-  const wanted = new Map<string, number>();
-
-  /** Requests the members of a channel, unless they were requested. */
-  const want = (channel: string): void => {
-    if (!wanted.has(channel)) wanted.set(channel, -Infinity);
-  };
-  const channelOf = ({ name, nodes }: PresenceChannel): PeerChannel => {
-    const known = channels.get(name) ?? { version: -1, members: new Map() };
-    channels.set(name, known);
-    nodes.add(known.members);
-    return known;
-  };
-  return {
-    id,
-    /** The ticks since the last message of the node. */
-    silence: 0,
-    /** The version of the node up to which it is known which channels have changed. */
-    checked: 0,
-    wanted,
-    /** Requests the members of a channel, unless they were requested. */
-    want,
-    /** The version of a channel that is known; −1: none. */
-    versionOf: (channel: string) => channels.get(channel)?.version ?? -1,
-    /** Applies a delta, if it follows what is known. */
-    applyDelta(channel: PresenceChannel, { after, version, set, left }: PresenceDelta): void {
-      const known = channelOf(channel);
-      if (known.version < 0 || version <= known.version) return;
-      if (after > known.version) {
-        want(channel.name);
-        return;
-      }
-      known.version = version;
-      channel.apply(known.members, { set, left: after === 0 ? missingIn(set, known.members) : left });
-    },
-    /** Applies a part of a snapshot; the members change with the last part. */
-    applyPart(channel: PresenceChannel, version: number, { isSame, isFirst, isLast, members }: SnapshotPart): void {
-      const known = channelOf(channel);
-      if (isFirst) known.arriving = { version, members: [] };
-      if (isSame || version < known.version) {
-        wanted.delete(channel.name);
-        if (isSame) known.version = Math.max(known.version, version);
-        return;
-      }
-      const { arriving } = known;
-      if (arriving?.version !== version) return;
-      const isLarge = arriving.members.length + members.length > MAX_MEMBERS;
-      if (!isLarge) for (const member of members) arriving.members.push(member);
-      if (!isLarge && !isLast) return;
-      wanted.delete(channel.name);
-      Object.assign(known, { version, arriving: undefined });
-      // The next snapshot would be as large: this node keeps what it knows.
-      if (isLarge) throw new RangeError(`more than ${MAX_MEMBERS} members in ${channel.name}`);
-      channel.apply(known.members, { set: arriving.members, left: missingIn(arriving.members, known.members) });
-    },
-    forget(channel: PresenceChannel): void {
-      const known = channels.get(channel.name);
-      channels.delete(channel.name);
-      wanted.delete(channel.name);
-      if (!known) return;
-      channel.apply(known.members, { set: [], left: [...known.members.keys()] });
-      channel.nodes.delete(known.members);
-    },
-  };
-}
-
-function missingIn(members: readonly ClusterMember[], known: NodeMembers): string[] {
+function missingIn(members: readonly ClusterMember[], known: PeerMembers): string[] {
   const present = new Set(members.map(({ id }) => id));
-  return [...known.keys()].filter((id) => !present.has(id));
+  return [...known.members.keys()].filter((id) => !present.has(id));
 }

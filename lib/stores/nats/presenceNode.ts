@@ -5,7 +5,7 @@ import { FrameTooLargeError } from '../../message/errors.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import { corrupt, failed } from './natsContext.js';
 import { decodeNodeMessage, memberSize, type NodeMessage, type PresenceHeartbeat } from './nodeMessages.js';
-import { createPresenceChannel, createPresencePeer, type PresenceChannel, type PresencePeer } from './presenceMembers.js';
+import { createPresenceChannel, want, type PresenceChannel, type PresencePeer } from './presenceMembers.js';
 import {
   createPresenceState,
   createPresenceWriter,
@@ -14,14 +14,6 @@ import {
   type PresenceState,
   type PresenceWriter,
 } from './presenceWriter.js';
-
-export interface PresenceNode extends ClusterPresence {
-  /**
-   * Announces to the other nodes that this node and its members have left. Then nothing more is
-   * published or emitted.
-   */
-  close(): void;
-}
 
 /** The interval of the checks, in ms. */
 export const TICK = 500;
@@ -50,7 +42,7 @@ const MAX_NODES = 1_000;
  *
  * @param node Names this run of the node. @default a random text
  */
-export function createPresenceNode(context: PresenceContext, node = nanoid()): PresenceNode {
+export function createPresenceNode(context: PresenceContext, node = nanoid()) {
   const state = createPresenceState(context, node);
   const { isConnected, reconnected$, scheduler, subjects, channels, peers } = state;
   const writer = createPresenceWriter(state);
@@ -87,13 +79,13 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
   const follow = (channel: PresenceChannel): void => {
     if (channel.users++ > 0) return;
     channel.subscription = listenTo(subjects.channel(channel.name), (message) => reader.receiveDelta(channel, message), state);
-    for (const peer of peers.values()) peer.want(channel.name);
+    for (const peer of peers.values()) want(peer, channel.name);
     writer.askSoon();
   };
   const unfollow = (channel: PresenceChannel): void => {
     if (--channel.users > 0) return;
     channel.subscription?.unsubscribe();
-    for (const peer of peers.values()) peer.forget(channel);
+    for (const peer of peers.values()) channel.forget(peer);
     dropIfIdle(state, channel);
   };
   const changesOf = (name: string): Observable<PresenceChange> => {
@@ -117,19 +109,17 @@ export function createPresenceNode(context: PresenceContext, node = nanoid()): P
       for (const { id } of [...left, ...entered, ...updated]) writer.touch(channel, id);
     },
     changes: (name) => defer(() => changesOf(name)),
-    close() {
+    /** Announces that the node and its members have left, and publishes nothing more. */
+    close(): void {
       if (running.closed) return;
       running.unsubscribe();
       if (isRunning) writer.end();
       for (const { changes$ } of [...channels.values()]) changes$.complete();
     },
-  };
+  } satisfies ClusterPresence & Record<'close', unknown>;
 }
 
-/**
- * Returns a member that a message has room for: without `info` and `state`, if they are too large
- * or cannot be encoded.
- */
+/** Returns the member, without `info` and `state` if a message has no room for them. */
 function fitting(member: ChannelMember, { maxPayload, report }: PresenceState): ChannelMember {
   const limit = maxPayload() / 2;
   try {
@@ -167,11 +157,11 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
   };
   const remove = (peer: PresencePeer): void => {
     peers.delete(peer.id);
-    for (const channel of channels.values()) peer.forget(channel);
+    for (const channel of channels.values()) channel.forget(peer);
   };
   const addPeer = (id: string): PresencePeer => {
     if (peers.size >= MAX_NODES) throw new RangeError(`more than ${MAX_NODES} nodes`);
-    const peer = createPresencePeer(id);
+    const peer = { id, silence: 0, checked: 0, wanted: new Map() };
     peers.set(id, peer);
     writer.heartbeatSoon();
     return peer;
@@ -181,9 +171,9 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
     const peer = known ?? addPeer(node);
     peer.silence = 0;
     if (known && since <= known.checked) {
-      for (const [name, at] of changed) if (followedChannel(name) && peer.versionOf(name) < at) peer.want(name);
+      for (const [name, at] of changed) if ((followedChannel(name)?.versionAt(peer) ?? Infinity) < at) want(peer, name);
     } else {
-      for (const name of channels.keys()) if (followedChannel(name)) peer.want(name);
+      for (const name of channels.keys()) if (followedChannel(name)) want(peer, name);
     }
     peer.checked = Math.max(peer.checked, version);
     if (peer.wanted.size > 0) writer.askSoon();
@@ -197,16 +187,13 @@ function createPresenceReader(state: PresenceState, writer: PresenceWriter) {
     else if (kind === 'ask') writer.answer(node, message.channels);
     else if (peer && kind === 'bye') remove(peer);
     else if (peer && kind === 'snapshot') {
-      for (const part of message.parts) {
-        const channel = followedChannel(part.channel);
-        if (channel) peer.applyPart(channel, message.version, part);
-      }
+      for (const part of message.parts) followedChannel(part.channel)?.applyPart(peer, message.version, part);
     }
   };
   const receiveDelta = (channel: PresenceChannel, message: NodeMessage): void => {
     const peer = peers.get(message.node);
     if (!peer || message.kind !== 'delta') return;
-    peer.applyDelta(channel, message);
+    channel.applyDelta(peer, message);
     if (peer.wanted.size > 0) writer.askSoon();
   };
   return { remove, receive, receiveDelta };

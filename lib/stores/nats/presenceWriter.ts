@@ -10,7 +10,6 @@ export type PresenceContext = Pick<
 
 export type PresenceState = ReturnType<typeof createPresenceState>;
 
-/** @param node Names this run of the node. */
 export function createPresenceState(context: PresenceContext, node: string) {
   const prefix = `${context.name}.presence`;
   return {
@@ -34,9 +33,7 @@ export function createPresenceState(context: PresenceContext, node: string) {
 
 export type PresenceWriter = ReturnType<typeof createPresenceWriter>;
 
-/**
- * The shortest time between two runs that publish changes, in ms: it bounds the number of messages.
- */
+/** The minimum time between two runs that publish changes, in ms: it bounds the messages. */
 const INTERVAL = 20;
 /** The time in which a node answers a request. */
 const ANSWER_TICKS = 2;
@@ -82,10 +79,11 @@ export function createPresenceWriter(state: PresenceState) {
     }
     changed.clear();
   };
-  const ask = ({ id, wanted, versionOf }: PresencePeer): void => {
+  const ask = (peer: PresencePeer): void => {
+    const { id, wanted } = peer;
     const due = [...wanted].filter(([, at]) => state.ticks - at >= ANSWER_TICKS).map(([channel]) => channel);
     for (const channel of due) wanted.set(channel, state.ticks);
-    const requests = due.map((channel): ChannelVersion => [channel, versionOf(channel)]);
+    const requests = due.map((channel): ChannelVersion => [channel, channels.get(channel)?.versionAt(peer) ?? -1]);
     for (const part of due.length > 0 ? chunk(requests, ([channel]) => channel.length + 8, partBytes()) : [])
       send(subjects.to(id), { kind: 'ask', node, channels: part });
   };
@@ -109,7 +107,6 @@ export function createPresenceWriter(state: PresenceState) {
       changed.add(channel);
       runSoon();
     },
-    /** Sends the requests that are wanted soon. */
     askSoon: runSoon,
     heartbeat,
     heartbeatSoon(): void {
@@ -143,10 +140,7 @@ function partSize({ channel, members }: SnapshotPart): number {
   return members.reduce((size, member) => size + memberSize(member), channel.length + 48);
 }
 
-/**
- * Splits a list into parts below a size; an empty list has one part. An item above the size has a
- * part of its own.
- */
+/** Splits a list into parts up to a size, but of one item at least. No items are one part. */
 function chunk<T>(items: readonly T[], measure: (item: T) => number, limit: number): readonly (readonly T[])[] {
   const parts: T[][] = [[]];
   let room = limit;
@@ -167,15 +161,9 @@ export function dropIfIdle({ channels }: PresenceState, { name, users, touched, 
   if (users === 0 && touched.size === 0 && own.size === 0) channels.delete(name);
 }
 
-/**
- * A change is in this number of heartbeats: a node that has missed all of them compares all
- * channels.
- */
+/** The heartbeats with a change: a node that has missed all compares all channels. */
 const REPEATS = 3;
-/**
- * The maximum number of channels in a heartbeat. A node that has missed changes of more compares
- * all channels.
- */
+/** The maximum number of channels in a heartbeat. Above it, nodes compare all channels. */
 const MAX_CHANGED = 256;
 
 /**

@@ -94,21 +94,12 @@ async function readForwards({ after, limit, maxBytes = PAGE_BYTES }: ChannelQuer
       if (isEnough(entry)) break;
     }
   }
-  const isComplete = after === 'start' ? isFirst(first, since) : isKnown && (await isDirectlyBehind(seq, first, log));
+  // The epoch begins behind `since`.
+  const isComplete = after === 'start' ? (first?.previous ?? 0) <= since : isKnown && (await isDirectlyBehind(seq, first, log));
   return { entries: entries.slice(0, limit), isComplete };
 }
 
-/**
- * Returns whether no earlier entry of the channel is known, in an epoch that begins behind `since`.
- */
-function isFirst(first: StreamEntry | undefined, since: number): boolean {
-  return (first?.previous ?? 0) <= since;
-}
-
-/**
- * Returns whether no entry between a position and the first one that was read can have been
- * removed.
- */
+/** Returns whether no entry between a position and the first one read can be removed. */
 async function isDirectlyBehind(seq: number, first: StreamEntry | undefined, { stream }: LogContext): Promise<boolean> {
   // Old entries are removed first: while the one at the position exists, so do all behind it.
   if (first && first.seq <= seq) return true;

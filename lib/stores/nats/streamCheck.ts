@@ -17,15 +17,11 @@ import {
 } from 'rxjs';
 import { wallTime } from '../../message/steadyScheduler.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
-import type { ChannelTail } from './channelTail.js';
-import type { ChannelTails } from './channelTails.js';
+import type { ChannelTail, ChannelTails } from './channelTails.js';
 import type { LogContext } from './logContext.js';
 import { failed } from './natsContext.js';
 
-/**
- * The time in which a cluster learns of a new subscription, and within which requests share a
- * check, in ms.
- */
+/** The time in which a cluster learns of a subscription, and requests share a check, in ms. */
 const PROPAGATION_TIME = 500;
 /** The number of channels that each check covers, at the same time. */
 const CHANNELS_PER_CHECK = 64;

@@ -77,10 +77,7 @@ export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stre
   };
 }
 
-/**
- * Returns an epoch that is later than another one, which may be empty: a `z`, the time in 8 digits,
- * and a random character.
- */
+/** Returns a later epoch: a `z`, the time in 8 digits, and a random character. */
 export function laterEpoch(epoch: string, now: number): string {
   const before = /^z[0-9a-z]{8}/.test(epoch) ? parseInt(epoch.slice(1, 9), 36) : 0;
   return `z${Math.max(now, before + 1)

@@ -60,9 +60,7 @@ export function createSubjectStore(stream: SubjectStream, { retry }: Retrying, p
         return retry(tryAppend);
       }
     },
-    /**
-     * Removes the entries of a subject in front of a sequence number, later. It may remove nothing.
-     */
+    /** Removes the entries in front of a sequence number, later. It may remove nothing. */
     trim(name: string, seq: number): void {
       // Nothing is in front of the first entry; and NATS takes a purge up to it for one of the
       // whole subject.

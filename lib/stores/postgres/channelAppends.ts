@@ -79,7 +79,6 @@ export function createChannelAppends(options: ChannelAppendsOptions): (change: C
   };
 }
 
-/** The state of a channel while its row is locked. */
 interface LockedChannel {
   readonly name: string;
   readonly epoch: string;

@@ -5,7 +5,6 @@ import type { Message } from '../../message/types.js';
 import type { ChannelStatements, LimitValues } from './channelStatements.js';
 import type { TransactionClient } from './transactionClient.js';
 
-/** A row of the statements. */
 type Row = Readonly<
   Record<'name' | 'epoch' | 'data', string> &
     Record<'last' | 'at' | 'position' | 'end_offset', number> &
@@ -58,7 +57,6 @@ export function createChannelReads(
 
   return {
     read: (channel: string, request: ChannelQuery) => withConnection((client) => read(client, channel, request)),
-    /** Returns the positions of the latest messages. */
     async ends(channels: readonly string[]): Promise<ReadonlyMap<string, ChannelPosition>> {
       const rows = await query(statements.ends, JSON.stringify(channels));
       return new Map(rows.map(({ name, epoch, last }) => [name, { epoch, offset: last }]));

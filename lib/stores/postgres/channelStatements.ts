@@ -38,7 +38,6 @@ order by g.name on conflict do nothing`,
     /** Locks channels, in the order of their names. */
     lock: `select ${head}, c.max_messages, c.max_bytes, c.max_age from ${channels} as c
 where c.name in (select json_array_elements_text($1::json)) order by c.name for update of c`,
-    /** Finds the messages that are stored already. */
     find: `select e.channel, e.key, e.position::float8 from json_to_recordset($1::json) as g(channel text, key text)
 join ${messages} as e on e.channel = g.channel and e.key = g.key`,
     put: `insert into ${messages} (channel, position, key, size, total, at, data) select channel, position, key, size, total, ${NOW}, decode(data, 'base64')
@@ -56,7 +55,6 @@ where c.name = g.name`,
   from json_array_elements_text($1::json) as g(name) join ${channels} as c on c.name = g.name
   cross join lateral (select * from ${messages} as o where o.channel = c.name order by o.position limit $5) as e) as oldest
 where m.channel = oldest.channel and m.position = oldest.position and not oldest.is_kept`,
-    /** Informs the other servers. */
     notify: `select pg_notify('${NOTIFICATIONS}', g.payload) from json_array_elements_text($1::json) as g(payload)`,
     /** Returns the present or future head of a channel, and the offset of its first message. */
     head: `select ${head}, (select e.position::float8 from ${messages} as e where e.channel = c.name and ${KEPT} order by e.position limit 1) as first
@@ -67,7 +65,6 @@ from ${channels} as c where c.name in ($1, '') order by c.name desc limit 1`,
 select e.position::float8, encode(e.data, 'base64') as data from ${messages} as e, base
 where e.channel = $1 and e.position >= base.position and e.position < $3 and (e.position = base.position or e.total - base.before <= $5)
 order by e.position limit $4`,
-    /** Returns the positions of the latest messages. */
     ends: `select c.name, c.epoch, c.last::float8 from ${channels} as c where c.name in (select json_array_elements_text($1::json))`,
     list: `select c.name, c.epoch, c.last::float8, c.at::float8, c.end_offset is not null as has_ended from ${channels} as c
 where c.last > 0 and c.name >= $1 and starts_with(c.name, $1) order by c.name`,

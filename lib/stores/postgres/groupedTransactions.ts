@@ -13,15 +13,16 @@ const MAX_ATTEMPTS = 5;
 const MIN_DELAY = 10;
 const MAX_DELAY = 500;
 
-/** Receives the jobs of a transaction, each once. */
-interface JobResults {
-  /** The jobs have ended: `settles` delivers their results. */
-  end(jobs: readonly LogJob[], deliverResults: readonly DeliverResult[]): void;
+/** The outcome of jobs of a transaction. */
+type JobsOutcome =
+  | { readonly kind: 'ended'; readonly deliverResults: readonly DeliverResult[] }
   /** Another transaction holds a lock that the jobs need. */
-  postpone(jobs: readonly LogJob[], reason: unknown): void;
+  | { readonly kind: 'locked'; readonly reason: unknown }
   /** The transaction of several jobs has conflicted with another one. */
-  separate(jobs: readonly LogJob[]): void;
-}
+  | { readonly kind: 'conflicting' };
+
+/** Receives the outcome of each job of a transaction, once. */
+type Settle = (jobs: readonly LogJob[], outcome: JobsOutcome) => void;
 
 /**
  * Returns a function that adds a job. Jobs share transactions; those of one log run in order, one
@@ -51,7 +52,7 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: Lo
     for (const job of jobs) queues.repeat(job);
     schedule();
   };
-  const end: JobResults['end'] = (jobs, deliverResults) => {
+  const end = (jobs: readonly LogJob[], deliverResults: readonly DeliverResult[]): void => {
     for (const job of jobs) {
       postponed.delete(job);
       queues.end(job);
@@ -60,7 +61,7 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: Lo
     for (const deliverResult of deliverResults) deliverResult();
   };
   /** The jobs wait without a connection, so that the others do not wait with them. */
-  const postpone: JobResults['postpone'] = (jobs, reason) => {
+  const postpone = (jobs: readonly LogJob[], reason: unknown): void => {
     const now = scheduler.now();
     const waitOf = (job: LogJob): number => now - (postponed.get(job) ?? now);
     const [late, left] = partition(jobs, (job) => waitOf(job) >= timeout);
@@ -71,26 +72,18 @@ export function createGroupedTransactions(settings: PostgresSettings, tables: Lo
     longTimer(delay, scheduler).subscribe(() => repeat(left));
   };
   const runGroup = (group: JobGroup): void => {
-    const { sharing, jobs } = group;
-    const unsettled = new Set(jobs);
-    const removeEnded = (some: readonly LogJob[]): void => some.forEach((job) => unsettled.delete(job));
-    const results: JobResults = {
-      end(some, deliverResults) {
-        removeEnded(some);
-        end(some, deliverResults);
-      },
-      postpone(some, reason) {
-        removeEnded(some);
-        if (isLockTimeout(causeOf(reason))) conflicting.restrict(logsOf(some), 'alone');
-        postpone(some, reason);
-      },
-      separate(some) {
-        removeEnded(some);
-        conflicting.restrict(logsOf(some), sharing === 'shared' ? 'serial' : 'alone');
-        repeat(some);
-      },
+    const unsettled = new Set(group.jobs);
+    const settle: Settle = (jobs, outcome) => {
+      for (const job of jobs) unsettled.delete(job);
+      if (outcome.kind === 'ended') return end(jobs, outcome.deliverResults);
+      if (outcome.kind === 'locked') {
+        if (isLockTimeout(causeOf(outcome.reason))) conflicting.restrict(jobs, 'alone');
+        return postpone(jobs, outcome.reason);
+      }
+      conflicting.restrict(jobs, group.sharing === 'shared' ? 'serial' : 'alone');
+      repeat(jobs);
     };
-    withConnection(settings, (client) => runAll(client, jobs, tables, limitsOf(settings, group), results))
+    withConnection(settings, (client) => runAll(client, group.jobs, tables, limitsOf(settings, group), settle))
       .catch((reason: unknown) => {
         const left = [...unsettled];
         end(left, failuresOf(left, reason));
@@ -133,7 +126,7 @@ async function runAll(
   group: readonly LogJob[],
   tables: LogTables,
   limits: readonly string[],
-  results: JobResults,
+  settle: Settle,
 ): Promise<void> {
   const groups: (readonly LogJob[])[] = [group];
   let attempts = 0;
@@ -144,8 +137,8 @@ async function runAll(
       const [waiting, ended] = partition(others, (job) => locked.has(job));
       if (again.length > 0) groups.unshift(again);
       attempts = 0;
-      results.end(ended, deliverResults);
-      if (waiting.length > 0) results.postpone(waiting, new Error('another transaction has locked the log'));
+      settle(ended, { kind: 'ended', deliverResults });
+      if (waiting.length > 0) settle(waiting, { kind: 'locked', reason: new Error('another transaction has locked the log') });
     } catch (reason) {
       const cause = causeOf(reason);
       if (isSystemFailure(cause)) throw cause;
@@ -153,13 +146,13 @@ async function runAll(
       await client.rollback();
       const isAlone = jobs.length === 1;
       if (reason instanceof Overtaken && ++attempts < MAX_ATTEMPTS) groups.unshift(jobs);
-      else if (isConflict(cause) && !isAlone) results.separate(jobs);
+      else if (isConflict(cause) && !isAlone) settle(jobs, { kind: 'conflicting' });
       else if (!isAlone) groups.unshift(...split(jobs, reason));
-      else if (isLockTimeout(cause)) results.postpone(jobs, reason);
+      else if (isLockTimeout(cause)) settle(jobs, { kind: 'locked', reason });
       else if (isConflict(cause) && ++attempts < MAX_ATTEMPTS) groups.unshift(jobs);
       else {
         attempts = 0;
-        results.end(jobs, failuresOf(jobs, reason));
+        settle(jobs, { kind: 'ended', deliverResults: failuresOf(jobs, reason) });
       }
     }
   }
@@ -184,8 +177,4 @@ function failuresOf(jobs: readonly LogJob[], reason: unknown): readonly DeliverR
 
 function causeOf(reason: unknown): unknown {
   return reason instanceof JobFailure ? reason.cause : reason;
-}
-
-function logsOf(jobs: readonly LogJob[]): readonly string[] {
-  return jobs.map(({ log }) => log);
 }

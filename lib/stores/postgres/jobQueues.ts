@@ -22,9 +22,9 @@ export function createConflictingLogs(scheduler: SchedulerLike) {
       const restriction = restrictions.get(log);
       return restriction && scheduler.now() < restriction.end ? restriction.sharing : 'shared';
     },
-    restrict(logs: readonly string[], sharing: Sharing): void {
+    restrict(jobs: readonly Pick<LogJob, 'log'>[], sharing: Sharing): void {
       const now = scheduler.now();
-      for (const log of logs) {
+      for (const { log } of jobs) {
         restrictions.delete(log);
         restrictions.set(log, { sharing, end: now + DURATION });
       }
@@ -49,7 +49,6 @@ export interface JobGroup {
 /** The jobs that have not ended. Those of one log run in order, one at a time. */
 export function createJobQueues(maxConnections: number, sharingOf: (log: string) => Sharing) {
   const queues: Readonly<Record<Sharing, Ring<LogJob>>> = { shared: createRing(), serial: createRing(), alone: createRing() };
-  /** The numbers of transactions that run. */
   const running: Record<Sharing, number> = { shared: 0, serial: 0, alone: 0 };
   /** The queue that a transaction was taken from last is the last. */
   const turns: Sharing[] = ['shared', 'serial', 'alone'];
@@ -78,9 +77,7 @@ export function createJobQueues(maxConnections: number, sharingOf: (log: string)
   };
 
   return {
-    /** Returns the number of jobs that have not ended. */
     size: () => size,
-    /** Adds a job behind those of its log. */
     add(job: LogJob): void {
       size++;
       const later = logs.get(job.log);
@@ -110,7 +107,6 @@ export function createJobQueues(maxConnections: number, sharingOf: (log: string)
       running[sharing]++;
       return { sharing, jobs: takeFrom(queues[sharing], sharing === 'alone' ? 1 : MAX_JOBS) };
     },
-    /** Ends a transaction. */
     release({ sharing }: JobGroup): void {
       running[sharing]--;
     },

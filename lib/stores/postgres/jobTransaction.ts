@@ -5,10 +5,8 @@ import { packText, unpackText, type LogStatements } from './postgresSchema.js';
 import type { PostgresTransaction } from './postgresTransaction.js';
 
 export interface LogJob {
-  /** The log that the work reads first. */
   readonly log: string;
   readonly work: (transaction: JobTransaction) => MaybeAsync<unknown>;
-  /** The number of messages that it processes. */
   readonly size: number;
   readonly result: AsyncSubject<unknown>;
 }
@@ -34,7 +32,6 @@ export interface JobEffect {
   readonly onFailed: (() => void) | undefined;
 }
 
-/** The state that the jobs of one transaction share. */
 export interface Shared {
   readonly send: Send;
   readonly statements: LogStatements;
@@ -119,7 +116,6 @@ export class JobTransaction implements StoreTransaction<PostgresTransaction> {
 
 const NOTHING_EVICTED: ChangedLog = { evicted: [] };
 
-/** Stores the changes of the entries until now. */
 export function storeEntries({ send, statements, drop, put }: Shared): void {
   if (drop.length > 0) void send(statements.drop, [JSON.stringify(drop.splice(0))]);
   if (put.length > 0) void send(statements.put, [JSON.stringify(put.splice(0))]);

@@ -23,7 +23,6 @@ export type DeliverResult = () => void;
 export class JobFailure extends Error {
   constructor(
     readonly job: LogJob,
-    /** Called when the failure is delivered. */
     readonly onFailed: (() => void) | undefined,
     reason: unknown,
   ) {
@@ -38,14 +37,6 @@ export class Overtaken extends Error {
   }
 }
 
-export interface TransactionResult {
-  readonly deliverResults: readonly DeliverResult[];
-  /** The jobs that have not run: other transactions have locked their logs. */
-  readonly locked: ReadonlySet<LogJob>;
-  /** The jobs that have run with known rows, and must run again with the present ones. */
-  readonly stale: ReadonlySet<LogJob>;
-}
-
 export interface LogTables {
   readonly statements: LogStatements;
   /** The rows of the logs that this process has written last: they need no lock to be read. */
@@ -56,7 +47,9 @@ const MAX_KNOWN = 10_000;
 
 /**
  * Runs the jobs, of different logs, in one transaction: their work, then the changes of all logs,
- * then the effects. Resolves after the commit.
+ * then the effects. Resolves after the commit, with the jobs whose logs other transactions have
+ * `locked`, so that they have not run, and with those that are `stale`: they have run with known
+ * rows, and must run again with the present ones.
  *
  * @throws {JobFailure} If a job fails that has changed something, or the statement of an effect.
  * @throws Any other error of PostgreSQL.
@@ -66,7 +59,7 @@ export async function runTransaction(
   jobs: readonly LogJob[],
   { statements, known }: LogTables,
   limits: readonly string[],
-): Promise<TransactionResult> {
+) {
   const steps: Promise<readonly unknown[]>[] = [];
   const send: Send = (text, values) => {
     const step = client.query(text, values);
@@ -95,19 +88,14 @@ export async function runTransaction(
   await runEffects(shared);
   await Promise.all(steps);
   await commit(shared);
-  for (const [log, row] of changed) known.set(log, knownRow(row));
+  for (const [log, row] of changed) {
+    known.set(log, Object.assign(row, { version: row.version + 1, isLocked: false, isChanged: false, newHead: undefined }));
+  }
   for (const log of known.keys()) {
     if (known.size <= MAX_KNOWN) break;
     known.delete(log);
   }
   return { deliverResults, locked, stale };
-}
-
-function knownRow(row: Row): Row {
-  row.version++;
-  row.isLocked = row.isChanged = false;
-  row.newHead = undefined;
-  return row;
 }
 
 /** Locks the logs of jobs. Returns the jobs whose logs another transaction has locked. */

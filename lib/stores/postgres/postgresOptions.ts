@@ -2,6 +2,7 @@ import type { SchedulerLike } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { anything, positive, readOptions, whole, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
+import { SERVER_STORES_LIMITS, type ServerStoresLimits } from '../log/serverStores.js';
 import { DEFAULT_SCHEMA, tablesOf, type PostgresTables } from './postgresSchema.js';
 
 /** The result of a statement. */
@@ -52,7 +53,7 @@ export interface PostgresPoolListener {
   (event: 'error', listener: (error: Error) => void): unknown;
 }
 
-export interface PostgresStoreOptions {
+export interface PostgresStoreOptions extends ServerStoresLimits {
   /** The pool of the application, which the application ends. */
   readonly pool: PostgresPool;
   /** The schema that has the tables of {@link postgresMigration}. @default 'rxwire' */
@@ -77,12 +78,6 @@ export interface PostgresStoreOptions {
    * @default 1_000
    */
   readonly lockTimeout?: number;
-  /** The maximum number of dead letters. Above it, the oldest is removed. @default 10_000 */
-  readonly maxDeadLetters?: number;
-  /** The maximum number of messages of each outbox. @default 10_000 */
-  readonly maxMessages?: number;
-  /** The maximum size of the batches of each outbox in bytes. @default 16_777_216: 16 MiB */
-  readonly maxBytes?: number;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
@@ -94,9 +89,7 @@ const POSTGRES_STORE_OPTIONS = {
   timeout: [positive, 30_000],
   idleTimeout: [whole, 5_000],
   lockTimeout: [whole, 1_000],
-  maxDeadLetters: [positive, 10_000],
-  maxMessages: [positive, 10_000],
-  maxBytes: [positive, 16_777_216],
+  ...SERVER_STORES_LIMITS,
 } satisfies OptionTable<PostgresStoreOptions>;
 
 export interface PostgresSettings extends Required<Omit<PostgresStoreOptions, 'schema'>> {

@@ -3,20 +3,15 @@ import { asPostgresStoreError } from './postgresStoreError.js';
 
 export const DEFAULT_SCHEMA = 'rxwire';
 
-/** The quoted names of the tables. */
-export interface PostgresTables {
-  /** The heads of logs, by name. */
-  readonly logs: string;
-  /** The entries of logs, by name and key. */
-  readonly entries: string;
-  /** The heads of channels, by name. That with the empty name has the epoch of new channels. */
-  readonly channels: string;
-  /** The messages of channels, by name and offset. */
-  readonly messages: string;
-}
+export type PostgresTables = ReturnType<typeof tablesOf>;
 
-/** @throws {TypeError} If the name of the schema is invalid. */
-export function tablesOf(owner: string, schema: string): PostgresTables {
+/**
+ * Returns the quoted names of the tables. The channel with the empty name has the epoch of the
+ * next one.
+ *
+ * @throws {TypeError} If the name of the schema is invalid.
+ */
+export function tablesOf(owner: string, schema: string) {
   const quoted = quotedSchema(owner, schema);
   return { logs: `${quoted}.logs`, entries: `${quoted}.entries`, channels: `${quoted}.channels`, messages: `${quoted}.channel_messages` };
 }
@@ -121,9 +116,7 @@ export function logStatements({ logs, entries }: PostgresTables) {
 locked as materialized (select l.* from ${logs} as l where l.name in (select name from given) order by l.name for update of l skip locked)
 select l.name, k.name is null as is_locked, encode(k.head, 'base64') as head, k.last::text as last, k.version::text as version
 from ${logs} as l left join locked as k on k.name = l.name where l.name in (select name from given)`,
-    /** Creates a log that does not exist. */
     create: `insert into ${logs} (name, last) values ($1, 0) on conflict (name) do nothing`,
-    /** Locks a log that exists, and returns its row. */
     lockOne: `select encode(l.head, 'base64') as head, l.last::text as last, l.version::text as version from ${logs} as l where l.name = $1 for update`,
     /** Stores rows that still have their versions, and new ones. Returns their number. */
     write: `with ${limits}, given as materialized (

@@ -1,16 +1,7 @@
 import { AsyncSubject, defer, type Observable } from 'rxjs';
-import { type QueueStore, storedQueueLog } from '../../operators/queue/queueStore.js';
-import { StoreError } from '../../message/errors.js';
 import { asObservable } from '../../message/maybeAsync.js';
-import type { ResultStore } from '../../operators/buffers/resultStore.js';
-import type { DeadLetterStore } from '../deadLetterStore.js';
-import type { Inbox } from '../inbox.js';
-import type { OutboxStore } from '../outboxStore.js';
 import type { Log, ReadableStore } from '../store.js';
-import { storedInbox } from '../log/storedInbox.js';
-import { storedLetters } from '../log/storedLetters.js';
-import { storedOutbox } from '../log/storedOutbox.js';
-import { storedResults } from '../log/storedResults.js';
+import { serverStores, type ServerInbox, type ServerStores } from '../log/serverStores.js';
 import { createGroupedTransactions } from './groupedTransactions.js';
 import { logStatements } from './postgresSchema.js';
 import type { LogJob } from './jobTransaction.js';
@@ -19,20 +10,10 @@ import type { PostgresTransaction } from './postgresTransaction.js';
 import { listenToLosses } from './transactionClient.js';
 
 /** An inbox in PostgreSQL. */
-export interface PostgresInbox extends Inbox<PostgresTransaction> {
-  /** Messages that could not be processed. */
-  readonly deadLetters: DeadLetterStore;
-}
+export type PostgresInbox = ServerInbox<PostgresTransaction>;
 
 /** The stores of a server in PostgreSQL. It removes nothing: see the column `used_at` of `logs`. */
-export interface PostgresStore extends QueueStore {
-  /** The processing state of received messages. Effects write in the same transaction. */
-  readonly inbox: PostgresInbox;
-  /** Returns the outbox with this name: one for each client of a server. */
-  outbox(name: string): OutboxStore;
-  /** Results of requests, for `idempotent`. */
-  readonly results: ResultStore;
-}
+export type PostgresStore = ServerStores<PostgresTransaction>;
 
 /**
  * Stores the state of sessions in PostgreSQL: outboxes, queues, results, dead letters, and the
@@ -62,19 +43,7 @@ export interface PostgresStore extends QueueStore {
  */
 export function postgresStore(options: PostgresStoreOptions): PostgresStore {
   const settings = postgresSettingsOf(options);
-  const { maxDeadLetters, maxMessages, maxBytes } = settings;
-  const store = logsIn(settings);
-  const onCorrupt = (): never => {
-    throw new StoreError('postgres', 'corrupt');
-  };
-  const deadLetters = storedLetters(store, maxDeadLetters, () => undefined);
-  const openStore = () => store;
-  return {
-    inbox: { ...storedInbox({ store, letters: deadLetters, onCorrupt }), deadLetters },
-    outbox: (name) => storedOutbox({ name: 'postgres', log: `outbox ${name}`, maxMessages, maxBytes, openStore }),
-    queue: (name) => storedQueueLog({ name: 'postgres', log: `queue ${name}`, openStore }),
-    results: storedResults(store),
-  };
+  return serverStores(logsIn(settings), { limits: settings });
 }
 
 /** Logs in PostgreSQL. Transactions of different logs that wait share one. */

@@ -26,7 +26,6 @@ export function isConflict(reason: unknown): boolean {
   return CONFLICTS.includes(sqlState(reason));
 }
 
-/** Returns whether a statement has failed because another transaction holds a lock. */
 export function isLockTimeout(reason: unknown): boolean {
   return sqlState(reason) === LOCK_TIMEOUT;
 }

@@ -12,8 +12,9 @@ import {
   retry,
   share,
   Subject,
-  Subscription,
+  switchMap,
   tap,
+  timeout,
 } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
 import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
@@ -26,7 +27,6 @@ import { NOTIFICATIONS } from './channelStatements.js';
 import type { PostgresClient, PostgresPool } from './postgresOptions.js';
 import { asPostgresStoreError } from './postgresStoreError.js';
 
-/** The subscribers of channels in this process. */
 export type PostgresTails = ReturnType<typeof createPostgresTails>;
 
 export interface PostgresTailsOptions {
@@ -34,7 +34,6 @@ export interface PostgresTailsOptions {
   readonly pollInterval: number;
   readonly scheduler: SchedulerLike;
   readonly reads: ChannelReads;
-  /** Called with each notification. */
   readonly onNotified: (payload: string) => void;
 }
 
@@ -42,7 +41,6 @@ interface Tail {
   readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
   /** Emits when the tail has a position. */
   readonly started$: ReplaySubject<void>;
-  /** The position of the latest entry. */
   last: ChannelPosition | undefined;
   isReading: boolean;
   /** Whether there may be entries behind those that are being read. */
@@ -120,7 +118,6 @@ export function createPostgresTails(options: PostgresTailsOptions) {
       const tail = tails.get(channel);
       if (tail) await firstValueFrom(tail.started$);
     },
-    /** Emits an entry that this process has stored. */
     add(channel: string, entry: ChannelEntry): void {
       const tail = tails.get(channel);
       if (!tail) return;
@@ -136,7 +133,6 @@ export function createPostgresTails(options: PostgresTailsOptions) {
       const tail = tails.get(channel);
       if (tail) void follow(channel, tail);
     },
-    /** Fails all tails. */
     fail: (reason: unknown): void => [...tails].forEach(([channel, tail]) => fail(channel, tail, reason)),
   };
 }
@@ -162,33 +158,26 @@ const TEST_INTERVAL = 10_000;
  * if neither side has closed it: then the database does not answer a test.
  */
 function notificationsOf(pool: PostgresPool, scheduler: SchedulerLike): Observable<string> {
-  return new Observable((to) => {
-    const fail = (reason: unknown): void => to.error(reason);
-    let waiting = Subscription.EMPTY;
-    to.add(() => waiting.unsubscribe());
-    /** Waits, and then calls a function. Only the latest call counts. */
-    const wait = (then: () => void): Promise<void> =>
-      new Promise((resolve) => {
-        waiting.unsubscribe();
-        waiting = scheduler.schedule(() => {
-          then();
-          resolve();
-        }, TEST_INTERVAL);
-      });
-    const listen = async (): Promise<void> => {
-      const client: PostgresClient = await pool.connect();
+  const client$ = new Observable<PostgresClient>((to) => {
+    const connect = async (): Promise<void> => {
+      const client = await pool.connect();
       to.add(() => client.release(true));
-      client.on?.('error', fail);
-      (client as object as NotifiedClient).on?.('notification', ({ payload = '' }) => to.next(payload));
-      const query = (text: string) => client.query({ text, values: [], queryMode: 'extended' });
-      await query(`listen ${NOTIFICATIONS}`);
-      while (!to.closed) {
-        await wait(noop);
-        const answer = query('select 1');
-        void wait(() => fail(new Error('the database does not answer')));
-        await answer;
-      }
+      client.on?.('error', (error) => to.error(error));
+      to.next(client);
     };
-    listen().catch(fail);
+    connect().catch((error: unknown) => to.error(error));
   });
+  const payloadsOf = (client: NotifiedClient): Observable<string> =>
+    new Observable((to) => void client.on?.('notification', ({ payload = '' }) => to.next(payload)));
+  return client$.pipe(
+    switchMap((client) => {
+      const query = (text: string) => defer(() => client.query({ text, values: [], queryMode: 'extended' }));
+      const test$ = query('select 1').pipe(timeout({ first: TEST_INTERVAL, scheduler }), ignoreElements());
+      const tested$ = query(`listen ${NOTIFICATIONS}`).pipe(
+        switchMap(() => interval(TEST_INTERVAL, scheduler)),
+        exhaustMap(() => test$),
+      );
+      return merge(payloadsOf(client as object as NotifiedClient), tested$);
+    }),
+  );
 }

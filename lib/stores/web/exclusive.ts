@@ -66,7 +66,6 @@ export interface Openable<C> {
 }
 
 interface LockedStore<C> extends Required<Openable<C>> {
-  /** Returns whether `open` waits for the lock. */
   isWaiting(): boolean;
 }
 

@@ -118,21 +118,17 @@ export function tabOutboxes(name: string, make: (name: string) => OutboxStore, o
   if (!locks) return { own: make(name), drainClosed: () => EMPTY };
   const group: Group = { name: `rxwire:outboxes:${name}`, locks, BroadcastChannel, storage };
   const nameOf = (number: number): string => (number === 1 ? name : `${name}-${number}`);
-  const drain = (number: number, connectWith: (outbox: OutboxStore) => DrainingWire): Observable<DrainedOutbox | undefined> =>
-    drained(() => make(nameOf(number)), connectWith).pipe(
-      map((hadMessages) => (hadMessages ? { name: nameOf(number) } : undefined)),
-      catchError((error: unknown) => of({ name: nameOf(number), error })),
-    );
   return {
     own: ownOutbox(group, (number) => make(nameOf(number)), scheduler),
     drainClosed: (connectWith) =>
       BroadcastChannel
-        ? held(locks, group.name).pipe(switchMap(() => drainAll(group, (number) => drain(number, connectWith), drainAfter, scheduler)))
+        ? held(locks, group.name).pipe(
+            switchMap(() => drainAll(group, (number) => drained(nameOf(number), make, connectWith), drainAfter, scheduler)),
+          )
         : EMPTY,
   };
 }
 
-/** The parts that the tabs of a site have in common. */
 interface Group {
   readonly name: string;
   readonly locks: LocksLike;
@@ -240,23 +236,19 @@ function drainAll(
   return merge(announced$, rounds$);
 }
 
-/**
- * Sends all messages of an outbox. Emits once, at the end: whether there were any.
- *
- * @throws The failure of the outbox, of `connectWith`, or of its wire.
- */
-function drained(make: () => OutboxStore, connectWith: (outbox: OutboxStore) => DrainingWire): Observable<boolean> {
-  return defer(() => {
-    const outbox = make();
+/** Sends all messages of an outbox. Emits once, at the end: undefined if there were none. */
+function drained(name: string, make: (name: string) => OutboxStore, connectWith: (outbox: OutboxStore) => DrainingWire) {
+  return defer((): Observable<DrainedOutbox | undefined> => {
+    const outbox = make(name);
     return asObservable(() => outbox.exists?.() ?? true).pipe(
       switchMap((exists) => (exists ? asObservable(() => outbox.open()) : of(undefined))),
       switchMap((contents) => {
         outbox.close();
-        return contents && contents.batches.length > 0 ? endOf(() => connectWith(outbox)).pipe(map(() => true)) : of(false);
+        return contents && contents.batches.length > 0 ? endOf(() => connectWith(outbox)).pipe(map(() => ({ name }))) : of(undefined);
       }),
       finalize(() => outbox.close()),
     );
-  });
+  }).pipe(catchError((error: unknown) => of({ name, error })));
 }
 
 /** Opens a wire, completes it as soon as it is connected, and emits at its end. */

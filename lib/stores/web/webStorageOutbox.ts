@@ -102,7 +102,6 @@ export function webStore(storage: StorageLike, log: string): Store {
   const prefix = `rxwire:batch:${log}:`;
   let generation = 0;
   let last = 0;
-  /** The keys of the entries, in rising order. */
   let keys: number[] = [];
 
   const nameOf = (key: number): string => `${prefix}${generation}.${key}`;
@@ -179,7 +178,6 @@ export function webStore(storage: StorageLike, log: string): Store {
   };
 }
 
-/** Returns the entries of a log, of all generations. */
 function entriesIn(storage: StorageLike, prefix: string) {
   const names = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '');
   return names.flatMap((name) => {
@@ -188,7 +186,6 @@ function entriesIn(storage: StorageLike, prefix: string) {
   });
 }
 
-/** Removes the keys in a range, and returns them. */
 function cut(keys: number[], [from, to]: readonly [number, number]): readonly number[] {
   const start = keys.findIndex((key) => key >= from);
   const end = keys.findIndex((key) => key > to);

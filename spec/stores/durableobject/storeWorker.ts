@@ -1,5 +1,5 @@
 import { firstValueFrom, type Observable } from 'rxjs';
-import { sqlLogs, type DurableObjectStorage, type SqlStorage } from '../../../lib/stores/durableobject/sqlLogs.js';
+import { sqlLogs, type DurableObjectStorage, type SqlStorage } from '../../../lib/stores/durableobject/durableObjectStore.js';
 import type { StoreTransaction } from '../../../lib/stores/store.js';
 import { storeCases, type StoreCase } from '../../support/storeCases.js';
 

@@ -22,7 +22,7 @@ function setup() {
     use: (user: unknown) => void users.add(user),
     release: (user: unknown) => users.delete(user),
   } as unknown as Store<undefined>;
-  const inbox = storedInbox({ store, letters: {} as StoredLetters<undefined>, onCorrupt: () => undefined });
+  const inbox = storedInbox(store, {} as StoredLetters<undefined>, () => undefined);
   let owners = 0;
   const claim = () => firstValueFrom(asObservable(() => inbox.claim('p', () => ({ owner: `o${++owners}`, epoch: 1, n: 1 }))));
   return { at, users, inbox, claim };

@@ -42,14 +42,14 @@ export const CLUSTER_MUTANTS: readonly ClusterMutant[] = [
   {
     why: 'says that a change is stored before it is',
     file: 'natsStore.ts',
-    find: "return this.#append(before, draft, jobs.at(-1)?.group ?? '');",
-    replace: "void this.#append(before, draft, '').catch(() => undefined);\n    return true;",
+    find: "return this.#append(log, jobs.at(-1)?.group ?? '');",
+    replace: "void this.#append(log, '').catch(() => undefined);\n    return true;",
   },
   {
     why: 'removes entries that count',
     file: 'natsStore.ts',
     find: 'if (this.#messages < count || this.#old === 0 || !this.#known) return;',
-    replace: 'if (!this.#known) return;\n    this.#kind.store.trim(this.#name, this.#known.seq);',
+    replace: 'if (!this.#known) return;\n    this.kind.store.trim(this.name, this.#known.seq);',
   },
   {
     why: 'forgets where the entries begin',

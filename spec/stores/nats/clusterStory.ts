@@ -149,7 +149,7 @@ export async function runClusterStory(seed: number): Promise<{ readonly violatio
     const onCorrupt = (): void => void judge.violations.push('something is corrupt');
     const limits = { name: 'nats', maxMessages: 1_000, maxBytes: 1_000_000 };
     return {
-      inbox: storedInbox({ store, letters: storedLetters(store, 10, onCorrupt), onCorrupt }),
+      inbox: storedInbox(store, storedLetters(store, 10, onCorrupt), onCorrupt),
       outbox: (pid: string) => storedOutbox({ ...limits, log: `outbox ${pid}`, openStore: () => store }),
     };
   });

@@ -1,19 +1,24 @@
 import fc from 'fast-check';
 import { StoreError } from '../../../lib/message/errors.js';
 import { encodeMessage, partsOf } from '../../../lib/stores/nats/logMessage.js';
-import { createLogState, Draft, readLog, logRowOf, type LogLimit, type LogState } from '../../../lib/stores/nats/logState.js';
+import { LogState, readLog, type LogLimit } from '../../../lib/stores/nats/logState.js';
 import type { SubjectStore } from '../../../lib/stores/nats/subjectStore.js';
 import type { LogChange } from '../../../lib/stores/store.js';
 
 /** Stores one change of a log. */
 function store(state: LogState, change: LogChange, seq = state.seq + 1) {
-  const draft = new Draft(state);
-  const { evicted } = draft.change(change);
-  const row = draft.row('here');
-  draft.stored(seq, seq);
+  const { evicted } = state.change(change);
+  const row = state.row('here');
+  state.stored(seq, seq);
   return { evicted: evicted.map(({ key }) => key), row };
 }
-const keysOf = (state: LogState): readonly number[] => new Draft(state).view().entries.map(({ key }) => key);
+const keysOf = (state: LogState): readonly number[] => state.read().entries.map(({ key }) => key);
+const snapshotOf = (state: LogState) => ({
+  read: state.read(),
+  row: state.row(0),
+  seqs: state.keys.map((key) => state.entries.get(key)?.seq),
+  bytes: state.bytes,
+});
 const values = (count: number, value: unknown = 'a') => Array.from({ length: count }, () => ({ value }));
 
 it('a log has the entries of a simple one, whatever changes', () => {
@@ -24,34 +29,38 @@ it('a log has the entries of a simple one, whatever changes', () => {
     maxCount: fc.integer({ min: 2, max: 9 }),
   });
   fc.assert(
-    fc.property(fc.array(fc.array(change, { minLength: 1, maxLength: 3 })), (writes) => {
-      const state = createLogState();
+    fc.property(fc.array(fc.array(change, { minLength: 1, maxLength: 3 })), fc.array(change, { maxLength: 2 }), (writes, undone) => {
+      const state = new LogState();
       const simple = new Map<number, { readonly value: unknown; readonly seq: number }>();
       for (const [index, changes] of writes.entries()) {
         const seq = index + 1;
-        const draft = new Draft(state);
+        const before = snapshotOf(state);
+        for (const one of undone) state.change({ ...one, head: 'undone' });
+        if (undone.length > 0) expect(state.rowBefore()).toEqual(before.row);
+        state.undo();
+        expect(snapshotOf(state)).toEqual(before);
         for (const one of changes) {
           for (const [from, to] of one.drop) for (const known of [...simple.keys()]) if (known >= from && known <= to) simple.delete(known);
           for (const put of one.put) simple.set(put.key, { value: put.value, seq });
           for (const first of [...simple.keys()].sort((a, b) => a - b).slice(0, Math.max(0, simple.size - one.maxCount)))
             simple.delete(first);
-          draft.change(one);
+          state.change(one);
         }
         const expected = [...simple].sort(([a], [b]) => a - b).map(([at, { value }]) => ({ key: at, value }));
-        expect(draft.view().entries).toEqual(expected);
-        expect(draft.view({ after: 4, limit: 2 }).entries).toEqual(expected.filter((entry) => entry.key > 4).slice(0, 2));
-        draft.stored(seq, seq);
-        expect(new Draft(state).view().entries).toEqual(expected);
-        expect(logRowOf(state).start).toBe(Math.min(...[...simple.values()].map((entry) => entry.seq), simple.size > 0 ? Infinity : 0));
+        expect(state.read().entries).toEqual(expected);
+        expect(state.read({ after: 4, limit: 2 }).entries).toEqual(expected.filter((entry) => entry.key > 4).slice(0, 2));
+        state.stored(seq, seq);
+        expect(state.read().entries).toEqual(expected);
+        expect(state.row(0).start).toBe(Math.min(...[...simple.values()].map((entry) => entry.seq), simple.size > 0 ? Infinity : 0));
       }
     }),
   );
 });
 
 it('a log has no entry that another node has removed, also when it has none at all', async () => {
-  const known = createLogState();
+  const known = new LogState();
   store(known, { put: values(2) });
-  const there = createLogState();
+  const there = new LogState();
   store(there, { put: values(2) });
   const { row } = store(there, { drop: [[1, 2]] });
   const [part = new Uint8Array(0)] = partsOf({ drop: [[1, 2]], put: [] }, 1_000);
@@ -62,7 +71,7 @@ it('a log has no entry that another node has removed, also when it has none at a
 });
 
 it('a write of a large log costs as little as one of a small log', () => {
-  const state = createLogState();
+  const state = new LogState();
   store(state, { put: values(100_000) });
   const began = performance.now();
   for (let count = 0; count < 2_000; count++) store(state, { put: values(1), maxCount: 100_000 });
@@ -72,7 +81,7 @@ it('a write of a large log costs as little as one of a small log', () => {
 });
 
 describe('a log with a limit of bytes', () => {
-  const limited = (limit: Partial<LogLimit> = {}) => createLogState({ maxBytes: 100, evicts: true, ...limit });
+  const limited = (limit: Partial<LogLimit> = {}) => new LogState({ maxBytes: 100, evicts: true, ...limit });
 
   it('removes its oldest entries, and reports them', () => {
     const state = limited();
@@ -87,6 +96,7 @@ describe('a log with a limit of bytes', () => {
     const state = limited({ evicts: false });
     store(state, { put: values(3, 'x'.repeat(28)) });
     expect(() => store(state, { put: values(1, 'x'.repeat(28)) })).toThrow(new StoreError('nats', 'quota'));
+    state.undo();
     store(state, { drop: [[1, 1]] });
     store(state, { put: values(1, 'x'.repeat(28)) });
     expect(keysOf(state)).toEqual([2, 3, 4]);

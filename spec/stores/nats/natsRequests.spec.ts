@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { asyncScheduler, firstValueFrom, NEVER, of, toArray, VirtualTimeScheduler, map, EMPTY, Subject } from 'rxjs';
 import type { ClusterRequests, ForwardedRequest } from '../../../lib/wire/session/serverCluster.js';
-import { createFrameWriter, encodeHead, FrameKind } from '../../../lib/stores/nats/forwardFrame.js';
+import { createFrames, encodeHead, FrameKind } from '../../../lib/stores/nats/forwardFrame.js';
 import { createNatsContext, type NatsSettings } from '../../../lib/stores/nats/natsContext.js';
 import { createNatsRequests } from '../../../lib/stores/nats/natsRequests.js';
 import { describeWith } from '../../support/debian.js';
@@ -144,7 +144,7 @@ describeWith('nats-server', 'natsRequests', (program) => {
     const response = record(requestsOf('b').send('lossy', get));
     await eventually(() => expect(requests).toHaveLength(1));
     const { reply } = requests[0]!;
-    const writer = createFrameWriter({ connection, maxPayload: () => 1_048_576 }, reply);
+    const writer = createFrames({ connection, maxPayload: () => 1_048_576 }, reply);
     writer.write(FrameKind.RESPONSE, encodeHead({ status: 200, headers: {}, size: 3 }));
     // The third frame arrives in place of the second.
     const third = new Uint8Array([FrameKind.RESPONSE_BODY, 0, 0, 0, 2, 1, 2, 3]);
@@ -165,7 +165,7 @@ describeWith('nats-server', 'natsRequests', (program) => {
     const wanted = firstValueFrom(wanted$);
     const subscription = connection.subscribe(reply, { callback: () => wanted$.next() });
     stopping.push(() => subscription.unsubscribe());
-    const writer = createFrameWriter({ connection, maxPayload: () => 1_048_576 }, 'rx.node.a.requests', reply);
+    const writer = createFrames({ connection, maxPayload: () => 1_048_576 }, 'rx.node.a.requests', reply);
     writer.write(FrameKind.REQUEST, encodeHead({ method: 'POST', url: '/wire', headers: {} }));
     await wanted;
     connection.publish('rx.node.a.requests', new Uint8Array([FrameKind.BODY, 0, 0, 0, 2, 1]), { reply });

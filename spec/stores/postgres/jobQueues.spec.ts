@@ -7,9 +7,9 @@ describe('createConflictingLogs', () => {
   it('restricts a sender for 30 s, also when another one was restricted later', () => {
     const scheduler = new VirtualTimeScheduler();
     const conflicting = createConflictingLogs(scheduler);
-    conflicting.restrict(['ann', 'ben'], 'serial');
+    conflicting.restrict([{ log: 'ann' }, { log: 'ben' }], 'serial');
     at(scheduler, 10_000);
-    conflicting.restrict(['ann'], 'alone');
+    conflicting.restrict([{ log: 'ann' }], 'alone');
     at(scheduler, 29_999);
     expect(['ann', 'ben', 'cid'].map(conflicting.sharingOf)).toEqual(['alone', 'serial', 'shared']);
     at(scheduler, 30_000);
@@ -21,7 +21,7 @@ describe('createConflictingLogs', () => {
   it('forgets the oldest restrictions above 10,000', () => {
     const conflicting = createConflictingLogs(new VirtualTimeScheduler());
     const logs = Array.from({ length: 10_002 }, (_, index) => `sender ${index}`);
-    for (const log of logs) conflicting.restrict([log], 'serial');
+    for (const log of logs) conflicting.restrict([{ log }], 'serial');
     expect(logs.filter((log) => conflicting.sharingOf(log) === 'shared')).toEqual(['sender 0', 'sender 1']);
   });
 });
