@@ -6,3 +6,4 @@ export {
   type DurableObjectStoreOptions,
   type SqlStorage,
 } from './durableObjectStore.js';
+export type { ServerStores, ServerStoresLimits } from '../log/serverStores.js';

@@ -10,3 +10,4 @@ export type {
   PostgresStatement,
 } from './postgresOptions.js';
 export type { PostgresTransaction } from './postgresTransaction.js';
+export type { ServerInbox, ServerStores, ServerStoresLimits } from '../log/serverStores.js';
