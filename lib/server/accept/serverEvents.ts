@@ -106,10 +106,9 @@ export function acceptUpgrades<T>(
 function refuse(socket: Duplex, { status, headers }: Pick<Refusal, 'headers'> & { readonly status: number }): void {
   // Without a listener, an error of a disconnected client would end the process.
   socket.on('error', () => socket.destroy());
-  // A client that does not close its side would keep the socket open.
-  socket.once('finish', () => socket.destroy());
   const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map((header) => `${header.join(': ')}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`);
+  // A half-closed socket would cost a quarter more, and the client might never close its side.
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`, () => socket.destroy());
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Subscription } from 'rxjs';
+import { Subscription, type Unsubscribable } from 'rxjs';
 import { ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { SessionCodec, CoreOptions } from '../../core/coreTypes.js';
 import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
@@ -10,6 +10,7 @@ import type { Message } from '../../message/types.js';
 import { expiryOf } from '../accept/authentication.js';
 import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { createSemaphore } from '../accept/semaphore.js';
 import { randomName } from '../nodePlatform.js';
 import { type Principal, PrincipalWire } from '../principal.js';
 import { closeOf, closeStore, KICKED, ClientConnection, STOPS } from './clientConnection.js';
@@ -34,8 +35,8 @@ interface ClaimedConnection extends Pick<ClaimedClient, 'row' | 'lease'> {
   readonly codec: SessionCodec;
   /** Ends the count of the quota, and the lease. */
   readonly release: () => void;
-  /** The claim is over: another hello of the client may claim it. */
-  readonly claimed: () => void;
+  /** Ends the claim: another hello of the client may claim it. */
+  readonly claimed: Unsubscribable;
   /** Gives up the claim, and refuses the client. */
   readonly failed: (error: unknown) => void;
 }
@@ -52,6 +53,8 @@ export class ServedSessions implements ClusterServer {
   readonly #unconfirmed: UnconfirmedClients;
   /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
+  /** Limits the claims at once: the writes of other clients wait behind them in the store. */
+  readonly #inTurn = createSemaphore(128);
   readonly #options: ServedSessionsOptions;
   readonly #coreOptionsOf: (pid: string) => CoreOptions;
   readonly #loop: SessionLoop;
@@ -188,7 +191,7 @@ export class ServedSessions implements ClusterServer {
 
   #claim(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): void {
     const { pid } = hello;
-    const handshake = this.#handshakeOf(pid);
+    const handshake = new ServerHandshake(this.#coreOptionsOf(pid), randomName());
     const codec = handshake.codecFor(hello, undefined);
     if (!codec) {
       this.#refuse(connection, CloseCode.UNSUPPORTED_DATA);
@@ -201,9 +204,9 @@ export class ServedSessions implements ClusterServer {
       releaseQuota();
       if (lease) inbox.release?.(lease);
     });
-    const claimed = once(() => this.#claiming.delete(pid));
+    const claimed = new Subscription(() => this.#claiming.delete(pid));
     const failed = (error: unknown): void => {
-      claimed();
+      claimed.unsubscribe();
       release();
       this.#fail(connection, error);
     };
@@ -211,7 +214,7 @@ export class ServedSessions implements ClusterServer {
       ({ lease } = rest);
       if (!isRemembered) handshake.prepared = undefined;
       if (refusal !== undefined) {
-        claimed();
+        claimed.unsubscribe();
         release();
         this.#refuse(connection, refusal);
         return;
@@ -222,16 +225,18 @@ export class ServedSessions implements ClusterServer {
       const client: ClaimedConnection = { connection, hello, handshake, codec, row, lease, release, claimed, failed };
       if (known) this.#resume(client, known);
       else {
-        claimed();
+        claimed.unsubscribe();
         this.#sendWelcome(connection, hello, client);
       }
     };
     this.#claiming.add(pid);
-    claimClient(
-      { inbox, hello, wait: this.#wait, done: (claim) => callSafely(() => answered(claim), failed), failed },
-      connection.principal?.id,
-      (record) => handshake.prepare(record, hello, codecOf(handshake, hello, record) ?? codec),
-    );
+    const claim = (): void =>
+      claimClient(
+        { inbox, hello, wait: this.#wait, done: (result) => callSafely(() => answered(result), failed), failed },
+        connection.principal?.id,
+        (record) => handshake.prepare(record, hello, codecOf(handshake, hello, record) ?? codec),
+      );
+    claimed.add(this.#inTurn(claim));
   }
 
   /**
@@ -256,7 +261,7 @@ export class ServedSessions implements ClusterServer {
         contents,
       });
       this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores, release });
-      claimed();
+      claimed.unsubscribe();
     };
     const notOpened = (error: unknown): void => {
       if (outbox) closeStore(outbox);
@@ -282,7 +287,7 @@ export class ServedSessions implements ClusterServer {
     const { principal } = connection;
     const { scheduler, quota } = this.#options;
     const known = this.#unconfirmed.recall(connection, hello, claimed !== undefined);
-    const handshake = known?.handshake ?? claimed?.handshake ?? this.#handshakeOf(pid);
+    const handshake = known?.handshake ?? claimed?.handshake ?? new ServerHandshake(this.#coreOptionsOf(pid), randomName());
     const codec = handshake.codecFor(hello, undefined);
     const code = known && refusalIn(known, connection, hello, claimed !== undefined);
     if (!codec || code !== undefined) {
@@ -317,9 +322,6 @@ export class ServedSessions implements ClusterServer {
 
   // ---- The beginning of a session
 
-  #handshakeOf(pid: string): ServerHandshake {
-    return new ServerHandshake(this.#coreOptionsOf(pid), randomName());
-  }
   #newStores(connection: IncomingConnection, hello: ReceivedHello, claimed: ClaimedConnection | undefined): ServedStores | undefined {
     const { inbox } = this.#options;
     const outbox = outboxOf(this.#options, connection, hello.pid);
