@@ -37,7 +37,7 @@ export interface GzipOptions {
  *   link: webSocket('ws://127.0.0.1:4870/wire'),
  *   codec: gzipped(msgpack()),
  * });
- * wire.next(createMessage('chat.said', 'ha'.repeat(5_000)));
+ * wire.next(createMessage('chat.said', { text: 'ha'.repeat(5_000) }));
  */
 export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
   checkOptions('gzipped', options);

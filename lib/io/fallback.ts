@@ -48,10 +48,11 @@ type Candidate = Link<Frame> & DescribedLink;
 
 /**
  * Uses the first of several links that works; the best one comes first. A link works when it has
- * received something: the server of a session answers at once. The next connection starts with the
- * link that worked, which is kept in memory only. A working link that fails is lost, as any link: a
- * client that reconnects, as `connect` does, uses the next link that works, and the session
- * continues.
+ * received something: the server of a session answers at once. With `envelopeProtocol`, a server
+ * that does not answer the hello must send something within `timeout`. The next connection starts
+ * with the link that worked, which is kept in memory only. A working link that fails is lost, as
+ * any link: a client that reconnects, as `connect` does, uses the next link that works, and the
+ * session continues.
  *
  * Its `protocol` and `endpoint` are those of the link in use.
  *

@@ -13,8 +13,9 @@ import type { DescribedLink, Frame, Link } from './link.js';
  * a stream of events, and sends them in requests. Each subscription opens a connection.
  *
  * It completes when either side completes, and fails with a `ConnectionLostError` when a request
- * fails: status 401 becomes 4401, 403 becomes 4403, and 503 becomes 1013. Unsubscribing closes with
- * 4000: the server may expect a resumption.
+ * fails: status 401 becomes 4401, 403 becomes 4403, and 503 becomes 1013. A wire does not reconnect
+ * after the statuses 401, 403, 405 and 406, and after 400 and 413 only with a durable outbox.
+ * Unsubscribing closes with 4000: the server may expect a resumption.
  *
  * @param url `https:`, or `wss:` for the same; the address that `listen` serves.
  * @throws {TypeError} At call time, if `url` is not such an address, or a header is invalid.

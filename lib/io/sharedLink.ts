@@ -36,10 +36,12 @@ export interface SharedLinkOptions {
  * connection of `link`, and the frames of the other tabs travel over it. When the leader closes,
  * crashes, is frozen or does not answer, the links of the other tabs fail as after any lost
  * connection, and one of them becomes the leader. The wires reconnect within a second, and resume
- * their sessions.
+ * their sessions. When the server closes the connection with 1009, for a frame that is too large,
+ * the tabs that did not send the frame reconnect, too.
  *
  * Without Web Locks or `BroadcastChannel` (an insecure page, Node), and when 32 wires share the
- * connection already, the link opens a connection of its own.
+ * connection already, the link opens a connection of its own. An iframe in a page of another site
+ * does not share the connection.
  *
  * @param name Identifies the connection. A server that authenticates by cookies identifies all tabs
  *   by the cookie of the leader: add the name of the user to the name, if the user may change.

@@ -71,7 +71,7 @@ interface Waiter {
  * import { ackWithin, connect, createMessage, webSocket } from 'rxwire';
  *
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * const outgoing$ = of(createMessage('chat.said', 'hello'));
+ * const outgoing$ = of(createMessage('chat.said', { text: 'hello' }));
  * outgoing$
  *   .pipe(ackWithin(wire, 5_000, { retries: 3 }))
  *   .subscribe(({ status }) => console.log(status)); // prints: acked

@@ -49,7 +49,7 @@ export interface BatchByKeyOptions {
  * import { batchByKey, createMessage } from 'rxwire';
  *
  * const messages$ = of('hello', 'world').pipe(
- *   map((text) => createMessage('chat.said', text, { target: 'room.1' })),
+ *   map((text) => createMessage('chat.said', { text }, { target: 'room.1' })),
  * );
  * messages$
  *   .pipe(batchByKey((message) => message.target, { maxWait: 50 }))

@@ -22,6 +22,9 @@ export type { ListenOptions } from './listenOptions.js';
  * and returns in time continues with the same wire, and receives the messages that the application
  * sent meanwhile. A wire completes when its client ends its session, or does not return.
  *
+ * `listen` answers upgrades for other paths with 404, unless the server has another listener of
+ * `upgrade`: then that listener must answer them.
+ *
  * Unsubscribing ends all wires with close code 1001. It does not close the HTTP server.
  *
  * @throws {RangeError} At call time, if a number is out of range.

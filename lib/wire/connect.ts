@@ -53,6 +53,9 @@ export type Protocol = (options: ConnectOptions & { readonly id: string }) => Wi
  * with `at-least-once` sends messages again that may have arrived, and one with `exactly-once`
  * gives them up. With `at-most-once` the wire sends a message once, and expects no ack.
  *
+ * An open wire still sends what a page writes in its event `pagehide`: over server-sent events and
+ * long polling, a body of at most 16 KiB.
+ *
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if `link` is no link, `delivery` is no level, or `id` is no
  *   name, if some of several codecs seal and others do not, if `deadLetters` is no store, if a

@@ -57,7 +57,7 @@ export interface ChannelSignals<M extends Message = Message> extends ChannelActi
  *       `${this.room.messages().length} messages, ${this.room.presence().others.length} others`,
  *   );
  *   say(text: string): void {
- *     this.room.next(createMessage('chat.said', text));
+ *     this.room.next(createMessage('chat.said', { text }));
  *   }
  * }
  */

@@ -13,6 +13,7 @@ import { addTail } from './tailCommand.js';
 
 const EPILOGUE = `
 On a terminal, the output is for people. In a pipe, and with --json, each line is JSON. NO_COLOR turns colours off.
+In JSON, bytes are {"base64":"…"}, and a BigInt is a text of digits.
 
 Exit codes: 0 done; 1 a message was not delivered, or the other side refused or failed; 2 wrong usage; 3 no connection, or no answer in time;
 130 after Ctrl-C, 143 after SIGTERM. A second Ctrl-C ends the command at once.

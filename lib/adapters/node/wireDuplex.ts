@@ -33,7 +33,8 @@ export interface WireDuplexOptions extends DuplexStreamOptions {
  *   lose: all written bytes were read, and nobody reads from it.
  *
  * The connection may be lost and come back: nothing is lost or doubled. A stream does not outlive
- * the process, or the session, of either side.
+ * the process, or the session, of either side. If the other side has never had a stream over this
+ * wire, the writes wait. `for await` destroys the `Duplex` at the end of the loop.
  *
  * `Duplex.toWeb` makes a pair of Web streams of it.
  *

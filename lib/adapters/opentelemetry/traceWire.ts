@@ -42,7 +42,9 @@ export interface TraceWireOptions extends TracingOptions {
  *
  * The span ends when the outcome of the message is known. It has the events `stored` and `sent`,
  * one for each time that the message was sent, and the attributes `rxwire.outcome` and
- * `rxwire.attempts`; the error of a message that was given up is its status.
+ * `rxwire.attempts`; the error of a message that was given up is its status. The outcome is
+ * `processed`, `dead-lettered`, `acked`, `sent`, `refused`, `expired` or `dead`, or `unknown` if
+ * the wire, or the tracing, ends first.
  *
  * A message of a channel is a span `publish <type>`. Replies carry the active context, that of
  * their request if {@link traced} wraps the handler, and are no spans. A message that carries a
@@ -171,7 +173,8 @@ function isTracedRequest({ headers }: Message): boolean {
  * headers: `reply` with a handler of {@link traced} continues the trace.
  *
  * The replies are emitted with the context that was active at the subscription. An error is the
- * status of the span; a request that is unsubscribed has the attribute `rxwire.cancelled`.
+ * status of the span; a request that is unsubscribed has the attribute `rxwire.cancelled`. The
+ * attribute `rxwire.replies` is the number of replies.
  *
  * @throws {RangeError} At call time, if a number is not positive.
  * @throws {RxwireError} Delivered, as by `request`.

@@ -57,7 +57,7 @@ function wireOf(wire: Wire | (() => Wire), isOnServer: boolean): Wire {
  *
  * function useGreeting() {
  *   const wire = useWire();
- *   return (name: string) => wire.next(createMessage('chat.said', `Hello, ${name}!`));
+ *   return (name: string) => wire.next(createMessage('chat.said', { text: `Hello, ${name}!` }));
  * }
  */
 export function useWire<Types extends object = AnyTypes>(): Wire<MessageIn<Types>> {

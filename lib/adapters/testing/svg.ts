@@ -61,7 +61,8 @@ export const STYLE = [
 const BETWEEN = 20;
 
 /**
- * Draws recorded marbles as one picture for light and dark pages: inputs, operator, results.
+ * Draws recorded marbles as one picture for light and dark pages: inputs, operator, results. A
+ * hollow circle is a value that a hot source emitted without a subscriber.
  *
  * @param name The name of the picture, and the default label of the operator.
  * @returns A complete SVG document. The same diagrams give the same bytes.

@@ -36,7 +36,7 @@ export interface ChannelRefs<M extends Message = Message> extends ChannelActions
  *
  * function useRoom() {
  *   const { messages, state, next } = useChannel('room.1', { from: { last: 20 } });
- *   const say = (text: string) => next(createMessage('chat.said', text));
+ *   const say = (text: string) => next(createMessage('chat.said', { text }));
  *   return { messages, state, say };
  * }
  */

@@ -51,7 +51,7 @@ export function createWirePlugin(wire: Wire | (() => Wire)): { readonly install:
  *
  * function useGreeting() {
  *   const wire = useWire();
- *   return (name: string) => wire.next(createMessage('chat.said', `Hello, ${name}!`));
+ *   return (name: string) => wire.next(createMessage('chat.said', { text: `Hello, ${name}!` }));
  * }
  */
 export function useWire<Types extends object = AnyTypes>(): Wire<MessageIn<Types>> {

@@ -60,7 +60,10 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
     this.#membership = membership;
   }
 
-  /** Publishes a message: to all members, or with `echo: false` to all others. */
+  /**
+   * Publishes a message: to all members, or with `echo: false` to all others. The `ttl` of an
+   * at-most-once message starts again when the hub sends the message.
+   */
   override next(message: M, { echo }: EchoOptions = {}): void {
     if (!this.closed) this.#parts.publish(message, echo);
   }
@@ -150,7 +153,7 @@ type FollowStart = Exclude<ChannelStart, 'live'>;
  * room
  *   .pipe(ofType('chat.said'))
  *   .subscribe(({ source, payload }) => console.log([source, payload]));
- * room.next(createMessage('chat.said', 'hello'));
+ * room.next(createMessage('chat.said', { text: 'hello' }));
  */
 export function channel<Types extends object = AnyTypes>(
   wire: Wire,

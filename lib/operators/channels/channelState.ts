@@ -8,7 +8,10 @@ import type { RxwireError } from '../../message/errors.js';
  */
 export type ChannelStatus = 'joining' | 'joined' | 'recovering' | 'gap' | 'left' | 'refused' | 'ended';
 
-/** Messages that were lost and will not arrive. */
+/**
+ * Messages that were lost and will not arrive. With the same epoch, they are
+ * `next.offset - after.offset - 1` messages, or fewer if the log leaves offsets out.
+ */
 export interface ChannelGap {
   /** `history`: the server no longer keeps the messages. `epoch`: the server lost its history. */
   readonly reason: 'history' | 'epoch';

@@ -70,7 +70,8 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    * at-most-once message has no position: the promise resolves with `undefined`, when the hub has
    * sent the message to the present members.
    *
-   * A rejection that is not caught does not end the process.
+   * After `wire.complete()`, a client still waits for the answer of the hub, for `drainTimeout` at
+   * most. A rejection that is not caught does not end the process.
    *
    * @throws {ChannelRefusedError} Rejects with the reason, when the hub refuses the message.
    * @throws {ChannelFailedError} Rejects on the server, when the log has failed.
@@ -84,7 +85,7 @@ export class ChannelSubject<M extends Message = Message> extends Subject<M> {
    *
    * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
    * const room = channel(wire, 'room.1');
-   * room.send(createMessage('chat.said', 'hello')).then(
+   * room.send(createMessage('chat.said', { text: 'hello' })).then(
    *   (position) => console.log(position?.offset),
    *   (error: Error) => console.log(error.message),
    * );

@@ -143,7 +143,7 @@ export interface DecryptOptions extends PayloadOptions {
  *   current: 'k1',
  *   keys: { k1: crypto.getRandomValues(new Uint8Array(32)) },
  * });
- * of(createMessage('chat.said', 'in plain text'))
+ * of(createMessage('chat.said', { text: 'in plain text' }))
  *   .pipe(
  *     decryptPayload(keys, { onError: (error) => console.log((error as DecryptError).reason) }),
  *   ) // prints: it is not encrypted

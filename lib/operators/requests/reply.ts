@@ -29,6 +29,8 @@ import type { ReplyHandler, ReplyOptions, ReplyWire } from './requestTypes.js';
  * `signal` aborted when the caller cancels the request, and when the wire of the request ends. When
  * another source completes, the result completes as soon as all requests are answered. A duplicate
  * of a running request is ignored. A request counts as processed when its handler was called.
+ * An operator in front of `reply` may change the type of a request only synchronously: otherwise,
+ * the wire answers with `ERR_UNHANDLED`.
  *
  * An error is sent to the caller: a `ReplyError` as it is, an `RxwireError` with its code and text,
  * any other error only as `ERR_INTERNAL`. Other errors are reported as a `HandlerError`: in

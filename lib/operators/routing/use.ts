@@ -77,7 +77,7 @@ export interface UseOptions {
  * import { createMessage, use } from 'rxwire';
  *
  * const stamp = use((message) => ({ ...message, headers: { ...message.headers, trace: 't1' } }));
- * of(createMessage('chat.said', 'hello'))
+ * of(createMessage('chat.said', { text: 'hello' }))
  *   .pipe(stamp)
  *   .subscribe(({ headers }) => console.log(headers)); // prints: { trace: 't1' }
  */

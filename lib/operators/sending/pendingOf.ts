@@ -51,7 +51,7 @@ export interface PendingOptions {
  *   map((pending) => pending.map(({ message, status }) => `${message.type}: ${status}`)),
  * );
  * outbox$.pipe(filter((rows) => rows.length > 0)).subscribe((rows) => console.log(rows.join())); // prints: chat.said: queued
- * wire.next(createMessage('chat.said', 'hello', { delivery: 'at-most-once' }));
+ * wire.next(createMessage('chat.said', { text: 'hello' }, { delivery: 'at-most-once' }));
  */
 export function pendingOf(wire: Wire, options: PendingOptions = {}): Observable<readonly PendingMessage[]> {
   checkOptions('pendingOf', options);

@@ -104,7 +104,7 @@ async function* receiptsOf(create: (to: Observer<Receipt>) => Sending): AsyncGen
  * import { connect, createMessage, sendThrough, webSocket } from 'rxwire';
  *
  * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
- * of(createMessage('chat.said', 'hello')).pipe(sendThrough(wire)).subscribe({
+ * of(createMessage('chat.said', { text: 'hello' })).pipe(sendThrough(wire)).subscribe({
  *   next: ({ status }) => console.log(status), // prints: acked
  *   error: (error) => console.error(error),
  * });

@@ -24,7 +24,11 @@ export interface AdmissionOptions {
    * @default any
    */
   readonly hosts?: readonly string[];
-  /** Connections at once; past that, the server responds to requests with 503. @default 10_000 */
+  /**
+   * Connections at once; past that, the server responds to requests with 503. A node of a cluster
+   * forwards as many requests at once, of 64 MiB together, and answers the others with 503.
+   * @default 10_000
+   */
   readonly maxConnections?: number;
   /**
    * Connections of one address at once. An IPv6 address counts with all addresses of its /64.

@@ -69,6 +69,11 @@ const UNAVAILABLE: ResponseInit = { status: 503, headers: { 'Retry-After': '1' }
  *
  * In another runtime, clients can use server-sent events and long polling.
  *
+ * In a Durable Object, the address of a client is the header `CF-Connecting-IP`. An object that
+ * hibernates does not detect silent clients. Deno counts a client that ignores the close frame
+ * until it disconnects: set `maxPerAddress`. Deno and Durable Objects read a frame above `maxFrame`
+ * before they close the connection.
+ *
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if an option is invalid, as for `listen`.
  * @example

@@ -134,7 +134,7 @@ export interface HubChannelSettings extends ChannelSettings, Pick<ChannelOptions
  *   authorize: ({ channel, action }) => action === 'join' || (action === 'publish' && channel.startsWith('room.')),
  * });
  * listen(createServer().listen(4870)).subscribe(rooms.serve);
- * rooms.channel('room.1').next(createMessage('chat.said', 'welcome'));
+ * rooms.channel('room.1').next(createMessage('chat.said', { text: 'welcome' }));
  */
 export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> {
   checkOptions('hub', options);

@@ -54,7 +54,7 @@ const MAX_FORGOTTEN = 50_000;
  * import { createMessage, hub, memoryChannelLog } from 'rxwire';
  *
  * const log = memoryChannelLog({ maxMessages: 100 });
- * log.append('room.1', createMessage('chat.said', 'hello'));
+ * log.append('room.1', createMessage('chat.said', { text: 'hello' }));
  * const rooms = hub({ log });
  */
 export function memoryChannelLog(options: MemoryChannelLogOptions = {}): ChannelLog {

@@ -9,6 +9,7 @@ export interface SystemMessagesOptions {
   /**
    * Whether the server answers a `system.ping` with a `system.pong`, which has the payload of the
    * ping, and its id as the `correlationId`. The pong of an at-most-once ping is at-most-once.
+   * The server does not answer an encrypted ping.
    * @default true
    */
   readonly pong?: boolean;

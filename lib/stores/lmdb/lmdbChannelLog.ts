@@ -105,6 +105,9 @@ export interface LmdbChannelLog extends Required<ChannelLog> {
  * tails receive the messages of this process only, so one process may use a folder; several logs of
  * that process may, and store a repeat once. Several servers need `natsChannelLog`.
  *
+ * The log recognizes a repeat among the latest 1,024 messages of a channel: among fewer with more
+ * than 128 channels, or after a restart. A restart may make the next offset jump, without a gap.
+ *
  * The log removes old messages when it writes, a bounded number in each transaction, and never
  * returns expired ones. The file grows as needed and never shrinks.
  *
@@ -117,7 +120,7 @@ export interface LmdbChannelLog extends Required<ChannelLog> {
  *
  * const log = lmdbChannelLog({ path: '.tmp/channels', maxAge: 86_400_000 });
  * const rooms = hub({ log });
- * log.append('room.1', createMessage('chat.said', 'hello')).subscribe(({ offset }) => {
+ * log.append('room.1', createMessage('chat.said', { text: 'hello' })).subscribe(({ offset }) => {
  *   console.log(offset > 0); // prints: true
  *   log.close();
  * });

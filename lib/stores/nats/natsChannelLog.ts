@@ -21,8 +21,12 @@ const MAX_READS = 32;
  *
  * Offsets are not contiguous: an entry of the stream has up to 256 messages. Each server receives
  * the channels that it has a tail of. A message with the same channel, publisher and id as a
- * recent one is stored once, whichever server has stored it. Nothing is stored behind the end of a
- * channel, whichever server has ended it. Failures are `StoreError`s of the store `nats`.
+ * recent one is stored once, whichever server has stored it: within `dedupeWindow`, and about
+ * 262,144 messages. Nothing is stored behind the end of a channel, whichever server has ended it.
+ * Failures are `StoreError`s of the store `nats`.
+ *
+ * An existing stream gets the limits of the options. A message may be as large as `max_payload` of
+ * NATS, minus 4 KiB.
  *
  * @throws {RangeError} At call time, if a limit is not positive.
  * @throws {TypeError} At call time, if the name of the stream is invalid, the connection has

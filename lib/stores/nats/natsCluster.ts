@@ -89,7 +89,10 @@ export interface NatsCluster extends ServerCluster, QueueStore {
   readonly results: ResultStore;
   /** The log of the channels of all nodes, for `hub`. */
   readonly log: ChannelLog;
-  /** The members of the channels at all nodes, for one `hub`. */
+  /**
+   * The members of the channels at all nodes, for one `hub`. Other nodes see only the `id` of a
+   * member whose data is larger than half of `max_payload` of NATS.
+   */
   readonly presence: ClusterPresence;
   /**
    * Closes the sessions of a principal at all nodes with 4403. A node that is cut off from NATS

@@ -53,7 +53,10 @@ const OPTIONS = {
   scheduler: [anything],
 } as const satisfies OptionTable<PostgresChannelLogOptions>;
 
-/** A log of channels in PostgreSQL. */
+/**
+ * A log of channels in PostgreSQL. `broadcast` throws a `RangeError` for a message of more than
+ * 5,100 encoded bytes.
+ */
 export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' | 'compact'>> {
   append(channel: string, message: Message): Observable<ChannelPosition>;
   read(channel: string, query: ChannelQuery): Observable<ChannelSlice>;
@@ -87,7 +90,7 @@ export interface PostgresChannelLog extends Required<Omit<ChannelLog, 'isKnown' 
  * const pool = { connect: () => Promise.reject(new Error('no server')) }; // new Pool() of pg
  * const log = postgresChannelLog({ pool });
  * const rooms = hub({ log });
- * log.append('room.1', createMessage('chat.said', 'hello')).subscribe({
+ * log.append('room.1', createMessage('chat.said', { text: 'hello' })).subscribe({
  *   error: ({ text }) => console.log(text), // prints: the store postgres cannot be used
  * });
  */
