@@ -107,8 +107,10 @@ function refuse(socket: Duplex, { status, headers }: Pick<Refusal, 'headers'> & 
   // Without a listener, an error of a disconnected client would end the process.
   socket.on('error', () => socket.destroy());
   const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' }).map((header) => `${header.join(': ')}\r\n`);
-  // A half-closed socket would cost a quarter more, and the client might never close its side.
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`, () => socket.destroy());
+  // A half-closed socket would cost a quarter more, and the client might never close its side. With
+  // TLS, the end must be sent: a client takes the answer for cut off otherwise.
+  const write = 'encrypted' in socket ? 'end' : 'write';
+  socket[write](`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`, () => socket.destroy());
 }
 
 /**

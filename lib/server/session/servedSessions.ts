@@ -10,7 +10,6 @@ import type { Message } from '../../message/types.js';
 import { expiryOf } from '../accept/authentication.js';
 import type { AcceptedWires } from '../accept/incomingConnections.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { createSemaphore } from '../accept/semaphore.js';
 import { randomName } from '../nodePlatform.js';
 import { type Principal, PrincipalWire } from '../principal.js';
 import { closeOf, closeStore, KICKED, ClientConnection, STOPS } from './clientConnection.js';
@@ -20,6 +19,7 @@ import type { Inbox, InboxClaim, InboxLease } from '../../stores/inbox.js';
 import { isEarlier } from '../../stores/helloNumber.js';
 import { scopedWait, type Wait } from '../../wire/session/scopedWait.js';
 import { SessionLoop } from '../../wire/session/sessionLoop.js';
+import { createClaimTurns } from './claimTurns.js';
 import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient, knownClientIn, type KnownClient } from './clientClaims.js';
 import { coreOptions } from './coreOptions.js';
 import { type NewClient, ServedSession } from './servedSession.js';
@@ -53,8 +53,7 @@ export class ServedSessions implements ClusterServer {
   readonly #unconfirmed: UnconfirmedClients;
   /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
-  /** Limits the claims at once: the writes of other clients wait behind them in the store. */
-  readonly #inTurn = createSemaphore(128);
+  readonly #turns = createClaimTurns();
   readonly #options: ServedSessionsOptions;
   readonly #coreOptionsOf: (pid: string) => CoreOptions;
   readonly #loop: SessionLoop;
@@ -115,7 +114,7 @@ export class ServedSessions implements ClusterServer {
     this.#life.unsubscribe();
   }
   #closeUnconfirmed(code: CloseCode): void {
-    for (const connection of this.#unconfirmed.connections) connection.close(code, STOPS);
+    for (const connection of [...this.#unconfirmed.connections, ...this.#turns.waiting]) connection.close(code, STOPS);
   }
 
   // ---- A client that has a session
@@ -205,17 +204,19 @@ export class ServedSessions implements ClusterServer {
       if (lease) inbox.release?.(lease);
     });
     const claimed = new Subscription(() => this.#claiming.delete(pid));
-    const failed = (error: unknown): void => {
+    const giveUp = (): void => {
       claimed.unsubscribe();
       release();
+    };
+    const failed = (error: unknown): void => {
+      giveUp();
       this.#fail(connection, error);
     };
     const answered = ({ refusal, row, isRemembered, ...rest }: ClaimedClient): void => {
       ({ lease } = rest);
       if (!isRemembered) handshake.prepared = undefined;
       if (refusal !== undefined) {
-        claimed.unsubscribe();
-        release();
+        giveUp();
         this.#refuse(connection, refusal);
         return;
       }
@@ -230,13 +231,10 @@ export class ServedSessions implements ClusterServer {
       }
     };
     this.#claiming.add(pid);
-    const claim = (): void =>
-      claimClient(
-        { inbox, hello, wait: this.#wait, done: (result) => callSafely(() => answered(result), failed), failed },
-        connection.principal?.id,
-        (record) => handshake.prepare(record, hello, codecOf(handshake, hello, record) ?? codec),
-      );
-    claimed.add(this.#inTurn(claim));
+    const done = (result: ClaimedClient): unknown => callSafely(() => answered(result), failed);
+    const prepare = (record: ClientRecord) => handshake.prepare(record, hello, codecOf(handshake, hello, record) ?? codec);
+    const claim = (): void => claimClient({ inbox, hello, wait: this.#wait, done, failed }, connection.principal?.id, prepare);
+    claimed.add(this.#turns.add(connection, claim, giveUp));
   }
 
   /**

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect as openSocket } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import { connect as openSocket, createServer as createProxy, type AddressInfo } from 'node:net';
+import { connect as openTls } from 'node:tls';
 import { firstValueFrom, VirtualTimeScheduler } from 'rxjs';
 import { WebSocket, type ClientOptions } from 'ws';
 import { json } from '../../../lib/codec/json.js';
@@ -235,6 +237,35 @@ describe('listen', () => {
       expect(answer.toString()).toContain(`HTTP/1.1 ${expected}`);
       await empty();
       socket.destroy();
+    });
+
+    it('over TLS is refused by a whole answer: the end of TLS follows it', async () => {
+      const psk = Buffer.alloc(32, 1);
+      const tls = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const;
+      const server = createTlsServer({ ...tls, pskCallback: () => psk });
+      const served = listen(server).subscribe();
+      const bytes: Buffer[] = [];
+      const proxy = createProxy((near) => {
+        const far = openSocket((server.address() as AddressInfo).port, '127.0.0.1');
+        far.on('data', (part: Buffer) => bytes.push(part));
+        near.pipe(far).pipe(near);
+      });
+      for (const each of [server, proxy]) await once(each.listen(0, '127.0.0.1'), 'listening');
+      const { port } = proxy.address() as AddressInfo;
+      const checkServerIdentity = () => undefined;
+      const client = openTls({ ...tls, port, host: '127.0.0.1', pskCallback: () => ({ psk, identity: 'x' }), checkServerIdentity });
+      client.write('GET /other HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      const [answer] = (await once(client, 'data')) as [Buffer];
+      expect(answer.toString()).toContain('HTTP/1.1 404');
+      await once(client, 'close');
+      const types: unknown[] = [];
+      const all = Buffer.concat(bytes);
+      for (let at = 0; at < all.length; at += 5 + all.readUInt16BE(at + 3)) types.push(all[at]);
+      // The records of the answer, and of the alert `close_notify`.
+      expect(types.slice(-2)).toEqual([23, 21]);
+      served.unsubscribe();
+      server.close();
+      proxy.close();
     });
   });
 

@@ -15,7 +15,8 @@ function start() {
   const claim: typeof store.claim = (pid, decide) =>
     new Promise((resolve, fail) => claims.push({ answer: () => resolve(store.claim(pid, decide) as ClaimedInbox), fail }));
   const links$ = new Subject<Link<Frame>>();
-  const server = record(serve(links$, { inbox: { ...store, claim } }));
+  const shutdown$ = new Subject<void>();
+  const server = record(serve(links$, { inbox: { ...store, claim }, shutdown$ }));
   const dial = () => {
     const [end, link] = rawEnd();
     links$.next(link);
@@ -27,7 +28,7 @@ function start() {
     await turns();
     return claims;
   };
-  return { claimed, dial, stop: () => server.subscription.unsubscribe() };
+  return { claimed, dial, shutdown$, stop: () => server.subscription.unsubscribe() };
 }
 
 describe('ServedSessions', () => {
@@ -44,6 +45,33 @@ describe('ServedSessions', () => {
     claims.slice(2).forEach(({ answer }) => answer());
     await Promise.all(clients.slice(1).map(({ frames }) => frames.take(1)));
     expect(await clients[0]?.code).toBe(1011);
+    stop();
+  });
+
+  it('claim no client that leaves while it waits', async () => {
+    const { claimed, dial, stop } = start();
+    const clients = Array.from({ length: 130 }, dial);
+    const claims = await claimed(128);
+    clients[128]?.close();
+    claims[0]?.answer();
+    await claimed(129);
+    claims[1]?.answer();
+    await clients[1]?.frames.take(1);
+    expect(claims).toHaveLength(129);
+    claims[128]?.answer();
+    await clients[129]?.frames.take(1);
+    stop();
+  });
+
+  it('close the connections of the clients that wait, when the server stops', async () => {
+    const { claimed, dial, shutdown$, stop } = start();
+    const clients = Array.from({ length: 129 }, dial);
+    const claims = await claimed(128);
+    shutdown$.next();
+    expect(await clients[128]?.code).toBe(1012);
+    claims[0]?.answer();
+    await turns();
+    expect(claims).toHaveLength(128);
     stop();
   });
 });
