@@ -7,4 +7,4 @@ export { wireDuplex, type DuplexStreamOptions, type WireDuplexOptions } from './
 export type { DuplexWire } from './duplexRegistry.js';
 export type { LmdbKey } from '../../stores/lmdb/lmdbDatabases.js';
 export type { LmdbRange, LmdbTable, LmdbTransaction } from '../../stores/lmdb/lmdbTransaction.js';
-export type { ServerStores, ServerStoresLimits } from '../../stores/log/serverStores.js';
+export type { ServerInbox, ServerStores, ServerStoresLimits } from '../../stores/log/serverStores.js';

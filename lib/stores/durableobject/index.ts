@@ -6,4 +6,4 @@ export {
   type DurableObjectStoreOptions,
   type SqlStorage,
 } from './durableObjectStore.js';
-export type { ServerStores, ServerStoresLimits } from '../log/serverStores.js';
+export type { ServerInbox, ServerStores, ServerStoresLimits } from '../log/serverStores.js';
