@@ -22,9 +22,8 @@ export class MessageQueue {
   /** Adds a message. Returns the message for which there is no room, if there is one. */
   push(message: Message, max: number, overflow: QueueOverflow): Message | undefined {
     if (this.size >= max && (overflow === 'error' || overflow === 'drop-newest')) return message;
-    const [, normal] = this.#lanes;
     // A message whose priority is invalid fails when it is encoded.
-    const lane = (this.#lanes[message.priority ?? 1] ?? normal) as Queued[];
+    const lane = (this.#lanes.find((_, priority) => priority === message.priority) ?? this.#lanes[1]) as Queued[];
     lane.push({ message, arrival: ++this.#arrivals });
     if (++this.size <= max) return undefined;
     this.size--;

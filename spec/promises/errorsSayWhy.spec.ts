@@ -74,7 +74,7 @@ describe.each(protocols)('The rejection of send() says why the wire has ended (%
     wire.unsubscribe();
   });
 
-  it.each([-1, 0.5, 4, 7, NaN, 'high'])(
+  it.each([-1, 0.5, 4, 7, NaN, 'high', 'length', '__proto__', Object.create(null)])(
     'a message with the priority %p is refused with the reason, and the next one is sent',
     async (priority) => {
       const net = network();

@@ -1,11 +1,10 @@
 import {
   catchError,
+  concatMap,
   defer,
   EMPTY,
-  exhaustMap,
   filter,
   ignoreElements,
-  map,
   mergeMap,
   share,
   take,
@@ -81,13 +80,17 @@ export function endAnswersOfDeadNodes<W extends Wire>(rooms: Hub<W>, { cluster, 
   return defer(() => {
     // The nodes that were alive since the last check. An empty name, which no node has, causes one.
     let known = new Set(['']);
+    let living: ReadonlySet<string> = new Set();
+    const hasLost = (): boolean => known.size > living.size;
     return cluster.state$.pipe(
-      map(({ nodes }) => new Set(nodes.map(({ node }) => node))),
-      filter((living) => {
+      filter(({ nodes }) => {
+        living = new Set(nodes.map(({ node }) => node));
         for (const node of living) known.add(node);
-        return known.size > living.size;
+        return hasLost();
       }),
-      exhaustMap((living) => {
+      // A node may die during a check. One more check is enough for all that die during one.
+      concatMap(() => {
+        if (!hasLost()) return EMPTY;
         known = new Set(living);
         return check(living).pipe(
           catchError((error: unknown) => {

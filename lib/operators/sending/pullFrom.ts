@@ -1,5 +1,6 @@
 import { isObservable, noop, Subject, takeUntil, type Observable } from 'rxjs';
 import { OverflowError } from '../../message/errors.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { isPromise } from '../../message/maybeAsync.js';
 import { createRing } from '../buffers/ring.js';
 import type { Message } from '../../message/types.js';
@@ -65,7 +66,7 @@ function pullIterator(open: () => SourceIterator, sink: MessageSink): Pull {
   };
   const fail = (error: unknown): void => end({ error });
   // The stream has ended, so an error of the source has no receiver.
-  const close = (): void => void Promise.resolve(iterator?.return?.()).catch(noop);
+  const close = (): void => void callSafely(() => iterator?.return?.(), noop);
   const take = ({ done, value }: ReadResult): void => {
     if (isOver) return;
     if (done) end();

@@ -230,7 +230,7 @@ function createPriorityRings() {
      * A message without a priority is NORMAL. So is one with an invalid priority: the codec rejects
      * it later.
      */
-    push: (message: Message): void => (rings[message.priority ?? 1] ?? rings[1])?.push(message),
+    push: (message: Message): void => (rings.find((_, priority) => priority === message.priority) ?? rings[1])?.push(message),
     shiftMostUrgent: () => shift(urgentFirst),
     shiftLeastUrgent: () => shift(rings),
   };

@@ -64,6 +64,21 @@ describe('the answers of a node that dies', () => {
     expect([b.errors, c.errors]).toEqual([[], []]);
   });
 
+  it('end also when a second node dies while the answers of the first one are checked', async () => {
+    const [log, cluster] = [memoryChannelLog(), testCluster('a', 'b', 'c')];
+    const c = nodeOf(cluster.of('c'), log);
+    await c.leave('first', 'a');
+    await c.leave('second', 'b');
+    const reader = page(c.open(), 'second');
+    const read = reader.resumeStream();
+    await eventually(() => expect(textOf(reader.lastMessage)).toBe('so far'));
+    cluster.nodes$.next(['b', 'c']);
+    await delay(200);
+    cluster.nodes$.next(['c']);
+    await Promise.race([read, delay(2_000)]);
+    expect(reader.status).toBe('error');
+  });
+
   it('end for a reader that comes to a node which did not see the death', async () => {
     const [log, cluster] = [memoryChannelLog(), testCluster('b')];
     const b = nodeOf(cluster.of('b'), log);

@@ -136,6 +136,15 @@ describe('sendAll', () => {
     expect(sent).toEqual(['a']);
   });
 
+  it('fails with the first error when the end of its iterator throws, too', async () => {
+    const values = [message('a'), null].values() as Iterator<unknown>;
+    const end = (): never => {
+      throw boom;
+    };
+    const source = { [Symbol.iterator]: () => ({ next: () => values.next(), return: end }) } as Iterable<Message>;
+    expect(await record(sendAll(fakeWire().wire, source)).ended).toEqual(new InvalidMessageError('message', 'must be an object'));
+  });
+
   describe('when the wire ends', () => {
     it('fails with the error of the wire', async () => {
       const { wire, state, receipts$, drop } = fakeWire();
