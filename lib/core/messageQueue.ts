@@ -7,6 +7,8 @@ interface Queued {
   readonly arrival: number;
 }
 
+/** The priorities of messages, from the lowest. */
+export const PRIORITIES: readonly unknown[] = [0, 1, 2, 3];
 /** The lane of messages that were taken and have come back: they are the next ones. */
 const RETURNED = 4;
 
@@ -22,8 +24,9 @@ export class MessageQueue {
   /** Adds a message. Returns the message for which there is no room, if there is one. */
   push(message: Message, max: number, overflow: QueueOverflow): Message | undefined {
     if (this.size >= max && (overflow === 'error' || overflow === 'drop-newest')) return message;
+    const { priority = 1 } = message;
     // A message whose priority is invalid fails when it is encoded.
-    const lane = (this.#lanes.find((_, priority) => priority === message.priority) ?? this.#lanes[1]) as Queued[];
+    const lane = this.#lanes[PRIORITIES.includes(priority) ? priority : 1] as Queued[];
     lane.push({ message, arrival: ++this.#arrivals });
     if (++this.size <= max) return undefined;
     this.size--;

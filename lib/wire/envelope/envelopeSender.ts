@@ -29,6 +29,7 @@ import {
 import { longTimer } from '../../operators/timing/longTimer.js';
 import { completionOf } from '../../operators/subscribing/completionOf.js';
 import type { Receipt } from '../../message/receipt.js';
+import { PRIORITIES } from '../../core/messageQueue.js';
 import type { Message } from '../../message/types.js';
 import { ackWithin } from '../../operators/ackWithin.js';
 import type { FullEnvelopeOptions } from './envelopeOptions.js';
@@ -221,7 +222,7 @@ function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, repor
 }
 
 function createPriorityRings() {
-  const rings = [0, 1, 2, 3].map(() => createRing<Message>());
+  const rings = PRIORITIES.map(() => createRing<Message>());
   const urgentFirst = [...rings].reverse();
   const shift = (order: typeof rings): Message | undefined => order.find(({ size }) => size > 0)?.shift();
 
@@ -230,7 +231,10 @@ function createPriorityRings() {
      * A message without a priority is NORMAL. So is one with an invalid priority: the codec rejects
      * it later.
      */
-    push: (message: Message): void => (rings.find((_, priority) => priority === message.priority) ?? rings[1])?.push(message),
+    push: (message: Message): void => {
+      const { priority = 1 } = message;
+      rings[PRIORITIES.includes(priority) ? priority : 1]?.push(message);
+    },
     shiftMostUrgent: () => shift(urgentFirst),
     shiftLeastUrgent: () => shift(rings),
   };
