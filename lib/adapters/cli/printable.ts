@@ -11,7 +11,7 @@ export function printable(text: string): string {
 
 /**
  * Returns a value as one line of JSON: bytes as `{ "base64": … }`, a BigInt as its digits, a Map as
- * its entries, a Set as its values. What a terminal acts on is escaped.
+ * its entries, a Set as its values. Characters that control a terminal are escaped.
  */
 export function jsonLine(value: unknown): string {
   return printable(JSON.stringify(value ?? null, asJson));

@@ -50,7 +50,7 @@ interface Tail {
   readonly notifications: ReturnType<typeof createTrampoline>;
 }
 
-/** The latest messages of one channel. What most channels do not need is created at first use. */
+/** The latest messages of one channel. Parts that most channels do not need are created late. */
 export class ChannelHistory {
   readonly name: string;
   readonly epoch: string;

@@ -29,7 +29,7 @@ export interface FollowLogOptions {
   readonly channel: string;
   /** The position that was reached; undefined until the first read. `followLog` moves it. */
   readonly cursor: { position: ChannelPosition | undefined };
-  /** What to read without a position; with the limit 0, the tail does not wait. @default nothing */
+  /** The range without a position; with the limit 0, the tail does not wait. @default none */
   readonly first?: ChannelQuery;
   readonly scheduler: SchedulerLike;
   /** Called each time the log fails. */

@@ -79,20 +79,14 @@ describe('the answers of a node that dies', () => {
     expect(reader.status).toBe('error');
   });
 
-  it('end for a reader that comes to a node which did not see the death', async () => {
-    const [log, cluster] = [memoryChannelLog(), testCluster('b')];
-    const b = nodeOf(cluster.of('b'), log);
-    await b.leave('dead', 'a');
-    const reader = page(b.open(), 'dead');
-    await reader.resumeStream();
-    expect([reader.status, textOf(reader.lastMessage)]).toEqual(['error', 'so far']);
-  });
-
-  it('end when the node is started again at once, with the same name', async () => {
-    const [log, cluster] = [memoryChannelLog(), testCluster('a')];
-    const a = nodeOf(cluster.of('a'), log);
-    await a.leave('dead', 'a');
-    const reader = page(a.open(), 'dead');
+  it.each([
+    ['for a reader that comes to a node which did not see the death', 'b'],
+    ['when the node is started again at once, with the same name', 'a'],
+  ])('end %s', async (_, living) => {
+    const [log, cluster] = [memoryChannelLog(), testCluster(living)];
+    const node = nodeOf(cluster.of(living), log);
+    await node.leave('dead', 'a');
+    const reader = page(node.open(), 'dead');
     await reader.resumeStream();
     expect([reader.status, textOf(reader.lastMessage)]).toEqual(['error', 'so far']);
   });
