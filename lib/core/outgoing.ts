@@ -450,7 +450,9 @@ export class Outgoing {
       this.batches[index] = { first, count, messages: NONE, level, body: '', sentAt: batch.sentAt };
       this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
       this.outbox?.skip(first);
-      this.end(messages[0] as Message, 'unsendable');
+      const standIns = this.#endUnsendable(messages[0] as Message);
+      if (standIns.length === 1 && !this.outbox) this.batches[index] = newBatch(first, standIns, level);
+      else this.#putBack(standIns);
     }
   }
   /**
@@ -462,9 +464,21 @@ export class Outgoing {
     this.last = first - 1;
     this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
     const half = messages.length >> 1;
-    if (half === 0) this.end(messages[0] as Message, 'unsendable');
-    else this.#append(newBatch(first, messages.slice(0, half), level));
-    this.#putBack(messages.slice(half));
+    if (half > 0) {
+      this.#append(newBatch(first, messages.slice(0, half), level));
+      this.#putBack(messages.slice(half));
+      return;
+    }
+    const [standIn, ...others] = this.#endUnsendable(messages[0] as Message);
+    if (standIn) this.#append(newBatch(first, [standIn], level));
+    this.#putBack(others);
+  }
+  /** Gives up a message that cannot be sent. Returns those that may take its place. */
+  #endUnsendable(message: Message): readonly Message[] {
+    this.end(message, 'unsendable');
+    const standIns = this.#options.standInsFor?.(message) ?? NONE;
+    for (const standIn of standIns) this.#pending?.set(standIn.id, standIn);
+    return standIns;
   }
 
   // ---- Frames of the other side

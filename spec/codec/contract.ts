@@ -30,7 +30,10 @@ export interface CodecContractOptions {
 const maxTime = (frame: Frame): number => (frame.length < 65_536 ? 100 : 2_000);
 
 /** Registers the tests that every codec passes. */
-export function codecContract(makeCodec: (options?: { maxBatch?: number }) => PlainCodec, options: CodecContractOptions): void {
+export function codecContract(
+  makeCodec: (options?: { maxBatch?: number; maxDepth?: number }) => PlainCodec,
+  options: CodecContractOptions,
+): void {
   const { payload, hostile, foreign, heavy, carries = [], mutations: count = 1_000 } = options;
   const codec = makeCodec();
 

@@ -1,4 +1,20 @@
-import { catchError, defer, EMPTY, finalize, from, map, merge, mergeMap, Subject, take, takeWhile, tap, throwError, timeout } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  from,
+  map,
+  merge,
+  mergeMap,
+  of,
+  Subject,
+  take,
+  takeWhile,
+  tap,
+  throwError,
+  timeout,
+} from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 import {
   ChannelRefusedError,
@@ -60,8 +76,12 @@ export class ChannelRequests {
     );
   }
 
-  /** Requests older messages at subscription. Emits them in order, and completes. */
-  history({ before, limit = 100 }: HistoryRange): Observable<PastMessage> {
+  /**
+   * Requests older messages at subscription. Emits them in order, and completes.
+   *
+   * @param onLost Called with the position of a message that the server cannot send.
+   */
+  history({ before, limit = 100 }: HistoryRange, onLost: (at: ChannelPosition) => void): Observable<PastMessage> {
     const { channel, wire, answerTimeout, scheduler } = this;
     return defer(() => {
       const place = before && positionOf(before);
@@ -76,7 +96,11 @@ export class ChannelRequests {
         timeout({ each: answerTimeout, scheduler, with: () => throwError(() => new ChannelTimeoutError(channel, answerTimeout)) }),
         takeWhile(({ more }) => more, true),
         mergeMap(({ entries }) => from(entries)),
-        map(({ message, ...position }) => ({ position: positionText(position), message })),
+        mergeMap(({ message, ...position }) => {
+          if (message) return of({ position: positionText(position), message });
+          onLost(position);
+          return EMPTY;
+        }),
       );
     });
   }

@@ -43,6 +43,16 @@ export interface WireReaders {
   readonly sent: OwnMessages;
 }
 
+/** The number of joins after which the messages of a gap are considered lost. */
+const MAX_REPAIRS = 3;
+
+/** Returns the gap of messages that the server cannot send. @param next Where delivery continues. */
+const undeliverable = (after: ChannelPosition, next: number): ChannelGap => ({
+  reason: 'undeliverable',
+  after,
+  next: { epoch: after.epoch, offset: next },
+});
+
 /** One channel on the client's side. The client is a member while there are readers. */
 export class Membership {
   readonly messages$: Observable<Message>;
@@ -79,6 +89,9 @@ export class Membership {
   readonly #users: RefCount;
   /** The position up to which the hub has sent the messages; undefined before the first join. */
   #position: ChannelPosition | undefined;
+  /** The position of the latest gap, and the number of joins to repair it. */
+  #repaired: ChannelPosition | undefined;
+  #repairs = 0;
   /** The number of the latest join request; 0 before the first. */
   #join = 0;
   #retrying: Subscription | undefined;
@@ -134,7 +147,9 @@ export class Membership {
   }
 
   history(range: HistoryRange): Observable<PastMessage> {
-    return this.#users.by(this.#requests.history(range));
+    return this.#users.by(
+      this.#requests.history(range, ({ epoch, offset }) => this.#gaps$.next(undeliverable({ epoch, offset: offset - 1 }, offset + 1))),
+    );
   }
 
   /** Sends a `channel.publish` that requests an answer. */
@@ -346,21 +361,31 @@ export class Membership {
     const at = this.#position;
     // Messages that were sent before the join are sent again after it.
     if (!at || this.state$.value.status !== 'joined') return;
-    const received = readDelivery(carrier);
-    const { message, position } = received;
+    const { message, position, after } = readDelivery(carrier);
     // An ephemeral message is neither a repeat nor behind a gap.
-    const effect = position ? step(at, position, received.after) : 'next';
-    if (effect === 'gap') this.#requestJoin();
-    let receivers = effect === 'next' ? this.#readers.all : [];
-    if (position && effect === 'next') {
+    const effect = position ? step(at, position, after) : 'next';
+    if (effect === 'gap' && this.#mayRepair(at, position)) {
+      this.#requestJoin();
+      return;
+    }
+    let receivers = effect === 'repeat' ? [] : this.#readers.all;
+    if (position && effect !== 'repeat') {
       this.#position = position;
       const accepted = this.#readers.accept(at, position);
       if (accepted.isElsewhere) this.#requestJoin();
       receivers = accepted.receivers;
+      if (effect === 'gap' || !message) this.#readers.lose(receivers, undeliverable(at, message ? position.offset : position.offset + 1));
     }
-    if (message.type !== 'channel.ended') {
-      if (receivers.length > 0) this.#readers.deliver(receivers, received, claim(carrier));
-    } else if (this.#isIn('joined')) this.#handleEnd(message);
+    if (message?.type === 'channel.ended') {
+      if (this.#isIn('joined')) this.#handleEnd(message);
+    } else if (message && receivers.length > 0) this.#readers.deliver(receivers, message, position, claim(carrier));
+  }
+
+  /** Returns whether another join may bring the messages behind a position: some have not. */
+  #mayRepair(at: ChannelPosition, next: ChannelPosition | undefined): boolean {
+    this.#repairs = step(this.#repaired, at) === 'repeat' ? this.#repairs + 1 : 1;
+    this.#repaired = at;
+    return at.epoch !== next?.epoch || this.#repairs <= MAX_REPAIRS;
   }
 
   #handleEnd({ payload }: Message): void {

@@ -1,10 +1,22 @@
 import { isStateTooLarge } from './presenceTracker.js';
-import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
+import {
+  catchError,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  isObservable,
+  map,
+  noop,
+  Subject,
+  Subscription,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { GOING_AWAY } from '../../message/closeCode.js';
-import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
-import { estimateSize } from '../../message/estimateSize.js';
-import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
+import { ChannelEndedError, ChannelFailedError, EncodeError, FrameTooLargeError, InvalidMessageError } from '../../message/errors.js';
+import { asObservable, attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
 import type {
   ChannelAction,
   ChannelJoin,
@@ -31,18 +43,22 @@ import {
 } from '../../operators/channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
 import type { Authorizer } from './authorizer.js';
+import { inBackground, retryReads } from './followLog.js';
 import { createClientFlow, MAX_READS, type ClientFlow } from './clientFlowControl.js';
 import { type ClientTurn } from './clientTurns.js';
 import type { ChannelCursor } from './channelCursor.js';
 import type { HubChannels } from './hubChannels.js';
+import type { MessageCheck } from './messageCheck.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
 import { watchConnection } from './watchConnection.js';
 
-export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize' | 'lostGrace'> {
+export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'lostGrace'> {
   readonly reloadGrace: number;
   readonly channels: HubChannels;
   readonly authorize: Authorizer;
+  readonly check: MessageCheck;
+  readonly scheduler: SchedulerLike;
   readonly report: (error: unknown) => void;
   readonly turns: () => ClientTurn;
 }
@@ -73,6 +89,8 @@ export class HubClient {
   readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */
   readonly #answers$ = new Subject<Observable<never>>();
+  /** The joins that are repeated because the log has failed. */
+  readonly #retries = new Map<string, Subscription>();
   #waiting = 0;
   #rejection: Rejection | undefined;
   /** See `Wire.publisher`. */
@@ -112,8 +130,7 @@ export class HubClient {
     this.#hub.report(error);
     if (message.type !== 'channel.publish') return;
     try {
-      const reason: ChannelRefusal = error instanceof InvalidMessageError ? 'invalid' : 'failed';
-      this.#refuse(message, { channel: channelNameOf(message.payload), action: 'publish', reason });
+      this.#refuse(message, { channel: channelNameOf(message.payload), action: 'publish', reason: refusalOf(error) });
     } catch {
       // The client cannot assign a refusal without the name of a channel.
     }
@@ -191,6 +208,7 @@ export class HubClient {
     const cursor = this.#joined.get(channel);
     this.#joined.delete(channel);
     this.#joins.delete(channel);
+    this.#retries.get(channel)?.unsubscribe();
     if (cursor) this.#hub.channels.open(channel).leave(cursor);
   }
 
@@ -240,15 +258,30 @@ export class HubClient {
       if (reason !== undefined) return refuse(reason);
       if (isOneTooMany()) return refuse('limit');
       if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
-      return attempt(
-        () => channels.open(channel).join(this.#enter(channel), this.#flow, request),
-        noop,
-        (error) => {
-          this.#hub.report(new ChannelFailedError('log', channel, error));
-          refuse('failed');
-        },
-      );
+      const enter = (): MaybeAsync<void> => channels.open(channel).join(this.#enter(channel), this.#flow, request);
+      return attempt(enter, noop, (error) => this.#joinLater(request, enter, error));
     });
+  }
+
+  /**
+   * Joins again while the log fails: what passes by ends nothing. Other messages do not wait for it.
+   */
+  #joinLater({ channel, join }: ChannelJoin, enter: () => MaybeAsync<void>, failure: unknown): void {
+    const { report, scheduler } = this.#hub;
+    let isFirst = true;
+    const join$ = defer(() => {
+      if (isFirst) {
+        isFirst = false;
+        throw failure;
+      }
+      return this.#joins.get(channel) === join ? asObservable(enter) : EMPTY;
+    });
+    const onFailed = (error: unknown): void => report(new ChannelFailedError('log', channel, error));
+    this.#retries.get(channel)?.unsubscribe();
+    const retrying = join$.pipe(retryReads(inBackground(scheduler), onFailed)).subscribe();
+    this.#retries.set(channel, retrying);
+    this.subscription.add(retrying);
+    retrying.add(() => this.#retries.get(channel) === retrying && this.#retries.delete(channel));
   }
 
   /** Sets the state of a member. A client that is no member may have been removed meanwhile. */
@@ -259,7 +292,8 @@ export class HubClient {
       if (reason !== undefined) this.#refuse(message, { channel, action: 'presence', reason });
       else if (this.#joined.has(channel)) this.#hub.channels.open(channel).update(this.#member.id, state);
     };
-    if (isStateTooLarge(state)) return decide('too-large' satisfies ChannelRefusal);
+    const fault = isStateTooLarge(state) || this.#hub.check.faultOf(message, true);
+    if (fault) return decide(fault === true ? 'too-large' : refusalOf(fault));
     return chain(this.#hub.authorize({ ...this.#request(channel, 'presence'), state }), decide);
   }
 
@@ -286,7 +320,7 @@ export class HubClient {
 
   /** Stores a message in the log, with the client as its source. @throws {InvalidMessageError} */
   #publish(carrier: Message): MaybeAsync<void> {
-    const { authorize, maxSize } = this.#hub;
+    const { authorize, check } = this.#hub;
     const { channel, message: original, ephemeral, confirm } = readPublish(carrier.payload);
     const isEnd = original.type === 'channel.ended';
     // The other messages of the protocol would deceive the members.
@@ -295,7 +329,8 @@ export class HubClient {
       throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
     const message: Message = { ...original, source: this.#member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
     const publish: Publish = { carrier, channel, action: isEnd ? 'end' : 'publish', message, confirm };
-    if (estimateSize(original, maxSize) > maxSize) return this.#reject(publish, 'too-large' satisfies ChannelRefusal);
+    const fault = check.faultOf(message, true);
+    if (fault) return this.#reject(publish, refusalOf(fault));
     // The log and the other members would receive the plain text, also where the codec of this
     // client encrypts.
     if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
@@ -337,8 +372,15 @@ export class HubClient {
 
   #failed(publish: Publish, error: unknown): void {
     if (error instanceof ChannelEndedError) return this.#reject(publish, 'ended' satisfies ChannelRefusal);
-    const isInvalid = error instanceof InvalidMessageError;
-    this.#hub.report(isInvalid ? error : new ChannelFailedError('log', publish.channel, error));
-    this.#reject(publish, (isInvalid ? 'invalid' : 'failed') satisfies ChannelRefusal);
+    const refusal = refusalOf(error);
+    this.#hub.report(refusal === 'failed' ? new ChannelFailedError('log', publish.channel, error) : error);
+    this.#reject(publish, refusal);
   }
+}
+
+/** Returns the reason with which a message is refused because of an error. */
+function refusalOf(error: unknown): ChannelRefusal {
+  if (error instanceof FrameTooLargeError) return 'too-large';
+  if (error instanceof EncodeError) return 'unsupported';
+  return error instanceof InvalidMessageError ? 'invalid' : 'failed';
 }
