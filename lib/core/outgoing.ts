@@ -132,9 +132,6 @@ export class Outgoing {
     if (dropped) this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
     return true;
   }
-  isPending(id: string): boolean {
-    return this.#pending?.has(id) === true;
-  }
   /** Whether a message has no outcome yet. Another one may have its id since it has one. */
   isOpen(message: Message): boolean {
     return this.#pending?.get(message.id) === message;
@@ -450,9 +447,7 @@ export class Outgoing {
       this.batches[index] = { first, count, messages: NONE, level, body: '', sentAt: batch.sentAt };
       this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
       this.outbox?.skip(first);
-      const standIns = this.#endUnsendable(messages[0] as Message);
-      if (standIns.length === 1 && !this.outbox) this.batches[index] = newBatch(first, standIns, level);
-      else this.#putBack(standIns);
+      this.end(messages[0] as Message, 'unsendable');
     }
   }
   /**
@@ -464,21 +459,9 @@ export class Outgoing {
     this.last = first - 1;
     this.#checkedUpTo = Math.min(this.#checkedUpTo, first - 1);
     const half = messages.length >> 1;
-    if (half > 0) {
-      this.#append(newBatch(first, messages.slice(0, half), level));
-      this.#putBack(messages.slice(half));
-      return;
-    }
-    const [standIn, ...others] = this.#endUnsendable(messages[0] as Message);
-    if (standIn) this.#append(newBatch(first, [standIn], level));
-    this.#putBack(others);
-  }
-  /** Gives up a message that cannot be sent. Returns those that may take its place. */
-  #endUnsendable(message: Message): readonly Message[] {
-    this.end(message, 'unsendable');
-    const standIns = this.#options.standInsFor?.(message) ?? NONE;
-    for (const standIn of standIns) this.#pending?.set(standIn.id, standIn);
-    return standIns;
+    if (half === 0) this.end(messages[0] as Message, 'unsendable');
+    else this.#append(newBatch(first, messages.slice(0, half), level));
+    this.#putBack(messages.slice(half));
   }
 
   // ---- Frames of the other side
@@ -554,10 +537,16 @@ export class Outgoing {
   end(message: Message, outcome: MessageOutcome, rejection?: RejectionFields, latency?: number): void {
     if (!this.isOpen(message)) return;
     this.#pending?.delete(message.id);
-    const isSuccess = outcome === 'acked' || outcome === 'sent';
-    const isTold = !isSuccess || this.isDraining || this.interest?.awaitsAcks();
+    if (outcome === 'unsendable') this.#replace(message);
+    const isTold = (outcome !== 'acked' && outcome !== 'sent') || this.isDraining || this.interest?.awaitsAcks();
     const event: CoreEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;
     if (this.outbox?.ended(message.id, event)) return;
     if (event) this.#outputs.add(event);
+  }
+  /** Queues the messages that are sent next in place of one that cannot be. */
+  #replace(message: Message): void {
+    const standIns = this.#options.standInsFor?.(message) ?? NONE;
+    for (const standIn of standIns) this.#pending?.set(standIn.id, standIn);
+    if (standIns.length > 0) (this.#queue ??= new MessageQueue()).putBack(standIns);
   }
 }

@@ -63,7 +63,7 @@ describe('what one member sends', () => {
   const reasonOf = async (sent: Promise<unknown>): Promise<unknown> =>
     sent.then(
       () => 'sent',
-      (error: RxwireError & { reason?: string }) => [error.code, error.reason],
+      (error: unknown) => [(error as RxwireError).code, (error as { reason?: string }).reason],
     );
 
   it.each([

@@ -31,6 +31,8 @@ import type { Wire } from '../../wire/wire.js';
 import type { HistoryRange, PastMessage } from './channelOptions.js';
 import type { Received } from './channelPayloads.js';
 import { positionOf, positionText } from './channelPosition.js';
+import type { ChannelGap } from './channelState.js';
+import { undeliverable } from './gapRepairs.js';
 import type { OwnMessages } from './ownMessages.js';
 
 interface Answers {
@@ -79,9 +81,9 @@ export class ChannelRequests {
   /**
    * Requests older messages at subscription. Emits them in order, and completes.
    *
-   * @param onLost Called with the position of a message that the server cannot send.
+   * @param gaps$ Receives the messages that the server cannot send.
    */
-  history({ before, limit = 100 }: HistoryRange, onLost: (at: ChannelPosition) => void): Observable<PastMessage> {
+  history({ before, limit = 100 }: HistoryRange, gaps$: Pick<Subject<ChannelGap>, 'next'>): Observable<PastMessage> {
     const { channel, wire, answerTimeout, scheduler } = this;
     return defer(() => {
       const place = before && positionOf(before);
@@ -96,9 +98,9 @@ export class ChannelRequests {
         timeout({ each: answerTimeout, scheduler, with: () => throwError(() => new ChannelTimeoutError(channel, answerTimeout)) }),
         takeWhile(({ more }) => more, true),
         mergeMap(({ entries }) => from(entries)),
-        mergeMap(({ message, ...position }) => {
-          if (message) return of({ position: positionText(position), message });
-          onLost(position);
+        mergeMap(({ message, epoch, offset }) => {
+          if (message) return of({ position: positionText({ epoch, offset }), message });
+          gaps$.next(undeliverable({ epoch, offset: offset - 1 }, offset + 1));
           return EMPTY;
         }),
       );

@@ -31,6 +31,7 @@ import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, 
 import { positionText, step } from './channelPosition.js';
 import { bystander, ChannelReaders, followerFrom, subscriberReader, type ChannelReader, type StartOptions } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
+import { createGapRepairs, undeliverable } from './gapRepairs.js';
 import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
 import { createMemberList, type Presence } from './memberList.js';
 import { createOwnMessages, type OwnMessages } from './ownMessages.js';
@@ -42,16 +43,6 @@ export interface WireReaders {
   /** The messages whose promise reports that the hub refuses them. */
   readonly sent: OwnMessages;
 }
-
-/** The number of joins after which the messages of a gap are considered lost. */
-const MAX_REPAIRS = 3;
-
-/** Returns the gap of messages that the server cannot send. @param next Where delivery continues. */
-const undeliverable = (after: ChannelPosition, next: number): ChannelGap => ({
-  reason: 'undeliverable',
-  after,
-  next: { epoch: after.epoch, offset: next },
-});
 
 /** One channel on the client's side. The client is a member while there are readers. */
 export class Membership {
@@ -73,7 +64,8 @@ export class Membership {
   readonly #errors$ = new Subject<RxwireError>();
   readonly #readers = new ChannelReaders();
   readonly #requests: ChannelRequests;
-  #start: StartOptions;
+  /** Where the subscribers of the channel begin. Set before the first of them. */
+  start: StartOptions;
   /** The reader of the subscribers of the channel, which share one position: the latest. */
   #reader: ChannelReader | undefined;
   #reached: ChannelPosition | undefined;
@@ -89,9 +81,7 @@ export class Membership {
   readonly #users: RefCount;
   /** The position up to which the hub has sent the messages; undefined before the first join. */
   #position: ChannelPosition | undefined;
-  /** The position of the latest gap, and the number of joins to repair it. */
-  #repaired: ChannelPosition | undefined;
-  #repairs = 0;
+  readonly #mayRepair = createGapRepairs();
   /** The number of the latest join request; 0 before the first. */
   #join = 0;
   #retrying: Subscription | undefined;
@@ -113,7 +103,7 @@ export class Membership {
       () => readers.add(channel, this),
       () => readers.remove(channel),
     );
-    this.#start = options;
+    this.start = options;
     this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
     this.states$ = this.#users.by(defer(() => (this.#hasWireEnded ? of(this.state$.value) : this.state$)));
     this.gaps$ = this.#users.by(this.#gaps$);
@@ -122,11 +112,6 @@ export class Membership {
     const bystander$ = this.#read<never>((subscriber) => bystander(this.#position, subscriber));
     this.presence$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(this.messages$))));
     this.membersOnly$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(bystander$))));
-  }
-
-  /** Sets where the subscribers of the channel begin, before the first of them. */
-  configure(options: StartOptions): void {
-    this.#start = options;
   }
 
   follow(from: Exclude<ChannelStart, 'live'>): Observable<Message | undefined> {
@@ -147,9 +132,7 @@ export class Membership {
   }
 
   history(range: HistoryRange): Observable<PastMessage> {
-    return this.#users.by(
-      this.#requests.history(range, ({ epoch, offset }) => this.#gaps$.next(undeliverable({ epoch, offset: offset - 1 }, offset + 1))),
-    );
+    return this.#users.by(this.#requests.history(range, this.#gaps$));
   }
 
   /** Sends a `channel.publish` that requests an answer. */
@@ -235,7 +218,7 @@ export class Membership {
 
   #createReader(subscriber: Subscriber<Message>): ChannelReader {
     this.position();
-    return (this.#reader = subscriberReader(this.#channel, this.#start, subscriber, {
+    return (this.#reader = subscriberReader(this.#channel, this.start, subscriber, {
       isOwn: (message) => this.own.take(message, this.state$.value.member),
       onGap: (gap) => this.#reportGap(gap),
       onStorageFailed: (cause) => this.#wire.report(new CallbackError('remember', cause)),
@@ -364,10 +347,7 @@ export class Membership {
     const { message, position, after } = readDelivery(carrier);
     // An ephemeral message is neither a repeat nor behind a gap.
     const effect = position ? step(at, position, after) : 'next';
-    if (effect === 'gap' && this.#mayRepair(at, position)) {
-      this.#requestJoin();
-      return;
-    }
+    if (effect === 'gap' && this.#mayRepair(at, position)) return this.#requestJoin();
     let receivers = effect === 'repeat' ? [] : this.#readers.all;
     if (position && effect !== 'repeat') {
       this.#position = position;
@@ -379,13 +359,6 @@ export class Membership {
     if (message?.type === 'channel.ended') {
       if (this.#isIn('joined')) this.#handleEnd(message);
     } else if (message && receivers.length > 0) this.#readers.deliver(receivers, message, position, claim(carrier));
-  }
-
-  /** Returns whether another join may bring the messages behind a position: some have not. */
-  #mayRepair(at: ChannelPosition, next: ChannelPosition | undefined): boolean {
-    this.#repairs = step(this.#repaired, at) === 'repeat' ? this.#repairs + 1 : 1;
-    this.#repaired = at;
-    return at.epoch !== next?.epoch || this.#repairs <= MAX_REPAIRS;
   }
 
   #handleEnd({ payload }: Message): void {

@@ -15,8 +15,8 @@ import {
 } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { GOING_AWAY } from '../../message/closeCode.js';
-import { ChannelEndedError, ChannelFailedError, EncodeError, FrameTooLargeError, InvalidMessageError } from '../../message/errors.js';
-import { asObservable, attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
+import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
+import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
 import type {
   ChannelAction,
   ChannelJoin,
@@ -43,12 +43,12 @@ import {
 } from '../../operators/channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
 import type { Authorizer } from './authorizer.js';
-import { inBackground, retryReads } from './followLog.js';
+import { createJoinRetries, type JoinRetries } from './joinRetries.js';
 import { createClientFlow, MAX_READS, type ClientFlow } from './clientFlowControl.js';
 import { type ClientTurn } from './clientTurns.js';
 import type { ChannelCursor } from './channelCursor.js';
 import type { HubChannels } from './hubChannels.js';
-import type { MessageCheck } from './messageCheck.js';
+import { refusalOf, type MessageCheck } from './messageCheck.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
 import { watchConnection } from './watchConnection.js';
@@ -89,8 +89,7 @@ export class HubClient {
   readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */
   readonly #answers$ = new Subject<Observable<never>>();
-  /** The joins that are repeated because the log has failed. */
-  readonly #retries = new Map<string, Subscription>();
+  readonly #retries: JoinRetries;
   #waiting = 0;
   #rejection: Rejection | undefined;
   /** See `Wire.publisher`. */
@@ -101,6 +100,8 @@ export class HubClient {
     this.#member = member;
     this.#hub = hub;
     this.#flow = createClientFlow(wire, hub.turns());
+    this.#retries = createJoinRetries(hub);
+    this.subscription.add(() => this.#retries.stop());
     this.subscription.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
     // A browser closes the connection of a page that is left with 1001.
     const onLost = (code: number): boolean => this.#goAway(code === GOING_AWAY ? hub.reloadGrace : hub.lostGrace);
@@ -208,7 +209,7 @@ export class HubClient {
     const cursor = this.#joined.get(channel);
     this.#joined.delete(channel);
     this.#joins.delete(channel);
-    this.#retries.get(channel)?.unsubscribe();
+    this.#retries.stop(channel);
     if (cursor) this.#hub.channels.open(channel).leave(cursor);
   }
 
@@ -251,6 +252,7 @@ export class HubClient {
     };
 
     this.#joins.set(channel, join);
+    this.#retries.stop(channel);
     if (isOneTooMany()) return refuse('limit');
     return chain(this.#mayJoin(channel), (reason): MaybeAsync<void> => {
       // The server has removed the client in the meantime.
@@ -259,29 +261,8 @@ export class HubClient {
       if (isOneTooMany()) return refuse('limit');
       if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
       const enter = (): MaybeAsync<void> => channels.open(channel).join(this.#enter(channel), this.#flow, request);
-      return attempt(enter, noop, (error) => this.#joinLater(request, enter, error));
+      return attempt(enter, noop, (error) => this.#retries.start(channel, enter, error));
     });
-  }
-
-  /**
-   * Joins again while the log fails: what passes by ends nothing. Other messages do not wait for it.
-   */
-  #joinLater({ channel, join }: ChannelJoin, enter: () => MaybeAsync<void>, failure: unknown): void {
-    const { report, scheduler } = this.#hub;
-    let isFirst = true;
-    const join$ = defer(() => {
-      if (isFirst) {
-        isFirst = false;
-        throw failure;
-      }
-      return this.#joins.get(channel) === join ? asObservable(enter) : EMPTY;
-    });
-    const onFailed = (error: unknown): void => report(new ChannelFailedError('log', channel, error));
-    this.#retries.get(channel)?.unsubscribe();
-    const retrying = join$.pipe(retryReads(inBackground(scheduler), onFailed)).subscribe();
-    this.#retries.set(channel, retrying);
-    this.subscription.add(retrying);
-    retrying.add(() => this.#retries.get(channel) === retrying && this.#retries.delete(channel));
   }
 
   /** Sets the state of a member. A client that is no member may have been removed meanwhile. */
@@ -334,8 +315,7 @@ export class HubClient {
     // The log and the other members would receive the plain text, also where the codec of this
     // client encrypts.
     if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
-    const isMember = this.#joined.has(channel);
-    const request: ChannelRequest = { wire: this.wire, member: this.#member, channel, action: 'publish', isMember, message };
+    const request: ChannelRequest = { ...this.#request(channel, 'publish'), message };
     const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action: 'end' })) : authorize(request);
     return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
   }
@@ -376,11 +356,4 @@ export class HubClient {
     this.#hub.report(refusal === 'failed' ? new ChannelFailedError('log', publish.channel, error) : error);
     this.#reject(publish, refusal);
   }
-}
-
-/** Returns the reason with which a message is refused because of an error. */
-function refusalOf(error: unknown): ChannelRefusal {
-  if (error instanceof FrameTooLargeError) return 'too-large';
-  if (error instanceof EncodeError) return 'unsupported';
-  return error instanceof InvalidMessageError ? 'invalid' : 'failed';
 }

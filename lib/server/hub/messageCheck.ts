@@ -1,6 +1,7 @@
 import type { Codec } from '../../codec/codec.js';
 import { findUnsupported } from '../../codec/assertEncodable.js';
-import { EncodeError, FrameTooLargeError, type RxwireError } from '../../message/errors.js';
+import type { ChannelRefusal } from '../../message/channelTypes.js';
+import { EncodeError, FrameTooLargeError, InvalidMessageError, type RxwireError } from '../../message/errors.js';
 import { estimateSize, MAX_GROWTH } from '../../message/estimateSize.js';
 import { MAX_DEPTH } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
@@ -10,6 +11,13 @@ import { isFrame } from '../encodingOnce.js';
 
 /** The room in a frame for the rest of a `channel.message`, in bytes. */
 const ENVELOPE_ROOM = 2_048;
+
+/** Returns the reason with which a message is refused because of an error. */
+export function refusalOf(error: unknown): ChannelRefusal {
+  if (error instanceof FrameTooLargeError) return 'too-large';
+  if (error instanceof EncodeError) return 'unsupported';
+  return error instanceof InvalidMessageError ? 'invalid' : 'failed';
+}
 
 export type MessageCheck = ReturnType<typeof createMessageCheck>;
 
