@@ -19,7 +19,7 @@ export function createGapRepairs(): (at: ChannelPosition, next: ChannelPosition 
   };
 }
 
-/** Returns the gap of messages that the server cannot send. @param next Where delivery continues. */
+/** Returns the gap of messages that do not arrive. @param next Where delivery continues. */
 export const undeliverable = (after: ChannelPosition, next: number): ChannelGap => ({
   reason: 'undeliverable',
   after,
