@@ -47,6 +47,12 @@ export interface Codec {
    * @default this codec
    */
   readonly plain?: Codec;
+  /**
+   * Whether it carries all values of JSON whose texts are Unicode: then a hub need not encode a small
+   * message to find out whether each member can receive it.
+   * @default false
+   */
+  readonly carriesJson?: boolean;
   /** The limits of `decode`, for the other side. @default the limits of docs/protocol.md */
   readonly limits?: CodecLimits;
   /**

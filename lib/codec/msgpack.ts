@@ -77,6 +77,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
     return {
       name: 'msgpack',
       binary: true,
+      carriesJson: true,
       encode(batch) {
         const frame = pack(encoding.toValue(batch), batch);
         // Each node takes at least one byte: only a large frame can have too many.

@@ -44,7 +44,7 @@ export function createCompactor(log: ChannelLog, channel: string, { compact, che
     const [{ offset: start, first = start }, ...others] = block;
     const failed = (cause: unknown): void => report(new CallbackError('compact', cause));
     const message = others.length > 0 && callSafely(() => compact(block.map((entry) => entry.message)), failed);
-    const fault = message && check.faultOf(message, false);
+    const fault = message && check.faultOf(message);
     if (fault) failed(fault);
     return message && !fault ? asObservable(() => log.compact?.(channel, { epoch, offset, first, message })) : EMPTY;
   };

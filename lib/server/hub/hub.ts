@@ -207,7 +207,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
       if (kept.key && kept.compact) throw new TypeError('hub.channel: "key" and "compact" cannot be combined');
       channels.configure(name, kept);
       const store = (message: Message): MaybeAsync<ChannelPosition | undefined> => {
-        const fault = check.faultOf(message, false);
+        const fault = check.faultOf(message);
         if (fault) throw fault;
         return channels.store(name, message.source ? message : { ...message, source: id });
       };

@@ -273,7 +273,7 @@ export class HubClient {
       if (reason !== undefined) this.#refuse(message, { channel, action: 'presence', reason });
       else if (this.#joined.has(channel)) this.#hub.channels.open(channel).update(this.#member.id, state);
     };
-    const fault = isStateTooLarge(state) || this.#hub.check.faultOf(message, true);
+    const fault = isStateTooLarge(state) || this.#hub.check.faultOfArrived(message, true);
     if (fault) return decide(fault === true ? 'too-large' : refusalOf(fault));
     return chain(this.#hub.authorize({ ...this.#request(channel, 'presence'), state }), decide);
   }
@@ -310,7 +310,7 @@ export class HubClient {
       throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
     const message: Message = { ...original, source: this.#member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
     const publish: Publish = { carrier, channel, action: isEnd ? 'end' : 'publish', message, confirm };
-    const fault = check.faultOf(message, true);
+    const fault = check.faultOfArrived(message);
     if (fault) return this.#reject(publish, refusalOf(fault));
     // The log and the other members would receive the plain text, also where the codec of this
     // client encrypts.

@@ -1,22 +1,35 @@
 import type { Codec } from '../../codec/codec.js';
 import { findUnsupported } from '../../codec/assertEncodable.js';
+import { hasUnpaired } from '../../codec/unicode.js';
+import { byteLength } from '../../message/bytes.js';
 import type { ChannelRefusal } from '../../message/channelTypes.js';
+import { createMessage } from '../../message/createMessage.js';
 import { EncodeError, FrameTooLargeError, InvalidMessageError, type RxwireError } from '../../message/errors.js';
 import { estimateSize, MAX_GROWTH } from '../../message/estimateSize.js';
 import { MAX_DEPTH } from '../../message/messageLimits.js';
+import { parseMessage } from '../../message/parseMessage.js';
 import type { Message } from '../../message/types.js';
 import type { SendingLimits } from '../../wire/wire.js';
-import { asEncodeError, sizeError } from '../../wire/session/encoding.js';
+import { asEncodeError } from '../../wire/session/encoding.js';
 import { isFrame } from '../encodingOnce.js';
 
 /** The room in a frame for the rest of a `channel.message`, in bytes. */
 const ENVELOPE_ROOM = 2_048;
+const JSON_VALUES = { maxDepth: MAX_DEPTH, supports: () => false, renamesProto: true };
+const ALL_VALUES = { maxDepth: MAX_DEPTH, supports: () => true };
 
 /** Returns the reason with which a message is refused because of an error. */
 export function refusalOf(error: unknown): ChannelRefusal {
   if (error instanceof FrameTooLargeError) return 'too-large';
   if (error instanceof EncodeError) return 'unsupported';
   return error instanceof InvalidMessageError ? 'invalid' : 'failed';
+}
+
+/** Returns the size of the frame of a message; 0 if the codec answers later. @throws {RxwireError} */
+function sizeOf(message: Message, codec: Codec): number {
+  const encoded = codec.encode([message]);
+  if (!isFrame(encoded)) return 0;
+  return typeof encoded === 'string' ? byteLength(encoded) : encoded.length;
 }
 
 export type MessageCheck = ReturnType<typeof createMessageCheck>;
@@ -31,22 +44,35 @@ export function createMessageCheck(maxSize: number) {
   /** The codecs of the servers, by name. */
   const codecs = new Map<string, Codec>();
   let limit = maxSize;
+  let carriesJson = false;
+  /** Returns the form of a message for members. */
+  const inEnvelope = (message: Message): Message => createMessage('channel.message', { channel: '', message });
 
-  const faultOf = (message: Message, codec: Codec): RxwireError | undefined => {
+  const isSmall = (message: Message): boolean => estimateSize(message, limit / MAX_GROWTH) * MAX_GROWTH <= limit;
+  const isJson = ({ payload }: Message): boolean =>
+    carriesJson && findUnsupported(payload, JSON_VALUES) === undefined && !hasUnpaired(payload);
+  const faultOf = (form: Message, message: Message, codec: Codec): RxwireError | undefined => {
     try {
-      const encoded = codec.encode([message]);
-      const error = isFrame(encoded) ? sizeError(encoded, limit) : undefined;
-      return error && new FrameTooLargeError(error.size, limit, message);
+      const size = sizeOf(form, codec) - sizeOf({ ...form, payload: null }, codec);
+      return size > limit ? new FrameTooLargeError(size, limit, message) : undefined;
     } catch (error) {
       return asEncodeError(error, codec.name, message);
     }
   };
   /** Without a codec, the size is estimated. */
   const estimatedFaultOf = (message: Message): RxwireError | undefined => {
-    const fault = findUnsupported(message.payload, { maxDepth: MAX_DEPTH, supports: () => true });
+    const fault = findUnsupported(message.payload, ALL_VALUES);
     if (fault) return new EncodeError('hub', `cannot carry .payload${fault}`, undefined, message);
     const size = estimateSize(message, limit);
     return size > limit ? new FrameTooLargeError(size, limit, message) : undefined;
+  };
+  const findFault = (form: Message, message: Message): RxwireError | undefined => {
+    if (codecs.size === 0) return estimatedFaultOf(message);
+    for (const codec of codecs.values()) {
+      const fault = faultOf(form, message, codec);
+      if (fault) return fault;
+    }
+    return undefined;
   };
 
   return {
@@ -59,21 +85,27 @@ export function createMessageCheck(maxSize: number) {
         // A codec that needs a context, as one of the application may, cannot be asked.
         if (content.encode.length < 2) codecs.set(content.name, content);
       }
+      carriesJson = [...codecs.values()].every((codec) => codec.carriesJson === true);
+    },
+    /** Returns why a message of the server is refused; `undefined` if it is not. */
+    faultOf(message: Message): RxwireError | undefined {
+      try {
+        parseMessage(message);
+      } catch (error) {
+        return error as InvalidMessageError;
+      }
+      if (isSmall(message) && isJson(message)) return undefined;
+      return findFault(inEnvelope(message), message);
     },
     /**
-     * Returns why a message is refused; `undefined` if it is not.
+     * Returns why a message that has arrived is refused. The only codec of a server can carry what it
+     * has decoded.
      *
-     * @param hasArrived Whether a codec of the server has decoded the message: then the only codec
-     *   can carry it.
+     * @param isState Whether it is a `channel.update`, and not a message to publish.
      */
-    faultOf(message: Message, hasArrived: boolean): RxwireError | undefined {
-      if (codecs.size === 0) return estimatedFaultOf(message);
-      if (hasArrived && codecs.size === 1 && estimateSize(message, limit / MAX_GROWTH) * MAX_GROWTH <= limit) return undefined;
-      for (const codec of codecs.values()) {
-        const fault = faultOf(message, codec);
-        if (fault) return fault;
-      }
-      return undefined;
+    faultOfArrived(message: Message, isState = false): RxwireError | undefined {
+      if (isSmall(message) && (codecs.size === 1 || isJson(message))) return undefined;
+      return findFault(isState ? message : inEnvelope(message), message);
     },
   };
 }
