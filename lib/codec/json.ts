@@ -44,6 +44,7 @@ export function json(options: JsonOptions = {}): PlainCodec {
     return {
       name: 'json',
       binary: false,
+      carriesJson: true,
       encode(batch) {
         const messages = assertEncodable(batch, encoding);
         return JSON.stringify(messages.length === 1 ? messages[0] : messages);

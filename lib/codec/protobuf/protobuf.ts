@@ -53,6 +53,7 @@ export function protobuf(options: ProtobufOptions = {}): PlainCodec {
     return {
       name: 'protobuf',
       binary: true,
+      carriesJson: true,
       encode(batch) {
         if (batch.length > sending.maxBatch)
           throw new EncodeError('protobuf', `expected at most ${sending.maxBatch} messages, got ${batch.length}`);
