@@ -45,7 +45,7 @@ describe('idempotent', () => {
 
   it('fails for an undefined key, as that of a value without an id', async () => {
     const { handler, calls } = counting();
-    const unnamed = of('a', 'b').pipe(idempotent(handler as never));
+    const unnamed = of({}, {}).pipe(idempotent(handler as never, { key: undefined as never }));
     await expect(lastValueFrom(unnamed)).rejects.toEqual(new TypeError('idempotent: the key of a value is undefined; pass "key"'));
     expect(calls()).toBe(0);
   });

@@ -29,7 +29,7 @@ export function inPipeline<T>(run: () => T): T {
   }
 }
 
-/** Runs a function. The errors of it, but not those of a pipeline in it, get the stack of a place. */
+/** Runs a function. Its errors, but not those of a pipeline in it, get the stack of a place. */
 export function failAt<T>(place: Error, run: () => T): T {
   try {
     return run();

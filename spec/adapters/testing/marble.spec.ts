@@ -159,7 +159,7 @@ describe('marbles that are wrong', () => {
       g: /x/g,
     };
     const spec = { source: 'abcdefgga|', expected: 'BA-------|', values: { B: { id: 'm2' } } };
-    const failure = failureOf(() => runMarble(spec, (source) => source.pipe(map((letter) => emitted[letter as string]))));
+    const failure = failureOf(() => runMarble(spec, (source) => source.pipe(map((letter) => emitted[letter as never]))));
     expect(failure).toContain('result expected  BA-------|\n  result actual    CDEFGHIIC|\n');
     const lines = failure.slice(failure.indexOf('  values without a letter, to copy into "values":')).split('\n');
     expect(lines.slice(1)).toEqual([
