@@ -27,7 +27,7 @@ const operators = readdirSync(`${root}lib/operators`).flatMap((file) => (file.en
 const budgets: readonly (readonly [names: string, kib: number])[] = [
   ...operators.map((name) => [name, HEAVIER[name] ?? OPERATOR] as const),
   ['createMessage', 0.5],
-  ['sentenceOf', 1.75],
+  ['sentenceOf', 2],
   ['request', 2.24],
   ['sendAll', 2.25],
   ['sendThrough', 2.26],

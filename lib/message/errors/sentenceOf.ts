@@ -110,9 +110,7 @@ const SENTENCES: Readonly<Record<ErrorCode, string | ((facts: Facts) => string)>
     FAULTS[String(fault)] ?? 'This device cannot store anything for the app. Keep the page open until everything is sent.',
   ERR_STREAM_CLOSED: 'The transfer ended before it was complete. Start it again.',
   ERR_UNAUTHORIZED: ({ closeCode }) =>
-    closeCode === FORBIDDEN
-      ? 'You are not allowed to do this. Sign in with another account.'
-      : 'You are not signed in any more. Sign in again.',
+    closeCode === FORBIDDEN ? 'You are not allowed to do this. Sign in with another account.' : 'You are not signed in. Sign in again.',
   ERR_UNDELIVERED: unsent,
   ERR_UNHANDLED: OUTDATED,
   ERR_UNSUPPORTED: OUTDATED,
