@@ -93,6 +93,7 @@ export { isMarkedEncrypted } from './codec/seal/encryptedPayload.js';
 export { envelopes, type EnvelopeOptions } from './wire/envelope/envelopes.js';
 export { envelopeProtocol } from './wire/envelope/envelopeProtocol.js';
 export * from './message/errors.js';
+export { sentenceOf, type Sentences } from './message/errors/sentenceOf.js';
 export { CloseCode, explainCloseCode, isReconnectable } from './message/closeCode.js';
 export { fallback, type FallbackOptions } from './io/fallback.js';
 export { type DescribedLink, type Frame, type Layer, type Link, TransportProtocol } from './io/link.js';

@@ -40,3 +40,13 @@ marble(
   },
   (source, { acks, sent, dead, timeout }) => source.pipe(ackWithin(acks, timeout, { send: sent, retries: 1, onDead: dead }), map(idOf)),
 );
+
+marble(
+  'fails for a message without an id, and does not send it',
+  {
+    ...{ source: ' -A-n--|', inputs: { acks: '--a' }, outputs: { sent: '-A' }, subs: '^--!' },
+    ...{ expected: '--a#', time: { timeout: '-----|' }, values: { ...values, n: {} as { id: string } } },
+    error: new TypeError('ackWithin: the id of a value is undefined; pass "id"'),
+  },
+  (source, { acks, sent, timeout }) => source.pipe(ackWithin(acks, timeout, { send: sent }), map(idOf)),
+);

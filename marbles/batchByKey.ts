@@ -70,3 +70,13 @@ marble(
   },
   (source, { maxWait }) => source.pipe(batchByKey(letterOf, { maxWait })),
 );
+
+marble(
+  'fails for an item whose key is undefined, behind what is open',
+  {
+    ...{ operator: 'batchByKey(maxWait: 1 s)', source: '-a-?--|', expected: '---(x#)', subs: '^--!' },
+    ...{ values: { x: { key: 'a', items: ['a'] } } },
+    error: new TypeError('batchByKey: the key of a value is undefined; pass "key"'),
+  },
+  (source) => source.pipe(batchByKey((item) => (item === '?' ? undefined! : letterOf(item)))),
+);

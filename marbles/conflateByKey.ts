@@ -73,3 +73,13 @@ marble(
   },
   (source, { dropped }) => source.pipe(conflateByKey(letterOf, save, { onDrop: dropped })),
 );
+
+marble(
+  'fails for a value whose key is undefined, and drops what waits',
+  {
+    ...{ operator: 'conflateByKey(takes 3 ms, onDrop: dropped)', source: '-ab?--|', expected: '---#', subs: '^--!' },
+    ...{ outputs: { dropped: '---b' } },
+    error: new TypeError('conflateByKey: the key of a value is undefined; pass "key"'),
+  },
+  (source, { dropped }) => source.pipe(conflateByKey((item) => (item === '?' ? undefined : item), save, { onDrop: dropped })),
+);

@@ -22,3 +22,12 @@ marble(
   { operator: 'dedupe(onDuplicate: duplicates)', source: '-a-ab-b|', expected: '-a--b--|', outputs: { duplicates: '---a--b' } },
   (source, { duplicates }) => source.pipe(dedupe({ key: (letter) => letter, onDuplicate: duplicates })),
 );
+
+marble(
+  'fails for a value whose key is undefined',
+  {
+    ...{ operator: 'dedupe()', source: '-a-b--|', expected: '-a-#', subs: '^--!', values: { a: { id: 'a' }, b: { nane: 'b' } } },
+    error: new TypeError('dedupe: the key of a value is undefined; pass "key"'),
+  },
+  (source) => source.pipe(dedupe({ key: (value) => ('id' in value ? value.id : undefined) })),
+);

@@ -75,3 +75,12 @@ marble(
   { operator: 'idempotent(takes 3 ms)', source: '-a-b--', expected: '----A-', subs: '^----!', unsub: '-----!', outputs: { asked: '-a-b' } },
   (source, { asked }) => source.pipe(idempotent(answering(asked), { key })),
 );
+
+marble(
+  'fails for a request whose key is undefined, and does not run the handler',
+  {
+    ...{ operator: 'idempotent(takes 3 ms)', source: '-?--', outputs: { asked: '' }, expected: '-#', subs: '^!' },
+    error: new TypeError('idempotent: the key of a value is undefined; pass "key"'),
+  },
+  (source, { asked }) => source.pipe(idempotent(answering(asked), { key: () => undefined as never })),
+);

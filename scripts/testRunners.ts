@@ -1,12 +1,12 @@
 /**
  * npm run runners: the kit of `rxwire/testing` under the test runners that people use, from the packed package: jest and node:test with CommonJS and with ES
- * modules, jest in a page of jsdom, and vitest. Each runs tests that pass, and one that must fail.
+ * modules, jest in a page of jsdom, and vitest. Each runs tests that pass, one that must fail, and a `marble` that must fail at its line.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pack } from './support/pack.js';
 import { root, run } from './support/run.js';
 
@@ -23,11 +23,14 @@ const IMPORTS = {
   rxjs: 'firstValueFrom, map, scan',
 };
 
-/** A service of an application, and its tests. `runMarble` is for runners without a global `test`. */
-const tests = (mustFail: boolean): string => `
-const counterOf = (wire) => wire.pipe(ofType('added'), scan((sum, { payload }) => sum + payload, 0));
+/** In one line, to be found in a stack. */
+const marbleThat = (emits: 'A' | 'a'): string =>
+  `marble('a pipeline', { source: '-a-|', expected: '-${emits}-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));`;
 
-marble('a pipeline', { source: '-a-b-|', expected: '-A-B-|' }, (letters) => letters.pipe(map((letter) => letter.toUpperCase())));
+/** A service of an application, and its tests. `runMarble` is for runners without a global `test`. */
+const tests = (mustFail: boolean, hasGlobals: boolean): string => `
+const counterOf = (wire) => wire.pipe(ofType('added'), scan((sum, { payload }) => sum + payload, 0));
+${hasGlobals ? marbleThat('A') : ''}
 
 test('a service counts what the server sends, also after a cut', async () => {
   const { wire, server, cut, restore, close } = testWire();
@@ -75,6 +78,8 @@ interface Runner {
   readonly name: string;
   readonly file: string;
   readonly head: string;
+  /** Whether `test` is global. */
+  readonly hasGlobals: boolean;
   readonly command: readonly string[];
   /** Further files, by their paths. */
   readonly files?: Readonly<Record<string, string>>;
@@ -86,12 +91,14 @@ const RUNNERS: readonly Runner[] = [
     name: 'jest, CommonJS',
     file: 'jest-cjs/kit.test.js',
     head: asCjs(),
+    hasGlobals: true,
     command: [node, 'node_modules/jest/bin/jest.js', '--rootDir', 'jest-cjs'],
   },
   {
     name: 'jest, CommonJS in a page',
     file: 'jest-page/kit.test.js',
     head: asCjs(),
+    hasGlobals: true,
     command: [node, 'node_modules/jest/bin/jest.js', '--rootDir', 'jest-page', '--env', 'jsdom', '--setupFiles', '<rootDir>/setup.js'],
     // jsdom has no text encoders.
     files: {
@@ -102,6 +109,7 @@ const RUNNERS: readonly Runner[] = [
     name: 'jest, ES modules',
     file: 'jest-esm/kit.test.mjs',
     head: asEsm(),
+    hasGlobals: true,
     command: [
       node,
       '--experimental-vm-modules',
@@ -118,24 +126,28 @@ const RUNNERS: readonly Runner[] = [
     name: 'vitest',
     file: 'vitest/kit.test.ts',
     head: asEsm(`import { test } from 'vitest';`),
+    hasGlobals: false,
     command: [node, 'node_modules/vitest/vitest.mjs', 'run', '--root', 'vitest'],
   },
   {
     name: 'vitest, with globals and a page',
     file: 'vitest-globals/kit.test.ts',
     head: asEsm(),
+    hasGlobals: true,
     command: [node, 'node_modules/vitest/vitest.mjs', 'run', '--root', 'vitest-globals', '--globals', '--environment', 'happy-dom'],
   },
   {
     name: 'node:test, CommonJS',
     file: 'node-cjs/kit.test.cjs',
     head: asCjs(`const { test } = require('node:test');`),
+    hasGlobals: false,
     command: [node, '--test', 'node-cjs/kit.test.cjs'],
   },
   {
     name: 'node:test, ES modules',
     file: 'node-esm/kit.test.mjs',
     head: asEsm(`import { test } from 'node:test';`),
+    hasGlobals: false,
     command: [node, '--test', 'node-esm/kit.test.mjs'],
   },
 ];
@@ -157,22 +169,33 @@ async function install(folder: string): Promise<void> {
   await run('npm', ['install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
 }
 
-/** Runs the tests, and then the same tests with one that must fail. */
-async function check(folder: string, { name, file, head, command, files = {} }: Runner): Promise<void> {
-  const [program = '', ...args] = command;
-  for (const mustFail of [false, true]) {
-    await mkdir(join(folder, dirname(file)), { recursive: true });
-    for (const [path, text] of Object.entries({ ...files, [file]: `${head}\n${tests(mustFail)}` }))
-      await writeFile(join(folder, path), text);
-    const { status, stdout, stderr } = spawnSync(program, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, CI: 'true' } });
-    const output = `${stdout}\n${stderr}`;
-    const isRight = mustFail ? status !== 0 && output.includes('the marbles differ') : status === 0;
-    if (isRight) continue;
+/** Runs the tests, the same tests with one that must fail, and a `marble` that must fail: at its line, or because no `test` is global. */
+async function check(folder: string, runner: Runner): Promise<void> {
+  const { name, file, head, hasGlobals } = runner;
+  const wrong = `${head}\n${marbleThat('a')}\n`;
+  const line = new RegExp(`${basename(file).replaceAll('.', '\\.')}:${wrong.trimEnd().split('\n').length}:`);
+  const cases: readonly (readonly [what: string, text: string, expected: RegExp | undefined])[] = [
+    ['a test has failed', `${head}\n${tests(false, hasGlobals)}`, undefined],
+    ['a test that must fail has passed, or failed for another reason', `${head}\n${tests(true, hasGlobals)}`, /the marbles differ/],
+    ['a marble that must fail does not say where, or why', wrong, hasGlobals ? line : /call runMarble in a test/],
+  ];
+  for (const [what, text, expected] of cases) {
+    const { status, output } = await runTests(folder, runner, text);
+    if (expected ? status !== 0 && expected.test(output) : status === 0) continue;
     console.error(output);
-    console.error(`${name}: ${mustFail ? 'a test that must fail has passed, or failed for another reason' : 'a test has failed'}`);
+    console.error(`${name}: ${what}`);
     process.exit(1);
   }
   console.log(`${name}: ok`);
+}
+
+async function runTests(folder: string, { file, command, files = {} }: Runner, text: string) {
+  const [program = '', ...args] = command;
+  await mkdir(join(folder, dirname(file)), { recursive: true });
+  for (const [path, content] of Object.entries({ ...files, [file]: text })) await writeFile(join(folder, path), content);
+  const env = { ...process.env, CI: 'true', FORCE_COLOR: '0', NO_COLOR: '1' };
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd: folder, encoding: 'utf8', env });
+  return { status, output: `${stdout}\n${stderr}` };
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'rxwire-runners-'));

@@ -2,6 +2,6 @@
  * The help for developers of an application, as Node has it. A bundle for production has
  * `production.ts` in its place, and one for development `strictDevelopment.ts`.
  */
-export { sentenceOf } from './errors/errorSentences.js';
+export { developerSentence } from './errors/errorSentences.js';
 export { checkOptions, checkWire } from './options/checkOptions.js';
 export * from './warnings.js';

@@ -4,7 +4,7 @@ import type * as Development from './development.js';
 type Production = typeof Development;
 
 /** Returns the code, and the reason if there is one: all sentences take two kilobytes. */
-export const sentenceOf: Production['sentenceOf'] = (code, facts) => {
+export const developerSentence: Production['developerSentence'] = (code, facts) => {
   const { reason } = facts as { readonly reason?: string };
   return reason ? `${code}: ${reason}` : code;
 };

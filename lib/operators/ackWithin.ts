@@ -17,6 +17,7 @@ import { checkOptions } from '../message/development.js';
 import { AckTimeoutError, OverflowError } from '../message/errors.js';
 import { longTimer } from './timing/longTimer.js';
 import { assertNotNegative, assertPositive } from '../message/options/assert.js';
+import { assertKey } from '../message/options/assertKey.js';
 import { exponentialDelay } from './retryBackoff.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Receipt } from '../message/receipt.js';
@@ -64,6 +65,7 @@ interface Waiter {
  * @param timeout How long the first attempt waits, in ms. The option `ackTimeout` of a wire of
  *   `envelopeProtocol` is independent of it.
  * @throws {RangeError} At call time, if a number is out of range; {TypeError} if nothing can send.
+ * @throws {TypeError} Delivered, if the id of a message is undefined.
  * @throws {AckTimeoutError} Delivered, when no attempt is left, unless there is an `onDead`.
  * @throws {OverflowError} Delivered, when more than `maxInFlight` messages wait.
  * @example
@@ -106,7 +108,7 @@ function follow<T extends { readonly id: string }>(
   let ended = false;
 
   const start = (message: T): undefined => {
-    const { id } = message;
+    const id = assertKey('ackWithin', message.id, 'id');
     if (waiting.has(id)) return;
     if (waiting.size >= maxInFlight) throw new OverflowError('ackWithin', maxInFlight);
     const since = scheduler.now();

@@ -1,6 +1,7 @@
 import type { OperatorFunction, SchedulerLike, Subscriber } from 'rxjs';
 import { checkOptions } from '../message/development.js';
 import { assertNotNegative, assertPositive } from '../message/options/assert.js';
+import { assertKey } from '../message/options/assertKey.js';
 import { operate } from './subscribing/operate.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
@@ -44,6 +45,7 @@ export interface BatchByKeyOptions {
  *   error. Messages need none: by default, their key is `type:target`, with nothing behind the
  *   colon if there is no `target`.
  * @throws {RangeError} At call time, if `maxWait` is negative, or another number is not positive.
+ * @throws {TypeError} Delivered, if the key of an item is undefined.
  * @example
  * import { map, of } from 'rxjs';
  * import { batchByKey, createMessage } from 'rxwire';
@@ -52,7 +54,7 @@ export interface BatchByKeyOptions {
  *   map((text) => createMessage('chat.said', { text }, { target: 'room.1' })),
  * );
  * messages$
- *   .pipe(batchByKey((message) => message.target, { maxWait: 50 }))
+ *   .pipe(batchByKey(({ target = 'all' }) => target, { maxWait: 50 }))
  *   .subscribe(({ key, items }) => console.log(key, items.length)); // prints: room.1 2
  */
 export function batchByKey<T, K>(key: (value: T) => K, options?: BatchByKeyOptions): OperatorFunction<T, Batch<K, T>>;
@@ -83,7 +85,7 @@ export function batchByKey(
     return {
       next(value) {
         try {
-          const lane = key(value);
+          const lane = assertKey('batchByKey', key(value));
           if (!batches.latest || batches.latest.key !== lane) batches.latest = byKey.get(lane);
           if (!batches.latest || batches.latest.items.push(value) >= maxSize) openOrClose(lane, value);
         } catch (error) {
@@ -96,9 +98,10 @@ export function batchByKey(
   });
 }
 
-function typeAndTarget(value: unknown): string {
-  const { type, target = '' } = value as Pick<Message, 'type' | 'target'>;
-  return `${type}:${target}`;
+/** A value without a type is no message, and has no key. */
+function typeAndTarget(value: unknown): string | undefined {
+  const { type, target = '' } = value as Partial<Pick<Message, 'type' | 'target'>>;
+  return type && `${type}:${target}`;
 }
 
 interface OpenBatch<K, T> {

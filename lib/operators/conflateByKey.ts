@@ -2,6 +2,7 @@ import { defer, finalize, from, noop, type ObservableInput, type ObservedValueOf
 import { checkOptions } from '../message/development.js';
 import type { DropReason } from '../message/errors.js';
 import { assertPositive } from '../message/options/assert.js';
+import { assertKey } from '../message/options/assertKey.js';
 import { firstOf } from './subscribing/firstOf.js';
 import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
 
@@ -33,6 +34,7 @@ export interface ConflateByKeyOptions<T> {
  * @param key Returns the key of a value; keys are equal as in a `Map`.
  * @param project Returns the inner stream of a value.
  * @throws {RangeError} At call time, if a number is not positive.
+ * @throws {TypeError} Delivered, if the key of a value is undefined.
  * @example
  * import { delay, of } from 'rxjs';
  * import { conflateByKey } from 'rxwire';
@@ -100,7 +102,7 @@ function createLatestByKey<T>(
 
   return {
     push(value) {
-      const entry = { key: key(value), value };
+      const entry = { key: assertKey('conflateByKey', key(value)), value };
       const known = waiting.get(entry.key) ?? running.get(entry.key);
       if (known) [known.value, entry.value] = [value, known.value];
       else (running.has(entry.key) ? running : waiting).set(entry.key, entry);

@@ -1,14 +1,15 @@
 import { defer, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { checkOptions } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
+import { assertKey } from '../message/options/assertKey.js';
 import { createRecentKeys } from './buffers/recentKeys.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 
 export interface DedupeOptions<T> {
   /**
-   * Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself, and `undefined`
-   * is a key too. `contentKey` returns a hash of a message and its payload.
+   * Returns the key of a value. Keys are compared as in a `Set`: NaN equals itself. An undefined
+   * key is an error. `contentKey` returns a hash of a message and its payload.
    * @default the message's `id`
    */
   readonly key?: (value: T) => unknown;
@@ -32,6 +33,7 @@ export interface DedupeOptions<T> {
  * `onDuplicate` is delivered as an error.
  *
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
+ * @throws {TypeError} Delivered, if the key of a value is undefined.
  * @example
  * import { of } from 'rxjs';
  * import { createMessage, dedupe } from 'rxwire';
@@ -56,7 +58,7 @@ export function dedupe(options: DedupeOptions<never> = {}): MonoTypeOperatorFunc
     defer(() => {
       const recent = createRecentKeys({ ttl, maxSize, scheduler });
       const isNew = (value: unknown): boolean => {
-        if (!recent.seen(key(value))) return true;
+        if (!recent.seen(assertKey('dedupe', key(value)))) return true;
         onDuplicate?.(value);
         return false;
       };

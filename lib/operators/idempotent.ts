@@ -15,6 +15,7 @@ import {
 } from 'rxjs';
 import { checkOptions } from '../message/development.js';
 import { assertPositive } from '../message/options/assert.js';
+import { assertKey } from '../message/options/assertKey.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { memoryResults, type MemoryResultsOptions, type ResultStore } from './buffers/resultStore.js';
 import type { Message } from '../message/types.js';
@@ -44,6 +45,7 @@ export interface IdempotentOptions<T> extends MemoryResultsOptions {
  *
  * @param handler Returns the result of a request.
  * @throws {RangeError} At call time, if `ttl` or `maxSize` is not positive.
+ * @throws {TypeError} Delivered, if the key of a request is undefined.
  * @throws The errors of the store and of `key`, delivered.
  * @example
  * import { of } from 'rxjs';
@@ -91,7 +93,7 @@ function remembering<T, R>(
       return concat(from(handler(value)).pipe(tap((one) => values.push(one))), stored$);
     });
   return (value) => {
-    const name = key(value);
+    const name = assertKey('idempotent', key(value));
     const shared = running.get(name);
     if (shared) return shared;
     const answer = asObservable(() => results.get(name)).pipe(

@@ -83,7 +83,7 @@ export function resequence<T>(sequence: (value: T) => number, options: Resequenc
       });
       const arrive = (value: T): void => {
         const key = sequence(value);
-        if (!Number.isSafeInteger(key)) throw new RangeError(`resequence: a number must be a safe integer, got ${key}`);
+        if (!Number.isSafeInteger(key)) throw new RangeError(`resequence: "sequence" must return a safe integer, got ${key}`);
         if (!sequencer.enter({ key, value, since: scheduler.now() }, maxSize)) onDrop(value);
         setTimer();
       };

@@ -70,6 +70,12 @@ describe('ackWithin', () => {
     expect(out[0]).toMatchObject({ code: 'ERR_ACK_TIMEOUT', id: 'a', attempts: 3 });
   });
 
+  it('fails for a message without an id, and does not send it', () => {
+    const { sent, out } = run(of(item('a'), {} as Item), 10);
+    expect(sent).toEqual(['a at 0']);
+    expect(out).toEqual([new TypeError('ackWithin: the id of a value is undefined; pass "id"')]);
+  });
+
   it('waits as backoffDelay says', () => {
     expect(run(of(item('a')), 10, { retries: 2, backoffDelay: linearDelay }).sent).toEqual(['a at 0', 'a at 10', 'a at 30']);
     expect(run(of(item('a')), 10, { retries: 2, backoffDelay: () => 7 }).sent).toEqual(['a at 0', 'a at 7', 'a at 14']);

@@ -11,6 +11,7 @@ import {
   Subject,
   toArray,
   VirtualTimeScheduler,
+  type OperatorFunction,
 } from 'rxjs';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -85,15 +86,25 @@ describe('batchByKey', () => {
 
   it('compares keys as a Map does', async () => {
     const [one, two] = [{}, {}];
-    const keys = [NaN, undefined, 0, one, undefined, NaN, -0, two, one];
+    const keys = [NaN, null, 0, one, null, NaN, -0, two, one];
     const batches = await lastValueFrom(of(...keys).pipe(batchByKey(identity), toArray()));
     expect(batches.map(({ key, items }) => [key, items.length])).toEqual([
       [NaN, 2],
-      [undefined, 2],
+      [null, 2],
       [0, 2],
       [one, 2],
       [two, 1],
     ]);
+  });
+
+  it.each([
+    ['of a key function', batchByKey((item: { readonly nane?: string }) => item.nane as string)],
+    ['of a value that is no message', batchByKey() as unknown as OperatorFunction<unknown, Batch<string, unknown>>],
+  ])('fails for an undefined key, %s', async (_, operator) => {
+    const fault = new TypeError('batchByKey: the key of a value is undefined; pass "key"');
+    await expect(lastValueFrom(of({ name: 'a' }, { name: 'b' }).pipe(operator as OperatorFunction<unknown, unknown>))).rejects.toEqual(
+      fault,
+    );
   });
 
   it('emits open batches before the error of the source, or of the key', async () => {
@@ -267,7 +278,7 @@ describe('batchByKey', () => {
   });
 
   it('behaves as a plain array, over time', () => {
-    const events = array(record({ pause: integer({ min: 0, max: 6 }), key: constantFrom('a', 'b', 'c', undefined) }));
+    const events = array(record({ pause: integer({ min: 0, max: 6 }), key: constantFrom('a', 'b', 'c', null) }));
     const options = record({
       maxSize: integer({ min: 1, max: 4 }),
       maxKeys: integer({ min: 1, max: 3 }),
@@ -297,7 +308,7 @@ describe('batchByKey', () => {
 
 interface Item {
   readonly at: number;
-  readonly key: string | undefined;
+  readonly key: string | null;
   readonly index: number;
 }
 interface Limits {

@@ -90,8 +90,22 @@ describe('conflateByKey', () => {
         ),
       ),
     );
-    [NaN, NaN, undefined, null, 'undefined', 0, -0].forEach((key, index) => source.next([String(index), key]));
+    [NaN, NaN, 1, null, 'null', 0, -0].forEach((key, index) => source.next([String(index), key]));
     expect(work.running()).toEqual(['0', '2', '3', '4', '5']);
+  });
+
+  it('fails for an undefined key, and drops what waits', async () => {
+    const dropped: string[] = [];
+    const values = of({ kind: 'a' }, { kind: 'b' }, {});
+    const conflated = values.pipe(
+      conflateByKey(
+        ({ kind }: { readonly kind?: string }) => kind,
+        () => NEVER,
+        { onDrop: ({ kind }, reason) => dropped.push(`${kind} ${reason}`) },
+      ),
+    );
+    await expect(lastValueFrom(conflated)).rejects.toEqual(new TypeError('conflateByKey: the key of a value is undefined; pass "key"'));
+    expect(dropped).toEqual(['b closed']);
   });
 
   it('accepts a dropped key again, behind the others', () => {

@@ -1,4 +1,4 @@
-import { lastValueFrom, of, Subject, toArray, VirtualTimeScheduler } from 'rxjs';
+import { lastValueFrom, of, Subject, toArray, VirtualTimeScheduler, type MonoTypeOperatorFunction } from 'rxjs';
 import { contentKey } from '../../lib/message/contentKey.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import { dedupe } from '../../lib/operators/dedupe.js';
@@ -59,9 +59,15 @@ describe('dedupe', () => {
 
   it('compares keys as a Set does', async () => {
     const object = {};
-    const values = [NaN, NaN, undefined, undefined, 0, -0, object, object, {}, '0'];
+    const values = [NaN, NaN, null, null, 0, -0, object, object, {}, '0'];
     const passed = of(...values).pipe(dedupe({ key: (value) => value }), toArray());
-    expect(await lastValueFrom(passed)).toEqual([NaN, undefined, 0, object, {}, '0']);
+    expect(await lastValueFrom(passed)).toEqual([NaN, null, 0, object, {}, '0']);
+  });
+
+  it('fails for an undefined key, as that of a value without an id', async () => {
+    const fault = new TypeError('dedupe: the key of a value is undefined; pass "key"');
+    await expect(lastValueFrom(of('a', 'a', 'b').pipe(dedupe() as MonoTypeOperatorFunction<unknown>))).rejects.toEqual(fault);
+    await expect(lastValueFrom(of('a').pipe(dedupe({ key: () => undefined })))).rejects.toEqual(fault);
   });
 
   it.each(['ttl', 'maxSize'])('refuses a %s that is not positive when called', (option) => {

@@ -43,6 +43,13 @@ describe('idempotent', () => {
     expect(await lastValueFrom(results$)).toEqual([1, 1]);
   });
 
+  it('fails for an undefined key, as that of a value without an id', async () => {
+    const { handler, calls } = counting();
+    const unnamed = of({}, {}).pipe(idempotent(handler as never, { key: undefined as never }));
+    await expect(lastValueFrom(unnamed)).rejects.toEqual(new TypeError('idempotent: the key of a value is undefined; pass "key"'));
+    expect(calls()).toBe(0);
+  });
+
   it('remembers all values of a handler, and that there were none', async () => {
     const seen: string[] = [];
     const handler = (letter: string): Observable<string> => {

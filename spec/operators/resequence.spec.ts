@@ -89,10 +89,10 @@ describe('resequence', () => {
   });
 
   it('refuses a number that cannot be counted, as an error', async () => {
-    for (const number of [NaN, 1.5, Infinity, 2 ** 53]) {
+    for (const number of [NaN, 1.5, Infinity, 2 ** 53, undefined as never]) {
       const { result, feed } = sequencing();
       feed(1, number);
-      expect(await result.ended).toEqual(new RangeError(`resequence: a number must be a safe integer, got ${number}`));
+      expect(await result.ended).toEqual(new RangeError(`resequence: "sequence" must return a safe integer, got ${number}`));
     }
   });
 

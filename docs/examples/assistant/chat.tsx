@@ -2,7 +2,7 @@ import { useChat } from '@ai-sdk/react';
 import type { UIMessage } from 'ai';
 import { StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { connect, webSocket } from 'rxwire';
+import { connect, RxwireError, sentenceOf, webSocket } from 'rxwire';
 import { chatTransport } from 'rxwire/ai';
 import { useConnection, WireProvider } from 'rxwire/react';
 
@@ -39,7 +39,7 @@ function Chat() {
           </li>
         ))}
       </ol>
-      {error && <p role="alert">{error.message}</p>}
+      {error && <p role="alert">{error instanceof RxwireError ? sentenceOf(error) : error.message}</p>}
       <form
         onSubmit={(event) => {
           event.preventDefault();

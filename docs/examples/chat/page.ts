@@ -1,4 +1,4 @@
-import { channel, connect, createMessage, RxwireError, webSocket, type Message } from 'rxwire';
+import { channel, connect, createMessage, sentenceOf, webSocket, type Message } from 'rxwire';
 import type { ChatMessages, Said } from './messages.js';
 
 const wire = connect({ link: webSocket(`${location.origin.replace(/^http/, 'ws')}/wire`) });
@@ -27,18 +27,14 @@ function say(text: string): void {
   show(message, 'waiting');
   room.send(message).catch((error: unknown) => {
     show(message, 'failed');
-    document.getElementById(message.id)!.title = textOf(error);
+    document.getElementById(message.id)!.title = sentenceOf(error);
   });
-}
-
-function textOf(error: unknown): string {
-  return error instanceof RxwireError ? error.text : String(error);
 }
 
 // Each message of the room: the latest 100, those of this page, and those that were sent while this page was offline.
 room.subscribe({
   next: (message) => show(message, 'done'),
-  error: (error: unknown) => (find('#status').textContent = textOf(error)),
+  error: (error: unknown) => (find('#status').textContent = sentenceOf(error)),
 });
 
 room.presence$.subscribe({
@@ -52,7 +48,7 @@ room.presence$.subscribe({
 wire.state$.subscribe(({ status, error }) => {
   const texts: Partial<Record<typeof status, string>> = {
     connected: 'online',
-    error: `The connection has ended: ${textOf(error)}. Reload the page.`,
+    error: sentenceOf(error),
   };
   find('#status').textContent = texts[status] ?? 'offline: what you send now is sent later';
 });

@@ -4,6 +4,7 @@ import { createMessage } from '../../message/createMessage.js';
 import { checkOptions } from '../../message/development.js';
 import type { Message } from '../../message/types.js';
 import { type Comparison, differences, explain, marksOf } from './marbleDifference.js';
+import { failAt, inPipeline, placed, placeOf } from './failurePlace.js';
 import type {
   MarbleContext,
   MarbleDiagram,
@@ -29,7 +30,7 @@ let collected: MarbleDiagram[] | undefined;
 
 /**
  * Specifies the behaviour of a pipeline in time as a test. Registers the test with the runner's
- * global `it` or `test`; runs it at once if there is none.
+ * global `it` or `test`. A runner without globals needs {@link runMarble} in a test.
  *
  *     source      -a-b-|
  *     expected    -A-B-|
@@ -38,8 +39,9 @@ let collected: MarbleDiagram[] | undefined;
  * @param spec The source and inputs, and the expected result, outputs and subscriptions.
  * @param pipeline Receives the source, and by name the `time` in ms, the `inputs` as Observables,
  *   and a function for each of the `outputs`.
+ * @throws {Error} At call time, if there is no global `it` or `test`.
  * @throws {Error} (in the test) If there is a difference: with both marbles on one time axis, and a
- *   description of each difference.
+ *   description of each difference. Its stack begins at the call of `marble`.
  * @throws {TypeError} (in the test) If the spec has an unknown field, or one is missing.
  * @example
  * import { map } from 'rxjs';
@@ -60,20 +62,21 @@ export function marble<
   spec: MarbleSpec<Source, Values, Time, Inputs, Outputs>,
   pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
 ): void {
-  const run = () => compare('marble', spec, pipeline as AnyPipeline);
+  const place = placeOf(marble);
+  const run = () => compare('marble', spec, pipeline as AnyPipeline, place);
   const { it, test } = globalThis as { it?: unknown; test?: unknown };
   const register = [it, test].find((candidate): candidate is Test => typeof candidate === 'function');
-  if (collected) collected.push({ title, ...named(title, run) });
+  if (collected) collected.push({ title, ...named(title, run, place) });
   else if (register) register(title, () => void run());
-  else named(title, run);
+  else throw placed(new Error(`marble: there is no global "it" or "test" to register "${title}" with; call runMarble in a test`), place);
 }
 
 /** Adds the title to an error, for runs without a test runner. */
-function named<T>(title: string, run: () => T): T {
+function named<T>(title: string, run: () => T, place: Error): T {
   try {
     return run();
   } catch (cause) {
-    throw new Error(`${title}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw placed(new Error(`${title}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause }), place);
   }
 }
 
@@ -101,7 +104,7 @@ export function runMarble<
   spec: MarbleSpec<Source, Values, Time, Inputs, Outputs>,
   pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
 ): MarbleRecording {
-  return compare('runMarble', spec, pipeline as AnyPipeline);
+  return compare('runMarble', spec, pipeline as AnyPipeline, placeOf(runMarble));
 }
 
 /**
@@ -130,8 +133,10 @@ export function recordMarble<
   spec: Omit<MarbleSpec<Source, Values, Time, Inputs, Outputs>, 'expected' | 'subs'>,
   pipeline: MarblePipeline<Source, Values, Time, Inputs, Outputs>,
 ): MarbleRecording {
-  checkSpec('recordMarble', spec, ['source']);
-  return record({ ...spec, expected: '' }, pipeline as AnyPipeline).recording;
+  return failAt(placeOf(recordMarble), () => {
+    checkSpec('recordMarble', spec, ['source']);
+    return record({ ...spec, expected: '' }, pipeline as AnyPipeline).recording;
+  });
 }
 
 /**
@@ -167,12 +172,19 @@ type AnyContext = MarbleContext<MarbleValues, MarbleStrings, MarbleStrings, Marb
 /** A pipeline without types: the compiler has checked the types of the caller. */
 type AnyPipeline = (source: Observable<unknown>, context: AnyContext) => Observable<unknown>;
 
-function compare(owner: string, spec: MarbleSpec, pipeline: AnyPipeline): MarbleRecording {
-  checkSpec(owner, spec, ['source', 'expected']);
-  const { recording, comparisons } = record(spec, pipeline);
-  const difference = explain(comparisons, recording.values);
-  if (difference !== undefined) throw new Error(`the marbles differ\n\n${difference}\n`);
-  return recording;
+function compare(owner: string, spec: MarbleSpec, pipeline: AnyPipeline, place: Error): MarbleRecording {
+  return failAt(place, () => {
+    checkSpec(owner, spec, ['source', 'expected']);
+    const { recording, comparisons } = record(spec, pipeline);
+    const difference = explain(comparisons, recording.values, lettersOf(spec));
+    if (difference !== undefined) throw new Error(`the marbles differ\n\n${difference}\n`);
+    return recording;
+  });
+}
+
+/** Returns all marbles of a spec, whose letters have a meaning. */
+function lettersOf({ source, expected, server = '', received = '', inputs, outputs }: MarbleSpec): string {
+  return [source, expected, server, received, ...Object.values({ ...inputs }), ...Object.values({ ...outputs })].join('');
 }
 
 /** In JavaScript, a misspelt field would compare nothing. @throws {TypeError} */
@@ -215,9 +227,9 @@ function record(spec: MarbleSpec, pipeline: AnyPipeline): { readonly recording: 
     const last = Math.max(...[source, expected, link, server, received, ...Object.values(inputs), ...Object.values(outputs)].map(lengthOf));
     const window = parseWindow(unsub);
     const seen: MarbleEvent[] = [];
-    subscribeWithin(scheduler, window, pipeline(main.stream, context).pipe(take(MAX_EVENTS)), seen);
+    subscribeWithin(scheduler, window, inPipeline(() => pipeline(main.stream, context)).pipe(take(MAX_EVENTS)), seen);
     scheduler.maxFrames = last + MAX_RUN_TIME;
-    flush();
+    inPipeline(flush);
     withoutEvents([seen, ...Object.values(noted), ...(tested ? [tested.received] : [])], () => {
       // Closes the wires of the marble, which would continue for ever.
       close();

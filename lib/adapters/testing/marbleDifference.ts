@@ -1,3 +1,5 @@
+import { literalOf } from './literalOf.js';
+import { kindOf, tagOf } from './objectKind.js';
 import type { MarbleEvent, MarbleValues, MarbleWindow } from './marbleSpec.js';
 
 export interface Comparison {
@@ -24,17 +26,23 @@ export function marksOf({ from, to }: MarbleWindow): Mark[] {
   return [{ frame: from, kind: 'subscribe' }, ...unsubscribed];
 }
 
-/** Draws the lines that differ on one time axis, and describes their differences, if any. */
-export function explain(comparisons: readonly Comparison[], values: MarbleValues): string | undefined {
+/**
+ * Draws the lines that differ on one time axis, and describes their differences, if any. A value
+ * without a letter gets one, and is written as JavaScript.
+ *
+ * @param taken The letters that have a meaning.
+ */
+export function explain(comparisons: readonly Comparison[], values: MarbleValues, taken: string): string | undefined {
   const failed = comparisons.map((comparison) => ({ ...comparison, wrong: wrongFrames(comparison) })).filter(({ wrong }) => wrong.size > 0);
   if (failed.length === 0) return undefined;
 
   // A pipeline that differs for ever would fill the screen.
   const until = Math.max(...failed.map(({ wrong }) => [...wrong.keys()][MAX_REASONS] ?? Infinity));
   const shown = (marks: readonly Mark[]) => marks.filter(({ frame }) => frame <= until);
+  const letters = createLetters(values, taken);
   const rows = failed.flatMap(({ name, expected, actual, wrong }) => [
-    toRow(`${name} expected`, shown(expected), values),
-    toRow(`${name} actual`, shown(actual), values),
+    toRow(`${name} expected`, shown(expected), letters.of),
+    toRow(`${name} actual`, shown(actual), letters.of),
     {
       label: '',
       cells: new Map([...wrong.keys()].filter((frame) => frame <= until).map((frame) => [frame, '^'])),
@@ -46,7 +54,7 @@ export function explain(comparisons: readonly Comparison[], values: MarbleValues
     [...wrong].flatMap(([frame, texts]) => texts.map((text) => `  ${name}, at ${frame} ms: ${text}`)),
   );
   const more = reasons.length > MAX_REASONS ? [`  and ${reasons.length - MAX_REASONS} more`] : [];
-  return [...draw(rows), '', ...reasons.slice(0, MAX_REASONS), ...more].join('\n');
+  return [...draw(rows), '', ...reasons.slice(0, MAX_REASONS), ...more, ...letters.added()].join('\n');
 }
 
 function wrongFrames({ expected, actual }: Comparison): Map<number, string[]> {
@@ -76,19 +84,45 @@ function say(mark: Mark | undefined): string {
   return mark.kind === 'next' || mark.kind === 'error' ? `${mark.kind} ${show(valueOf(mark))}` : mark.kind;
 }
 
-function toRow(label: string, marks: readonly Mark[], values: MarbleValues): Row {
+function toRow(label: string, marks: readonly Mark[], letterOf: (value: unknown) => string): Row {
   const cells = new Map<number, string>();
-  for (const mark of marks) cells.set(mark.frame, (cells.get(mark.frame) ?? '') + letterOf(mark, values));
+  for (const mark of marks)
+    cells.set(mark.frame, (cells.get(mark.frame) ?? '') + (mark.kind === 'next' ? letterOf(valueOf(mark)) : SIGNS[mark.kind]));
   for (const [frame, text] of cells) if (lengthOf(text) > 1) cells.set(frame, `(${text})`);
   const start = marks.find(({ kind }) => kind === 'subscribe');
   const end = marks.find(({ kind }) => kind === 'complete' || kind === 'error' || kind === 'unsubscribe');
   return { label, cells, starts: start?.frame ?? 0, ends: end?.frame ?? Infinity };
 }
 
-function letterOf(mark: Mark, values: MarbleValues): string {
-  if (mark.kind !== 'next') return { error: '#', complete: '|', subscribe: '^', unsubscribe: '!' }[mark.kind];
-  const letter = Object.keys(values).find((key) => differences(mark.value, values[key]).length === 0);
-  return letter ?? (typeof mark.value === 'string' && lengthOf(mark.value) === 1 ? mark.value : '?');
+const SIGNS = { error: '#', complete: '|', subscribe: '^', unsubscribe: '!' } as const;
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** Creates the letters of values: those of `values`, and new ones for values without a letter. */
+function createLetters(values: MarbleValues, taken: string) {
+  const free = Array.from(LETTERS).filter((letter) => !taken.includes(letter) && !(letter in values));
+  const added = new Map<string, unknown>();
+  const keyIn = (entries: Iterable<readonly [string, unknown]>, value: unknown): string | undefined =>
+    [...entries].find(([, known]) => Object.is(known, value) || differences(value, known).length === 0)?.[0];
+
+  return {
+    of: (value: unknown): string => {
+      const known = keyIn(Object.entries(values), value) ?? keyIn(added, value);
+      if (known !== undefined) return known;
+      if (typeof value === 'string' && lengthOf(value) === 1 && !(value in values)) return value;
+      const letter = free.shift();
+      if (letter !== undefined) added.set(letter, value);
+      return letter ?? '?';
+    },
+    /** Returns the lines to copy. */
+    added: (): readonly string[] =>
+      added.size === 0 ? [] : ['', '  values without a letter, to copy into "values":', ...[...added].map(literalLine)],
+  };
+}
+
+/** A value that JavaScript cannot write in one expression becomes a comment. */
+function literalLine([letter, value]: readonly [string, unknown]): string {
+  const text = literalOf(value);
+  return text === undefined ? `    // ${letter}: ${show(value)}` : `    ${letter}: ${text},`;
 }
 
 /** Draws the rows. A frame is a column as wide as its widest cell; long times are numbers. */
@@ -188,16 +222,6 @@ function partsOf(value: object): Map<unknown, unknown> | undefined {
 
 function indexed(items: readonly unknown[]): Map<unknown, unknown> {
   return new Map(items.map((item, index) => [index, item]));
-}
-
-/** Returns the kind of an object by name: `instanceof` fails for objects of another realm. */
-function kindOf(value: object): string {
-  const constructor: unknown = value.constructor;
-  return typeof constructor === 'function' ? constructor.name : 'Object';
-}
-
-function tagOf(value: object): string {
-  return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
 
 function inspect(value: unknown, depth: number): string {

@@ -26,17 +26,31 @@ const ACTIONS: Readonly<Record<string, string>> = {
   presence: 'update its presence in',
 };
 
+const ENDS: Readonly<Record<string, string>> = {
+  completed: 'has ended, and accepts no more messages',
+  failed: 'has failed',
+  interrupted: 'was interrupted',
+  incomplete: 'has ended, and this reader has missed messages',
+};
+
+const PARTS: Readonly<Record<string, string>> = {
+  log: 'the log',
+  presence: 'the shared presence',
+  authorize: 'the function "authorize"',
+  identify: 'the function "identify"',
+};
+
 /** The maximum number of ids in a sentence. */
 const MAX_IDS = 3;
 
 /** The sentence of each error: what was expected, and what was found. */
 const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
-  ERR_ACK_TIMEOUT: ({ id, attempts, timeout }) => `the message ${id} was sent ${attempts} times, and no ack arrived within ${timeout} ms`,
+  ERR_ACK_TIMEOUT: ({ id, attempts, timeout }) =>
+    `the message ${id} was sent ${attempts === 1 ? 'once' : `${attempts} times`}, and no ack arrived within ${timeout} ms`,
   ERR_CALLBACK: ({ callback }) => `the function "${callback}" of the application has failed`,
-  ERR_CHANNEL_ENDED: ({ channel, status, reason }) =>
-    `the channel ${channel} has ended: it was ${status}${reason === undefined ? '' : `, because of: ${reason}`}`,
-  ERR_CHANNEL_FAILED: ({ part, channel, cause }) =>
-    `"${part}" of the hub failed${channel ? ` for the channel ${channel}` : ''}${becauseOf(cause)}`,
+  ERR_CHANNEL_ENDED: ({ channel, status = '', reason }) => `the channel ${channel} ${ENDS[status]}${after(reason)}`,
+  ERR_CHANNEL_FAILED: ({ part = '', channel, cause }) =>
+    `${PARTS[part]} of the hub has failed${channel ? ` for the channel ${channel}` : ''}${becauseOf(cause)}`,
   ERR_CHANNEL_REFUSED: ({ channel, action = '', reason }) =>
     reason === 'no-hub'
       ? `this client cannot ${ACTIONS[action]} the channel ${channel}: the server has no hub that serves this wire`
@@ -52,12 +66,12 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
     `the codec ${codec} cannot encode ${id === undefined ? 'a message' : `the message ${id} (${type})`}: ${reason}`,
   ERR_FRAME_TOO_LARGE: ({ size, limit, id, type }) =>
     `${id === undefined ? 'a frame' : `the message ${id} (${type})`} of ${size} bytes exceeds the limit of ${limit} bytes ("maxFrame")`,
-  ERR_HANDLER: ({ id, type, attempts }) => `the handler of the message ${id} (${type}) has failed, attempt ${attempts} was the last one`,
+  ERR_HANDLER: ({ id, type, attempts }) => `the handler of the message ${id} (${type}) has failed: attempt ${attempts} was the last one`,
   ERR_IN_DOUBT: ({ id }) => `the message ${id} was not sent again: the other side may have processed it`,
   ERR_INVALID_MESSAGE: ({ path, reason }) => `invalid message: ${path} ${reason}`,
   ERR_INVALID_PAYLOAD: ({ id, type, reason }) => `the payload of the message ${id} (${type}) is invalid: ${reason}`,
   ERR_MIDDLEWARE: ({ id, type }) => `a middleware has failed for the message ${id} (${type})`,
-  ERR_MISSED: ({ count }) => `the other side has dropped ${count} undelivered messages`,
+  ERR_MISSED: ({ count }) => `the other side has dropped ${count} undelivered ${count === 1 ? 'message' : 'messages'}`,
   ERR_NOT_ENCRYPTED: ({ id, type, reason }) => `the message ${id} (${type}) was not sent: ${reason}`,
   ERR_NO_WEBSOCKET: ({ reason }) => `this runtime has no WebSocket: ${reason}`,
   ERR_OVERFLOW: ({ buffer, limit }) => `${buffer}: the limit of ${limit} is reached`,
@@ -67,8 +81,8 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
     `no wire became free within ${timeout} ms: ${leased} of ${size} are in use${becauseOf(cause)}`,
   ERR_PROTOCOL: ({ reason }) => `the peer violated the protocol: ${reason}`,
   ERR_RECONNECT_GIVEN_UP: ({ attempts, cause }) => `the wire did not reconnect: attempt ${attempts} was the last one${becauseOf(cause)}`,
-  ERR_REFUSED: ({ id, reason }) => `the other side refused the message ${id}: ${reason}`,
-  ERR_REPLY: ({ remoteCode, reason }) => `the request failed at the other side with ${remoteCode}: ${reason}`,
+  ERR_REFUSED: ({ id, reason }) => `the other side refused the message ${id}${after(reason)}`,
+  ERR_REPLY: ({ remoteCode, reason }) => `the request failed at the other side with ${remoteCode}${after(reason)}`,
   ERR_REQUEST_TIMEOUT: ({ id, timeout, type }) =>
     type === undefined
       ? `the other side did not answer the request ${id} within ${timeout} ms`
@@ -83,8 +97,8 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_WIRE_CLOSED: ({ id, cause }) => `the wire has ended${becauseOfWire(cause)}, and cannot send ${id ?? 'the rest'}`,
 };
 
-/** Returns the sentence of an error, for people. */
-export function sentenceOf(code: ErrorCode, facts: object): string {
+/** Returns the sentence of an error, for developers; `sentenceOf` returns one for users. */
+export function developerSentence(code: ErrorCode, facts: object): string {
   return SENTENCES[code](facts as Facts);
 }
 

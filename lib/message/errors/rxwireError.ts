@@ -1,4 +1,4 @@
-import { sentenceOf } from '../development.js';
+import { developerSentence } from '../development.js';
 import type { ErrorCode } from './errorCode.js';
 
 /** The text between the sentence of an error and the anchor of its code. */
@@ -30,7 +30,10 @@ export class RxwireError extends Error {
     Object.assign(this, details, { code, name: `RxwireError [${code}]` });
   }
 
-  /** The sentence of `message`, without the address of the heading: for users. */
+  /**
+   * The sentence of `message`, without the address of the heading: for developers. `sentenceOf`
+   * returns a sentence for the users of an application.
+   */
   get text(): string {
     return this.message.split(POINTER)[0] as string;
   }
@@ -38,7 +41,7 @@ export class RxwireError extends Error {
 
 /** Returns the `message` of an error with these fields. */
 export function messageOf(code: ErrorCode, facts: object): string {
-  return `${sentenceOf(code, facts)}${POINTER}${code.toLowerCase()})`;
+  return `${developerSentence(code, facts)}${POINTER}${code.toLowerCase()})`;
 }
 
 /** Returns the sentence of an error, without the address of a heading. */

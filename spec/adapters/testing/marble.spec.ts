@@ -145,6 +145,70 @@ describe('marbles that are wrong', () => {
     expect(failureOf(() => runMarble(spec, (source) => source))).toContain(reason);
   });
 
+  it('write values without a letter as lines to copy into "values"', () => {
+    class Point {
+      constructor(readonly x: number) {}
+    }
+    const emitted: Record<string, unknown> = {
+      a: { id: 'm1', at: new Date(5), 'a-b': [1n, -0, null, undefined] },
+      b: new Map([['k', new Set([1])]]),
+      c: Uint8Array.of(1, 2),
+      d: new RangeError('no'),
+      e: 'hello',
+      f: new Point(1),
+      g: /x/g,
+    };
+    const spec = { source: 'abcdefgga|', expected: 'BA-------|', values: { B: { id: 'm2' } } };
+    const failure = failureOf(() => runMarble(spec, (source) => source.pipe(map((letter) => emitted[letter as never]))));
+    expect(failure).toContain('result expected  BA-------|\n  result actual    CDEFGHIIC|\n');
+    const lines = failure.slice(failure.indexOf('  values without a letter, to copy into "values":')).split('\n');
+    expect(lines.slice(1)).toEqual([
+      '    C: { id: "m1", at: new Date(5), "a-b": [1n, -0, null, undefined] },',
+      '    D: new Map([["k", new Set([1])]]),',
+      '    E: Uint8Array.of(1, 2),',
+      '    F: new RangeError("no"),',
+      '    G: "hello",',
+      '    // H: Point { x: 1 }',
+      '    I: /x/g,',
+      '',
+    ]);
+  });
+
+  it('give a letter to a value that is the letter of another one', () => {
+    const spec = { source: 'a|', expected: '(a|)', values: { a: 1 } };
+    const failure = failureOf(() => runMarble(spec, () => of('a')));
+    expect(failure).toContain('result expected  (a|)\n  result actual    (A|)\n');
+    expect(failure).toMatch(/"values":\n {4}A: "a",\n/);
+  });
+
+  it('have a stack that begins at the call, and leave that of a pipeline', () => {
+    const stackOf = (run: () => unknown): string => {
+      try {
+        run();
+      } catch (error) {
+        return (error as Error).stack ?? '';
+      }
+      return '';
+    };
+    const first = (stack: string): string => /\n {4}at [^\n]*/.exec(stack)?.[0] ?? '';
+    const same = <T>(source: T): T => source;
+    const registered: (() => void)[] = [];
+    withGlobals({ it: (_: string, run: () => void) => registered.push(run) }, () => {
+      marble('is wrong', { source: '|', expected: '-|' }, same);
+      marble('is misspelt', { source: '|', expected: '|', valus: {} } as never, same);
+    });
+    const stacks = [
+      ...registered.map(stackOf),
+      stackOf(() => runMarble({ source: '|', expected: '-|' }, same)),
+      stackOf(() => recordMarble({ source: '-a' }, () => interval(1))),
+      stackOf(() => withGlobals({}, () => marble('is wrong', { source: '|', expected: '|' }, same))),
+    ];
+    for (const stack of stacks) expect(first(stack)).toContain('marble.spec.ts');
+    const thrown = new RangeError('mine');
+    const { stack } = thrown;
+    expect(stackOf(() => runMarble({ source: '|', expected: '|' }, () => { throw thrown; }))).toBe(stack); // prettier-ignore
+  });
+
   it('fail on an output', () => {
     const spec = { source: '-a-b|', expected: '-a-b|', outputs: { sent: '-a--' } };
     const reasons = failureOf(() => runMarble(spec, (source, { sent }) => source.pipe(tap(sent))));
@@ -199,15 +263,13 @@ describe('marble', () => {
     expect(registered[0]?.[1]).toThrow('the marbles differ');
   });
 
-  it('runs at once where there is no runner, and names itself', () => {
-    withGlobals({}, () => {
-      expect(wrong).toThrow('is wrong: the marbles differ');
-    });
-  });
-
-  it('takes no element of a page for a runner', () => {
-    withGlobals({ test: { tagName: 'DIV' } }, () => {
-      expect(wrong).toThrow('is wrong: the marbles differ');
+  it.each([
+    ['there is none', {}],
+    ['an element of a page has that name', { test: { tagName: 'DIV' } }],
+  ])('says to call runMarble when %s', (_, globals) => {
+    withGlobals(globals, () => {
+      const sentence = 'marble: there is no global "it" or "test" to register "is wrong" with; call runMarble in a test';
+      expect(wrong).toThrow(new Error(sentence));
     });
   });
 });
@@ -295,9 +357,9 @@ describe('A spec in JavaScript', () => {
   ])('with the misspelt field %s fails', (wrong, right, spec) => {
     const sentence = `unknown option "${wrong}"; did you mean "${right}"?`;
     expect(() => runMarble(spec as never, same)).toThrow(new TypeError(`runMarble: ${sentence}`));
-    withGlobals({}, () => {
-      const run = () => marble('is misspelt', spec as never, same);
-      expect(run).toThrow(`is misspelt: marble: ${sentence}`);
+    const it = (_: string, run: () => void): void => run();
+    withGlobals({ it }, () => {
+      expect(() => marble('is misspelt', spec as never, same)).toThrow(new TypeError(`marble: ${sentence}`));
     });
   });
 

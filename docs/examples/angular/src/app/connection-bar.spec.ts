@@ -25,6 +25,6 @@ describe('ConnectionBar', () => {
     const { wire } = testWire<AppMessages>({ server: { authenticate: () => undefined } });
     TestBed.configureTestingModule({ providers: [provideWire(() => wire, { token: APP_WIRE })] });
     const page = TestBed.createComponent(ConnectionBar).nativeElement as HTMLElement;
-    await vi.waitFor(() => expect(page.textContent).toContain('failed: the server rejected'));
+    await vi.waitFor(() => expect(page.textContent).toContain('Sign in again.'));
   });
 });

@@ -1,5 +1,5 @@
 import { Component, computed, inject } from '@angular/core';
-import { RxwireError } from 'rxwire';
+import { sentenceOf } from 'rxwire';
 import { injectConnection, injectPending } from 'rxwire/angular';
 import { APP_WIRE } from './app-wire';
 import { Network } from './network';
@@ -23,8 +23,7 @@ export class ConnectionBar {
   protected readonly text = computed(() => {
     const { status, error } = this.connection();
     // This wire has ended: the server has refused it, for example.
-    if (status === 'error')
-      return `failed: ${error instanceof RxwireError ? error.text : error}. Reload the page.`;
+    if (status === 'error') return sentenceOf(error);
     const waiting = this.pending().length;
     if (waiting === 0) return this.isOnline() ? 'online' : 'offline';
     return `${this.isOnline() ? 'online' : 'offline'}, ${waiting} waiting`;

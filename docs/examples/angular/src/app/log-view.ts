@@ -1,4 +1,5 @@
 import { Component } from '@angular/core';
+import { sentenceOf } from 'rxwire';
 import { injectChannel } from 'rxwire/angular';
 import { APP_WIRE } from './app-wire';
 import type { AppMessages } from './messages';
@@ -9,7 +10,7 @@ import type { AppMessages } from './messages';
   template: `
     <h2>Log of the server</h2>
     @if (log.state().error; as error) {
-      <p class="hint">{{ error.text }}</p>
+      <p class="hint">{{ sentenceOf(error) }}</p>
     }
     <div class="scroll" role="region" aria-label="Lines" tabindex="0">
       <ol>
@@ -23,6 +24,7 @@ import type { AppMessages } from './messages';
   `,
 })
 export class LogView {
+  protected readonly sentenceOf = sentenceOf;
   protected readonly log = injectChannel<Pick<AppMessages, 'log.line'>>('log', {
     token: APP_WIRE,
     from: 'start',

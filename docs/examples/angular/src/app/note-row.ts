@@ -1,5 +1,5 @@
 import { Component, computed, input } from '@angular/core';
-import { RxwireError, type ReceiptStatus } from 'rxwire';
+import { sentenceOf, type ReceiptStatus } from 'rxwire';
 import { injectReceipt } from 'rxwire/angular';
 import { APP_WIRE } from './app-wire';
 import type { Note } from './notes-store';
@@ -36,6 +36,6 @@ export class NoteRow {
   protected readonly hint = computed(() => {
     const { status, error } = this.receipt() ?? {};
     if (status === 'stored') return 'kept on this device';
-    return error instanceof RxwireError ? error.text : '';
+    return error ? sentenceOf(error) : '';
   });
 }
