@@ -18,7 +18,7 @@ export interface BitReader {
   align(): void;
   /** Skips whole bytes, when aligned. It may skip more than there are. */
   skip(bytes: number): void;
-  /** Returns the number of bytes that are not read, not even in part; negative if more were skipped. */
+  /** Returns the number of bytes that are not read, not even in part; negative beyond the end. */
   rest(): number;
 }
 

@@ -8,21 +8,21 @@ type Codes = readonly [HuffmanCode, HuffmanCode];
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 const END_OF_BLOCK = 256;
 /**
- * The entries of all tables that fflate makes of codes, at most: these, and more for each byte of the
- * content. An encoder needs fewer: a code has 15 bits only if its block has 1,597 symbols or more (a
- * Fibonacci number), so the two tables of a block have at most 41 entries for each symbol.
+ * The entries of all tables that fflate makes of codes, at most: these, and more for each byte of
+ * the content. An encoder needs fewer: a code has 15 bits only if its block has 1,597 symbols or
+ * more (a Fibonacci number), so the two tables of a block have at most 41 entries for each symbol.
  */
 const FREE_ENTRIES = 1_048_576;
 const ENTRIES_PER_BYTE = 64;
 
 /**
- * Checks a deflate stream (RFC 1951) as strictly as zlib, without making its content. This takes time
- * in proportion to the length of the stream and to `size`, and no memory.
+ * Checks a deflate stream (RFC 1951) as strictly as zlib, without making its content. This takes
+ * time in proportion to the length of the stream and to `size`, and no memory.
  *
  * @param size The size of the content.
  * @throws {Error} If the stream is invalid, ends before or after its last byte, or has a content of
- *   another size. Also if its codes are so long that fflate would take much more time for it than for
- *   the stream of an encoder.
+ *   another size. Also if its codes are so long that fflate would take much more time for it than
+ *   for the stream of an encoder.
  */
 export function checkDeflate(stream: Uint8Array, size: number): void {
   const reader = bitReader(stream);

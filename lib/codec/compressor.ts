@@ -9,8 +9,8 @@ export interface Compressor {
    * Returns the content of a deflate stream.
    *
    * @param size The size of the content. Memory is used for no more than a small amount above it.
-   * @throws {Error} If the stream is invalid, ends before or after its last byte, or has a content of
-   *   another size.
+   * @throws {Error} If the stream is invalid, ends before or after its last byte, or has a content
+   *   of another size.
    */
   inflate(stream: Uint8Array, size: number): Uint8Array;
   /** Returns the checksum of gzip. */

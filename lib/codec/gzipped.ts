@@ -17,15 +17,15 @@ export interface GzipOptions {
 }
 
 /**
- * Compresses the frames of another codec, one batch at a time and synchronously: with zlib where the
- * runtime has it (Node, Bun, Deno), and with `fflate` elsewhere.
+ * Compresses the frames of another codec, one batch at a time and synchronously: with zlib where
+ * the runtime has it (Node, Bun, Deno), and with `fflate` elsewhere.
  *
  * A frame is left unchanged if it is smaller than `threshold`, or if compression does not make it
  * smaller. Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
  *
  * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its
- * checksum or size is wrong, and if it is truncated or has trailing bytes. All runtimes reject the
- * same frames.
+ * checksum or size is wrong, and if it is truncated or has trailing bytes. Without zlib, a frame
+ * with much longer codes than its content needs is also rejected: no encoder writes such frames.
  *
  * Be careful with encryption: the length of compressed data reveals something about its content.
  *
@@ -41,6 +41,7 @@ export interface GzipOptions {
  * wire.next(createMessage('chat.said', { text: 'ha'.repeat(5_000) }));
  */
 export function gzipped(codec: PlainCodec, options?: GzipOptions): PlainCodec;
+/** The same for a codec whose results may be asynchronous. */
 export function gzipped(codec: Codec, options?: GzipOptions): Codec;
 export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
   checkOptions('gzipped', options);

@@ -11,8 +11,8 @@ export interface HuffmanCode {
 /**
  * Returns the code whose symbols have these lengths; 0 is a symbol without a code.
  *
- * @throws {Error} If there are fewer codes of these lengths than symbols, or unused ones. A code may be
- *   empty, or have one symbol of one bit.
+ * @throws {Error} If there are fewer codes of these lengths than symbols, or unused ones. A code
+ *   may be empty, or have one symbol of one bit.
  */
 export function huffmanCode(lengths: Uint8Array): HuffmanCode {
   const counts = new Uint16Array(16);

@@ -45,8 +45,8 @@ describe.each([
   });
 
   it.each(named(vectors.brokenStreams))('refuses %s', (_name, vector) => {
-    // The length that such a stream seems to have is not known.
-    for (let size = 0; size <= 600; size++) expect(() => compressor.inflate(bytesOf(vector), size)).toThrow();
+    // The reason is not its size.
+    expect(() => compressor.inflate(bytesOf(vector), 600)).toThrow(/^(?!a wrong size|bytes after)/);
   });
 
   it.each(named(vectors.members))('reads %s', (_name, vector) => {

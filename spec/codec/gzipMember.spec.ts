@@ -72,19 +72,19 @@ const members = streams.map(([content, stream]) => {
 });
 
 describe.each(Object.entries(compressors))('a gzip member, by %s', (_, compressor) => {
-  it('is accepted or refused as zlib does, with the same content: 3,000 mutated members', () => {
+  it('is accepted or refused as zlib does, with the same content: 1,000 mutated members', () => {
     let accepted = 0;
-    for (const member of [...members, ...mutations(members, 3_000)] as Uint8Array[]) {
+    for (const member of [...members, ...mutations(members, 1_000)] as Uint8Array[]) {
       const expected = contentByZlib(member);
       if (expected !== undefined) accepted++;
       if (contentBy(compressor, member) !== expected) throw new Error(`not as zlib: ${Buffer.from(member).toString('hex')}`);
     }
-    expect(accepted).toBeGreaterThan(150);
+    expect(accepted).toBeGreaterThan(50);
   });
 
-  it('is accepted or refused as zlib does, with a checksum that is right for fflate: 3,000 changed streams', () => {
+  it('is accepted or refused as zlib does, with a checksum that is right for fflate: 1,000 changed streams', () => {
     let lenient = 0;
-    for (let run = 0; run < 3_000; run++) {
+    for (let run = 0; run < 1_000; run++) {
       const stream = new Uint8Array(streams[below(streams.length)]![1]);
       for (let changes = below(2); changes >= 0; changes--) stream[below(Math.min(stream.length, 1 + below(40)))]! ^= 1 << below(8);
       let content: Uint8Array;
@@ -98,7 +98,7 @@ describe.each(Object.entries(compressors))('a gzip member, by %s', (_, compresso
       if (expected === undefined && content.length > 0) lenient++;
       if (contentBy(compressor, member) !== expected) throw new Error(`not as zlib: ${Buffer.from(member).toString('hex')}`);
     }
-    expect(lenient).toBeGreaterThan(150);
+    expect(lenient).toBeGreaterThan(50);
   });
 
   it('is cut at each byte: refused', () => {
