@@ -73,7 +73,8 @@ describeInBrowsers('codecs in a browser that allows no eval', (_, executablePath
     const mutated = [...mutations(frames, 1_000)];
     const codes = await refuse(codec, mutated.map(carried));
     expect(codes).toEqual(mutated.map((frame) => codeOf(() => codec.decode(frame))));
-    expect(new Set(codes)).toEqual(new Set(['', 'ERR_DECODE', 'ERR_INVALID_MESSAGE']));
+    expect(codes.filter((code) => !['', 'ERR_DECODE', 'ERR_INVALID_MESSAGE'].includes(code))).toEqual([]);
+    expect(codes).toEqual(expect.arrayContaining(['', 'ERR_DECODE']));
     expect(site.complaints).toEqual([]);
   });
 
