@@ -38,23 +38,24 @@ const RUNTIMES: readonly Runtime[] = [
   { name: 'Deno', source: `npm:@deno/linux-${process.arch}-glibc@2.9`, program: 'deno', args: ['run', '--allow-all', '--no-lock'] },
 ];
 
-/** Sends numbers over each transport to a server that sends them back. */
+/** Sends numbers over each transport, compressed, to a server that sends them back. */
 const ECHO = `
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { firstValueFrom, take, timeout, toArray } from 'rxjs';
-import { connect, createMessage, longPolling, ofType, serverSentEvents, webSocket } from 'rxwire';
+import { connect, createMessage, gzipped, json, longPolling, ofType, serverSentEvents, webSocket } from 'rxwire';
 import { listen } from 'rxwire/server';
 
 const server = createServer();
-listen(server).subscribe((wire) => {
+const codec = gzipped(json(), { threshold: 100 });
+listen(server, { codecs: [codec] }).subscribe((wire) => {
   wire.pipe(ofType('echo')).subscribe(({ payload }) => wire.next(createMessage('echoed', payload)));
 });
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 const numbers = Array.from({ length: 100 }, (_, number) => number);
 for (const link of [webSocket, serverSentEvents, longPolling]) {
-  const wire = connect({ link: link('ws://127.0.0.1:' + server.address().port + '/wire'), reconnect: false });
+  const wire = connect({ link: link('ws://127.0.0.1:' + server.address().port + '/wire'), codec, reconnect: false });
   const echoed = firstValueFrom(wire.pipe(ofType('echoed'), take(numbers.length), timeout(20_000), toArray()));
   for (const number of numbers) wire.next(createMessage('echo', number));
   const payloads = (await echoed).map(({ payload }) => payload);

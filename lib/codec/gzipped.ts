@@ -1,9 +1,10 @@
 import { checkOptions } from '../message/development.js';
-import { DecodeError, EncodeError, UnsupportedError } from '../message/errors.js';
+import { DecodeError, EncodeError } from '../message/errors.js';
 import { assertNotNegative, assertPositive } from '../message/options/assert.js';
-import { attempt, chain, type MaybeAsync } from '../message/maybeAsync.js';
-import { type Codec, withLimits } from './codec.js';
-import { type Compressor, type Level, nativeCompressor, webCompressor } from './compressor.js';
+import { chain } from '../message/maybeAsync.js';
+import { type Codec, type PlainCodec, withLimits } from './codec.js';
+import { type Compressor, type Level, nativeCompressor, portableCompressor } from './compressor.js';
+import { gunzip, gzip } from './gzipMember.js';
 import { decodeUtf8 } from './unicode.js';
 
 export interface GzipOptions {
@@ -11,25 +12,25 @@ export interface GzipOptions {
   readonly threshold?: number;
   /** The maximum size of a decompressed frame in bytes, both ways. @default 1 MiB */
   readonly maxSize?: number;
-  /** From 1, fast, to 9, small. Only zlib has levels: browsers choose their own. @default 1 */
+  /** From 1, fast, to 9, small. @default 1 */
   readonly level?: Level;
 }
 
 /**
- * Compresses the frames of another codec, one batch at a time: synchronously with zlib on Node, and
- * asynchronously with `CompressionStream` elsewhere.
+ * Compresses the frames of another codec, one batch at a time and synchronously: with zlib where
+ * the runtime has it (Node, Bun, Deno), and with `fflate` elsewhere.
  *
  * A frame is left unchanged if it is smaller than `threshold`, or if compression does not make it
  * smaller. Any other frame becomes a gzip member (RFC 1952), also if the codec makes text.
  *
  * Received frames are not trusted: a frame is rejected as soon as it exceeds `maxSize`, if its
- * checksum or size is wrong, and if it is truncated or has trailing bytes.
+ * checksum or size is wrong, and if it is truncated or has trailing bytes. Without zlib, a frame
+ * with much longer codes than its content needs is also rejected: no encoder writes such frames.
  *
  * Be careful with encryption: the length of compressed data reveals something about its content.
  *
  * @throws {RangeError} At call time, if a number is out of range.
  * @throws {TypeError} At call time, if the codec encrypts: encrypted data cannot be compressed.
- * @throws {UnsupportedError} At call time, if the runtime has neither zlib nor `CompressionStream`.
  * @example
  * import { connect, createMessage, gzipped, msgpack, webSocket } from 'rxwire';
  *
@@ -39,11 +40,12 @@ export interface GzipOptions {
  * });
  * wire.next(createMessage('chat.said', { text: 'ha'.repeat(5_000) }));
  */
+export function gzipped(codec: PlainCodec, options?: GzipOptions): PlainCodec;
+/** The same for a codec whose results may be asynchronous. */
+export function gzipped(codec: Codec, options?: GzipOptions): Codec;
 export function gzipped(codec: Codec, options: GzipOptions = {}): Codec {
   checkOptions('gzipped', options);
-  const compressor = nativeCompressor() ?? webCompressor();
-  if (!compressor) throw new UnsupportedError('gzipped: this runtime has neither zlib nor CompressionStream');
-  return gzippedWith(compressor, codec, options);
+  return gzippedWith(nativeCompressor() ?? portableCompressor, codec, options);
 }
 
 /** The first byte of a compressed frame, and the one before a plain frame that begins so. */
@@ -59,28 +61,20 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
   const name = `${codec.name}+gzip`;
   const limits = { ...codec.limits, maxSize };
 
-  const inflate = (frame: Uint8Array): MaybeAsync<Uint8Array> => {
-    const size = sizeOf(frame);
-    return attempt(
-      () => {
-        if (size > maxSize) throw new Error(`more than ${maxSize} bytes`);
-        return compressor.gunzip(frame, size);
-      },
-      (content) => {
-        if (content.length !== size) throw new Error('a wrong size');
-        return content;
-      },
-      (cause) => {
-        throw new DecodeError(name, `cannot inflate: ${cause instanceof Error ? cause.message : '?'}`, cause);
-      },
-    );
+  const inflate = (frame: Uint8Array): Uint8Array => {
+    try {
+      return gunzip(compressor, frame, maxSize);
+    } catch (cause) {
+      throw new DecodeError(name, `cannot inflate: ${cause instanceof Error ? cause.message : '?'}`, cause);
+    }
   };
 
-  const deflate = (frame: string | Uint8Array, most: number): MaybeAsync<string | Uint8Array> => {
+  const deflate = (frame: string | Uint8Array, most: number): string | Uint8Array => {
     if (frame.length < threshold) return escape(frame);
     const bytes = typeof frame === 'string' ? new TextEncoder().encode(frame) : frame;
     if (bytes.length > most) throw new EncodeError(name, `expected at most ${most} bytes, got ${bytes.length}`);
-    return chain(compressor.gzip(bytes, level), (compressed) => (compressed.length < bytes.length ? compressed : escape(frame)));
+    const member = gzip(compressor, bytes, level);
+    return member.length < bytes.length ? member : escape(frame);
   };
 
   return withLimits(limits, (sending): Codec => {
@@ -92,16 +86,11 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
       encode: (batch, context) => chain(inner.encode(batch, context), (frame) => deflate(frame, sending.maxSize)),
       decode(frame, context) {
         if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);
-        return chain(inflate(frame), (content) => codec.decode(codec.binary ? content : decodeUtf8(content, name), context));
+        const content = inflate(frame);
+        return codec.decode(codec.binary ? content : decodeUtf8(content, name), context);
       },
     };
   });
-}
-
-/** Returns the size of the content as a gzip member declares it, in its last four bytes. */
-function sizeOf(member: Uint8Array): number {
-  const at = member.length - 4;
-  return at < 0 ? 0 : new DataView(member.buffer, member.byteOffset).getUint32(at, true);
 }
 
 function escape(frame: string | Uint8Array): string | Uint8Array {

@@ -5,11 +5,11 @@
 export const FETCH_SERVER = `
 import process from 'node:process';
 import { Hono } from 'hono';
-import { consume, createMessage, ofType } from 'rxwire';
+import { consume, createMessage, gzipped, json, msgpack, ofType } from 'rxwire';
 import { fetchHandler } from 'rxwire/fetch';
 
 const authenticate = ({ request, token }) => (token === 'wrong' ? undefined : { id: request.headers.get('user-agent') ?? 'none' });
-const { wires$, fetch, websocket } = fetchHandler({ authenticate, maxFrame: 200_000 });
+const { wires$, fetch, websocket } = fetchHandler({ authenticate, maxFrame: 200_000, codecs: [gzipped(msgpack()), json()] });
 const numbers = [];
 wires$.subscribe((wire) => {
   const answer = ({ payload }) => {
@@ -34,7 +34,7 @@ console.log('port ' + server.port);
 
 /** Hibernates if the host says so. Aborts itself at a request for \`/restart\`: the object then starts again. */
 export const WORKER = `
-import { consume, createMessage, ofType } from 'rxwire';
+import { consume, createMessage, gzipped, json, msgpack, ofType } from 'rxwire';
 import { durableObjectStore } from 'rxwire/durable-objects';
 import { fetchHandler } from 'rxwire/fetch';
 
@@ -46,7 +46,10 @@ export class Wires {
     sql.exec('create table if not exists numbers (number integer); create table if not exists starts (date integer)');
     sql.exec('insert into starts values (?)', Date.now());
     const { inbox, outbox } = durableObjectStore(ctx.storage);
-    const options = { authenticate, maxFrame: 200_000, inbox, outbox, ...(HIBERNATES && { hibernation: ctx, pingInterval: 1_000 }) };
+    // There is no zlib: fflate compresses.
+    if (globalThis.process?.getBuiltinModule?.('node:zlib')) throw new Error('there is a zlib');
+    const codecs = [gzipped(msgpack()), json()];
+    const options = { authenticate, maxFrame: 200_000, codecs, inbox, outbox, ...(HIBERNATES && { hibernation: ctx, pingInterval: 1_000 }) };
     const { wires$, fetch, hibernation } = fetchHandler(options);
     Object.assign(this, hibernation);
     const effect = (transaction, { payload }) => transaction.exec('insert into numbers values (?)', payload.number);
@@ -89,7 +92,7 @@ export const FETCH_CLIENT = `
 import { connect as connectTcp, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { lastValueFrom, map, takeWhile, timeout } from 'rxjs';
-import { connect, createMessage, longPolling, msgpack, ofType, serverSentEvents, webSocket } from 'rxwire';
+import { connect, createMessage, gzipped, longPolling, msgpack, ofType, serverSentEvents, webSocket } from 'rxwire';
 
 const [port, restart] = process.argv.slice(2);
 const sockets = new Set();
@@ -113,7 +116,7 @@ const fail = (text) => {
 };
 
 for (const link of [webSocket, serverSentEvents, longPolling]) {
-  const wire = connect({ link: link(url), codec: msgpack(), delivery: 'exactly-once', reconnect: { initialInterval: 20, maxInterval: 200 } });
+  const wire = connect({ link: link(url), codec: gzipped(msgpack()), delivery: 'exactly-once', reconnect: { initialInterval: 20, maxInterval: 200 } });
   let lost = 0;
   wire.errors$.subscribe(() => lost++);
   const answers = [];

@@ -1,6 +1,6 @@
 /** The page of codecs.spec.ts: the codecs as a browser has them, to be told what to do. Frames go in and out as texts, or as bytes in base64. */
 import { firstValueFrom, map, take, toArray } from 'rxjs';
-import type { Codec } from '../../lib/codec/codec.js';
+import type { PlainCodec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
@@ -10,11 +10,10 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import { protobuf } from '../../lib/codec/protobuf/index.js';
 import { types } from '../codec/protobuf/types.js';
 import { connect } from '../../lib/wire/connect.js';
-import { soon } from '../support/places.js';
 import { inPage } from './inPage.js';
 
 const plain = [json(), msgpack(), protobuf({ types })];
-const all: readonly Codec[] = [...plain, ...plain.map((codec) => gzipped(codec, { threshold: 100 }))];
+const all: readonly PlainCodec[] = [...plain, ...plain.map((codec) => gzipped(codec, { threshold: 100 }))];
 const codecs = new Map(all.map((codec) => [codec.name, codec]));
 
 /** A frame on its way between the test and the page. */
@@ -25,30 +24,25 @@ const frameOf = (one: Carried): string | Uint8Array => ('text' in one ? one.text
 const toolbox = {
   /** Reads frames, and makes frames of what was in them. */
   passOn: (name: string, frames: readonly Carried[]) =>
-    inPage(async () => {
+    inPage((): readonly Carried[] => {
       const codec = codecs.get(name)!;
-      const answers: Carried[] = [];
-      for (const one of frames) {
-        const batch = await soon(() => codec.decode(frameOf(one)));
-        const answer = await soon(() => codec.encode(batch));
-        answers.push(typeof answer === 'string' ? { text: answer } : { base64: toBase64(answer) });
-      }
-      return answers;
+      return frames.map((one) => {
+        const answer = codec.encode(codec.decode(frameOf(one)));
+        return typeof answer === 'string' ? { text: answer } : { base64: toBase64(answer) };
+      });
     }),
   /** The codes of the errors by which frames are refused; nothing for one that is not. */
   refuse: (name: string, frames: readonly Carried[]) =>
-    inPage(async () => {
-      const codes: string[] = [];
-      for (const one of frames) {
+    inPage(() =>
+      frames.map((one) => {
         try {
-          await soon(() => codecs.get(name)!.decode(frameOf(one)));
-          codes.push('');
+          codecs.get(name)!.decode(frameOf(one));
+          return '';
         } catch (error) {
-          codes.push((error as { readonly code?: string }).code ?? String(error));
+          return (error as { readonly code?: string }).code ?? String(error);
         }
-      }
-      return codes;
-    }),
+      }),
+    ),
   /** Sends messages over a gzipped wire, and answers with what comes back for them. */
   talk: (url: string, payloads: readonly string[]) =>
     inPage(async () => {

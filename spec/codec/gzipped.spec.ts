@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { isObservable } from 'rxjs';
 import type { Codec, PlainCodec } from '../../lib/codec/codec.js';
-import { type Level, nativeCompressor, webCompressor } from '../../lib/codec/compressor.js';
+import { type Level, nativeCompressor, portableCompressor } from '../../lib/codec/compressor.js';
 import { gzipped, gzippedWith, type GzipOptions } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
-import { DecodeError, EncodeError, InvalidMessageError, UnsupportedError } from '../../lib/message/errors.js';
+import { DecodeError, EncodeError, InvalidMessageError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
-import { placed, soon } from '../support/places.js';
+import { placed } from '../support/places.js';
 import { withoutNode } from '../support/withoutNode.js';
 import { codecContract } from './contract.js';
 import { describingBlocks } from './gzip/blocks.js';
@@ -18,7 +17,7 @@ import { messages, sample } from './messages.js';
 import { mutations } from './mutations.js';
 
 const MEBIBYTE = 1024 * 1024;
-const compressors = { Node: nativeCompressor()!, browsers: webCompressor()! };
+const compressors = { zlib: nativeCompressor()!, fflate: portableCompressor };
 const codecs = { json, msgpack };
 const payload = fc.oneof(
   fc.string({ maxLength: 20 }),
@@ -32,11 +31,11 @@ const bytes: PlainCodec = {
   decode: (frame) => [createMessage('bytes', frame)],
 };
 const large = [createMessage('a', 'hello '.repeat(1_000))];
-const frameOf = (codec: Codec): Uint8Array => placed(codec).encode(large) as Uint8Array;
+const frameOf = (codec: PlainCodec): Uint8Array => codec.encode(large) as Uint8Array;
 const withByte = (frame: Uint8Array, at: number, byte: number): Uint8Array => frame.map((old, index) => (index === at ? byte : old));
-const reasonOf = async (run: () => ReturnType<Codec['decode']>): Promise<string> => {
+const reasonOf = (run: () => unknown): string => {
   try {
-    await soon(run);
+    run();
   } catch (error) {
     if (error instanceof DecodeError) return error.reason;
     throw error;
@@ -44,10 +43,10 @@ const reasonOf = async (run: () => ReturnType<Codec['decode']>): Promise<string>
   return 'accepted';
 };
 describe.each(Object.entries(codecs))('gzipped around %s', (_, makeCodec) => {
-  const by = (options: GzipOptions = {}): PlainCodec => placed(gzipped(makeCodec(), options));
+  const by = (options: GzipOptions = {}): PlainCodec => gzipped(makeCodec(), options);
   const good = frameOf(gzipped(msgpack()));
   const around = (frame: string | Uint8Array): Uint8Array => gzipSync(frame);
-  codecContract((options) => placed(gzipped(makeCodec(options), { threshold: 0 })), {
+  codecContract((options) => gzipped(makeCodec(options), { threshold: 0 }), {
     payload,
     carries: makeCodec().name === 'msgpack' ? ['a Map', 'a Set'] : [],
     mutations: 1_000,
@@ -72,10 +71,9 @@ describe.each(Object.entries(codecs))('gzipped around %s', (_, makeCodec) => {
   it.each([
     [1_023, false],
     [1_024, true],
-  ])('compresses from 1,024 bytes on by default: %d bytes, %s', async (size, isCompressed) => {
+  ])('compresses from 1,024 bytes on by default: %d bytes, %s', (size, isCompressed) => {
     const inner = { name: 'bytes', binary: true, encode: () => new Uint8Array(size), decode: () => [] };
-    const frame = await soon(() => gzipped(inner as never).encode([]) as never);
-    expect((frame as unknown as Uint8Array).length < size).toBe(isCompressed);
+    expect(gzipped(inner).encode([]).length < size).toBe(isCompressed);
   });
 
   it('compresses from the threshold on', () => {
@@ -92,49 +90,51 @@ describe.each(Object.entries(codecs))('gzipped around %s', (_, makeCodec) => {
   });
 });
 
-describe.each(Object.entries(compressors))('gzipped, by the compressor of %s', (_, compressor) => {
-  const by = (codec: Codec, options: GzipOptions = {}): Codec => gzippedWith(compressor, codec, options);
+describe.each(Object.entries(compressors))('gzipped, by %s', (_, compressor) => {
+  const by = (codec: PlainCodec, options: GzipOptions = {}): PlainCodec => placed(gzippedWith(compressor, codec, options));
   const good = frameOf(gzipped(msgpack()));
-  const contentOf = async (member: Uint8Array): Promise<unknown> => (await soon(() => by(bytes).decode(member)))[0]?.payload;
-  const decode = (frame: Uint8Array): Promise<string> => reasonOf(() => by(msgpack()).decode(frame));
+  const contentOf = (member: Uint8Array): unknown => by(bytes).decode(member)[0]?.payload;
+  const decode = (frame: Uint8Array): string => reasonOf(() => by(msgpack()).decode(frame));
 
-  it.each(Object.entries(compressors))('is read by the compressor of %s', async (_name, other) => {
+  it.each(Object.entries(compressors))('is read by %s', (_name, other) => {
     const levels: readonly Level[] = [1, 6, 9];
     for (const codec of [json(), msgpack()]) {
       for (const level of levels) {
-        const frame = await soon(() => by(codec, { level }).encode(large));
+        const frame = by(codec, { level }).encode(large);
         expect(frame[0]).toBe(31);
-        expect(await soon(() => gzippedWith(other, codec, {}).decode(frame))).toEqual(large);
+        expect(placed(gzippedWith(other, codec, {})).decode(frame)).toEqual(large);
       }
     }
   });
 
-  it('decodes to the encoded messages', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(messages(payload), { maxLength: 5 }), async (batch) => {
-        const frame = await soon(() => by(json(), { threshold: 0 }).encode(batch));
-        expect(await soon(() => by(json()).decode(frame))).toEqual(batch);
+  it('decodes to the encoded messages', () => {
+    fc.assert(
+      fc.property(fc.array(messages(payload), { maxLength: 5 }), (batch) => {
+        const frame = by(json(), { threshold: 0 }).encode(batch);
+        expect(by(json()).decode(frame)).toEqual(batch);
       }),
     );
   });
 
-  it('survives mutated frames', async () => {
+  it('survives mutated frames', () => {
     const frames = fc.sample(fc.array(messages(payload), { minLength: 1, maxLength: 5 }), { numRuns: 50, seed: 1 });
-    const compressed = frames.map((batch) => placed(gzipped(json(), { threshold: 0 })).encode(batch));
+    const compressed = frames.map((batch) => gzipped(json(), { threshold: 0 }).encode(batch));
     for (const frame of mutations(compressed, 1_000)) {
-      await soon(() => by(json()).decode(frame)).catch((error: unknown) => {
+      try {
+        by(json()).decode(frame);
+      } catch (error) {
         if (!(error instanceof DecodeError || error instanceof InvalidMessageError)) throw error;
-      });
+      }
     }
   });
 
-  it('writes frames that the program gzip reads, and reads frames of gzip', async () => {
+  it('writes frames that the program gzip reads, and reads frames of gzip', () => {
     const content = new TextEncoder().encode('hello world\n'.repeat(200));
-    const frame = await soon(() => by(bytes).encode([createMessage('a', content)]));
+    const frame = by(bytes).encode([createMessage('a', content)]);
     const { stdout } = spawnSync('gzip', ['-dc'], { input: frame });
     expect(new Uint8Array(stdout)).toEqual(content);
     const { stdout: packed } = spawnSync('gzip', ['-c'], { input: content });
-    expect(await contentOf(packed)).toEqual(content);
+    expect(contentOf(packed)).toEqual(content);
   });
 
   it.each([
@@ -147,40 +147,42 @@ describe.each(Object.entries(compressors))('gzipped, by the compressor of %s', (
     ],
     ['with all that a header can have', `1f8b081e000000000003 0300414243 6100 6300 checksum 0300 00000000 00000000`, ''],
     ['stored', '1f8b08000000000000ff 01 0c00 f3ff 68656c6c6f20776f726c640a 2d3b08af 0c000000', 'hello world\n'],
-  ])('reads a member %s', async (_name, hex, content) => {
+  ])('reads a member %s', (_name, hex, content) => {
     const [before = '', after] = hex.replaceAll(' ', '').split('checksum');
     const header = Buffer.from(before, 'hex');
     const checksum = Buffer.of(crc32(header) & 0xff, (crc32(header) >> 8) & 0xff);
     const member = after === undefined ? header : Buffer.concat([header, checksum, Buffer.from(after, 'hex')]);
-    expect(await contentOf(member)).toEqual(new Uint8Array(Buffer.from(content)));
+    expect(contentOf(member)).toEqual(new Uint8Array(Buffer.from(content)));
   });
 
-  it('refuses a decompression bomb of 31 bytes, and allocates nothing for it', async () => {
+  it('refuses a decompression bomb of 31 bytes, and allocates nothing for it', () => {
     const bomb = new Uint8Array(Buffer.from('1f8b0800000000000003edc101010000008090feafee080000000000000040', 'hex'));
     expect(bomb).toHaveLength(31);
     const before = process.memoryUsage().arrayBuffers;
-    expect(await decode(bomb)).toBe('cannot inflate: more than 1048576 bytes');
+    expect(decode(bomb)).toBe('cannot inflate: more than 1048576 bytes');
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(65_536);
   });
 
-  it('refuses a decompression bomb that lies about its size', async () => {
+  it('refuses a decompression bomb that lies about its size', () => {
     const bomb = gzipSync(new Uint8Array(64 * MEBIBYTE));
     for (const size of [0, 1, 100, MEBIBYTE]) {
       bomb.writeUInt32LE(size, bomb.length - 4);
       const before = process.memoryUsage().arrayBuffers;
-      expect(await decode(bomb)).toMatch(/^cannot inflate/);
+      expect(decode(bomb)).toMatch(/^cannot inflate/);
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * MEBIBYTE);
     }
   });
 
-  it('is not kept busy by blocks that are empty', async () => {
+  it('is not kept busy by blocks that do nothing but describe codes: fflate refuses many of them', () => {
+    const isRefused = compressor === compressors.fflate;
     for (const length of [60_000, 1_000_000]) {
       const member = memberOf(describingBlocks(length), 0, 0);
       const times: number[] = [];
       for (let run = 0; run < 4; run++) {
         // Of our own work: others use the machine, too.
         const start = process.cpuUsage();
-        expect(await contentOf(member)).toEqual(new Uint8Array());
+        if (isRefused) expect(decode(member)).toBe('cannot inflate: too many codes for its content');
+        else expect(contentOf(member)).toEqual(new Uint8Array());
         times.push(process.cpuUsage(start).user / 1_000);
       }
       expect(Math.min(...times)).toBeLessThan(length < 65_536 ? 100 : 2_000);
@@ -194,6 +196,7 @@ describe.each(Object.entries(compressors))('gzipped, by the compressor of %s', (
     ['trailing bytes', () => Buffer.concat([good, Buffer.of(0)])],
     ['trailing bytes before the checksum', () => Buffer.concat([good.slice(0, -8), Buffer.of(0), good.slice(-8)])],
     ['a second member', () => Buffer.concat([good, good])],
+    ['a second member, behind one without content', () => Buffer.concat([gzipSync(''), good])],
     ['a reserved flag', () => withByte(good, 3, 0x20)],
     [
       'a wrong checksum of the header',
@@ -201,49 +204,49 @@ describe.each(Object.entries(compressors))('gzipped, by the compressor of %s', (
     ],
     ['a name without an end', () => Buffer.concat([good.slice(0, 3), Buffer.of(8), good.slice(4, 10), Buffer.from('abc')])],
     ['another method', () => withByte(good, 2, 7)],
-  ])('refuses %s', async (_name, makeFrame) => {
-    expect(await decode(makeFrame())).toMatch(/^cannot inflate: ./);
+  ])('refuses %s', (_name, makeFrame) => {
+    expect(decode(makeFrame())).toMatch(/^cannot inflate: ./);
   });
 
-  it('refuses a truncated frame, wherever it is cut', async () => {
-    for (let length = 1; length < good.length; length++) expect(await decode(good.subarray(0, length))).toMatch(/^cannot inflate: ./);
+  it('refuses a truncated frame, wherever it is cut', () => {
+    for (let length = 1; length < good.length; length++) expect(decode(good.subarray(0, length))).toMatch(/^cannot inflate: ./);
   });
 
-  it('refuses content that is no UTF-8, where the codec makes text', async () => {
+  it('refuses content that is no UTF-8, where the codec makes text', () => {
     const frame = gzipSync(Buffer.concat([Buffer.from('"'), Buffer.of(0xff), Buffer.from('"')]));
-    expect(await reasonOf(() => by(json()).decode(frame))).toBe('the text is not UTF-8');
+    expect(reasonOf(() => by(json()).decode(frame))).toBe('the text is not UTF-8');
   });
 
-  it('carries bytes that begin as its own do', async () => {
+  it('carries bytes that begin as its own do', () => {
     for (const first of [0, 31]) {
       const content = Uint8Array.of(first, 139, 8);
-      const frame = await soon(() => by(bytes).encode([createMessage('a', content)]));
-      expect(await contentOf(frame as Uint8Array)).toEqual(content);
+      const frame = by(bytes).encode([createMessage('a', content)]);
+      expect(contentOf(frame as Uint8Array)).toEqual(content);
     }
   });
 
-  it('does not compress frames that would not become smaller', async () => {
+  it('does not compress frames that would not become smaller', () => {
     const noise = deflateRawSync(Buffer.from(Array.from({ length: 5_000 }, (_, index) => Math.sin(index) * 1e9)));
     const batch = [createMessage('a', new Uint8Array(noise))];
-    expect(await soon(() => by(msgpack()).encode(batch))).toEqual(msgpack().encode(batch));
+    expect(by(msgpack()).encode(batch)).toEqual(msgpack().encode(batch));
   });
 
-  it('compresses messages that say that they are compressed, where that makes them smaller', async () => {
+  it('compresses messages that say that they are compressed, where that makes them smaller', () => {
     const said = createMessage('a', 'x'.repeat(5_000), { metadata: { compressed: true } });
-    const frame = await soon(() => by(json()).encode([said]));
+    const frame = by(json()).encode([said]);
     expect(frame[0]).toBe(31);
-    expect(await soon(() => by(json()).decode(frame))).toEqual([said]);
+    expect(by(json()).decode(frame)).toEqual([said]);
   });
 
-  it('keeps maxSize, both ways', async () => {
+  it('keeps maxSize, both ways', () => {
     const batch = [createMessage('a', 'x'.repeat(5_000))];
     const size = msgpack().encode(batch).length;
     const [enough, less] = [by(msgpack(), { maxSize: size }), by(msgpack(), { maxSize: size - 1 })];
-    const frame = await soon(() => by(msgpack()).encode(batch));
-    expect(await soon(() => enough.decode(frame))).toEqual(batch);
-    await expect(soon(() => less.decode(frame))).rejects.toThrow(DecodeError);
-    expect(await soon(() => enough.encode(batch))).toEqual(frame);
-    await expect(soon(() => less.encode(batch))).rejects.toThrow(EncodeError);
+    const frame = by(msgpack()).encode(batch);
+    expect(enough.decode(frame)).toEqual(batch);
+    expect(() => less.decode(frame)).toThrow(DecodeError);
+    expect(enough.encode(batch)).toEqual(frame);
+    expect(() => less.encode(batch)).toThrow(EncodeError);
   });
 });
 
@@ -256,53 +259,18 @@ describe('gzipped', () => {
     expect(() => gzipped(json(), options)).toThrow(new RangeError(`gzipped: ${message}`));
   });
 
-  it('uses the streams of the platform where there is no zlib, and works when it is subscribed to', async () => {
-    const codec = withoutNode(() => gzipped(json()));
+  it('uses fflate where there is no zlib: the results are the same', () => {
     expect(withoutNode(nativeCompressor)).toBeUndefined();
-    const frame = codec.encode(large);
-    expect(isObservable(frame)).toBe(true);
-    expect(await soon(() => codec.decode(frameOf(gzipped(json()))))).toEqual(large);
-    expect(placed(gzipped(json())).decode((await soon(() => frame)) as Uint8Array)).toEqual(large);
-    expect(codec.encode([sample()])).toEqual(json().encode([sample()]));
+    const [here, there] = [gzipped(json()), withoutNode(() => gzipped(json()))];
+    expect(there.encode(large)).not.toEqual(here.encode(large));
+    expect(there.decode(here.encode(large))).toEqual(large);
+    expect(here.decode(there.encode(large))).toEqual(large);
+    expect(there.encode([sample()])).toEqual(json().encode([sample()]));
   });
 
-  it('cancels the stream of a decompression bomb as soon as it exceeds its declared size', async () => {
-    const { DecompressionStream } = globalThis;
-    let emitted = 0;
-    const counting = (format: 'gzip'): TransformStream<Uint8Array, Uint8Array> => {
-      const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-        transform(chunk, controller) {
-          emitted += chunk.length;
-          controller.enqueue(chunk);
-        },
-      });
-      const stream = new DecompressionStream(format);
-      void stream.readable.pipeTo(writable).catch(() => undefined);
-      return { writable: stream.writable as WritableStream<Uint8Array>, readable };
-    };
-    const bomb = gzipSync(new Uint8Array(64 * MEBIBYTE));
-    bomb.writeUInt32LE(100, bomb.length - 4);
-    globalThis.DecompressionStream = function (format: 'gzip') {
-      return counting(format);
-    } as unknown as typeof DecompressionStream;
-    try {
-      const codec = withoutNode(() => gzipped(json()));
-      expect(await reasonOf(() => codec.decode(bomb))).toBe('cannot inflate: a wrong size');
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      expect(emitted).toBeGreaterThan(100);
-      expect(emitted).toBeLessThan(4 * MEBIBYTE);
-    } finally {
-      globalThis.DecompressionStream = DecompressionStream;
-    }
-  });
-
-  it('is refused when called where there is neither zlib nor a stream', () => {
-    const { DecompressionStream } = globalThis;
-    Object.defineProperty(globalThis, 'DecompressionStream', { value: undefined, configurable: true, writable: true });
-    try {
-      expect(() => withoutNode(() => gzipped(json()))).toThrow(UnsupportedError);
-    } finally {
-      Object.defineProperty(globalThis, 'DecompressionStream', { value: DecompressionStream, configurable: true, writable: true });
-    }
+  it('is synchronous if its codec is', () => {
+    const plain: PlainCodec = gzipped(msgpack());
+    const codec: Codec = gzipped(msgpack());
+    expect(plain.encode(large)).toEqual(codec.encode(large));
   });
 });

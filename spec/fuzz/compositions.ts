@@ -75,7 +75,7 @@ const towards = (sender: PlainCodec, receiver: PlainCodec): PlainCodec => ({
 });
 
 const SMALL = { maxBatch: 3, maxNodes: 12 };
-const gzip = (codec: PlainCodec, maxSize: number): PlainCodec => placed(gzipped(codec, { threshold: 0, maxSize }));
+const gzip = (codec: PlainCodec, maxSize: number): PlainCodec => gzipped(codec, { threshold: 0, maxSize });
 
 /** Receivers with low limits, and senders that know them. */
 const limited: readonly Composition[] = plain.flatMap(({ name, ...rest }) => {
@@ -102,7 +102,7 @@ export const refusing: readonly Composition[] = limited;
 /** Each codec alone, compressed (whatever its size, so that small frames are as well), sealed, and both. */
 export const compositions: readonly Composition[] = plain.flatMap(({ name, codec, ...batches }) => [
   { name, codec, ...batches },
-  { name: `${name}, gzip`, codec: placed(gzipped(codec, { threshold: 0 })), ...batches },
+  { name: `${name}, gzip`, codec: gzipped(codec, { threshold: 0 }), ...batches },
   { name: `${name}, sealed`, codec: placed(sealed(codec, keys)), ...batches },
   { name: `${name}, gzip, sealed`, codec: placed(sealed(gzipped(codec, { threshold: 0 }), keys)), ...batches },
 ]);

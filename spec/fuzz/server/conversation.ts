@@ -6,11 +6,10 @@ import { concatBytes } from '../../../lib/message/bytes.js';
 import { encodeRecord } from '../../../lib/io/http/recordFormat.js';
 import type { Frame } from '../../../lib/io/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
-import { placed } from '../../support/places.js';
 import { helloFrame } from '../../support/sessionFrames.js';
 import type { Chance } from './chance.js';
 
-export const codecs = [json(), msgpack(), placed(gzipped(json(), { threshold: 100 }))] as const;
+export const codecs = [json(), msgpack(), gzipped(json(), { threshold: 100 })] as const;
 
 export type Transport = 'websocket' | 'sse' | 'long-polling';
 
