@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { isProtocolType } from './isProtocolType.js';
 
 /** How long a mistake may be none, in ms: a program may subscribe, or send, later. */
 const WITHIN = 5_000;
@@ -28,8 +29,16 @@ function later(delay: number, callback: () => void): void {
   (timer as { unref?: () => void } | undefined)?.unref?.();
 }
 
-/** Warns if messages still wait for a subscriber of the wire after 5 s. */
-export function watchHeld(isHeld: () => boolean, type: string): void {
+/** The sessions with a message that waits for a subscriber of the wire. */
+const watchedSessions = new WeakSet();
+
+/**
+ * A message waits for a subscriber of the wire. Warns if it still does after 5 s. The messages of
+ * protocols need no subscriber: a client that only sends receives them, too.
+ */
+export function watchHeld(session: object, isHeld: () => boolean, { type }: { readonly type: string }): void {
+  if (isProtocolType(type) || watchedSessions.has(session)) return;
+  watchedSessions.add(session);
   later(WITHIN, () => {
     if (isHeld())
       warnOnce('WARN_NO_SUBSCRIBER', `messages such as "${type}" wait, unacked, because the program has not subscribed to the wire`);

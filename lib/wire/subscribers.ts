@@ -3,6 +3,7 @@ import { afterMicrotask } from '../message/steadyScheduler.js';
 import { deliveryContext, subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
 import { createMessage, type MessageOptions } from '../message/createMessage.js';
 import { UnhandledError, type RxwireError } from '../message/errors.js';
+import { isProtocolType } from '../message/isProtocolType.js';
 import { whenReady } from '../message/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { createDeadLetter, rejectionOf } from './createDeadLetter.js';
@@ -102,12 +103,9 @@ export class Subscribers {
   }
 }
 
-/** The messages of protocols may arrive when their last subscriber has unsubscribed. */
-const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.)/;
-
 /** Rejects a message that arrives when the wire has no subscriber any more. */
 export function rejectUnreceived(message: Message, wire: { report(error: RxwireError): void }, scheduler: SchedulerLike): void {
-  if (OF_PROTOCOLS.test(message.type)) return;
+  if (isProtocolType(message.type)) return;
   const held = claim(message);
   const error = new UnhandledError(message);
   wire.report(error);
