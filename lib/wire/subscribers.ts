@@ -1,6 +1,7 @@
 import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { afterMicrotask } from '../message/steadyScheduler.js';
 import { deliveryContext, subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
+import { noteSelected, noteUnselected } from '../message/development.js';
 import { createMessage, type MessageOptions } from '../message/createMessage.js';
 import { UnhandledError, type RxwireError } from '../message/errors.js';
 import { isProtocolType } from '../message/isProtocolType.js';
@@ -22,7 +23,7 @@ export class Subscribers {
   readonly wire: DeliveringWire;
   readonly #microtask: SchedulerLike | undefined;
   /** The types of the subscriptions that select types. Created when it is first used. */
-  #types: Map<Subscription, SubscribedTypes> | undefined;
+  types: Map<object, SubscribedTypes> | undefined;
   #changes$: Subject<void> | undefined;
   #onBegun: (() => void) | undefined;
   #hasBegun = false;
@@ -49,7 +50,7 @@ export class Subscribers {
   /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
     const latest: (readonly (string | RegExp)[])[] = [];
-    const changes = [...(this.#types?.values() ?? [])].map(({ patterns$ }, index) => patterns$.pipe(map((one) => (latest[index] = one))));
+    const changes = [...(this.types?.values() ?? [])].map(({ patterns$ }, index) => patterns$.pipe(map((one) => (latest[index] = one))));
     // Each emits its patterns at once.
     return merge(of(0), ...changes).pipe(
       skip(changes.length),
@@ -61,9 +62,9 @@ export class Subscribers {
   emit(message: Message): boolean | undefined {
     const observers = this.wire.observers.slice();
     const isUnanswered =
-      message.metadata?.request &&
-      !observers.some((observer) => this.#types?.get(observer as unknown as Subscription)?.has(message.type) ?? !isInternal(observer));
+      message.metadata?.request && !observers.some((observer) => this.types?.get(observer)?.has(message.type) ?? !isInternal(observer));
     for (const observer of observers) observer.next(message);
+    noteUnselected(message, observers, this, deliveryContext, isInternal);
     // A callback for the messages without a handler may answer the request.
     return isUnanswered && deliveryContext.current?.unhandled !== false;
   }
@@ -85,8 +86,9 @@ export class Subscribers {
   add(subscription: Subscription): void {
     const types = subscribeContext(subscription);
     if (types) {
-      (this.#types ??= new Map()).set(subscription, types);
-      subscription.add(() => this.#types?.delete(subscription));
+      (this.types ??= new Map()).set(subscription, types);
+      subscription.add(() => this.types?.delete(subscription));
+      noteSelected(types);
     }
     this.#changes$?.next();
     if (this.#changes$) this.#watchEnd(subscription);
