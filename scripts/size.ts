@@ -44,7 +44,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json', 27.66],
   ['connect, webSocket, json, durable', 31.88],
   ['connect, webSocket, json, envelopeProtocol', 31.32],
-  ['connect, webSocket, json, sharedLink', 30.2],
+  ['connect, webSocket, json, sharedLink', 30.21],
   ['webStorageOutbox, tabOutboxes', 9.46],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],

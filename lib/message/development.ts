@@ -4,4 +4,5 @@
  */
 export { developerSentence } from './errors/errorSentences.js';
 export { checkOptions, checkWire } from './options/checkOptions.js';
+export { noteSelected, noteUnselected } from './noteUnselected.js';
 export * from './warnings.js';

@@ -23,3 +23,5 @@ export function noteAfterEnd(): void {}
 export function noteConnection(): void {}
 export function noteDate(): void {}
 export function noteNotShared(): void {}
+export function noteSelected(): void {}
+export function noteUnselected(): void {}

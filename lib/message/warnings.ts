@@ -1,35 +1,17 @@
 import type { Observable } from 'rxjs';
+import { isProtocolType } from './isProtocolType.js';
+import { later, warnOnce, WITHIN } from './warnOnce.js';
 
-/** How long a mistake may be none, in ms: a program may subscribe, or send, later. */
-const WITHIN = 5_000;
+/** The sessions with a message that waits for a subscriber of the wire. */
+const watchedSessions = new WeakSet();
 
-const printed = new Set<string>();
-
-/** Prints a warning of development once, with the address of its heading. */
-function warnOnce(code: string, text: string): void {
-  if (printed.has(code)) return;
-  printed.add(code);
-  const sentence = `${text} (see rxwire/docs/errors.md#${code.toLowerCase()})`;
-  const { process, console } = globalThis as {
-    readonly process?: { emitWarning?: (message: string, options: { readonly type: string; readonly code: string }) => void };
-    readonly console?: { warn(message: string): void };
-  };
-  if (process?.emitWarning) process.emitWarning(sentence, { type: 'RxwireWarning', code });
-  // A browser has no other place for warnings.
-  else console?.warn(sentence);
-}
-
-/** The timer of the platform: virtual time would show no warning to a person. */
-const { setTimeout: startTimer } = globalThis as { readonly setTimeout?: typeof setTimeout };
-
-/** Calls back after a time, for a warning: it does not keep the process running. */
-function later(delay: number, callback: () => void): void {
-  const timer: unknown = startTimer?.(callback, delay);
-  (timer as { unref?: () => void } | undefined)?.unref?.();
-}
-
-/** Warns if messages still wait for a subscriber of the wire after 5 s. */
-export function watchHeld(isHeld: () => boolean, type: string): void {
+/**
+ * A message waits for a subscriber of the wire. Warns if it still does after 5 s. The messages of
+ * protocols need no subscriber: a client that only sends receives them, too.
+ */
+export function watchHeld(session: object, isHeld: () => boolean, { type }: { readonly type: string }): void {
+  if (isProtocolType(type) || watchedSessions.has(session)) return;
+  watchedSessions.add(session);
   later(WITHIN, () => {
     if (isHeld())
       warnOnce('WARN_NO_SUBSCRIBER', `messages such as "${type}" wait, unacked, because the program has not subscribed to the wire`);

@@ -116,6 +116,7 @@ export interface ServeOptions<P extends Principal | undefined = undefined> exten
    * to a host name, that is not among `origins` and `hosts`, and with a `CallbackError` when
    * another function of these options fails. An exception is reported to `config.onUnhandledError`
    * of RxJS, or as a warning of the process; so is a `CallbackError` without this function.
+   * Without it, the server prints a warning for each refused origin and host name, of 100 at most.
    */
   readonly onRefused?: (error: RxwireError) => void;
 }

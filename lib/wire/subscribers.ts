@@ -1,8 +1,10 @@
 import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { afterMicrotask } from '../message/steadyScheduler.js';
 import { deliveryContext, subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
+import { noteSelected, noteUnselected } from '../message/development.js';
 import { createMessage, type MessageOptions } from '../message/createMessage.js';
 import { UnhandledError, type RxwireError } from '../message/errors.js';
+import { isProtocolType } from '../message/isProtocolType.js';
 import { whenReady } from '../message/maybeAsync.js';
 import type { Message } from '../message/types.js';
 import { createDeadLetter, rejectionOf } from './createDeadLetter.js';
@@ -21,7 +23,7 @@ export class Subscribers {
   readonly wire: DeliveringWire;
   readonly #microtask: SchedulerLike | undefined;
   /** The types of the subscriptions that select types. Created when it is first used. */
-  #types: Map<Subscription, SubscribedTypes> | undefined;
+  types: Map<object, SubscribedTypes> | undefined;
   #changes$: Subject<void> | undefined;
   #onBegun: (() => void) | undefined;
   #hasBegun = false;
@@ -48,7 +50,7 @@ export class Subscribers {
   /** Emits the present subscriptions now, and when their patterns change. */
   #now(): Observable<WireSubscriptions> {
     const latest: (readonly (string | RegExp)[])[] = [];
-    const changes = [...(this.#types?.values() ?? [])].map(({ patterns$ }, index) => patterns$.pipe(map((one) => (latest[index] = one))));
+    const changes = [...(this.types?.values() ?? [])].map(({ patterns$ }, index) => patterns$.pipe(map((one) => (latest[index] = one))));
     // Each emits its patterns at once.
     return merge(of(0), ...changes).pipe(
       skip(changes.length),
@@ -60,9 +62,9 @@ export class Subscribers {
   emit(message: Message): boolean | undefined {
     const observers = this.wire.observers.slice();
     const isUnanswered =
-      message.metadata?.request &&
-      !observers.some((observer) => this.#types?.get(observer as unknown as Subscription)?.has(message.type) ?? !isInternal(observer));
+      message.metadata?.request && !observers.some((observer) => this.types?.get(observer)?.has(message.type) ?? !isInternal(observer));
     for (const observer of observers) observer.next(message);
+    noteUnselected(message, observers, this, deliveryContext, isInternal);
     // A callback for the messages without a handler may answer the request.
     return isUnanswered && deliveryContext.current?.unhandled !== false;
   }
@@ -84,8 +86,9 @@ export class Subscribers {
   add(subscription: Subscription): void {
     const types = subscribeContext(subscription);
     if (types) {
-      (this.#types ??= new Map()).set(subscription, types);
-      subscription.add(() => this.#types?.delete(subscription));
+      (this.types ??= new Map()).set(subscription, types);
+      subscription.add(() => this.types?.delete(subscription));
+      noteSelected(types);
     }
     this.#changes$?.next();
     if (this.#changes$) this.#watchEnd(subscription);
@@ -102,12 +105,9 @@ export class Subscribers {
   }
 }
 
-/** The messages of protocols may arrive when their last subscriber has unsubscribed. */
-const OF_PROTOCOLS = /^(system\.|reply(\.|$)|request\.cancel$|channel\.)/;
-
 /** Rejects a message that arrives when the wire has no subscriber any more. */
 export function rejectUnreceived(message: Message, wire: { report(error: RxwireError): void }, scheduler: SchedulerLike): void {
-  if (OF_PROTOCOLS.test(message.type)) return;
+  if (isProtocolType(message.type)) return;
   const held = claim(message);
   const error = new UnhandledError(message);
   wire.report(error);

@@ -49,6 +49,7 @@ const WARNINGS = [
   'WARN_NO_SUBSCRIBER',
   'WARN_REPLY_NOT_SENT',
   'WARN_SENT_AFTER_END',
+  'WARN_TYPE_NOT_SELECTED',
 ];
 
 describe('The mistakes of new users', () => {

@@ -16,6 +16,7 @@ import {
   json,
   memoryLink,
   memoryOutbox,
+  ofType,
   priorityMerge,
   queue,
   reply,
@@ -82,6 +83,8 @@ async function run(): Promise<void> {
   const served = listen(server).subscribe((wire) => {
     hub();
     wire.next(createMessage('news.published', 'nobody subscribes'));
+    // The client sends a.b.
+    wire.pipe(ofType('a.bb', 'a.date', 'a.change')).subscribe();
     wire.pipe(reply({ 'time.get': () => of(1) })).subscribe();
   });
   listen(createServer());

@@ -18,7 +18,8 @@ import {
 } from 'rxjs';
 import { ConnectionLostError, DrainTimeoutError, RxwireError } from '../../message/errors.js';
 import { isReconnectable } from '../../message/closeCode.js';
-import { jsonLine, printable } from './printable.js';
+import { escapeControls } from '../../message/escapeControls.js';
+import { jsonLine } from './printable.js';
 
 /** One style: several are shown without regard to NO_COLOR by Node 20. */
 type Style = Extract<Parameters<typeof styleText>[0], string>;
@@ -62,7 +63,7 @@ export function createCommandContext(json: boolean) {
     print: (value: unknown, text: () => string): Promise<void> => write(stdout, `${isReadable ? text() : jsonLine(value)}\n`),
     note: (text: string): void => {
       progress('');
-      stderr.write(`rxwire: ${printable(text)}\n`);
+      stderr.write(`rxwire: ${escapeControls(text)}\n`);
     },
     /** Returns a text in a style, if stdout shows colours. */
     style: (style: Style, text: string): string => styleText(style, text, { stream: stdout }),

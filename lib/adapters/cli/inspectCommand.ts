@@ -4,9 +4,10 @@ import { channel } from '../../operators/channels/channel.js';
 import type { Message } from '../../message/types.js';
 import type { InspectedFrame } from '../../wire/session/inspected.js';
 import type { Wire } from '../../wire/wire.js';
+import { escapeControls } from '../../message/escapeControls.js';
 import { untilStopped, type CommandContext, type RunCommand, checked } from './commandContext.js';
 import { reasonOf, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { jsonLine, printable, timeOfDay } from './printable.js';
+import { jsonLine, timeOfDay } from './printable.js';
 
 export function addInspect(program: Command, run: RunCommand): void {
   addClient(program, 'inspect', 'print each frame of a connection, decoded, in both directions')
@@ -65,8 +66,8 @@ function frameText(frame: InspectedFrame, style: CommandContext['style']): strin
 }
 
 function contentOf({ kind, messages, fields, error }: InspectedFrame): string {
-  if (error !== undefined) return printable(reasonOf(error));
-  if (messages) return shortened(messages.map(({ type, payload }) => `${printable(type)} ${jsonLine(payload)}`).join(', '));
+  if (error !== undefined) return escapeControls(reasonOf(error));
+  if (messages) return shortened(messages.map(({ type, payload }) => `${escapeControls(type)} ${jsonLine(payload)}`).join(', '));
   return kind === 'ack' || fields === undefined ? '' : shortened(jsonLine(fields));
 }
 

@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Argument, type Command } from 'commander';
+import { escapeControls } from '../../message/escapeControls.js';
 import { type CommandContext, ExitCode, type RunCommand, UsageError } from './commandContext.js';
-import { printable } from './printable.js';
 
 export const TEMPLATES = ['angular', 'assistant', 'chat', 'deploy', 'express', 'fastify', 'nest', 'node'] as const;
 
@@ -32,7 +32,7 @@ async function writeNew(template: TemplateName, folder: string, source: CommandP
   const files = await createProject(template, folder, source);
   const next = [...(folder === '.' ? [] : [`cd ${/^[\w./~-]+$/.test(folder) ? folder : `"${folder}"`}`]), 'npm install', 'npm start'];
   const text = (): string =>
-    [`${files.length} files are in ${folder}. Next:`, '', ...next.map((command) => `  ${command}`)].map(printable).join('\n');
+    [`${files.length} files are in ${folder}. Next:`, '', ...next.map((command) => `  ${command}`)].map(escapeControls).join('\n');
   await print({ event: 'created', template, folder, files, next }, text);
   return ExitCode.DONE;
 }

@@ -5,6 +5,7 @@ import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { InspectedFrame } from '../../wire/session/inspected.js';
 import type { Wire } from '../../wire/wire.js';
+import { escapeControls } from '../../message/escapeControls.js';
 import { type CommandContext, type RunCommand, ExitCode, exitCodeOf, signalCode } from './commandContext.js';
 import {
   LINKS,
@@ -15,7 +16,7 @@ import {
   type ConnectionFlags,
   type TransportName,
 } from './connectionOptions.js';
-import { percentiles, preciseNow, type Percentiles, printable } from './printable.js';
+import { percentiles, preciseNow, type Percentiles } from './printable.js';
 
 interface PingFlags extends ConnectionFlags {
   readonly count: number;
@@ -90,7 +91,7 @@ async function send(wire: Wire): Promise<number> {
 
 function printFailure(transport: TransportName, reason: string, { print, progress, style }: CommandContext): Promise<void> {
   progress('');
-  const text = (): string => `${style('bold', transport.padEnd(12))}  ${style('red', 'does not work')}  ${printable(reason)}`;
+  const text = (): string => `${style('bold', transport.padEnd(12))}  ${style('red', 'does not work')}  ${escapeControls(reason)}`;
   return print({ transport, works: false, reason }, text);
 }
 
@@ -107,7 +108,7 @@ function printResult(
       style('bold', transport.padEnd(12)),
       style('green', isInUse ? 'works, in use' : 'works'),
       `min ${min} ms, p50 ${p50} ms, p95 ${p95} ms, max ${max} ms`,
-      style('gray', `${count} pings, ${printable(codec ?? '?')}, session ${printable(session ?? '?')}`),
+      style('gray', `${count} pings, ${escapeControls(codec ?? '?')}, session ${escapeControls(session ?? '?')}`),
     ].join('  ');
   return print({ transport, works: true, isInUse, codec, session, pingInterval, count, min, p50, p95, max }, text);
 }

@@ -1,20 +1,13 @@
+import { escapeControls } from '../../message/escapeControls.js';
 import type { Message } from '../../message/types.js';
 import { nearestRank } from '../../operators/metrics/nearestRank.js';
-
-/** Characters that a terminal may act on: controls, and changes of direction. */
-const UNSAFE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
-
-/** Returns a text of the other side, with escapes for what a terminal acts on. */
-export function printable(text: string): string {
-  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
 
 /**
  * Returns a value as one line of JSON: bytes as `{ "base64": … }`, a BigInt as its digits, a Map as
  * its entries, a Set as its values. Characters that control a terminal are escaped.
  */
 export function jsonLine(value: unknown): string {
-  return printable(JSON.stringify(value ?? null, asJson));
+  return escapeControls(JSON.stringify(value ?? null, asJson));
 }
 
 function asJson(_key: string, value: unknown): unknown {
@@ -29,8 +22,8 @@ export function messageText(
   { timestamp, type, source, payload }: Message,
   style: (style: 'gray' | 'cyan', text: string) => string,
 ): string {
-  const text = typeof payload === 'string' ? printable(payload) : jsonLine(payload);
-  return [style('gray', timeOfDay(timestamp)), style('cyan', printable(type)), style('gray', printable(source)), text].join('  ');
+  const text = typeof payload === 'string' ? escapeControls(payload) : jsonLine(payload);
+  return [style('gray', timeOfDay(timestamp)), style('cyan', escapeControls(type)), style('gray', escapeControls(source)), text].join('  ');
 }
 
 /** Returns the local time of day, as `12:03:04.056`; the timestamp itself if it is no date. */

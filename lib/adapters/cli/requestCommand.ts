@@ -3,9 +3,10 @@ import { concatMap } from 'rxjs';
 import { request } from '../../operators/requests/request.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
+import { escapeControls } from '../../message/escapeControls.js';
 import { untilStopped, type CommandContext, type RunCommand, UsageError } from './commandContext.js';
 import { positiveNumberOption, addClient, withWire, type ConnectionFlags } from './connectionOptions.js';
-import { jsonLine, printable } from './printable.js';
+import { jsonLine } from './printable.js';
 
 interface RequestFlags extends ConnectionFlags {
   readonly timeout: number;
@@ -37,7 +38,7 @@ function sendRequest(url: string, message: Message, { timeout, ...flags }: Reque
   const onProgress = (value: unknown): void => progress(jsonLine(value));
   return withWire(url, flags, context, (wire) => {
     const printed$ = request(wire, message, { timeout, onProgress }).pipe(
-      concatMap((value) => print(value, () => (typeof value === 'string' ? printable(value) : jsonLine(value)))),
+      concatMap((value) => print(value, () => (typeof value === 'string' ? escapeControls(value) : jsonLine(value)))),
     );
     return untilStopped(printed$, context);
   });

@@ -10,11 +10,12 @@ import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { type CommandContext, type RunCommand, checked, ExitCode, signalCode, UsageError } from './commandContext.js';
 import { type ConnectionFlags, positiveNumberOption, addClient, withWire } from './connectionOptions.js';
-import { preciseNow, printable } from './printable.js';
+import { preciseNow } from './printable.js';
 import type { Readable } from 'node:stream';
 import { InvalidMessageError, type RxwireError } from '../../message/errors.js';
 import { createMessage } from '../../message/createMessage.js';
 import { parseMessage } from '../../message/parseMessage.js';
+import { escapeControls } from '../../message/escapeControls.js';
 
 interface SendFlags extends ConnectionFlags {
   readonly type?: string;
@@ -120,7 +121,7 @@ function createTally({ print, progress, note }: CommandContext) {
       else {
         failed++;
         const reason = (error && textOf(error)) ?? outcome ?? status;
-        void print({ id, status, ...(outcome && { outcome }), reason }, () => `${id}  ${status}  ${printable(reason)}`);
+        void print({ id, status, ...(outcome && { outcome }), reason }, () => `${id}  ${status}  ${escapeControls(reason)}`);
       }
     },
     failed: () => failed,

@@ -11,9 +11,10 @@ import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import { listen, type ListenOptions } from '../../server/listen.js';
 import { digestOf, isSameText } from '../../server/nodePlatform.js';
 import type { Principal, ServerWire } from '../../server/principal.js';
+import { escapeControls } from '../../message/escapeControls.js';
 import { type CommandContext, type RunCommand, checked, ExitCode, UsageError } from './commandContext.js';
 import { tokenOption, wholeNumberOption } from './connectionOptions.js';
-import { printable, timeOfDay } from './printable.js';
+import { timeOfDay } from './printable.js';
 
 interface ServeFlags {
   readonly port: number;
@@ -144,7 +145,7 @@ function eventReporter({ print, style }: CommandContext): ReportEvent {
   return (event, details) => {
     const timestamp = wallTime(steadyScheduler());
     const text = (): string =>
-      [style('gray', timeOfDay(timestamp)), style('cyan', event), ...Object.values(details).map(printable)].join('  ');
+      [style('gray', timeOfDay(timestamp)), style('cyan', event), ...Object.values(details).map(escapeControls)].join('  ');
     void print({ event, timestamp, ...details }, text);
   };
 }

@@ -1,3 +1,4 @@
+import { editDistance } from '../editDistance.js';
 import { OPTION_KINDS } from './optionKinds.js';
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -93,22 +94,8 @@ function suggestion(name: string, known: readonly string[]): string {
 function nearestOf(name: string, names: readonly string[]): string | undefined {
   let best: { readonly known: string; readonly distance: number } | undefined;
   for (const known of names) {
-    const distance = distanceOf(name.toLowerCase(), known.toLowerCase());
+    const distance = editDistance(name.toLowerCase(), known.toLowerCase());
     if (distance <= Math.max(2, known.length / 3) && !(best && best.distance <= distance)) best = { known, distance };
   }
   return best?.known;
-}
-
-/** Returns the Levenshtein distance: the number of characters to add, remove or replace. */
-function distanceOf(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let index = 0; index < from.length; index++) {
-    const next = [index + 1];
-    for (let at = 1; at <= to.length; at++) {
-      const replaced = (row[at - 1] as number) + (from[index] === to[at - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[at] as number) + 1, (next[at - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] as number;
 }

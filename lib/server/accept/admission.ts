@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { SchedulerLike } from 'rxjs';
 import { OverflowError, UnauthorizedError } from '../../message/errors.js';
+import { printWarning } from '../../message/errors/reportUncaught.js';
+import { escapeControls } from '../../message/escapeControls.js';
 import { anything, notNegative, type OptionTable, positive, readOptions } from '../../message/options/readOptions.js';
 import { createKeyedCounts } from '../limits/keyedCounts.js';
 import { CloseCode } from '../../message/closeCode.js';
@@ -92,6 +94,9 @@ export function readAdmission(owner: string, options: AdmissionOptions) {
   return { ...read, connectionRate: connectionRate && readConnectionRate(owner, connectionRate) };
 }
 
+/** The maximum number of refused pages with a warning: a client can send any origin. */
+const MAX_WARNINGS = 100;
+
 /** Decides which requests may open a connection, by their headers. */
 export type Admission = ReturnType<typeof createAdmission>;
 
@@ -99,6 +104,7 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
   const { origins, hosts, connectionRate, trustProxy, maxConnections, maxPerAddress, onRefused } = options;
   const limiter = connectionRate && createConnectionLimiter(connectionRate, scheduler);
   const reportRefusal = createRefusalReporter(onRefused);
+  const warnings = new Set<string>();
   const perAddress = createKeyedCounts();
   let count = 0;
   let closedFor: number | undefined;
@@ -136,7 +142,13 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
     inspect(request: RequestHead): Refusal | undefined {
       const wrong = !isHost(request, hosts) ? 'host' : !isAllowed(request, origins) ? 'origin' : undefined;
       if (!wrong) return undefined;
-      reportRefusal(new UnauthorizedError(CloseCode.FORBIDDEN, reasonOf(wrong, request)));
+      const reason = reasonOf(wrong, request);
+      if (onRefused) reportRefusal(new UnauthorizedError(CloseCode.FORBIDDEN, reason));
+      else if (warnings.size < MAX_WARNINGS && !warnings.has(reason)) {
+        warnings.add(reason);
+        // Not its stack, which shows no part of the program.
+        printWarning({ message: new UnauthorizedError(CloseCode.FORBIDDEN, reason).message });
+      }
       return { status: 403, headers: {} };
     },
     /**
@@ -166,7 +178,8 @@ export function createAdmission(options: FullAdmissionOptions & Pick<ServeOption
  */
 function reasonOf(header: 'origin' | 'host', { headers }: RequestHead): string {
   const value = headers[header];
-  return value === undefined ? `the request has no ${header} header` : `the ${header} ${value.slice(0, 100)} is not among "${header}s"`;
+  if (value === undefined) return `the request has no ${header} header`;
+  return `the ${header} ${escapeControls(value.slice(0, 100))} is not among "${header}s"`;
 }
 
 function unavailable(retryAfter: number): Refusal {

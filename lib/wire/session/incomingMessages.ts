@@ -78,7 +78,7 @@ export class IncomingMessages implements DeliverySession {
     const progress = number > 0 ? current : undefined;
     if (!this.#held) deliver(message, this.#emit, this, number, progress);
     else if (progress || this.unnumbered <= window) {
-      if (this.#held.length === 0) watchHeld(() => this.#held !== undefined && !this.#host.isOver, message.type);
+      watchHeld(this, () => this.#held !== undefined && !this.#host.isOver, message);
       this.#held.push([message, number, progress]);
     } else {
       this.#host.reportError(new OverflowError('messages before the first subscriber', window));

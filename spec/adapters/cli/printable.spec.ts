@@ -1,14 +1,8 @@
 import { Readable } from 'node:stream';
 import { ConnectionLostError, DrainTimeoutError, ReconnectGivenUpError, ReplyError, WireClosedError } from '../../../lib/index.js';
 import { checked, exitCodeOf, signalCode, UsageError } from '../../../lib/adapters/cli/commandContext.js';
-import { percentiles, jsonLine, messageText, printable, timeOfDay } from '../../../lib/adapters/cli/printable.js';
+import { percentiles, jsonLine, messageText, timeOfDay } from '../../../lib/adapters/cli/printable.js';
 import { readMessages } from '../../../lib/adapters/cli/sendCommand.js';
-
-describe('printable', () => {
-  it('escapes the control characters of a terminal, and nothing else', () => {
-    expect(printable('a\u001b[2J\u009bé\u202e\u0000😀')).toBe(String.raw`a\u001b[2J\u009bé\u202e\u0000😀`);
-  });
-});
 
 describe('jsonLine', () => {
   it('is JSON that has the same value, in one line', () => {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect as openSocket, createServer as createProxy, type AddressInfo } from 'node:net';
 import { connect as openTls } from 'node:tls';
-import { firstValueFrom, VirtualTimeScheduler } from 'rxjs';
+import { config, firstValueFrom, VirtualTimeScheduler } from 'rxjs';
 import { WebSocket, type ClientOptions } from 'ws';
 import { json } from '../../../lib/codec/json.js';
 import { msgpack } from '../../../lib/codec/msgpack.js';
@@ -150,6 +150,71 @@ describe('listen', () => {
         'RxwireError [ERR_UNAUTHORIZED]: the server rejected this client (4403): the request has no origin header',
         `RxwireError [ERR_UNAUTHORIZED]: the server rejected this client (4403): the origin ${'x'.repeat(100)} is not among "origins"`,
       ]);
+    });
+
+    describe('of a page that may not connect, without `onRefused`', () => {
+      const { emitWarning } = process;
+      const warned: unknown[] = [];
+      const cleanups: (() => unknown)[] = [];
+      beforeEach(() => {
+        warned.length = 0;
+        process.emitWarning = (warning: unknown) => void warned.push(warning);
+      });
+      afterEach(() => {
+        process.emitWarning = emitWarning;
+        cleanups.splice(0).forEach((cleanup) => cleanup());
+      });
+      async function quietServer(options: ListenOptions = {}): Promise<string> {
+        const server = createServer().listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const served = listen(server, options).subscribe();
+        cleanups.push(() => (served.unsubscribe(), server.close()));
+        return `ws://127.0.0.1:${(server.address() as AddressInfo).port}/wire`;
+      }
+      const sentence = (reason: string): string =>
+        `the server rejected this client (4403): ${reason} (see rxwire/docs/errors.md#err_unauthorized)`;
+
+      it('is a warning, once for each origin', async () => {
+        const url = await quietServer({ hosts: ['127.0.0.1'] });
+        for (const origin of ['http://localhost:4200', 'http://localhost:5173', 'http://localhost:4200'])
+          expect(await status(url, { origin })).toBe('403');
+        for (const host of ['evil.example', 'evil.example']) expect(await status(url, { headers: { host } })).toBe('403');
+        expect(warned).toEqual([
+          sentence('the origin http://localhost:4200 is not among "origins"'),
+          sentence('the origin http://localhost:5173 is not among "origins"'),
+          sentence('the host evil.example is not among "hosts"'),
+        ]);
+      });
+
+      it('is a warning of a bounded length, of which a terminal shows all characters', async () => {
+        const url = (await quietServer()).replace('ws:', 'http:');
+        for (const end of ['1', '2']) {
+          const origin = `\u009b2J${'x'.repeat(1_000)}${end}`;
+          expect((await fetch(url, { headers: { origin, 'rxwire-link': 'a' } })).status).toBe(403);
+        }
+        expect(warned).toEqual([sentence(`the origin \\u009b2J${'x'.repeat(97)} is not among "origins"`)]);
+      });
+
+      it('is a warning for the first 100 origins', async () => {
+        const url = (await quietServer({ connectionRate: false })).replace('ws:', 'http:');
+        for (let port = 1; port <= 102; port++) await fetch(url, { headers: { origin: `http://localhost:${port}`, 'rxwire-link': 'a' } });
+        expect(warned).toHaveLength(100);
+      });
+
+      it('does not reach `onUnhandledError`, which may end the process: any page can cause a refusal', async () => {
+        const uncaught: unknown[] = [];
+        config.onUnhandledError = (error) => void uncaught.push(error);
+        cleanups.push(() => (config.onUnhandledError = null));
+        expect(await status(await quietServer(), { origin: 'http://localhost:4200' })).toBe('403');
+        expect([uncaught.length, warned.length]).toEqual([0, 1]);
+      });
+
+      it('is no warning if there is an `onRefused`', async () => {
+        const refused: unknown[] = [];
+        const url = await quietServer({ onRefused: ({ code }) => refused.push(code) });
+        expect(await status(url, { origin: 'http://localhost:4200' })).toBe('403');
+        expect([refused, warned]).toEqual([['ERR_UNAUTHORIZED'], []]);
+      });
     });
 
     it('above maxConnections is refused with 503 and Retry-After, until another one closes', async () => {

@@ -1,0 +1,32 @@
+/** How long a mistake may be none, in ms: a program may subscribe, or send, later. */
+export const WITHIN = 5_000;
+
+const printed = new Set<string>();
+
+/** Prints a warning of development once, with the address of its heading. */
+export function warnOnce(code: string, text: string): void {
+  if (printed.has(code)) return;
+  printed.add(code);
+  warn(code, text);
+}
+
+/** Prints a warning of development, with the address of its heading. */
+export function warn(code: string, text: string): void {
+  const sentence = `${text} (see rxwire/docs/errors.md#${code.toLowerCase()})`;
+  const { process, console } = globalThis as {
+    readonly process?: { emitWarning?: (message: string, options: { readonly type: string; readonly code: string }) => void };
+    readonly console?: { warn(message: string): void };
+  };
+  if (process?.emitWarning) process.emitWarning(sentence, { type: 'RxwireWarning', code });
+  // A browser has no other place for warnings.
+  else console?.warn(sentence);
+}
+
+/** The timer of the platform: virtual time would show no warning to a person. */
+const { setTimeout: startTimer } = globalThis as { readonly setTimeout?: typeof setTimeout };
+
+/** Calls back after a time, for a warning: it does not keep the process running. */
+export function later(delay: number, callback: () => void): void {
+  const timer: unknown = startTimer?.(callback, delay);
+  (timer as { unref?: () => void } | undefined)?.unref?.();
+}
