@@ -17,6 +17,9 @@ export function checkWire(): void {}
 export function watchHeld(): void {}
 export function watchReply(): void {}
 export function noteSent(): void {}
+export function watchExit(): void {}
+export function ignoreExit(): void {}
+export function noteUnsubscribed(): void {}
 export function servingWire(): void {}
 export function noteHub(): void {}
 export function noteAfterEnd(): void {}

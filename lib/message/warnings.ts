@@ -1,32 +1,9 @@
 import type { Observable } from 'rxjs';
+import { noteSending } from './exitHook.js';
+import { later, warnOnce } from './warnOnce.js';
 
 /** How long a mistake may be none, in ms: a program may subscribe, or send, later. */
 const WITHIN = 5_000;
-
-const printed = new Set<string>();
-
-/** Prints a warning of development once, with the address of its heading. */
-function warnOnce(code: string, text: string): void {
-  if (printed.has(code)) return;
-  printed.add(code);
-  const sentence = `${text} (see rxwire/docs/errors.md#${code.toLowerCase()})`;
-  const { process, console } = globalThis as {
-    readonly process?: { emitWarning?: (message: string, options: { readonly type: string; readonly code: string }) => void };
-    readonly console?: { warn(message: string): void };
-  };
-  if (process?.emitWarning) process.emitWarning(sentence, { type: 'RxwireWarning', code });
-  // A browser has no other place for warnings.
-  else console?.warn(sentence);
-}
-
-/** The timer of the platform: virtual time would show no warning to a person. */
-const { setTimeout: startTimer } = globalThis as { readonly setTimeout?: typeof setTimeout };
-
-/** Calls back after a time, for a warning: it does not keep the process running. */
-function later(delay: number, callback: () => void): void {
-  const timer: unknown = startTimer?.(callback, delay);
-  (timer as { unref?: () => void } | undefined)?.unref?.();
-}
 
 /** Warns if messages still wait for a subscriber of the wire after 5 s. */
 export function watchHeld(isHeld: () => boolean, type: string): void {
@@ -68,7 +45,8 @@ export function watchReply({ id }: { readonly id: string }): void {
 }
 
 /** A wire sends a message. A batch contains others. */
-export function noteSent({ id, payload }: { readonly id: string; readonly payload: unknown }): void {
+export function noteSent({ id, payload }: { readonly id: string; readonly payload: unknown }, wire?: object): void {
+  if (wire) noteSending(wire);
   if (unsent.size === 0) return;
   unsent.delete(id);
   const { messages } = Object(payload) as { readonly messages?: unknown };

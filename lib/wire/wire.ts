@@ -8,7 +8,7 @@ import {
   UndeliveredError,
   WireClosedError,
 } from '../message/errors.js';
-import { noteAfterEnd, noteSent } from '../message/development.js';
+import { noteAfterEnd, noteSent, noteUnsubscribed } from '../message/development.js';
 import { countViews } from './internalSubscriptions.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -243,7 +243,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       if (!this.isPending(id)) this.#receiver.refuse(id, new WireClosedError(id, this.#receiver.endCause));
       return;
     }
-    noteSent(message);
+    noteSent(message, this);
     this.#receiver.traffic.messagesSent++;
     this.#outgoing?.next(message);
   }
@@ -329,8 +329,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     super.error(error);
   }
 
-  /** Closes the wire at once; subscribers receive nothing more. */
+  /**
+   * Closes the wire at once; subscribers receive nothing more. Gives up the messages without an
+   * ack: a development warning counts them, unless the program receives their failures.
+   */
   override unsubscribe(): void {
+    noteUnsubscribed(this, (id) => this.#receiver.isShown(id) || this.#receiver.tracker().followers.has(id));
     this.#receiver.end('disconnected', ABANDONED);
     super.unsubscribe();
   }
