@@ -40,10 +40,10 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 5.88],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
-  ['connect, webSocket, json', 27.68],
-  ['connect, webSocket, json, durable', 31.91],
-  ['connect, webSocket, json, envelopeProtocol', 31.29],
-  ['connect, webSocket, json, sharedLink', 30.22],
+  ['connect, webSocket, json', 27.83],
+  ['connect, webSocket, json, durable', 32.04],
+  ['connect, webSocket, json, envelopeProtocol', 31.44],
+  ['connect, webSocket, json, sharedLink', 30.35],
   ['webStorageOutbox, tabOutboxes', 9.46],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
@@ -123,7 +123,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.32;
+const CLIENT_WITH_RXJS = 35.47;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));

@@ -5,4 +5,5 @@
 export { sentenceOf } from './errors/errorSentences.js';
 export { checkOptions, checkWire } from './options/checkOptions.js';
 export { ignoreExit, noteUnsubscribed, watchExit } from './exitHook.js';
+export { lossKeyOf } from './lossKeyOf.js';
 export * from './warnings.js';

@@ -9,6 +9,9 @@ export const sentenceOf: Production['sentenceOf'] = (code, facts) => {
   return reason ? `${code}: ${reason}` : code;
 };
 
+/** All messages count as lost for one cause. */
+export const lossKeyOf: Production['lossKeyOf'] = () => '';
+
 export const watchSubscribed: Production['watchSubscribed'] = (_, stream) => stream;
 
 // A bundler removes the calls of an empty function.

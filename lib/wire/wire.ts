@@ -400,7 +400,7 @@ class WireReceiver implements WireParts, Observer<Message> {
     this.#scheduler = scheduler;
     this.#wire = wire;
     this.#setup = setup;
-    this.unseen = isLoss && createUnseenFailures(scheduler, this);
+    this.unseen = isLoss && createUnseenFailures(scheduler, this, isLoss);
     this.subscribers = new Subscribers(wire, setup.microtask);
     this.state = new StateTracker(setup, this.traffic, scheduler);
   }
@@ -408,8 +408,7 @@ class WireReceiver implements WireParts, Observer<Message> {
   // ---- The streams of the wire
 
   stream<T>(name: StreamName): Observable<T> {
-    const streams = this as unknown as Record<StreamName, Subject<T> | undefined>;
-    const stream = (streams[name] ??= new Subject());
+    const stream = ((this as unknown as Record<StreamName, Subject<T> | undefined>)[name] ??= new Subject());
     if (this.isOver) stream.complete();
     return stream.asObservable();
   }
