@@ -1,5 +1,6 @@
 import { defer, Subscription, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError, ReconnectGivenUpError, RxwireError, UnauthorizedError } from '../../message/errors.js';
+import { watchResult } from '../../message/errors/callSafely.js';
 import { afterMicrotask } from '../../message/steadyScheduler.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../../message/closeCode.js';
@@ -124,7 +125,7 @@ export class Reconnection implements Unsubscribable {
     const { closeCode, reason = '' } = Object(error) as Partial<ConnectionLostError>;
     if (owner.isAnnounced && closeCode !== undefined) report({ kind: 'moved', closeCode, reason, delay: pause });
     else report({ kind: 'retry', ...retry, delay: Math.max(delay, pause) });
-    onRetry?.(retry);
+    watchResult(onRetry?.(retry), (cause) => report({ kind: 'error', error: new CallbackError('onRetry', cause) }));
     return delay;
   }
   #giveUp(error: unknown): void {

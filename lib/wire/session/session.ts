@@ -14,7 +14,7 @@ import type { OutboxStore } from '../../stores/outboxStore.js';
 import { nanoid } from 'nanoid';
 import { ClientCore } from '../../core/clientCore.js';
 import { ClientIdentity } from '../../core/clientHandshake.js';
-import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../../message/errors.js';
+import { ConnectionLostError, StoreError, UndeliveredError, type DrainTimeoutError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { chain } from '../../message/maybeAsync.js';
 import { TokenRenewal } from './tokenRenewal.js';
@@ -190,7 +190,10 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
     this.#draining?.unsubscribe();
     this.#host.end();
     this.#life.unsubscribe();
-    this.#options.outbox?.close();
+    callSafely(
+      () => this.#options.outbox?.close(),
+      (cause) => this.#host.reportError(new StoreError('outbox', 'failed', cause)),
+    );
   }
   onStoreFailed(error: unknown): void {
     this.#to.error(this.#late ?? error);
