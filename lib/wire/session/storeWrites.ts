@@ -80,8 +80,8 @@ export class StoreWrites {
       this.core.lost();
       host.schedule();
     };
-    // A store that cannot report its faults may still store. The program cannot subscribe to `errors$`
-    // before it has the wire.
+    // The store may still store. And the program cannot subscribe to `errors$` before it has the
+    // wire.
     const error = (cause: unknown): void => afterMicrotask(() => host.reportError(storeErrorOf('outbox', cause)), undefined);
     return this.#options.outbox?.faults$?.subscribe({ next, error });
   }
