@@ -27,6 +27,7 @@ const LONG = [
   'spec/stores/postgres/postgresStore',
   'spec/promises/droppedRepliesAreForgotten',
   'spec/promises/encodedAfterNext',
+  'spec/promises/exitTellsLosses',
   'spec/promises/fastSourcesWait',
   'spec/promises/refusedFrameBricksNobody',
   'spec/promises/unseenLossIsReported',

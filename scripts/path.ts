@@ -30,7 +30,7 @@ interface Counts {
 const BUDGETS = {
   // 2 calls of a message, and 13 of a connection, are checks and warnings for developers, which a bundle for production does not have.
   message: { files: 41, functions: 170, calls: 248, rxjs: 29 },
-  connection: { files: 70, functions: 338, calls: 625, rxjs: 264 },
+  connection: { files: 71, functions: 338, calls: 625, rxjs: 264 },
 } satisfies Readonly<Record<string, Counts>>;
 type Action = keyof typeof BUDGETS;
 /** How often each action runs before it is counted. */

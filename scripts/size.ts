@@ -28,7 +28,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ...operators.map((name) => [name, HEAVIER[name] ?? OPERATOR] as const),
   ['createMessage', 0.5],
   ['sentenceOf', 2],
-  ['request', 2.24],
+  ['request', 2.3],
   ['sendAll', 2.25],
   ['sendThrough', 2.26],
   ['reply', 3.04],
@@ -41,11 +41,11 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meterWire', 0.9],
   ['queue', 5.88],
   ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.18],
-  ['connect, webSocket, json', 27.66],
-  ['connect, webSocket, json, durable', 31.88],
-  ['connect, webSocket, json, envelopeProtocol', 31.32],
-  ['connect, webSocket, json, sharedLink', 30.21],
-  ['webStorageOutbox, tabOutboxes', 9.46],
+  ['connect, webSocket, json', 27.95],
+  ['connect, webSocket, json, durable', 32.18],
+  ['connect, webSocket, json, envelopeProtocol', 31.55],
+  ['connect, webSocket, json, sharedLink', 30.5],
+  ['webStorageOutbox, tabOutboxes', 9.49],
   ['serverSentEvents', 5.11],
   ['longPolling', 4],
   ['fallback', 1.65],
@@ -124,7 +124,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.3;
+const CLIENT_WITH_RXJS = 35.59;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));

@@ -23,6 +23,8 @@ export interface OutgoingOutbox {
   maySend(batch: OutgoingBatch): boolean;
   /** Takes the outcome of a message. Returns whether its event waits for a write. */
   ended(id: string, event: CoreEvent | undefined): boolean;
+  /** Returns whether the outbox holds a message. */
+  keeps(id: string): boolean;
   /** Returns whether the outbox holds one of the messages, or is being given one. */
   mayKeep(messages: readonly Message[]): boolean;
   /**

@@ -121,12 +121,16 @@ export class OutgoingStore implements OutgoingOutbox {
   #isBeingStored(id: string): boolean {
     return this.#writing?.added.has(id) === true;
   }
+  /** Whether the outbox holds a message. */
+  keeps(id: string): boolean {
+    return this.#kept.has(id);
+  }
   /** Whether the outbox holds a message, or is being given one. */
   mayKeep(messages: readonly Message[]): boolean {
-    return messages.some(({ id }) => this.#kept.has(id) || this.#isBeingStored(id));
+    return messages.some(({ id }) => this.keeps(id) || this.#isBeingStored(id));
   }
   outcomeOf(id: string): MessageOutcome | undefined {
-    if (this.#kept.has(id) || this.#isBeingStored(id)) return undefined;
+    if (this.keeps(id) || this.#isBeingStored(id)) return undefined;
     return this.#doubtful?.has(id) ? 'in-doubt' : 'closed';
   }
   /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */

@@ -5,4 +5,6 @@
 export { developerSentence } from './errors/errorSentences.js';
 export { checkOptions, checkWire } from './options/checkOptions.js';
 export { noteSelected, noteUnselected } from './noteUnselected.js';
+export { ignoreExit, noteUnsubscribed, watchExit } from './exitHook.js';
+export { lossKeyOf } from './lossKeyOf.js';
 export * from './warnings.js';

@@ -9,6 +9,9 @@ export const developerSentence: Production['developerSentence'] = (code, facts) 
   return reason ? `${code}: ${reason}` : code;
 };
 
+/** All messages count as lost for one cause. */
+export const lossKeyOf: Production['lossKeyOf'] = () => '';
+
 export const watchSubscribed: Production['watchSubscribed'] = (_, stream) => stream;
 
 // A bundler removes the calls of an empty function.
@@ -17,6 +20,9 @@ export function checkWire(): void {}
 export function watchHeld(): void {}
 export function watchReply(): void {}
 export function noteSent(): void {}
+export function watchExit(): void {}
+export function ignoreExit(): void {}
+export function noteUnsubscribed(): void {}
 export function servingWire(): void {}
 export function noteHub(): void {}
 export function noteAfterEnd(): void {}

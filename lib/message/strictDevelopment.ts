@@ -14,8 +14,8 @@ const MAX_OBJECTS = 10_000;
  * A wire sends a message. Freezes the message, with its payload: it is encoded later, and a change
  * would be sent or not, depending on the moment. Code in strict mode that changes it throws.
  */
-export function noteSent(message: Pick<Message, 'id' | 'payload'>): void {
-  noteReply(message);
+export function noteSent(message: Pick<Message, 'id' | 'payload'>, wire?: object): void {
+  noteReply(message, wire);
   const waiting: unknown[] = [message];
   for (let frozen = 0; frozen < MAX_OBJECTS && waiting.length > 0;) {
     try {

@@ -12,7 +12,7 @@ export function warnOnce(code: string, text: string): void {
 
 /** Prints a warning of development, with the address of its heading. */
 export function warn(code: string, text: string): void {
-  const sentence = `${text} (see rxwire/docs/errors.md#${code.toLowerCase()})`;
+  const sentence = warningOf(code, text);
   const { process, console } = globalThis as {
     readonly process?: { emitWarning?: (message: string, options: { readonly type: string; readonly code: string }) => void };
     readonly console?: { warn(message: string): void };
@@ -20,6 +20,11 @@ export function warn(code: string, text: string): void {
   if (process?.emitWarning) process.emitWarning(sentence, { type: 'RxwireWarning', code });
   // A browser has no other place for warnings.
   else console?.warn(sentence);
+}
+
+/** Returns the text of a warning, with the address of its heading. */
+export function warningOf(code: string, text: string): string {
+  return `${text} (see rxwire/docs/errors.md#${code.toLowerCase()})`;
 }
 
 /** The timer of the platform: virtual time would show no warning to a person. */

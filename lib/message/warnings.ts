@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import { noteSending } from './exitHook.js';
 import { isProtocolType } from './isProtocolType.js';
 import { later, warnOnce, WITHIN } from './warnOnce.js';
 
@@ -50,7 +51,8 @@ export function watchReply({ id }: { readonly id: string }): void {
 }
 
 /** A wire sends a message. A batch contains others. */
-export function noteSent({ id, payload }: { readonly id: string; readonly payload: unknown }): void {
+export function noteSent({ id, payload }: { readonly id: string; readonly payload: unknown }, wire?: object): void {
+  if (wire) noteSending(wire);
   if (unsent.size === 0) return;
   unsent.delete(id);
   const { messages } = Object(payload) as { readonly messages?: unknown };

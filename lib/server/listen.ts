@@ -82,7 +82,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
       ...(options.authenticate && { request }),
     });
     const sockets$ = acceptUpgrades(server, path, sockets, admission, servedSocket, handshakes);
-    const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
+    const shutdown$ = defer(() => stopping$).pipe(tap(() => admission.close(retryAfter)));
     const requests$ = httpLinks(linkRequests(server, path), {
       ...read,
       ...served,

@@ -1,4 +1,4 @@
-import { catchError, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
+import { catchError, defer, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { servingWire, watchSubscribed } from '../message/development.js';
 import { CallbackError, UnsupportedError } from '../message/errors.js';
 import { completionOf } from '../operators/subscribing/completionOf.js';
@@ -79,7 +79,7 @@ export function servedWires<P extends Principal | undefined>(
         servingWire();
       }
     });
-    const stopped$ = shutdown$.pipe(
+    const stopped$ = defer(() => shutdown$).pipe(
       catchError((cause: unknown) => {
         refuse(new CallbackError('shutdown$', cause));
         return EMPTY;

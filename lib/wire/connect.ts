@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { checkOptions } from '../message/development.js';
+import { checkOptions, watchExit } from '../message/development.js';
 import { json } from '../codec/json.js';
 import { assertAbsent } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -96,7 +96,7 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
     throw new TypeError(`connect: "delivery" must be one of ${Object.values(ReliabilityLevel).join(', ')}, got ${delivery}`);
   if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
 
-  return new Wire({
+  const wire = new Wire<MessageIn<Types>>({
     id,
     delivery,
     scheduler,
@@ -114,6 +114,8 @@ export function connect<Types extends object = AnyTypes>(options: ConnectOptions
       return link.endpoint ?? '';
     },
   });
+  watchExit(wire, options.scheduler);
+  return wire;
 }
 
 /** The protocol of docs/protocol.md: numbered batches, cumulative acks, sessions that resume. */

@@ -1,4 +1,4 @@
-import { Observable, type SchedulerAction, type SchedulerLike } from 'rxjs';
+import { noop, Observable, type SchedulerAction, type SchedulerLike } from 'rxjs';
 import { noteConnection } from '../message/development.js';
 import type { ConnectionLostError } from '../message/errors.js';
 import { wallTime } from '../message/steadyScheduler.js';
@@ -141,7 +141,7 @@ export class StateTracker {
   }
 
   states(): Observable<ConnectionState> {
-    // eslint-disable-next-line no-restricted-syntax -- the subscription to the signals ends with its subscriber, which gets their errors
+    // eslint-disable-next-line no-restricted-syntax -- the subscription to the signals ends with its subscriber; the session reports their errors
     return new Observable((to) => {
       const emitters = (this.#emitters ??= new Set());
       let reported: string | undefined;
@@ -168,7 +168,7 @@ export class StateTracker {
       emit();
       if (to.closed) return;
       to.add(this.#scheduler.schedule(sample, SAMPLE_INTERVAL));
-      to.add(this.#identity.signals$?.subscribe({ next: emit, error: (error: unknown) => to.error(error) }));
+      to.add(this.#identity.signals$?.subscribe({ next: emit, error: noop }));
     });
   }
 

@@ -1,4 +1,5 @@
 import { NEVER } from 'rxjs';
+import { ignoreExit } from '../message/development.js';
 import { connect } from './connect.js';
 import type { Wire } from './wire.js';
 
@@ -7,5 +8,7 @@ import type { Wire } from './wire.js';
  * an application while a server renders its page.
  */
 export function createIdleWire(): Wire {
-  return connect({ link: () => NEVER });
+  const wire = connect({ link: () => NEVER });
+  ignoreExit(wire);
+  return wire;
 }

@@ -8,6 +8,7 @@ import {
   type MessageRefusedError,
   type UndeliveredMessages,
 } from '../message/errors.js';
+import { lossKeyOf } from '../message/development.js';
 import { reportUncaught } from '../message/errors/reportUncaught.js';
 import { MAX_IDS } from '../message/errors/undeliveredErrors.js';
 import type { OverflowPolicy } from '../operators/buffers/priorityQueue.js';
@@ -52,10 +53,26 @@ export function withLosses(error: unknown, losses: Losses | undefined): unknown 
 
 export type UnseenFailures = ReturnType<typeof createUnseenFailures>;
 
-/** Reports the failures as an uncaught error: once while the wire lives, and once at its end. */
-export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly isEnding: boolean; isShown(id?: string): boolean }) {
-  let losses: Losses | undefined;
-  let cause: unknown;
+/** The messages that were lost for one cause, and are not reported yet. */
+interface Cause extends Losses {
+  error: unknown;
+  /** Whether some were reported. */
+  isReported?: boolean;
+}
+
+/**
+ * Reports the failures as uncaught errors, one for each cause: once while the wire lives, and once
+ * at its end for the messages that were lost since.
+ *
+ * @param isLoss Returns whether the error at the end of the wire counts a message, too.
+ */
+export function createUnseenFailures(
+  scheduler: SchedulerLike,
+  wire: { readonly isEnding: boolean; isShown(id?: string): boolean },
+  isLoss: (error: Error) => boolean,
+) {
+  /** The cause of the key '' is the failure of the wire. */
+  const causes = new Map<string, Cause>();
   let isFailed = false;
   /** The number of subscribers and callers that receive the failure of the wire. */
   let receivers = 0;
@@ -63,24 +80,38 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
   /** Set at the end of the wire: its streams have no subscribers afterwards. */
   let wasShown: boolean | undefined;
 
-  const isUnseen = (): boolean => receivers <= 0 && (losses !== undefined || isFailed);
   const report = (): void => {
+    isScheduled = false;
+    const isOpen = wasShown === undefined;
     // While the wire drains, its end follows.
-    if (!isUnseen() || (wire.isEnding && wasShown === undefined)) return;
-    reportUncaught(!losses || cause instanceof UndeliveredError ? cause : Object.assign(new UndeliveredError(losses), { cause }), true);
-    losses = undefined;
+    if (receivers > 0 || (isOpen && wire.isEnding)) return;
+    const failure = isFailed && causes.get('');
     isFailed = false;
+    const isUndelivered = failure && failure.error instanceof UndeliveredError;
+    if (failure && (isUndelivered || failure.count === 0)) reportUncaught(failure.error, true);
+    for (const cause of causes.values()) {
+      const { error, count, isReported } = cause;
+      if (count === 0 || (isOpen && isReported)) continue;
+      if (!isUndelivered || (cause !== failure && !isLoss(error as Error)))
+        reportUncaught(Object.assign(new UndeliveredError(cause, undefined, { isOpen }), { cause: error }), true);
+      cause.isReported = true;
+      cause.count = cause.ids.length = 0;
+    }
   };
   /** Callers that ignore a promise are known some microtasks later. */
   const schedule = (): void => {
-    if (isScheduled || !isUnseen()) return;
+    if (isScheduled || causes.size === 0) return;
     isScheduled = true;
     scheduler.schedule(report);
   };
+  const causeAt = (key: string, error: unknown): Cause => {
+    const cause = causes.get(key) ?? { count: 0, ids: [], kept: 0, error };
+    causes.set(key, cause);
+    return cause;
+  };
   const add = (id: string, error: unknown): void => {
     if (wasShown ?? wire.isShown(id)) return;
-    cause ??= error;
-    losses = addLoss(id, losses);
+    addLoss(id, causeAt(lossKeyOf(error, causes), error));
     schedule();
   };
 
@@ -110,10 +141,9 @@ export function createUnseenFailures(scheduler: SchedulerLike, wire: { readonly 
      */
     end(failure: { readonly error: unknown } | undefined, receiving: number, isWanted: boolean): void {
       wasShown = isWanted || wire.isShown();
-      isScheduled = false;
       if (failure && !wasShown) {
         isFailed = true;
-        cause = failure.error;
+        causeAt('', undefined).error = failure.error;
         receivers = receiving;
       }
       schedule();

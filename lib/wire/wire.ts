@@ -9,7 +9,7 @@ import {
   UndeliveredError,
   WireClosedError,
 } from '../message/errors.js';
-import { noteAfterEnd, noteSent } from '../message/development.js';
+import { noteAfterEnd, noteSent, noteUnsubscribed } from '../message/development.js';
 import { countViews } from './internalSubscriptions.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
@@ -258,7 +258,7 @@ export class Wire<M extends Message = Message> extends Subject<M> {
       if (!this.isPending(id)) this.#receiver.refuse(id, new WireClosedError(id, this.#receiver.endCause));
       return;
     }
-    noteSent(message);
+    noteSent(message, this);
     this.#receiver.traffic.messagesSent++;
     this.#outgoing?.next(message);
   }
@@ -344,8 +344,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     super.error(error);
   }
 
-  /** Closes the wire at once; subscribers receive nothing more. */
+  /**
+   * Closes the wire at once; subscribers receive nothing more. Gives up the messages without an
+   * ack: a development warning counts them, unless the program receives their failures.
+   */
   override unsubscribe(): void {
+    noteUnsubscribed(this, (id) => this.#receiver.isShown(id) || this.#receiver.tracker().followers.has(id));
     this.#receiver.end('disconnected', ABANDONED);
     super.unsubscribe();
   }
@@ -411,7 +415,7 @@ class WireReceiver implements WireParts, Observer<Message> {
     this.#scheduler = scheduler;
     this.#wire = wire;
     this.#setup = setup;
-    this.unseen = isLoss && createUnseenFailures(scheduler, this);
+    this.unseen = isLoss && createUnseenFailures(scheduler, this, isLoss);
     this.subscribers = new Subscribers(wire, setup.microtask);
     this.state = new StateTracker(setup, this.traffic, scheduler);
   }
@@ -419,8 +423,7 @@ class WireReceiver implements WireParts, Observer<Message> {
   // ---- The streams of the wire
 
   stream<T>(name: StreamName): Observable<T> {
-    const streams = this as unknown as Record<StreamName, Subject<T> | undefined>;
-    const stream = (streams[name] ??= new Subject());
+    const stream = ((this as unknown as Record<StreamName, Subject<T> | undefined>)[name] ??= new Subject());
     if (this.isOver) stream.complete();
     return stream.asObservable();
   }

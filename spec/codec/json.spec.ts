@@ -1,4 +1,5 @@
 import { json } from '../../lib/codec/json.js';
+import { msgpack } from '../../lib/codec/msgpack.js';
 import { DecodeError, EncodeError } from '../../lib/message/errors.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -13,6 +14,29 @@ const filled = (make: (index: number) => string, size: number): string =>
   Array.from({ length: Math.floor(LARGE / size) }, (_, index) => make(index)).join();
 const payloadOf = (frame: string): unknown => json().decode(frame)[0]?.payload;
 const sent = (payload: unknown): unknown => payloadOf(json().encode([createMessage('a', payload)]) as string);
+
+describe('the error of a value that json() does not support', () => {
+  it.each([
+    ['Uint8Array', Buffer.from('tea')],
+    ['Map', new Map()],
+    ['Set', new Set()],
+    ['a bigint of 64 bits', 1n],
+    ['NaN', NaN],
+    ['-Infinity', -Infinity],
+  ])('names the codec that supports it: %s', (kind, value) => {
+    const encode = (): unknown => json().encode([createMessage('file.added', { value })]);
+    expect(encode).toThrow(`. The codec msgpack() supports ${kind} (see `);
+    expect(() => msgpack().encode([createMessage('file.added', { value })])).not.toThrow();
+  });
+
+  it.each([() => 1, /a/, new Float64Array(1), new Date(NaN), new Error('boom')])(
+    'names none for a value that no codec supports',
+    (value) => {
+      const encode = (): unknown => json().encode([createMessage('file.added', { value })]);
+      expect(encode).toThrow(/cannot carry \[0\]\.payload\.value: \S+ \(see /);
+    },
+  );
+});
 
 describe('json', () => {
   codecContract(json, {

@@ -90,6 +90,33 @@ const programs: Readonly<Record<string, () => unknown>> = {
         setTimeout(() => wire.complete(), 300);
       },
     ),
+  'several causes, while the wire is open': () =>
+    served(
+      () => ({ id: 'ada' }),
+      (url) => {
+        const wire = connect({ link: webSocket(url), maxFrame: 100_000 });
+        const send = (count: number): void => {
+          for (let i = 0; i < count; i++) wire.next(createMessage('file.added', { file: Buffer.from('tea') }));
+          for (let i = 0; i < count; i++) wire.next(createMessage('index.added', new Map()));
+          wire.next(createMessage('text.added', 'x'.repeat(200_000)));
+        };
+        send(3);
+        process.once('warning', () => {
+          say(wire.state.status);
+          send(2);
+          wire.send(createMessage('text.added', '')).then(() => wire.complete(), note);
+        });
+      },
+    ),
+  'more causes than are told apart': () =>
+    served(
+      () => ({ id: 'ada' }),
+      (url) => {
+        const wire = connect({ link: webSocket(url) });
+        for (let i = 0; i < 52; i++) wire.next(createMessage(`row${String.fromCharCode(65 + (i % 26))}.added`, () => i));
+        setTimeout(() => wire.complete(), 300);
+      },
+    ),
   'next that the hub refuses': () => refusing((room) => rows.forEach((row) => room.next(row))),
   'send that the hub refuses': () => refusing((room) => rows.forEach((row) => void room.send(row))),
   'a refusal in errors$ of the channel': () =>

@@ -1,14 +1,14 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { bundle } from '../chaos/bundle.js';
 
-/** Runs a program to its end: its exit code, its output, and its warnings. */
+/** Runs a program to its end: its exit code, its output, and its warnings, but those of development, which have a code. */
 function run(program: string): { readonly code: number | null; readonly said: string; readonly warnings: readonly string[] } {
   const file = bundle('spec/promises/silentProgram.ts');
   const { status, stdout, stderr }: SpawnSyncReturns<string> = spawnSync(process.execPath, [file, program], {
     encoding: 'utf8',
     timeout: 15_000,
   });
-  return { code: status, said: stdout.trim(), warnings: stderr.split('\n').filter((line) => line.includes('RxwireWarning')) };
+  return { code: status, said: stdout.trim(), warnings: stderr.split('\n').filter((line) => /(?<!\] )RxwireWarning/.test(line)) };
 }
 
 describe('A failure that no part of the program sees is reported once, and the exit code is 1', () => {
@@ -29,6 +29,32 @@ describe('A failure that no part of the program sees is reported once, and the e
     const { code, warnings } = run(program);
     expect(warnings).toEqual([typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text)]);
     expect(code).toBe(1);
+  });
+
+  it('one warning for each cause, with its type and the count: once while the wire is open, and once at its end', () => {
+    const { code, said, warnings } = run('several causes, while the wire is open');
+    expect([code, said]).toEqual([1, 'connected']);
+    const told = (count: string, end: string, cause: string): unknown =>
+      expect.stringMatching(new RegExp(`: ${count} not delivered${end} \\(.*: ${cause}`));
+    const causes = [
+      '.*\\(file.added\\): cannot carry .*: Uint8Array. The codec msgpack\\(\\) supports Uint8Array \\(see .*#err_encode\\)',
+      '.*\\(index.added\\): cannot carry .*: Map. The codec msgpack\\(\\) supports Map',
+      '.*\\(text.added\\) of 200.* bytes exceeds',
+    ] as const;
+    expect(warnings).toEqual([
+      told('3 messages were', '', causes[0]),
+      told('3 messages were', '', causes[1]),
+      told('1 message was', '', causes[2]),
+      told('2 messages were', ' before the wire ended', causes[0]),
+      told('2 messages were', ' before the wire ended', causes[1]),
+      told('1 message was', ' before the wire ended', causes[2]),
+    ]);
+  });
+
+  it('ten causes, and all others as one', () => {
+    const { warnings } = run('more causes than are told apart');
+    const counts = warnings.map((line) => Number(/: (\d+) messages? w/.exec(line)?.[1]));
+    expect(counts).toEqual([...Array.from({ length: 10 }, () => 2), 32]);
   });
 
   it('also if only rxwire itself is subscribed: for requests, replies and channels', () => {

@@ -1,20 +1,35 @@
-import { Subject, VirtualTimeScheduler } from 'rxjs';
+import {
+  BehaviorSubject,
+  concat,
+  config,
+  EMPTY,
+  from,
+  Observable,
+  of,
+  Subject,
+  takeUntil,
+  throwError,
+  timer,
+  VirtualTimeScheduler,
+} from 'rxjs';
+import type { RxwireError } from '../../lib/message/errors.js';
 import type { NetworkSignal } from '../../lib/wire/session/networkSignals.js';
 import { connect } from '../../lib/wire/connect.js';
 import { envelopeProtocol } from '../../lib/wire/envelope/envelopeProtocol.js';
+import { eventually } from '../support/eventually.js';
 import { record } from '../support/record.js';
 import { network } from '../support/sessionPair.js';
 import { cuttableLinks } from './wires.js';
 
 /** A client whose platform says what we want, and a server that is heard each 100 ms, in virtual time. */
-function start() {
+function start(given?: Observable<NetworkSignal>) {
   const scheduler = new VirtualTimeScheduler();
   const times = { scheduler, microtask: scheduler };
   const net = network(times);
   const signals$ = new Subject<NetworkSignal>();
   net.serve({ pingInterval: 100 }, (wire) => wire.subscribe());
   const reconnect = { initialInterval: 10_000, jitter: 0 };
-  const wire = net.connect({ signals$, reconnect });
+  const wire = net.connect({ signals$: given ?? signals$, reconnect });
   wire.subscribe({ error: () => undefined });
   const runTo = (time: number): void => {
     scheduler.maxFrames = time;
@@ -86,6 +101,83 @@ describe('connect: signals$', () => {
     cut();
     expect(retries).toBe(2);
     wire.unsubscribe();
+  });
+});
+
+describe('connect: signals$ of the program', () => {
+  const boom = new Error('boom');
+  const later = (): Subject<NetworkSignal> => new Subject();
+
+  it.each<[string, () => Observable<NetworkSignal>]>([
+    ['fails at once', () => throwError(() => boom)],
+    [
+      'fails later',
+      () =>
+        concat(
+          later().pipe(takeUntil(timer(0))),
+          throwError(() => boom),
+        ),
+    ],
+    ['throws', () => new Observable(() => { throw boom; })], // prettier-ignore
+    [
+      'fails for each subscriber, after a value',
+      () =>
+        concat(
+          of('online' as const),
+          throwError(() => boom),
+        ),
+    ],
+  ])('that %s is reported once, and the wire and its state continue', async (_, create) => {
+    const { wire, cut, runTo, uncaught, client } = watched(create());
+    await eventually(() => expect(client.errors).toHaveLength(1));
+    expect(client.errors).toMatchObject([{ code: 'ERR_CALLBACK', callback: 'signals$', cause: boom }]);
+    runTo(10);
+    cut();
+    runTo(20);
+    runTo(10_100);
+    expect([wire.state.status, client.state.isOver()]).toEqual(['connected', false]);
+    expect([client.errors.filter(({ code }) => code === 'ERR_CALLBACK').length, uncaught]).toEqual([1, []]);
+    wire.unsubscribe();
+  });
+
+  it('that are no Observable end no connection', async () => {
+    const { wire, runTo, client } = watched({ on: () => undefined } as never);
+    await eventually(() => expect(client.errors).toMatchObject([{ code: 'ERR_CALLBACK', callback: 'signals$' }]));
+    runTo(10);
+    expect(wire.state.status).toBe('connected');
+    wire.unsubscribe();
+  });
+
+  it.each<[string, () => Observable<NetworkSignal>]>([
+    ['emits its last value to each subscriber', () => new BehaviorSubject<NetworkSignal>('online')],
+    ['completes', () => of('online')],
+    ['is empty', () => EMPTY],
+    ['emits other values', () => from([undefined as never, {} as never])],
+  ])('that %s shortens no delay', (_, create) => {
+    const { wire, cut, opened, runTo } = watched(create());
+    runTo(10);
+    cut();
+    runTo(5_000);
+    expect([wire.state.status, opened()]).toEqual(['reconnecting', 1]);
+    runTo(10_100);
+    expect(wire.state.status).toBe('connected');
+    wire.unsubscribe();
+  });
+
+  /** A client of such signals, and what it reports. */
+  function watched(signals$: Observable<NetworkSignal>) {
+    const started = start(signals$);
+    const errors: RxwireError[] = [];
+    started.wire.errors$.subscribe((error) => errors.push(error));
+    return { ...started, uncaught, client: { errors, state: record(started.wire.state$) } };
+  }
+  const uncaught: unknown[] = [];
+  beforeEach(() => {
+    uncaught.length = 0;
+    config.onUnhandledError = (error) => uncaught.push(error);
+  });
+  afterEach(() => {
+    config.onUnhandledError = null;
   });
 });
 

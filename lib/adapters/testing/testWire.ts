@@ -10,7 +10,7 @@ import {
   type TeardownLogic,
   type Unsubscribable,
 } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { checkOptions, ignoreExit } from '../../message/development.js';
 import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { OverflowError } from '../../message/errors.js';
@@ -164,6 +164,7 @@ export function testWire<Types extends object = AnyTypes>(options: TestWireOptio
   start();
   const online$ = new Subject<NetworkSignal>();
   const wire = connect({ signals$: online$, reconnect: RECONNECT, ...times, ...clientOptions, codec, link });
+  ignoreExit(wire);
   const close = (): void => {
     wire.unsubscribe();
     serving.unsubscribe();

@@ -1,7 +1,11 @@
 import type { ErrorCode } from './errorCode.js';
 
 /** The fields of an error, and its cause: the facts of which a sentence is made. */
-type Facts = Readonly<Record<string, string | number | undefined>> & { readonly cause?: unknown; readonly ids?: readonly string[] };
+type Facts = Readonly<Record<string, string | number | undefined>> & {
+  readonly cause?: unknown;
+  readonly ids?: readonly string[];
+  readonly isOpen?: boolean;
+};
 
 const DROPPED: Readonly<Record<string, string>> = {
   overflow: 'the queue was full',
@@ -60,10 +64,10 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_CONNECTION_LOST: ({ closeCode, reason }) => `the connection ended (${closeCode})${after(reason)}`,
   ERR_DECODE: ({ codec, reason }) => `the codec ${codec} cannot decode a frame: ${reason}`,
   ERR_DECRYPT: ({ id, type, reason }) => `the payload of the message ${id} (${type}) cannot be decrypted: ${reason}`,
-  ERR_DRAIN_TIMEOUT: (facts) => undelivered(facts, `within ${facts['timeout']} ms after the wire was completed`),
+  ERR_DRAIN_TIMEOUT: (facts) => undelivered(facts, ` within ${facts['timeout']} ms after the wire was completed`),
   ERR_DROPPED: ({ id, reason = '', cause }) => `the message ${id} was dropped: ${DROPPED[reason]}${becauseOfWire(cause)}`,
   ERR_ENCODE: ({ codec, id, type, reason }) =>
-    `the codec ${codec} cannot encode ${id === undefined ? 'a message' : `the message ${id} (${type})`}: ${reason}`,
+    `the codec ${codec} cannot encode ${id === undefined ? 'a message' : `the message ${id} (${type})`}: ${reason}${hintOf(codec, reason)}`,
   ERR_FRAME_TOO_LARGE: ({ size, limit, id, type }) =>
     `${id === undefined ? 'a frame' : `the message ${id} (${type})`} of ${size} bytes exceeds the limit of ${limit} bytes ("maxFrame")`,
   ERR_HANDLER: ({ id, type, attempts }) => `the handler of the message ${id} (${type}) has failed: attempt ${attempts} was the last one`,
@@ -91,7 +95,7 @@ const SENTENCES: Readonly<Record<ErrorCode, (facts: Facts) => string>> = {
   ERR_STORE: ({ store, fault = '' }) => `the store ${store} ${FAULTS[fault]}`,
   ERR_STREAM_CLOSED: ({ stream, reason }) => `the stream "${stream}" was closed before its end: ${reason}`,
   ERR_UNAUTHORIZED: ({ closeCode, reason }) => `the server rejected this client (${closeCode})${after(reason)}`,
-  ERR_UNDELIVERED: (facts) => undelivered(facts, 'before the wire ended'),
+  ERR_UNDELIVERED: (facts) => undelivered(facts, facts.isOpen ? '' : ' before the wire ended'),
   ERR_UNHANDLED: ({ id, type }) => `no handler exists for the message ${id} (${type})`,
   ERR_UNSUPPORTED: ({ reason }) => `${reason}`,
   ERR_WIRE_CLOSED: ({ id, cause }) => `the wire has ended${becauseOfWire(cause)}, and cannot send ${id ?? 'the rest'}`,
@@ -102,13 +106,22 @@ export function developerSentence(code: ErrorCode, facts: object): string {
   return SENTENCES[code](facts as Facts);
 }
 
+/** The values that JSON has no form for, and MessagePack has. */
+const OF_MSGPACK = /: (Uint8Array|Map|Set|bigint|NaN|-?Infinity)$/;
+
+/** Returns the codec that supports a value that `json()` does not. */
+function hintOf(codec: string | number | undefined, reason: string | number | undefined): string {
+  const [, kind] = /^(json|protobuf)\b/.test(String(codec)) ? (OF_MSGPACK.exec(String(reason)) ?? []) : [];
+  return kind === undefined ? '' : `. The codec msgpack() supports ${kind === 'bigint' ? 'a bigint of 64 bits' : kind}`;
+}
+
 const after = (reason: string | number | undefined): string => (reason ? `: ${reason}` : '');
 
 function undelivered({ count = 0, ids = [], kept = 0 }: Facts, end: string): string {
   const shown = ids.slice(0, MAX_IDS);
   const names = `${shown.join(', ')}${Number(count) > shown.length ? ', …' : ''}`;
   const rest = Number(kept) > 0 ? `. The outbox keeps ${kept} of them for the next wire` : '';
-  return `${count === 1 ? '1 message was' : `${count} messages were`} not delivered ${end} (${names})${rest}`;
+  return `${count === 1 ? '1 message was' : `${count} messages were`} not delivered${end} (${names})${rest}`;
 }
 
 /** An error of rxwire has its sentence in a field, without the address of the heading. */

@@ -34,7 +34,7 @@ export function printWarning(error: unknown): void {
   const { message = String(error), stack, cause } = Object(error) as Partial<Error>;
   const { message: reason, stack: detail = stack } = Object(cause) as Partial<Error>;
   const isIn = reason === undefined || message.includes(textOf(cause as Error));
-  const text = isIn ? message : messageWith(error as Error, textOf(cause as Error));
+  const text = isIn ? message : messageWith(error as Error, cause as Error);
   const { process, console } = globalThis as Platform;
   if (process?.emitWarning) process.emitWarning(text, { type: 'RxwireWarning', detail });
   // A browser has no other place for warnings.

@@ -54,7 +54,7 @@ export function pointerOf(error: Error): string {
   return error.message.slice(textOf(error).length);
 }
 
-/** Returns the message of an error with the text of a cause, before the address of the heading. */
-export function messageWith(error: Error, reason: string): string {
-  return `${textOf(error)}: ${reason}${pointerOf(error)}`;
+/** Returns the message of an error with the text of its cause, and the address of a heading. */
+export function messageWith(error: Error, cause: Error): string {
+  return `${textOf(error)}: ${textOf(cause)}${pointerOf(cause) || pointerOf(error)}`;
 }

@@ -38,6 +38,7 @@ const REFUSALS: Readonly<Record<ChannelRefusal, string>> = {
   limit: 'You have too much open at once. Close something, and try again.',
   full: 'There is no room for you at the moment. Try again later.',
   'too-large': TOO_LARGE,
+  unsupported: CHANGE_IT,
   'not-encrypted': NOT_ENCRYPTED,
   invalid: CHANGE_IT,
   ended: ENDED,

@@ -21,8 +21,14 @@ export class UndeliveredError extends RxwireError implements UndeliveredMessages
   declare readonly count: number;
   declare readonly ids: readonly string[];
   declare readonly kept: number;
+  /** Set if the wire was open when it reported the loss: it continues. */
+  declare readonly isOpen?: boolean;
 
-  constructor({ count, ids, kept }: UndeliveredMessages, code: ErrorCode = 'ERR_UNDELIVERED', details: { readonly timeout?: number } = {}) {
+  constructor(
+    { count, ids, kept }: UndeliveredMessages,
+    code: ErrorCode = 'ERR_UNDELIVERED',
+    details: { readonly timeout?: number; readonly isOpen?: boolean } = {},
+  ) {
     super(code, { count, ids: ids.slice(0, MAX_IDS), kept, ...details });
   }
 }

@@ -67,7 +67,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
     open(): void {
       if (state.status !== 'new') return;
       state.status = 'opening';
-      log?.faults$?.subscribe(onFault);
+      log?.faults$?.subscribe({ next: onFault, error: onError });
       const stored$ = writer?.open() ?? of([]);
       stored$.subscribe({ next: (stored) => begin(state, stored), error: (error) => fail(state, error) });
     },

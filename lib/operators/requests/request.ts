@@ -11,6 +11,7 @@ import {
   MessageDroppedError,
   WireClosedError,
 } from '../../message/errors.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { createCoalescedTimer } from '../timing/coalescedTimer.js';
 import { markInternal } from '../../wire/internalSubscriptions.js';
@@ -122,7 +123,7 @@ interface OpenRequest extends Unsubscribable {
   /** Whether the application has set the `ttl`; otherwise it passes at the deadline. */
   readonly hasOwnTtl: boolean;
   readonly subscriber: Subscriber<unknown>;
-  readonly onProgress: (progress: unknown) => void;
+  readonly onProgress: (progress: unknown) => unknown;
   /** The maximum silence of the other side after its first reply or progress, in ms. */
   readonly each: number;
   currentTimeout: number;
@@ -225,11 +226,10 @@ function handleReply(request: OpenRequest, { type, payload, metadata }: Message,
   const { subscriber } = request;
   if (type === 'reply.error') fail(request, replyErrorOf(payload, request.message));
   else if (type === 'reply.progress') {
-    try {
-      request.onProgress(payload);
-    } catch (error) {
-      abandon(request, error);
-    }
+    callSafely(
+      () => request.onProgress(payload),
+      (error) => abandon(request, error),
+    );
   } else if (type === 'reply' || type === 'reply.last' || type === 'reply.complete') {
     const deliveryTag = metadata?.deliveryTag;
     // Replies without a number are accepted as they arrive.

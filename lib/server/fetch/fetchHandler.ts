@@ -141,7 +141,7 @@ export function fetchHandler<P extends Principal | undefined = undefined>(option
       { ...read, ...served, endpoint: path, admission, isAuthenticated: authenticate !== undefined },
     );
     latest = { upgrade, requests$ };
-    const shutdown$ = stopping$.pipe(tap(() => admission.close(retryAfter)));
+    const shutdown$ = defer(() => stopping$).pipe(tap(() => admission.close(retryAfter)));
     return servedWires<P>(
       merge(sockets$, links$),
       { ...served, endpoint: path, shutdown$, admission, hibernates: state !== undefined },

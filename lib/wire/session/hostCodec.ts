@@ -121,10 +121,11 @@ export function callCodec(effect: CodecEffect, host: CodecCaller, wait: Wait): v
   if (kind === 'encode')
     wait(
       () => codec.encodeMaybe(effect.messages, first),
-      (body) =>
+      // The Observable of a codec may be empty.
+      (body: Body | undefined) =>
         host.answer((core) => {
           const { messages } = effect;
-          const error = sizeError(body, core.outgoing.maxFrame - HEADER_ROOM);
+          const error = sizeError(body ?? '', core.outgoing.maxFrame - HEADER_ROOM);
           if (error) remember(messages, error);
           core.encoded(id, body);
         }),

@@ -2,7 +2,9 @@ import { concatMap, defer, type MonoTypeOperatorFunction, type SchedulerLike, Su
 import { checkOptions } from '../../message/development.js';
 import type { Codec, Direction } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
-import { ProtocolError } from '../../message/errors.js';
+import { CallbackError, ProtocolError } from '../../message/errors.js';
+import { callSafely } from '../../message/errors/callSafely.js';
+import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import { byteLength } from '../../message/bytes.js';
 import { asInput, attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
@@ -72,8 +74,8 @@ export interface InspectOptions {
   /** The codecs of the session, to decode the messages. @default json() */
   readonly codec?: Codec | readonly Codec[];
   /**
-   * Called with each frame, in the order of the connection. RxJS reports an exception as an
-   * unhandled error; the connection is not affected.
+   * Called with each frame, in the order of the connection. An exception is an uncaught error
+   * (`config.onUnhandledError`, or a warning of the process); the connection is not affected.
    */
   readonly onFrame: (frame: InspectedFrame) => void;
   /**
@@ -115,10 +117,10 @@ export function inspected(link: Link<Frame> & DescribedLink, options: InspectOpt
   checkOptions('inspected', options);
   const { codec = json(), onFrame, onConnection, scheduler = steadyScheduler() } = options;
   const contentOf = createReader([codec].flat());
-  const reports$ = new Subject<() => MaybeAsync<() => void>>();
+  const reports$ = new Subject<() => MaybeAsync<() => unknown>>();
   let waiting = 0;
-  // A subscriber of RxJS reports the exception of a callback, and continues.
-  reports$.pipe(concatMap((read) => asInput(read()))).subscribe((report) => report());
+  const onFailed = (cause: unknown): void => reportUncaught(new CallbackError('onFrame', cause));
+  reports$.pipe(concatMap((read) => asInput(read()))).subscribe((report) => void callSafely(report, onFailed));
   let connections = 0;
 
   const inspect: Link<Frame> = (outgoing) =>
@@ -131,7 +133,7 @@ export function inspected(link: Link<Frame> & DescribedLink, options: InspectOpt
           reports$.next(() =>
             chain(content(), (rest) => () => {
               waiting--;
-              onFrame({ ...seen, ...rest });
+              return onFrame({ ...seen, ...rest });
             }),
           );
         });

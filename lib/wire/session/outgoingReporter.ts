@@ -53,6 +53,9 @@ export class OutgoingReporter implements OutgoingMessages {
     };
     return batches.map((batch) => [stepOf(batch), batch.messages]);
   }
+  isKept(id: string): boolean {
+    return this.#outgoing.outbox?.keeps(id) === true;
+  }
   queued(): number {
     const { queued, last, tail } = this.#outgoing;
     return queued + last - tail;

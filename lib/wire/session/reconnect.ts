@@ -1,5 +1,7 @@
-import { Subscription, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { ConnectionLostError, ReconnectGivenUpError, RxwireError, UnauthorizedError } from '../../message/errors.js';
+import { defer, Subscription, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import { CallbackError, ConnectionLostError, ReconnectGivenUpError, RxwireError, UnauthorizedError } from '../../message/errors.js';
+import { watchResult } from '../../message/errors/callSafely.js';
+import { afterMicrotask } from '../../message/steadyScheduler.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { FORBIDDEN, isReconnectable, UNAUTHORIZED } from '../../message/closeCode.js';
 import { backoffDelays, type RetryBackoffConfig } from '../../operators/retryBackoff.js';
@@ -14,6 +16,8 @@ export interface ReconnectionOwner {
   open(): Unsubscribable | undefined;
   /** Called when the last connection is lost, or could not be opened, and no other one follows. */
   onGivenUp(error: unknown): void;
+  /** Called with each signal of the platform. */
+  onSignal?(): void;
   /** Returns the remaining delay that the peer has requested, in ms. @default 0 */
   pause?(): number;
   /** Whether a message ended the connection: then any close code permits another connection. */
@@ -60,6 +64,10 @@ export class Reconnection implements Unsubscribable {
   readonly #owner: ReconnectionOwner;
   #connection: Unsubscribable | undefined;
   #delay: Subscription | undefined;
+  /** Ends the delay, if a signal may end it. */
+  #endDelay: (() => void) | undefined;
+  /** The subscription to the signals: one, as an Observable may emit its last value to each. */
+  #signals: Unsubscribable | undefined;
   /** The retries that count for `maxRetries`. */
   #retries = 0;
   /** The retries since the last progress. */
@@ -76,12 +84,14 @@ export class Reconnection implements Unsubscribable {
 
   /** Opens a connection, when the delay has passed that the peer has requested. */
   start(): void {
+    this.#signals ??= this.#watchSignals();
     const pause = this.#owner.pause?.() ?? 0;
     if (pause > 0) this.#wait(pause, () => this.#open());
     else this.#open();
   }
   unsubscribe(): void {
     this.#isOver = true;
+    this.#signals?.unsubscribe();
     this.#delay?.unsubscribe();
     this.#connection?.unsubscribe();
   }
@@ -115,7 +125,7 @@ export class Reconnection implements Unsubscribable {
     const { closeCode, reason = '' } = Object(error) as Partial<ConnectionLostError>;
     if (owner.isAnnounced && closeCode !== undefined) report({ kind: 'moved', closeCode, reason, delay: pause });
     else report({ kind: 'retry', ...retry, delay: Math.max(delay, pause) });
-    onRetry?.(retry);
+    watchResult(onRetry?.(retry), (cause) => report({ kind: 'error', error: new CallbackError('onRetry', cause) }));
     return delay;
   }
   #giveUp(error: unknown): void {
@@ -124,11 +134,24 @@ export class Reconnection implements Unsubscribable {
     this.#owner.onGivenUp(isTooOften ? new ReconnectGivenUpError(this.attempts, error) : explained(error));
   }
 
+  /** Watches the signals until they end, or fail: then there are no more. */
+  #watchSignals(): Subscription | undefined {
+    const { signals$, report } = this.#policy;
+    const next = (signal: NetworkSignal): void => {
+      if (signal !== 'offline') this.#endDelay?.();
+      this.#owner.onSignal?.();
+    };
+    const error = (cause: unknown): void =>
+      // The program cannot subscribe to `errors$` before it has the wire.
+      afterMicrotask(() => report({ kind: 'error', error: new CallbackError('signals$', cause) }), undefined);
+    return signals$ && defer(() => signals$).subscribe({ next, error });
+  }
+
   /** Calls `then` after a delay, which a signal may end. */
   #wait(ms: number, then: () => void, endsBySignal = false): void {
     // A callback of the application may have ended the session.
     if (this.#isOver) return;
-    const { config, signals$, scheduler } = this.#policy;
+    const { config, scheduler } = this.#policy;
     const { wake$ } = config;
     const delay = (this.#delay = new Subscription());
     const end = (): void => {
@@ -136,12 +159,10 @@ export class Reconnection implements Unsubscribable {
       delay.unsubscribe();
       then();
     };
+    this.#endDelay = endsBySignal && !wake$ ? end : undefined;
     if (ms !== Infinity) delay.add(scheduler.schedule(end, Math.min(ms, MAX_DELAY)));
     if (!endsBySignal || delay.closed) return;
-    const next = (signal: unknown): void => {
-      if (wake$ || signal !== 'offline') end();
-    };
-    delay.add((wake$ ?? signals$)?.subscribe({ next, error: (error) => this.#giveUp(error) }));
+    delay.add(wake$?.subscribe({ next: end, error: (error) => this.#giveUp(error) }));
   }
   /** Opens connections until one does not fail at once, or waits for the next one. */
   #open(): void {

@@ -14,12 +14,11 @@ import type { OutboxStore } from '../../stores/outboxStore.js';
 import { nanoid } from 'nanoid';
 import { ClientCore } from '../../core/clientCore.js';
 import { ClientIdentity } from '../../core/clientHandshake.js';
-import { ConnectionLostError, UndeliveredError, type DrainTimeoutError } from '../../message/errors.js';
+import { ConnectionLostError, StoreError, UndeliveredError, type DrainTimeoutError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { chain } from '../../message/maybeAsync.js';
 import { TokenRenewal } from './tokenRenewal.js';
 import { scopedWait } from './scopedWait.js';
-import type { NetworkSignal } from './networkSignals.js';
 import { drainHost, giveUpRest } from './sessionDrain.js';
 import type { ConnectionEvent, HostConnection, HostOptions, HostOwner, HostUser } from './hostTypes.js';
 import type { RestoredState } from '../../core/storedTypes.js';
@@ -105,7 +104,6 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
   readonly #life = new Subscription();
   readonly #credentials: TokenRenewal | undefined;
   readonly #reconnection: Reconnection;
-  readonly #signals$: Observable<NetworkSignal> | undefined;
   readonly #received: Observer<Frame> = {
     next: (frame) => this.#receive(frame),
     error: (error: unknown) => this.#lost(error),
@@ -140,7 +138,6 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
     this.#link = link;
     this.#stores = stores;
     this.#reconnection = new Reconnection(policy, this);
-    this.#signals$ = policy.signals$;
     if (options.token) this.#credentials = new TokenRenewal(options.token, policy, this.#life);
     const identity = this.#identity;
     const core = new ClientCore(
@@ -193,7 +190,10 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
     this.#draining?.unsubscribe();
     this.#host.end();
     this.#life.unsubscribe();
-    this.#options.outbox?.close();
+    callSafely(
+      () => this.#options.outbox?.close(),
+      (cause) => this.#host.reportError(new StoreError('outbox', 'failed', cause)),
+    );
   }
   onStoreFailed(error: unknown): void {
     this.#to.error(this.#late ?? error);
@@ -221,6 +221,13 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
 
   // ---- Connections
 
+  /** The page or the network has changed: asks whether the other side is there. */
+  onSignal(): void {
+    const { core } = this.#host;
+    if (core.phase !== 'agreed') return;
+    core.keepalive.ask();
+    this.#host.schedule();
+  }
   /** Returns the delay that a stopping server requests, in ms from now. */
   pause(): number {
     return this.#host.core.returnAt - this.#host.now;
@@ -291,12 +298,6 @@ export class ClientSession implements HostOwner, ReconnectionOwner, Observer<Mes
         else to.error(new ConnectionLostError(code, reason));
       },
     };
-    const wake = (): void => {
-      if (core.phase !== 'agreed') return;
-      core.keepalive.ask();
-      host.schedule();
-    };
-    to.add(this.#signals$?.subscribe(wake));
     to.add(() => host.detach(connection));
     core.opened(host.now);
     host.attach(connection);

@@ -25,7 +25,7 @@ export type MessageStep = readonly [step: PendingStatus, messages: readonly Mess
 /** The states of the messages that the session sends. */
 export interface OutgoingMessages {
   /** The messages that have no outcome yet, by id, in the order of arrival. */
-  readonly pending: Pick<ReadonlyMap<string, Message>, 'get' | 'has' | 'values'>;
+  readonly pending: Pick<ReadonlyMap<string, Message>, 'get' | 'has' | 'values' | 'size'>;
   readonly inFlight: {
     /**
      * Returns the messages that were sent or stored, in their order, with their latest step; some
@@ -33,6 +33,8 @@ export interface OutgoingMessages {
      */
     steps(): readonly MessageStep[];
   };
+  /** Returns whether a durable outbox has stored a message: its next owner sends it. @default no */
+  isKept?(id: string): boolean;
   /** Returns the number of messages that wait to be sent. */
   queued(): number;
   /** Returns the number of further messages that may wait. */

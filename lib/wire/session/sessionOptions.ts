@@ -151,7 +151,9 @@ export interface SessionOptions extends EndpointOptions {
   readonly token?: TokenSource;
   /**
    * The signals of the platform about the page and the network. After a signal the wire checks at
-   * once whether the server answers, and does not wait for its next attempt to connect.
+   * once whether the server answers, and does not wait for its next attempt to connect. The wire
+   * subscribes once. If the Observable fails, the wire continues without signals, and `errors$`
+   * reports a `CallbackError`.
    * @default those of the browser; on Node none
    */
   readonly signals$?: Observable<NetworkSignal>;

@@ -1,4 +1,5 @@
 import { identity, noop, type Unsubscribable } from 'rxjs';
+import { afterMicrotask } from '../../message/steadyScheduler.js';
 import { StoreError, type RxwireError, type StoreFault as ReportedFault } from '../../message/errors.js';
 import { chain, type MaybeAsync, type MaybePromise } from '../../message/maybeAsync.js';
 import { SessionStores } from '../../core/sessionStores.js';
@@ -69,7 +70,7 @@ export class StoreWrites {
 
   /** Handles the faults of the outbox that no write has caused, until it is unsubscribed. */
   watch(host: FaultHost): Unsubscribable | undefined {
-    return this.#options.outbox?.faults$?.subscribe((error) => {
+    const next = (error: StoreError): void => {
       if (isFenced(error)) {
         host.fail(error);
         return;
@@ -78,7 +79,11 @@ export class StoreWrites {
       if (error.fault !== 'evicted') return;
       this.core.lost();
       host.schedule();
-    });
+    };
+    // The store may still store. And the program cannot subscribe to `errors$` before it has the
+    // wire.
+    const error = (cause: unknown): void => afterMicrotask(() => host.reportError(storeErrorOf('outbox', cause)), undefined);
+    return this.#options.outbox?.faults$?.subscribe({ next, error });
   }
 
   /** The session has ended: the outcomes that wait may not be stored. */

@@ -35,8 +35,9 @@ describe('RxwireError', () => {
     dropped.explain(lost);
     expect(dropped.message).toBe(`the message m1 was dropped: the wire has ended (${lost.text}) (see rxwire/docs/errors.md#err_dropped)`);
     expect(dropped.text).toBe(`the message m1 was dropped: the wire has ended (${lost.text})`);
-    expect(messageWith(lost, 'no route')).toBe(
+    expect(messageWith(lost, new Error('no route'))).toBe(
       'the connection ended (1006): gone: no route (see rxwire/docs/errors.md#err_connection_lost)',
     );
+    expect(messageWith(lost, dropped)).toBe(`${lost.text}: ${dropped.text} (see rxwire/docs/errors.md#err_dropped)`);
   });
 });

@@ -10,9 +10,19 @@ const OTHER = 'Something went wrong. Try again.';
 /** The fields that choose a sentence, for each code that has several sentences. */
 const variants: Readonly<Partial<Record<ErrorCode, readonly object[]>>> = {
   ERR_CHANNEL_ENDED: ['completed', 'failed', 'interrupted', 'incomplete'].map((status) => ({ status })),
-  ERR_CHANNEL_REFUSED: ['forbidden', 'limit', 'full', 'too-large', 'not-encrypted', 'invalid', 'ended', 'removed', 'no-hub', 'failed'].map(
-    (reason) => ({ reason }),
-  ),
+  ERR_CHANNEL_REFUSED: [
+    'forbidden',
+    'limit',
+    'full',
+    'too-large',
+    'unsupported',
+    'not-encrypted',
+    'invalid',
+    'ended',
+    'removed',
+    'no-hub',
+    'failed',
+  ].map((reason) => ({ reason })),
   ERR_CONNECTION_LOST: [1000, 1006, 1013, 4400, 4409, 4413].map((closeCode) => ({ closeCode, reason: 'the hub.1 has died' })),
   ERR_DRAIN_TIMEOUT: [{ count: 2, kept: 2, ids: ['m1'] }, { count: 2, kept: 1, ids: ['m1'] }], // prettier-ignore
   ERR_DROPPED: ['overflow', 'expired', 'closed', 'evicted'].map((reason) => ({ reason })),

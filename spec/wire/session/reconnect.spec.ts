@@ -254,13 +254,16 @@ describe('a connection that waits because the other side has asked for it', () =
     const connections = new Reconnection(policy, {
       open: () => void openedAt.push(scheduler.now()),
       onGivenUp: () => undefined,
-      pause: () => 50 - scheduler.now(),
+      pause: () => (openedAt.length === 1 ? 50 - scheduler.now() : 0),
     });
+    connections.start();
     connections.failed(lost);
     signals$.next('online');
     signals$.next('online');
-    expect([openedAt, signals$.observed]).toEqual([[], false]);
+    expect(openedAt).toEqual([0]);
     scheduler.flush();
-    expect(openedAt).toEqual([50]);
+    expect(openedAt).toEqual([0, 50]);
+    connections.unsubscribe();
+    expect(signals$.observed).toBe(false);
   });
 });
