@@ -145,6 +145,9 @@ function createChannelTail(log: LogContext, heads: ChannelHeads, channel: string
     last = { seq: entry.seq, isEmitted: true, isEmpty: false };
     const messages = decode(entry.data, entry.subject);
     heads.observe(entry, messages);
+    // The hub reads again, and its readers learn of the gap. Another program may have written an
+    // entry without an epoch.
+    if (messages.length === 0 && entry.epoch !== undefined) fail('an entry is unreadable');
     for (const [index, message] of messages.entries()) entries$.next({ epoch, offset: offsetOf(entry.seq, index), message });
     return true;
   };
