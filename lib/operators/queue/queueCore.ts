@@ -6,6 +6,7 @@ import type { Message } from '../../message/types.js';
 import type { Job } from '../consume/consumeOne.js';
 import { claim } from '../../wire/session/messageClaim.js';
 import type { Rejection } from '../../stores/inbox.js';
+import { storeErrorOf } from '../../stores/storeErrors.js';
 import type { QueueDrop } from './queueOptions.js';
 import type { QueuedMessage, QueueLog, QueueStore } from './queueStore.js';
 import { createWaitingItems, type QueueItem, type WaitingItems, type WaitingItemsOptions } from './waitingItems.js';
@@ -261,7 +262,8 @@ function createQueueWriter(log: QueueLog, microtask: SchedulerLike, onError: (er
     const rows = items.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
     return asObservable(() => log.write(rows, places)).pipe(
       tap(() => items.forEach((item) => endDelivery(item))),
-      catchError((error: StoreError) => {
+      catchError((reason: unknown) => {
+        const error = storeErrorOf('queue', reason);
         // One item may be impossible to store: the halves are written, to store the others.
         const middle = items.length >> 1;
         if (error.fault === 'failed' && middle > 0) return concat(write(items.slice(0, middle), places), write(items.slice(middle), []));

@@ -1,5 +1,6 @@
 import { first, firstValueFrom, map, mergeMap, NEVER, of, Subject, throwError, timer, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { queue } from '../../../lib/operators/queue/queue.js';
+import type { QueueLog } from '../../../lib/operators/queue/queueStore.js';
 import type { ProcessOptions, Queue, QueueOptions } from '../../../lib/operators/queue/queueOptions.js';
 import { OverflowError, StoreError } from '../../../lib/message/errors.js';
 import { asObservable } from '../../../lib/message/maybeAsync.js';
@@ -799,6 +800,27 @@ describe('queue', () => {
         { added: ['a', 'b', 'c'], removed: 0 },
         { added: ['d', 'e'], removed: 1 },
       ]);
+    });
+
+    it.each([new Error('no'), undefined])('continues when a store fails with %p', async (reason) => {
+      const written: string[] = [];
+      let isBroken = true;
+      const log: QueueLog = {
+        open: () => [],
+        write(added) {
+          if (isBroken) return throwError(() => reason);
+          written.push(...added.map(({ message: { id } }) => id));
+        },
+        close: () => undefined,
+      };
+      const { send, errors, process } = queued({ store: { queue: () => log } });
+      const { handle, started } = handlers();
+      process(handle, { concurrency: 3 }).subscribe();
+      send('a');
+      await eventually(() => expect(errors).toMatchObject([{ code: 'ERR_STORE', fault: 'failed', cause: reason }]));
+      isBroken = false;
+      send('bc');
+      await eventually(() => expect([started, written]).toEqual([['a', 'b', 'c'], ['b', 'c']]));
     });
 
     it('stores the other messages when one cannot be stored', async () => {
