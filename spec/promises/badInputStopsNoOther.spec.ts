@@ -1,4 +1,4 @@
-import { EMPTY, from, map, of, Subject, throwError, type Observable } from 'rxjs';
+import { EMPTY, filter, firstValueFrom, from, map, of, Subject, throwError, type Observable } from 'rxjs';
 import type { Codec } from '../../lib/codec/codec.js';
 import { json } from '../../lib/codec/json.js';
 import { msgpack } from '../../lib/codec/msgpack.js';
@@ -7,6 +7,8 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import { ReplyError, StoreError } from '../../lib/message/errors.js';
 import type { MaybeAsync } from '../../lib/message/maybeAsync.js';
 import type { Message } from '../../lib/message/types.js';
+import { channel, type Channel } from '../../lib/operators/channels/channel.js';
+import { requestAll } from '../../lib/operators/channels/requestAll.js';
 import { batchByKey } from '../../lib/operators/batchByKey.js';
 import { replayDeadLetters } from '../../lib/operators/deadLetters/replayDeadLetters.js';
 import { queue } from '../../lib/operators/queue/queue.js';
@@ -15,6 +17,7 @@ import type { QueueLog } from '../../lib/operators/queue/queueStore.js';
 import { reply } from '../../lib/operators/requests/reply.js';
 import { request } from '../../lib/operators/requests/request.js';
 import { fromBatchMessage, toBatchMessage } from '../../lib/operators/sending/batchMessage.js';
+import { hub } from '../../lib/server/hub/hub.js';
 import type { ListenOptions } from '../../lib/server/listen.js';
 import type { DeadLetter } from '../../lib/stores/deadLetterStore.js';
 import { memoryDeadLetters } from '../../lib/stores/memoryDeadLetters.js';
@@ -87,6 +90,27 @@ describe('a bad input stops no other', () => {
       await other.ended;
       expect(other.values).toEqual(['other']);
     });
+  });
+
+  it.each(cases)('an answer of a member that %s is an error of this member', async (_, codec, payload, code) => {
+    const rooms = hub();
+    const server = await wireServer((wire) => void rooms.serve(wire), { codecs: [json(), msgpack()] });
+    cleanups.push(() => server.close());
+    const join = (): Channel => {
+      const wire = connect({ link: webSocket(server.url), codec });
+      cleanups.push(() => wire.unsubscribe());
+      return channel(wire, 'room');
+    };
+    const answers: readonly unknown[] = ['good', payload];
+    for (const answer of answers) {
+      const member = join();
+      member.pipe(reply({ 'test.ask': () => of(answer) } as never)).subscribe(member);
+      await firstValueFrom(member.state$.pipe(filter(({ status }) => status === 'joined')));
+    }
+    const { values, ended } = record(requestAll(join(), createMessage<string, unknown>('test.ask', null), { timeout: 3_000 }));
+    expect(await ended).toBe('complete');
+    expect(values.find(({ error }) => !error)).toMatchObject({ value: 'good' });
+    expect(values.find(({ error }) => error)).toMatchObject({ error: { code: 'ERR_REPLY', remoteCode: code } });
   });
 
   it.each(cases)('a message of a batch that %s fails alone', async (_, codec, payload, code) => {

@@ -69,7 +69,8 @@ export function reply<const T extends string, M extends Message = Message>(
   return (source) =>
     operate<M, Message>((subscriber) => {
       const isWireSource = 'failures$' in source;
-      const responder = createResponder({ ...settings, subscriber, wire: wire ?? (source as ReplyWire), isWireSource });
+      const { carrier = source } = source as { readonly carrier?: ReplyWire };
+      const responder = createResponder({ ...settings, subscriber, wire: wire ?? (carrier as ReplyWire), isWireSource });
       subscriber.add(() => responder.close());
       return {
         next: (message) => responder.receive(message),

@@ -173,8 +173,7 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
   const timer = createCoalescedTimer(scheduler, () => {
     nearest = Infinity;
     const now = scheduler.now();
-    for (const request of [...requests.values()])
-      if (request.deadline <= now) abandon(request, lateError(request));
+    for (const request of [...requests.values()]) if (request.deadline <= now) abandon(request, lateError(request));
     let next = Infinity;
     for (const { deadline } of requests.values()) next = Math.min(next, deadline);
     note(next);
