@@ -72,7 +72,9 @@ export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget
   const give = (message: Message): HandlerWork<unknown> => {
     if (typeof target === 'function') return target(message);
     // A wire reports later whether the message was acked.
-    return isWire(target) ? target.send(message) : target.next(message);
+    if (isWire(target)) return target.send(message);
+    target.next(message);
+    return undefined;
   };
 
   const replay = (letter: StoredDeadLetter): Observable<Replayed> => {

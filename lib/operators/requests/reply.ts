@@ -131,10 +131,7 @@ function createResponder(options: ResponderOptions) {
   const sender = createReplySender(options, (run, error, type) => {
     cancel(run.key);
     // An error to the caller would take the place of another reply, or be dropped itself.
-    if (!isFailure(error, 'ERR_OVERFLOW', 'overflow')) {
-      if (type === 'reply.error') sender.replaceError(run, error);
-      else sender.fail(run, error);
-    }
+    if (!isFailure(error, 'ERR_OVERFLOW', 'overflow')) sender[type === 'reply.error' ? 'replaceError' : 'fail'](run, error);
     finish();
   });
   const onEnd = ({ key }: HandlerRun): void => {

@@ -131,10 +131,10 @@ function strongest(messages: readonly [Message, ...Message[]]): Delivery | undef
  *     fromBatchMessage()    -(ab)c-|
  *
  * A batch of a wire is acked when all of its messages are processed: `consume`, `route` or a
- * `queue` may follow. A batch comes from the other side: it is validated. A batch with another shape
- * fails, as a message whose middleware fails does in `use`. If some messages of a batch are invalid,
- * the operator emits the others, and the invalid ones fail together, as a batch. A batch inside of
- * one stays.
+ * `queue` may follow. A batch comes from the other side: it is validated. A batch with another
+ * shape fails, as a message whose middleware fails does in `use`. If some messages of a batch are
+ * invalid, the operator emits the others, and the invalid ones fail together, as a batch. A batch
+ * inside of one stays.
  *
  * @throws {RangeError} At call time, if `maxWaiting` is out of range.
  * @throws {InvalidMessageError} To `onError`, and in `errors$` of the wire.

@@ -820,7 +820,12 @@ describe('queue', () => {
       await eventually(() => expect(errors).toMatchObject([{ code: 'ERR_STORE', fault: 'failed', cause: reason }]));
       isBroken = false;
       send('bc');
-      await eventually(() => expect([started, written]).toEqual([['a', 'b', 'c'], ['b', 'c']]));
+      await eventually(() =>
+        expect([started, written]).toEqual([
+          ['a', 'b', 'c'],
+          ['b', 'c'],
+        ]),
+      );
     });
 
     it('stores the other messages when one cannot be stored', async () => {
