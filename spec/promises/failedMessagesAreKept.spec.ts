@@ -178,7 +178,7 @@ describe('the dead letters of a wire', () => {
   });
 });
 
-describe.each(Object.entries(operators))('a store that takes its time, with %s', (_, operator) => {
+describe.each(Object.entries(operators))('a store that takes its time, with %s', (name, operator) => {
   it('holds back the ack until the letter is stored', async () => {
     const stored$ = new Subject<void>();
     const added: string[] = [];
@@ -196,7 +196,12 @@ describe.each(Object.entries(operators))('a store that takes its time, with %s',
     expect(await acked.take(1)).toMatchObject([{ id: 'a' }]);
   });
 
-  it('ends the stream with its error when it fails, and the next server receives the message again', async () => {
+  // The queue, which has other senders, continues.
+  const isQueue = name === 'process of a queue';
+  const title = isQueue
+    ? 'stores the letter later when it fails, also after the next server has received the message again'
+    : 'ends the stream with its error when it fails, and the next server receives the message again';
+  it(title, async () => {
     const full = new Error('full');
     let isFull = true;
     const { deadLetters, letters } = { deadLetters: memoryDeadLetters(), letters: [] as string[] };
@@ -204,7 +209,7 @@ describe.each(Object.entries(operators))('a store that takes its time, with %s',
     const { wire, stream, restart } = await serving(operator, { server: { deadLetters: { ...deadLetters, add } } });
     const acked = acksOf(wire);
     wire.next(message('a'));
-    expect(await stream.ended).toBe(full);
+    if (!isQueue) expect(await stream.ended).toBe(full);
     expect(acked.values).toEqual([]);
     isFull = false;
     restart();

@@ -25,11 +25,13 @@ import { isChannelMessage } from './channelPayloads.js';
 import type { ChannelGap, ChannelState } from './channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
 import type { Presence } from './memberList.js';
+import type { ReplyWire } from '../requests/requestTypes.js';
 import { Membership } from './membership.js';
 import { createOwnMessages } from './ownMessages.js';
 import { isPageCached } from './pageCache.js';
 
 interface ClientChannelParts extends Omit<ChannelParts, 'messages$' | 'presence$'> {
+  readonly wire: Wire;
   readonly publish: (message: Message, echo?: boolean) => void;
   readonly send: (message: Message, echo?: boolean) => Promise<ChannelPosition | undefined>;
 }
@@ -58,6 +60,12 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
     this.errors$ = use(({ errors$ }) => errors$);
     this.#parts = parts;
     this.#membership = membership;
+  }
+
+  /** Reports to `reply` the replies that could not be published. @internal */
+  get carrier(): ReplyWire {
+    const { wire } = this.#parts;
+    return { failures$: wire.failures$, isPending: (id) => wire.isPending(id) };
   }
 
   /**
@@ -249,7 +257,7 @@ function createChannels(wire: Wire) {
       if (!echo) membership().own.add(message);
       return membership().send(publishMessage(name, message, wire.delivery, true));
     };
-    const created: Channel = new Channel({ name, publish, send, guard }, membership);
+    const created: Channel = new Channel({ name, wire, publish, send, guard }, membership);
     return created;
   };
   return {

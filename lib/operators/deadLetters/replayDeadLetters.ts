@@ -7,8 +7,8 @@ import { goOnFrom } from '../../wire/createDeadLetter.js';
 import type { DeadLetterPage, DeadLetterStore, StoredDeadLetter } from '../../stores/deadLetterStore.js';
 
 /**
- * The target of replayed messages: a queue, a wire, a Subject; or a function whose work is done
- * when its result completes, or at once.
+ * The target of replayed messages: a queue, a Subject; a wire, which must receive the ack of each
+ * message; or a function whose work is done when its result completes, or at once.
  */
 export type ReplayTarget = { readonly next: (message: Message) => void } | ((message: Message) => HandlerWork<unknown>);
 
@@ -28,6 +28,14 @@ export type Replayed = { readonly letter: StoredDeadLetter } & (
   /** The letter is still in the store. */
   | { readonly status: 'failed'; readonly error: unknown }
 );
+
+interface Sender {
+  readonly send: (message: Message) => PromiseLike<unknown>;
+}
+
+function isWire(target: object): target is Sender {
+  return 'send' in target && 'receipts$' in target;
+}
 
 /**
  * Replays the messages of dead letters, one after the other, the oldest first. A letter is removed
@@ -61,7 +69,13 @@ export function replayDeadLetters(letters: DeadLetterStore, target: ReplayTarget
   } = options;
   const found$ =
     id === undefined ? letters.list(page) : letters.list({ after: id - 1, limit: 1 }).pipe(filter((letter) => letter.id === id));
-  const give = typeof target === 'function' ? target : (message: Message) => target.next(message);
+  const give = (message: Message): HandlerWork<unknown> => {
+    if (typeof target === 'function') return target(message);
+    // A wire reports later whether the message was acked.
+    if (isWire(target)) return target.send(message);
+    target.next(message);
+    return undefined;
+  };
 
   const replay = (letter: StoredDeadLetter): Observable<Replayed> => {
     const work$ = defer(() => {

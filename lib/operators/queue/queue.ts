@@ -3,15 +3,16 @@ import {
   AsyncSubject,
   defer,
   distinctUntilChanged,
+  EMPTY,
   filter,
   finalize,
-  from,
   map,
   mergeAll,
   mergeMap,
   type Observable,
   type SchedulerLike,
   startWith,
+  Subject,
   take,
   tap,
 } from 'rxjs';
@@ -19,12 +20,13 @@ import { checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
 import { assertPositive } from '../../message/options/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../buffers/mergeFromQueue.js';
-import { isStream } from '../../message/maybeAsync.js';
+import { valuesOf } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { type ConsumeParts, handled } from '../consume/consumeOne.js';
 import type { Consumed, HandlerWork } from '../consume/consumeOptions.js';
 import { createRetries } from '../consume/messageRetries.js';
+import { retryBackoff } from '../retryBackoff.js';
 import { createQueueCore, type QueueCore } from './queueCore.js';
 import type { ProcessOptions, Queue, QueueOptions } from './queueOptions.js';
 import type { QueueItem } from './waitingItems.js';
@@ -205,6 +207,9 @@ function differentOption(first: QueueOptions<Message>, second: QueueOptions<Mess
   return [...names].find((name) => first[name] !== second[name]);
 }
 
+/** The delay before a dead letter is stored again, in ms: doubled with each failure. */
+const LETTER_RETRIES = { initialInterval: 100, maxInterval: 30_000 } as const;
+
 function processItems<T extends Message, R>(
   core: QueueCore<T>,
   scheduler: SchedulerLike,
@@ -219,14 +224,25 @@ function processItems<T extends Message, R>(
     /** The items to put back when the processor is unsubscribed. */
     const running = new Set<QueueItem<T>>();
     let isUnsubscribed = false;
+    const unsubscribed$ = new Subject<void>();
+    /** While a letter cannot be stored, other messages wait: a queue with many senders goes on. */
+    const storeAgain = retryBackoff({
+      ...LETTER_RETRIES,
+      scheduler,
+      wake$: unsubscribed$,
+      shouldRetry: () => !isUnsubscribed && core.isOpen(),
+      onRetry: ({ error }) => core.errors$.next(error),
+    });
     /**
      * Unsubscribing does not cancel the storing of a dead letter, so that none is also put back.
      */
     const protect: ConsumeParts<T, R, never>['protect'] = (message, outcome, store) => {
-      const kept = store();
       const item = [...running].find((one) => one.message === message);
-      if (!isStream(kept) || !item) return kept;
+      if (!item) return store();
 
+      const { held } = core.jobOf(item);
+      // The next session delivers the message again.
+      const kept = defer(() => (held?.delivery.session.isOver() ? EMPTY : valuesOf(store()))).pipe(storeAgain);
       running.delete(item);
       const kept$ = new AsyncSubject<unknown>();
       // Runs before the processor continues with the result, if it is still subscribed.
@@ -238,11 +254,11 @@ function processItems<T extends Message, R>(
         },
         complete() {
           if (!isUnsubscribed) return void running.add(item);
-          core.jobOf(item).held?.end(outcome);
+          held?.end(outcome);
           core.finish(item);
         },
       });
-      from(kept).subscribe(kept$);
+      kept.subscribe(kept$);
       return kept$;
     };
     const parts = { handler, retries, scheduler, protect, ...(onError && { onError }), ...(deadLetter && { deadLetter }) };
@@ -263,6 +279,7 @@ function processItems<T extends Message, R>(
       close() {
         isUnsubscribed = true;
         core.putBack(running);
+        unsubscribed$.next();
       },
     });
     // The next item need not wait for this write: many share a transaction.

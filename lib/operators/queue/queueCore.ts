@@ -6,6 +6,7 @@ import type { Message } from '../../message/types.js';
 import type { Job } from '../consume/consumeOne.js';
 import { claim } from '../../wire/session/messageClaim.js';
 import type { Rejection } from '../../stores/inbox.js';
+import { storeErrorOf } from '../../stores/storeErrors.js';
 import type { QueueDrop } from './queueOptions.js';
 import type { QueuedMessage, QueueLog, QueueStore } from './queueStore.js';
 import { createWaitingItems, type QueueItem, type WaitingItems, type WaitingItemsOptions } from './waitingItems.js';
@@ -30,6 +31,7 @@ interface QueueState<T extends Message> extends Streams<T> {
   /** Undefined without a store: the sessions that have delivered the items wait for their acks. */
   readonly writer: QueueWriter | undefined;
   status: 'new' | 'opening' | 'open' | 'closed';
+  hasFailed: boolean;
   /** A new item while idle processors may take it: then it needs no place in the waiting list. */
   offered: QueueItem<T> | undefined;
   /** The ids of the restored messages: without an ack, their sessions deliver them again. */
@@ -48,20 +50,29 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
   const log = store?.queue(name);
   const writer = log && createQueueWriter(log, microtask, onFault);
   const onDrop = (item: QueueItem<T>, reason: DropReason): void => {
-    // A closed queue did not process the item: it stays in the store, or unacked.
-    if (reason !== 'closed') {
-      endDelivery(item, DROPPED[reason]);
-      writer?.remove(item);
-    }
+    // A closed queue did not process the item: it stays in the store, or unacked. A queue that has
+    // failed refuses it: an unacked item would stop the sender.
+    if (reason !== 'closed' || state.hasFailed) endDelivery(item, DROPPED[reason]);
+    if (reason !== 'closed') writer?.remove(item);
     if (reason !== 'closed' || !writer) streams.drops$.next({ message: item.message, reason });
   };
   const waiting = createWaitingItems<T>({ ...rest, owner: `queue ${name}`, onDrop, onError });
-  const state: QueueState<T> = { ...streams, waiting, writer, status: 'new', offered: undefined, restored: new Set(), running: 0 };
+  const state: QueueState<T> = {
+    ...streams,
+    waiting,
+    writer,
+    status: 'new',
+    hasFailed: false,
+    offered: undefined,
+    restored: new Set(),
+    running: 0,
+  };
 
   return {
     ...streams,
     ...createOperations(state, () => wallTime(rest.scheduler)),
     depth: waiting.size,
+    isOpen: (): boolean => state.status !== 'closed',
     /** Returns an item, and the claim that its outcome ends. */
     jobOf: (item: QueueItem<T>): Job<T> => (writer ? { message: item.message, held: undefined } : item),
     open(): void {
@@ -80,6 +91,7 @@ export function createQueueCore<T extends Message>({ name, store, microtask, ...
 }
 
 const DROPPED: Readonly<Partial<Record<DropReason, Rejection>>> = {
+  closed: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the queue is closed' },
   overflow: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the queue was full' },
   expired: { kind: 'refused', code: 'ERR_DROPPED', reason: 'the message waited in the queue for too long' },
 };
@@ -96,6 +108,7 @@ function createOperations<T extends Message>(state: QueueState<T>, now: () => nu
   return {
     add(message: T): void {
       if (state.status === 'closed') {
+        claim(message)?.end({ rejection: DROPPED.closed });
         drops$.next({ message, reason: 'closed' });
         return;
       }
@@ -198,6 +211,7 @@ function end<T extends Message>(state: QueueState<T>): void {
 
 function fail<T extends Message>(state: QueueState<T>, error: unknown): void {
   if (state.status === 'closed') return;
+  state.hasFailed = true;
   end(state);
   state.errors$.next(error);
   state.wake$.error(error);
@@ -248,7 +262,8 @@ function createQueueWriter(log: QueueLog, microtask: SchedulerLike, onError: (er
     const rows = items.map(({ place, message, since }): QueuedMessage => ({ place, message, since }));
     return asObservable(() => log.write(rows, places)).pipe(
       tap(() => items.forEach((item) => endDelivery(item))),
-      catchError((error: StoreError) => {
+      catchError((reason: unknown) => {
+        const error = storeErrorOf('queue', reason);
         // One item may be impossible to store: the halves are written, to store the others.
         const middle = items.length >> 1;
         if (error.fault === 'failed' && middle > 0) return concat(write(items.slice(0, middle), places), write(items.slice(middle), []));

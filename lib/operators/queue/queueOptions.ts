@@ -64,12 +64,16 @@ export interface Queue<T extends Message> {
    * each message, as `consume` does. Unsubscribing puts running messages back to the front; a dead
    * letter that is being stored is stored completely.
    *
+   * While `deadLetter` fails, the letter is stored again, after 100 ms, doubled up to 30 s, and
+   * `errors$` reports each failure: no message behind it is lost.
+   *
    * @param handler Called with each message. Its work is done when the returned Observable,
    *   promise, iterable or stream completes; at once if it returns nothing or any other value.
    * @throws {RangeError} At call time, if a number is out of range.
    * @throws {HandlerError} Delivered, when a handler has finally failed, no wire waits for the
    *   message, and there is neither `onError` nor `deadLetter`: the message is put back.
-   * @throws The error of `onError` or `deadLetter`, delivered: the message is put back.
+   * @throws The error of `onError`, delivered, or that of `deadLetter` in a closed queue: the
+   *   message is put back.
    * @throws The error that has ended the queue, delivered: `StoreError`, `OverflowError`.
    */
   readonly process: <R>(handler: (message: T) => HandlerWork<R>, options?: ProcessOptions<T, R>) => Observable<Consumed<T, R>>;

@@ -69,7 +69,8 @@ export function reply<const T extends string, M extends Message = Message>(
   return (source) =>
     operate<M, Message>((subscriber) => {
       const isWireSource = 'failures$' in source;
-      const responder = createResponder({ ...settings, subscriber, wire: wire ?? (source as ReplyWire), isWireSource });
+      const { carrier = source } = source as { readonly carrier?: ReplyWire };
+      const responder = createResponder({ ...settings, subscriber, wire: wire ?? (carrier as ReplyWire), isWireSource });
       subscriber.add(() => responder.close());
       return {
         next: (message) => responder.receive(message),
@@ -127,10 +128,10 @@ function createResponder(options: ResponderOptions) {
       advance();
     }
   };
-  const sender = createReplySender(options, (run, error) => {
+  const sender = createReplySender(options, (run, error, type) => {
     cancel(run.key);
     // An error to the caller would take the place of another reply, or be dropped itself.
-    if (!isFailure(error, 'ERR_OVERFLOW', 'overflow')) sender.fail(run, error);
+    if (!isFailure(error, 'ERR_OVERFLOW', 'overflow')) sender[type === 'reply.error' ? 'replaceError' : 'fail'](run, error);
     finish();
   });
   const onEnd = ({ key }: HandlerRun): void => {
@@ -179,8 +180,10 @@ function createResponder(options: ResponderOptions) {
   };
 }
 
+type OnUndeliverable = (run: HandlerRun, error: Error, type: ReplyType) => void;
+
 /** Creates the sender of all replies. @param onUndeliverable Called when one was not sent. */
-function createReplySender(options: ResponderOptions, onUndeliverable: (run: HandlerRun, error: Error) => void) {
+function createReplySender(options: ResponderOptions, onUndeliverable: OnUndeliverable) {
   const { progressInterval, scheduler, describe, onError, subscriber, wire } = options;
   const undeliverable = wire.failures$ && trackUndeliverable(wire, onUndeliverable);
   const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
@@ -190,10 +193,10 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
   // An id of its own for each reply would take as many bytes as the rest of it.
   const prefix = nanoid(12);
   let count = 0;
-  const emit = (run: HandlerRun, type: ReplyType, payload: unknown, number?: number): void => {
+  const emit = (run: HandlerRun, type: ReplyType, payload: unknown, number?: number, isTracked = true): void => {
     const reply = replyMessage(prefix + (count++).toString(36), run.message, type, payload, wallTime(scheduler), number);
     if (count === 1) watchReply(reply);
-    if (type !== 'reply.error') undeliverable?.add(reply, run);
+    if (isTracked) undeliverable?.add(reply, run);
     subscriber.next(reply);
   };
   const reports = createProgressReports(progressInterval, scheduler, (run, progress) => emit(run, 'reply.progress', progress));
@@ -207,6 +210,8 @@ function createReplySender(options: ResponderOptions, onUndeliverable: (run: Han
     progress: (run: HandlerRun, progress: unknown): void => reports.add(run, progress),
     discardProgress: reports.forget,
     close: (): void => reports.clear(),
+    /** Sends the reason why the error of a request cannot be sent: once. */
+    replaceError: (run: HandlerRun, error: unknown): void => emit(run, 'reply.error', describeError(error), undefined, false),
     fail(run: HandlerRun, error: unknown): void {
       const { message, session = { reportError } } = run;
       try {
@@ -259,21 +264,21 @@ function createProgressReports(interval: number, scheduler: SchedulerLike, send:
 const MIN_SIZE = 64;
 
 /** Keeps the replies that may still fail. */
-function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: Error) => void) {
+function trackUndeliverable(wire: ReplyWire, onFailed: OnUndeliverable) {
   // An array, as a failure is rare, and a Map would take as long for each reply as its encoding.
-  let replies: ({ readonly id: string; readonly run: HandlerRun } | undefined)[] = [];
+  let replies: ({ readonly id: string; readonly type: string; readonly run: HandlerRun } | undefined)[] = [];
   /** The index behind the latest failed reply: a full queue drops replies in their order. */
   let next = 0;
   let maxSize = MIN_SIZE;
   return {
-    add({ id }: Message, run: HandlerRun): void {
+    add({ id, type }: Message, run: HandlerRun): void {
       if (replies.length >= maxSize) {
         // No receipt says that a reply has arrived: receipts would make all acks urgent.
         replies = wire.isPending ? replies.filter((sent) => sent && wire.isPending?.(sent.id)) : replies.slice(-MIN_SIZE / 2);
         next = 0;
         maxSize = Math.max(MIN_SIZE, 2 * replies.length);
       }
-      replies.push({ id, run });
+      replies.push({ id, type, run });
     },
     onFailure: ({ id, error }: Receipt): void => {
       const index = replies[next]?.id === id ? next : replies.findIndex((reply) => reply?.id === id);
@@ -282,7 +287,7 @@ function trackUndeliverable(wire: ReplyWire, onFailed: (run: HandlerRun, error: 
       replies[index] = undefined;
       next = index + 1;
       // Over a wire that has ended, no error can be sent either.
-      if (error && !isFailure(error, 'ERR_WIRE_CLOSED', 'closed')) onFailed(failed.run, error);
+      if (error && !isFailure(error, 'ERR_WIRE_CLOSED', 'closed')) onFailed(failed.run, error, failed.type as ReplyType);
     },
   };
 }

@@ -84,6 +84,7 @@ export function request<T extends string>(
       deadline: scheduler.now() + timeout,
       count: 0,
       isAnswered: false,
+      missed: 0,
       unsubscribe: cancel,
     };
     subscriber.add(call);
@@ -130,7 +131,12 @@ interface OpenRequest extends Unsubscribable {
   deadline: number;
   count: number;
   isAnswered: boolean;
+  /** The number of missing replies: the request fails when their reason arrives, or soon. */
+  missed: number;
 }
+
+/** The time for the reason of missing replies, which follows the replies behind them, in ms. */
+const REASON_TIMEOUT = 1_000;
 
 type OpenRequests = ReturnType<typeof createOpenRequests>;
 
@@ -168,8 +174,7 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
   const timer = createCoalescedTimer(scheduler, () => {
     nearest = Infinity;
     const now = scheduler.now();
-    for (const request of [...requests.values()])
-      if (request.deadline <= now) abandon(request, new RequestTimeoutError(request.id, request.currentTimeout, request.message.type));
+    for (const request of [...requests.values()]) if (request.deadline <= now) abandon(request, lateError(request));
     let next = Infinity;
     for (const { deadline } of requests.values()) next = Math.min(next, deadline);
     note(next);
@@ -181,10 +186,11 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
     const request = requests.get(message.correlationId ?? '');
     if (!request) return;
     request.isAnswered = true;
+    const { missed } = request;
     handleReply(request, message, ends);
-    if (request.subscriber.closed) return;
-    request.currentTimeout = request.each;
-    request.deadline = scheduler.now() + request.each;
+    if (request.subscriber.closed || missed > 0) return;
+    request.currentTimeout = request.missed > 0 ? Math.min(REASON_TIMEOUT, request.each) : request.each;
+    request.deadline = scheduler.now() + request.currentTimeout;
     note(request.deadline);
   };
   const watch = (): void => {
@@ -222,9 +228,14 @@ function createOpenRequests(wire: RequestWire, scheduler: SchedulerLike) {
 
 type RequestEnds = Readonly<Record<'end' | 'fail' | 'abandon', (request: OpenRequest, error?: unknown) => unknown>>;
 
+function lateError({ id, missed, currentTimeout, message: { type } }: OpenRequest): RxwireError {
+  return missed > 0 ? new MessagesMissedError(missed) : new RequestTimeoutError(id, currentTimeout, type);
+}
+
 function handleReply(request: OpenRequest, { type, payload, metadata }: Message, { end, fail, abandon }: RequestEnds): void {
   const { subscriber } = request;
   if (type === 'reply.error') fail(request, replyErrorOf(payload, request.message));
+  else if (request.missed > 0) return;
   else if (type === 'reply.progress') {
     callSafely(
       () => request.onProgress(payload),
@@ -234,7 +245,8 @@ function handleReply(request: OpenRequest, { type, payload, metadata }: Message,
     const deliveryTag = metadata?.deliveryTag;
     // Replies without a number are accepted as they arrive.
     const missing = deliveryTag !== undefined && /^\d+$/.test(deliveryTag) ? Number(deliveryTag) - request.count : 0;
-    if (missing > 0) abandon(request, new MessagesMissedError(missing));
+    // If one of them could not be sent, an error with the reason follows.
+    if (missing > 0) request.missed = missing;
     // A duplicate.
     if (missing !== 0) return;
     if (type !== 'reply') end(request);

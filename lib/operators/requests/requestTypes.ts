@@ -108,8 +108,8 @@ export interface ReplyOptions {
   /**
    * The wire that carries the replies. It reports replies that could not be sent, so that the
    * caller gets an error, and it receives the errors of failed handlers.
-   * @default the source of the
-   * operator; if that is no wire, the wire that delivers the request receives the errors
+   * @default the source of the operator, or the wire of that channel; if the source is no wire, the
+   * wire that delivers the request receives the errors
    */
   readonly wire?: ReplyWire;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */

@@ -17,9 +17,11 @@ export function readChannel(options: ChannelReaderOptions, name: string, query: 
   const head = headIn(options.databases, name);
   const { epoch, last, end } = head;
   const range = rangeOf(query, offsetsOf(options, name, head));
-  const entries = firstPage(entriesIn(options, name, head, range), query);
+  const { entries, isReadable } = firstPage(entriesIn(options, name, head, range), query);
   const message = end && options.decode(end.data);
-  return { epoch, last, entries, isComplete: range.isComplete, ...(message && { end: { epoch, offset: end.offset, message } }) };
+  // A reader that passes over an unreadable message misses it.
+  const isComplete = range.isComplete && (isReadable || query.after === undefined);
+  return { epoch, last, entries, isComplete, ...(message && { end: { epoch, offset: end.offset, message } }) };
 }
 
 export function isKnownPosition(options: ChannelReaderOptions, name: string, position: ChannelPosition): boolean {
@@ -69,18 +71,21 @@ function firstOf({ databases, limits, clock }: ChannelReaderOptions, name: strin
 /** The size of an entry, and the entry if it is readable. */
 type SizedEntry = readonly [size: number, entry: ChannelEntry | undefined];
 
-/** Returns the first entries, up to the size of a page. Reads no others. */
-function firstPage(found: Iterable<SizedEntry>, { limit, maxBytes = PAGE_BYTES }: ChannelQuery): readonly ChannelEntry[] {
+/**
+ * Returns the first entries, up to the size of a page, and whether it contains no unreadable one.
+ * Reads no others.
+ */
+function firstPage(found: Iterable<SizedEntry>, { limit, maxBytes = PAGE_BYTES }: ChannelQuery) {
   const entries: ChannelEntry[] = [];
-  if (limit === 0) return entries;
-  let bytes = 0;
-  for (const [size, entry] of found) {
+  let [bytes, isReadable] = [0, true];
+  for (const [size, entry] of limit === 0 ? [] : found) {
     if (entries.length > 0 && bytes + size > maxBytes) break;
     if (entry) entries.push(entry);
+    else isReadable = false;
     bytes += size;
     if (entries.length >= limit) break;
   }
-  return entries;
+  return { entries, isReadable };
 }
 
 function* entriesIn(

@@ -73,7 +73,7 @@ export function createClusterControl({ connection, name, listen, report }: NodeC
   };
 }
 
-export function createClusterNodes({ connection, name, node, scheduler, listen }: NodeContext) {
+export function createClusterNodes({ connection, name, node, scheduler, listen, report }: NodeContext) {
   const subject = `${name}.nodes`;
   let lag = 0;
   const measure = async (): Promise<void> => {
@@ -82,7 +82,9 @@ export function createClusterNodes({ connection, name, node, scheduler, listen }
     lag = scheduler.now() - at;
   };
   const tell = (fields: object): void => {
-    if (!connection.isClosed()) connection.publish(subject, JSON.stringify(fields));
+    const publish = (): void => connection.publish(subject, JSON.stringify(fields));
+    // The connection may be draining.
+    if (!connection.isClosed()) callSafely(publish, (error) => report(failed(error)));
   };
 
   return {

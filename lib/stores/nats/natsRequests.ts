@@ -8,6 +8,7 @@ import {
   interval,
   map,
   merge,
+  noop,
   of,
   retry,
   Subject,
@@ -20,6 +21,7 @@ import {
   type Unsubscribable,
 } from 'rxjs';
 import { ConnectionLostError } from '../../message/errors.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { concatBytes } from '../../message/bytes.js';
 import { CloseCode } from '../../message/closeCode.js';
 import type { ClusterRequests, ForwardedRequest, ForwardedRequestHandler, ForwardedResponse } from '../../wire/session/serverCluster.js';
@@ -119,7 +121,8 @@ function createSender(context: NodeContext): ClusterRequests['send'] {
         pending.delete(id);
         if (pending.size === 0) checks.unsubscribe();
         body.unsubscribe();
-        if (!isOver && isConnected()) frames.write(FrameKind.ABORT);
+        // The connection may be draining: then the other node notices the silence.
+        if (!isOver && isConnected()) callSafely(() => frames.write(FrameKind.ABORT), noop);
       };
       frames.write(FrameKind.REQUEST, encodeHead(head));
       if (pending.size === 0) checks = interval(ALIVE_INTERVAL / 2, scheduler).subscribe(checkSilence);
@@ -170,7 +173,7 @@ type ServedRequest = (data: Uint8Array) => void;
 type Handle = (request: ForwardedRequest) => Observable<ForwardedResponse>;
 
 function createServer(context: NodeContext): ClusterRequests['serve'] {
-  const { connection, isConnected, scheduler, listen, name, node } = context;
+  const { connection, isConnected, scheduler, listen, name, node, report } = context;
   const handlers = new Set<ForwardedRequestHandler>();
   /** By the subject for the response. */
   const served = new Map<string, ServedRequest>();
@@ -195,7 +198,11 @@ function createServer(context: NodeContext): ClusterRequests['serve'] {
       ids.push(Number(reply.slice(at + 1)));
       held.set(reply.slice(0, at), ids);
     }
-    for (const [inbox, ids] of held) for (const data of encodeIds(ids, maxPiece(context))) connection.publish(`${inbox}.${ALIVE}`, data);
+    const publishAll = (): void => {
+      for (const [inbox, ids] of held) for (const data of encodeIds(ids, maxPiece(context))) connection.publish(`${inbox}.${ALIVE}`, data);
+    };
+    // The connection may be draining.
+    callSafely(publishAll, (error) => report(failed(error)));
   };
   const start = (reply: string): ServedRequest => {
     const request = createServedRequest(context, reply, handle, () => {

@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
-import { StoreError } from '../../message/errors.js';
+import { FrameTooLargeError, StoreError } from '../../message/errors.js';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 import { asObservable, converted, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
 import { runEffect, type ChangedLog, type LogChange, type ReadableStore, type StoreTransaction } from '../store.js';
@@ -82,6 +82,22 @@ function tokenOf(name: string): string {
   return name.replace(/[^A-Za-z0-9_-]/gu, (character) => `=${(character.codePointAt(0) as number).toString(16)}=`);
 }
 
+/** The failure of a write because of its content. None of it counts. */
+class UnwritableError extends Error {
+  constructor(cause: unknown) {
+    super('the write cannot be encoded', { cause });
+  }
+}
+
+/** @throws {UnwritableError} */
+function writable<T>(encode: () => T): T {
+  try {
+    return encode();
+  } catch (cause) {
+    throw new UnwritableError(cause);
+  }
+}
+
 interface SharedByWriters {
   readonly context: StoreContext;
   readonly changeOther: (log: string, change: LogChange) => Promise<ChangedLog>;
@@ -104,6 +120,8 @@ interface Job {
 
 /** The room for the head of a message and the headers of NATS, in bytes. */
 const OVERHEAD = 8_192;
+/** The room for the headers alone. */
+const HEADERS = 1_024;
 /** How often a transaction runs: each time that it fails, another node has succeeded. */
 const ATTEMPTS = 16;
 /** Messages in front of the first one that counts are removed when there are this many. */
@@ -160,7 +178,10 @@ class LogWriter {
     } catch (error) {
       // The outcome is unknown.
       this.#known = undefined;
-      for (const { to } of jobs) to.error(failed(error));
+      const isUnwritable = error instanceof UnwritableError;
+      // The others are stored without the job that cannot be.
+      if (isUnwritable && jobs.length > 1) for (const job of jobs) await this.#storeAll([job]);
+      else for (const { to } of jobs) to.error(failed(isUnwritable ? error.cause : error));
     }
   }
   /**
@@ -211,13 +232,18 @@ class LogWriter {
    * it is stored, the others do not count. Returns false if another writer was faster.
    */
   async #append(log: LogState, group: string): Promise<boolean> {
-    const parts = partsOf(log.entryChange(), Math.max(OVERHEAD, this.shared.context.maxPayload() - OVERHEAD));
+    const { maxPayload } = this.shared.context;
+    const parts = writable(() => partsOf(log.entryChange(), Math.max(OVERHEAD, maxPayload() - OVERHEAD)));
     const write = nanoid();
     let [seq, first] = [log.seq, 0];
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
       const row = isLast ? log.row(first || 'here') : log.rowBefore();
-      const stored = await this.kind.store.append(this.name, encodeMessage({ write, index, isLast, row, part }), seq, group);
+      const data = writable(() => encodeMessage({ write, index, isLast, row, part }));
+      // NATS would close the connection for a head that is too large, at each attempt.
+      const limit = maxPayload() - HEADERS;
+      if (data.length > limit) throw new UnwritableError(new FrameTooLargeError(data.length, limit));
+      const stored = await this.kind.store.append(this.name, data, seq, group);
       if (stored === undefined) return false;
       this.#note(stored);
       seq = stored;

@@ -75,10 +75,13 @@ async function readForwards({ after, limit, maxBytes = PAGE_BYTES }: ChannelQuer
   const from = place ?? lastOffsetOf(since);
   if (limit === 0 || last <= from) return { entries: [], isComplete: after === 'start' || (isKnown && last <= from) };
   const entries: ChannelEntry[] = [];
-  let bytes = 0;
+  let [bytes, isReadable] = [0, true];
   const isEnough = (entry: StreamEntry): boolean => {
     bytes += entry.data.length;
-    const count = entries.push(...messagesIn(entry, state).filter(({ offset }) => offset > from));
+    const found = messagesIn(entry, state);
+    // Another program may have written an entry without an epoch.
+    if (found.length === 0 && entry.epoch !== undefined && offsetOf(entry.seq) > from) isReadable = false;
+    const count = entries.push(...found.filter(({ offset }) => offset > from));
     return count >= limit || (count > 0 && bytes >= maxBytes);
   };
   const seq = sequenceOf(from);
@@ -96,7 +99,8 @@ async function readForwards({ after, limit, maxBytes = PAGE_BYTES }: ChannelQuer
   }
   // The epoch begins behind `since`.
   const isComplete = after === 'start' ? (first?.previous ?? 0) <= since : isKnown && (await isDirectlyBehind(seq, first, log));
-  return { entries: entries.slice(0, limit), isComplete };
+  // A reader that passes over an unreadable entry misses its messages.
+  return { entries: entries.slice(0, limit), isComplete: isComplete && isReadable };
 }
 
 /** Returns whether no entry between a position and the first one read can be removed. */

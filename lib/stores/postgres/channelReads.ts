@@ -33,6 +33,7 @@ export function createChannelReads(
     const limits = [Math.min(query.limit, Number.MAX_SAFE_INTEGER), query.maxBytes ?? PAGE_BYTES];
     const entries: ChannelEntry[] = [];
     let firstRead: number | undefined;
+    let isReadable = true;
     // Behind a page without a readable message there may be others.
     for (let next = range.first; !isEmpty && entries.length === 0 && next < range.end;) {
       const rows = (await client.query(statements.page, [channel, ...[next, range.end, ...limits].map(String)])) as readonly Row[];
@@ -40,6 +41,7 @@ export function createChannelReads(
       for (const { position, data } of rows) {
         const message = decode(data);
         if (message) entries.push({ epoch, offset: position, message });
+        else isReadable = false;
       }
       next = (rows.at(-1)?.position ?? range.end) + 1;
     }
@@ -48,8 +50,9 @@ export function createChannelReads(
       epoch,
       last,
       entries,
-      // Another server may have removed messages after the first statement.
-      isComplete: range.isComplete && (isEmpty || firstRead === range.first),
+      // Another server may have removed messages after the first statement. A reader that passes
+      // over an unreadable one misses it.
+      isComplete: range.isComplete && (isEmpty || firstRead === range.first) && (isReadable || query.after === undefined),
       ...(end && { end: { epoch, offset: head.end_offset, message: end } }),
     };
   };

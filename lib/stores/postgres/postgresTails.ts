@@ -77,7 +77,8 @@ export function createPostgresTails(options: PostgresTailsOptions) {
         tail.isBehind = false;
         const { entries, epoch, last, isComplete } = await reads.read(channel, { after: tail.last, limit: tail.last ? PAGE : 0 });
         // The hub reads the rest itself, and its readers learn of the gap.
-        if (!isComplete) throw new StoreError('postgres', 'evicted', new Error('messages were removed before they were read'));
+        if (!isComplete)
+          throw new StoreError('postgres', 'evicted', new Error('messages were removed before they were read, or are unreadable'));
         for (const entry of entries) emit(tail, entry);
         const reached = { epoch, offset: entries.at(-1)?.offset ?? last };
         if (!isAt(tail, reached)) tail.last = reached;

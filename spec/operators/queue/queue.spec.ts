@@ -1,5 +1,6 @@
 import { first, firstValueFrom, map, mergeMap, NEVER, of, Subject, throwError, timer, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { queue } from '../../../lib/operators/queue/queue.js';
+import type { QueueLog } from '../../../lib/operators/queue/queueStore.js';
 import type { ProcessOptions, Queue, QueueOptions } from '../../../lib/operators/queue/queueOptions.js';
 import { OverflowError, StoreError } from '../../../lib/message/errors.js';
 import { asObservable } from '../../../lib/message/maybeAsync.js';
@@ -327,26 +328,42 @@ describe('queue', () => {
       expect(letters).toMatchObject([{ message: { id: 'a' }, reason: 'boom', attempts: 4 }]);
     });
 
-    it('keeps the message when its dead letter cannot be kept, and fails', async () => {
-      let isBroken = true;
+    it.each(['throws', 'fails later'])('stores a dead letter again whose store %s, reports it, and then continues', async (how) => {
       const letters: string[] = [];
-      const made = processed(() => throwError(() => boom), {
+      let failures = 0;
+      const { send, values, take, errors, isOver } = processed(() => throwError(() => boom), {
         retry: false,
         deadLetter: ({ message: { id } }) => {
-          if (isBroken) throw boom;
-          letters.push(id);
+          if (failures++ < 2 && how === 'throws') throw boom;
+          return failures <= 2 ? throwError(() => boom) : void letters.push(id);
         },
       });
-      made.send('ab');
-      expect(await made.ended).toBe(boom);
-      isBroken = false;
-      const again = record(
-        made.process(() => throwError(() => boom), { retry: false, deadLetter: ({ message: { id } }) => void letters.push(id) }),
-      );
-      expect([letters, again.values.map(show)]).toEqual([
+      send('ab');
+      expect([values, isOver(), errors]).toEqual([[], false, [boom]]);
+      expect((await take(2)).map(show)).toEqual(['a dead 1', 'b dead 1']);
+      expect([letters, errors]).toEqual([
         ['a', 'b'],
-        ['a dead 1', 'b dead 1'],
+        [boom, boom],
       ]);
+    });
+
+    it('puts a message back whose dead letter cannot be stored, when it is unsubscribed or the queue is closed', () => {
+      const made = queued();
+      const fail = { retry: false, deadLetter: () => throwError(() => boom) } as const;
+      const processor = record(made.process(() => throwError(() => boom), fail));
+      made.send('a');
+      processor.subscription.unsubscribe();
+      const { handle, started } = handlers();
+      made.process(handle).subscribe();
+      expect([started, made.errors]).toEqual([['a'], [boom, boom]]);
+
+      const keeping$ = new Subject<void>();
+      const other = queued();
+      const closed = record(other.process(() => throwError(() => boom), { retry: false, deadLetter: () => keeping$ }));
+      other.send('a');
+      other.close();
+      keeping$.error(boom);
+      expect([closed.isOver(), other.drops]).toEqual([true, ['a closed']]);
     });
 
     it('puts running messages back to the front, in order, when it is unsubscribed', () => {
@@ -425,17 +442,6 @@ describe('queue', () => {
         await wait(() => store.closed() === 1);
         expect(store.stored()).toEqual([]);
       });
-    });
-
-    it('puts the message back when its dead letter could not be kept in the end', () => {
-      const made = queued();
-      const keeping$ = new Subject<void>();
-      const processor = record(made.process(() => throwError(() => boom), { retry: false, deadLetter: () => keeping$ }));
-      made.send('a');
-      keeping$.error(boom);
-      const { handle, started } = handlers();
-      made.process(handle).subscribe();
-      expect([processor.isOver(), started, made.errors]).toEqual([true, ['a'], []]);
     });
 
     it('passes its running messages to another processor', () => {
@@ -794,6 +800,32 @@ describe('queue', () => {
         { added: ['a', 'b', 'c'], removed: 0 },
         { added: ['d', 'e'], removed: 1 },
       ]);
+    });
+
+    it.each([new Error('no'), undefined])('continues when a store fails with %p', async (reason) => {
+      const written: string[] = [];
+      let isBroken = true;
+      const log: QueueLog = {
+        open: () => [],
+        write(added) {
+          if (isBroken) return throwError(() => reason);
+          written.push(...added.map(({ message: { id } }) => id));
+        },
+        close: () => undefined,
+      };
+      const { send, errors, process } = queued({ store: { queue: () => log } });
+      const { handle, started } = handlers();
+      process(handle, { concurrency: 3 }).subscribe();
+      send('a');
+      await eventually(() => expect(errors).toMatchObject([{ code: 'ERR_STORE', fault: 'failed', cause: reason }]));
+      isBroken = false;
+      send('bc');
+      await eventually(() =>
+        expect([started, written]).toEqual([
+          ['a', 'b', 'c'],
+          ['b', 'c'],
+        ]),
+      );
     });
 
     it('stores the other messages when one cannot be stored', async () => {

@@ -419,13 +419,22 @@ describe('reply', () => {
       ]);
     });
 
-    it('is nothing when the wire has ended, nor when it is the error that cannot be sent', () => {
-      const { ask, said, dead } = withFailures(({ id }) => (id === 'bad' ? throwError(() => boom) : of('a')));
-      ask('a', 'b', 'bad');
+    it('is nothing when the wire has ended', () => {
+      const { ask, said, dead } = withFailures(() => of('a'));
+      ask('a', 'b');
       dead(0, new WireClosedError('x'));
       dead(1, new MessageDroppedError('x', 'closed'));
-      dead(2, error);
-      expect(said()).toHaveLength(3);
+      expect(said()).toHaveLength(2);
+    });
+
+    it('is replaced by its reason, once, if it is an error itself', () => {
+      const { ask, said, dead } = withFailures(() => throwError(() => new ReplyError('ERR_MINE', 1n as never)));
+      ask('q');
+      dead(0, error);
+      const reason = ['reply.error', { code: 'ERR_ENCODE', message: error.text }];
+      expect(said().slice(1)).toEqual([reason]);
+      dead(1, error);
+      expect(said()).toHaveLength(2);
     });
   });
 

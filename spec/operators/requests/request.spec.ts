@@ -112,15 +112,28 @@ describe('request', () => {
   });
 
   it.each(['reply', 'reply.last', 'reply.complete'])(
-    'fails where replies before a %s are missing, and cancels at the other side',
+    'fails where replies before a %s are missing, when no reason arrives within a second, and cancels at the other side',
     async (type) => {
-      const { say, values, ended, sentTypes } = asked();
+      const { say, values, ended, isOver, sentTypes } = asked();
       say('reply', 'q', 1, 0);
       say(type, 'q', null, 3);
+      jest.advanceTimersByTime(999);
+      say('reply', 'q', 5, 4);
+      expect(isOver()).toBe(false);
+      jest.advanceTimersByTime(1);
       expect([values, await ended]).toEqual([[1], new MessagesMissedError(2)]);
       expect(sentTypes()).toEqual(['test.ask', 'request.cancel']);
     },
   );
+
+  it('fails with the reason why replies are missing, if it arrives', async () => {
+    const { say, values, ended, sentTypes } = asked();
+    say('reply', 'q', 1, 0);
+    say('reply.last', 'q', 3, 2);
+    say('reply.error', 'q', { code: 'ERR_ENCODE', message: 'no' });
+    expect([values, await ended]).toEqual([[1], new ReplyError('ERR_ENCODE', 'no')]);
+    expect(sentTypes()).toEqual(['test.ask']);
+  });
 
   it.each(['reply', 'reply.last', 'reply.complete'])('ignores a repeated %s', (type) => {
     const { say, values, isOver } = asked();

@@ -46,7 +46,6 @@ describe('fromBatchMessage', () => {
     ['that is null', null],
     ['without messages', { batchKey: 'k', count: 0 }],
     ['whose messages are no list', { batchKey: 'k', messages: 'ab', count: 2 }],
-    ['with something that is no message', { batchKey: 'k', messages: [message('a'), { id: 1 }], count: 2 }],
     ['with another number of messages', { batchKey: 'k', messages: [message('a')], count: 2 }],
   ])('fails for a payload %s, emits none of its messages, and continues', async (_, payload) => {
     const { wire, serverWire, close } = pair();
@@ -58,6 +57,29 @@ describe('fromBatchMessage', () => {
     expect(await passed.take(1)).toEqual(['c']);
     expect(errors.values.map(({ code }) => code)).toEqual(['ERR_INVALID_MESSAGE']);
     close();
+  });
+
+  it('emits the other messages of a batch with invalid ones, which become one dead letter', async () => {
+    const { wire, serverWire, close } = pair();
+    const server = await serverWire();
+    const errors = record(server.errors$);
+    const passed = record(server.pipe(fromBatchMessage(), idOf));
+    const messages = [message('a'), { id: 1 }, null, message('b')];
+    const sent = await wire.send(createMessage('batch', { batchKey: 'k', messages, count: 4 } as never));
+    expect([sent.outcome, passed.values]).toEqual(['dead-lettered', ['a', 'b']]);
+    expect(errors.values.map(({ code, text }) => [code, text])).toEqual([['ERR_INVALID_MESSAGE', expect.stringContaining('[1].id')]]);
+    const letters = record(server.deadLetters.list()).values;
+    expect(letters.map((letter) => letter.message.payload)).toEqual([{ batchKey: 'k', messages: [{ id: 1 }, null], count: 2 }]);
+    close();
+  });
+
+  it('ends a stream that no wire delivers with the error, unless there is an onError', async () => {
+    const bad = createMessage('batch', { batchKey: 'k', messages: [message('a'), {} as Message], count: 2 });
+    const { values, ended } = record(from([bad, batch('b')]).pipe(fromBatchMessage(), idOf));
+    expect([values, await ended]).toMatchObject([['a'], { code: 'ERR_INVALID_MESSAGE' }]);
+    const codes: string[] = [];
+    const all = record(from([bad, batch('b')]).pipe(fromBatchMessage({ onError: ({ code }) => void codes.push(code) }), idOf));
+    expect([all.values, codes]).toEqual([['a', 'b'], ['ERR_INVALID_MESSAGE']]);
   });
 
   it('lets a batch be acked when all of its messages are processed, and not before', async () => {

@@ -5,10 +5,15 @@ import { keyring } from '../../../lib/codec/keyring.js';
 import { createMessage, type MessageOptions } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { batchByKey } from '../../../lib/operators/batchByKey.js';
+import { nested } from '../../codec/messages.js';
 import { operatorContract } from '../../support/operatorContract.js';
 import { pair } from '../../support/sessionPair.js';
 
 const message = (id: string, options: MessageOptions = {}): Message => createMessage('test.any', id, { source: 'me', ...options, id });
+const circular = (): unknown => {
+  const self: Record<string, unknown> = {};
+  return (self['self'] = self);
+};
 /** The envelope of messages. */
 const envelope = (messages: readonly Message[], options?: BatchMessageOptions): Promise<Message<'batch'>> =>
   firstValueFrom(of({ key: 'k', items: messages as [Message] }).pipe(toBatchMessage(options)));
@@ -28,6 +33,20 @@ describe('toBatchMessage', () => {
     const { id, type, payload } = await envelope(messages);
     expect([type, payload]).toEqual(['batch', { batchKey: 'k', messages, count: 2 }]);
     expect(id).not.toBe((await envelope(messages)).id);
+  });
+
+  it.each<[string, readonly unknown[], readonly (readonly number[])[]]>([
+    ['what no codec supports', [1, () => 1, 3], [[0], [1], [2]]],
+    ['a circular object', [1, circular(), 3, 4], [[0], [1], [2, 3]]],
+    ['too many levels', [1, nested(29), nested(30), nested(31)], [[0, 1], [2], [3]]],
+    ['half a character', ['a', '\ud800', 'b'], [[0], [1], [2]]],
+    ['bytes and numbers that JSON does not support', [1, Uint8Array.of(1), NaN, 1n, 2], [[0], [1, 2, 3], [4]]],
+    ['more than 128 KiB', ['x'.repeat(100_000), 'y'.repeat(40_000), 'z', 'x'.repeat(500_000)], [[0], [1, 2], [3]]],
+  ])('lets a message with %s share no batch with those that it would stop', async (_, payloads, expected) => {
+    const messages = payloads.map((payload, index) => ({ ...message(String(index)), payload }));
+    const batches = await firstValueFrom(of({ key: 'k', items: messages as never }).pipe(toBatchMessage(), toArray()));
+    expect(batches.map(({ payload }) => payload.messages.map(({ id }) => Number(id)))).toEqual(expected);
+    expect(batches.map(({ payload }) => payload.count)).toEqual(expected.map(({ length }) => length));
   });
 
   it('is undone by fromBatchMessage', async () => {

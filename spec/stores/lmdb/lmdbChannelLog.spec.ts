@@ -470,7 +470,7 @@ describe('lmdbChannelLog', () => {
     expect((await asked(log).start('a')).last).toBe(1);
   });
 
-  it('reports an unreadable entry, and continues after it', async () => {
+  it('reports an unreadable entry, says that the readers in front of it miss it, and continues after it', async () => {
     const path = folder();
     const first = open({ path });
     await asked(first).add('a', 1, 2, 3);
@@ -480,8 +480,11 @@ describe('lmdbChannelLog', () => {
     });
     const log = open({ path });
     const faults = record(log.faults$);
-    expect(offsets(await asked(log).start('a'))).toEqual([1, 3]);
+    const all = await asked(log).start('a');
+    expect([offsets(all), all.isComplete]).toEqual([[1, 3], false]);
     expect(faults.values).toEqual([new StoreError('lmdb', 'corrupt')]);
+    const behind = await asked(log).read('a', { ...all.entries[0]!, offset: 2 });
+    expect([offsets(behind), behind.isComplete]).toEqual([[3], true]);
   });
 
   it('begins another epoch when the state of a channel cannot be read', async () => {

@@ -3,15 +3,20 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { asyncScheduler, firstValueFrom } from 'rxjs';
 import type { ChannelLog } from '../../../lib/server/hub/channelLog.js';
 import { ChannelEndedError, FrameTooLargeError, OverflowError, type RxwireError } from '../../../lib/message/errors.js';
+import { json } from '../../../lib/codec/json.js';
+import { channel } from '../../../lib/operators/channels/channel.js';
+import { hub } from '../../../lib/server/hub/hub.js';
 import { asObservable } from '../../../lib/message/maybeAsync.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { offsetOf } from '../../../lib/stores/nats/streamEntry.js';
 import { natsChannelLog, type NatsChannelLogOptions } from '../../../lib/stores/nats/index.js';
 import { asked, channelLogContract, textsOf } from '../../support/channelLogContract.js';
 import { describeWith } from '../../support/debian.js';
+import { eventually } from '../../support/eventually.js';
 import { startNats, type Nats } from '../../support/nats.js';
 import { record } from '../../support/record.js';
-import { note } from '../../support/rooms.js';
+import { note, payloads } from '../../support/rooms.js';
+import { pair } from '../../support/sessionPair.js';
 
 describeWith('nats-server', 'natsChannelLog', (program) => {
   let nats: Nats;
@@ -102,6 +107,27 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 6 }, () => 'ERR_STORE'));
     expect(errors[0]).toMatchObject({ store: 'nats', fault: 'corrupt' });
     tail.subscription.unsubscribe();
+  });
+
+  it('tells the members of a channel once that they miss an entry of another codec, and continues behind it', async () => {
+    const [ours, theirs] = [open({ codec: json() }), natsChannelLog({ connection, stream: latest() })];
+    const rooms = hub({ log: ours });
+    const { wire, close } = pair({ onServerWire: (there) => void rooms.serve(there) });
+    const joined = channel(wire, 'a', { from: 'start' });
+    const [got, gaps] = [record(joined), record(joined.gaps$)];
+    for (const [log, text] of [
+      [ours, 1],
+      [theirs, 2],
+      [ours, 3],
+      [theirs, 4],
+      [theirs, 5],
+    ] as const)
+      await append(log, 'a', note(text));
+    await eventually(() => expect([payloads(got.values), gaps.values.length]).toEqual([[1, 3], 1]));
+    await append(ours, 'a', note(6));
+    await eventually(() => expect([payloads(got.values), gaps.values.length]).toEqual([[1, 3, 6], 2]));
+    expect(gaps.values).toMatchObject([{ reason: 'history' }, { reason: 'history' }]);
+    close();
   });
 
   describe('several logs of one stream', () => {

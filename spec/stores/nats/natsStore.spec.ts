@@ -1,4 +1,4 @@
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, toArray } from 'rxjs';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { natsCluster, type NatsClusterOptions, type NatsConnection } from '../../../lib/stores/nats/index.js';
 import { deadLetterCases, letter } from '../../support/deadLetterCases.js';
@@ -48,6 +48,15 @@ describeWith('nats-server', 'what a cluster keeps for all of its nodes', (progra
       expect(await firstValueFrom(node().deadLetters.count())).toBe(2);
     });
 
+    it('are stored without the one that cannot be', async () => {
+      const { deadLetters } = node();
+      const bad = { ...letter('bad'), message: createMessage('a', 2n ** 70n, { id: 'bad' }) };
+      const added = [letter('a'), bad, letter('b')].map((one) => ready(deadLetters.add(one)));
+      expect((await Promise.allSettled(added)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      const stored = await firstValueFrom(node().deadLetters.list().pipe(toArray()));
+      expect(stored.map(({ message }) => message.id)).toEqual(['a', 'b']);
+    });
+
     it('are added by several nodes at once', async () => {
       const nodes = [node(), node(), node()];
       await Promise.all(nodes.flatMap(({ deadLetters }) => ['a', 'b', 'c', 'd'].map((id) => ready(deadLetters.add(letter(id))))));
@@ -74,5 +83,14 @@ describeWith('nats-server', 'what a cluster keeps for all of its nodes', (progra
   it('results', async () => {
     await ready(node().results.put('order 7', { total: 42 }));
     expect([await ready(node().results.get('order 7')), await ready(node().results.get('order 8'))]).toEqual([{ total: 42 }, undefined]);
+  });
+
+  it('refuses a result that is too large for a message of NATS, at once', async () => {
+    const { results } = node({ timeout: 60_000 });
+    await expect(ready(results.put('order 9', 'x'.repeat(1_100_000)))).rejects.toMatchObject({
+      ...{ code: 'ERR_STORE', fault: 'failed', cause: { code: 'ERR_FRAME_TOO_LARGE' } },
+    });
+    await ready(results.put('order 9', 1));
+    expect(await ready(results.get('order 9'))).toBe(1);
   });
 });

@@ -361,13 +361,16 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
     expect([entries.at(-1)?.message.type, ended?.offset]).toEqual(['channel.ended', last]);
   });
 
-  it('reports an unreadable message, and continues after it', async () => {
+  it('reports an unreadable message, says that the readers in front of it miss it, and continues after it', async () => {
     const log = open();
     const faults = record(log.faults$);
     await asked(log).add('a', 1, 2, 3);
     await run(`update ${schema}.channel_messages set data = '\\xc1' where position = 2`);
-    expect(offsetsOf(await asked(log).start('a'))).toEqual([1, 3]);
+    const all = await asked(log).start('a');
+    expect([offsetsOf(all), all.isComplete]).toEqual([[1, 3], false]);
     expect(faults.values).toEqual([new StoreError('postgres', 'corrupt')]);
+    const behind = await asked(log).read('a', { ...all.entries[0]!, offset: 2 });
+    expect([offsetsOf(behind), behind.isComplete]).toEqual([[3], true]);
   });
 
   it('reads on behind a page whose only message is unreadable', async () => {
