@@ -129,9 +129,8 @@ function largestPath(value: unknown): string {
 }
 
 /** Returns the error of a message that the channel has refused. Other errors stay as they are. */
-export function sendErrorOf(error: unknown, { type, payload }: Message): unknown {
-  const { cause } = Object(error) as Partial<Error>;
-  const refusal = [error, cause].find(
+export function sendErrorOf(error: Error, { type, payload }: Message): Error {
+  const refusal = [error, error.cause].find(
     (one) => one instanceof EncodeError || one instanceof FrameTooLargeError || one instanceof InvalidMessageError,
   );
   return refusal && type === CHUNKS ? unsendable(payload as ChunksPayload, textOf(refusal)) : error;

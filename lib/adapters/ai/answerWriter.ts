@@ -134,14 +134,14 @@ interface AnswerEnd {
  */
 function watchEnd(room: ChannelSubject) {
   let turn = Promise.resolve();
-  let failure: { readonly error: unknown } | undefined;
+  let failure: { readonly error: Error } | undefined;
   const watch: { end: AnswerEnd | undefined; readonly channel: ChannelSubject } = {
     end: undefined,
     // publishTo calls these two methods only.
     channel: {
       send: (message: Message) =>
         new Promise((resolve, reject) => {
-          const failed = (error: unknown): void => {
+          const failed = (error: Error): void => {
             failure ??= { error: sendErrorOf(error, message) };
             reject(failure.error);
           };
