@@ -106,7 +106,8 @@ rooms.errors$.subscribe((error) => process.stdout.write(`hub: ${error.message}\n
 const chat = serveChat(
   rooms,
   async ({ messages, signal }) => {
-    const { stream } = streamText({ model, tools, messages: await convertToModelMessages(messages), abortSignal: signal });
+    const prompt = await convertToModelMessages(messages, { ignoreIncompleteToolCalls: true });
+    const { stream } = streamText({ model, tools, messages: prompt, abortSignal: signal });
     return toUIMessageStream({ stream });
   },
   { onError: (error) => process.stdout.write(`error: ${(error as Error).message}\n`) },
