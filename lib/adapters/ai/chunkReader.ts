@@ -16,8 +16,8 @@ export function createChunkReader(maxChunk: number): (payload: unknown) => reado
   return (payload) => {
     if (!Array.isArray(payload)) throw new Error(INVALID);
     const chunks: unknown[] = [];
-    for (const item of payload as readonly (Partial<ChunkPart> | undefined)[]) {
-      if (typeof item?.part !== 'string') {
+    for (const item of payload as readonly (Partial<ChunkPart & UIMessageChunk> | undefined)[]) {
+      if (typeof item?.part !== 'string' || item.type !== undefined) {
         chunks.push(item);
         continue;
       }

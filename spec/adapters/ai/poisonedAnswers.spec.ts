@@ -164,6 +164,13 @@ describe('a chunk of an answer that cannot be sent', () => {
     expect(info?.hasEnded).toBe(true);
   });
 
+  it('is not mistaken for a part of one', async () => {
+    const { open } = chatServer(() => saying({ type: 'data-x', data: 1, part: 'text' }));
+    const chat = page(open());
+    await within(chat.sendMessage({ text: 'count' }));
+    expect([chat.status, textOf(chat.lastMessage)]).toEqual(['ready', 'so far and on']);
+  });
+
   it('is no chunk at all', async () => {
     for (const chunk of ['text', null, { delta: 'x' }]) {
       const { open, errors } = chatServer(() => saying(chunk));
@@ -198,7 +205,7 @@ describe('a chunk of an answer that cannot be sent', () => {
 
 describe('a chunk that only some codecs carry', () => {
   it('arrives, if all pages read it: bytes, a BigInt, a Map, NaN', async () => {
-    const value = { bytes: new Uint8Array([1, 2]), big: 2n ** 60n, map: new Map([[1, 2]]), nan: NaN };
+    const value = { part: 'x', bytes: new Uint8Array([1, 2]), big: 2n ** 60n, map: new Map([[1, 2]]), nan: NaN };
     const { open, errors, serve } = chatServer(() => saying(output(value)));
     const chat = page(open({ codec: msgpack(), serve: (wire) => serve(naming(wire)) }));
     await within(chat.sendMessage({ text: 'count' }));
