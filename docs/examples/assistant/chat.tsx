@@ -14,7 +14,18 @@ const id = location.hash.slice(1) || 'chat-1';
 const saved = (): UIMessage[] => JSON.parse(localStorage.getItem(id) ?? '[]') as UIMessage[];
 /** An answer may end while the page is loaded again: it is resumed unless it is saved. */
 const hasMessage = (messageId: string): boolean => saved().some((message) => message.id === messageId);
-const transport = chatTransport(wire, { hasMessage });
+/** Questions have no images: one may be larger than a message may be. */
+const withoutFiles = (message: UIMessage): UIMessage => ({ ...message, parts: message.parts.filter(({ type }) => type !== 'file') });
+const transport = chatTransport(wire, { hasMessage, select: (messages) => messages.map(withoutFiles) });
+
+function save(messages: readonly UIMessage[]): void {
+  try {
+    localStorage.setItem(id, JSON.stringify(messages));
+  } catch {
+    // The browser has no room for the images.
+    localStorage.setItem(id, JSON.stringify(messages.map(withoutFiles)));
+  }
+}
 
 function Chat() {
   const { messages, sendMessage, regenerate, stop, status, error } = useChat({ id, transport, resume: true, messages: saved() });
@@ -24,7 +35,7 @@ function Chat() {
 
   useEffect(() => {
     const finished = isBusy && messages.at(-1)?.role === 'assistant' ? messages.slice(0, -1) : messages;
-    if (finished.length > 0) localStorage.setItem(id, JSON.stringify(finished));
+    if (finished.length > 0) save(finished);
   }, [messages, isBusy]);
 
   return (
@@ -35,7 +46,10 @@ function Chat() {
       <ol>
         {messages.map((message) => (
           <li key={message.id} className={message.role}>
-            {message.parts.map((part) => (part.type === 'text' ? part.text : ''))}
+            {message.parts.map((part, index) => {
+              if (part.type === 'text') return part.text;
+              return part.type === 'file' ? <img key={index} src={part.url} alt="from the model" /> : '';
+            })}
           </li>
         ))}
       </ol>

@@ -32,7 +32,9 @@ export async function startService(script: string): Promise<void> {
     stopped: () => console.log('the model is stopped'),
   });
   const chat = serveChat(rooms, async ({ messages, signal }) => {
-    const { stream } = streamText({ model, messages: await convertToModelMessages(messages), abortSignal: signal });
+    // An answer may end, or be stopped, before the result of a tool arrives.
+    const prompt = await convertToModelMessages(messages, { ignoreIncompleteToolCalls: true });
+    const { stream } = streamText({ model, messages: prompt, abortSignal: signal });
     return toUIMessageStream({ stream });
   });
   listen(server, { path: '/wire' }).subscribe((wire) => {

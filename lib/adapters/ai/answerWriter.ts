@@ -26,24 +26,24 @@ import { ChannelEndedError } from '../../message/errors.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelSubject } from '../../operators/channels/channelSubject.js';
 import { publishTo } from '../../operators/sending/publishTo.js';
-import { ALIVE, ALIVE_INTERVAL, CHUNKS, joinChunks, PING, SERVER, splitChunks, STOP } from './chatMessages.js';
+import { ChunkError, type ChunkLimits, joinChunks, payloadsOf, sendErrorOf } from './answerChunks.js';
+import type { ChatAnswer } from './chatHandler.js';
+import { ALIVE, ALIVE_INTERVAL, CHUNKS, PING, SERVER, STOP } from './chatMessages.js';
 
 export interface WriterOptions {
   /** Chunks are collected for this time, in ms. */
   readonly flush: number;
-  readonly describe?: ((error: unknown) => string) | undefined;
+  /** The maximum size of a chunk, in bytes of JSON text. */
+  readonly maxChunk: number;
+  /** Returns the text of an error, for readers. Must not throw. */
+  readonly describe: (error: unknown) => string;
+  /** Must not throw. */
   readonly onError: (error: unknown) => void;
   readonly scheduler: SchedulerLike;
 }
 
 /** After a stop, a handler may still write for this time, in ms. */
 const STOP_TIME = 1_000;
-
-/**
- * The chunks of an answer. With TypeScript 5 and the DOM types, a `ReadableStream` is no
- * `ObservableInput`.
- */
-export type ChatAnswer = ObservableInput<UIMessageChunk> | ReadableStream<UIMessageChunk>;
 
 interface Answer {
   /** Returns the chunks of a model, until the signal is aborted. */
@@ -53,16 +53,26 @@ interface Answer {
    * Undefined if the answer continues a message: a page that resumed it would replace the message.
    */
   readonly messageId: string | undefined;
+  /** Whether JSON must carry each chunk. Otherwise, the channel refuses what a codec cannot. */
+  readonly mustBeJson: boolean;
 }
 
-/** Writes an answer into its channel. The subscription ends with the answer. */
-export function writeAnswer(room: ChannelSubject, { call, messageId }: Answer, options: WriterOptions): Subscription {
-  const { flush, onError, scheduler, describe = () => 'The answer has failed.' } = options;
+/**
+ * Writes an answer into its channel. The subscription ends with the answer. An answer whose handler
+ * or log fails, or with a chunk that cannot be sent, ends with an error, which is reported once.
+ */
+export function writeAnswer(room: ChannelSubject, { call, messageId, mustBeJson }: Answer, options: WriterOptions): Subscription {
+  const { flush, maxChunk, describe, onError, scheduler } = options;
   const controller = new AbortController();
   const { signal } = controller;
   const stop$ = new Subject<void>();
   let hasEnded = false;
-  let hasFailed = false;
+  /** The error of the answer, for its readers. */
+  let reason: string | undefined;
+  const fail = (error: unknown): string => {
+    onError(error);
+    return describe(error);
+  };
   const stop = (): void => {
     if (hasEnded || signal.aborted) return;
     controller.abort();
@@ -70,7 +80,7 @@ export function writeAnswer(room: ChannelSubject, { call, messageId }: Answer, o
   };
   const stops = room.subscribe({
     next({ type, source }) {
-      if (source !== SERVER || hasEnded) return;
+      if (source !== SERVER) return;
       if (type === STOP) stop();
       if (type === PING) room.send(createMessage(ALIVE, null, { source: SERVER })).catch(noop);
     },
@@ -78,31 +88,76 @@ export function writeAnswer(room: ChannelSubject, { call, messageId }: Answer, o
     error: stop,
     complete: stop,
   });
+  const target = watchEnd(room);
   const writing = chunksOf(() => call(signal))
     .pipe(
       map((chunk) => (chunk.type === 'start' && messageId !== undefined ? { ...chunk, messageId: chunk.messageId ?? messageId } : chunk)),
       takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
+      written(flush, { maxChunk, mustBeJson }, scheduler),
       catchError((error: unknown) => {
         if (signal.aborted) return EMPTY;
-        hasFailed = true;
-        onError(error);
-        return throwError(() => new Error(describe(error)));
+        reason = fail(error);
+        // The handler of a chunk that cannot be sent goes on, unless it is stopped.
+        if (error instanceof ChunkError) stop();
+        return throwError(() => new Error(reason));
       }),
       tap({ error: () => (hasEnded = true), complete: () => (hasEnded = true) }),
-      written(flush, scheduler),
-      publishTo(room),
+      publishTo(target.channel),
     )
     .subscribe({
       error(error: unknown) {
         stop();
-        if (hasFailed || error instanceof ChannelEndedError) return;
-        // The log has failed. It may take the end.
-        onError(error);
-        room.end(describe(error)).catch(noop);
+        if (error instanceof ChannelEndedError) return;
+        // The log has failed, or has refused a message: maybe the end.
+        const { end } = target;
+        if (reason === undefined) {
+          const text = fail(error);
+          if (!end) reason = text;
+        }
+        if (!end?.isStored) room.end(end ? end.reason : reason).catch(noop);
       },
     });
   writing.add(stops);
   return writing;
+}
+
+interface AnswerEnd {
+  /** The error of the answer; undefined if it is complete. */
+  readonly reason: string | undefined;
+  /** Whether the log has the end. */
+  readonly isStored: boolean;
+}
+
+/**
+ * Returns a channel for {@link publishTo}, and how that has ended the channel. Nothing follows a
+ * message that the channel has refused: each message is sent a microtask after the one before.
+ */
+function watchEnd(room: ChannelSubject) {
+  let turn = Promise.resolve();
+  let failure: { readonly error: Error } | undefined;
+  const watch: { end: AnswerEnd | undefined; readonly channel: ChannelSubject } = {
+    end: undefined,
+    // publishTo calls these two methods only.
+    channel: {
+      send: (message: Message) =>
+        new Promise((resolve, reject) => {
+          const failed = (error: Error): void => {
+            failure ??= { error: sendErrorOf(error, message) };
+            reject(failure.error);
+          };
+          turn = turn.then(() => {
+            if (failure) failed(failure.error);
+            else room.send(message).then(resolve, failed);
+          });
+        }),
+      async end(reason?: string) {
+        watch.end = { reason, isStored: false };
+        await room.end(reason);
+        watch.end = { reason, isStored: true };
+      },
+    } as Pick<ChannelSubject, 'send' | 'end'> as ChannelSubject,
+  };
+  return watch;
 }
 
 /** Calls a handler, and emits its chunks. A handler that fails, fails the stream. */
@@ -115,7 +170,7 @@ function chunksOf(call: () => ReturnType<Answer['call']>): Observable<UIMessageC
 }
 
 /** The messages of an answer: its chunks, collected, and signs of life between them. */
-function written(flush: number, scheduler: SchedulerLike) {
+function written(flush: number, limits: ChunkLimits, scheduler: SchedulerLike) {
   return (chunks$: Observable<UIMessageChunk>): Observable<Message> =>
     defer(() => {
       const done$ = new Subject<void>();
@@ -127,8 +182,8 @@ function written(flush: number, scheduler: SchedulerLike) {
           return EMPTY;
         }),
         bufferTime(flush, null, Infinity, scheduler),
-        mergeMap((chunks) => splitChunks(joinChunks(chunks))),
-        map((chunks) => createMessage(CHUNKS, chunks, { source: SERVER })),
+        mergeMap((chunks) => payloadsOf(joinChunks(chunks), limits)),
+        map((payload) => createMessage(CHUNKS, payload, { source: SERVER })),
       );
       const end$ = defer(() => {
         done$.next();
@@ -138,12 +193,4 @@ function written(flush: number, scheduler: SchedulerLike) {
       // In this order: the chunks of an array are over at once.
       return merge(alive$.pipe(takeUntil(done$)), concat(said$, end$));
     });
-}
-
-/** A late reader receives one long message in place of many short ones. */
-export function compactChunks(messages: readonly Message[]): Message {
-  const chunks = messages.flatMap(({ type, source, payload }) =>
-    type === CHUNKS && source === SERVER ? (payload as readonly UIMessageChunk[]) : [],
-  );
-  return createMessage(CHUNKS, joinChunks(chunks), { source: SERVER });
 }

@@ -1,5 +1,4 @@
 import type { UIMessage, UIMessageChunk } from 'ai';
-import { estimateSize } from '../../message/estimateSize.js';
 import { NAME_PATTERN } from '../../message/messageLimits.js';
 
 /** The types of the messages between {@link chatTransport} and {@link serveChat}. */
@@ -22,6 +21,8 @@ export const SERVER = '@rxwire/ai';
 export const ALIVE_INTERVAL = 10_000;
 /** The writer of an answer that is silent for longer is gone. */
 export const MAX_SILENCE = 3 * ALIVE_INTERVAL;
+/** The default of the option `maxChunk` of both sides, in bytes of JSON text. */
+export const MAX_CHUNK = 8_388_608;
 /** Why an answer has ended whose writer is gone. */
 export const WRITER_STOPPED = 'the server of this answer has stopped';
 
@@ -45,6 +46,15 @@ export interface StartedPayload {
   readonly node: string | undefined;
 }
 
+/** A part of the JSON text of a chunk that is too large for one message. */
+export interface ChunkPart {
+  readonly part: string;
+  readonly isLast: boolean;
+}
+
+/** The payload of `ai.chunks`: chunks, and parts of chunks, in order. */
+export type ChunksPayload = readonly (UIMessageChunk | ChunkPart)[];
+
 /** The answer that a client stops, or asks for: the latest one, without an `answerId`. */
 export interface AnswerPayload {
   readonly chatId: string;
@@ -67,58 +77,3 @@ export function prefixOf(owner: string, chatId: string): string {
 export function isChatId(value: unknown): boolean {
   return typeof value === 'string' && !value.includes('/') && NAME_PATTERN.test(`ai/${value}/${'a'.repeat(32)}`);
 }
-
-/** Joins the pieces of one text. A late reader receives few long pieces, not many short ones. */
-export function joinChunks(chunks: readonly UIMessageChunk[]): readonly UIMessageChunk[] {
-  const joined: UIMessageChunk[] = [];
-  for (const chunk of chunks) {
-    const last = joined.at(-1);
-    const text = last && joinText(last, chunk);
-    if (text) joined[joined.length - 1] = text;
-    else joined.push(chunk);
-  }
-  return joined;
-}
-
-function joinText(one: UIMessageChunk, other: UIMessageChunk): UIMessageChunk | undefined {
-  if (one.type === 'tool-input-delta' && other.type === 'tool-input-delta' && one.toolCallId === other.toolCallId)
-    return { ...one, inputTextDelta: one.inputTextDelta + other.inputTextDelta };
-  const areText =
-    (one.type === 'text-delta' && other.type === 'text-delta') || (one.type === 'reasoning-delta' && other.type === 'reasoning-delta');
-  if (!areText || one.id !== other.id || other.providerMetadata) return undefined;
-  return { ...one, delta: one.delta + other.delta };
-}
-
-/** The maximum estimated size of the chunks of one message, in bytes: every reader can take it. */
-const MAX_SIZE = 65_536;
-
-/** Returns the chunks of messages that are not too large. A long text becomes several pieces. */
-export function splitChunks(chunks: readonly UIMessageChunk[]): readonly (readonly UIMessageChunk[])[] {
-  const messages: UIMessageChunk[][] = [];
-  let size = Infinity;
-  for (const chunk of chunks.flatMap(piecesOf)) {
-    const bytes = estimateSize(chunk);
-    if (size + bytes > MAX_SIZE) {
-      messages.push([]);
-      size = 0;
-    }
-    messages.at(-1)?.push(chunk);
-    size += bytes;
-  }
-  return messages;
-}
-
-function piecesOf(chunk: UIMessageChunk): readonly UIMessageChunk[] {
-  if (chunk.type === 'tool-input-delta') return textsOf(chunk.inputTextDelta).map((inputTextDelta) => ({ ...chunk, inputTextDelta }));
-  if (chunk.type === 'text-delta' || chunk.type === 'reasoning-delta') return textsOf(chunk.delta).map((delta) => ({ ...chunk, delta }));
-  return [chunk];
-}
-
-/** Cuts a text, between two characters. */
-function textsOf(text: string): readonly string[] {
-  return text.length > MAX_PIECE ? (text.match(PIECES) ?? []) : [text];
-}
-
-/** In UTF-16, a character has up to two units, and a piece half of the size of a message. */
-const MAX_PIECE = MAX_SIZE / 4;
-const PIECES = new RegExp(`.{1,${MAX_PIECE}}`, 'gsu');

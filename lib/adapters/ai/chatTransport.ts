@@ -7,15 +7,18 @@ import { followChannel } from '../../operators/channels/channel.js';
 import { CHANNEL_OPTIONS, type ChannelOptions } from '../../operators/channels/channelOptions.js';
 import { FollowerGap } from '../../operators/channels/channelReaders.js';
 import { request } from '../../operators/requests/request.js';
-import { RxwireError } from '../../message/errors.js';
+import { ChannelEndedError, RxwireError } from '../../message/errors.js';
 import { textOf } from '../../message/errors/rxwireError.js';
+import { assertPositive } from '../../message/options/assert.js';
 import { readOptions } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
+import { createChunkReader } from './chunkReader.js';
 import {
   CHUNKS,
+  MAX_CHUNK,
   MAX_SILENCE,
   prefixOf,
   RESUME,
@@ -44,6 +47,12 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
    * @default an answer that has ended is not resumed
    */
   readonly hasMessage?: (messageId: string, chatId: string) => boolean;
+  /**
+   * The maximum length of the JSON text of a chunk, which may arrive in parts. An answer with a
+   * longer one ends with an error. Not less than `maxChunk` of {@link serveChat}.
+   * @default 8_388_608: 8 Mi characters
+   */
+  readonly maxChunk?: number;
   /** The maximum time until the server has taken a question, in ms. @default 30_000 */
   readonly timeout?: number;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
@@ -57,6 +66,7 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
  *
  * Needs the package `ai`, version 6 or 7.
  *
+ * @throws {RangeError} At call time, if `maxChunk` is not positive.
  * @throws {TypeError} Rejects, if the id of the chat has a character that a channel cannot have.
  * @throws {RxwireError} Rejects with the error of the request, if the server does not take the
  *   question, or refuses it. A failure of the answer is a chunk of the type `error`.
@@ -70,6 +80,8 @@ export interface ChatTransportOptions<M extends UIMessage = UIMessage> {
 export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, options: ChatTransportOptions<M> = {}): RxwireChatTransport<M> {
   checkOptions('chatTransport', options);
   const { select = (messages: readonly M[]) => messages, hasMessage, timeout = 30_000, scheduler = steadyScheduler() } = options;
+  const { maxChunk = MAX_CHUNK } = options;
+  assertPositive('chatTransport', { maxChunk });
   const ask = <T>(type: string, payload: SendPayload | AnswerPayload, signal?: AbortSignal): Promise<T> => {
     const answer$ = request(wire, createMessage(type, payload), { timeout, scheduler }) as Observable<T>;
     return firstValueFrom(answer$.pipe(askAgain(scheduler), takeUntil(abortOf(signal))));
@@ -79,6 +91,7 @@ export function chatTransport<M extends UIMessage = UIMessage>(wire: Wire, optio
     const name = prefixOf('chatTransport', chatId) + answerId;
     return streamOf({
       answer$: followChannel(wire, name, READER, 'start'),
+      maxChunk,
       isOpen: async () => (await ask(RESUME, { chatId })) === answerId,
       stop: () => stopChat(wire, chatId, answerId),
       // A channel completes with its wire, too.
@@ -171,7 +184,7 @@ function abortOf(signal: AbortSignal | undefined): Observable<never> {
   );
 }
 
-interface AnswerParts {
+interface AnswerParts extends Required<Pick<ChatTransportOptions, 'maxChunk'>> {
   /** Emits the messages in the channel of the answer, and `undefined` when it was joined. */
   readonly answer$: Observable<Message | undefined>;
   /** Asks the server whether the answer goes on: it then ends one whose writer is gone. */
@@ -184,8 +197,9 @@ interface AnswerParts {
 }
 
 /** Returns the chunks of an answer. An answer that fails ends with a chunk of the type `error`. */
-function streamOf({ answer$, isOpen, stop, reasonOfEnd, signal, scheduler }: AnswerParts): ReadableStream<UIMessageChunk> {
+function streamOf({ answer$, maxChunk, isOpen, stop, reasonOfEnd, signal, scheduler }: AnswerParts): ReadableStream<UIMessageChunk> {
   const reading = new Subscription();
+  const read = createChunkReader(maxChunk);
   return new ReadableStream<UIMessageChunk>({
     start(controller) {
       let silence = Subscription.EMPTY;
@@ -219,9 +233,14 @@ function streamOf({ answer$, isOpen, stop, reasonOfEnd, signal, scheduler }: Ans
           if (reading.closed || message?.source !== SERVER) return;
           silences = 0;
           listen();
-          if (message.type === CHUNKS) for (const chunk of message.payload as readonly UIMessageChunk[]) controller.enqueue(chunk);
+          if (message.type !== CHUNKS) return;
+          try {
+            for (const chunk of read(message.payload)) controller.enqueue(chunk);
+          } catch (error) {
+            close((error as Error).message);
+          }
         },
-        error: (error: Error) => close(error instanceof FollowerGap ? LOST : textOf(error)),
+        error: (error: Error) => close(error instanceof FollowerGap ? LOST : reasonOf(error)),
         complete: () => close(reasonOfEnd()),
       });
       reading.add(subscription);
@@ -229,6 +248,9 @@ function streamOf({ answer$, isOpen, stop, reasonOfEnd, signal, scheduler }: Ans
     cancel: () => reading.unsubscribe(),
   });
 }
+
+/** Returns the text that the server has written for readers, if there is one. */
+const reasonOf = (error: Error): string => (error instanceof ChannelEndedError && error.reason) || textOf(error);
 
 /** How long a reader waits for the end of an answer that it has stopped, in ms. */
 const MAX_STOP = 2_000;

@@ -1,62 +1,25 @@
 import type { UIMessage } from 'ai';
-import { EMPTY, filter, firstValueFrom, from, noop, toArray, type ObservableInput, type SchedulerLike, type Subscription } from 'rxjs';
-import { nanoid } from 'nanoid';
+import { EMPTY, firstValueFrom, from, type ObservableInput, type SchedulerLike, type Subscription } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import type { Hub } from '../../server/hub/hub.js';
-import type { ChannelInfo, ChannelRetention } from '../../server/hub/channelLog.js';
+import type { ChannelRetention } from '../../server/hub/channelLog.js';
+import { consume } from '../../operators/consume/consume.js';
 import { reply } from '../../operators/requests/reply.js';
-import { ChannelEndedError, ReplyError } from '../../message/errors.js';
+import { ReplyError } from '../../message/errors.js';
 import { anything, readOptions, whole, type OptionTable } from '../../message/options/readOptions.js';
 import { CallbackError } from '../../message/errors/applicationErrors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
-import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
-import { createMessage } from '../../message/createMessage.js';
+import { MAX_REASON_LENGTH } from '../../message/messageLimits.js';
+import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { ofType } from '../../operators/ofType.js';
 import type { Wire } from '../../wire/wire.js';
-import {
-  ALIVE,
-  isChatId,
-  type LatestAnswer,
-  MAX_SILENCE,
-  prefixOf,
-  RESUME,
-  SEND,
-  SERVER,
-  STARTED,
-  STOP,
-  type AnswerPayload,
-  type SendPayload,
-  type StartedPayload,
-  WRITER_STOPPED,
-} from './chatMessages.js';
-import { compactChunks, writeAnswer, type ChatAnswer, type WriterOptions } from './answerWriter.js';
+import { ChunkError } from './answerChunks.js';
+import { createChatAnswers } from './chatAnswers.js';
+import type { ChatHandler } from './chatHandler.js';
+import { isChatId, MAX_CHUNK, RESUME, SEND, STOP, type AnswerPayload, type LatestAnswer, type SendPayload } from './chatMessages.js';
 import { endAnswersOfDeadNodes, type ChatCluster } from './deadNodes.js';
-
-/** A question, for the handler that answers it. */
-export interface ChatTurn<M extends UIMessage = UIMessage, W extends Wire = Wire> {
-  readonly chatId: string;
-  /** Names the answer: the same for a question that is sent again. */
-  readonly answerId: string;
-  readonly trigger: 'submit-message' | 'regenerate-message';
-  /** The message to regenerate. */
-  readonly messageId: string | undefined;
-  /** The messages of the client, which may be anything: check them with `validateUIMessages`. */
-  readonly messages: M[];
-  /** The `body` and the `metadata` that the page has passed to `sendMessage`. */
-  readonly body: unknown;
-  readonly metadata: unknown;
-  /** Aborted when a user stops the answer. Pass it to the model. */
-  readonly signal: AbortSignal;
-  /** The wire of the client that asks. It may end before the answer does. */
-  readonly wire: W;
-}
-
-/** Returns the chunks of an answer: the result of `toUIMessageStream()`, or any other source. */
-export type ChatHandler<M extends UIMessage = UIMessage, W extends Wire = Wire> = (
-  turn: ChatTurn<M, W>,
-) => ChatAnswer | Promise<ChatAnswer>;
 
 /** The access of a client to a chat, which needs permission. */
 export interface ChatAccess<W extends Wire = Wire> {
@@ -73,16 +36,38 @@ export interface ServeChatOptions<W extends Wire = Wire> {
    */
   readonly authorize?: (access: ChatAccess<W>) => boolean | ObservableInput<boolean>;
   /**
-   * Returns the text for readers when the handler fails: the details may be secret.
-   * @default 'The answer has failed.'
+   * Returns the text for readers when an answer fails, of 256 characters at most: the details of an
+   * error may be secret.
+   * @default 'The answer has failed.'; for a chunk that cannot be sent also its type, and the path
+   * of the value
    */
   readonly describe?: (error: unknown) => string;
-  /** Called with the error of a handler, or of the log. @default the warnings of the process */
+  /**
+   * Called once with the error of an answer that fails: of the handler, of the log, or an
+   * `InvalidMessageError` for a chunk that cannot be sent.
+   * @default the warnings of the process
+   */
   readonly onError?: (error: unknown) => void;
   /** Chunks are collected for this time, in ms: one token is not one message. @default 30 */
   readonly flush?: number;
-  /** The maximum number of answers that run at the same time. @default 1_000 */
+  /**
+   * The maximum size of a chunk, in bytes of JSON text: an image as a data URL, or the output of a
+   * tool. Chunks above 64 KiB are sent in parts. An answer with a larger chunk ends with an error.
+   * At least 131,072, and not more than `maxChunk` of {@link chatTransport}, nor than the bytes of
+   * `retain`.
+   * @default 8_388_608: 8 MiB
+   */
+  readonly maxChunk?: number;
+  /**
+   * The maximum number of answers that run at the same time. The page receives `ERR_OVERFLOW` for a
+   * question above this limit, or one of the next two. A question that is sent again counts once.
+   * @default 1_000
+   */
   readonly maxAnswers?: number;
+  /** The same for the answers of one principal, or of one anonymous client. @default 20 */
+  readonly maxPerPrincipal?: number;
+  /** The same for the answers in one chat. @default 10 */
+  readonly maxPerChat?: number;
   /**
    * How much of an answer is kept, and for how long after its end. A reader that begins later than
    * that gets an error. A field that is not set keeps its default.
@@ -92,26 +77,30 @@ export interface ServeChatOptions<W extends Wire = Wire> {
   /**
    * The `natsCluster` of this server, which `listen` has, too. The answers of a node that dies end
    * with an error within some seconds.
-   * @default they end after half a minute of silence
+   * @default they end 45 s after their last sign of life, while a page reads them: the page asks
+   * after 30 s, and a server then asks the writer three times
    */
   readonly cluster?: ChatCluster;
   /** The scheduler for timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;
 }
 
+/** The minimum of `maxChunk`: joined pieces of a text are smaller. */
+const MIN_CHUNK = 131_072;
+
 const CHAT_OPTIONS = {
   authorize: [anything],
   describe: [anything],
   onError: [anything],
   flush: [whole, 30],
+  maxChunk: [(value) => (value as number) >= MIN_CHUNK || `>= ${MIN_CHUNK}`, MAX_CHUNK],
   maxAnswers: [whole, 1_000],
+  maxPerPrincipal: [whole, 20],
+  maxPerChat: [whole, 10],
   retain: [anything],
   cluster: [anything],
   scheduler: [anything],
 } as const satisfies OptionTable<ServeChatOptions>;
-
-/** The limits of a log may be those of short messages: a long answer would lose its start. */
-const RETAIN: ChannelRetention = { messages: 100_000, bytes: 16_777_216, age: 86_400_000 };
 
 /**
  * Answers the chats of the AI SDK: {@link chatTransport} is the side of the page. Each answer is a
@@ -125,7 +114,8 @@ const RETAIN: ChannelRetention = { messages: 100_000, bytes: 16_777_216, age: 86
  * version 6 or 7.
  *
  * @param handler Passes the question to a model, and returns what it says.
- * @throws {RangeError} At call time, if a number is not a whole number from 1 on.
+ * @throws {RangeError} At call time, if a number is not a whole number from 1 on, or `maxChunk`
+ *   below 131,072.
  * @example
  * import { createServer } from 'node:http';
  * import { hub } from 'rxwire';
@@ -158,8 +148,24 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
       () => report(error),
       (cause) => reportUncaught(new CallbackError('onError', cause)),
     );
-  const answers = createAnswers(rooms, handler, { ...read, onError, scheduler });
-  const deadNodes$ = cluster ? endAnswersOfDeadNodes(rooms, { cluster, onError, scheduler }) : EMPTY;
+  const describe = (error: unknown): string => {
+    const text = callSafely<unknown>(
+      () => (options.describe ?? describeError)(error),
+      (cause) => onError(new CallbackError('describe', cause)),
+    );
+    // Codecs reject one half of an emoji.
+    return (
+      (typeof text === 'string' &&
+        text
+          .replace(/\p{Cc}/gu, ' ')
+          .slice(0, MAX_REASON_LENGTH)
+          .replace(/\p{Surrogate}/gu, '')) ||
+      FAILED
+    );
+  };
+  const answers = createChatAnswers(rooms, handler, { ...read, describe, onError, scheduler });
+  const { isWritten } = answers;
+  const deadNodes$ = cluster ? endAnswersOfDeadNodes(rooms, { cluster, isWritten, onError, scheduler }) : EMPTY;
 
   const permit = async (wire: W, chatId: string, action: ChatAccess['action']): Promise<void> => {
     const answer = authorize({ wire, chatId, action });
@@ -167,9 +173,14 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
     if (!isAllowed) throw new ReplyError('ERR_FORBIDDEN', `you may not ${action} this chat`);
   };
   const stop = async (payload: unknown, wire: W): Promise<void> => {
-    const { chatId, answerId } = readAnswer(payload);
-    await permit(wire, chatId, 'stop');
-    await answers.stop(chatId, answerId);
+    try {
+      const { chatId, answerId } = readAnswer(payload);
+      await permit(wire, chatId, 'stop');
+      await answers.stop(chatId, answerId);
+    } catch (error) {
+      // A client that may not stop a chat, or names none, gets no answer, and makes no noise.
+      if (!(error instanceof ReplyError)) throw error;
+    }
   };
 
   return (wire) => {
@@ -187,113 +198,25 @@ export function serveChat<M extends UIMessage = UIMessage, W extends Wire = Wire
       },
     };
     const subscription = wire.pipe(reply(handlers, { wire })).subscribe(wire as never);
-    // A client that asks for what it may not, or for nothing, gets no answer, and makes no noise.
-    const failed = (error: unknown): void => {
-      if (!(error instanceof ReplyError)) onError(error);
-    };
-    subscription.add(wire.pipe(ofType(STOP)).subscribe(({ payload }) => void stop(payload, wire).catch(failed)));
+    // The sender of many stops waits.
+    const stopped$ = wire.pipe(
+      ofType(STOP),
+      consume(({ payload }) => stop(payload, wire), { concurrency: STOPS, scheduler, onError: (error) => onError(error.cause ?? error) }),
+    );
+    subscription.add(stopped$.subscribe({ error: onError }));
+    subscription.add(answers.endings$.subscribe());
     subscription.add(deadNodes$.subscribe());
     return subscription;
   };
 }
 
-/** The options of the answers, with their defaults. */
-type AnswerOptions = WriterOptions & Pick<ServeChatOptions, 'retain' | 'cluster'> & Required<Pick<ServeChatOptions, 'maxAnswers'>>;
+/** The stops of a client that are handled at the same time. */
+const STOPS = 16;
+const FAILED = 'The answer has failed.';
 
-/** The answers of a server: each is a channel, which this server or another one writes. */
-function createAnswers<M extends UIMessage, W extends Wire>(rooms: Hub<W>, handler: ChatHandler<M, W>, options: AnswerOptions) {
-  const { maxAnswers, scheduler } = options;
-  const retain = { ...RETAIN, ...options.retain };
-  /** The answers that run, or that begin. */
-  let running = 0;
-  /** The answers that begin, by the names of their channels. */
-  const beginning = new Map<string, Promise<unknown>>();
-  const infoOf = (name: string): Promise<ChannelInfo | undefined> =>
-    firstValueFrom(rooms.list(name).pipe(filter((info) => info.name === name)), { defaultValue: undefined });
-  /**
-   * Returns whether the writer of an answer was silent for too long. The clock of this server may
-   * differ from that of the log: a message, which readers ignore, shows the time of the log.
-   */
-  const isSilent = async ({ name, at }: ChannelInfo): Promise<boolean> => {
-    if (at >= wallTime(scheduler) - MAX_SILENCE) return false;
-    await rooms.channel(name).send(createMessage(ALIVE, null)).catch(noop);
-    const now = await infoOf(name);
-    return !now || now.hasEnded || now.at - at > MAX_SILENCE;
-  };
-  /** Returns the latest answers of a chat. Ends those whose writer is gone. */
-  const latest = async (chatId: string): Promise<{ readonly running?: string; readonly ended?: string }> => {
-    const prefix = prefixOf('serveChat', chatId);
-    const all = await firstValueFrom(rooms.list(prefix).pipe(toArray()));
-    const found: { running?: string; ended?: string } = {};
-    for (const answer of all.sort((one, other) => one.at - other.at)) {
-      const { name, hasEnded } = answer;
-      const isLost = !hasEnded && (await isSilent(answer));
-      if (isLost) await rooms.channel(name).end(WRITER_STOPPED).catch(noop);
-      found[hasEnded || isLost ? 'ended' : 'running'] = name.slice(prefix.length);
-    }
-    return found;
-  };
-
-  const begin = async (name: string, payload: SendPayload, wire: W): Promise<string> => {
-    const { answerId } = payload;
-    if (running >= maxAnswers) throw new ReplyError('ERR_OVERFLOW', 'too many answers are being written');
-    running++;
-    let isRunning = false;
-    try {
-      const room = rooms.channel(name, { from: 'start', retain });
-      // The log stores this message once, whichever server has taken the question first.
-      const mark = nanoid();
-      const started: StartedPayload = { mark, node: options.cluster?.node };
-      await room.send(createMessage(STARTED, started, { id: answerId, source: SERVER }));
-      const first = await firstValueFrom(room.pipe(filter(({ source }) => source === SERVER)));
-      isRunning = (Object(first.payload) as Partial<StartedPayload>).mark === mark;
-      if (isRunning) {
-        const { messages, ...question } = payload;
-        const call = (signal: AbortSignal) => handler({ ...question, messages: messages as M[], signal, wire });
-        const answer = { call, messageId: messageIdOf(payload) };
-        writeAnswer(rooms.channel(name, { from: 'start', compact: compactChunks }), answer, options).add(() => running--);
-      }
-    } catch (error) {
-      if (!(error instanceof ChannelEndedError)) throw error;
-    } finally {
-      if (!isRunning) running--;
-    }
-    return answerId;
-  };
-
-  return {
-    latest,
-    async start(payload: SendPayload, wire: W, permitted: Promise<void>): Promise<string> {
-      const name = prefixOf('serveChat', payload.chatId) + payload.answerId;
-      const begun = permitted.then(() => begin(name, payload, wire));
-      const settled = begun.catch(noop);
-      beginning.set(name, settled);
-      void settled.then(() => beginning.get(name) === settled && beginning.delete(name));
-      return begun;
-    },
-    /** Stops an answer, wherever it is written. An answer that has ended needs no stop. */
-    async stop(chatId: string, answerId: string | undefined): Promise<void> {
-      const stopped = answerId ?? (await latest(chatId)).running;
-      if (stopped === undefined) return;
-      const name = prefixOf('serveChat', chatId) + stopped;
-      await beginning.get(name);
-      // A stop must not create the channel of an answer that nobody writes.
-      const found = await infoOf(name);
-      if (!found || found.hasEnded) return;
-      await rooms
-        .channel(name)
-        .send(createMessage(STOP, null, { source: SERVER }))
-        .catch(noop);
-    },
-  };
-}
-
-/** Returns the id of the message of an answer; undefined if the answer continues a message. */
-function messageIdOf({ answerId, messageId, messages }: SendPayload): string | undefined {
-  const isAsked = (message: unknown): boolean => messageId !== undefined && (Object(message) as Partial<UIMessage>).id === messageId;
-  const { role } = Object(messages.find((message) => isAsked(message)) ?? messages.at(-1)) as Partial<UIMessage>;
-  return role === 'assistant' ? undefined : answerId;
-}
+/** Returns the text of an error, for readers. */
+const describeError = (error: unknown): string =>
+  error instanceof ChunkError ? `The answer has failed: ${error.path} ${error.reason}.` : FAILED;
 
 const ANSWER_ID = /^[\w-]{1,32}$/;
 

@@ -2,10 +2,10 @@ import { Chat } from '@ai-sdk/react';
 import { lastAssistantMessageIsCompleteWithToolCalls, type UIMessage, type UIMessageChunk } from 'ai';
 import { setTimeout as delay } from 'node:timers/promises';
 import { chatTransport, serveChat, stopChat, type ChatHandler, type ServeChatOptions } from '../../../lib/adapters/ai/index.js';
-import { joinChunks } from '../../../lib/adapters/ai/chatMessages.js';
+import { joinChunks } from '../../../lib/adapters/ai/answerChunks.js';
 import { channel, createMessage, hub, memoryChannelLog, request, type ChannelLog, type HubOptions, type Wire } from '../../../lib/index.js';
 import { testWire, type TestWire } from '../../../lib/adapters/testing/index.js';
-import { asyncScheduler, concat, firstValueFrom, fromEvent, NEVER, takeUntil, throwError, toArray, type SchedulerLike } from 'rxjs';
+import { concat, firstValueFrom, fromEvent, throwError, toArray } from 'rxjs';
 import { CountingModel, textOf } from './chatModel.js';
 
 const closing: (() => void)[] = [];
@@ -290,41 +290,6 @@ describe('a chat of the AI SDK', () => {
     await done;
     expect([chat.status, textOf(chat.lastMessage)]).toEqual(['error', 'so far']);
     expect(chat.error?.message).toContain('the server was restarted');
-  });
-
-  it('ends an answer whose server has been silent for half a minute, when somebody asks for it', async () => {
-    let ahead = 0;
-    const later = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + ahead });
-    const log: ChannelLog = memoryChannelLog({ scheduler: later });
-    const silent: ChatHandler = ({ signal }) => NEVER.pipe(takeUntil(fromEvent(signal, 'abort')));
-    const [here, there] = [chatServer(silent, {}, { log }), chatServer(silent, { scheduler: later }, { log })];
-    const id = newId();
-    const chat = page(here.open().wire, id);
-    const done = chat.sendMessage({ text: 'count' });
-    await until(() => chat.status === 'submitted');
-    const transport = chatTransport(here.open().wire);
-    await until(async () => (await transport.reconnectToStream({ chatId: id })) !== null);
-    ahead = 31_000;
-    expect(await chatTransport(there.open().wire).reconnectToStream({ chatId: id })).toBeNull();
-    await done;
-    expect(chat.error?.message).toContain('the server of this answer has stopped');
-  });
-
-  it('ends no answer at a server whose clock differs from that of the log', async () => {
-    const log: ChannelLog = memoryChannelLog();
-    const model = new CountingModel(10_000, 2);
-    const later = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + 3_600_000 });
-    const [here, there] = [chatServer(model.answer, {}, { log }), chatServer(model.answer, { scheduler: later }, { log })];
-    const id = newId();
-    const chat = page(here.open().wire, id);
-    void chat.sendMessage({ text: 'count' });
-    await until(() => textOf(chat.lastMessage).length > 20);
-    const wire = there.open().wire;
-    for (let round = 0; round < 2; round++) expect(await chatTransport(wire).reconnectToStream({ chatId: id })).not.toBeNull();
-    const { length } = textOf(chat.lastMessage);
-    await until(() => textOf(chat.lastMessage).length > length);
-    stopChat(wire, id);
-    await until(() => model.stops === 1);
   });
 
   it('does not take what a client writes for an answer, whatever its id and permissions are', async () => {
