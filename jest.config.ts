@@ -49,7 +49,8 @@ const project: Config = {
   roots: ['<rootDir>/spec', '<rootDir>/marbles'],
   testMatch: ['<rootDir>/spec/**/*.spec.ts', '<rootDir>/marbles/*.ts'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': '<rootDir>/spec/support/esbuildTransform.js' },
+  // tsconfig.json has isolatedModules: ts-jest transpiles each file alone, and `npm run types` checks the types.
+  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, diagnostics: false }] },
   moduleNameMapper: {
     '^rxwire$': '<rootDir>/lib/index.ts',
     '^rxwire/server$': '<rootDir>/lib/server/index.ts',
