@@ -34,6 +34,8 @@ const LONG = [
   'spec/server/limits/floodGuard',
   'spec/stores/storedThings.random',
   'spec/simulation/simulate',
+  'spec/simulation/tabs/tabs',
+  'spec/simulation/wave',
   'spec/adapters/testing/simulate',
 ].map((name) => `${name}.spec.ts`);
 /** The specs that drive a program of Debian. */
@@ -73,6 +75,8 @@ const config: Config = {
   testTimeout: 20_000,
   // Jest leaves one core to itself unless told otherwise.
   maxWorkers: '100%',
+  // Each suite leaves 10 to 20 MB and an AsyncLocalStorage of jest, which slows each Promise of the suites behind it: a new process is faster.
+  workerIdleMemoryLimit: '400MB',
 };
 
 export default config;
