@@ -13,11 +13,11 @@ interface Run {
   readonly progress: readonly string[];
 }
 
-async function run(rows: readonly (readonly Step[])[], interval = 60_000, onProgress = (_: string): void => undefined): Promise<Run> {
+async function run(rows: readonly (readonly Step[])[], interval = 60_000, onProgress?: (line: string) => void): Promise<Run> {
   const [printed, progress]: [string[], string[]] = [[], []];
   const showProgress = (line: string): void => {
     progress.push(line);
-    onProgress(line);
+    onProgress?.(line);
   };
   const isPassed = await runSteps(rows, { interval, print: (text) => printed.push(text), showProgress });
   return { isPassed, printed: printed.join('\n').replace(/ +\d+\.\d s/g, ' 1 s'), progress };
