@@ -78,6 +78,14 @@ export interface Codec {
   decode(frame: string | Uint8Array, context?: BatchContext): MaybeAsync<readonly Message[]>;
 }
 
+/** How a server sends to its clients. */
+export interface SendingLimits {
+  /** The codecs that clients may choose. */
+  readonly codecs: readonly Codec[];
+  /** The maximum size of a frame, in bytes. */
+  readonly maxFrame: number;
+}
+
 /** A synchronous codec that does not need a context. */
 export interface PlainCodec extends Codec {
   encode(batch: readonly Message[]): string | Uint8Array;

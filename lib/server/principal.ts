@@ -8,6 +8,7 @@ import {
   type Subscription,
   Subscriber,
 } from 'rxjs';
+import type { SendingLimits } from '../codec/codec.js';
 import { rejectDelivery } from '../operators/routing/rejectDelivery.js';
 import { CallbackError, type RxwireError } from '../message/errors.js';
 import { GuardedObservable, guardResult, type ObserverGuard } from '../operators/channels/guardedObservable.js';
@@ -16,7 +17,7 @@ import type { Message } from '../message/types.js';
 import { countViews } from '../wire/internalSubscriptions.js';
 import { subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
 import { claim, deliveredMessage, type WireListeners } from '../wire/session/messageClaim.js';
-import { Wire, type SendingLimits, type WireSetup } from '../wire/wire.js';
+import { Wire, type WireSetup } from '../wire/wire.js';
 import { digestOf } from './nodePlatform.js';
 import { warnOfHandler } from './session/handlerWarnings.js';
 import { callSafely, watchResult } from '../message/errors/callSafely.js';

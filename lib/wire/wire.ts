@@ -1,5 +1,5 @@
 import { Observable, Subject, using, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
-import type { Codec } from '../codec/codec.js';
+import type { SendingLimits } from '../codec/codec.js';
 import type { ReceiptInterest } from '../core/receiptInterest.js';
 import {
   ConnectionLostError,
@@ -51,14 +51,6 @@ export interface WireParts extends ReceiptInterest {
   report(event: SessionEvent): void;
   /** Stores a message that could not be processed in `deadLetters` of the wire. */
   deadLetter(letter: DeadLetter): Observable<void>;
-}
-
-/** How a server sends to its clients. */
-export interface SendingLimits {
-  /** The codecs that clients may choose. */
-  readonly codecs: readonly Codec[];
-  /** The maximum size of a frame, in bytes. */
-  readonly maxFrame: number;
 }
 
 /** The parts of a wire. */

@@ -156,7 +156,7 @@ function jestConfig(): object {
     testMatch: ['**/*.spec.ts'],
     testPathIgnorePatterns: [],
     extensionsToTreatAsEsm: ['.ts'],
-    transform: { '^.+\\.ts$': '<rootDir>/spec/support/esbuildTransform.js' },
+    transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, diagnostics: false }] },
     moduleNameMapper: { '^rxwire$': '<rootDir>/dist/esm/index.js', '^rxwire/testing$': '<rootDir>/dist/esm/adapters/testing/index.js' },
   };
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import type { Message } from '../../lib/message/types.js';
+import { codePoint } from '../support/codePoint.js';
 
 /** Texts, also with surrogates that are not in pairs. */
 const text = fc.oneof(
-  { weight: 4, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
+  { weight: 4, arbitrary: fc.string({ unit: codePoint, maxLength: 12 }) },
   {
     weight: 1,
     arbitrary: fc.constantFrom('\ud800', '\udc00', 'a\udfff', '\udc00\ud800', '\ufffd', '\ufeff', '\u0000', 'x'.repeat(70_000)),
@@ -28,7 +29,7 @@ const key = fc.oneof(
     'NaN',
   ),
   fc.constantFrom('a', 'b', 'c', '\ud800', '\udc00', '\ufffd', '$typeName', '\u0000'),
-  fc.string({ unit: 'binary', maxLength: 4 }),
+  fc.string({ unit: codePoint, maxLength: 4 }),
 );
 
 class Point {
@@ -165,7 +166,7 @@ const optional = (arbitrary: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
 const label = fc.oneof(
   { weight: 8, arbitrary: fc.constant('a') },
   fc.constantFrom('a', 'a.b', '', '\ud800', 'x'.repeat(256)),
-  fc.string({ unit: 'binary', maxLength: 6 }),
+  fc.string({ unit: codePoint, maxLength: 6 }),
 );
 const amount = fc.oneof({ weight: 4, arbitrary: fc.nat() }, fc.constantFrom(0, -0, 1e300, Number.MAX_VALUE, 0.5, -1, NaN, 2 ** 53 + 2));
 const fields = fc.oneof(

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { ENVELOPE_VERSION, isName } from '../../lib/message/messageLimits.js';
 import { MessagePriority } from '../../lib/message/messagePriority.js';
 import type { Message } from '../../lib/message/types.js';
+import { codePoint } from '../support/codePoint.js';
 
 /** A message that has everything. */
 export const sample = (): Message => ({
@@ -61,7 +62,7 @@ export const faults: Readonly<Record<string, () => unknown>> = {
     })(),
 };
 
-const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 128 });
+const text = fc.string({ unit: codePoint, minLength: 1, maxLength: 128 });
 const label = fc.string({ unit: 'grapheme', maxLength: 60 }).filter(isName);
 const name = label.filter((value) => value !== '');
 const count = fc.nat();
@@ -79,7 +80,7 @@ const fields = fc.dictionary(
       key !== '__proto__' &&
       !['retryCount', 'maxRetries', 'deliveryTag', 'routingKey', 'persistent', 'compressed', 'encrypted'].includes(key),
   ),
-  fc.oneof(fc.string({ unit: 'binary', maxLength: 20 }), jsonValue),
+  fc.oneof(fc.string({ unit: codePoint, maxLength: 20 }), jsonValue),
   { maxKeys: 10 },
 );
 

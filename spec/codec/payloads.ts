@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { codePoint } from '../support/codePoint.js';
 
 /** What JSON says, and brings back as it was: the sign of -0 does not travel, and keys named __proto__ are removed. */
 export const jsonPayload: fc.Arbitrary<unknown> = fc
@@ -14,7 +15,7 @@ export const anyPayload: fc.Arbitrary<unknown> = fc
       fc.constantFrom(null, true, false, undefined),
       fc.integer(),
       fc.double().map((value) => value + 0),
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: codePoint }),
       fc.date({ noInvalidDate: true }),
       fc.uint8Array(),
       fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
@@ -25,7 +26,7 @@ export const anyPayload: fc.Arbitrary<unknown> = fc
         .array(fc.tuple(fc.oneof(fc.string(), fc.integer(), fc.bigInt({ min: -9n, max: 9n })), tie('value')))
         .map((entries) => new Map(entries)),
       fc.dictionary(
-        fc.string({ unit: 'binary' }).filter((key) => key !== '__proto__'),
+        fc.string({ unit: codePoint }).filter((key) => key !== '__proto__'),
         tie('value'),
       ),
     ),

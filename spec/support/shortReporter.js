@@ -1,16 +1,24 @@
 import { relative } from 'node:path';
-import { stderr } from 'node:process';
+import { env, stderr } from 'node:process';
 
 /** @param {string} text */
 const print = (text) => stderr.write(`${text.trimEnd()}\n`);
 
-/** A reporter of jest: prints suites that fail, the output of tests, and one line at the end. `npm test` uses it. */
+/** How often the reporter prints the number of suites, in ms. */
+const INTERVAL = Number(env['SUITES_INTERVAL'] ?? 15_000);
+
+/** A reporter of jest: prints suites that fail, the output of tests, how many suites are done, and one line at the end. `npm test` uses it. */
 // eslint-disable-next-line no-restricted-exports -- jest loads the default export
 export default class ShortReporter {
-  onTestResult(_test, { testFilePath, failureMessage, console }) {
+  #printed = Date.now();
+
+  onTestResult(_test, { testFilePath, failureMessage, console }, { numTotalTestSuites, numPassedTestSuites, numFailedTestSuites }) {
     const file = relative('.', testFilePath);
     for (const { type, message, origin } of console ?? []) print(`${file} calls console.${type}: ${message}\n${origin}`);
     if (failureMessage) print(`FAIL ${file}\n${failureMessage}`);
+    if (Date.now() - this.#printed < INTERVAL) return;
+    this.#printed = Date.now();
+    print(`${numPassedTestSuites + numFailedTestSuites} of ${numTotalTestSuites} suites done`);
   }
 
   onRunComplete(_contexts, { testResults, numPassedTests, numFailedTests, startTime }) {

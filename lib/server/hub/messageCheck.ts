@@ -1,4 +1,4 @@
-import type { Codec } from '../../codec/codec.js';
+import type { Codec, SendingLimits } from '../../codec/codec.js';
 import { findUnsupported } from '../../codec/assertEncodable.js';
 import { hasUnpaired } from '../../codec/unicode.js';
 import { byteLength } from '../../message/bytes.js';
@@ -9,7 +9,6 @@ import { estimateSize, MAX_GROWTH } from '../../message/estimateSize.js';
 import { MAX_DEPTH } from '../../message/messageLimits.js';
 import { parseMessage } from '../../message/parseMessage.js';
 import type { Message } from '../../message/types.js';
-import type { SendingLimits } from '../../wire/wire.js';
 import { asEncodeError } from '../../wire/session/encoding.js';
 import { isFrame } from '../encodingOnce.js';
 
