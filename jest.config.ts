@@ -33,6 +33,7 @@ const LONG = [
   'spec/server/hostileInput',
   'spec/server/limits/floodGuard',
   'spec/stores/storedThings.random',
+  'spec/simulation/channels/channels',
   'spec/simulation/simulate',
   'spec/adapters/testing/simulate',
 ].map((name) => `${name}.spec.ts`);

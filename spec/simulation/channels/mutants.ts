@@ -1,0 +1,3 @@
+import type { TextMutant } from '../textMutants.js';
+
+export const channelsMutants: readonly TextMutant[] = [];
