@@ -39,7 +39,7 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['meter', 0.6],
   ['meterWire', 0.9],
   ['queue', 5.88],
-  ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.15],
+  ['deadLetter, memoryDeadLetters, replayDeadLetters', 1.18],
   ['connect, webSocket, json', 27.66],
   ['connect, webSocket, json, durable', 31.88],
   ['connect, webSocket, json, envelopeProtocol', 31.27],

@@ -1,3 +1,4 @@
+import { envelopeLevels } from './envelopeLevels.js';
 import { noteDate } from '../message/development.js';
 import type { DecodeError, EncodeError } from '../message/errors.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
@@ -29,7 +30,7 @@ export function assertEncodable(batch: readonly unknown[], options: EncodableOpt
   if (batch.length > maxBatch) throw new Failure(codec, `expected at most ${maxBatch} messages, got ${batch.length}`);
   return batch.map((value, index) => {
     const message = parseMessage(value, index);
-    const unsupported = findUnsupported(message.payload, options);
+    const unsupported = findUnsupported(message.payload, options, -envelopeLevels(message.type));
     if (unsupported) throw new Failure(codec, `cannot carry [${index}].payload${unsupported}`);
     return message;
   });

@@ -41,6 +41,12 @@ export interface Codec {
   readonly binary: boolean | undefined;
   /** Whether it encrypts. Only a session uses it, and never replaces it. @default false */
   readonly isSealed?: boolean;
+  /**
+   * Of a codec that compresses or encrypts: the codec of the content, which decides what can be
+   * carried.
+   * @default this codec
+   */
+  readonly plain?: Codec;
   /** The limits of `decode`, for the other side. @default the limits of docs/protocol.md */
   readonly limits?: CodecLimits;
   /**

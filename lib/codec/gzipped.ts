@@ -88,6 +88,7 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
     return {
       name,
       binary: codec.binary || undefined,
+      plain: codec.plain ?? codec,
       encode: (batch, context) => chain(inner.encode(batch, context), (frame) => deflate(frame, sending.maxSize)),
       decode(frame, context) {
         if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);

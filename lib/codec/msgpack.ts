@@ -7,6 +7,7 @@ import type { Message } from '../message/types.js';
 import { assertUnicode, mayHaveReplaced } from './unicode.js';
 import { type PlainCodec, withLimits } from './codec.js';
 import type { JsonOptions } from './json.js';
+import { MAX_ENVELOPE_LEVELS } from './envelopeLevels.js';
 import { createBatchLayout } from './msgpack/batchLayout.js';
 import { scanMsgpack } from './msgpack/scanMsgpack.js';
 
@@ -45,6 +46,7 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   assertPositive('msgpack', { maxBatch, maxNodes });
   assertDepth('msgpack', maxDepth);
   const limits = { maxBatch, maxDepth, maxNodes };
+  const maxNesting = maxDepth + MAX_ENVELOPE_LEVELS + BATCH_LEVELS;
   const packr = newPackr();
   const decoding = createBatchLayout(limits);
 
@@ -78,19 +80,24 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
       encode(batch) {
         const frame = pack(encoding.toValue(batch), batch);
         // Each node takes at least one byte: only a large frame can have too many.
-        const fault = frame.length > sending.maxNodes ? scanMsgpack(frame, sending.maxNodes, maxDepth) : undefined;
+        const fault = frame.length > sending.maxNodes ? scanMsgpack(frame, sending.maxNodes, maxNesting) : undefined;
         if (fault) throw new EncodeError('msgpack', fault);
         return frame;
       },
       decode(frame) {
-        const fault = typeof frame === 'string' ? 'expected bytes, got text' : scanMsgpack(frame, maxNodes, maxDepth);
+        if (typeof frame === 'string') throw new DecodeError('msgpack', 'expected bytes, got text');
+        // Only an envelope may have more levels.
+        const isDeep = scanMsgpack(frame, maxNodes, maxDepth + BATCH_LEVELS) !== undefined;
+        const fault = isDeep ? scanMsgpack(frame, maxNodes, maxNesting) : undefined;
         if (fault) throw new DecodeError('msgpack', fault);
-        return decoding.fromValue(unpack(frame as Uint8Array));
+        return decoding.fromValue(unpack(frame), isDeep);
       },
     };
   });
 }
 
+/** A payload is in a message in a batch. */
+const BATCH_LEVELS = 2;
 /** The size of the memory of msgpackr that small frames may share, in bytes. */
 const MAX_SHARED = 65_536;
 

@@ -62,6 +62,7 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?
       name,
       binary: true,
       isSealed: true,
+      plain: codec.plain ?? codec,
       encode(batch, context) {
         if (!context) throw new EncodeError(name, NO_SESSION);
         return chain(inner.encode(batch, context), (frame) => seal(frame, keyPlaceOf(context), placeOf(context)));

@@ -78,6 +78,11 @@ export interface CoreOptions {
   readonly handshakeTimeout: number;
   /** How long the ack of these messages may wait. */
   readonly ackDelayOf: (messages: readonly Message[]) => number;
+  /**
+   * Returns the messages that are sent in place of one that cannot be encoded, or is too large.
+   * @default none: its number is skipped
+   */
+  readonly standInsFor?: (message: Message) => readonly Message[];
   /** Returns a secret of so many characters, 6 random bits each. */
   readonly secret: (length: number) => string;
   /**

@@ -132,9 +132,6 @@ export class Outgoing {
     if (dropped) this.end(dropped, overflow === 'error' ? 'overflow' : 'dropped');
     return true;
   }
-  isPending(id: string): boolean {
-    return this.#pending?.has(id) === true;
-  }
   /** Whether a message has no outcome yet. Another one may have its id since it has one. */
   isOpen(message: Message): boolean {
     return this.#pending?.get(message.id) === message;
@@ -540,10 +537,16 @@ export class Outgoing {
   end(message: Message, outcome: MessageOutcome, rejection?: RejectionFields, latency?: number): void {
     if (!this.isOpen(message)) return;
     this.#pending?.delete(message.id);
-    const isSuccess = outcome === 'acked' || outcome === 'sent';
-    const isTold = !isSuccess || this.isDraining || this.interest?.awaitsAcks();
+    if (outcome === 'unsendable') this.#replace(message);
+    const isTold = (outcome !== 'acked' && outcome !== 'sent') || this.isDraining || this.interest?.awaitsAcks();
     const event: CoreEvent | undefined = isTold ? { kind: 'outcome', message, outcome, rejection, latency } : undefined;
     if (this.outbox?.ended(message.id, event)) return;
     if (event) this.#outputs.add(event);
+  }
+  /** Queues the messages that are sent next in place of one that cannot be. */
+  #replace(message: Message): void {
+    const standIns = this.#options.standInsFor?.(message) ?? NONE;
+    for (const standIn of standIns) this.#pending?.set(standIn.id, standIn);
+    if (standIns.length > 0) (this.#queue ??= new MessageQueue()).putBack(standIns);
   }
 }

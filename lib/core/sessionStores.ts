@@ -133,7 +133,7 @@ export class SessionStores {
     skipTo(contents.last + 1);
     outgoing.restore({ ...contents, last: next - 1 }, batches);
     this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options);
-    const restored = batches.flatMap((batch) => batch.messages).filter(({ id }) => outgoing.isPending(id));
+    const restored = batches.flatMap((batch) => batch.messages).filter(({ id }) => outgoing.pending.has(id));
     if (restored.length > 0) outputs.add({ kind: 'restored', messages: restored });
     if (unreadable > 0) outputs.add({ kind: 'unreadable', count: unreadable });
     this.onRestored?.();

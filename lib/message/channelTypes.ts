@@ -22,11 +22,11 @@ export interface ChannelUpdate {
 
 /**
  * The reason why a hub refused a request, unless `authorize` has given another one: not allowed,
- * too much, not encrypted though the message says so, unreadable, ended, removed by the server,
- * no hub that serves the wire, or an error.
+ * too much, with a value that a codec of the server cannot carry, not encrypted though the message
+ * says so, unreadable, ended, removed by the server, no hub that serves the wire, or an error.
  */
 export type ChannelRefusal =
-  'forbidden' | 'limit' | 'full' | 'too-large' | 'not-encrypted' | 'invalid' | 'ended' | 'removed' | 'no-hub' | 'failed';
+  'forbidden' | 'limit' | 'full' | 'too-large' | 'unsupported' | 'not-encrypted' | 'invalid' | 'ended' | 'removed' | 'no-hub' | 'failed';
 
 /** How a channel has ended: the payload of its last message, of the type `channel.ended`. */
 export interface ChannelEnd {
@@ -113,7 +113,10 @@ export interface ChannelDelivery<M> extends Partial<ChannelPosition> {
   readonly channel: string;
   /** The offset of the previous message, if it is not `offset` − 1. */
   readonly after?: number;
-  readonly message: M;
+  /** Absent with `lost`. */
+  readonly message?: M;
+  /** The server cannot send the message at this position to this client. */
+  readonly lost?: 'undeliverable';
 }
 
 /** A request of a client for older messages. */
@@ -128,8 +131,8 @@ export interface ChannelHistoryRequest {
 /** A part of older messages. `correlationId` is the id of the request. `M` is `Message`. */
 export interface ChannelPast<M> {
   readonly channel: string;
-  /** In order. */
-  readonly entries: readonly (ChannelPosition & { readonly message: M })[];
+  /** In order. The server cannot send a message without `message` to this client. */
+  readonly entries: readonly (ChannelPosition & Pick<ChannelDelivery<M>, 'message' | 'lost'>)[];
   /** Whether another part of the same answer follows. */
   readonly more: boolean;
 }

@@ -16,7 +16,7 @@ import type { Message } from '../message/types.js';
 import { countViews } from '../wire/internalSubscriptions.js';
 import { subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
 import { claim, deliveredMessage, type WireListeners } from '../wire/session/messageClaim.js';
-import { Wire, type WireSetup } from '../wire/wire.js';
+import { Wire, type SendingLimits, type WireSetup } from '../wire/wire.js';
 import { digestOf } from './nodePlatform.js';
 import { warnOfHandler } from './session/handlerWarnings.js';
 import { callSafely, watchResult } from '../message/errors/callSafely.js';
@@ -73,6 +73,7 @@ const PUBLISHER_LENGTH = 16;
  * and no other. It is a class because a getter of each wire would take two kilobytes.
  */
 export class PrincipalWire<P extends Principal | undefined> extends Wire implements SubscriberGuard {
+  override readonly sendingLimits: SendingLimits;
   readonly #client: WireClient;
   readonly #outbox: string | undefined;
   readonly #scheduler: SchedulerLike;
@@ -81,8 +82,9 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
   #hasThrown = false;
 
   /** @param outbox The secret name of the outbox of the client, if it has one. */
-  constructor(setup: WireSetup, client: WireClient, outbox: string | undefined) {
+  constructor(setup: WireSetup, client: WireClient, sendingLimits: SendingLimits, outbox: string | undefined) {
     super(setup);
+    this.sendingLimits = sendingLimits;
     this.#client = client;
     this.#outbox = outbox;
     this.#scheduler = setup.scheduler ?? asyncScheduler;

@@ -1,4 +1,5 @@
 import { Observable, Subject, using, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
+import type { Codec } from '../codec/codec.js';
 import type { ReceiptInterest } from '../core/receiptInterest.js';
 import {
   ConnectionLostError,
@@ -52,6 +53,14 @@ export interface WireParts extends ReceiptInterest {
   deadLetter(letter: DeadLetter): Observable<void>;
 }
 
+/** How a server sends to its clients. */
+export interface SendingLimits {
+  /** The codecs that clients may choose. */
+  readonly codecs: readonly Codec[];
+  /** The maximum size of a frame, in bytes. */
+  readonly maxFrame: number;
+}
+
 /** The parts of a wire. */
 export interface WireSetup extends Identity {
   readonly delivery: Delivery;
@@ -86,6 +95,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   /** Identifies the wire. It becomes the `source` of messages that are sent without one. */
   readonly id: string;
   readonly delivery: Delivery;
+  /**
+   * At a server: how it sends to all of its clients.
+   *
+   * @internal
+   */
+  declare readonly sendingLimits?: SendingLimits;
   /**
    * At a server: 16 characters that identify the outbox of the client, also after its session was
    * lost. They do not reveal the `pid`. Undefined if the client has none.

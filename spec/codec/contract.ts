@@ -30,7 +30,10 @@ export interface CodecContractOptions {
 const maxTime = (frame: Frame): number => (frame.length < 65_536 ? 100 : 2_000);
 
 /** Registers the tests that every codec passes. */
-export function codecContract(makeCodec: (options?: { maxBatch?: number }) => PlainCodec, options: CodecContractOptions): void {
+export function codecContract(
+  makeCodec: (options?: { maxBatch?: number; maxDepth?: number }) => PlainCodec,
+  options: CodecContractOptions,
+): void {
   const { payload, hostile, foreign, heavy, carries = [], mutations: count = 1_000 } = options;
   const codec = makeCodec();
 
@@ -81,6 +84,27 @@ export function codecContract(makeCodec: (options?: { maxBatch?: number }) => Pl
       const deep = [createMessage('a', nested(32))];
       expect(codec.decode(codec.encode(deep))).toEqual(deep);
       expect(() => codec.encode([createMessage('a', nested(33))])).toThrow(EncodeError);
+    });
+
+    it.each([
+      ['channel.publish', (payload: unknown) => ({ channel: 'c', message: createMessage('a', payload) })],
+      ['channel.message', (payload: unknown) => ({ channel: 'c', epoch: 'e', offset: 1, message: createMessage('a', payload) })],
+      [
+        'channel.past',
+        (payload: unknown) => ({ channel: 'c', entries: [{ epoch: 'e', offset: 1, message: createMessage('a', payload) }], more: false }),
+      ],
+      ['channel.update', (state: unknown) => ({ channel: 'c', state })],
+      ['channel.presence', (state: unknown) => ({ channel: 'c', entered: [{ id: 'a', state }], left: [] })],
+      ['batch', (payload: unknown) => ({ batchKey: 'k', messages: [createMessage('a', payload)], count: 1 })],
+    ])('carries 32 levels within the envelope of %s, and no more', (type, envelope) => {
+      const [deep, deeper] = [32, 33].map((levels) => createMessage(type, envelope(nested(levels))) as Message);
+      expect(codec.decode(codec.encode([deep!]))).toEqual([deep]);
+      expect(codec.decode(codec.encode([deep!, deep!]))).toEqual([deep, deep]);
+      expect(() => codec.encode([deeper!])).toThrow(EncodeError);
+      const lax = makeCodec({ maxDepth: 33 });
+      expect(() => codec.decode(lax.encode([deeper!]))).toThrow(DecodeError);
+      expect(() => codec.decode(lax.encode([deeper!, deeper!]))).toThrow(DecodeError);
+      expect(() => codec.decode(lax.encode([createMessage('a', nested(33))]))).toThrow(DecodeError);
     });
 
     it('gives headers no prototype', () => {

@@ -155,6 +155,52 @@ describe('SessionCore', () => {
     expect(client.outcomes).toEqual(expect.arrayContaining(['bad unsendable', 'a acked', 'b acked']));
   });
 
+  describe('sends the stand-ins of a message that cannot be sent in its place, in order', () => {
+    const standInsFor = ({ id }: Message): readonly Message[] => (id === 'bad' ? [message('bad.1'), message('bad.2')] : []);
+    const encode = (messages: readonly Message[]): string => {
+      if (messages.some(({ id }) => id === 'bad' || id === 'bad.2')) throw new Error('it cannot be encoded');
+      return JSON.stringify(messages);
+    };
+    const codec: SessionCodec = { ...OPTIONS.codecs[0]!, encode };
+    const outcomes = ['a acked', 'bad unsendable', 'bad.1 acked', 'bad.2 unsendable', 'b acked', 'c acked'];
+
+    it.each([8, 1])('with a window of %d', (window) => {
+      const [client, server] = [clientSide({ codecs: [codec], standInsFor }), serverSide({ window })];
+      open(client, server);
+      client.send('a', 'bad', 'b', 'c');
+      exchange(client, server);
+      expect(server.delivered).toEqual(['a', 'bad.1', 'b', 'c']);
+      expect([...client.outcomes].sort()).toEqual([...outcomes].sort());
+      expect(isDrained(client.core)).toBe(true);
+    });
+
+    it('with an asynchronous codec', () => {
+      const [client, server] = [clientSide({ codecs: [{ ...codec, isAsync: true }], standInsFor }), serverSide()];
+      open(client, server);
+      client.send('a', 'bad', 'b', 'c');
+      for (let turns = 0; turns < 20; turns++) {
+        exchange(client, server);
+        for (const effect of client.effects.splice(0)) {
+          if (effect.kind !== 'encode') continue;
+          const isBad = effect.messages.some(({ id }) => id === 'bad' || id === 'bad.2');
+          client.core.encoded(effect.id, isBad ? undefined : JSON.stringify(effect.messages));
+        }
+      }
+      expect(server.delivered).toEqual(['a', 'bad.1', 'b', 'c']);
+      expect([...client.outcomes].sort()).toEqual([...outcomes].sort());
+    });
+
+    it('over a later connection with lower limits', () => {
+      const [client, server] = [clientSide({ standInsFor, delivery: 'at-least-once' }), serverSide({ maxFrame: 1_000 })];
+      open(client, serverSide());
+      client.core.send(message('bad', { payload: 'x'.repeat(2_000) }));
+      client.send('b').frames();
+      open(client, server);
+      exchange(client, server);
+      expect(server.delivered).toEqual(['bad.1', 'bad.2', 'b']);
+    });
+  });
+
   it('encodes batches again, under their numbers, for a server with lower limits', () => {
     const [client, server] = [clientSide({ maxQueued: 100 }), serverSide()];
     open(client, server);

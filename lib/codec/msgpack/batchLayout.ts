@@ -1,7 +1,8 @@
 import { DecodeError, EncodeError, InvalidMessageError } from '../../message/errors.js';
 import { parseMessage } from '../../message/parseMessage.js';
 import type { Message } from '../../message/types.js';
-import { assertEncodable } from '../assertEncodable.js';
+import { assertEncodable, findUnsupported } from '../assertEncodable.js';
+import { envelopeLevels, MAX_ENVELOPE_LEVELS } from '../envelopeLevels.js';
 import { decodeExtensions, encodeExtensions, type ExtensionTypes, needsExtension } from './extensionTypes.js';
 import { cellOf, columnOf, fromPayloadColumns, isColumn, toPayloadColumns } from './payloadColumns.js';
 
@@ -14,6 +15,7 @@ interface BatchLayoutOptions {
 /** Converts a batch to a value for MessagePack, as tuples or columns, and back. */
 export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutOptions) {
   const plainRules = { codec: 'msgpack', maxBatch, maxDepth, supports: isSupported, renamesProto: true, Failure: EncodeError };
+  const maxLevels = maxDepth + MAX_ENVELOPE_LEVELS;
   let hasExtensions = false;
   const withExtensions = {
     ...plainRules,
@@ -32,40 +34,50 @@ export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutO
       const extensions = messages.map((): (string | number)[][] => []);
       const plain = messages.map((message, index) => ({
         ...message,
-        payload: encodeExtensions(message.payload, extensions[index] ?? [], maxDepth),
+        payload: encodeExtensions(message.payload, extensions[index] ?? [], maxLevels),
       }));
       const types = extensions.map((list) => (list.length > 0 ? list : null));
       // The values inside Maps were not checked before.
       return toRows(assertEncodable(plain, plainRules), types);
     },
-    fromValue(value: unknown): readonly Message[] {
+    /** @param isDeep Whether a value may have too many levels. */
+    fromValue(value: unknown, isDeep = false): readonly Message[] {
       if (!Array.isArray(value)) throw new DecodeError('msgpack', 'the frame is not an array of messages');
       const [first] = value as readonly unknown[];
       const count = typeof first === 'number' ? first : value.length;
       if (!Number.isSafeInteger(count) || count < 0 || count > maxBatch)
         throw new DecodeError('msgpack', `expected at most ${maxBatch} messages, got ${count}`);
-      return typeof first === 'number' ? readColumns(value, count) : value.map(readTuple);
+      return typeof first === 'number' ? readColumns(value, count, isDeep) : value.map((tuple, index) => readTuple(tuple, index, isDeep));
     },
   };
 
-  function readTuple(tuple: unknown, index: number): Message {
-    return restoreExtensions(parseMessage(fromTuple(tuple, index), index), (tuple as readonly unknown[])[EXTENSION_TYPES], index);
+  function readTuple(tuple: unknown, index: number, isDeep: boolean): Message {
+    const message = checkLevels(parseMessage(fromTuple(tuple, index), index), index, isDeep);
+    return restoreExtensions(message, (tuple as readonly unknown[])[EXTENSION_TYPES], index);
   }
 
-  function readColumns(columns: readonly unknown[], count: number): readonly Message[] {
+  function checkLevels(message: Message, index: number, isDeep: boolean): Message {
+    const fault = isDeep && findUnsupported(message.payload, { maxDepth, supports: () => true }, -envelopeLevels(message.type));
+    if (fault) throw new DecodeError('msgpack', `[${index}].payload${fault}`);
+    return message;
+  }
+
+  function readColumns(columns: readonly unknown[], count: number, isDeep: boolean): readonly Message[] {
     let fields: readonly object[];
     try {
       fields = fromColumns(columns, count, maxNodes);
     } catch (cause) {
       throw new DecodeError('msgpack', (cause as Error).message, cause);
     }
-    return fields.map((message, index) => restoreExtensions(parseMessage(message, index), extensionsOf(columns, index), index));
+    return fields.map((message, index) =>
+      restoreExtensions(checkLevels(parseMessage(message, index), index, isDeep), extensionsOf(columns, index), index),
+    );
   }
 
   function restoreExtensions(message: Message, extensions: unknown, index: number): Message {
     if (extensions == null) return message;
     try {
-      return { ...message, payload: decodeExtensions(message.payload, extensions, maxDepth) };
+      return { ...message, payload: decodeExtensions(message.payload, extensions, maxLevels) };
     } catch (cause) {
       throw new DecodeError('msgpack', `[${index}] has ${(cause as Error).message}`, cause);
     }

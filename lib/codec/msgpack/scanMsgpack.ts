@@ -15,11 +15,10 @@ const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0
  *
  * @param maxNodes The maximum number of values that need more memory than their bytes: arrays,
  *   maps, map entries, binaries, dates.
- * @param maxDepth The maximum nesting of a payload, which is in a message in a batch.
+ * @param maxNesting The maximum number of containers around a value, with those of the batch.
  * @returns The fault; undefined if there is none.
  */
-export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxDepth: number): string | undefined {
-  const maxNesting = maxDepth + 2;
+export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxNesting: number): string | undefined {
   /** The number of remaining values in each enclosing container. */
   const outer: number[] = [];
   let values = 1;

@@ -11,6 +11,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { findUnsupported, type ValueRules } from '../assertEncodable.js';
+import { envelopeLevels } from '../envelopeLevels.js';
 import { withoutProto } from '../json.js';
 import { hasUnpaired, mayHaveReplaced } from '../unicode.js';
 import type { EncodedPayload } from './messageFormat.js';
@@ -38,7 +39,7 @@ export function encodePayload(type: string, payload: unknown, { types, maxNodes,
     return { data };
   }
   if (payload instanceof Uint8Array) return { data: payload };
-  const fault = findUnsupported(payload, valueRules(maxDepth));
+  const fault = findUnsupported(payload, valueRules(maxDepth), -envelopeLevels(type));
   if (fault) throw new Error(fault);
   return { json: JSON.stringify(payload) };
 }
@@ -52,7 +53,7 @@ export function decodePayload(type: string, carried: EncodedPayload, { types, ma
   const schema = types.get(type);
   if ('json' in carried) {
     const value: unknown = JSON.parse(carried.json);
-    const fault = findUnsupported(value, valueRules(maxDepth));
+    const fault = findUnsupported(value, valueRules(maxDepth), -envelopeLevels(type));
     if (fault) throw new Error(fault);
     withoutProto(carried.json, value);
     return schema ? fromJson(schema, value as JsonValue, { ignoreUnknownFields: true }) : value;

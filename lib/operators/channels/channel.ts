@@ -258,7 +258,7 @@ function createChannels(wire: Wire) {
       if (shared?.channel && !shared.channel.closed) return shared.channel;
       const created = create(name, options);
       if (shared && (!shared.channel || receivers.has(name))) {
-        if (!shared.channel) shared.membership.configure(options);
+        if (!shared.channel) shared.membership.start = options;
         shared.channel = created;
       } else enter(name, created, options);
       return created;

@@ -23,7 +23,8 @@ type Fields = Readonly<Record<string, unknown>>;
 export type Received<T> = Omit<T, 'channel'>;
 
 export interface ReceivedMessage {
-  readonly message: Message;
+  /** Undefined if the server cannot send the message to this client. */
+  readonly message: Message | undefined;
   /** Undefined for an ephemeral message. */
   readonly position: ChannelPosition | undefined;
   /** The offset of the previous message. */
@@ -96,11 +97,16 @@ export function readJoined(payload: unknown): Received<ChannelJoined> {
 /** Reads a message of a channel. It has the source of its carrier if it has none. */
 export function readDelivery({ payload, source }: Message): ReceivedMessage {
   const fields = fieldsOf(payload);
-  const message = parseMessage(fields['message'], 'payload.message');
-  if (!message.source) (message as { source: string }).source = source;
+  const message = carriedBy(fields);
+  if (message && !message.source) (message as { source: string }).source = source;
   const position = readPublished(payload);
   const { after } = fields;
   return { message, position, after: position && after != null ? countOf(after, 'after') : (position?.offset ?? 0) - 1 };
+}
+
+/** Returns the message in a payload; undefined if the server says that it cannot send it. */
+function carriedBy({ message, lost }: Fields): Message | undefined {
+  return lost === undefined ? parseMessage(message, 'payload.message') : undefined;
 }
 
 export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
@@ -110,10 +116,10 @@ export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
 
 export function readPast(payload: unknown): Received<ChannelPast<Message>> {
   const { entries, more } = fieldsOf(payload);
-  const entryOf = (value: unknown): ChannelPosition & { readonly message: Message } => ({
-    ...positionOf(value),
-    message: parseMessage(fieldsOf(value)['message'], 'payload.message'),
-  });
+  const entryOf = (value: unknown): ChannelPosition & { readonly message?: Message } => {
+    const message = carriedBy(fieldsOf(value));
+    return { ...positionOf(value), ...(message && { message }) };
+  };
   return { entries: listOf(entries, 'entries').map(entryOf), more: more === true };
 }
 

@@ -6,7 +6,6 @@ import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/
 import type { Message } from '../../message/types.js';
 import { emitOnce, type Claim } from '../../wire/session/messageClaim.js';
 import type { ChannelStart, MemberOptions } from './channelOptions.js';
-import type { ReceivedMessage } from './channelPayloads.js';
 import { parsePosition, positionOf, positionText, step } from './channelPosition.js';
 import type { ChannelGap } from './channelState.js';
 
@@ -117,8 +116,14 @@ export class ChannelReaders {
     });
   }
 
+  /** Notifies readers that the messages in front of their positions are lost. */
+  lose(readers: readonly ChannelReader[], gap: ChannelGap): void {
+    for (const reader of readers) reader.hasGap = true;
+    this.notify(readers, (reader) => reader.onGap(gap));
+  }
+
   /** Notifies readers of a message, which is processed when all are done. @param held Its claim. */
-  deliver(readers: readonly ChannelReader[], { message, position }: ReceivedMessage, held: Claim | undefined): void {
+  deliver(readers: readonly ChannelReader[], message: Message, position: ChannelPosition | undefined, held: Claim | undefined): void {
     const emit = (): void => {
       for (const reader of readers) if (readers === this.all || this.all.includes(reader)) reader.next(message, position);
     };

@@ -1,4 +1,20 @@
-import { catchError, defer, EMPTY, finalize, from, map, merge, mergeMap, Subject, take, takeWhile, tap, throwError, timeout } from 'rxjs';
+import {
+  catchError,
+  defer,
+  EMPTY,
+  finalize,
+  from,
+  map,
+  merge,
+  mergeMap,
+  of,
+  Subject,
+  take,
+  takeWhile,
+  tap,
+  throwError,
+  timeout,
+} from 'rxjs';
 import type { Observable, SchedulerLike } from 'rxjs';
 import {
   ChannelRefusedError,
@@ -15,6 +31,8 @@ import type { Wire } from '../../wire/wire.js';
 import type { HistoryRange, PastMessage } from './channelOptions.js';
 import type { Received } from './channelPayloads.js';
 import { positionOf, positionText } from './channelPosition.js';
+import type { ChannelGap } from './channelState.js';
+import { undeliverable } from './gapRepairs.js';
 import type { OwnMessages } from './ownMessages.js';
 
 interface Answers {
@@ -60,8 +78,12 @@ export class ChannelRequests {
     );
   }
 
-  /** Requests older messages at subscription. Emits them in order, and completes. */
-  history({ before, limit = 100 }: HistoryRange): Observable<PastMessage> {
+  /**
+   * Requests older messages at subscription. Emits them in order, and completes.
+   *
+   * @param gaps$ Receives the messages that the server cannot send.
+   */
+  history({ before, limit = 100 }: HistoryRange, gaps$: Pick<Subject<ChannelGap>, 'next'>): Observable<PastMessage> {
     const { channel, wire, answerTimeout, scheduler } = this;
     return defer(() => {
       const place = before && positionOf(before);
@@ -76,7 +98,11 @@ export class ChannelRequests {
         timeout({ each: answerTimeout, scheduler, with: () => throwError(() => new ChannelTimeoutError(channel, answerTimeout)) }),
         takeWhile(({ more }) => more, true),
         mergeMap(({ entries }) => from(entries)),
-        map(({ message, ...position }) => ({ position: positionText(position), message })),
+        mergeMap(({ message, epoch, offset }) => {
+          if (message) return of({ position: positionText({ epoch, offset }), message });
+          gaps$.next(undeliverable({ epoch, offset: offset - 1 }, offset + 1));
+          return EMPTY;
+        }),
       );
     });
   }

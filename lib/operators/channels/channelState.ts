@@ -13,8 +13,12 @@ export type ChannelStatus = 'joining' | 'joined' | 'recovering' | 'gap' | 'left'
  * `next.offset - after.offset - 1` messages, or fewer if the log leaves offsets out.
  */
 export interface ChannelGap {
-  /** `history`: the server no longer keeps the messages. `epoch`: the server lost its history. */
-  readonly reason: 'history' | 'epoch';
+  /**
+   * `history`: the server no longer keeps the messages. `epoch`: the server lost its history.
+   * `undeliverable`: the server cannot send the message to this client, because of its codec or of
+   * its limits.
+   */
+  readonly reason: 'history' | 'epoch' | 'undeliverable';
   /** The position of the last message that arrived. */
   readonly after: ChannelPosition;
   /** The position at which delivery continues. */

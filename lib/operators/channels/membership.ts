@@ -31,6 +31,7 @@ import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, 
 import { positionText, step } from './channelPosition.js';
 import { bystander, ChannelReaders, followerFrom, subscriberReader, type ChannelReader, type StartOptions } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
+import { createGapRepairs, undeliverable } from './gapRepairs.js';
 import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
 import { createMemberList, type Presence } from './memberList.js';
 import { createOwnMessages, type OwnMessages } from './ownMessages.js';
@@ -63,7 +64,8 @@ export class Membership {
   readonly #errors$ = new Subject<RxwireError>();
   readonly #readers = new ChannelReaders();
   readonly #requests: ChannelRequests;
-  #start: StartOptions;
+  /** Where the subscribers of the channel begin. Set before the first of them. */
+  start: StartOptions;
   /** The reader of the subscribers of the channel, which share one position: the latest. */
   #reader: ChannelReader | undefined;
   #reached: ChannelPosition | undefined;
@@ -79,6 +81,7 @@ export class Membership {
   readonly #users: RefCount;
   /** The position up to which the hub has sent the messages; undefined before the first join. */
   #position: ChannelPosition | undefined;
+  readonly #mayRepair = createGapRepairs();
   /** The number of the latest join request; 0 before the first. */
   #join = 0;
   #retrying: Subscription | undefined;
@@ -100,7 +103,7 @@ export class Membership {
       () => readers.add(channel, this),
       () => readers.remove(channel),
     );
-    this.#start = options;
+    this.start = options;
     this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
     this.states$ = this.#users.by(defer(() => (this.#hasWireEnded ? of(this.state$.value) : this.state$)));
     this.gaps$ = this.#users.by(this.#gaps$);
@@ -109,11 +112,6 @@ export class Membership {
     const bystander$ = this.#read<never>((subscriber) => bystander(this.#position, subscriber));
     this.presence$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(this.messages$))));
     this.membersOnly$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(bystander$))));
-  }
-
-  /** Sets where the subscribers of the channel begin, before the first of them. */
-  configure(options: StartOptions): void {
-    this.#start = options;
   }
 
   follow(from: Exclude<ChannelStart, 'live'>): Observable<Message | undefined> {
@@ -134,7 +132,7 @@ export class Membership {
   }
 
   history(range: HistoryRange): Observable<PastMessage> {
-    return this.#users.by(this.#requests.history(range));
+    return this.#users.by(this.#requests.history(range, this.#gaps$));
   }
 
   /** Sends a `channel.publish` that requests an answer. */
@@ -220,7 +218,7 @@ export class Membership {
 
   #createReader(subscriber: Subscriber<Message>): ChannelReader {
     this.position();
-    return (this.#reader = subscriberReader(this.#channel, this.#start, subscriber, {
+    return (this.#reader = subscriberReader(this.#channel, this.start, subscriber, {
       isOwn: (message) => this.own.take(message, this.state$.value.member),
       onGap: (gap) => this.#reportGap(gap),
       onStorageFailed: (cause) => this.#wire.report(new CallbackError('remember', cause)),
@@ -346,21 +344,21 @@ export class Membership {
     const at = this.#position;
     // Messages that were sent before the join are sent again after it.
     if (!at || this.state$.value.status !== 'joined') return;
-    const received = readDelivery(carrier);
-    const { message, position } = received;
+    const { message, position, after } = readDelivery(carrier);
     // An ephemeral message is neither a repeat nor behind a gap.
-    const effect = position ? step(at, position, received.after) : 'next';
-    if (effect === 'gap') this.#requestJoin();
-    let receivers = effect === 'next' ? this.#readers.all : [];
-    if (position && effect === 'next') {
+    const effect = position ? step(at, position, after) : 'next';
+    if (effect === 'gap' && this.#mayRepair(at, position)) return this.#requestJoin();
+    let receivers = effect === 'repeat' ? [] : this.#readers.all;
+    if (position && effect !== 'repeat') {
       this.#position = position;
       const accepted = this.#readers.accept(at, position);
       if (accepted.isElsewhere) this.#requestJoin();
       receivers = accepted.receivers;
+      if (effect === 'gap' || !message) this.#readers.lose(receivers, undeliverable(at, message ? position.offset : position.offset + 1));
     }
-    if (message.type !== 'channel.ended') {
-      if (receivers.length > 0) this.#readers.deliver(receivers, received, claim(carrier));
-    } else if (this.#isIn('joined')) this.#handleEnd(message);
+    if (message?.type === 'channel.ended') {
+      if (this.#isIn('joined')) this.#handleEnd(message);
+    } else if (message && receivers.length > 0) this.#readers.deliver(receivers, message, position, claim(carrier));
   }
 
   #handleEnd({ payload }: Message): void {

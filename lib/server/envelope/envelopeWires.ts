@@ -74,7 +74,7 @@ export function createEnvelopeWires(options: AcceptedWires) {
         return completeOnError(refusing, parts, clientConnection, leave);
       },
     };
-    const wire: PrincipalWire<Principal | undefined> = new PrincipalWire(setup, clientConnection, hello?.session);
+    const wire: PrincipalWire<Principal | undefined> = new PrincipalWire(setup, clientConnection, options, hello?.session);
     return wire;
   };
 

@@ -1,4 +1,5 @@
 import { defer, of, Subscription, type Observable, type SchedulerLike } from 'rxjs';
+import { MessageDroppedError, OverflowError, StoreError } from '../../message/errors.js';
 import { longTimer as delay } from '../../operators/timing/longTimer.js';
 import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
@@ -35,6 +36,10 @@ const MAX_AHEAD = 524_288;
 const RESERVED = 2;
 /** The time before a reader whose message was dropped reads again, in ms. */
 const PAUSE = 500;
+
+/** Returns whether a message was dropped for a reason that passes, so that it is sent again. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof MessageDroppedError || error instanceof OverflowError || error instanceof StoreError;
 
 /**
  * A client in a channel: a position in the log. A *live* cursor receives each message from the
@@ -128,8 +133,13 @@ export class ChannelCursor {
   #readBehind(message: Message, previous: ReaderPosition | undefined, bytes?: number): void {
     this.#flow.send([message], bytes).then(
       () => this.#read(),
-      () => {
+      (error: unknown) => {
         if (this.#isOver) return;
+        // A message that this client cannot receive has got a stand-in.
+        if (!mayPass(error)) {
+          this.#read();
+          return;
+        }
         this.#position = previous;
         this.#reading = delay(PAUSE, this.#parts.scheduler).subscribe(() => this.#read());
       },

@@ -6,12 +6,13 @@ import { asObservable } from '../../message/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelEntry, ChannelLog } from './channelLog.js';
+import type { MessageCheck } from './messageCheck.js';
 
 /**
  * Combines messages of a channel into one. A reader that begins before them receives the combined
  * message instead. Its payload must have the same effect on a reader as the payloads of all
  * messages. `undefined`: the messages stay unchanged. The messages are at most 1,024, of 64 KiB in
- * all.
+ * all. The hub stores the combined message only if all members can receive it.
  */
 export type Compact = (messages: readonly Message[]) => Message | undefined;
 
@@ -19,14 +20,21 @@ export type Compact = (messages: readonly Message[]) => Message | undefined;
 const BLOCK_BYTES = 65_536;
 const BLOCK_MESSAGES = 1_024;
 
+export interface CompactorOptions {
+  readonly compact: Compact;
+  readonly check: Pick<MessageCheck, 'faultOf'>;
+  /** Called with the errors of `compact` and of the log. */
+  readonly report: (error: unknown) => void;
+}
+
 /**
  * Creates a compactor. When this hub has appended a block, the compactor reads the block from the
  * log, which may have messages of other writers in between: an entry replaces the messages that it
  * was made of, and no others.
  *
- * @param report Called with the errors of `compact` and of the log. The messages stay as they are.
+ * The messages stay as they are if it fails, or if its message cannot be sent to all members.
  */
-export function createCompactor(log: ChannelLog, channel: string, compact: Compact, report: (error: unknown) => void) {
+export function createCompactor(log: ChannelLog, channel: string, { compact, check, report }: CompactorOptions) {
   /** The position in front of the messages that are not compacted yet. */
   let before: ChannelPosition | undefined;
   let messages = 0;
@@ -34,13 +42,11 @@ export function createCompactor(log: ChannelLog, channel: string, compact: Compa
 
   const join = (block: readonly [ChannelEntry, ...ChannelEntry[]], { epoch, offset }: ChannelPosition): Observable<void> => {
     const [{ offset: start, first = start }, ...others] = block;
-    const message =
-      others.length > 0 &&
-      callSafely(
-        () => compact(block.map((entry) => entry.message)),
-        (cause) => report(new CallbackError('compact', cause)),
-      );
-    return message ? asObservable(() => log.compact?.(channel, { epoch, offset, first, message })) : EMPTY;
+    const failed = (cause: unknown): void => report(new CallbackError('compact', cause));
+    const message = others.length > 0 && callSafely(() => compact(block.map((entry) => entry.message)), failed);
+    const fault = message && check.faultOf(message, false);
+    if (fault) failed(fault);
+    return message && !fault ? asObservable(() => log.compact?.(channel, { epoch, offset, first, message })) : EMPTY;
   };
   const joinBehind = (after: ChannelPosition, last: number): Observable<void> =>
     asObservable(() => log.read(channel, { after, limit: BLOCK_MESSAGES })).pipe(

@@ -20,6 +20,8 @@ import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import {
   ChannelEndedError,
   ChannelFailedError,
+  EncodeError,
+  FrameTooLargeError,
   InvalidMessageError,
   MiddlewareError,
   NotEncryptedError,
@@ -48,6 +50,7 @@ import { createClientTurns } from './clientTurns.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
 import { HubClient, type HubParts } from './hubClient.js';
 import { hubMessage } from './hubMessages.js';
+import { createMessageCheck } from './messageCheck.js';
 import { HUB_OPTIONS, type HubOptions, type HubSettings } from './hubOptions.js';
 import { memoryChannelLog } from './memoryChannelLog.js';
 
@@ -147,9 +150,12 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
   const reportFailed = (channel: string, error: unknown, part: 'log' | 'presence' = 'log'): void =>
     errors$.next(new ChannelFailedError(part, channel, error));
   const report = (error: unknown): void => errors$.next(error instanceof RxwireError ? error : new ChannelFailedError('log', '', error));
-  const channels = createHubChannels({ ...settings, log, onFailed: reportFailed });
+  const check = createMessageCheck(settings.maxSize);
+  const channels = createHubChannels({ ...settings, log, check, onFailed: reportFailed });
   const parts: HubParts = {
     ...settings,
+    check,
+    scheduler,
     // Without `identify`, a page that is loaded again is another member.
     reloadGrace: settings.reloadGrace ?? (settings.identify ? 5_000 : 0),
     channels,
@@ -178,6 +184,7 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     },
     errors$: errors$.asObservable(),
     serve(wire) {
+      check.add(wire.sendingLimits);
       try {
         return (served.get(wire) ?? serveWire(new HubClient(wire, memberOf(identify(wire)), parts), served)).subscription;
       } catch (error) {
@@ -199,8 +206,11 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
       assertName(name);
       if (kept.key && kept.compact) throw new TypeError('hub.channel: "key" and "compact" cannot be combined');
       channels.configure(name, kept);
-      const store = (message: Message): MaybeAsync<ChannelPosition | undefined> =>
-        channels.store(name, message.source ? message : { ...message, source: id });
+      const store = (message: Message): MaybeAsync<ChannelPosition | undefined> => {
+        const fault = check.faultOf(message, false);
+        if (fault) throw fault;
+        return channels.store(name, message.source ? message : { ...message, source: id });
+      };
       return new ChannelSubject({
         ...publishingParts(name, store, report),
         messages$: channels.observe(name, (channel) => channel.messages(from ?? (channels.isKeyed(name) ? 'start' : 'live'))),
@@ -209,6 +219,9 @@ export function hub<W extends Wire = Wire>(options: HubOptions<W> = {}): Hub<W> 
     },
   };
 }
+
+/** The errors of a message that is refused. All others are those of the log. */
+const KNOWN_ERRORS = [NotEncryptedError, ChannelEndedError, InvalidMessageError, EncodeError, FrameTooLargeError];
 
 /** Returns the part of a channel of the server that publishes. */
 function publishingParts(
@@ -221,8 +234,9 @@ function publishingParts(
     return store(message);
   };
   const fail = (error: unknown): RxwireError => {
-    const isKnown = error instanceof NotEncryptedError || error instanceof ChannelEndedError || error instanceof InvalidMessageError;
-    const failure = isKnown ? error : new ChannelFailedError('log', name, error);
+    const failure = KNOWN_ERRORS.some((type) => error instanceof type)
+      ? (error as RxwireError)
+      : new ChannelFailedError('log', name, error);
     report(failure);
     return failure;
   };

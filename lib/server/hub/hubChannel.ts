@@ -83,8 +83,8 @@ export class HubChannel implements CursorParts {
     const publish = (own: PresenceChange): void => callSafely(() => presence?.publish(name, own), fail);
     this.#presence = createPresenceTracker(microtask, (change) => this.#announce(change), publish);
     this.presence$ = this.#subscribers.by(this.#presence.presence$);
-    const changes$ = defer(() => presence?.changes(name) ?? EMPTY);
-    this.#subscriptions.add(changes$.subscribe({ next: (change) => this.#presence.apply(change), error: fail }));
+    const changes$ = defer(() => presence?.changes(name) ?? EMPTY).pipe(retryReads(scheduler, fail));
+    this.#subscriptions.add(changes$.subscribe((change) => this.#presence.apply(change)));
     const following = { log, channel: name, cursor: this.tail, scheduler, onFailed: this.onFailed };
     this.#subscriptions.add(followLog(following).subscribe((entry) => this.#deliver(entry)));
   }

@@ -7,7 +7,9 @@ import type { ChannelLog, ChannelRetention } from './channelLog.js';
 import { appendOnce } from './appendOnce.js';
 import { createCompactor, type Compact, type Compactor } from './compactor.js';
 import { HubChannel, type HubChannelOptions } from './hubChannel.js';
+import { readEnd } from '../../operators/channels/channelPayloads.js';
 import { recipientOf } from './hubMessages.js';
+import type { MessageCheck } from './messageCheck.js';
 import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
 import { markPublisher, withoutMarks } from './publisherMark.js';
 
@@ -23,8 +25,10 @@ export interface ChannelSettings extends Partial<KeyedSettings> {
 }
 
 /** Creates the channels of a hub, which live while they have members or subscribers. */
-export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty'> & { readonly log: ChannelLog }) {
-  const { log: stored, scheduler = steadyScheduler(), onFailed } = options;
+export function createHubChannels(
+  options: Omit<HubChannelOptions, 'log' | 'isKeyed' | 'onEmpty'> & { readonly log: ChannelLog; readonly check: MessageCheck },
+) {
+  const { log: stored, check, scheduler = steadyScheduler(), onFailed } = options;
   const log: ChannelLog = { ...withoutMarks(stored), append: appendOnce(stored, scheduler) };
   const channels = new Map<string, HubChannel>();
   const compactors = new Map<string, Compactor>();
@@ -52,14 +56,16 @@ export function createHubChannels(options: Omit<HubChannelOptions, 'log' | 'isKe
       const failed = (error: unknown): void => onFailed(channel, error);
       if (key && !isKeyed(channel))
         keyed.set(channel, createKeyedChannel({ ...settings, ...(retain && { retain }), key, log, channel, scheduler, onFailed: failed }));
-      if (compact && stored.compact) compactors.set(channel, createCompactor(log, channel, compact, failed));
+      if (compact && stored.compact) compactors.set(channel, createCompactor(log, channel, { compact, check, report: failed }));
     },
     /**
      * Appends a message to the log, unless it is a repeat, and returns its position. Does not store
      * at-most-once messages and answers.
      * @throws The error of the log, also delivered.
+     * @throws {InvalidMessageError} When the end of a channel is invalid, or a key is missing.
      */
     store(channel: string, message: Message, publisher?: string): MaybeAsync<ChannelPosition | undefined> {
+      if (message.type === 'channel.ended') readEnd(message.payload);
       if (message.delivery !== 'at-most-once' && recipientOf(message) === undefined) {
         keyed.get(channel)?.check(message);
         const position$ = log.append(channel, publisher === undefined ? message : markPublisher(message, publisher));

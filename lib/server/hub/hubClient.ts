@@ -1,9 +1,21 @@
 import { isStateTooLarge } from './presenceTracker.js';
-import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
+import {
+  catchError,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  isObservable,
+  map,
+  noop,
+  Subject,
+  Subscription,
+  type Observable,
+  type SchedulerLike,
+} from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { GOING_AWAY } from '../../message/closeCode.js';
 import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
-import { estimateSize } from '../../message/estimateSize.js';
 import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
 import type {
   ChannelAction,
@@ -31,18 +43,22 @@ import {
 } from '../../operators/channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
 import type { Authorizer } from './authorizer.js';
+import { createJoinRetries, type JoinRetries } from './joinRetries.js';
 import { createClientFlow, MAX_READS, type ClientFlow } from './clientFlowControl.js';
 import { type ClientTurn } from './clientTurns.js';
 import type { ChannelCursor } from './channelCursor.js';
 import type { HubChannels } from './hubChannels.js';
+import { refusalOf, type MessageCheck } from './messageCheck.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest, HubSettings } from './hubOptions.js';
 import { watchConnection } from './watchConnection.js';
 
-export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'maxSize' | 'lostGrace'> {
+export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'lostGrace'> {
   readonly reloadGrace: number;
   readonly channels: HubChannels;
   readonly authorize: Authorizer;
+  readonly check: MessageCheck;
+  readonly scheduler: SchedulerLike;
   readonly report: (error: unknown) => void;
   readonly turns: () => ClientTurn;
 }
@@ -73,6 +89,7 @@ export class HubClient {
   readonly #flow: ClientFlow;
   /** The answers to requests for older messages, one after the other. */
   readonly #answers$ = new Subject<Observable<never>>();
+  readonly #retries: JoinRetries;
   #waiting = 0;
   #rejection: Rejection | undefined;
   /** See `Wire.publisher`. */
@@ -83,6 +100,8 @@ export class HubClient {
     this.#member = member;
     this.#hub = hub;
     this.#flow = createClientFlow(wire, hub.turns());
+    this.#retries = createJoinRetries(hub);
+    this.subscription.add(() => this.#retries.stop());
     this.subscription.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
     // A browser closes the connection of a page that is left with 1001.
     const onLost = (code: number): boolean => this.#goAway(code === GOING_AWAY ? hub.reloadGrace : hub.lostGrace);
@@ -112,8 +131,7 @@ export class HubClient {
     this.#hub.report(error);
     if (message.type !== 'channel.publish') return;
     try {
-      const reason: ChannelRefusal = error instanceof InvalidMessageError ? 'invalid' : 'failed';
-      this.#refuse(message, { channel: channelNameOf(message.payload), action: 'publish', reason });
+      this.#refuse(message, { channel: channelNameOf(message.payload), action: 'publish', reason: refusalOf(error) });
     } catch {
       // The client cannot assign a refusal without the name of a channel.
     }
@@ -191,6 +209,7 @@ export class HubClient {
     const cursor = this.#joined.get(channel);
     this.#joined.delete(channel);
     this.#joins.delete(channel);
+    this.#retries.stop(channel);
     if (cursor) this.#hub.channels.open(channel).leave(cursor);
   }
 
@@ -233,6 +252,7 @@ export class HubClient {
     };
 
     this.#joins.set(channel, join);
+    this.#retries.stop(channel);
     if (isOneTooMany()) return refuse('limit');
     return chain(this.#mayJoin(channel), (reason): MaybeAsync<void> => {
       // The server has removed the client in the meantime.
@@ -240,14 +260,8 @@ export class HubClient {
       if (reason !== undefined) return refuse(reason);
       if (isOneTooMany()) return refuse('limit');
       if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
-      return attempt(
-        () => channels.open(channel).join(this.#enter(channel), this.#flow, request),
-        noop,
-        (error) => {
-          this.#hub.report(new ChannelFailedError('log', channel, error));
-          refuse('failed');
-        },
-      );
+      const enter = (): MaybeAsync<void> => channels.open(channel).join(this.#enter(channel), this.#flow, request);
+      return attempt(enter, noop, (error) => this.#retries.start(channel, enter, error));
     });
   }
 
@@ -259,7 +273,8 @@ export class HubClient {
       if (reason !== undefined) this.#refuse(message, { channel, action: 'presence', reason });
       else if (this.#joined.has(channel)) this.#hub.channels.open(channel).update(this.#member.id, state);
     };
-    if (isStateTooLarge(state)) return decide('too-large' satisfies ChannelRefusal);
+    const fault = isStateTooLarge(state) || this.#hub.check.faultOf(message, true);
+    if (fault) return decide(fault === true ? 'too-large' : refusalOf(fault));
     return chain(this.#hub.authorize({ ...this.#request(channel, 'presence'), state }), decide);
   }
 
@@ -286,7 +301,7 @@ export class HubClient {
 
   /** Stores a message in the log, with the client as its source. @throws {InvalidMessageError} */
   #publish(carrier: Message): MaybeAsync<void> {
-    const { authorize, maxSize } = this.#hub;
+    const { authorize, check } = this.#hub;
     const { channel, message: original, ephemeral, confirm } = readPublish(carrier.payload);
     const isEnd = original.type === 'channel.ended';
     // The other messages of the protocol would deceive the members.
@@ -295,12 +310,12 @@ export class HubClient {
       throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
     const message: Message = { ...original, source: this.#member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
     const publish: Publish = { carrier, channel, action: isEnd ? 'end' : 'publish', message, confirm };
-    if (estimateSize(original, maxSize) > maxSize) return this.#reject(publish, 'too-large' satisfies ChannelRefusal);
+    const fault = check.faultOf(message, true);
+    if (fault) return this.#reject(publish, refusalOf(fault));
     // The log and the other members would receive the plain text, also where the codec of this
     // client encrypts.
     if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
-    const isMember = this.#joined.has(channel);
-    const request: ChannelRequest = { wire: this.wire, member: this.#member, channel, action: 'publish', isMember, message };
+    const request: ChannelRequest = { ...this.#request(channel, 'publish'), message };
     const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action: 'end' })) : authorize(request);
     return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
   }
@@ -337,8 +352,8 @@ export class HubClient {
 
   #failed(publish: Publish, error: unknown): void {
     if (error instanceof ChannelEndedError) return this.#reject(publish, 'ended' satisfies ChannelRefusal);
-    const isInvalid = error instanceof InvalidMessageError;
-    this.#hub.report(isInvalid ? error : new ChannelFailedError('log', publish.channel, error));
-    this.#reject(publish, (isInvalid ? 'invalid' : 'failed') satisfies ChannelRefusal);
+    const refusal = refusalOf(error);
+    this.#hub.report(refusal === 'failed' ? new ChannelFailedError('log', publish.channel, error) : error);
+    this.#reject(publish, refusal);
   }
 }

@@ -81,7 +81,11 @@ export interface HubOptions<W extends Wire = Wire> {
   readonly maxMembers?: number;
   /** The maximum number of past messages that a joining client receives. @default 1_000 */
   readonly maxReplay?: number;
-  /** The maximum size of a published message, estimated in bytes. @default 262_144: 256 KiB */
+  /**
+   * The maximum size of a published message in bytes, as each codec of the server encodes it,
+   * without compression. At most 2 KiB less than `maxFrame` of the server.
+   * @default 262_144: 256 KiB
+   */
   readonly maxSize?: number;
   /** The scheduler for clock and timers. @default asyncScheduler, with a monotonic clock */
   readonly scheduler?: SchedulerLike;

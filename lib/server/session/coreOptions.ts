@@ -3,6 +3,7 @@ import type { Message } from '../../message/types.js';
 import { isContextFree } from '../encodingOnce.js';
 import { digestOf, randomName } from '../nodePlatform.js';
 import type { WiresOptions } from '../serverOptions.js';
+import { standInsFor } from '../hub/standIns.js';
 import { HostCodec } from '../../wire/session/hostCodec.js';
 import { sessionDefaults } from '../../wire/session/sessionOptions.js';
 
@@ -28,6 +29,7 @@ export function coreOptions(options: WiresOptions): (pid: string) => CoreOptions
     checksPeer: options.hibernates !== true,
     pingInterval,
     ackDelayOf: (messages) => (ackDelay > 0 && messages.every(isOfChannel) ? CHANNEL_ACK_DELAY : ackDelay),
+    standInsFor,
     secret: secretOf,
     // An inbox stores what the server remembers of the tokens.
     ...(options.inbox && { digest: digestOf }),

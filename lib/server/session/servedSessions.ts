@@ -337,7 +337,7 @@ export class ServedSessions implements ClusterServer {
     const clientConnection = new ClientConnection(connection, true, this.#options);
     const session = new ServedSession(clientConnection, client, this.#loop, this.#options, this.#onEnded);
     this.#sessions.set(pid, session);
-    const wire = (session.wire = new PrincipalWire<Principal | undefined>(session, clientConnection, pid));
+    const wire = (session.wire = new PrincipalWire<Principal | undefined>(session, clientConnection, this.#options, pid));
     if (clientConnection.failure === undefined) emit(wire);
     // Its stores have failed before it could be emitted.
     else onRefused(clientConnection.failure);

@@ -66,7 +66,7 @@ export class OutgoingReporter implements OutgoingMessages {
 
   /** Reports a step of messages. One without room in the queue has its outcome already. */
   reportStep(messages: readonly Message[], status: PendingStatus): void {
-    for (const { id } of messages) if (status !== 'queued' || this.#outgoing.isPending(id)) this.#report({ id, status });
+    for (const { id } of messages) if (status !== 'queued' || this.#outgoing.pending.has(id)) this.#report({ id, status });
   }
   /** Reports a failure always, another outcome if the application waits. @param codec Its name. */
   reportOutcome(event: OutcomeEvent, codec: string): void {

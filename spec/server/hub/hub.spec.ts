@@ -484,10 +484,39 @@ describe('hub', () => {
     it.each([
       ['at once', fail],
       ['later', failLater],
-    ])('refuses a join when it cannot be read, %s', async (_, how) => {
-      open({ log: failing('read', how) });
-      expect(await tryToJoin()).toEqual(refusal('join', 'failed'));
-      expect(town.errors).toEqual([new ChannelFailedError('log', 'room.1', boom)]);
+    ])('repeats a join that cannot be read, until it can: %s', async (_, how) => {
+      const log = memoryChannelLog();
+      log.append('room.1', note('stored'));
+      let failures = 3;
+      const read: ChannelLog['read'] = (...args) => (failures-- > 0 ? how() : log.read(...args));
+      const scheduler = new VirtualTimeScheduler();
+      open({ log: { ...log, read }, scheduler });
+      const wire = town.client();
+      const room = channel(wire, 'room.1', { from: 'start' });
+      const [messages, states] = [record(room), record(room.state$)];
+      while (town.errors.length === 0) await turn();
+      // The messages behind the join do not wait for it.
+      await channel(wire, 'room.1').send(note('sent'));
+      const joined = states.take(2);
+      for (let count = 0; count < 3; count++) {
+        scheduler.flush();
+        await turn();
+      }
+      await joined;
+      expect(payloads(await messages.take(2))).toEqual(['stored', 'sent']);
+      expect(states.values.map(({ status }) => status)).toEqual(['joining', 'joined']);
+      expect(town.errors).toEqual(Array(3).fill(new ChannelFailedError('log', 'room.1', boom)));
+    });
+
+    it('gives up a join that is repeated when the client leaves', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      open({ log: failing('read', fail), scheduler });
+      const { subscription } = record(channel(town.client(), 'room.1'));
+      while (town.errors.length === 0) await turn();
+      subscription.unsubscribe();
+      while (town.heard.at(-1) !== 'channel.leave') await turn();
+      scheduler.flush();
+      expect(town.errors).toHaveLength(1);
     });
 
     it.each([
