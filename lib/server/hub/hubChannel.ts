@@ -222,7 +222,8 @@ export class HubChannel implements CursorParts {
 
   #announce(change: PresenceChange): void {
     const messages = presenceMessages(this.name, change);
-    for (const { wire, isWatching } of this.#cursors) if (isWatching) messages.forEach((message) => wire.next(message));
+    for (const { wire, isWatching, isJoined } of this.#cursors)
+      if (isWatching && isJoined) messages.forEach((message) => wire.next(message));
   }
 
   #deliver(entry: SteppedEntry | ChannelBroadcast): void {

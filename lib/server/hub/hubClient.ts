@@ -198,8 +198,11 @@ export class HubClient {
     this.wire.next(answerMessage(request, 'channel.refused', refused));
   }
 
-  #enter(channel: string): ChannelCursor {
-    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel));
+  /** @param watch Whether the client receives the members. @default as before */
+  #enter(channel: string, watch?: boolean): ChannelCursor {
+    const former = this.#joined.get(channel);
+    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, former);
+    cursor.isWatching = watch ?? former?.isWatching === true;
     this.#joined.set(channel, cursor);
     if (this.#isAway) this.#hub.channels.open(channel).goAway(cursor, 0);
     return cursor;
@@ -251,6 +254,8 @@ export class HubClient {
       this.#refuse(message, { channel, action: 'join', reason, join });
     };
 
+    // A repeated request is older than a `channel.watch` in between.
+    let watch = this.#joins.get(channel) === join ? undefined : request.watch === true;
     this.#joins.set(channel, join);
     this.#retries.stop(channel);
     if (isOneTooMany()) return refuse('limit');
@@ -260,7 +265,11 @@ export class HubClient {
       if (reason !== undefined) return refuse(reason);
       if (isOneTooMany()) return refuse('limit');
       if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
-      const enter = (): MaybeAsync<void> => channels.open(channel).join(this.#enter(channel), this.#flow, request);
+      const enter = (): MaybeAsync<void> => {
+        const cursor = this.#enter(channel, watch);
+        watch = undefined;
+        return channels.open(channel).join(cursor, this.#flow, request);
+      };
       return attempt(enter, noop, (error) => this.#retries.start(channel, enter, error));
     });
   }
