@@ -21,6 +21,9 @@ import { createTraffic } from './traffic.js';
 /** How long it may take until all have all, once nothing fails any more, in ms. */
 const CALM = 100_000;
 const REST = 20_000;
+/** How long it is quiet, in ms, and the most frames of a connection in this time. */
+const QUIET = 10_000;
+const HEARTBEATS = 16;
 const MOST_STEPS = 400_000;
 
 /**
@@ -89,6 +92,7 @@ async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () 
   for (const { network } of nodes) network.heal();
   for (const member of members) member.join();
   await clock.runSettled(clock.now() + CALM, goOn);
+  await checkQuiet(members, setting, goOn);
   // A member that has stopped somewhere would not notice by itself.
   traffic.publishOne();
   const histories = members.map((member) => requestHistory(member, 1_000, setting, true));
@@ -110,6 +114,15 @@ async function end({ rooms }: Node, members: readonly Member[], { clock, violate
     if (member.isJoined()) violate('channels', `the channel of ${member.name} does not end`);
     member.check();
   }
+}
+
+/** Nobody does anything: nothing is reported, and only heartbeats are sent. */
+async function checkQuiet(members: readonly Member[], { clock, counts, violate }: ChannelsSetting, goOn: () => boolean): Promise<void> {
+  const { errors, frames } = counts;
+  await clock.runSettled(clock.now() + QUIET, goOn);
+  if (counts.errors > errors) violate('bounded', `${counts.errors - errors} errors, when nobody does anything`);
+  if (counts.frames - frames > HEARTBEATS * members.length)
+    violate('bounded', `${counts.frames - frames} frames, when nobody does anything`);
 }
 
 /** Nothing is sent, or reported, again and again. */
