@@ -106,8 +106,8 @@ export function readDelivery({ payload, source }: Message, onUnreadable: (error:
 }
 
 /**
- * Returns the message in a payload; undefined if the server says that it cannot send it, or if it is
- * unreadable: then only this message is lost.
+ * Returns the message in a payload; undefined if the server says that it cannot send it, or if it
+ * is unreadable: then only this message is lost.
  */
 function carriedBy({ message, lost }: Fields, onUnreadable: (error: unknown) => void): Message | undefined {
   return lost === undefined ? callSafely(() => parseMessage(message, 'payload.message'), onUnreadable) : undefined;

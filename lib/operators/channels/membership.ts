@@ -331,7 +331,7 @@ export class Membership {
     const { action, reason, join } = readRefused(payload);
     if (this.#requests.fail('channel.past', correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
     const isJoin = action === 'join';
-    // The answer to a request for older messages that does not wait any more is no refusal of the join.
+    // It may be the answer to a request for older messages that has timed out.
     if (isJoin && (join === undefined ? correlationId !== '' : join !== this.#join)) return;
     const error = new ChannelRefusedError(this.#channel, action, reason, isJoin || correlationId === '' ? undefined : correlationId);
     this.#errors$.next(error);

@@ -140,8 +140,9 @@ export class HubChannel implements CursorParts {
   }
 
   /** Adds a client, which receives nothing before it joins, in place of its former cursor. */
-  enter(flow: ClientFlow, member: ChannelMember, former: ChannelCursor | undefined): ChannelCursor {
+  enter(flow: ClientFlow, member: ChannelMember, former: ChannelCursor | undefined, watch?: boolean): ChannelCursor {
     const cursor = new ChannelCursor(flow, member, this);
+    cursor.isWatching = watch ?? former?.isWatching === true;
     if (former) {
       this.comeBack(former);
       former.end();

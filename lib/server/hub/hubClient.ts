@@ -200,9 +200,7 @@ export class HubClient {
 
   /** @param watch Whether the client receives the members. @default as before */
   #enter(channel: string, watch?: boolean): ChannelCursor {
-    const former = this.#joined.get(channel);
-    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, former);
-    cursor.isWatching = watch ?? former?.isWatching === true;
+    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel), watch);
     this.#joined.set(channel, cursor);
     if (this.#isAway) this.#hub.channels.open(channel).goAway(cursor, 0);
     return cursor;
@@ -255,7 +253,7 @@ export class HubClient {
     };
 
     // A repeated request is older than a `channel.watch` in between.
-    let watch = this.#joins.get(channel) === join ? undefined : request.watch === true;
+    const watch = this.#joins.get(channel) === join ? undefined : request.watch === true;
     this.#joins.set(channel, join);
     this.#retries.stop(channel);
     if (isOneTooMany()) return refuse('limit');
@@ -265,12 +263,13 @@ export class HubClient {
       if (reason !== undefined) return refuse(reason);
       if (isOneTooMany()) return refuse('limit');
       if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
-      const enter = (): MaybeAsync<void> => {
-        const cursor = this.#enter(channel, watch);
-        watch = undefined;
-        return channels.open(channel).join(cursor, this.#flow, request);
-      };
-      return attempt(enter, noop, (error) => this.#retries.start(channel, enter, error));
+      const enter = (isWatching?: boolean): MaybeAsync<void> =>
+        channels.open(channel).join(this.#enter(channel, isWatching), this.#flow, request);
+      return attempt(
+        () => enter(watch),
+        noop,
+        (error) => this.#retries.start(channel, () => enter(), error),
+      );
     });
   }
 

@@ -1,7 +1,6 @@
 import type { TextMutant } from '../textMutants.js';
 
 const CLIENT = 'server/hub/hubClient.ts';
-const CURSOR = 'server/hub/channelCursor.ts';
 
 /** Faults in the hub and in its clients, each of which a seed must find. */
 export const channelsMutants: readonly TextMutant[] = [
@@ -31,11 +30,11 @@ export const channelsMutants: readonly TextMutant[] = [
   },
   {
     name: 'a join is refused when the log fails',
-    ...{ file: CLIENT, from: '(error) => this.#retries.start(channel, enter, error)', to: "() => refuse('failed')" },
+    ...{ file: CLIENT, from: '(error) => this.#retries.start(channel, () => enter(), error)', to: "() => refuse('failed')" },
   },
   {
     name: 'a join that is repeated forgets who watches',
-    ...{ file: CLIENT, from: 'watch ?? former?.isWatching === true', to: 'watch === true' },
+    ...{ file: 'server/hub/hubChannel.ts', from: 'watch ?? former?.isWatching === true', to: 'watch === true' },
   },
   {
     name: 'an unreadable message hides the rest of a page',
@@ -52,10 +51,5 @@ export const channelsMutants: readonly TextMutant[] = [
       from: "join === undefined ? correlationId !== '' : join",
       to: 'join !== undefined && join',
     },
-  },
-  {
-    name: 'a list of members is sent again before its ack',
-    firstSeed: 792,
-    ...{ file: CURSOR, from: 'if (this.#isListDue && (!this.#listing || this.#listing.closed))', to: 'if (this.#isListDue)' },
   },
 ];

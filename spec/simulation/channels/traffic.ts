@@ -1,19 +1,7 @@
 import { createMessage, type ChannelPosition, type Message, type RxwireError } from '../../../lib/index.js';
 import type { ChannelName, Member } from './member.js';
 import type { Node } from './node.js';
-import {
-  all,
-  BOTH,
-  carrierOf,
-  carries,
-  drawPlain,
-  drawPoison,
-  isBelow,
-  sizeOf,
-  USUAL_LIMITS,
-  type Content,
-  type Verdict,
-} from './poison.js';
+import { all, carrierOf, carries, drawPlain, drawPoison, isBelow, sizeOf, USUAL_LIMITS, type Content, type Verdict } from './poison.js';
 import type { ChannelsSetting } from './setting.js';
 
 /** A message that was published, and what its sender knows of it. */
