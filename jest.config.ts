@@ -34,6 +34,7 @@ const LONG = [
   'spec/server/hostileInput',
   'spec/server/limits/floodGuard',
   'spec/stores/storedThings.random',
+  'spec/simulation/channels/channels',
   'spec/simulation/simulate',
   'spec/simulation/tabs/tabs',
   'spec/simulation/wave',

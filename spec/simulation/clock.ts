@@ -25,6 +25,8 @@ export interface Clock {
   soon(task: () => void): void;
   /** Lets time pass, for as long as `goOn` says. */
   run(until: number, goOn: () => boolean): void;
+  /** The same, where the tasks use promises: these are settled before the next task. */
+  runSettled(until: number, goOn: () => boolean): Promise<void>;
   /** How many tasks have run. */
   readonly steps: () => number;
   /** A scheduler for RxJS whose tasks run only while `isAlive` says so; `count` is told how many more wait, and `whenRunning` may put a task off. */
@@ -41,6 +43,16 @@ export function createClock(): Clock {
   const add = (lane: Lane, due: number, run: () => void): void => {
     push(heap, { time: Math.max(time, due), lane, order: order++, run });
   };
+  /** Runs the first task, if it is due. */
+  const runNext = (until: number, goOn: () => boolean): boolean => {
+    const [next] = heap;
+    if (!next || next.time > until || !goOn()) return false;
+    pop(heap);
+    time = next.time;
+    steps++;
+    next.run();
+    return true;
+  };
   return {
     now: () => time,
     steps: () => steps,
@@ -48,12 +60,12 @@ export function createClock(): Clock {
     after: (delay, task) => add('timer', time + delay, task),
     soon: (task) => add('microtask', time, task),
     run(until, goOn) {
-      for (let [next] = heap; next && next.time <= until && goOn(); [next] = heap) {
-        pop(heap);
-        time = next.time;
-        steps++;
-        next.run();
-      }
+      while (runNext(until, goOn));
+      if (goOn()) time = until;
+    },
+    async runSettled(until, goOn) {
+      await settled();
+      while (runNext(until, goOn)) await settled();
       if (goOn()) time = until;
     },
     scheduler: (lane, isAlive, count, whenRunning) => ({
@@ -79,6 +91,13 @@ export function createClock(): Clock {
       },
     }),
   };
+}
+
+/** The longest chain of promises that a task leaves behind. */
+const CHAIN = 6;
+
+async function settled(): Promise<void> {
+  for (let link = 0; link < CHAIN; link++) await Promise.resolve();
 }
 
 function isEarlier(a: Due, b: Due): boolean {

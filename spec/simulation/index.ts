@@ -1,5 +1,5 @@
 /**
- * npm run simulate -- [--core | --stories | --hour | --tabs] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants,
+ * npm run simulate -- [--core | --stories | --hour | --tabs | --channels] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants,
  * or --wave
  *
  * Runs both sides of a session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/tested.md. By default N seeds of
@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { allMutants } from '../core/simulation/judgeMutant.js';
 import { runCoreSeed } from '../core/simulation/runCoreSeed.js';
+import { runChannels } from './channels/world.js';
 import { runHour } from './hour/world.js';
 import { createProgress, describeFailure, print, summaryOf, tellAll } from './report.js';
 import { runBundled } from './runBundled.js';
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     stories: { type: 'boolean', default: false },
     hour: { type: 'boolean', default: false },
     tabs: { type: 'boolean', default: false },
+    channels: { type: 'boolean', default: false },
     seeds: { type: 'string' },
     'seed-base': { type: 'string', default: '1' },
     seed: { type: 'string' },
@@ -42,10 +44,10 @@ const { values } = parseArgs({
 
 /** A kind of simulation: how it runs one seed, and where its worker is. */
 interface Kind {
-  readonly name: 'core' | 'stories' | 'hour' | 'tabs';
+  readonly name: 'core' | 'stories' | 'hour' | 'tabs' | 'channels';
   readonly worker: string;
   readonly seeds: number;
-  readonly run: (seed: number) => Outcome;
+  readonly run: (seed: number) => Outcome | Promise<Outcome>;
 }
 
 const told = values.trace ? tellAll : undefined;
@@ -55,7 +57,10 @@ const CORE: Kind = {
 };
 const STORIES: Kind = { name: 'stories', worker: 'worker.ts', seeds: 250, run: (seed) => runSeed(seed, told) };
 const TABS: Kind = { name: 'tabs', worker: 'tabs/worker.ts', seeds: 2_000, run: (seed) => runTabs(seed, told) };
+const CHANNELS: Kind = { name: 'channels', worker: 'channels/worker.ts', seeds: 2_000, run: (seed) => runChannels(seed, told) };
 const HOUR: Kind = { name: 'hour', worker: 'hour/worker.ts', seeds: 2, run: (seed) => runHour(seed, 60, told) };
+/** The kind that is run without others. */
+const alone = [HOUR, TABS, CHANNELS].find(({ name }) => values[name as 'hour' | 'tabs' | 'channels']);
 
 function numberOf(name: 'seeds' | 'seed-base' | 'seed' | 'jobs', least: number): number {
   const number = Number(values[name]);
@@ -83,7 +88,7 @@ async function runMany(kind: Kind, seeds: number): Promise<Tally> {
 }
 
 async function runAll(): Promise<boolean> {
-  const kinds = values.hour ? [HOUR] : values.tabs ? [TABS] : [...(values.stories ? [] : [CORE]), ...(values.core ? [] : [STORIES])];
+  const kinds = alone ? [alone] : [...(values.stories ? [] : [CORE]), ...(values.core ? [] : [STORIES])];
   let failures = 0;
   for (const kind of kinds) {
     const seeds = values.seeds === undefined ? kind.seeds : numberOf('seeds', 1);
@@ -93,9 +98,9 @@ async function runAll(): Promise<boolean> {
   return failures === 0;
 }
 
-function runOne(seed: number): boolean {
-  const kind = values.hour ? HOUR : values.tabs ? TABS : values.stories ? STORIES : CORE;
-  const tally = values.shrink && kind === STORIES ? shrinkSeed(seed) : tallyOf(kind.run(seed));
+async function runOne(seed: number): Promise<boolean> {
+  const kind = alone ?? (values.stories ? STORIES : CORE);
+  const tally = values.shrink && kind === STORIES ? shrinkSeed(seed) : tallyOf(await kind.run(seed));
   if (!values.shrink) for (const failure of tally.failures) print(`\n${describeFailure(failure, optionOf(kind), ' --trace')}`);
   print(summaryOf(kind.name, tally));
   return tally.failures.length === 0;
@@ -119,5 +124,5 @@ if (values.wave) {
   printWaves(print);
   process.exit();
 }
-const isRight = values.mutants ? await testMutants() : values.seed === undefined ? await runAll() : runOne(numberOf('seed', 0));
+const isRight = values.mutants ? await testMutants() : values.seed === undefined ? await runAll() : await runOne(numberOf('seed', 0));
 process.exitCode = isRight ? 0 : 1;

@@ -1,3 +1,4 @@
+import { callSafely } from '../../message/errors/callSafely.js';
 import { ChannelEndedError, InvalidMessageError } from '../../message/errors.js';
 import type {
   ChannelEnd,
@@ -95,18 +96,21 @@ export function readJoined(payload: unknown): Received<ChannelJoined> {
 }
 
 /** Reads a message of a channel. It has the source of its carrier if it has none. */
-export function readDelivery({ payload, source }: Message): ReceivedMessage {
+export function readDelivery({ payload, source }: Message, onUnreadable: (error: unknown) => void): ReceivedMessage {
   const fields = fieldsOf(payload);
-  const message = carriedBy(fields);
+  const message = carriedBy(fields, onUnreadable);
   if (message && !message.source) (message as { source: string }).source = source;
   const position = readPublished(payload);
   const { after } = fields;
   return { message, position, after: position && after != null ? countOf(after, 'after') : (position?.offset ?? 0) - 1 };
 }
 
-/** Returns the message in a payload; undefined if the server says that it cannot send it. */
-function carriedBy({ message, lost }: Fields): Message | undefined {
-  return lost === undefined ? parseMessage(message, 'payload.message') : undefined;
+/**
+ * Returns the message in a payload; undefined if the server says that it cannot send it, or if it
+ * is unreadable: then only this message is lost.
+ */
+function carriedBy({ message, lost }: Fields, onUnreadable: (error: unknown) => void): Message | undefined {
+  return lost === undefined ? callSafely(() => parseMessage(message, 'payload.message'), onUnreadable) : undefined;
 }
 
 export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
@@ -114,10 +118,10 @@ export function readHistoryRequest(payload: unknown): ChannelHistoryRequest {
   return { channel: channelNameOf(payload), limit: countOf(limit, 'limit'), ...(before != null && { before: positionOf(before) }) };
 }
 
-export function readPast(payload: unknown): Received<ChannelPast<Message>> {
+export function readPast(payload: unknown, onUnreadable: (error: unknown) => void): Received<ChannelPast<Message>> {
   const { entries, more } = fieldsOf(payload);
   const entryOf = (value: unknown): ChannelPosition & { readonly message?: Message } => {
-    const message = carriedBy(fieldsOf(value));
+    const message = carriedBy(fieldsOf(value), onUnreadable);
     return { ...positionOf(value), ...(message && { message }) };
   };
   return { entries: listOf(entries, 'entries').map(entryOf), more: more === true };

@@ -28,6 +28,7 @@ import { claim } from '../../wire/session/messageClaim.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
 import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
+import { callSafely } from '../../message/errors/callSafely.js';
 import { positionText, step } from './channelPosition.js';
 import { bystander, ChannelReaders, followerFrom, subscriberReader, type ChannelReader, type StartOptions } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
@@ -150,14 +151,14 @@ export class Membership {
   }
 
   receive(message: Message): void {
-    try {
-      this.#handle(message);
-    } catch (error) {
-      // Only read errors arrive here, and they are RxwireErrors. Errors of subscribers are
-      // reported by RxJS.
-      this.#errors$.next(error as RxwireError);
-    }
+    callSafely(() => this.#handle(message), this.#fail);
   }
+
+  /**
+   * Reports an unreadable message. Only read errors arrive here, and they are RxwireErrors: errors
+   * of subscribers are reported by RxJS.
+   */
+  readonly #fail = (error: unknown): void => this.#errors$.next(error as RxwireError);
 
   resync(cause: 'restarted' | 'lost' | 'missed'): void {
     // A pending join is answered or repeated anyway.
@@ -303,7 +304,7 @@ export class Membership {
     else if (type === 'channel.joined') this.#handleJoined(message);
     else if (type === 'channel.refused') this.#handleRefused(message);
     else if (type === 'channel.published') this.#requests.answer(type, correlationId, readPublished(payload));
-    else if (type === 'channel.past') this.#requests.answer(type, correlationId, readPast(payload));
+    else if (type === 'channel.past') this.#requests.answer(type, correlationId, readPast(payload, this.#fail));
     else if (type === 'channel.presence' && this.#watchers.isActive()) this.#memberList.apply(readPresence(payload));
   }
 
@@ -330,7 +331,8 @@ export class Membership {
     const { action, reason, join } = readRefused(payload);
     if (this.#requests.fail('channel.past', correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
     const isJoin = action === 'join';
-    if (isJoin && join !== undefined && join !== this.#join) return;
+    // It may be the answer to a request for older messages that has timed out.
+    if (isJoin && (join === undefined ? correlationId !== '' : join !== this.#join)) return;
     const error = new ChannelRefusedError(this.#channel, action, reason, isJoin || correlationId === '' ? undefined : correlationId);
     this.#errors$.next(error);
     this.#requests.fail('channel.published', correlationId, error);
@@ -344,7 +346,7 @@ export class Membership {
     const at = this.#position;
     // Messages that were sent before the join are sent again after it.
     if (!at || this.state$.value.status !== 'joined') return;
-    const { message, position, after } = readDelivery(carrier);
+    const { message, position, after } = readDelivery(carrier, this.#fail);
     // An ephemeral message is neither a repeat nor behind a gap.
     const effect = position ? step(at, position, after) : 'next';
     if (effect === 'gap' && this.#mayRepair(at, position)) return this.#requestJoin();

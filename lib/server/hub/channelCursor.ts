@@ -61,8 +61,10 @@ export class ChannelCursor {
   /** The size of the messages sent since none waited, in bytes. */
   #ahead = 0;
   #reading = new Subscription();
-  /** The list of members that waits to be sent. */
+  /** The list of members that waits to be sent, or for its ack. */
   #listing: Subscription | undefined;
+  /** Whether another list must follow it. */
+  #isListDue = false;
   #isOver = false;
 
   constructor(flow: ClientFlow, member: ChannelMember, parts: CursorParts) {
@@ -73,7 +75,7 @@ export class ChannelCursor {
   }
 
   /** Confirms the join, and sends the first messages, now or when the client has acked enough. */
-  begin({ join, after, start, watch }: ChannelJoin, slice: ChannelSlice, mayReceive: boolean): void {
+  begin({ join, after, start }: ChannelJoin, slice: ChannelSlice, mayReceive: boolean): void {
     const { entries, epoch, last, isComplete } = slice;
     // If the log has nothing behind the client's position, the client is up to date: the next
     // message follows the end of the log.
@@ -87,19 +89,37 @@ export class ChannelCursor {
     // The join does not wait for acks, but the messages do.
     if (entries.length > 0 && !mayReceive) this.#read();
     else this.#deliver({ ...slice, isComplete: true });
-    this.watch(watch === true);
+    this.watch(this.isWatching);
   }
 
   /**
    * Sets whether the client receives the members, and sends all of them when it has acked enough.
+   * One list at a time waits for its ack: a client that misses a list requests another one, and a
+   * full queue would drop each list for the next one.
    */
   watch(isWatching: boolean): void {
     this.isWatching = isWatching;
-    if (!isWatching || !this.isJoined) return;
-    const { name, members } = this.#parts;
-    this.#listing?.unsubscribe();
-    const list$ = defer(() => of(memberListMessages(name, members())));
-    this.#listing = this.#flow.read(() => list$).subscribe((messages) => void this.#flow.send(messages));
+    this.#isListDue = isWatching && this.isJoined;
+    if (this.#isListDue && (!this.#listing || this.#listing.closed)) this.#sendList();
+  }
+
+  #sendList(): void {
+    const { name, members, scheduler } = this.#parts;
+    const list$ = defer(() => {
+      this.#isListDue = false;
+      return of(memberListMessages(name, members()));
+    });
+    const listing = (this.#listing = new Subscription());
+    const end = (): void => {
+      listing.unsubscribe();
+      if (this.#isListDue && !this.#isOver) this.#sendList();
+    };
+    const failed = (error: unknown): void => {
+      if (listing.closed) return;
+      this.#isListDue ||= mayPass(error) && this.isWatching;
+      listing.add(delay(PAUSE, scheduler).subscribe(end));
+    };
+    listing.add(this.#flow.read(() => list$).subscribe((messages) => void this.#flow.send(messages).then(end, failed)));
   }
 
   /** Sends a message of the tail. @param size The estimated size of the message, in bytes. */

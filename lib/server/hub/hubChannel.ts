@@ -140,8 +140,9 @@ export class HubChannel implements CursorParts {
   }
 
   /** Adds a client, which receives nothing before it joins, in place of its former cursor. */
-  enter(flow: ClientFlow, member: ChannelMember, former: ChannelCursor | undefined): ChannelCursor {
+  enter(flow: ClientFlow, member: ChannelMember, former: ChannelCursor | undefined, watch?: boolean): ChannelCursor {
     const cursor = new ChannelCursor(flow, member, this);
+    cursor.isWatching = watch ?? former?.isWatching === true;
     if (former) {
       this.comeBack(former);
       former.end();
@@ -222,7 +223,8 @@ export class HubChannel implements CursorParts {
 
   #announce(change: PresenceChange): void {
     const messages = presenceMessages(this.name, change);
-    for (const { wire, isWatching } of this.#cursors) if (isWatching) messages.forEach((message) => wire.next(message));
+    for (const { wire, isWatching, isJoined } of this.#cursors)
+      if (isWatching && isJoined) messages.forEach((message) => wire.next(message));
   }
 
   #deliver(entry: SteppedEntry | ChannelBroadcast): void {

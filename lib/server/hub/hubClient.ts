@@ -198,8 +198,9 @@ export class HubClient {
     this.wire.next(answerMessage(request, 'channel.refused', refused));
   }
 
-  #enter(channel: string): ChannelCursor {
-    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel));
+  /** @param watch Whether the client receives the members. @default as before */
+  #enter(channel: string, watch?: boolean): ChannelCursor {
+    const cursor = this.#hub.channels.open(channel).enter(this.#flow, this.#member, this.#joined.get(channel), watch);
     this.#joined.set(channel, cursor);
     if (this.#isAway) this.#hub.channels.open(channel).goAway(cursor, 0);
     return cursor;
@@ -251,6 +252,8 @@ export class HubClient {
       this.#refuse(message, { channel, action: 'join', reason, join });
     };
 
+    // A repeated request is older than a `channel.watch` in between.
+    const watch = this.#joins.get(channel) === join ? undefined : request.watch === true;
     this.#joins.set(channel, join);
     this.#retries.stop(channel);
     if (isOneTooMany()) return refuse('limit');
@@ -260,8 +263,13 @@ export class HubClient {
       if (reason !== undefined) return refuse(reason);
       if (isOneTooMany()) return refuse('limit');
       if (isNewMember() && channels.sizeOf(channel) >= maxMembers) return refuse('full');
-      const enter = (): MaybeAsync<void> => channels.open(channel).join(this.#enter(channel), this.#flow, request);
-      return attempt(enter, noop, (error) => this.#retries.start(channel, enter, error));
+      const enter = (isWatching?: boolean): MaybeAsync<void> =>
+        channels.open(channel).join(this.#enter(channel, isWatching), this.#flow, request);
+      return attempt(
+        () => enter(watch),
+        noop,
+        (error) => this.#retries.start(channel, () => enter(), error),
+      );
     });
   }
 

@@ -1,24 +1,10 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
-import type { Outcome } from '../world.js';
-import type { runTabs } from './world.js';
-
-/** A deliberate fault: a text of one file of `lib`, and the text that takes its place. */
-export interface TabsMutant {
-  readonly name: string;
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-  /** The first seed that is tried: it is known that those before do not find the fault. @default 1 */
-  readonly firstSeed?: number;
-}
+import type { TextMutant } from '../textMutants.js';
 
 const GROUP = 'io/shared/tabGroup.ts';
 const CONNECTION = 'io/shared/sharedConnection.ts';
 const SERVER = 'server/accept/multiplexedConnection.ts';
 
-export const tabsMutants: readonly TabsMutant[] = [
+export const tabsMutants: readonly TextMutant[] = [
   { name: 'a leader keeps its connection when the lock is stolen', file: GROUP, from: 'if (leader) resign(', to: 'if (false) resign(' },
   {
     name: 'the stream of a former leader does not fail',
@@ -51,39 +37,3 @@ export const tabsMutants: readonly TabsMutant[] = [
     to: 'this.#streams.get(this.#latest)',
   },
 ];
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const FOLDER = `${ROOT}.tmp/simulation`;
-/** How many seeds are tried for a fault. */
-const SEEDS = 400;
-
-/** Runs seeds with a deliberate fault. Returns the first failure; undefined if no seed finds the fault. */
-export async function runMutant(mutant: TabsMutant): Promise<(Outcome['violation'] & { readonly seed: number }) | undefined> {
-  await mkdir(FOLDER, { recursive: true });
-  const outfile = `${FOLDER}/mutant-${tabsMutants.indexOf(mutant)}-${process.pid}.mjs`;
-  const change: Plugin = {
-    name: 'mutant',
-    setup: ({ onLoad }) =>
-      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        if (path !== `${ROOT}lib/${mutant.file}`) return undefined;
-        const text = await readFile(path, 'utf8');
-        if (text.split(mutant.from).length !== 2) throw new Error(`the mutant "${mutant.name}" must match once`);
-        return { contents: text.replace(mutant.from, () => mutant.to), loader: 'ts' };
-      }),
-  };
-  await build({
-    ...{ entryPoints: [`${ROOT}spec/simulation/tabs/world.ts`], outfile, plugins: [change] },
-    ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', packages: 'external', logLevel: 'silent' },
-  });
-  try {
-    const world = (await import(pathToFileURL(outfile).href)) as { readonly runTabs: typeof runTabs };
-    const { firstSeed = 1 } = mutant;
-    for (let seed = firstSeed; seed < firstSeed + SEEDS; seed++) {
-      const { violation } = world.runTabs(seed);
-      if (violation) return { seed, ...violation };
-    }
-    return undefined;
-  } finally {
-    await rm(outfile);
-  }
-}

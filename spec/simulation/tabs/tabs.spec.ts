@@ -1,5 +1,6 @@
 import { runBundled } from '../runBundled.js';
-import { runMutant, tabsMutants } from './mutants.js';
+import { runTextMutant } from '../textMutants.js';
+import { tabsMutants } from './mutants.js';
 import { runTabs } from './world.js';
 
 describe('tabs with one connection', () => {
@@ -23,7 +24,7 @@ describe('tabs with one connection', () => {
   it.each(tabsMutants)(
     'find the fault: $name',
     async (mutant) => {
-      expect(await runMutant(mutant)).toMatchObject({ seed: expect.any(Number) as number });
+      expect(await runTextMutant(mutant, { world: 'tabs/world.ts', run: 'runTabs' })).toMatchObject({ seed: expect.any(Number) as number });
     },
     60_000,
   );
