@@ -235,13 +235,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const given: unknown = message;
     const id: unknown = (given as Partial<M> | null | undefined)?.id;
     if (typeof id !== 'string') {
-      this.#receiver.refuse(
-        String(id),
-        new InvalidMessageError(
-          'message',
-          `must be an object with an id, as createMessage returns it, got ${given === null ? 'null' : typeof given}`,
-        ),
-      );
+      const got = given === null ? 'null' : typeof given;
+      const rule = `must be an object with an id, as createMessage returns it, got ${got}`;
+      this.#receiver.refuse(String(id), new InvalidMessageError('message', rule));
       return;
     }
     if (this.#receiver.isEnding) {

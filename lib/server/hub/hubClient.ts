@@ -1,18 +1,5 @@
 import { isStateTooLarge } from './presenceTracker.js';
-import {
-  catchError,
-  concatMap,
-  defer,
-  EMPTY,
-  finalize,
-  isObservable,
-  map,
-  noop,
-  Subject,
-  Subscription,
-  type Observable,
-  type SchedulerLike,
-} from 'rxjs';
+import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { GOING_AWAY } from '../../message/closeCode.js';
 import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
@@ -42,26 +29,14 @@ import {
   readWatch,
 } from '../../operators/channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
-import type { Authorizer } from './authorizer.js';
 import { createJoinRetries, type JoinRetries } from './joinRetries.js';
 import { createClientFlow, MAX_READS, type ClientFlow } from './clientFlowControl.js';
-import { type ClientTurn } from './clientTurns.js';
 import type { ChannelCursor } from './channelCursor.js';
-import type { HubChannels } from './hubChannels.js';
-import { refusalOf, type MessageCheck } from './messageCheck.js';
+import type { HubParts } from './hubParts.js';
+import { refusalOf } from './messageCheck.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
-import type { ChannelRequest, HubSettings } from './hubOptions.js';
+import type { ChannelRequest } from './hubOptions.js';
 import { watchConnection } from './watchConnection.js';
-
-export interface HubParts extends Pick<HubSettings, 'maxChannels' | 'maxMembers' | 'maxReplay' | 'lostGrace'> {
-  readonly reloadGrace: number;
-  readonly channels: HubChannels;
-  readonly authorize: Authorizer;
-  readonly check: MessageCheck;
-  readonly scheduler: SchedulerLike;
-  readonly report: (error: unknown) => void;
-  readonly turns: () => ClientTurn;
-}
 
 interface Publish extends Omit<Required<ChannelPublish<Message>>, 'ephemeral'> {
   readonly carrier: Message;
