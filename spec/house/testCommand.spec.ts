@@ -88,7 +88,7 @@ describe('the two commands of the README', () => {
 
 describe('the configuration of jest', () => {
   it('transforms each spec with ts-jest, one file at a time', () => {
-    const transforms = jestConfig.projects!.map((project) => (typeof project === 'string' ? undefined : project.transform));
+    const transforms = jestConfig.projects!.map((project) => (typeof project === 'string' ? undefined : project['transform']));
     expect(transforms).toEqual(Array(2).fill({ '^.+\\.ts$': ['ts-jest', { useESM: true, diagnostics: false }] }));
     const { config } = ts.readConfigFile('tsconfig.json', (file) => readFileSync(file, 'utf8')) as { config: { compilerOptions: object } };
     expect(config.compilerOptions).toMatchObject({ isolatedModules: true });
