@@ -124,7 +124,7 @@ function row(names: string, kib: number, budget: number): string {
 
 /** The smallest client, and the KiB that it may take with its part of RxJS. */
 const CLIENT = 'connect, webSocket, json';
-const CLIENT_WITH_RXJS = 35.59;
+const CLIENT_WITH_RXJS = 35.7;
 
 function check(names: string, kib: number, budget: number): void {
   console.log(row(names, kib, budget));
