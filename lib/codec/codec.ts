@@ -48,8 +48,8 @@ export interface Codec {
    */
   readonly plain?: Codec;
   /**
-   * Whether it carries all values of JSON whose texts are Unicode: then a hub need not encode a small
-   * message to find out whether each member can receive it.
+   * Whether it carries all values of JSON whose texts are Unicode: then a hub need not encode a
+   * small message to find out whether each member can receive it.
    * @default false
    */
   readonly carriesJson?: boolean;

@@ -15,7 +15,8 @@ interface WireSubscribers {
   /** The types of those that select types. */
   readonly types: ReadonlyMap<object, SelectedTypes> | undefined;
   /** The wire of a server has an `onHandlerFailure`. */
-  readonly wire: { readonly observers: readonly object[]; readonly onHandlerFailure?: unknown };
+  /** Without `observers`, it was unsubscribed. */
+  readonly wire: { readonly observers: readonly object[] | null; readonly onHandlerFailure?: unknown };
 }
 
 /** The maximum number of types in the sets below. */
@@ -59,7 +60,7 @@ export function noteUnselected(
   unselected.add(type);
   const patterns = patternsOf([...types.values()]).filter((pattern) => !isProtocolType(pattern));
   later(WITHIN, () => {
-    if (selected.size >= MAX_SELECTED || isSelected(type, wire.observers, subscribers, isInternal)) return;
+    if (selected.size >= MAX_SELECTED || !wire.observers || isSelected(type, wire.observers, subscribers, isInternal)) return;
     if ([...selected].some((pattern) => isMatch(type, pattern))) return;
     const nearest = nearestPattern(type, patterns);
     if (!nearest?.isLikely && (metadata?.request || wire.onHandlerFailure === undefined)) return;

@@ -100,7 +100,7 @@ export function createUnseenFailures(
   };
   /** Callers that ignore a promise are known some microtasks later. */
   const schedule = (): void => {
-    if (isScheduled || causes.size === 0) return;
+    if (isScheduled || receivers > 0 || causes.size === 0) return;
     isScheduled = true;
     scheduler.schedule(report);
   };

@@ -22,13 +22,18 @@ describe('noteUnselected', () => {
 
   /** Messages of these types arrive at a server with a subscriber that selects others. */
   function receive(selected: readonly string[], ...types: readonly string[]): void {
+    receiveUntil(() => undefined, selected, types);
+  }
+  /** @param end Ends the wire before the warning. */
+  function receiveUntil(end: (wire: { observers: object[] | null }) => void, selected: readonly string[], types: readonly string[]): void {
     const typesOf = { patterns$: of(selected), has: (type: string) => selected.includes(type) };
     const subscribers = {
       types: new Map([[subscriber, typesOf]]),
-      wire: { observers: [subscriber], onHandlerFailure: (): void => undefined },
+      wire: { observers: [subscriber] as object[] | null, onHandlerFailure: (): void => undefined },
     };
     module.noteSelected(typesOf);
     for (const type of types) module.noteUnselected({ type }, [subscriber], subscribers, { current: undefined }, () => false);
+    end(subscribers.wire);
     jest.advanceTimersByTime(5_000);
   }
   const numbered = (count: number, text: string): readonly string[] => Array.from({ length: count }, (_, index) => text + String(index));
@@ -38,6 +43,11 @@ describe('noteUnselected', () => {
     expect(texts).toHaveLength(100);
     for (const text of texts)
       expect(text).toMatch(/^a message of type "a\\u202ex{98}…" has arrived, .*: the nearest that one selects is "y{100}…" \(see \S+\)$/);
+  });
+
+  it('does not warn of a wire that was unsubscribed, which has no observers', () => {
+    receiveUntil((wire) => (wire.observers = null), ['order'], ['news']);
+    expect(texts).toEqual([]);
   });
 
   it('does not warn if subscribers have selected 1,000 types: it does not know the others', () => {

@@ -24,7 +24,7 @@ export function refusalOf(error: unknown): ChannelRefusal {
   return error instanceof InvalidMessageError ? 'invalid' : 'failed';
 }
 
-/** Returns the size of the frame of a message; 0 if the codec answers later. @throws {RxwireError} */
+/** Returns the size of the frame of a message; 0 if the codec answers later. */
 function sizeOf(message: Message, codec: Codec): number {
   const encoded = codec.encode([message]);
   if (!isFrame(encoded)) return 0;
@@ -97,8 +97,8 @@ export function createMessageCheck(maxSize: number) {
       return findFault(inEnvelope(message), message);
     },
     /**
-     * Returns why a message that has arrived is refused. The only codec of a server can carry what it
-     * has decoded.
+     * Returns why a message that has arrived is refused. The only codec of a server can carry what
+     * it has decoded.
      *
      * @param isState Whether it is a `channel.update`, and not a message to publish.
      */
