@@ -31,7 +31,7 @@ export type Verdict = 'yes' | 'no' | 'either';
 
 export const BOTH: readonly CodecName[] = ['json', 'msgpack'];
 /** The bytes that headers and envelopes may take more or less than expected. */
-const MARGIN = 120;
+const MARGIN = 250;
 /** The room of a frame that its header may need: `HEADER_ROOM` of lib. */
 const HEADER = 80;
 
