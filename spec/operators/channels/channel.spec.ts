@@ -5,6 +5,7 @@ import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
 import { ChannelRefusedError, ConnectionLostError, InvalidMessageError } from '../../../lib/message/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
+import { parsePosition } from '../../../lib/operators/channels/channelPosition.js';
 import { ofType } from '../../../lib/operators/ofType.js';
 import { consume } from '../../../lib/operators/consume/consume.js';
 import { record } from '../../support/record.js';
@@ -201,6 +202,50 @@ describe('channel', () => {
     const epoch = gaps.values[0]?.after.epoch;
     expect(gaps.values).toEqual([{ reason: 'history', after: { epoch, offset: 1 }, next: { epoch, offset: 5 } }]);
     expect(statuses()).toEqual(['joining', 'joined', 'recovering', 'gap', 'joined']);
+  });
+
+  describe('with a hub that misbehaves', () => {
+    /** A member, and what the server says to it. */
+    const talk = async () => {
+      open();
+      const member = await town.member('room.1');
+      await member.room.send(note('first'));
+      const { epoch } = parsePosition(member.room.position!)!;
+      const say = (type: string, payload: object, correlationId?: string): void =>
+        town.served[0]!.next(createMessage(type, { channel: 'room.1', ...payload }, correlationId === undefined ? {} : { correlationId }));
+      return { ...member, epoch, say };
+    };
+
+    it('stays a member when a request for older messages is refused that has timed out', async () => {
+      const { say, room, messages } = await talk();
+      say('channel.refused', { action: 'join', reason: 'failed' }, 'a request of the past');
+      await room.send(note('second'));
+      expect(payloads(await messages.take(2))).toEqual(['first', 'second']);
+      expect(room.state.status).toBe('joined');
+    });
+
+    it('loses an unreadable message alone, and reports it', async () => {
+      const { say, room, epoch, messages, gaps, faults } = await talk();
+      say('channel.message', { epoch, offset: 2, message: { id: 7 } });
+      say('channel.message', { epoch, offset: 3, message: note('third') });
+      expect(payloads(await messages.take(2))).toEqual(['first', 'third']);
+      expect(faults.values).toEqual([expect.any(InvalidMessageError)]);
+      expect(gaps.values).toEqual([{ reason: 'undeliverable', after: { epoch, offset: 1 }, next: { epoch, offset: 3 } }]);
+      expect(room.state.status).toBe('joined');
+    });
+
+    it('considers messages lost that three joins have not brought, and goes on', async () => {
+      const { say, epoch, messages, gaps, until } = await talk();
+      for (let count = 0; count < 4; count++) {
+        say('channel.message', { epoch, offset: 9, message: note('ninth') });
+        await until('joined');
+        await turn();
+        await until('joined');
+      }
+      expect(payloads(await messages.take(2))).toEqual(['first', 'ninth']);
+      expect(town.heard.filter((type) => type === 'channel.join')).toHaveLength(4);
+      expect(gaps.values).toEqual([{ reason: 'undeliverable', after: { epoch, offset: 1 }, next: { epoch, offset: 9 } }]);
+    });
   });
 
   it('reports a gap when the history was lost, and starts again', async () => {
