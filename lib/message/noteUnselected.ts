@@ -14,8 +14,9 @@ interface SelectedTypes {
 interface WireSubscribers {
   /** The types of those that select types. */
   readonly types: ReadonlyMap<object, SelectedTypes> | undefined;
-  /** The wire of a server has an `onHandlerFailure`. */
-  /** Without `observers`, it was unsubscribed. */
+  /**
+   * The wire of a server has an `onHandlerFailure`. A wire that was unsubscribed has no `observers`.
+   */
   readonly wire: { readonly observers: readonly object[] | null; readonly onHandlerFailure?: unknown };
 }
 
