@@ -14,9 +14,7 @@ interface SelectedTypes {
 interface WireSubscribers {
   /** The types of those that select types. */
   readonly types: ReadonlyMap<object, SelectedTypes> | undefined;
-  /**
-   * The wire of a server has an `onHandlerFailure`. A wire that was unsubscribed has no `observers`.
-   */
+  /** A server's wire has `onHandlerFailure`. A wire that was unsubscribed has no `observers`. */
   readonly wire: { readonly observers: readonly object[] | null; readonly onHandlerFailure?: unknown };
 }
 
