@@ -21,6 +21,7 @@ import {
   type SchedulerLike,
   type Subscription,
 } from 'rxjs';
+import type { ChannelPosition } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import { ChannelEndedError } from '../../message/errors.js';
 import type { Message } from '../../message/types.js';
@@ -94,13 +95,18 @@ export function writeAnswer(room: ChannelSubject, { call, messageId, mustBeJson 
       map((chunk) => (chunk.type === 'start' && messageId !== undefined ? { ...chunk, messageId: chunk.messageId ?? messageId } : chunk)),
       takeUntil(stop$.pipe(mergeMap(() => timer(STOP_TIME, scheduler)))),
       written(flush, { maxChunk, mustBeJson }, scheduler),
-      catchError((error: unknown) => {
-        if (signal.aborted) return EMPTY;
-        reason = fail(error);
-        // The handler of a chunk that cannot be sent goes on, unless it is stopped.
-        if (error instanceof ChunkError) stop();
-        return throwError(() => new Error(reason));
-      }),
+      // The channel may still refuse a chunk in front of the error.
+      catchError((error: unknown) =>
+        from(target.sent()).pipe(
+          mergeMap(() => {
+            if (signal.aborted) return EMPTY;
+            reason = fail(error);
+            // The handler of a chunk that cannot be sent goes on, unless it is stopped.
+            if (error instanceof ChunkError) stop();
+            return throwError(() => new Error(reason));
+          }),
+        ),
+      ),
       tap({ error: () => (hasEnded = true), complete: () => (hasEnded = true) }),
       publishTo(target.channel),
     )
@@ -131,16 +137,19 @@ interface AnswerEnd {
 /**
  * Returns a channel for {@link publishTo}, and how that has ended the channel. Nothing follows a
  * message that the channel has refused: each message is sent a microtask after the one before.
+ * `sent` waits until the channel has taken or refused all messages.
  */
 function watchEnd(room: ChannelSubject) {
   let turn = Promise.resolve();
   let failure: { readonly error: Error } | undefined;
-  const watch: { end: AnswerEnd | undefined; readonly channel: ChannelSubject } = {
+  let last: Promise<unknown> = turn;
+  const watch: { end: AnswerEnd | undefined; readonly channel: ChannelSubject; readonly sent: () => Promise<unknown> } = {
     end: undefined,
+    sent: () => last.catch(noop),
     // publishTo calls these two methods only.
     channel: {
-      send: (message: Message) =>
-        new Promise((resolve, reject) => {
+      send(message: Message) {
+        const sending = new Promise<ChannelPosition | undefined>((resolve, reject) => {
           const failed = (error: Error): void => {
             failure ??= { error: sendErrorOf(error, message) };
             reject(failure.error);
@@ -149,7 +158,10 @@ function watchEnd(room: ChannelSubject) {
             if (failure) failed(failure.error);
             else room.send(message).then(resolve, failed);
           });
-        }),
+        });
+        last = sending;
+        return sending;
+      },
       async end(reason?: string) {
         watch.end = { reason, isStored: false };
         await room.end(reason);

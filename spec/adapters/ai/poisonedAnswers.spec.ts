@@ -15,7 +15,7 @@ import {
   type Wire,
 } from '../../../lib/index.js';
 import { testWire, type TestWireOptions } from '../../../lib/adapters/testing/index.js';
-import { concat, config, firstValueFrom, from, fromEvent, NEVER, takeUntil, toArray, type ObservableInput } from 'rxjs';
+import { concat, config, firstValueFrom, from, fromEvent, NEVER, takeUntil, throwError, toArray, type ObservableInput } from 'rxjs';
 import { eventually } from '../../support/eventually.js';
 import { textOf } from './chatModel.js';
 
@@ -162,6 +162,20 @@ describe('a chunk of an answer that cannot be sent', () => {
     expect([hubErrors.length <= 1, failures]).toEqual([true, []]);
     const [info] = await firstValueFrom(rooms.list('ai/').pipe(toArray()));
     expect(info?.hasEnded).toBe(true);
+  });
+
+  // The AI SDK serializes the output of a tool itself, behind the chunk.
+  it('is the reason of the end, also if the handler fails behind it', async () => {
+    const { open, errors } = chatServer(() =>
+      concat(
+        saying(output({ total: 12n })),
+        throwError(() => new TypeError('BigInt')),
+      ),
+    );
+    const chat = page(open({ codec: json() }));
+    await within(chat.sendMessage({ text: 'count' }));
+    expect(chat.error?.message).toContain('cannot be sent: .data.total: bigint');
+    expect(errors).toEqual([expect.any(InvalidMessageError)]);
   });
 
   it('is not mistaken for a part of one', async () => {
