@@ -22,7 +22,7 @@ import {
   tap,
   type Observable,
 } from 'rxjs';
-import { ofType, type Wire } from 'rxwire';
+import { msgpack, ofType, type Wire } from 'rxwire';
 import { listen, type ServerCluster } from 'rxwire/server';
 import type { NatsCluster } from 'rxwire/nats';
 import { lmdbChannelLog } from 'rxwire/node';
@@ -86,7 +86,13 @@ export async function startConsole(options: ConsoleOptions = {}): Promise<Consol
   await workspaces.interrupt((node) => node === cluster?.node);
   const interrupting = cluster ? interruptGone(cluster, workspaces).subscribe() : undefined;
   openDoor({ server, door, hosts, pages, answer: createHandler({ assets, hosts, cut: pages.cut }) });
-  const serving = listen(door, { path: PATH, hosts: hosts(), pingInterval: PING_INTERVAL, ...(cluster && { cluster }) })
+  const serving = listen(door, {
+    path: PATH,
+    hosts: hosts(),
+    codecs: [msgpack()],
+    pingInterval: PING_INTERVAL,
+    ...(cluster && { cluster }),
+  })
     .pipe(mergeMap((wire) => serve(wire, workspaces)))
     .subscribe();
   const close = async (): Promise<void> => {

@@ -6,15 +6,19 @@ const CLIENT = 'server/hub/hubClient.ts';
 export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a hub does not check what its clients publish',
-    ...{ file: CLIENT, from: 'const fault = check.faultOf(message, true);', to: 'const fault = undefined as Error | undefined;' },
+    ...{ file: CLIENT, from: 'const fault = check.faultOfArrived(message);', to: 'const fault = undefined as Error | undefined;' },
   },
   {
     name: 'a hub does not check what its server publishes',
-    ...{ file: 'server/hub/hub.ts', from: 'const fault = check.faultOf(message, false);', to: 'const fault = undefined;' },
+    ...{ file: 'server/hub/hub.ts', from: 'const fault = check.faultOf(message);', to: 'const fault = undefined;' },
   },
   {
     name: 'a hub estimates the size of a message',
-    ...{ file: 'server/hub/messageCheck.ts', from: 'isFrame(encoded) ?', to: 'isFrame(encoded) && estimateSize(message) > limit ?' },
+    ...{
+      file: 'server/hub/messageCheck.ts',
+      from: 'const size = sizeOf(form, codec) -',
+      to: 'const size = sizeOf(form, codec) && estimateSize(message, limit); //',
+    },
   },
   {
     name: 'a message that cannot be sent has no stand-in',
