@@ -9,10 +9,11 @@ interface Tracked {
   /** Its sender, level and priority: such messages are delivered in order. */
   readonly lane: string;
   outcome: MessageOutcome | undefined;
-  /** How often it was delivered; how often it was processed; and how it was rejected. */
+  /** How often it was delivered; how often it was processed. */
   delivered: number;
   processed: number;
-  rejectedAs: string | undefined;
+  /** How it was rejected: what arrives again, in another session, may be rejected in another way. */
+  readonly rejectedAs: Set<string>;
 }
 
 const NEVER_SENT: readonly MessageOutcome[] = ['dropped', 'overflow', 'unsendable', 'undecodable'];
@@ -29,7 +30,7 @@ export class Oracle {
 
   sent(id: string, index: number, level: Delivery, priority: number): void {
     const lane = `${id[0]} ${level} ${priority}`;
-    this.#messages.set(id, { id, index, level, lane, outcome: undefined, delivered: 0, processed: 0, rejectedAs: undefined });
+    this.#messages.set(id, { id, index, level, lane, outcome: undefined, delivered: 0, processed: 0, rejectedAs: new Set() });
   }
   /** A frame with messages without numbers was sent. */
   framed(ids: readonly string[]): void {
@@ -54,18 +55,19 @@ export class Oracle {
   processed(id: string, rejectedAs?: string): void {
     const message = this.#messages.get(id)!;
     message.processed++;
-    message.rejectedAs = rejectedAs ?? message.rejectedAs;
+    if (rejectedAs) message.rejectedAs.add(rejectedAs);
   }
   ended(id: string, outcome: MessageOutcome): void {
     const message = this.#messages.get(id)!;
     if (message.outcome) throw new Error(`${id} has the outcome ${outcome} after ${message.outcome}`);
     message.outcome = outcome;
-    if (outcome === 'acked' && (message.processed === 0 || (message.rejectedAs && message.level === 'exactly-once')))
-      throw new Error(`${id} is acked, and was ${message.rejectedAs ?? 'not processed'}`);
+    const { rejectedAs } = message;
+    const rejected = [...rejectedAs].join();
+    if (outcome === 'acked' && (message.processed === 0 || (rejectedAs.size > 0 && message.level === 'exactly-once')))
+      throw new Error(`${id} is acked, and was ${rejected || 'not processed'}`);
     if (outcome === 'sent' && !this.#framed.has(id)) throw new Error(`${id} is sent, and no frame contained it`);
     const isRejection = outcome === 'refused' || outcome === 'dead-lettered';
-    if (isRejection && message.rejectedAs !== outcome)
-      throw new Error(`${id} is ${outcome}, and was ${message.rejectedAs ?? 'not rejected'}`);
+    if (isRejection && !rejectedAs.has(outcome)) throw new Error(`${id} is ${outcome}, and was ${rejected || 'not rejected'}`);
     if (outcome === 'undecodable' && message.delivered > 0 && message.level === 'exactly-once')
       throw new Error(`${id} is undecodable, and was delivered`);
   }
