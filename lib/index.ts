@@ -2,13 +2,14 @@ export { type BatchMessageOptions, fromBatchMessage, toBatchMessage } from './op
 export { deadLetter, type DeadLetterOperatorOptions } from './operators/deadLetters/deadLetter.js';
 export { replayDeadLetters, type Replayed, type ReplayOptions, type ReplayTarget } from './operators/deadLetters/replayDeadLetters.js';
 export { channel, type Channel } from './operators/channels/channel.js';
-export type { ChannelOptions, ChannelStart, EchoOptions, PositionStorage } from './operators/channels/channelOptions.js';
+export type { ChannelOptions, EchoOptions, PositionStorage } from './operators/channels/channelOptions.js';
+export type { ChannelStart } from './channels/channelPosition.js';
 export { requestAll, type MemberReply, type RequestAllOptions } from './operators/channels/requestAll.js';
 export { liveState, type ChannelSnapshot, type LiveStateOptions } from './operators/channels/liveState.js';
 export type { HistoryRange, PastMessage } from './operators/channels/channelOptions.js';
-export type { ChannelGap, ChannelState, ChannelStatus } from './operators/channels/channelState.js';
+export type { ChannelGap, ChannelState, ChannelStatus } from './channels/channelState.js';
 export type { ChannelParts, ChannelSubject } from './operators/channels/channelSubject.js';
-export type { Presence } from './operators/channels/memberList.js';
+export type { Presence } from './channels/memberList.js';
 export { withChannels, type WithChannels } from './operators/channels/withChannels.js';
 export type {
   ChannelBroadcast,
@@ -18,12 +19,12 @@ export type {
   ChannelQuery,
   ChannelRetention,
   ChannelSlice,
-} from './server/hub/channelLog.js';
-export type { ClusterPresence, PresenceChange } from './server/hub/clusterPresence.js';
+} from './channels/channelLog.js';
+export type { ClusterPresence, PresenceChange } from './channels/clusterPresence.js';
 export type { Compact } from './server/hub/compactor.js';
 export { hub, type Hub, type HubChannelSettings } from './server/hub/hub.js';
 export type { ChannelSettings } from './server/hub/hubChannels.js';
-export type { KeyedSettings } from './server/hub/keyedChannel.js';
+export type { KeyedSettings } from './channels/keyedContent.js';
 export type { Authorization, Authorize, ChannelRequest, HubOptions } from './server/hub/hubOptions.js';
 export { memoryChannelLog, type MemoryChannelLogOptions } from './server/hub/memoryChannelLog.js';
 export {
@@ -54,6 +55,7 @@ export type { QueuedMessage, QueueLog, QueueStore } from './operators/queue/queu
 export { publishAll, publishTo, type PublishOptions } from './operators/sending/publishTo.js';
 export { sendAll, sendThrough } from './operators/sending/sendAll.js';
 export type { MessageSource, ReadableStreamOf, SendingWire, SendOptions, SentReceipts } from './operators/sending/sendOptions.js';
+export { messageState } from './operators/sending/messageState.js';
 export { pendingOf, type PendingMessage, type PendingOptions } from './operators/sending/pendingOf.js';
 export {
   createRouter,
@@ -75,7 +77,8 @@ export {
   type ValidatedMessage,
   type ValidatedOptions,
 } from './operators/payloads/validated.js';
-export type { BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
+export type { AsyncSupport, BatchContext, Codec, Direction, PlainCodec } from './codec/codec.js';
+export { asynchronous } from './codec/asynchronous.js';
 export {
   deriveKey,
   type DeriveKeyOptions,
@@ -150,6 +153,8 @@ export type { ReconnectOptions } from './wire/session/reconnect.js';
 export { exclusive, type ExclusiveOptions } from './stores/web/exclusive.js';
 export type { LocksLike } from './io/webLocks.js';
 export type * from './stores/deadLetterStore.js';
+export type { NumberedRejection, Rejection } from './core/rejection.js';
+export type { Cursor } from './core/storedTypes.js';
 export type * from './stores/inbox.js';
 export { memoryDeadLetters, type MemoryDeadLettersOptions } from './stores/memoryDeadLetters.js';
 export { memoryOutbox, type MemoryOutboxOptions } from './stores/memoryOutbox.js';
@@ -162,5 +167,5 @@ export type { ConnectOptions, Protocol, WireOptions } from './wire/connect.js';
 export { pool, type Pool } from './wire/pool/pool.js';
 export type { Lease, PoolOptions, PoolState } from './wire/pool/poolOptions.js';
 export { ConnectionStatus, type ConnectionMetrics, type ConnectionState, type Traffic } from './wire/connectionState.js';
-export type { WireSubscriptions } from './wire/subscribers.js';
+export { subscriptionsOf, type WireSubscriptions } from './wire/subscriptionsOf.js';
 export { Wire, type WaitOptions, type WireParts, type WireSetup } from './wire/wire.js';

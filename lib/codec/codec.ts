@@ -27,12 +27,55 @@ export interface CodecLimits {
   readonly maxSize?: number;
 }
 
+/** The code that a session needs only for codecs that return Observables: `asynchronous`. */
+export interface AsyncSupport {
+  readonly kind: 'asynchronous';
+}
+
+/** The host of a session, as its asynchronous codec and its stores use it. */
+export interface AsyncHost {
+  readonly now: number;
+  wait<T>(later: () => MaybeAsync<T>, done: (value: T) => void, failed: (error: unknown) => void): void;
+  /** Changes the session, and lets it continue. */
+  answer(change: () => void): void;
+}
+
+/** The outputs of a session, to which an asynchronous codec adds its calls. */
+export interface CodecOutputs {
+  ask(effect: { readonly kind: 'codec'; run(host: AsyncHost): void }): void;
+  /** Called behind each answer, which the host takes to the session. */
+  onAnswer?(): void;
+}
+
+/** A batch whose messages are to be decoded. */
+export type ReceivedBatch = Pick<BatchContext, 'first' | 'count'> & { readonly body: string | Uint8Array };
+
+/** A session, as a {@link FrameReader} uses it. */
+export interface ReceivingSession {
+  readonly options: { readonly window: number; readonly bytes: number; readonly maxFrame: number };
+  readonly outputs: CodecOutputs;
+  /** The reader of the present connection. */
+  readonly reader: object | undefined;
+  /** Returns the batch of a frame; undefined if it has none. */
+  batchOf(frame: string | Uint8Array): ReceivedBatch | undefined;
+  receive(frame: string | Uint8Array, now: number): void;
+  close(code: number, reason: string): void;
+}
+
+/** Holds the frames of a connection back while an asynchronous codec decodes a batch. */
+export interface FrameReader {
+  /** The number of frames that the session has not read. */
+  readonly unread: number;
+  /** Returns true for a frame that the session must not read yet: it receives the frame again. */
+  holds(frame: string | Uint8Array): boolean;
+}
+
 /**
  * Encodes a batch of messages as a frame and decodes it; both fail with an error. `encode` rejects
  * what `decode` of the other side would reject.
  *
- * Results are returned synchronously, or as an Observable that works when it is subscribed to and
- * emits once. A session runs one call at a time in each direction.
+ * Results are returned synchronously; with `asynchronous`, also as an Observable that works when it
+ * is subscribed to and emits once. A session runs one call at a time in each direction.
  */
 export interface Codec {
   /** The name that the peers negotiate: `json`, `msgpack+gzip`. */
@@ -41,6 +84,13 @@ export interface Codec {
   readonly binary: boolean | undefined;
   /** Whether it encrypts. Only a session uses it, and never replaces it. @default false */
   readonly isSealed?: boolean;
+  /**
+   * A codec that returns Observables has `asynchronous`, the code that a session needs for them. A
+   * codec that wraps another one passes it on.
+   *
+   * @default the codec is synchronous: a session rejects its Observables
+   */
+  readonly asynchronous?: AsyncSupport | undefined;
   /**
    * Of a codec that compresses or encrypts: the codec of the content, which decides what can be
    * carried.
@@ -99,13 +149,14 @@ export interface PlainCodec extends Codec {
  * @param make Creates the codec. Its `encode` must reject messages that exceed `sending`.
  */
 export function withLimits<L extends CodecLimits, C extends Codec>(limits: L, make: (sending: L) => C, sending = limits): C {
+  // Node 20 gives each object a shape of its own whose literal begins with a spread.
   return {
-    ...make(sending),
     limits,
     within(others: CodecLimits) {
       const lower = lowest(sending, others);
       return lower && withLimits(limits, make, lower);
     },
+    ...make(sending),
   };
 }
 

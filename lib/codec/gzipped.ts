@@ -1,6 +1,5 @@
-import { checkOptions } from '../message/development.js';
+import { assertNotNegative, assertPositive, checkOptions } from '../message/development.js';
 import { DecodeError, EncodeError } from '../message/errors.js';
-import { assertNotNegative, assertPositive } from '../message/options/assert.js';
 import { chain } from '../message/maybeAsync.js';
 import { type Codec, type PlainCodec, withLimits } from './codec.js';
 import { type Compressor, type Level, nativeCompressor, portableCompressor } from './compressor.js';
@@ -83,6 +82,7 @@ export function gzippedWith(compressor: Compressor, codec: Codec, options: GzipO
       name,
       binary: codec.binary || undefined,
       plain: codec.plain ?? codec,
+      asynchronous: codec.asynchronous,
       encode: (batch, context) => chain(inner.encode(batch, context), (frame) => deflate(frame, sending.maxSize)),
       decode(frame, context) {
         if (typeof frame === 'string' || frame[0] !== MAGIC) return codec.decode(unescape(frame), context);

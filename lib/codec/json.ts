@@ -1,8 +1,7 @@
-import { checkOptions } from '../message/development.js';
+import { assertDepth, assertPositive, checkOptions } from '../message/development.js';
 import { DecodeError, EncodeError } from '../message/errors.js';
-import { assertDepth, assertPositive } from '../message/options/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
-import { assertEncodable } from './assertEncodable.js';
+import { checkReceived, checkSent } from './checkBatch.js';
 import { type PlainCodec, withLimits } from './codec.js';
 
 export interface JsonOptions {
@@ -46,12 +45,12 @@ export function json(options: JsonOptions = {}): PlainCodec {
       binary: false,
       carriesJson: true,
       encode(batch) {
-        const messages = assertEncodable(batch, encoding);
+        const messages = checkSent(batch, encoding);
         return JSON.stringify(messages.length === 1 ? messages[0] : messages);
       },
       decode(frame) {
         const parsed = parse(frame);
-        const messages = assertEncodable(Array.isArray(parsed) ? parsed : [parsed], decoding);
+        const messages = checkReceived(Array.isArray(parsed) ? parsed : [parsed], decoding);
         if (PROTO.test(frame as string)) messages.forEach(({ payload }) => dropProto(payload));
         return messages;
       },

@@ -1,7 +1,6 @@
 import { Packr } from 'msgpackr';
-import { checkOptions } from '../message/development.js';
+import { assertDepth, assertPositive, checkOptions } from '../message/development.js';
 import { DecodeError, EncodeError } from '../message/errors.js';
-import { assertDepth, assertPositive } from '../message/options/assert.js';
 import { MAX_DEPTH } from '../message/messageLimits.js';
 import type { Message } from '../message/types.js';
 import { assertUnicode, mayHaveReplaced } from './unicode.js';
@@ -65,8 +64,13 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
   };
   const unpack = (frame: Uint8Array): unknown => {
     try {
-      // A separate view: msgpackr adds a property to it, and reads Buffers from a Buffer.
-      return packr.unpack(new Uint8Array(frame.buffer, frame.byteOffset, frame.length));
+      // A separate view: msgpackr adds a property to it, and reads Buffers from a Buffer. It takes
+      // longer to create the view than to copy a small frame to one that is there.
+      const { length } = frame;
+      if (length > SCRATCH) return packr.unpack(new Uint8Array(frame.buffer, frame.byteOffset, length));
+      scratch ??= new Uint8Array(SCRATCH);
+      scratch.set(frame);
+      return packr.unpack(scratch, length);
     } catch (cause) {
       throw new DecodeError('msgpack', 'msgpackr cannot read it', cause);
     }
@@ -101,6 +105,10 @@ export function msgpack(options: MsgpackOptions = {}): PlainCodec {
 const BATCH_LEVELS = 2;
 /** The size of the memory of msgpackr that small frames may share, in bytes. */
 const MAX_SHARED = 65_536;
+
+/** The size of the frames that are read from a copy, in bytes. */
+const SCRATCH = 2_048;
+let scratch: Uint8Array | undefined;
 
 const newPackr = (): Packr =>
   new Packr({

@@ -2,6 +2,7 @@ import { identity } from 'rxjs';
 import { DecodeError, EncodeError } from '../message/errors.js';
 import { attempt, chain, type MaybeAsync } from '../message/maybeAsync.js';
 import { NAME_PATTERN } from '../message/messageLimits.js';
+import { asynchronous } from './asynchronous.js';
 import { type BatchContext, type Codec, withLimits } from './codec.js';
 import type { Keyring } from './keyring.js';
 import { platformCipher, type Cipher } from './seal/cipher.js';
@@ -63,6 +64,7 @@ export function sealedWith(cipher: Cipher, codec: Codec, keys: Keyring, nonceOf?
       binary: true,
       isSealed: true,
       plain: codec.plain ?? codec,
+      asynchronous: cipher.isAsync ? asynchronous : codec.asynchronous,
       encode(batch, context) {
         if (!context) throw new EncodeError(name, NO_SESSION);
         return chain(inner.encode(batch, context), (frame) => seal(frame, keyPlaceOf(context), placeOf(context)));

@@ -1,19 +1,12 @@
 import { BAD_FRAMES, GAP } from '../message/closeCode.js';
 import type { Message } from '../message/types.js';
-import { MAX_BATCH, Violation, type ArrivedBatch } from './frameFormat.js';
-import { NONE, pushed, type Outputs, type SessionCodec, type CoreOptions } from './coreTypes.js';
-import type { Body } from './storedTypes.js';
+import { Violation, type ArrivedBatch } from './frameFormat.js';
+import type { Outputs, SessionCodec } from './coreTypes.js';
 
-/**
- * Decodes the batches of the other side, one after the other. Frames that arrive while an
- * asynchronous codec decodes a batch wait, so that their order stays.
- */
+/** Decodes the batches of the other side, and decides about those that cannot be decoded. */
 export class BatchDecoder {
-  readonly #options: CoreOptions;
+  readonly #maxBadFrames: number;
   readonly #outputs: Outputs;
-  #decoding: { readonly id: number; readonly codec: SessionCodec; readonly batch: ArrivedBatch } | undefined;
-  #waiting: Body[] = NONE;
-  #waitingSize = 0;
   /**
    * Why, and how often in a row, a batch could not be decoded. It outlives connections, and also
    * sessions: a server may forget the client each time.
@@ -22,72 +15,9 @@ export class BatchDecoder {
   /** The number of undecodable frames in a row that cannot be set aside. */
   #badFrames = 0;
 
-  constructor(options: CoreOptions, outputs: Outputs) {
-    this.#options = options;
+  constructor(maxBadFrames: number, outputs: Outputs) {
+    this.#maxBadFrames = maxBadFrames;
     this.#outputs = outputs;
-  }
-
-  /** Whether an asynchronous codec decodes a batch. */
-  get isBusy(): boolean {
-    return this.#decoding !== undefined;
-  }
-  /** The number of frames that have arrived and are not read yet. */
-  get unread(): number {
-    return this.#decoding ? 1 + this.#waiting.length : 0;
-  }
-  /** The connection has ended. */
-  detach(): void {
-    this.#decoding = undefined;
-    this.#waiting = NONE;
-    this.#waitingSize = 0;
-  }
-
-  /**
-   * Returns the messages of a batch; undefined if it is set aside; `later` if the codec is
-   * asynchronous.
-   */
-  decode(codec: SessionCodec, batch: ArrivedBatch): readonly Message[] | undefined | 'later' {
-    const { body, first, count } = batch;
-    let messages: readonly Message[] | undefined;
-    let error: unknown;
-    try {
-      if (!codec.isAsync) messages = codec.decode(body, first, count);
-    } catch (reason) {
-      error = reason;
-    }
-    if (!codec.isAsync) return this.#checked(codec, batch, messages, error);
-    this.#decoding = { id: this.#outputs.decode(codec, body, first, count), codec, batch };
-    return 'later';
-  }
-  /**
-   * Takes the answer of an asynchronous codec. Returns the batch with its messages; undefined if
-   * the answer is of a former connection.
-   */
-  take(
-    id: number,
-    messages: readonly Message[] | undefined,
-    error: unknown,
-  ): { readonly batch: ArrivedBatch; readonly messages: readonly Message[] | undefined } | undefined {
-    if (this.#decoding?.id !== id) return undefined;
-    const { codec, batch } = this.#decoding;
-    this.#decoding = undefined;
-    return { batch, messages: this.#checked(codec, batch, messages, error) };
-  }
-
-  /** Keeps a frame until the batch in front of it is decoded. */
-  wait(frame: Body): void {
-    this.#waiting = pushed(this.#waiting, frame);
-    this.#waitingSize += frame.length;
-    const { bytes, maxFrame, window } = this.#options;
-    const areTooMany = this.#waiting.length > 4 * window + MAX_BATCH || this.#waitingSize > 2 * (bytes + maxFrame);
-    if (areTooMany) throw new Violation(GAP, 'too many frames wait for the codec');
-  }
-  /** Takes the next waiting frame; undefined while a batch is being decoded. */
-  nextFrame(): Body | undefined {
-    if (this.#decoding) return undefined;
-    const frame = this.#waiting.length > 0 ? this.#waiting.shift() : undefined;
-    this.#waitingSize -= frame?.length ?? 0;
-    return frame;
   }
 
   /**
@@ -96,29 +26,28 @@ export class BatchDecoder {
    *
    * @throws {Violation} While the batch is to be sent again.
    */
-  #checked(
-    codec: SessionCodec,
-    { first, count }: ArrivedBatch,
-    messages: readonly Message[] | undefined,
-    error: unknown,
-  ): readonly Message[] | undefined {
-    if (messages?.length === count) {
+  decode(codec: SessionCodec, { body, first, count }: ArrivedBatch): readonly Message[] | undefined {
+    try {
+      const messages = codec.decode(body, first, count);
       this.#badFrames = 0;
       if (first > 0) this.failure = undefined;
       return messages;
+    } catch (error) {
+      this.#failed(codec, first, error);
+      return undefined;
     }
-    const { maxBadFrames } = this.#options;
+  }
+  #failed(codec: SessionCodec, first: number, error: unknown): void {
     this.#outputs.add({ kind: 'decode-failed', error });
     const isForged = codec.isForgery?.(error) === true;
     const hint = isForged ? ': perhaps the keys of the two sides do not match' : '';
     if (first > 0 && !isForged) {
       const attempts = this.failure?.first === first ? this.failure.attempts + 1 : 1;
       this.failure = { first, attempts, error };
-      if (attempts >= maxBadFrames) return undefined;
-    } else if (++this.#badFrames >= maxBadFrames) {
+      if (attempts >= this.#maxBadFrames) return;
+    } else if (++this.#badFrames >= this.#maxBadFrames) {
       throw new Violation(BAD_FRAMES, `${this.#badFrames} frames were undecodable${hint}`, true);
     }
     if (first > 0 || codec.isSealed) throw new Violation(GAP, `message ${first} is undecodable${hint}`);
-    return undefined;
   }
 }

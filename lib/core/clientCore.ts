@@ -34,7 +34,6 @@ export class ClientCore extends SessionCore {
   protected welcomed(value: unknown, now: number): boolean {
     const identity = this.#identity;
     const { ticket } = identity;
-    const { stores } = this;
     const isUnacked = this.outgoing.isPaused;
     // Window 0 says that the server has not stored the session: nothing may have been sent. A
     // client that starts again, and so has no peer yet, does not know whether an ack came behind
@@ -44,12 +43,12 @@ export class ClientCore extends SessionCore {
     if (!welcome.isResumed) {
       // A session that no ack has confirmed had no messages.
       if (ticket && identity.hasProgress && !isUnacked) this.outputs.add({ kind: 'forgotten' });
-      if (stores) stores.beginSession(welcome.ticket.sid);
-      else this.incoming.begin();
+      this.incoming.begin(welcome.ticket.sid);
     }
     identity.hasProgress = true;
+    this.useCodec(welcome.codec);
     this.agree(welcome, now);
-    stores?.keepTicket(welcome.ticket);
+    this.stores?.keepTicket(welcome.ticket);
     if (welcome.expires !== undefined) this.outputs.add({ kind: 'expires', after: welcome.expires });
     return true;
   }

@@ -1,6 +1,6 @@
-import { NAME_PATTERN } from '../message/messageLimits.js';
+import { MAX_BATCH, NAME_PATTERN } from '../message/messageLimits.js';
 import type { Delivery } from '../message/types.js';
-import { invalid, MAX_BATCH, wholeNumber } from './frameFormat.js';
+import { invalid, wholeNumber } from './frameFormat.js';
 import type { FrameLimits, SessionCodec, CoreOptions } from './coreTypes.js';
 import type { SessionTicket } from './storedTypes.js';
 
@@ -64,10 +64,6 @@ export interface Agreement {
   readonly window: number;
   readonly bytes: number;
   readonly pingInterval: number;
-  /** Whether both sides read batches that carry acks, read rejections, and count them. */
-  readonly lazyAcks: boolean;
-  readonly rejections: boolean;
-  readonly counts: boolean;
   readonly limits: FrameLimits;
 }
 
@@ -128,9 +124,6 @@ export function helloFrame(
     codecs: [...new Set([agreed, ...codecs].flatMap((codec) => codec?.name ?? []))],
     id,
     delivery: delivery satisfies Delivery,
-    lazyAcks: true,
-    rejections: true,
-    counts: true,
     limits: ownLimits(maxFrame, codecs),
     token,
   };
@@ -158,9 +151,9 @@ export function readWelcome(
   codecs: readonly SessionCodec[],
   isUnacked: boolean,
 ): ReceivedWelcome {
-  const { n, sid, rt, rx, top, known, resumed, window, bytes, ping, expires, codec, id, lazyAcks, rejections, counts, limits } = Object(
-    value,
-  ) as Readonly<Record<string, unknown>>;
+  const { n, sid, rt, rx, top, known, resumed, window, bytes, ping, expires, codec, id, limits } = Object(value) as Readonly<
+    Record<string, unknown>
+  >;
   const { ticket } = identity;
   const isResumed = resumed === true;
   const agreed = codecs.find(({ name }) => name === codec) ?? invalid('the welcome names a codec that the hello did not offer');
@@ -177,9 +170,6 @@ export function readWelcome(
     window: wholeNumber(window),
     bytes: wholeNumber(bytes, 1),
     pingInterval: ping as number,
-    lazyAcks: lazyAcks === true,
-    rejections: rejections === true,
-    counts: rejections === true && counts === true,
     limits: readLimits(limits),
     isResumed,
     expires: expires == null ? undefined : wholeNumber(expires),

@@ -1,20 +1,13 @@
-import type { CodecLimits } from '../codec/codec.js';
+import type { AsyncHost, CodecLimits, CodecOutputs, FrameReader, ReceivingSession } from '../codec/codec.js';
 import type { Delivery, Message } from '../message/types.js';
 import type { ReceiveProgress } from './receiveProgress.js';
 import type { Body, InboxWrite, OutboxWrite, WriteFault } from './storedTypes.js';
-import type { RejectionFields } from './rejection.js';
+import type { NumberedRejection } from './rejection.js';
 
 /** Encodes and decodes batches for one session. */
 export interface SessionCodec {
   /** The name that the two sides negotiate. */
   readonly name: string;
-  /**
-   * Whether the codec answers later. The session then asks for each call by an effect, and the host
-   * answers with `encoded` or `decoded`. A codec may find this out during a call, which then counts
-   * for nothing.
-   * @default false
-   */
-  readonly isAsync?: boolean;
   /**
    * Whether the codec encrypts: a frame that it cannot decode ends the connection.
    * @default false
@@ -35,10 +28,22 @@ export interface SessionCodec {
   readonly limits?: CodecLimits;
   /** Returns a codec of the same name whose `encode` obeys the limits of the receiver. */
   within?(limits: CodecLimits): SessionCodec | undefined;
-  /** @throws If the messages cannot be encoded. */
-  encode(messages: readonly Message[], first: number): Body;
-  /** @throws If the body cannot be decoded. */
-  decode(body: Body, first: number, count: number): readonly Message[];
+  /**
+   * Returns the body. An asynchronous codec first returns undefined, and asks the host for its call
+   * by an effect. When the call has ended, the session asks again, with the same array. Without
+   * `outputs`, an asynchronous codec returns its latest body.
+   *
+   * @throws If the messages cannot be encoded.
+   */
+  encode(messages: readonly Message[], first: number, outputs?: CodecOutputs): Body | undefined;
+  /**
+   * Returns the `count` messages of a body: at once, if there is no `outputs`.
+   *
+   * @throws If the body cannot be decoded.
+   */
+  decode(body: Body, first: number, count: number, outputs?: CodecOutputs): readonly Message[] | undefined;
+  /** Decodes the batches of a connection before they are read, if the codec is asynchronous. */
+  reader?(session: ReceivingSession): FrameReader | undefined;
 }
 
 /** The limits of one side for a frame that it receives (protocol, "Limits of the receiver"). */
@@ -141,7 +146,7 @@ export type CoreEvent =
       readonly kind: 'outcome';
       readonly message: Message;
       readonly outcome: MessageOutcome;
-      readonly rejection?: RejectionFields | undefined;
+      readonly rejection?: NumberedRejection | undefined;
       readonly latency?: number | undefined;
     }
   /** The latency of the latest message that an ack covers, or of a ping. */
@@ -158,8 +163,8 @@ export type CoreEvent =
   | { readonly kind: 'auth'; readonly token: string }
   /** A server stops, and the client may return after so many ms; or a client has left. */
   | { readonly kind: 'bye'; readonly after: number }
-  /** The messages that an earlier owner of the outbox has left, if there are any. */
-  | { readonly kind: 'restored'; readonly messages: readonly Message[] }
+  /** An earlier owner of the outbox has left these messages, and the application follows them. */
+  | { readonly kind: 'queued'; readonly messages: readonly Message[] }
   /** An outbox has stored these messages: they outlive the process. */
   | { readonly kind: 'stored'; readonly messages: readonly Message[] }
   /** So many batches of the outbox cannot be read. Their numbers are skipped. */
@@ -172,28 +177,13 @@ export type CoreEvent =
   | { readonly kind: 'close'; readonly code: number; readonly reason: string; readonly isReported: boolean };
 
 /**
- * A request to the host of a session: a call of an asynchronous codec, which it answers with
- * `encoded` or `decoded`; or the write of a store, which it answers with `answered`, in the order
- * of the writes of that store.
+ * A request to the host of a session: a call of an asynchronous codec; or the write of a store,
+ * which it answers with `answered`, in the order of the writes of that store.
  */
 export type CoreEffect =
   | { readonly kind: 'outbox'; readonly id: number; readonly write: OutboxWrite }
   | { readonly kind: 'inbox'; readonly id: number; readonly write: InboxWrite }
-  | {
-      readonly kind: 'encode';
-      readonly id: number;
-      readonly codec: SessionCodec;
-      readonly messages: readonly Message[];
-      readonly first: number;
-    }
-  | {
-      readonly kind: 'decode';
-      readonly id: number;
-      readonly codec: SessionCodec;
-      readonly body: Body;
-      readonly first: number;
-      readonly count: number;
-    };
+  | { readonly kind: 'codec'; run(host: AsyncHost): void };
 
 /** The events and effects of all parts of a session, in order. */
 export class Outputs {
@@ -206,23 +196,18 @@ export class Outputs {
     if (this.events === NONE) this.events = [event];
     else this.events.push(event);
   }
-  /** Asks the host for a call of a codec. Returns the id of the answer. */
-  encode(codec: SessionCodec, messages: readonly Message[], first: number): number {
-    return this.#ask({ kind: 'encode', id: ++this.#lastId, codec, messages, first });
-  }
-  decode(codec: SessionCodec, body: Body, first: number, count: number): number {
-    return this.#ask({ kind: 'decode', id: ++this.#lastId, codec, body, first, count });
-  }
   /** Asks the host for a write of an outbox, or of an inbox. Returns the id of the answer. */
   writeOutbox(write: OutboxWrite): number {
-    return this.#ask({ kind: 'outbox', id: ++this.#lastId, write });
+    this.ask({ kind: 'outbox', id: ++this.#lastId, write });
+    return this.#lastId;
   }
   writeInbox(write: InboxWrite): number {
-    return this.#ask({ kind: 'inbox', id: ++this.#lastId, write });
+    this.ask({ kind: 'inbox', id: ++this.#lastId, write });
+    return this.#lastId;
   }
-  #ask(effect: CoreEffect): number {
+  /** Asks the host for something. */
+  ask(effect: CoreEffect): void {
     this.effects = pushed(this.effects, effect);
-    return effect.id;
   }
   takeEvent(): CoreEvent | undefined {
     const event = this.events.shift();

@@ -1,7 +1,8 @@
+import { byteLength } from '../message/bytes.js';
 import { BAD_FRAMES } from '../message/closeCode.js';
-import { MAX_REJECTION_CODE, MAX_REJECTION_REASON } from './rejection.js';
+import { MAX_BATCH } from '../message/messageLimits.js';
 import type { Body } from './storedTypes.js';
-import type { RejectionFields } from './rejection.js';
+import { readRejection, type NumberedRejection } from './rejection.js';
 
 /** A breach of the protocol: the connection must be closed with this code (protocol, section 9). */
 export class Violation extends Error {
@@ -16,8 +17,6 @@ export class Violation extends Error {
   }
 }
 
-/** The maximum number of messages in a batch, and of numbers in a skip. */
-export const MAX_BATCH = 256;
 /** The bytes that a body leaves for the header of its frame. */
 export const HEADER_ROOM = 80;
 /** The maximum number of rejections in a frame. */
@@ -202,37 +201,21 @@ export function skipFrames(numbers: readonly number[], maxFrame: number): readon
   return frames;
 }
 
-const KINDS: readonly unknown[] = ['dead-lettered', 'refused', 'undecodable'];
-
-export function readRejectFrame(value: unknown): readonly RejectionFields[] {
+export function readRejectFrame(value: unknown): readonly NumberedRejection[] {
   if (!Array.isArray(value) || value.length > MAX_REJECTIONS) invalid('the reject is invalid');
-  for (const entry of value as readonly unknown[]) {
-    const [number, kind, code, reason] = Array.isArray(entry) ? (entry as readonly unknown[]) : [];
-    wholeNumber(number);
-    if (!KINDS.includes(kind) || !isShort(code, MAX_REJECTION_CODE) || !isShort(reason, MAX_REJECTION_REASON))
-      invalid('the reject is invalid');
-  }
-  return value as readonly RejectionFields[];
+  return (value as readonly unknown[]).map((entry) => {
+    const rejection = readRejection(entry) ?? invalid('the reject is invalid');
+    wholeNumber(rejection.number);
+    return rejection;
+  });
 }
-const isShort = (value: unknown, most: number): boolean => typeof value === 'string' && value.length <= most;
 
 // ---- Sizes and bytes
 
 /** Returns whether a frame, or a part of it, has more bytes as it travels than a limit. */
 export function isAbove(frame: Body, limit: number): boolean {
   if (frame.length * 3 <= limit) return false;
-  return frame.length > limit || (typeof frame === 'string' && utf8Length(frame) > limit);
-}
-
-function utf8Length(text: string): number {
-  let length = text.length;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code >= 0x80) length++;
-    // A surrogate is half of a character of four bytes.
-    if (code >= 0x800 && (code < 0xd800 || code > 0xdfff)) length++;
-  }
-  return length;
+  return frame.length > limit || (typeof frame === 'string' && byteLength(frame) > limit);
 }
 
 const POOL_SIZE = 8_192;

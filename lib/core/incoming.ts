@@ -1,11 +1,11 @@
 import { GAP } from '../message/closeCode.js';
 import type { Message } from '../message/types.js';
-import { invalid, isAbove, MAX_ACK_DELAY, MAX_BATCH, MAX_REJECTIONS, Violation, type ArrivedBatch } from './frameFormat.js';
-import type { IncomingStore } from './incomingStore.js';
+import { MAX_BATCH } from '../message/messageLimits.js';
+import { invalid, isAbove, MAX_ACK_DELAY, MAX_REJECTIONS, Violation, type ArrivedBatch } from './frameFormat.js';
 import { ReceiveProgress } from './receiveProgress.js';
-import { type MessageRejection } from './rejection.js';
+import { rejectionFields, type Rejection } from './rejection.js';
 import { NONE, type Outputs, type CoreOptions } from './coreTypes.js';
-import type { SessionCursor } from './storedTypes.js';
+import type { Cursor } from './storedTypes.js';
 
 /** The maximum number of batches before an ack is sent, whatever wait they allow. */
 const MAX_UNACKED_BATCHES = 64;
@@ -17,23 +17,19 @@ const MAX_UNACKED_BATCHES = 64;
 export class Incoming {
   /** The progress of the current numbering of the other side. */
   progress = new ReceiveProgress();
-  /** Stores the progress, if there is an inbox. */
-  inbox: IncomingStore | undefined;
   /** Whether an ack is to be sent, with the next batch or alone. */
   isAckOwed = false;
   /** Whether it must be sent at once. */
   isAckDue = false;
   /** The time at which the waiting ack must be sent. */
   ackAt = Infinity;
-  /** Whether batches may carry acks. */
-  lazyAcks = false;
-  readonly #options: CoreOptions;
-  readonly #outputs: Outputs;
+  protected readonly options: CoreOptions;
+  protected readonly outputs: Outputs;
   #rx = 0;
   /** The numbers above `rx` that the other side will not send. */
   #skipped: Set<number> | undefined;
-  /** The last numbers and the sizes of the batches that are perhaps not processed yet. */
-  #accepted: (readonly [last: number, size: number])[] = NONE;
+  /** The last number, then the size, of each batch that is perhaps not processed yet. */
+  #accepted: number[] = NONE;
   #acceptedSize = 0;
   // The ack policy.
   #ackedDone = 0;
@@ -42,13 +38,8 @@ export class Incoming {
   /** How long the ack may wait, in ms: the minimum of the waits of the batches without an ack. */
   #wait = 0;
   #unackedBatches = 0;
-  /** The highest number of a batch that arrived: an asynchronous codec accepts it later. */
-  #arrived = 0;
   /** The time at which the last message was processed whose ack waits. */
   #processedAt = Infinity;
-  // Rejections.
-  #sendsRejections = false;
-  #countsRejections = false;
   /**
    * How many rejections of the progress were sent over this connection; how many in all; the
    * highest of their numbers.
@@ -58,8 +49,8 @@ export class Incoming {
   #lastRejected = 0;
 
   constructor(options: CoreOptions, outputs: Outputs) {
-    this.#options = options;
-    this.#outputs = outputs;
+    this.options = options;
+    this.outputs = outputs;
   }
 
   /** The highest number that is accepted. */
@@ -76,16 +67,19 @@ export class Incoming {
   }
   /** Numbers further away than this are not in use. */
   get #reach(): number {
-    return Math.max(this.#options.window, MAX_BATCH);
+    return Math.max(this.options.window, MAX_BATCH);
   }
 
   /**
-   * Begins with another numbering, or with the stored progress of one: messages that are not
-   * processed yet belong to the former progress.
+   * Begins with another numbering: messages that are not processed yet belong to the former
+   * progress.
+   *
+   * @param key The key of the numbering in an inbox.
+   * @param cursor Its stored progress.
    */
-  begin(cursor?: SessionCursor, key?: string): void {
+  begin(key: string, cursor?: Cursor): void {
     this.progress = new ReceiveProgress(cursor, key);
-    this.#rx = this.#ackedDone = this.#arrived = this.progress.done;
+    this.#rx = this.#ackedDone = this.progress.done;
     this.#promptUpTo = this.#acceptedSize = 0;
     this.#accepted = NONE;
     this.#skipped = undefined;
@@ -94,13 +88,9 @@ export class Incoming {
    * Begins a connection. Its first ack does not wait, and rejections are sent again. The other side
    * skips numbers again, too, unless its store was rolled back: then it may use them.
    */
-  attach({ lazyAcks, rejections, counts }: { readonly lazyAcks: boolean; readonly rejections: boolean; readonly counts: boolean }): void {
-    this.lazyAcks = lazyAcks;
-    this.#sendsRejections = rejections;
-    this.#countsRejections = counts;
+  attach(): void {
     this.#told = this.#rejected = this.#lastRejected = 0;
     this.#skipped = undefined;
-    this.#arrived = this.#rx;
     this.#processedAt = this.ackAt = Infinity;
     this.demandAck();
   }
@@ -117,7 +107,6 @@ export class Incoming {
     const last = first + count - 1;
     const isRepeat = last <= this.#rx;
     if (!isRepeat && first > this.#rx + 1) throw new Violation(GAP, 'messages are missing');
-    this.#arrived = Math.max(this.#arrived, last);
     if (isRepeat || wait === 0) {
       this.#promptUpTo = Math.max(this.#promptUpTo, last);
       this.demandAck();
@@ -142,8 +131,6 @@ export class Incoming {
     failure?: { readonly attempts: number; readonly error: unknown },
   ): void {
     const last = first + count - 1;
-    // The numbers may have been skipped while the batch was being decoded.
-    if (last <= this.#rx) return;
     this.#checkWindow(first, last, body.length);
     const { progress } = this;
     const undecoded: number[] = messages ? NONE : [];
@@ -152,33 +139,33 @@ export class Incoming {
       // A message that was processed before a restart is not delivered again.
       const isNew = !progress.has(number);
       if (isNew && messages)
-        this.#outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
+        this.outputs.add({ kind: 'message', message: withSource(messages[number - first] as Message, source), number, progress });
       else if (isNew) undecoded.push(number);
       if (this.#skipped) this.#takeSkipped();
     }
     if (undecoded.length === 0) return;
     const { error, attempts = 0 } = failure ?? {};
-    this.#outputs.add({ kind: 'undecodable', numbers: undecoded, first, count, body, error, attempts, progress });
+    this.outputs.add({ kind: 'undecodable', numbers: undecoded, first, count, body, error, attempts, progress });
   }
   /** Delivers messages without numbers. */
-  deliver(messages: readonly Message[], source: string): void {
+  acceptUnnumbered(messages: readonly Message[], source: string): void {
     const { progress } = this;
-    for (const message of messages) this.#outputs.add({ kind: 'message', message: withSource(message, source), number: 0, progress });
+    for (const message of messages) this.outputs.add({ kind: 'message', message: withSource(message, source), number: 0, progress });
   }
 
   #checkWindow(first: number, last: number, size: number): void {
     const { done } = this.progress;
+    const accepted = this.#accepted;
     let processed = 0;
-    for (const [end, bytes] of this.#accepted) {
-      if (end > done) break;
-      this.#acceptedSize -= bytes;
-      processed++;
+    for (; processed < accepted.length && (accepted[processed] as number) <= done; processed += 2)
+      this.#acceptedSize -= accepted[processed + 1] as number;
+    if (processed === accepted.length) this.#accepted = [last, size];
+    else {
+      if (processed > 0) accepted.splice(0, processed);
+      accepted.push(last, size);
     }
-    if (this.#accepted === NONE) this.#accepted = [];
-    else if (processed > 0) this.#accepted.splice(0, processed);
-    this.#accepted.push([last, size]);
     this.#acceptedSize += size;
-    const { window, bytes } = this.#options;
+    const { window, bytes } = this.options;
     if (first > done + 1 && (last > done + window || this.#acceptedSize > bytes)) invalid('the batch exceeds the window');
   }
 
@@ -205,18 +192,22 @@ export class Incoming {
       // A message that was processed before a restart is not missed.
       if (progress.has(number)) continue;
       missed++;
-      if (this.inbox) this.inbox.add(number, progress);
-      else progress.add(number);
+      this.miss(number);
     }
     if (this.#skipped?.size === 0) this.#skipped = undefined;
     if (hasMoved) this.demandAck();
-    if (missed > 0) this.#outputs.add({ kind: 'missed', count: missed });
+    if (missed > 0) this.outputs.add({ kind: 'missed', count: missed });
+  }
+
+  /** A number will not come: it counts as processed. */
+  protected miss(number: number): void {
+    this.progress.add(number);
   }
 
   // ---- Acks and rejections to the other side
 
   /** Records that a message is processed, or rejected. */
-  processed(number: number, progress: ReceiveProgress, now: number, rejection?: MessageRejection): void {
+  processed(number: number, progress: ReceiveProgress, now: number, rejection?: Rejection): void {
     if (number === 0) return;
     progress.add(number, rejection);
     if (progress !== this.progress || progress.done <= this.#ackedDone) return;
@@ -246,13 +237,13 @@ export class Incoming {
     const { rejections } = this.progress;
     if (rejections.length === 0) return undefined;
     const known = this.#rx - this.#reach;
-    while (rejections[0] && rejections[0][0] <= known) {
+    while (rejections[0] && rejections[0].number <= known) {
       rejections.shift();
       this.#told = Math.max(0, this.#told - 1);
     }
-    if (!this.#sendsRejections || this.#told >= rejections.length) return undefined;
-    const group = rejections.slice(this.#told, this.#told + MAX_REJECTIONS);
-    const frameOf = (): string => JSON.stringify(this.#countsRejections ? ['reject', group, this.#rejected] : ['reject', group]);
+    if (this.#told >= rejections.length) return undefined;
+    const group = rejections.slice(this.#told, this.#told + MAX_REJECTIONS).map(rejectionFields);
+    const frameOf = (): string => JSON.stringify(['reject', group, this.#rejected]);
     let frame = frameOf();
     for (; group.length > 1 && isAbove(frame, maxFrame); frame = frameOf()) group.pop();
     // One that is too large for a frame goes without its reason.
@@ -268,28 +259,25 @@ export class Incoming {
    * received such an ack. It travels alone.
    */
   get mustCountRejections(): boolean {
-    return this.#rejected > 0 && this.#countsRejections && this.#lastRejected > this.#rx - this.#reach;
+    return this.#rejected > 0 && this.#lastRejected > this.#rx - this.#reach;
   }
   /** Returns an ack that travels alone. */
   ackFrame(now: number): string {
     const delay = this.delay(now);
     const rejected = this.#rejected > 0 && this.mustCountRejections ? this.#rejected : 0;
     const rest = rejected > 0 ? `,${delay},${rejected}` : delay > 0 ? `,${delay}` : '';
-    return `["ack",${this.ackSent()},${this.#options.window}${rest}]`;
+    return `["ack",${this.ackSent()},${this.options.window}${rest}]`;
   }
-  /**
-   * Returns how long the ack that is sent now was held back, in ms; 0 for a side that lets no ack
-   * wait.
-   */
+  /** Returns how long the ack that is sent now was held back, in ms. */
   delay(now: number): number {
-    return this.lazyAcks && this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
+    return this.#processedAt < now ? Math.min(MAX_ACK_DELAY, Math.floor(now - this.#processedAt)) : 0;
   }
   /** Records that an ack is sent. Returns its `done`. */
   ackSent(): number {
     this.isAckOwed = this.isAckDue = false;
     this.ackAt = this.#processedAt = Infinity;
     // The wait of a batch that is not processed yet still counts.
-    this.#unackedBatches = this.progress.done < this.#arrived ? Math.min(1, this.#unackedBatches) : 0;
+    this.#unackedBatches = this.progress.done < this.#rx ? Math.min(1, this.#unackedBatches) : 0;
     return (this.#ackedDone = this.progress.done);
   }
 }

@@ -1,3 +1,5 @@
+import { endOf } from './timeSteps.js';
+
 /**
  * Finds out whether the other side is silent (protocol, section 8). It checks twice in each
  * interval, and counts checks, not time: a check that is late by more than the time between two
@@ -25,9 +27,9 @@ export class Keepalive {
   /** The `acked` of the last check. */
   #lastAcked = -1;
 
-  /** The handshake must end before this time. */
-  open(deadline: number): void {
-    this.checkAt = deadline;
+  /** @param timeout The maximum duration of the handshake. */
+  open(timeout: number, now: number): void {
+    this.checkAt = endOf(timeout, now);
     this.isPingDue = this.hasPinged = false;
     this.pingedAt = undefined;
     this.#idleChecks = 0;
@@ -37,7 +39,7 @@ export class Keepalive {
     this.#half = interval / 2;
     this.#silentChecks = 0;
     this.hasReceived = true;
-    this.checkAt = now + this.#half;
+    this.checkAt = endOf(this.#half, now);
   }
   stop(): void {
     this.checkAt = Infinity;
@@ -78,7 +80,7 @@ export class Keepalive {
    */
   check(now: number, isWaiting: boolean, acked: number, measures: boolean): boolean {
     const isLate = now - this.checkAt > this.#half;
-    this.checkAt = now + this.#half;
+    this.checkAt = endOf(this.#half, now);
     this.#silentChecks = this.hasReceived ? 0 : this.#silentChecks + 1;
     this.#hasAsked &&= !this.hasReceived;
     this.hasReceived = false;

@@ -1,5 +1,5 @@
 import type { Delivery, Message } from '../message/types.js';
-import { NONE, type MessageOutcome, type CoreEvent } from './coreTypes.js';
+import { NONE } from './coreTypes.js';
 import type { Body } from './storedTypes.js';
 
 /**
@@ -15,35 +15,6 @@ export interface OutgoingBatch {
   body: Body | undefined;
   /** The time at which this owner has sent the batch last; undefined if it has not. */
   sentAt: number | undefined;
-}
-
-/** The calls of `Outgoing` to its outbox. */
-export interface OutgoingOutbox {
-  /** Returns whether a batch, or a skip of its numbers, may be sent. */
-  maySend(batch: OutgoingBatch): boolean;
-  /** Takes the outcome of a message. Returns whether its event waits for a write. */
-  ended(id: string, event: CoreEvent | undefined): boolean;
-  /** Returns whether the outbox holds a message. */
-  keeps(id: string): boolean;
-  /** Returns whether the outbox holds one of the messages, or is being given one. */
-  mayKeep(messages: readonly Message[]): boolean;
-  /**
-   * Returns the outcome of a message at the end of the session; undefined if the next owner has the
-   * message.
-   */
-  outcomeOf(id: string): MessageOutcome | undefined;
-  /** The number of a message with an outcome is not acked: this owner and the next ones skip it. */
-  skip(number: number): void;
-  /** The numbers above `last` were given back: other messages get them. */
-  tookBack(last: number): void;
-  /** An ack has come. */
-  acknowledged(): void;
-  /** All messages have other numbers. */
-  renumbered(): void;
-  /** Some batches have other bodies. */
-  reencoded(): void;
-  /** Returns whether each message of a batch must have a frame of its own. */
-  mustSplit(batch: OutgoingBatch): boolean;
 }
 
 /**

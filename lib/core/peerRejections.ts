@@ -1,6 +1,6 @@
 import { GAP } from '../message/closeCode.js';
 import { Violation } from './frameFormat.js';
-import type { RejectionFields } from './rejection.js';
+import type { NumberedRejection } from './rejection.js';
 
 /**
  * The rejections of the other side (protocol, "Rejections"). They settle nothing: the ack of their
@@ -8,7 +8,7 @@ import type { RejectionFields } from './rejection.js';
  */
 export class PeerRejections {
   /** Undefined if none has ever arrived. */
-  byNumber: Map<number, RejectionFields> | undefined;
+  byNumber: Map<number, NumberedRejection> | undefined;
   /** How many have arrived over this connection. */
   count = 0;
 
@@ -23,17 +23,17 @@ export class PeerRejections {
   /**
    * Takes rejections of numbers that are sent and not acked; the first one of a number counts.
    *
-   * @param before How many the other side had sent before these; undefined if it does not count.
+   * @param before How many the other side had sent before these.
    */
-  add(rejections: readonly RejectionFields[], before: number | undefined, acked: number, sent: number): void {
-    if (before !== undefined && before > this.count) throw new Violation(GAP, 'rejections are missing');
-    this.count = Math.max(this.count, (before ?? this.count) + rejections.length);
+  add(rejections: readonly NumberedRejection[], before: number, acked: number, sent: number): void {
+    if (before > this.count) throw new Violation(GAP, 'rejections are missing');
+    this.count = Math.max(this.count, before + rejections.length);
     for (const rejection of rejections) {
-      const [number] = rejection;
+      const { number } = rejection;
       if (number > acked && number <= sent && !this.byNumber?.has(number)) (this.byNumber ??= new Map()).set(number, rejection);
     }
   }
-  of(number: number): RejectionFields | undefined {
+  of(number: number): NumberedRejection | undefined {
     return this.byNumber?.get(number);
   }
   /** An ack says how many went before it. */

@@ -1,9 +1,8 @@
-import { type MessageRejection, MAX_REJECTION_CODE, MAX_REJECTION_REASON } from './rejection.js';
-import type { SessionCursor } from './storedTypes.js';
-import type { RejectionFields } from './rejection.js';
+import { numbered, type NumberedRejection, type Rejection } from './rejection.js';
+import type { Cursor } from './storedTypes.js';
 
 /** The progress before the first message. */
-export const START: SessionCursor = { done: 0, finished: [], rejections: [] };
+export const START: Cursor = { done: 0, finished: [] };
 
 /**
  * Which messages of one numbering of the other side are processed. A message keeps the progress
@@ -13,7 +12,7 @@ export class ReceiveProgress {
   /** All messages up to this number are processed. */
   done = 0;
   /** The rejections that the other side may not know, in the order of their messages' ends. */
-  readonly rejections: RejectionFields[];
+  readonly rejections: NumberedRejection[];
   /** The processed numbers above `done`. */
   #above: Set<number> | undefined;
 
@@ -21,7 +20,7 @@ export class ReceiveProgress {
   readonly key: string;
 
   /** @param cursor The stored progress to continue. */
-  constructor({ done, finished, rejections }: SessionCursor = START, key = '') {
+  constructor({ done, finished, rejections = [] }: Cursor = START, key = '') {
     this.key = key;
     this.done = done;
     this.#above = finished.length > 0 ? new Set(finished) : undefined;
@@ -29,9 +28,9 @@ export class ReceiveProgress {
   }
 
   /** The progress as an inbox stores it. */
-  get cursor(): SessionCursor {
+  get cursor(): Cursor {
     const finished = this.#above ? [...this.#above].sort((one, other) => one - other) : START.finished;
-    return { done: this.done, finished, rejections: [...this.rejections] };
+    return { done: this.done, finished, ...(this.rejections.length > 0 && { rejections: [...this.rejections] }) };
   }
 
   has(number: number): boolean {
@@ -39,11 +38,8 @@ export class ReceiveProgress {
   }
 
   /** Records that a message is processed, or rejected. */
-  add(number: number, rejection?: MessageRejection): void {
-    if (rejection) {
-      const { kind, code, reason } = rejection;
-      this.rejections.push([number, kind, code.slice(0, MAX_REJECTION_CODE), reason.slice(0, MAX_REJECTION_REASON)]);
-    }
+  add(number: number, rejection?: Rejection): void {
+    if (rejection) this.rejections.push(numbered(number, rejection));
     if (number !== this.done + 1) {
       if (number > this.done) (this.#above ??= new Set()).add(number);
       return;

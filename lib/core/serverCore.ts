@@ -1,6 +1,7 @@
 import { FORBIDDEN, TRY_AGAIN_LATER } from '../message/closeCode.js';
 import { invalid } from './frameFormat.js';
 import { readToken, type ReceivedHello, type ServerHandshake } from './serverHandshake.js';
+import { endOf } from './timeSteps.js';
 import { SessionCore } from './sessionCore.js';
 import type { SessionStores } from './sessionStores.js';
 import type { SessionCodec } from './coreTypes.js';
@@ -36,7 +37,7 @@ export class ServerCore extends SessionCore {
     return this.#handshake.record;
   }
   get #isUnstored(): boolean {
-    return this.stores?.hasInbox === true && !this.stores.isStored;
+    return this.stores?.inbox !== undefined && !this.stores.isStored;
   }
 
   // ---- The hello and the welcome
@@ -75,7 +76,7 @@ export class ServerCore extends SessionCore {
     this.phase = 'handshake';
   }
   #accepted(hello: ReceivedHello, codec: SessionCodec, now: number, expires: number | undefined): void {
-    this.codec = codec;
+    this.useCodec(codec);
     this.outgoing.codec ??= codec;
     this.outgoing.delivery = hello.delivery;
     this.#expire(expires, now);
@@ -112,7 +113,7 @@ export class ServerCore extends SessionCore {
     this.authFrame = `["auth",${expires ?? 0}]`;
   }
   #expire(after: number | undefined, now: number): void {
-    this.expiresAt = now + (after ?? Infinity);
+    this.expiresAt = endOf(after ?? Infinity, now);
     this.#isRenewing = false;
   }
 

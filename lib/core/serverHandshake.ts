@@ -31,37 +31,15 @@ export interface ReceivedHello {
   readonly id: string;
   readonly delivery: Delivery;
   readonly token: string | undefined;
-  readonly lazyAcks: boolean;
-  readonly rejections: boolean;
-  readonly counts: boolean;
   readonly limits: FrameLimits;
 }
 
 /** Parses the first frame of a connection. @throws {Violation} If it is no hello. */
 export function readHello(frame: unknown): ReceivedHello {
   if (typeof frame !== 'string' || frame.length > MAX_HELLO || !frame.startsWith('["hello",')) return invalid('a hello was expected');
-  const {
-    v,
-    pid,
-    epoch,
-    n,
-    sid,
-    rt,
-    former,
-    rx,
-    top,
-    fresh,
-    window,
-    bytes,
-    codecs,
-    id,
-    token,
-    delivery,
-    lazyAcks,
-    rejections,
-    counts,
-    limits,
-  } = Object(readControl(frame)[1]) as Readonly<Record<string, unknown>>;
+  const { v, pid, epoch, n, sid, rt, former, rx, top, fresh, window, bytes, codecs, id, token, delivery, limits } = Object(
+    readControl(frame)[1],
+  ) as Readonly<Record<string, unknown>>;
   if (v !== VERSION) {
     const other = typeof v === 'number' ? v : `"${typeof v}"`;
     invalid(`the server speaks version ${VERSION} of the protocol, the client version ${other}`);
@@ -82,9 +60,6 @@ export function readHello(frame: unknown): ReceivedHello {
     id,
     delivery: delivery as Delivery,
     token: token == null ? undefined : readToken(token),
-    lazyAcks: lazyAcks === true,
-    rejections: rejections === true,
-    counts: rejections === true && counts === true,
     limits: readLimits(limits),
   };
 }
@@ -234,13 +209,12 @@ export class ServerHandshake {
     window = this.options.window,
   ): string {
     const { bytes, maxFrame, pingInterval } = this.options;
-    const { n, lazyAcks, rejections, counts } = hello;
     const { record, token, isResumed } = this.#next(this.record, hello, codec);
     this.record = record;
     this.hasMessages = record.hasBegun;
     this.#unconfirmed = { hello, record };
     const fields = {
-      n,
+      n: hello.n,
       sid: record.sid,
       rt: token,
       rx,
@@ -253,9 +227,6 @@ export class ServerHandshake {
       expires,
       codec: codec.name,
       id: this.id,
-      lazyAcks: lazyAcks || undefined,
-      rejections: rejections || undefined,
-      counts: counts || undefined,
       limits: ownLimits(maxFrame, [codec]),
     };
     return JSON.stringify(['welcome', fields]);
@@ -282,6 +253,6 @@ export class ServerHandshake {
     // A receiver may have accepted more between its hello and its first ack (section 7, rule 6).
     const rx = isKnown ? Math.max(hello.rx ?? 0, done) : 0;
     const top = isKnown ? Math.max(rx, hello.top) : 0;
-    return { ...hello, rx, top, isKnown, pingInterval: this.options.pingInterval, codec };
+    return { isKnown, codec, ...hello, rx, top, pingInterval: this.options.pingInterval };
   }
 }

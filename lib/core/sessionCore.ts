@@ -1,3 +1,4 @@
+import type { FrameReader } from '../codec/codec.js';
 import { HANDSHAKE_TIMEOUT, SILENT, EXPIRED } from '../message/closeCode.js';
 import type { Message } from '../message/types.js';
 import { BatchDecoder } from './batchDecoder.js';
@@ -8,10 +9,8 @@ import { Incoming } from './incoming.js';
 import { Keepalive } from './keepalive.js';
 import { Outgoing } from './outgoing.js';
 import type { OutgoingBatch } from './outgoingBatch.js';
-import type { ReceiveProgress } from './receiveProgress.js';
-import type { MessageRejection } from './rejection.js';
 import type { SessionStores } from './sessionStores.js';
-import type { Body, RestoredState, WriteFault } from './storedTypes.js';
+import type { Body, RestoredState } from './storedTypes.js';
 import { Outputs, type SessionCodec, type CoreOptions } from './coreTypes.js';
 
 /**
@@ -51,7 +50,7 @@ export abstract class SessionCore {
   phase: Phase = 'closed';
   /** Whether this side is the server. */
   protected abstract readonly isServer: boolean;
-  protected readonly options: CoreOptions;
+  readonly options: CoreOptions;
   /** A session without stores has none. */
   protected readonly stores: SessionStores | undefined;
   protected codec: SessionCodec | undefined;
@@ -61,23 +60,22 @@ export abstract class SessionCore {
   protected authFrame: string | undefined;
   /** The `retryAfter` of a bye that is to be sent; 0 for the answer of a client. */
   protected byeAfter: number | undefined;
+  /** The reader of the connection, if its codec is asynchronous. */
+  reader: FrameReader | undefined;
   readonly #decoder: BatchDecoder;
-  #countsRejections = false;
-  /** Whether the host does not know yet that the handshake has ended. */
-  #isAgreementNew = false;
 
   /** @param stores If there are any, {@link restore} must follow. */
   constructor(options: CoreOptions, stores?: SessionStores) {
     this.options = options;
     this.stores = stores;
-    this.outgoing = new Outgoing(options, this.outputs);
-    this.incoming = new Incoming(options, this.outputs);
-    this.#decoder = new BatchDecoder(options, this.outputs);
-    stores?.join({ outgoing: this.outgoing, incoming: this.incoming, outputs: this.outputs });
+    const { outgoing, incoming } = stores?.join(this, options) ?? {};
+    this.outgoing = outgoing ?? new Outgoing(options, this.outputs);
+    this.incoming = incoming ?? new Incoming(options, this.outputs);
+    this.#decoder = new BatchDecoder(options.maxBadFrames, this.outputs);
   }
   /** Continues with the stored state. */
   restore(state: RestoredState): void {
-    this.stores?.restore(state, this.options.codecs);
+    this.stores?.restore(state);
   }
 
   // ---- Outputs
@@ -86,10 +84,6 @@ export abstract class SessionCore {
   get timeout(): number {
     if (this.phase === 'over') return Infinity;
     return Math.min(this.keepalive.checkAt, this.incoming.ackAt, this.expiresAt);
-  }
-  /** The number of frames that have arrived and are not read yet. */
-  get unread(): number {
-    return this.#decoder.unread;
   }
   /**
    * Whether all messages, also stored ones, have outcomes, no outcome waits for a write, and the
@@ -100,11 +94,6 @@ export abstract class SessionCore {
     return isEmpty && unanswered === 0 && this.stores?.isSettled !== false;
   }
 
-  /** Asks for the writes of stores, while no frame can be sent. */
-  prepare(date: number): void {
-    if (this.phase !== 'over') this.stores?.prepare(date, this.#mayTravel);
-  }
-
   /**
    * Returns the next frame for the other side; undefined if there is none now. With stores, it
    * decides what is written, too. It takes nothing before all that the
@@ -112,15 +101,14 @@ export abstract class SessionCore {
    */
   transmit(now: number, date: number): Body | undefined {
     const { phase } = this;
-    if (phase === 'over' || this.stores?.prepare(date, this.#mayTravel) === false) return undefined;
-    if (this.#isAgreementNew) this.#tellAgreement();
+    if (phase === 'over' || this.stores?.prepare(date) === false) return undefined;
     if (phase === 'opened') {
       this.phase = 'handshake';
       return this.firstFrame();
     }
     if (phase === 'closed' || phase === 'handshake') return undefined;
     const { outgoing, incoming } = this;
-    if (this.#mayTravel) {
+    if (this.mayTravel) {
       const batch = outgoing.unnumbered?.nextFrame(date) ?? outgoing.next(now, date);
       if (batch !== undefined) return typeof batch === 'string' || batch instanceof Uint8Array ? batch : this.#batchFrame(batch, now);
     }
@@ -132,7 +120,7 @@ export abstract class SessionCore {
     return this.byeAfter === undefined ? undefined : this.#nextBye(this.byeAfter);
   }
   /** Whether new messages may be sent: a server also sends them after its bye. */
-  get #mayTravel(): boolean {
+  get mayTravel(): boolean {
     return this.phase === 'agreed' || (this.phase === 'leaving' && this.isServer);
   }
   /** Whether an ack may be sent: it confirms a handshake, which must be stored. */
@@ -141,7 +129,7 @@ export abstract class SessionCore {
   }
   /** Whether {@link transmit} may return a frame, or ask for a write. */
   get mayTransmit(): boolean {
-    if (this.stores || this.phase === 'opened' || (this.#mayTravel && this.outgoing.hasUnsent)) return true;
+    if (this.stores || this.phase === 'opened' || (this.mayTravel && this.outgoing.hasUnsent)) return true;
     return this.incoming.isAckDue || this.authFrame !== undefined || this.keepalive.isPingDue || this.byeAfter !== undefined;
   }
   /** Returns the hello of a client, or the welcome of a server. */
@@ -159,7 +147,7 @@ export abstract class SessionCore {
     outgoing.markSent(batch, now);
     const { first, count, body = '' } = batch;
     const wait = outgoing.waitOf(batch);
-    const carries = incoming.lazyAcks && !incoming.mustCountRejections && (wait > 0 || incoming.isAckOwed);
+    const carries = !incoming.mustCountRejections && (wait > 0 || incoming.isAckOwed);
     if (!carries) return frames.batchFrame(first, count, body);
     const delay = incoming.delay(now);
     return frames.ackBatchFrame(first, count, body, incoming.ackSent(), this.options.window, wait, delay);
@@ -183,16 +171,6 @@ export abstract class SessionCore {
     return this.outgoing.send(message);
   }
   /**
-   * A message that was delivered is processed, or rejected.
-   *
-   * @param effect What the inbox stores with it.
-   */
-  processed(number: number, progress: ReceiveProgress, now: number, rejection?: MessageRejection, effect?: unknown): void {
-    const inbox = this.stores?.inbox;
-    if (inbox) inbox.add(number, progress, rejection, effect);
-    else this.incoming.processed(number, progress, now, rejection);
-  }
-  /**
    * Ends the session. Messages without an outcome get one, as soon as no write of the outbox is
    * without an answer: the messages that the outbox holds are for its next owner.
    */
@@ -201,25 +179,11 @@ export abstract class SessionCore {
     this.closed();
     this.phase = 'over';
     this.outgoing.nextExpiry = Infinity;
-    this.#finish();
+    if (!this.stores?.isWriting) this.finish();
   }
-  #finish(): void {
-    if (this.isEnded || this.stores?.isWriting) return;
+  finish(): void {
     this.isEnded = true;
     this.outgoing.close();
-  }
-  /** Answers a write. */
-  answered(id: number, now: number, fault?: WriteFault): void {
-    const stores = this.stores as SessionStores;
-    if (this.phase === 'over') {
-      stores.answeredLate(id, fault);
-      this.#finish();
-      return;
-    }
-    const store = stores.answered(id, fault, now);
-    if (!store || !fault) return;
-    this.outputs.add({ kind: 'store-failed', store, fault });
-    this.end();
   }
 
   // ---- Inputs of the connection
@@ -230,19 +194,18 @@ export abstract class SessionCore {
     this.phase = 'opened';
     this.hasLeft = false;
     this.byeAfter = undefined;
-    this.keepalive.open(now + this.options.handshakeTimeout);
+    this.keepalive.open(this.options.handshakeTimeout, now);
   }
 
   /** The connection has ended. */
   closed(): void {
     if (this.phase === 'over') return;
     this.phase = 'closed';
-    this.#isAgreementNew = false;
     this.expiresAt = Infinity;
     this.authFrame = undefined;
     this.keepalive.stop();
     this.outgoing.detach();
-    this.#decoder.detach();
+    this.reader = undefined;
   }
 
   /** The other side has sent a frame. */
@@ -251,8 +214,7 @@ export abstract class SessionCore {
     this.keepalive.hasReceived = true;
     try {
       if (frames.isAbove(frame, this.options.maxFrame)) frames.invalid('the frame is too large');
-      if (this.#decoder.isBusy) this.#decoder.wait(frame);
-      else this.#read(frame, now);
+      if (this.reader?.holds(frame) !== true) this.#read(frame, now);
     } catch (error) {
       this.#fail(error);
     }
@@ -262,21 +224,22 @@ export abstract class SessionCore {
   tick(now: number): void {
     if (this.phase === 'over') return;
     if (now >= this.incoming.ackAt) this.incoming.ackDelayed();
-    if (now >= this.expiresAt) this.#close(EXPIRED, 'the credentials have expired');
+    if (now >= this.expiresAt) this.close(EXPIRED, 'the credentials have expired');
     if (now < this.keepalive.checkAt || this.phase === 'closed') return;
     const { sent, acked, isPaused } = this.outgoing;
-    if (this.phase === 'opened' || this.phase === 'handshake') this.#close(HANDSHAKE_TIMEOUT, 'the handshake timed out');
+    if (this.phase === 'opened' || this.phase === 'handshake') this.close(HANDSHAKE_TIMEOUT, 'the handshake timed out');
     else if (!this.keepalive.check(now, sent > acked || isPaused, acked, this.options.measuresLatency !== false))
-      this.#close(SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
+      this.close(SILENT, `the peer was silent for ${this.keepalive.limit} ms`);
   }
 
-  #close(code: number, reason: string, isReported = false): void {
+  /** Closes the connection. */
+  close(code: number, reason: string, isReported = false): void {
     this.closed();
     this.outputs.add({ kind: 'close', code, reason, isReported });
   }
   #fail(error: unknown): void {
     if (!(error instanceof Violation)) throw error;
-    this.#close(error.code, error.message, error.isReported);
+    this.close(error.code, error.message, error.isReported);
   }
 
   // ---- Frames of the other side
@@ -286,12 +249,16 @@ export abstract class SessionCore {
     const ack = isText ? frames.readTextAck(frame) : undefined;
     if (ack) {
       if (this.phase !== 'agreed') this.#confirm(ack.done, now);
-      this.#acknowledge(this.#countsRejections || ack.rejections === 0 ? ack : { ...ack, rejections: 0 }, now);
+      this.#acknowledge(ack, now);
       return;
     }
-    const batch = isText ? frames.readTextBatch(frame) : frames.readBinaryBatch(frame);
+    const batch = this.batchOf(frame);
     if (batch) this.#arrived(batch, now);
     else this.#control(frames.readControl(frame as string), now);
+  }
+  /** Returns the batch of a frame, if it has one. @throws {Violation} If the batch is invalid. */
+  batchOf(frame: Body): ArrivedBatch | undefined {
+    return typeof frame === 'string' ? frames.readTextBatch(frame) : frames.readBinaryBatch(frame);
   }
   #acknowledge(ack: ArrivedAck, now: number): void {
     const { outgoing } = this;
@@ -304,17 +271,16 @@ export abstract class SessionCore {
   #control([kind, a, b, c, d]: readonly unknown[], now: number): void {
     if (kind === 'welcome' && this.phase === 'handshake' && this.welcomed(a, now)) return;
     if (kind === 'ack') {
-      const ack = frames.readAck(a, b, c, 0);
+      const ack = frames.readAck(a, b, c, d);
       this.#confirm(ack.done, now);
-      // The ack may confirm the handshake: only now both sides may have agreed to count.
-      this.#acknowledge(this.#countsRejections ? frames.readAck(a, b, c, d) : ack, now);
+      this.#acknowledge(ack, now);
       return;
     }
     if (kind === 'hello' || kind === 'welcome') frames.invalid('a handshake came twice');
     this.#confirm(-1, now);
     if (kind === 'ping') this.incoming.pinged(frames.wholeNumber(a));
     else if (kind === 'skip') this.incoming.skip(frames.readSkip(a));
-    else if (kind === 'reject') this.outgoing.reject(frames.readRejectFrame(a), this.#countsRejections ? frames.wholeNumber(b) : undefined);
+    else if (kind === 'reject') this.outgoing.reject(frames.readRejectFrame(a), frames.wholeNumber(b));
     else if (kind === 'bye') this.#byed(frames.wholeNumber(a), now);
     else if (kind === 'auth') this.authenticated(a);
     else frames.invalid('the frame is unknown');
@@ -335,49 +301,26 @@ export abstract class SessionCore {
 
   #arrived(batch: ArrivedBatch, now: number): void {
     const { first, done } = batch;
+    const { outgoing, incoming } = this;
     if (this.phase !== 'agreed') this.#confirm(done, now);
     // The ack is checked before the batch is used, and is applied after it.
-    if (done > this.outgoing.sent) frames.invalid('an ack covers unsent messages');
-    if (first > 0 && !this.incoming.arrived(batch)) {
-      if (done >= 0) this.#acknowledge(batch, now);
-      return;
+    if (done > outgoing.sent) frames.invalid('an ack covers unsent messages');
+    if (first === 0 || incoming.arrived(batch)) {
+      const messages = this.#decoder.decode(this.codec as SessionCodec, batch);
+      outgoing.hasProgress ||= messages !== undefined && outgoing.acked === outgoing.sent;
+      if (first > 0) incoming.accept(batch, messages, this.peer, this.#decoder.failure);
+      else if (messages) incoming.acceptUnnumbered(messages, this.peer);
     }
-    const messages = this.#decoder.decode(this.codec as SessionCodec, batch);
-    if (messages !== 'later') this.#decoded(batch, messages, now);
-  }
-  /** @param messages Undefined if the batch cannot be decoded. */
-  #decoded(batch: ArrivedBatch, messages: readonly Message[] | undefined, now: number): void {
-    const { first, done } = batch;
-    const { outgoing, incoming } = this;
-    outgoing.hasProgress ||= messages !== undefined && outgoing.acked === outgoing.sent;
-    if (first > 0) incoming.accept(batch, messages, this.peer, this.#decoder.failure);
-    else if (messages) incoming.deliver(messages, this.peer);
     if (done >= 0) this.#acknowledge(batch, now);
   }
-  /**
-   * Answers an asynchronous `decode`. An answer without messages says that the body cannot be
-   * decoded, because of this error.
-   */
-  decoded(id: number, messages: readonly Message[] | undefined, now: number, error?: unknown): void {
-    if (this.phase === 'over' || this.stores?.decoded(id, messages)) return;
-    try {
-      const decoded = this.#decoder.take(id, messages, error);
-      if (!decoded) return;
-      this.#decoded(decoded.batch, decoded.messages, now);
-      for (let frame = this.#decoder.nextFrame(); frame !== undefined; frame = this.#decoder.nextFrame()) this.#read(frame, now);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-  /**
-   * Answers an asynchronous `encode`. An answer without a body says that the messages cannot be
-   * encoded.
-   */
-  encoded(id: number, body: Body | undefined): void {
-    this.outgoing.encoded(id, body);
-  }
 
-  // ---- The end of the handshake (sections 4 and 7)
+  // ---- The handshake (sections 4 and 7)
+
+  /** The codec of the connection is known. */
+  protected useCodec(codec: SessionCodec): void {
+    this.codec = codec;
+    this.reader = codec.reader?.(this);
+  }
 
   #confirm(done: number, now: number): void {
     if (this.phase !== 'agreed' && this.phase !== 'leaving') this.confirmed(done, now);
@@ -394,17 +337,11 @@ export abstract class SessionCore {
   protected agree(agreement: Agreement, now: number): void {
     this.phase = 'agreed';
     this.peer = agreement.id;
-    this.codec = agreement.codec;
-    this.#countsRejections = agreement.counts;
     this.outgoing.attach(agreement);
-    this.incoming.attach(agreement);
+    this.incoming.attach();
     this.keepalive.begin(agreement.pingInterval, now);
-    if (this.stores) this.#isAgreementNew = true;
-    else this.#tellAgreement();
-  }
-  /** Messages may travel when what the handshake has changed is stored. */
-  #tellAgreement(): void {
-    this.#isAgreementNew = false;
-    this.outputs.add({ kind: 'agreed' });
+    // Messages may travel when what the handshake has changed is stored.
+    if (this.stores) this.stores.isAgreementNew = true;
+    else this.outputs.add({ kind: 'agreed' });
   }
 }

@@ -1,12 +1,12 @@
+import type { CodecOutputs } from '../codec/codec.js';
 import type { Message } from '../message/types.js';
-import { MAX_BATCH } from './frameFormat.js';
-import { IncomingStore, type RecordProgress } from './incomingStore.js';
-import type { Incoming } from './incoming.js';
-import type { Outgoing } from './outgoing.js';
+import { MAX_BATCH } from '../message/messageLimits.js';
+import { Incoming } from './incoming.js';
+import { Outgoing } from './outgoing.js';
 import { lastOf, skippedBatch, type OutgoingBatch } from './outgoingBatch.js';
-import { EMPTY_OUTBOX, OutgoingStore, type StoreLimits } from './outgoingStore.js';
-import type { Outputs, SessionCodec } from './coreTypes.js';
-import { START } from './receiveProgress.js';
+import { StoredIncoming } from './storedIncoming.js';
+import { EMPTY_OUTBOX, StoredOutgoing, type StoreLimits } from './storedOutgoing.js';
+import { NONE, type CoreOptions, type Outputs, type SessionCodec } from './coreTypes.js';
 import type { ClientRecord, OutboxContents, RestoredState, SessionTicket, WriteFault } from './storedTypes.js';
 
 export interface SessionStoresOptions extends StoreLimits {
@@ -14,18 +14,22 @@ export interface SessionStoresOptions extends StoreLimits {
   readonly hasInbox: boolean;
 }
 
-export interface StoredParts {
-  readonly outgoing: Outgoing;
-  readonly incoming: Incoming;
+/** A session, as its stores use it. */
+export interface StoredSession {
+  readonly phase: string;
   readonly outputs: Outputs;
+  readonly outgoing: Outgoing;
+  readonly mayTravel: boolean;
+  readonly isEnded: boolean;
+  end(): void;
+  finish(): void;
 }
 
-/** The batches of an outbox, while an asynchronous codec decodes them. */
+/** The batches of an outbox, and the messages of those that are decoded. */
 interface Restoring {
   readonly contents: OutboxContents;
-  readonly messages: (readonly Message[] | undefined)[];
-  /** The index of each batch whose answer is missing, by the id of the effect. */
-  readonly ids: Map<number, number>;
+  readonly codec: SessionCodec | undefined;
+  readonly messages: (readonly Message[])[];
 }
 
 /**
@@ -35,85 +39,65 @@ interface Restoring {
  * Memory changes at once, and only outputs wait: a frame for the writes that it depends on.
  */
 export class SessionStores {
-  readonly hasInbox: boolean;
-  outbox: OutgoingStore | undefined;
-  inbox: IncomingStore | undefined;
+  outbox: StoredOutgoing | undefined;
+  inbox: StoredIncoming | undefined;
   /** Whether the server knows its client, and has stored it, or stores it, if it has an inbox. */
   isStored = false;
-  /** Called with each message whose progress is stored, instead of {@link Incoming.processed}. */
-  onCommitted: RecordProgress | undefined;
+  /** Whether the host does not know yet that the handshake has ended. */
+  isAgreementNew = false;
   /** Called when the session continues with the stored state: frames may arrive. */
   onRestored: (() => void) | undefined;
   readonly #options: SessionStoresOptions;
-  #parts!: StoredParts;
+  #core!: StoredSession;
+  #codecs!: readonly SessionCodec[];
   #isRestored = false;
   #restoring: Restoring | undefined;
-  /** The key of the present numbering in the inbox. */
-  #key = '';
-  /**
-   * The writes of the inbox without a commit: the last one must be stored before anything is sent.
-   */
-  readonly #records = new Set<number>();
-  /** A ticket that is stored behind them. */
+  /** A ticket that is stored behind the records of the inbox. */
   #ticket: SessionTicket | undefined;
 
   constructor(options: SessionStoresOptions) {
     this.#options = options;
-    this.hasInbox = options.hasInbox;
   }
 
-  /** Joins a session, whose constructor calls this. */
-  join(parts: StoredParts): void {
-    this.#parts = parts;
-    if (!this.hasInbox) return;
-    this.inbox = new IncomingStore(parts.outputs, (...processed) => {
-      if (this.onCommitted) this.onCommitted(...processed);
-      else parts.incoming.processed(...processed);
-    });
-    parts.incoming.inbox = this.inbox;
+  /** Returns the two halves of a session, whose constructor calls this. */
+  join(core: StoredSession, options: CoreOptions): { readonly outgoing: Outgoing; readonly incoming: Incoming } {
+    const { outputs } = core;
+    this.#core = core;
+    this.#codecs = options.codecs;
+    if (this.#options.hasOutbox) this.outbox = new StoredOutgoing(options, outputs, this.#options);
+    if (this.#options.hasInbox) this.inbox = new StoredIncoming(options, outputs);
+    return { outgoing: this.outbox ?? new Outgoing(options, outputs), incoming: this.inbox ?? new Incoming(options, outputs) };
   }
 
-  /** Continues with the stored state. @param codecs Those of this side. */
-  restore({ key, outbox, cursor, record }: RestoredState, codecs: readonly SessionCodec[]): void {
-    const { incoming, outgoing } = this.#parts;
+  /** Continues with the stored state. */
+  restore({ key, outbox, cursor, record }: RestoredState): void {
     this.#isRestored = true;
-    this.#key = key;
     this.isStored = record !== undefined;
-    incoming.begin(cursor, key);
-    if (!this.#options.hasOutbox) {
+    this.inbox?.restore(key, cursor);
+    if (!this.outbox) {
       this.onRestored?.();
       return;
     }
     const contents = outbox ?? { ...EMPTY_OUTBOX, batches: [] };
-    const codec = codecs.find(({ name }) => name === contents.codec);
-    outgoing.codec = codec ?? outgoing.codec;
-    this.#decode(contents, codec?.own ?? codec);
+    const codec = this.#codecs.find(({ name }) => name === contents.codec);
+    this.outbox.codec = codec ?? this.outbox.codec;
+    this.#restoring = { contents, codec: codec?.own ?? codec, messages: [] };
+    this.#decode(this.#restoring);
   }
-  #decode(contents: OutboxContents, codec: SessionCodec | undefined): void {
-    const restoring: Restoring = { contents, messages: [], ids: new Map() };
-    contents.batches.forEach((batch, index) => {
-      const { first, count, body } = batch;
-      if (!codec || body.length === 0) return;
-      const messages = codec.isAsync ? undefined : decodeNow(codec, batch);
-      // The codec may have found out during the call that it answers later.
-      if (codec.isAsync) restoring.ids.set(this.#parts.outputs.decode(codec, body, first, count), index);
-      else restoring.messages[index] = messages;
-    });
-    this.#restoring = restoring;
-    if (restoring.ids.size === 0) this.#begin(restoring);
-  }
-  /** Answers an asynchronous `decode`, if it is one of a stored batch. */
-  decoded(id: number, messages: readonly Message[] | undefined): boolean {
-    const restoring = this.#restoring;
-    const index = restoring?.ids.get(id);
-    if (!restoring || index === undefined) return false;
-    restoring.ids.delete(id);
-    restoring.messages[index] = messages;
-    if (restoring.ids.size === 0) this.#begin(restoring);
-    return true;
+  /** Decodes the batches that are left, as far as the codec answers at once. */
+  #decode(restoring: Restoring): void {
+    const { contents, codec, messages } = restoring;
+    if (this.#core.phase === 'over') return;
+    const calls: CodecOutputs = { ask: (effect) => this.#core.outputs.ask(effect), onAnswer: () => this.#decode(restoring) };
+    for (let batch = contents.batches[messages.length]; batch; batch = contents.batches[messages.length]) {
+      const found = codec && batch.body.length > 0 ? decoded(codec, batch, calls) : NONE;
+      if (!found) return;
+      messages.push(found);
+    }
+    this.#begin(restoring);
   }
   #begin({ contents, messages }: Restoring): void {
-    const { outgoing, outputs } = this.#parts;
+    const { outgoing, outputs } = this.#core;
     this.#restoring = undefined;
     const batches: OutgoingBatch[] = [];
     let next = contents.acked + 1;
@@ -131,10 +115,9 @@ export class SessionStores {
       next = batch.first + batch.count;
     });
     skipTo(contents.last + 1);
-    outgoing.restore({ ...contents, last: next - 1 }, batches);
-    this.outbox = outgoing.outbox = new OutgoingStore(outgoing, outputs, { ...contents, last: next - 1 }, this.#options);
+    this.outbox?.restore({ ...contents, last: next - 1 }, batches);
     const restored = batches.flatMap((batch) => batch.messages).filter(({ id }) => outgoing.pending.has(id));
-    if (restored.length > 0) outputs.add({ kind: 'restored', messages: restored });
+    if (restored.length > 0 && outgoing.interest?.awaitsSteps()) outputs.add({ kind: 'queued', messages: restored });
     if (unreadable > 0) outputs.add({ kind: 'unreadable', count: unreadable });
     this.onRestored?.();
   }
@@ -149,81 +132,79 @@ export class SessionStores {
   }
   /** Whether nothing of this session waits to be stored. */
   get isIdle(): boolean {
-    return this.isSettled && this.#records.size === 0 && this.inbox?.isBusy !== true;
+    return this.isSettled && this.#isBegun && this.inbox?.isBusy !== true;
+  }
+  get #isBegun(): boolean {
+    return this.inbox?.isBegun !== false;
   }
   /** Whether a write of the outbox has no answer: the outcomes of its messages are not known. */
   get isWriting(): boolean {
     return this.outbox?.isWriting === true;
   }
 
-  /** The outbox has lost its data: all of it is written again. */
-  lost(): void {
-    this.outbox?.reencoded();
-  }
-
-  // ---- Calls of the session
-
   /**
    * Writes what is to be written. Returns whether frames may be sent: whether all that the
    * handshake has changed is stored.
-   *
-   * @param isConnected Whether messages may travel.
    */
-  prepare(date: number, isConnected: boolean): boolean {
-    if (!this.isRestored) return false;
-    const isStored = this.#records.size === 0;
+  prepare(date: number): boolean {
+    const { phase, mayTravel, outputs } = this.#core;
+    if (phase === 'over' || !this.isRestored) return false;
+    const isBegun = this.#isBegun;
     this.inbox?.commit();
-    this.outbox?.prepare(date, isConnected && isStored);
-    return this.isHandshakeStored;
+    this.outbox?.prepare(date, isBegun && mayTravel);
+    if (!this.isHandshakeStored) return false;
+    if (this.isAgreementNew && (phase === 'agreed' || phase === 'leaving')) {
+      this.isAgreementNew = false;
+      outputs.add({ kind: 'agreed' });
+    }
+    return true;
   }
   /** Whether the handshake is stored: before that, no frame may be sent. */
   get isHandshakeStored(): boolean {
-    return this.isRestored && this.#records.size === 0 && this.outbox?.isHandshakeStored !== false;
+    return this.isRestored && this.#isBegun && this.outbox?.isHandshakeStored !== false;
   }
   /**
-   * A client has a new session. A ticket whose progress is not stored would say that nothing was
-   * processed.
+   * The outbox says that a session goes on when the inbox does: a ticket whose progress is not
+   * stored would say that nothing was processed.
    */
-  beginSession(sid: string): void {
-    this.#key = sid;
-    this.#parts.incoming.begin(undefined, sid);
-    if (this.hasInbox) this.#writeRecord({ cursor: START });
-  }
-  /** The outbox says that a session goes on when the inbox does. */
   keepTicket(ticket: SessionTicket): void {
-    if (this.#records.size > 0) this.#ticket = ticket;
-    else this.outbox?.keepTicket(ticket);
+    if (this.#isBegun) this.outbox?.keepTicket(ticket);
+    else this.#ticket = ticket;
   }
   /** A server stores what it remembers of its client. */
   remember(record: ClientRecord): void {
     this.isStored = true;
-    if (this.hasInbox) this.#writeRecord({ record });
-  }
-  #writeRecord(change: { readonly cursor?: typeof START; readonly record?: ClientRecord }): void {
-    this.#records.add(this.#parts.outputs.writeInbox({ key: this.#key, ...change, effects: [] }));
+    this.inbox?.write({ record });
   }
 
-  /** Takes the answer of a write. Returns the store that has failed. */
-  answered(id: number, fault: WriteFault | undefined, now: number): 'outbox' | 'inbox' | undefined {
-    if (this.#records.delete(id)) {
-      if (fault) return 'inbox';
-      if (this.#records.size === 0 && this.#ticket) this.outbox?.keepTicket(this.#ticket);
-      if (this.#records.size === 0) this.#ticket = undefined;
-      return undefined;
+  /** Answers a write. After the end of the session, the answer only says what is stored. */
+  answered(id: number, now: number, fault?: WriteFault): void {
+    const core = this.#core;
+    if (core.phase === 'over') {
+      this.outbox?.answered(id, fault);
+      if (!core.isEnded && !this.isWriting) core.finish();
+      return;
     }
-    if (this.inbox?.answered(id, fault, now) === false) return 'inbox';
-    return this.outbox?.answered(id, fault) === false ? 'outbox' : undefined;
-  }
-  /** Takes the answer of a write after the end of the session: it only says what is stored. */
-  answeredLate(id: number, fault: WriteFault | undefined): void {
-    this.outbox?.answered(id, fault);
+    const store = this.inbox?.answered(id, fault, now) === false ? 'inbox' : this.outbox?.answered(id, fault) === false && 'outbox';
+    if (store && fault) {
+      core.outputs.add({ kind: 'store-failed', store, fault });
+      core.end();
+    } else if (this.#ticket && this.#isBegun) {
+      this.outbox?.keepTicket(this.#ticket);
+      this.#ticket = undefined;
+    }
   }
 }
 
-function decodeNow(codec: SessionCodec, { body, first, count }: OutboxContents['batches'][number]): readonly Message[] | undefined {
+/** Returns undefined until the codec has answered; no messages if it cannot decode the batch. */
+function decoded(
+  codec: SessionCodec,
+  { body, first, count }: OutboxContents['batches'][number],
+  calls: CodecOutputs,
+): readonly Message[] | undefined {
   try {
-    return codec.decode(body, first, count);
+    return codec.decode(body, first, count, calls);
   } catch {
-    return undefined;
+    return NONE;
   }
 }

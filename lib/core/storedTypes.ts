@@ -1,5 +1,5 @@
 import type { Delivery } from '../message/types.js';
-import type { RejectionFields } from './rejection.js';
+import type { NumberedRejection } from './rejection.js';
 
 /** An encoded batch, or a frame: text or bytes, as the codec makes it. */
 export type Body = string | Uint8Array;
@@ -77,19 +77,25 @@ export interface OutboxContents extends OutboxHead {
   readonly batches: readonly StoredBatch[];
 }
 
-/** The stored progress in one numbering of the other side. */
-export interface SessionCursor {
+/** The processed messages of one sender. */
+export interface Cursor {
+  /** All numbers up to this one are processed. */
   readonly done: number;
-  /** The processed numbers above `done`, in rising order. */
+  /** The processed numbers above `done`, in rising order: handlers may finish out of order. */
   readonly finished: readonly number[];
-  readonly rejections: readonly RejectionFields[];
+  /**
+   * The rejected messages whose sender may not know it yet. An inbox that does not store them loses
+   * only the reasons, for its senders.
+   * @default none
+   */
+  readonly rejections?: readonly NumberedRejection[] | undefined;
 }
 
 /** One transaction: it stores the fields that are present, and runs the effects in order. */
 export interface InboxWrite {
   /** The `pid` at a server, the `sid` at a client. */
   readonly key: string;
-  readonly cursor?: SessionCursor;
+  readonly cursor?: Cursor;
   readonly record?: ClientRecord;
   /** The effects that the application stores with its messages. Opaque to the session. */
   readonly effects: readonly unknown[];
@@ -100,7 +106,7 @@ export interface RestoredState {
   /** The key of the inbox. */
   readonly key: string;
   readonly outbox?: OutboxContents | undefined;
-  readonly cursor?: SessionCursor | undefined;
+  readonly cursor?: Cursor | undefined;
   readonly record?: ClientRecord | undefined;
 }
 

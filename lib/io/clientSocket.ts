@@ -23,8 +23,8 @@ const connectSocket = (): typeof rxjsWebSockets =>
  * Opens a socket with `rxjs-websockets`, sends `outgoing` over it, and emits the received frames.
  * The library ensures the order of opening, reading and closing. This function adds the close code,
  * errors of `outgoing`, a limit for frames that wait for a slow peer, and binary frames. It
- * subscribes to `outgoing` itself and applies no operators to the library's stream: each operator
- * would take time for each frame.
+ * subscribes to `outgoing` itself: the library handles neither its errors nor its end, and a
+ * `Subject` in between takes eight calls a message, and twice the time of sending a frame.
  */
 export function openSocket(make: () => WebSocketLike, outgoing: Observable<Frame>, to: Subscriber<Frame>, options: SocketOptions): void {
   const { openTimeout = 10_000, scheduler = steadyScheduler() } = options;

@@ -16,9 +16,8 @@ import {
   timeout,
   type Observable,
 } from 'rxjs';
-import { checkOptions } from '../message/development.js';
+import { assertPositive, checkOptions } from '../message/development.js';
 import { MAX_DELAY } from '../operators/timing/coalescedTimer.js';
-import { assertPositive } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import { describedBy, type DescribedLink, type Frame, type Link } from './link.js';
 import { ConnectionLostError, NoWebSocketError, RxwireError, UnsupportedError } from '../message/errors.js';

@@ -1,6 +1,5 @@
 import { fromEvent, merge, NEVER, Observable, type SchedulerLike } from 'rxjs';
-import { checkOptions, noteNotShared } from '../message/development.js';
-import { assertPositive } from '../message/options/assert.js';
+import { assertPositive, checkOptions, noteNotShared } from '../message/development.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import { describedBy, type DescribedLink, type Frame, type Link } from './link.js';
 import { browserChannel, type BroadcastChannelConstructor } from './shared/tabChannel.js';

@@ -1,6 +1,5 @@
 import { Observable } from 'rxjs';
-import { checkOptions } from '../message/development.js';
-import { assertPositive } from '../message/options/assert.js';
+import { assertPositive, checkAddress, checkOptions } from '../message/development.js';
 import { isPromise } from '../message/maybeAsync.js';
 import type { DescribedLink, Frame, Link } from './link.js';
 import { platformWebSocket } from './nodeWebSocket.js';
@@ -32,7 +31,7 @@ export function webSocket(url: string | URL, options: WebSocketOptions = {}): Li
   const { protocols = [], WebSocket, maxBuffered, stallTimeout, openTimeout } = options;
   const address = String(url);
   assertPositive('webSocket', { maxBuffered, stallTimeout, openTimeout });
-  if (!/^wss?:\/\/./i.test(address)) throw new TypeError(`webSocket: "url" must start with ws:// or wss://, got ${address}`);
+  checkAddress('webSocket', address);
 
   const link: Link<Frame> = (outgoing) =>
     new Observable((to) => {

@@ -1,16 +1,13 @@
 import {
-  catchError,
   defaultIfEmpty,
-  defer,
   from,
   identity,
   isObservable,
   map,
-  mergeMap,
+  Observable,
   of,
   take,
   throwError,
-  type Observable,
   type ObservableInput,
   type Subscription,
 } from 'rxjs';
@@ -57,13 +54,25 @@ export function whenReady<T>(input: MaybePromise<T>, next: (value: T) => void, e
   return undefined;
 }
 
+// The functions below do without `from`, `defer`, `mergeMap` and `catchError`: these contain the
+// conversions of all inputs, 1.5 KiB of RxJS in each client.
+/* eslint-disable no-restricted-syntax -- `to` is subscribed itself, and a source emits once */
+
 /** Emits the value and completes. An exception of `input` is delivered. */
 export function asObservable<T>(input: () => MaybePromise<T>): Observable<T> {
-  return defer(() => single(input()));
+  return new Observable((to) => single(input()).subscribe(to));
 }
 
 function single<T>(input: MaybePromise<T>): Observable<T> {
-  return isLater(input) ? from(input).pipe(defaultIfEmpty(undefined as T), take(1)) : of(input);
+  if (isObservable(input)) return input.pipe(defaultIfEmpty(undefined as T), take(1));
+  return new Observable((to) => {
+    const emit = (value: T): void => {
+      to.next(value);
+      to.complete();
+    };
+    if (isPromise(input)) input.then(emit, (reason: unknown) => to.error(reason));
+    else emit(input);
+  });
 }
 
 /** Converts the value of a store, synchronously if it is available. */
@@ -73,7 +82,18 @@ export function converted<T, U>(input: MaybeAsync<T>, next: (value: T) => U): Ma
 
 /** Returns the result of `next` for the value, synchronously if it is available. */
 export function chain<T, U>(input: MaybePromise<T>, next: (value: T) => MaybeAsync<U>): MaybeAsync<U> {
-  return isLater(input) ? single(input).pipe(mergeMap((value) => single(next(value)))) : next(input);
+  return isLater(input) ? then(single(input), next, raise) : next(input);
+}
+
+function raise(reason: unknown): never {
+  throw reason;
+}
+
+function then<T, U>(source: Observable<T>, next: (value: T) => MaybeAsync<U>, failed: (reason: unknown) => MaybeAsync<U>): Observable<U> {
+  return new Observable((to) => {
+    const emit = (result: () => MaybeAsync<U>): void => to.add(asObservable(result).subscribe(to));
+    return source.subscribe({ next: (value) => emit(() => next(value)), error: (reason: unknown) => emit(() => failed(reason)) });
+  });
 }
 
 /**
@@ -88,14 +108,13 @@ export function attempt<T, U>(
   try {
     const answer = input();
     if (!isLater(answer)) return next(answer);
-    return single(answer).pipe(
-      map(next),
-      catchError((reason: unknown) => single(failed(reason))),
-    );
+    return then(single(answer).pipe(map(next)), identity<U>, failed);
   } catch (reason) {
     return failed(reason);
   }
 }
+
+/* eslint-enable no-restricted-syntax */
 
 /** Converts a value for `concatMap`: a synchronous value costs no Observable. */
 export function asInput<T>(input: MaybePromise<T>): ObservableInput<T> {

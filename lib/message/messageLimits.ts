@@ -14,6 +14,9 @@ export const MAX_FIELDS = 32;
 export const MAX_FIELD_BYTES = 8_192;
 export const MAX_FIELDS_BYTES = 16_384;
 
+/** The maximum number of messages in a batch, and of numbers in a skip. */
+export const MAX_BATCH = 256;
+
 /** The maximum nesting of a payload, and of a header. */
 export const MAX_DEPTH = 32;
 

@@ -15,6 +15,16 @@ export const lossKeyOf: Production['lossKeyOf'] = () => '';
 export const watchSubscribed: Production['watchSubscribed'] = (_, stream) => stream;
 
 // A bundler removes the calls of an empty function.
+export function assertAbsent(): void {}
+export function assertDepth(): void {}
+export function assertNotNegative(): void {}
+export function assertPositive(): void {}
+export function assertRule(): void {}
+export function assertWhole(): void {}
+export function checkAddress(): void {}
+export function checkCodecs(): void {}
+export function checkConnect(): void {}
+export function checkDeadLetters(): void {}
 export function checkOptions(): void {}
 export function checkWire(): void {}
 export function watchHeld(): void {}

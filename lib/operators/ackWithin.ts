@@ -13,10 +13,9 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs';
-import { checkOptions } from '../message/development.js';
+import { assertNotNegative, assertPositive, checkOptions } from '../message/development.js';
 import { AckTimeoutError, OverflowError } from '../message/errors.js';
 import { longTimer } from './timing/longTimer.js';
-import { assertNotNegative, assertPositive } from '../message/options/assert.js';
 import { assertKey } from '../message/options/assertKey.js';
 import { exponentialDelay } from './retryBackoff.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';

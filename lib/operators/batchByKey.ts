@@ -1,6 +1,5 @@
 import type { OperatorFunction, SchedulerLike, Subscriber } from 'rxjs';
-import { checkOptions } from '../message/development.js';
-import { assertNotNegative, assertPositive } from '../message/options/assert.js';
+import { assertNotNegative, assertPositive, checkOptions } from '../message/development.js';
 import { assertKey } from '../message/options/assertKey.js';
 import { operate } from './subscribing/operate.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';

@@ -1,7 +1,6 @@
 import { defer, finalize, from, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction } from 'rxjs';
-import { checkOptions } from '../message/development.js';
+import { assertPositive, checkOptions } from '../message/development.js';
 import type { DropReason } from '../message/errors.js';
-import { assertPositive } from '../message/options/assert.js';
 import { assertKey } from '../message/options/assertKey.js';
 import { firstOf } from './subscribing/firstOf.js';
 import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';

@@ -1,6 +1,5 @@
 import { defer, filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { checkOptions } from '../message/development.js';
-import { assertPositive } from '../message/options/assert.js';
+import { assertPositive, checkOptions } from '../message/development.js';
 import { assertKey } from '../message/options/assertKey.js';
 import { createRecentKeys } from './buffers/recentKeys.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';

@@ -13,8 +13,7 @@ import {
   type ObservedValueOf,
   type OperatorFunction,
 } from 'rxjs';
-import { checkOptions } from '../message/development.js';
-import { assertPositive } from '../message/options/assert.js';
+import { assertPositive, checkOptions } from '../message/development.js';
 import { assertKey } from '../message/options/assertKey.js';
 import { asObservable } from '../message/maybeAsync.js';
 import { memoryResults, type MemoryResultsOptions, type ResultStore } from './buffers/resultStore.js';

@@ -1,7 +1,6 @@
 import { defer, noop, type ObservableInput, type ObservedValueOf, type OperatorFunction, type SchedulerLike } from 'rxjs';
-import { checkOptions } from '../message/development.js';
+import { assertPositive, checkOptions } from '../message/development.js';
 import type { DropReason } from '../message/errors.js';
-import { assertPositive } from '../message/options/assert.js';
 import { mergeFromQueue, type MergeQueue } from './buffers/mergeFromQueue.js';
 import { createPriorityQueue, type OverflowPolicy, createExpiringQueue } from './buffers/priorityQueue.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';

@@ -1,7 +1,6 @@
 import { defer, finalize, ignoreElements, merge, noop, Subject, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { checkOptions } from '../message/development.js';
+import { assertPositive, checkOptions } from '../message/development.js';
 import { createCoalescedTimer } from './timing/coalescedTimer.js';
-import { assertPositive } from '../message/options/assert.js';
 import { firstOf } from './subscribing/firstOf.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
 

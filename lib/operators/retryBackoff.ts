@@ -1,6 +1,5 @@
-import { asyncScheduler, merge, NEVER, type Observable, retry, type SchedulerLike, timer } from 'rxjs';
-import { checkOptions } from '../message/development.js';
-import { assertNotNegative } from '../message/options/assert.js';
+import { asyncScheduler, Observable, type Observer, type SchedulerLike, Subscription } from 'rxjs';
+import { assertNotNegative, assertRule, checkOptions } from '../message/development.js';
 import { MAX_DELAY } from './timing/coalescedTimer.js';
 
 /**
@@ -76,16 +75,85 @@ export interface RetryBackoffConfig {
 export function retryBackoff(config: number | RetryBackoffConfig): <T>(source: Observable<T>) => Observable<T> {
   const options: RetryBackoffConfig = typeof config === 'number' ? { initialInterval: config } : config;
   checkOptions('retryBackoff', options);
-  const { maxRetries = Infinity, resetOnSuccess = false, shouldRetry, onRetry } = options;
-  const { wake$ = NEVER, scheduler = asyncScheduler } = options;
+  const { maxRetries = Infinity, resetOnSuccess, shouldRetry, onRetry, wake$, scheduler = asyncScheduler } = options;
   const delayOf = backoffDelays(options);
-  const wait = (error: unknown, attempt: number): Observable<unknown> => {
-    if (shouldRetry && !shouldRetry(error)) throw error;
-    const delay = delayOf(attempt - 1);
-    onRetry?.({ attempt, delay, error });
-    return merge(timer(delay, scheduler), wake$);
-  };
-  return (source) => source.pipe(retry({ count: maxRetries, delay: wait, resetOnSuccess }));
+
+  // RxJS's `retry` brings two kilobytes to a page that has no other use for them.
+  return <T>(source: Observable<T>) =>
+    // eslint-disable-next-line no-restricted-syntax -- passes on what the source delivers, and ends with its subscriber
+    new Observable<T>((to) => {
+      let retries = 0;
+      let last: Subscription | undefined;
+      let isSubscribing = false;
+      let isDue = false;
+
+      /** Subscribes until an attempt does not fail at once, or waits for the next one. */
+      const start = (): void => {
+        isDue = true;
+        if (isSubscribing) return;
+        isSubscribing = true;
+        while (isDue && !to.closed) {
+          isDue = false;
+          guard(subscribe);
+        }
+        isSubscribing = false;
+      };
+      const subscribe = (): void => {
+        // One that `wake$` has replaced at once.
+        last?.unsubscribe();
+        const attempt = (last = new Subscription());
+        let isStopped = false;
+        to.add(attempt);
+        // RxJS uses a Subscription with the methods of an Observer as it is: the source ends with
+        // `to`, also while it is being subscribed to.
+        const observer: Observer<T> = {
+          next(value) {
+            if (isStopped || attempt.closed) return;
+            if (resetOnSuccess) retries = 0;
+            to.next(value);
+          },
+          error(error) {
+            if (isStopped || attempt.closed) return;
+            isStopped = true;
+            guard(() => failed(error));
+            attempt.unsubscribe();
+          },
+          complete() {
+            if (isStopped) return;
+            isStopped = true;
+            to.complete();
+          },
+        };
+        source.subscribe(Object.assign(attempt, observer));
+      };
+      const failed = (error: unknown): void => {
+        if (retries >= maxRetries || (shouldRetry && !shouldRetry(error))) throw error;
+        const delay = delayOf(retries);
+        retries++;
+        onRetry?.({ attempt: retries, delay, error });
+        if (!to.closed) wait(delay);
+      };
+      /** Delivers an exception: the last error, or that of a callback. */
+      const guard = (work: () => void): void => {
+        try {
+          work();
+        } catch (error) {
+          to.error(error);
+        }
+      };
+      const wait = (delay: number): void => {
+        const waiting = new Subscription();
+        const end = (): void => {
+          if (waiting.closed) return;
+          waiting.unsubscribe();
+          start();
+        };
+        to.add(waiting);
+        waiting.add(scheduler.schedule(end, delay));
+        waiting.add(wake$?.subscribe({ next: end, error: (error) => waiting.closed || to.error(error) }));
+      };
+      start();
+    });
 }
 
 /**
@@ -97,7 +165,7 @@ export function backoffDelays(config: RetryBackoffConfig): (iteration: number) =
   const { initialInterval, maxRetries, maxInterval = Infinity, jitter = 0 } = config;
   const { backoffDelay = exponentialDelay, random = Math.random } = config;
   assertNotNegative('retryBackoff', { initialInterval, maxRetries, maxInterval, jitter });
-  if (jitter > 1) throw new RangeError(`retryBackoff: "jitter" must be <= 1, got ${jitter}`);
+  assertRule('retryBackoff', 'jitter', jitter, '<= 1');
   return (iteration) => {
     const delay = Math.min(backoffDelay(iteration, initialInterval), maxInterval, MAX_DELAY);
     return delay > 0 ? delay * (1 - jitter + jitter * random()) : 0;

@@ -32,6 +32,11 @@ export function emptyRequest(): IncomingMessage {
   return { headers: {}, rawHeaders: [], method: 'GET', url: '/' } as unknown as IncomingMessage;
 }
 
+/** Returns the request, which holds no socket here. */
+export function keepRequest(request: IncomingMessage): IncomingMessage {
+  return request;
+}
+
 function toBase64Url(bytes: Uint8Array): string {
   return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

@@ -1,6 +1,7 @@
 import type { Codec } from '../codec/codec.js';
 import type { Frame } from '../io/link.js';
 import type { Message } from '../message/types.js';
+import { changedCodec } from './changedCodec.js';
 
 /**
  * Returns a codec that reuses its last result when it encodes the same messages again: a message of
@@ -12,23 +13,21 @@ export function encodingOnce(codec: Codec): Codec {
   let latest: readonly Message[] = [];
   let frame: Frame = '';
 
-  return {
-    ...codec,
-    encode(batch) {
-      if (isSame(batch, latest)) return frame;
-      const made = codec.encode(batch);
-      if (isFrame(made) && batch.every(isFixed)) [latest, frame] = [batch, made];
-      return made;
-    },
+  const encode = (batch: readonly Message[]): ReturnType<Codec['encode']> => {
+    if (isSame(batch, latest)) return frame;
+    const made = codec.encode(batch);
+    if (isFrame(made) && batch.every(isFixed)) [latest, frame] = [batch, made];
+    return made;
   };
+  return changedCodec(codec, { encode });
 }
 
 /**
  * Returns whether the result of a codec depends only on the messages. False for a codec that
- * encrypts, and for one that uses a context.
+ * encrypts, that is asynchronous, or that uses a context.
  */
 export function isContextFree(codec: Codec): boolean {
-  return !codec.isSealed && codec.encode.length === 1;
+  return !codec.isSealed && !codec.asynchronous && codec.encode.length === 1;
 }
 
 /** Returns whether a codec has answered at once. */

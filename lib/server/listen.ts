@@ -63,6 +63,7 @@ export function listen(server: Server, options: ListenOptions<Principal | undefi
     const fragments = maxFragments(maxFrame);
     const sockets = new WebSocketServer({
       noServer: true,
+      clientTracking: false,
       maxPayload: maxFrame,
       perMessageDeflate: false,
       maxFragments: fragments,

@@ -48,3 +48,28 @@ export function isAddress(text: string): boolean {
 export function emptyRequest(): IncomingMessage {
   return new IncomingMessage(new Socket());
 }
+
+/**
+ * Returns a function that makes a request again from its head and its socket, which take a fifth of
+ * the memory of a request. Returns the request if it is none of Node, or repeats a header.
+ */
+export function keepRequest(request: IncomingMessage): IncomingMessage | (() => IncomingMessage) {
+  if (!(request instanceof IncomingMessage)) return request;
+  const { socket, method = '', url = '', httpVersion, rawHeaders, headers } = request;
+  if (rawHeaders.length !== 2 * Object.keys(headers).length || headers['set-cookie']) return request;
+  // No part of a head contains a line feed.
+  return keptRequest([method, url, httpVersion, ...rawHeaders].join('\n'), socket);
+}
+
+/** A function of its own: its closure must not hold the request. */
+function keptRequest(head: string, socket: Socket): () => IncomingMessage {
+  return () => {
+    const [method, url, httpVersion = '', ...rawHeaders] = head.split('\n');
+    const [httpVersionMajor, httpVersionMinor] = httpVersion.split('.').map(Number);
+    const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+    const headers = Object.fromEntries(names.map((name, index) => [name, rawHeaders[2 * index + 1] ?? '']));
+    const headersDistinct = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
+    const fields = { method, url, httpVersion, httpVersionMajor, httpVersionMinor, rawHeaders, headers, headersDistinct, complete: true };
+    return Object.assign(new IncomingMessage(socket), fields);
+  };
+}

@@ -15,7 +15,6 @@ import { GuardedObservable, guardResult, type ObserverGuard } from '../operators
 import { reportUncaught } from '../message/errors/reportUncaught.js';
 import type { Message } from '../message/types.js';
 import { countViews } from '../wire/internalSubscriptions.js';
-import { subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
 import { claim, deliveredMessage, type WireListeners } from '../wire/session/messageClaim.js';
 import { Wire, type WireSetup } from '../wire/wire.js';
 import { digestOf } from './nodePlatform.js';
@@ -39,7 +38,10 @@ export interface Principal {
 
 /** The credentials of a client. `R` is the type of requests: that of Node for `listen`. */
 export interface Credentials<R = IncomingMessage> {
-  /** The request that opened the connection, with its cookies, `Authorization` and address. */
+  /**
+   * The request that opened the connection, with its cookies, `Authorization` and address. For a
+   * fresh token, `listen` makes the request again, from its head and its socket.
+   */
   readonly request: R;
   /** The `token` of the client's options. */
   readonly token?: string;
@@ -63,7 +65,7 @@ export type ServerWire<P extends Principal | undefined = undefined, M extends Me
 export interface WireClient {
   readonly latest: { readonly principal: Principal | undefined };
   /** Ends the wire with an error. */
-  terminate(error: RxwireError): void;
+  end(reason: { readonly error: RxwireError }): void;
 }
 
 /** 96 bits: no other client can find a name with the same digest. */
@@ -78,8 +80,6 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
   readonly #client: WireClient;
   readonly #outbox: string | undefined;
   readonly #scheduler: SchedulerLike;
-  /** The types of the subscribers that select types. Created when it is first used. */
-  #selections: Map<Subscription, SubscribedTypes> | undefined;
   #hasThrown = false;
 
   /** @param outbox The secret name of the outbox of the client, if it has one. */
@@ -101,13 +101,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
 
   override subscribe(observer?: Partial<Observer<Message>> | ((message: Message) => void) | null): Subscription;
   override subscribe(...args: readonly unknown[]): Subscription {
-    const subscription = super.subscribe(guardObserver<Message>(args, this));
-    const types = subscribeContext(subscription);
-    if (types) {
-      (this.#selections ??= new Map()).set(subscription, types);
-      subscription.add(() => this.#selections?.delete(subscription));
-    }
-    return subscription;
+    return super.subscribe(guardObserver<Message>(args, this));
   }
 
   /**
@@ -115,7 +109,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
    * A subscriber of all types is no hub.
    */
   servesChannels(): boolean {
-    for (const { has } of this.#selections?.values() ?? []) if (has('channel.publish') && !has('')) return true;
+    for (const { has } of this.subscribers.types?.values() ?? []) if (has('channel.publish') && !has('')) return true;
     return false;
   }
 
@@ -151,7 +145,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
    * Guards the subscribers of the other streams of a wire. Their errors do not affect the message
    * that is being delivered.
    */
-  protected override shown<T>(stream: Observable<T>): Observable<T> {
+  override shown<T>(stream: Observable<T>): Observable<T> {
     const onThrow = (cause: unknown): void => {
       const message = deliveredMessage();
       const end = (): void => this.#fail(new CallbackError('subscriber', cause));
@@ -169,7 +163,7 @@ export class PrincipalWire<P extends Principal | undefined> extends Wire impleme
     reportUncaught(error);
     if (this.#hasThrown) return;
     this.#hasThrown = true;
-    this.#client.terminate(error);
+    this.#client.end({ error });
   }
 }
 

@@ -1,9 +1,10 @@
 import { catchError, defer, EMPTY, mergeMap, NEVER, Observable, take } from 'rxjs';
 import { servingWire, watchSubscribed } from '../message/development.js';
+import { CloseCode } from '../message/closeCode.js';
 import { CallbackError, UnsupportedError } from '../message/errors.js';
 import { completionOf } from '../operators/subscribing/completionOf.js';
 import { GuardedObservable } from '../operators/channels/guardedObservable.js';
-import { createRefusalReporter, goodbyeOf } from './accept/authentication.js';
+import { createRefusalReporter } from './accept/authentication.js';
 import { type AnyWire, type Principal, PrincipalWire, type ServerWire, guardOf } from './principal.js';
 import { reportUncaught } from '../message/errors/reportUncaught.js';
 import { type FullServeOptions, readServeOptions, type ServedLink, type ServedSocket, type ServeOptions } from './serverOptions.js';
@@ -15,6 +16,7 @@ import { callSafely } from '../message/errors/callSafely.js';
 import { memoryDeadLetters } from '../stores/memoryDeadLetters.js';
 import { type IncomingConnection, isSessionFrame } from './accept/incomingConnection.js';
 import { IncomingConnections } from './accept/incomingConnections.js';
+import { checkingAll } from './checkingAll.js';
 import { encodingOnce } from './encodingOnce.js';
 import { createRates } from './limits/rateLimit.js';
 import { drain } from './session/serverDrain.js';
@@ -128,14 +130,10 @@ function createAcceptor(
     ...(outbox && { outbox }),
     letters: options.deadLetters ?? inbox?.deadLetters ?? memoryDeadLetters(),
     quota: createQuota(options),
-    codecs: codecs.map(encodingOnce),
+    codecs: codecs.map((codec) => encodingOnce(checkingAll(codec))),
     ...(rates && { rates, window: rates.window }),
   };
-  const refuse = (connection: IncomingConnection, error: unknown): void => {
-    connection.close(...goodbyeOf(error));
-    onRefused(error);
-  };
-  const acceptOptions = { ...settings, onRefused, emit, refuse };
+  const acceptOptions = { ...settings, onRefused, emit };
   const sessions = new ServedSessions(acceptOptions);
   const envelopeWires = envelopes?.(acceptOptions);
   const membership = cluster?.serve(sessions);
@@ -154,14 +152,15 @@ function createAcceptor(
      * drained.
      */
     drain(): Observable<never> {
-      connections.stop();
+      connections.stop(CloseCode.SERVICE_RESTART);
       const message = settings.system.shutdown && shutdownMessage(retryAfter, scheduler);
       if (message) for (const wires of [sessions, envelopeWires]) wires?.announce(message);
-      return drain(sessions.sessions(), { ...options, random: chance, isPaced: cluster !== undefined });
+      return drain(sessions.all, { ...options, random: chance, isPaced: cluster !== undefined });
     },
     /** Ends all wires, and then all connections: the wires still send their close codes. */
     close(): void {
       membership?.unsubscribe();
+      connections.stop(CloseCode.GOING_AWAY);
       sessions.close();
       envelopeWires?.close();
       connections.close();

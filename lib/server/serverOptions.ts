@@ -8,7 +8,8 @@ import { anything, notNegative, positive, readOptions, whole, type OptionTable }
 import { steadyScheduler } from '../message/steadyScheduler.js';
 import type { DescribedLink, Frame, Link, LinkConnection } from '../io/link.js';
 import { ENVELOPE_OPTIONS } from '../wire/envelope/envelopeOptions.js';
-import { checkCodecs, checkDeadLetters, ENDPOINT_OPTIONS } from '../wire/session/sessionOptions.js';
+import { checkCodecs, checkDeadLetters } from '../message/options/checkArguments.js';
+import { ENDPOINT_OPTIONS } from '../wire/session/sessionOptions.js';
 import { PING_INTERVAL } from '../core/keepalive.js';
 import type { DeadLetterStore } from '../stores/deadLetterStore.js';
 import type { OutboxStore } from '../stores/outboxStore.js';

@@ -1,20 +1,8 @@
+import type { Rejection } from '../core/rejection.js';
+import type { Cursor } from '../core/storedTypes.js';
 import type { MaybePromise } from '../message/maybeAsync.js';
 import type { DeadLetter, DeadLetterStore } from './deadLetterStore.js';
 import type { Durability, HelloNumber } from './outboxStore.js';
-
-/** The processed messages of one sender. */
-export interface Cursor {
-  /** All numbers up to this one are processed. */
-  readonly done: number;
-  /** The processed numbers above `done`, in rising order: handlers may finish out of order. */
-  readonly finished: readonly number[];
-  /**
-   * The rejected messages whose sender may not know it yet. An inbox that does not store them loses
-   * only the reasons, for its senders.
-   * @default none
-   */
-  readonly rejections?: readonly NumberedRejection[] | undefined;
-}
 
 /** The claim of a session to the messages of a sender, with the hello that the session answers. */
 export interface InboxClaim extends HelloNumber {
@@ -65,25 +53,6 @@ export interface ClaimedInbox {
   readonly lease: InboxLease | undefined;
   /** Whether the inbox has stored the `session` of the claim. @default false */
   readonly isRemembered?: boolean | undefined;
-}
-
-/** The reason why a receiver did not process a message. The sender receives it with the ack. */
-export interface Rejection {
-  /**
-   * `dead-lettered`: the handler has finally failed, and the message is a dead letter of the
-   * receiver. `refused`: the receiver does not allow the message. `undecodable`: the receiver
-   * cannot read the message, and keeps its bytes as a dead letter.
-   */
-  readonly kind: 'dead-lettered' | 'refused' | 'undecodable';
-  /** The code of the error. */
-  readonly code: string;
-  /** A sentence for people. */
-  readonly reason: string;
-}
-
-/** The rejection of the message with this number. */
-export interface NumberedRejection extends Rejection {
-  readonly number: number;
 }
 
 /** A processed message, and the data to be written with its completion. */

@@ -1,6 +1,6 @@
-import { defer, from, of, Subject } from 'rxjs';
-import { checkOptions } from '../message/development.js';
-import { assertPositive } from '../message/options/assert.js';
+import { Observable, Subject } from 'rxjs';
+import { assertPositive, checkOptions } from '../message/development.js';
+import { asObservable } from '../message/maybeAsync.js';
 import { estimateSize } from '../message/estimateSize.js';
 import type { DeadLetterStore, StoredDeadLetter } from './deadLetterStore.js';
 
@@ -64,9 +64,13 @@ export function memoryDeadLetters(options: MemoryDeadLettersOptions = {}): DeadL
       }
     },
     list: ({ after = 0, limit = Infinity } = {}) =>
-      defer(() => from([...letters.values()].flatMap(([letter]) => (letter.id > after ? letter : [])).slice(0, limit))),
-    count: () => defer(() => of(letters.size)),
-    remove: (id) => defer(() => of(remove(id) !== undefined)),
+      new Observable((to) => {
+        const listed = [...letters.values()].flatMap(([letter]) => (letter.id > after ? letter : [])).slice(0, limit);
+        for (const letter of listed) to.next(letter);
+        to.complete();
+      }),
+    count: () => asObservable(() => letters.size),
+    remove: (id) => asObservable(() => remove(id) !== undefined),
     dropped$: dropped$.asObservable(),
   };
 }

@@ -1,7 +1,6 @@
 import { nanoid } from 'nanoid';
-import { checkOptions } from '../message/development.js';
-import { EMPTY_OUTBOX } from '../core/outgoingStore.js';
-import { assertPositive } from '../message/options/assert.js';
+import { assertPositive, checkOptions } from '../message/development.js';
+import { EMPTY_OUTBOX } from '../core/storedOutgoing.js';
 import type { OpenedOutbox, OutboxHead, OutboxStore } from './outboxStore.js';
 
 export interface MemoryOutboxOptions {

@@ -1,11 +1,8 @@
 import { nanoid } from 'nanoid';
-import { checkOptions, watchExit } from '../message/development.js';
+import { assertAbsent, checkConnect, checkOptions, watchExit } from '../message/development.js';
 import { json } from '../codec/json.js';
-import { assertAbsent } from '../message/options/assert.js';
 import { steadyScheduler } from '../message/steadyScheduler.js';
-import { NAME_PATTERN } from '../message/messageLimits.js';
 import type { AnyTypes, MessageIn } from '../message/types.js';
-import { ReliabilityLevel } from '../message/reliabilityLevel.js';
 import { isOffline, platformSignals } from './session/networkSignals.js';
 import { clientSessions } from './session/session.js';
 import { overflowTest } from './unseenFailures.js';
@@ -90,11 +87,7 @@ export type Protocol = (options: ConnectOptions & { readonly id: string }) => Wi
 export function connect<Types extends object = AnyTypes>(options: ConnectOptions): Wire<MessageIn<Types>> {
   checkOptions('connect', options);
   const { link, delivery = 'at-least-once', id = nanoid(), scheduler = steadyScheduler(), protocol = sessionProtocol } = options;
-  const isLink: boolean = typeof (link as unknown) === 'function';
-  if (!isLink) throw new TypeError('connect: "link" must be a link, such as webSocket(url)');
-  if (!Object.values<unknown>(ReliabilityLevel).includes(delivery))
-    throw new TypeError(`connect: "delivery" must be one of ${Object.values(ReliabilityLevel).join(', ')}, got ${delivery}`);
-  if (!NAME_PATTERN.test(id)) throw new TypeError(`connect: "id" must match ${NAME_PATTERN.source}, got ${id}`);
+  checkConnect(link, delivery, id);
 
   const wire = new Wire<MessageIn<Types>>({
     id,

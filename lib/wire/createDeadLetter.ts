@@ -3,7 +3,7 @@ import type { RxwireError } from '../message/errors.js';
 import { wallTime } from '../message/steadyScheduler.js';
 import type { Message } from '../message/types.js';
 import type { DeadLetter, FailedAttempt } from '../stores/deadLetterStore.js';
-import type { Rejection } from '../stores/inbox.js';
+import type { Rejection } from '../core/rejection.js';
 
 export interface DeadLetterOptions {
   /** The number of attempts. @default 1 */

@@ -1,15 +1,10 @@
-import { Observable } from 'rxjs';
 import { WireClosedError } from '../message/errors.js';
-import { reportUnhandled } from './reportUnhandled.js';
 import type { Receipt, ReceiptStatus } from '../message/receipt.js';
-import type { OutgoingMessages } from './session/sessionEvents.js';
-
-/** Messages whose last receipt is remembered: this many at least, twice as many at most. */
-const MAX_ENDS = 500;
+import { reportUnhandled } from './reportUnhandled.js';
 
 /** A wire, for the tracker of its receipts. */
 export interface TrackedWire {
-  readonly session: OutgoingMessages | undefined;
+  readonly session: { readonly pending: { has(id: string): boolean } } | undefined;
   /** `ignored` is called with each message that has failed, and whose promise no caller awaits. */
   readonly unseen: { ignored(id: string, error: unknown, isLost: boolean): void } | undefined;
 }
@@ -17,16 +12,11 @@ export interface TrackedWire {
 /** Called with each receipt of one message; without a receipt when the wire has ended. */
 type Follower = (receipt?: Receipt, isLast?: boolean) => void;
 
-/** Passes receipts to those who follow single messages: one lookup for each receipt. */
+/** Passes receipts to the callers of `send`: one lookup for each receipt. */
 export class ReceiptTracker {
   readonly followers = new Map<string, readonly Follower[]>();
   /** Whether receipts before the last one of a message are of use. */
   awaitsSteps = false;
-  /**
-   * The last receipts since the first call of `state`. A Map finds its oldest entry only slowly.
-   */
-  ends: Map<string, Receipt> | undefined;
-  #olderEnds: Map<string, Receipt> | undefined;
   readonly #wire: TrackedWire;
   #isClosed = false;
   #cause: unknown;
@@ -38,13 +28,8 @@ export class ReceiptTracker {
   next(receipt: Receipt): void {
     const { id, status, error } = receipt;
     const followers = this.followers.get(id);
-    if (!followers && !this.ends) return;
-    const isLast = !!error || status === 'acked' || !this.#wire.session?.pending.has(id);
-    if (this.ends && isLast) {
-      if (this.ends.size >= MAX_ENDS) [this.ends, this.#olderEnds] = [new Map(), this.ends];
-      this.ends.set(id, receipt);
-    }
     if (!followers) return;
+    const isLast = !!error || status === 'acked' || !this.#wire.session?.pending.has(id);
     if (isLast) this.followers.delete(id);
     for (const follower of followers) follower(receipt, isLast);
   }
@@ -63,37 +48,10 @@ export class ReceiptTracker {
         }
       };
       this.awaitsSteps ||= until !== 'acked';
-      this.#follow(id, follower);
+      if (this.#isClosed) follower();
+      else this.followers.set(id, [...(this.followers.get(id) ?? []), follower]);
     });
     return reportUnhandled(end, (error) => this.#wire.unseen?.ignored(id, error, isLost));
-  }
-
-  state(id: string): Observable<Receipt> {
-    return new Observable((to) => {
-      this.ends ??= new Map();
-      this.awaitsSteps = true;
-      const { session } = this.#wire;
-      const isPending = session?.pending.has(id);
-      // O(n) in the number of messages in flight.
-      const step = isPending && session?.inFlight.steps().find(([, messages]) => messages.some((message) => message.id === id));
-      const current = isPending ? ({ id, status: step ? step[0] : 'queued' } as const) : (this.ends.get(id) ?? this.#olderEnds?.get(id));
-      if (current) to.next(current);
-      if (current && !isPending) {
-        to.complete();
-        return;
-      }
-      const follower: Follower = (receipt, isLast = true) => {
-        if (receipt) to.next(receipt);
-        if (isLast) to.complete();
-      };
-      this.#follow(id, follower);
-      to.add(() => this.#leave(id, follower));
-    });
-  }
-
-  #follow(id: string, follower: Follower): void {
-    if (this.#isClosed) follower();
-    else this.followers.set(id, [...(this.followers.get(id) ?? []), follower]);
   }
   #leave(id: string, follower: Follower): void {
     const left = this.followers.get(id)?.filter((other) => other !== follower) ?? [];

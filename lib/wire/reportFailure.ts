@@ -1,7 +1,7 @@
 import { HandlerError, type RxwireError } from '../message/errors.js';
 import { watchResult } from '../message/errors/callSafely.js';
 import type { Message } from '../message/types.js';
-import { errorReporterOf, type SessionCapabilities } from './session/messageClaim.js';
+import type { SessionCapabilities } from './session/messageClaim.js';
 
 interface Receivers<T extends Message> {
   /** The session that delivers the message. @default no wire delivers it */
@@ -20,11 +20,10 @@ interface Receivers<T extends Message> {
  */
 export function reportFailure<T extends Message>(error: RxwireError, message: T, receivers: Receivers<T>): void {
   const { session, onError, isReceived = false } = receivers;
-  const report = errorReporterOf(session);
   if (!onError && !isReceived) session?.user?.subscribers?.wire.onHandlerFailure?.(error, message.type, session.user.errors$);
-  report?.(error);
+  session?.reportError(error);
   callOnError(error, message, receivers);
-  if (!report && !onError && !isReceived) throw error;
+  if (!session && !onError && !isReceived) throw error;
 }
 
 /**
@@ -33,7 +32,6 @@ export function reportFailure<T extends Message>(error: RxwireError, message: T,
  * @throws The error that `onError` throws.
  */
 export function callOnError<T extends Message>(error: RxwireError, message: T, { session, onError }: Receivers<T>): void {
-  const report = errorReporterOf(session);
   const returned: unknown = onError?.(error, message);
-  if (returned && report) watchResult(returned, (cause) => report(new HandlerError(message, 1, cause)));
+  if (returned && session) watchResult(returned, (cause) => session.reportError(new HandlerError(message, 1, cause)));
 }

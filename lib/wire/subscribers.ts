@@ -1,4 +1,4 @@
-import { defer, EMPTY, map, merge, of, skip, Subject, switchMap, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import type { SchedulerLike, Subscription } from 'rxjs';
 import { afterMicrotask } from '../message/steadyScheduler.js';
 import { deliveryContext, subscribeContext, type SubscribedTypes } from '../operators/subscribing/deliveryContext.js';
 import { noteSelected, noteUnselected } from '../message/development.js';
@@ -11,51 +11,21 @@ import { createDeadLetter, rejectionOf } from './createDeadLetter.js';
 import { isInternal } from './internalSubscriptions.js';
 import { claim, type DeliveringWire } from './session/messageClaim.js';
 
-/** The subscriptions to a wire. */
-export interface WireSubscriptions {
-  readonly count: number;
-  /** The types that the subscribers select by `ofType`, and the patterns of their routes. */
-  readonly patterns: readonly (string | RegExp)[];
-}
-
-/** Knows the subscriptions to a wire, at next to no cost while `subscriptions` is not used. */
+/** Knows the subscriptions to a wire. */
 export class Subscribers {
   readonly wire: DeliveringWire;
   readonly #microtask: SchedulerLike | undefined;
   /** The types of the subscriptions that select types. Created when it is first used. */
   types: Map<object, SubscribedTypes> | undefined;
-  #changes$: Subject<void> | undefined;
+  /** Called with each new subscription. */
+  onAdded: ((subscription: Subscription) => void) | undefined;
   #onBegun: (() => void) | undefined;
   #hasBegun = false;
-  #isOver = false;
 
   /** @param microtask Calls back. @default the end of the microtask */
   constructor(wire: DeliveringWire, microtask: SchedulerLike | undefined) {
     this.wire = wire;
     this.#microtask = microtask;
-  }
-
-  subscriptions(): Observable<WireSubscriptions> {
-    return defer(() => {
-      if (!this.#isOver && !this.#changes$) {
-        this.#changes$ = new Subject();
-        // RxJS keeps a Subscriber for each subscription.
-        for (const observer of this.wire.observers as readonly unknown[] as readonly Subscription[]) this.#watchEnd(observer);
-      }
-      const changes$: Observable<unknown> = this.#changes$ ?? EMPTY;
-      return merge(of(0), changes$).pipe(switchMap(() => (this.#isOver ? EMPTY : this.#now())));
-    });
-  }
-
-  /** Emits the present subscriptions now, and when their patterns change. */
-  #now(): Observable<WireSubscriptions> {
-    const latest: (readonly (string | RegExp)[])[] = [];
-    const changes = [...(this.types?.values() ?? [])].map(({ patterns$ }, index) => patterns$.pipe(map((one) => (latest[index] = one))));
-    // Each emits its patterns at once.
-    return merge(of(0), ...changes).pipe(
-      skip(changes.length),
-      map(() => ({ count: this.wire.observers.length, patterns: [...new Set(latest.flat())] })),
-    );
   }
 
   /** Emits a message. Returns whether it is a request whose type no subscriber selects. */
@@ -67,10 +37,6 @@ export class Subscribers {
     noteUnselected(message, observers, this, deliveryContext, isInternal);
     // A callback for the messages without a handler may answer the request.
     return isUnanswered && deliveryContext.current?.unhandled !== false;
-  }
-
-  #watchEnd(subscription: Subscription): void {
-    subscription.add(() => this.#changes$?.next());
   }
 
   /**
@@ -90,18 +56,11 @@ export class Subscribers {
       subscription.add(() => this.types?.delete(subscription));
       noteSelected(types);
     }
-    this.#changes$?.next();
-    if (this.#changes$) this.#watchEnd(subscription);
+    this.onAdded?.(subscription);
     if (this.#hasBegun) return;
     this.#hasBegun = true;
     if (this.#onBegun) this.whenSubscribed(this.#onBegun);
     this.#onBegun = undefined;
-  }
-
-  close(): void {
-    this.#isOver = true;
-    this.#changes$?.next();
-    this.#changes$?.complete();
   }
 }
 

@@ -1,4 +1,4 @@
-import { Observable, Subject, using, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
+import { Observable, Subject, type Observer, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
 import type { SendingLimits } from '../codec/codec.js';
 import type { ReceiptInterest } from '../core/receiptInterest.js';
 import {
@@ -31,7 +31,7 @@ import {
 } from './connectionState.js';
 import { addLoss, isOverflow, withLosses, type Losses, createUnseenFailures, type UnseenFailures } from './unseenFailures.js';
 import { ReceiptTracker } from './receiptTracker.js';
-import { refusalOf, rejectUnreceived, Subscribers, type WireSubscriptions } from './subscribers.js';
+import { refusalOf, rejectUnreceived, Subscribers } from './subscribers.js';
 
 export interface WaitOptions {
   /**
@@ -121,9 +121,9 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     this.unseen = receiver.unseen;
     const opened = setup.open(receiver, receiver);
     if (typeof opened === 'function')
-      receiver.connection = opened(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe(receiver);
-    else receiver.connection = this.#outgoing = opened;
-    if (receiver.isOver) receiver.connection.unsubscribe();
+      receiver.sending = opened(new Observable((outgoing) => void (this.#outgoing = outgoing))).subscribe(receiver);
+    else receiver.sending = this.#outgoing = opened;
+    if (receiver.isOver) receiver.sending.unsubscribe();
   }
 
   /**
@@ -213,11 +213,12 @@ export class Wire<M extends Message = Message> extends Subject<M> {
   }
 
   /**
-   * Emits the subscriptions to the wire, and the types that they select: now, and at each change.
-   * Completes with the wire.
+   * The subscriptions to the wire. For functions that are imported separately.
+   *
+   * @internal
    */
-  get subscriptions$(): Observable<WireSubscriptions> {
-    return this.shown(this.#receiver.subscribers.subscriptions());
+  get subscribers(): Subscribers {
+    return this.#receiver.subscribers;
   }
 
   /** The state of the wire now. */
@@ -271,28 +272,6 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     const receipt = this.#receiver.tracker().end(String((message as Partial<M> | null | undefined)?.id), until);
     this.next(message);
     return receipt;
-  }
-
-  /**
-   * Emits the receipts of one message: the current one, if the message was sent already, then each
-   * further one. Completes after the last receipt, or with the wire.
-   *
-   * From the first call on, the wire remembers the last receipts of at least the latest 500
-   * messages. For an unknown id, this waits: the message may be sent later.
-   *
-   * @example
-   * import { connect, createMessage, webSocket } from 'rxwire';
-   *
-   * const wire = connect({ link: webSocket('ws://127.0.0.1:4870/wire') });
-   * const message = createMessage('system.ping', { timestamp: 0 });
-   * wire.next(message);
-   * wire.messageState(message.id).subscribe(({ status }) => console.log(status));
-   * // prints: queued
-   * // prints: sent
-   * // prints: acked
-   */
-  messageState(id: string): Observable<Receipt> {
-    return this.shown(this.#receiver.tracker().state(id));
   }
 
   /**
@@ -350,8 +329,13 @@ export class Wire<M extends Message = Message> extends Subject<M> {
     return subscription;
   }
 
-  /** Returns a stream of the wire for its subscribers. A wire of a server guards them. */
-  protected shown<T>(stream: Observable<T>): Observable<T> {
+  /**
+   * Returns a stream of the wire for its subscribers. A wire of a server guards them. For functions
+   * that are imported separately.
+   *
+   * @internal
+   */
+  shown<T>(stream: Observable<T>): Observable<T> {
     return stream;
   }
 
@@ -389,7 +373,8 @@ class WireReceiver implements WireParts, Observer<Message> {
   failures$: Subject<Receipt> | undefined;
   errors$: Subject<RxwireError> | undefined;
   latency$: Subject<number> | undefined;
-  connection: Unsubscribable | undefined;
+  /** The session, or the subscription to the link. */
+  sending: Unsubscribable | undefined;
   readonly #wire: Wire;
   readonly #setup: WireSetup;
   readonly #scheduler: SchedulerLike;
@@ -457,11 +442,10 @@ class WireReceiver implements WireParts, Observer<Message> {
     this.unseen?.end(failure, countViews(this.#wire) + (this.#tracker?.followers.size ?? 0), closeCode === ABANDONED && !failure);
     this.isOver = this.isEnding = true;
     this.endCause = failure?.error;
-    this.connection?.unsubscribe();
+    this.sending?.unsubscribe();
     if (failure) this.report({ kind: 'error', ...failure });
     this.state.end(status, closeCode, failure);
     this.#tracker?.close(this.endCause);
-    this.subscribers.close();
     for (const stream of [this.receipts$, this.failures$, this.latency$, this.errors$]) stream?.complete();
   }
 
@@ -471,7 +455,7 @@ class WireReceiver implements WireParts, Observer<Message> {
     this.subscribers.whenSubscribed(callback);
   }
   awaitsAcks(): boolean {
-    return this.receipts$?.observed || !!this.#tracker?.ends || !!this.#tracker?.followers.size;
+    return this.receipts$?.observed || !!this.#tracker?.followers.size;
   }
   awaitsSteps(): boolean {
     return this.receipts$?.observed || (!!this.#tracker?.awaitsSteps && this.#tracker.followers.size > 0);
@@ -479,10 +463,11 @@ class WireReceiver implements WireParts, Observer<Message> {
   /** Stores a dead letter, and reports the letters that the store evicts meanwhile. */
   deadLetter(letter: DeadLetter): Observable<void> {
     const evicted = ({ message }: DeadLetter): void => this.#wire.report(new MessageDroppedError(message.id, 'evicted'));
-    return using(
-      () => this.deadLetters.dropped$.subscribe(evicted),
-      () => asObservable(() => this.deadLetters.add(letter)),
-    );
+    // eslint-disable-next-line no-restricted-syntax -- as `using`, which brings two kilobytes
+    return new Observable((to) => {
+      to.add(this.deadLetters.dropped$.subscribe(evicted));
+      to.add(asObservable(() => this.deadLetters.add(letter)).subscribe(to));
+    });
   }
   report(event: SessionEvent): void {
     if (event.kind === 'receipt') {
@@ -499,7 +484,7 @@ class WireReceiver implements WireParts, Observer<Message> {
       this.latency$?.next(event.latency);
       return;
     }
-    if (event.kind === 'started') this.session = event;
+    if (event.kind === 'started') this.session = event.session;
     if ('error' in event) this.traffic.errors++;
     this.state.watch(event);
     if ('error' in event) this.errors$?.next(asRxwireError(event.error));

@@ -12,9 +12,9 @@ export const OF_COMMAND: readonly string[] = ['commander', 'ws'];
 /** Marks a second copy of a module. */
 const COPY = '?copy';
 const lib = `${root}lib`;
-/** The package imports one of these modules under a name for which `imports` of package.json has conditions. */
-const DEVELOPMENT = 'message/development';
-const VARIANTS = [DEVELOPMENT, 'message/strictDevelopment', 'message/production'];
+/** The package imports these modules under names for which `imports` of package.json has conditions. */
+const CONDITIONAL: Readonly<Record<string, string>> = { 'message/development.js': '#development', 'codec/checkBatch.js': '#checkBatch' };
+const VARIANTS = ['message/development', 'message/strictDevelopment', 'message/production', 'codec/checkBatch', 'codec/productionBatch'];
 
 /**
  * Bundles the entry points into a folder, minified. Code that several entry points use is in chunks, so that each class exists once. Bundlers leave out the
@@ -44,7 +44,13 @@ export async function bundleModules(format: 'esm' | 'cjs', folder: string): Prom
     generatedCode: { symbols: false },
     chunkFileNames: '[name]-[hash].js',
     // In a chunk with the codec, each user of the ring would import msgpackr.
-    codeSplitting: { groups: [{ name: 'ring', test: /lib\/operators\/buffers\/ring\.ts$/ }] },
+    codeSplitting: {
+      groups: [
+        { name: 'ring', test: /lib\/operators\/buffers\/ring\.ts$/ },
+        // Constants that the variants share with the rest: one chunk, and not one for each module.
+        { name: 'constants', test: /lib\/(message\/(messageLimits|reliabilityLevel)|codec\/envelopeLevels)\.ts$/ },
+      ],
+    },
     postBanner: ({ name }) => (name === COMMAND ? '#!/usr/bin/env node' : ''),
     ...maps,
   });
@@ -69,14 +75,14 @@ const isExternal: ExternalOption = (id, importer = '') => {
   return !(isOfCommand && OF_COMMAND.includes(id)) && (id.startsWith('node:') || !importer.includes('/node_modules/'));
 };
 
-/** Keeps these modules, CommonJS, and the one for development in files of their own, which all others import. */
+/** Keeps these modules, CommonJS, and those with variants in files of their own, which all others import. */
 const separateFiles = (modules: readonly string[]): Plugin => ({
   name: 'separate files',
   resolveId(source, importer) {
     if (importer === undefined || !source.startsWith('.')) return undefined;
     const path = relative(lib, resolve(dirname(importer), source));
-    if (path === `${DEVELOPMENT}.js`)
-      return { id: importer.endsWith('/strictDevelopment.ts') ? join(lib, path) : '#development', external: true };
+    const name = CONDITIONAL[path];
+    if (name !== undefined) return { id: importer.endsWith('/strictDevelopment.ts') ? join(lib, path) : name, external: true };
     const isSeparate = source.endsWith('.cjs') || modules.includes(path.replace(/\.js$/, ''));
     return isSeparate ? { id: join(lib, path), external: true } : undefined;
   },

@@ -2,9 +2,9 @@ import type { Packed } from './pack.js';
 import { bar } from './bar.js';
 
 /** Bytes of the unpacked package at most, without source maps. */
-export const UNPACKED_BUDGET = 1_850_000;
+export const UNPACKED_BUDGET = 1_857_000;
 /** Files of the package at most. */
-export const FILES_BUDGET = 342;
+export const FILES_BUDGET = 356;
 
 export interface PackageSize {
   /** Bytes of the tarball. */

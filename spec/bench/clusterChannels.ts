@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, Subscription, type Observable } from 'rxjs';
 import { percentile } from '../../lib/adapters/cli/printable.js';
-import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../lib/channels/channelLog.js';
 import { createMessage, msgpack, type ChannelPosition, type Message } from '../../lib/index.js';
 import { natsChannelLog } from '../../lib/stores/nats/index.js';
 import { pathOf } from '../support/debian.js';

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { chromium, type Browser } from 'playwright-core';
 import { createMessage } from '../../lib/message/createMessage.js';
-import type { Presence } from '../../lib/operators/channels/memberList.js';
+import type { Presence } from '../../lib/channels/memberList.js';
 import { hub, type Hub } from '../../lib/server/hub/hub.js';
 import type { HubOptions } from '../../lib/server/hub/hubOptions.js';
 import { describeWith } from '../support/debian.js';

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { asynchronous } from '../../lib/codec/asynchronous.js';
 import type { BatchContext, Codec } from '../../lib/codec/codec.js';
 import { gzipped } from '../../lib/codec/gzipped.js';
 import { json } from '../../lib/codec/json.js';
@@ -130,6 +131,15 @@ describe('sealed', () => {
   it('is named after its codec, and is binary', () => {
     const { name, binary, isSealed } = sealed(gzipped(json()), ring());
     expect([name, binary, isSealed]).toEqual(['json+gzip+aes-256-gcm', true, true]);
+  });
+
+  it('is asynchronous if its cipher is, or its codec', () => {
+    const plain = gzipped(json());
+    const late: Codec = gzipped({ ...json(), asynchronous });
+    const { Node, WebCrypto } = ciphers;
+    const all = [sealedWith(Node, plain, ring()), sealedWith(WebCrypto, plain, ring()), sealedWith(Node, late, ring())];
+    expect(all.map((codec) => codec.asynchronous)).toEqual([undefined, asynchronous, asynchronous]);
+    expect(all.map((codec) => codec.within?.({ maxSize: 9 })?.asynchronous)).toEqual([undefined, asynchronous, asynchronous]);
   });
 
   it('reveals no plain text, and never repeats bytes', () => {

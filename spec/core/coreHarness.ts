@@ -3,16 +3,34 @@ import { ClientIdentity } from '../../lib/core/clientHandshake.js';
 import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import type { SessionCore } from '../../lib/core/sessionCore.js';
 import { ServerCore } from '../../lib/core/serverCore.js';
+import type { ReceiveProgress } from '../../lib/core/receiveProgress.js';
+import type { Rejection } from '../../lib/core/rejection.js';
 import type { SessionStores } from '../../lib/core/sessionStores.js';
 import type { SessionCodec, CoreEffect, CoreEvent, CoreOptions } from '../../lib/core/coreTypes.js';
+import { createAsyncCalls } from '../../lib/codec/asynchronous.js';
+import { whenReady } from '../../lib/message/maybeAsync.js';
 import type { Message } from '../../lib/message/types.js';
-import type { Body } from '../../lib/core/storedTypes.js';
+import type { Body, WriteFault } from '../../lib/core/storedTypes.js';
 
 const codec: SessionCodec = {
   name: 'test',
   encode: (messages) => JSON.stringify(messages),
   decode: (body) => JSON.parse(body as string) as Message[],
 };
+
+/** The same codec, asynchronous: a test answers its calls. */
+export function asyncCodec(plain: SessionCodec = codec): SessionCodec {
+  const calls = createAsyncCalls();
+  return {
+    ...plain,
+    get own() {
+      return asyncCodec(plain);
+    },
+    encode: (messages, first, outputs) => calls.encode(messages, first, () => plain.encode(messages, first)!, outputs),
+    decode: (body, first, count, outputs) => calls.decode(() => plain.decode(body, first, count)!, outputs),
+    reader: (session) => calls.reader(session, ({ body, first, count }) => plain.decode(body, first, count)!),
+  };
+}
 
 let secrets = 0;
 export const OPTIONS: CoreOptions = {
@@ -33,6 +51,44 @@ export const OPTIONS: CoreOptions = {
 
 export function message(id: string, fields: Partial<Message> = {}): Message {
   return { id, type: 'test.item', timestamp: 0, version: '1.0', source: '', payload: id, ...fields };
+}
+
+/** The message with this number is processed, or rejected. @param effect What an inbox stores with it. */
+export function processed(
+  core: SessionCore,
+  number: number,
+  progress: ReceiveProgress,
+  now: number,
+  rejection?: Rejection,
+  effect?: unknown,
+): void {
+  const { stores } = core as unknown as { readonly stores?: SessionStores };
+  if (stores?.inbox) stores.inbox.add(number, progress, rejection, effect);
+  else core.incoming.processed(number, progress, now, rejection);
+}
+
+/** Answers a write of a session with stores. */
+export function answered(core: SessionCore, id: number, now: number, fault?: WriteFault): void {
+  (core as unknown as { readonly stores: SessionStores }).stores.answered(id, now, fault);
+}
+
+/** Answers a call of an asynchronous codec: with this result, or with its own. */
+export function answerCall(effect: CoreEffect | undefined, now: number, result?: unknown): void {
+  if (effect?.kind !== 'codec') throw new Error('no codec is called');
+  effect.run({
+    now,
+    answer: (change) => change(),
+    wait(call, done, failed) {
+      let answer;
+      try {
+        answer = result === undefined ? call() : (result as ReturnType<typeof call>);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      whenReady(answer, done, failed);
+    },
+  });
 }
 
 /** Whether all messages of both directions are finished, as far as they were sent. */
@@ -61,7 +117,7 @@ export class Side<Core extends SessionCore = SessionCore> {
     do {
       for (let event = this.core.outputs.takeEvent(); event; event = this.core.outputs.takeEvent()) {
         this.seen.push(event);
-        if (event.kind === 'message' && !holds) this.core.processed(event.number, event.progress, this.now);
+        if (event.kind === 'message' && !holds) processed(this.core, event.number, event.progress, this.now);
       }
       for (let frame = this.core.transmit(this.now, this.now); frame !== undefined; frame = this.core.transmit(this.now, this.now))
         frames.push(frame);

@@ -1,6 +1,7 @@
+import { readHello } from '../../lib/core/serverHandshake.js';
 import type { SessionCodec } from '../../lib/core/coreTypes.js';
 import type { Message } from '../../lib/message/types.js';
-import { clientSide, exchange, message, open, serverSide, type Side } from './coreHarness.js';
+import { answerCall, asyncCodec, clientSide, exchange, message, open, serverSide, type Side } from './coreHarness.js';
 
 const codec: SessionCodec = {
   name: 'test',
@@ -71,7 +72,10 @@ describe('what a host learns from a core', () => {
   });
 
   it('that a batch may be forged: it is never set aside, and ends the session', () => {
-    const sealed: SessionCodec = { ...codec, isSealed: true, isForgery: () => true, decode: () => [] };
+    const decode = (): never => {
+      throw failing;
+    };
+    const sealed: SessionCodec = { ...codec, isSealed: true, isForgery: () => true, decode };
     const client = clientSide({ maxBadFrames: 2, codecs: [sealed] });
     const server = serverSide();
     for (let times = 0; times < 2; times++) {
@@ -85,34 +89,45 @@ describe('what a host learns from a core', () => {
   });
 });
 
-describe('a codec that finds out that it answers later', () => {
-  it('is asked again, by an effect, in both directions', () => {
-    class Late implements SessionCodec {
-      readonly name = 'test';
-      isAsync = false;
-      encode(): string {
-        this.isAsync = true;
-        return '';
-      }
-      decode(): readonly Message[] {
-        this.isAsync = true;
-        return [];
-      }
-    }
-    const client = clientSide({ codecs: [new Late()] });
+describe('an asynchronous codec', () => {
+  it('is called by an effect, in both directions', () => {
+    const client = clientSide({ codecs: [asyncCodec()] });
     const server = serverSide();
     open(client, server);
     client.send('a').frames();
-    const [encode] = client.effects.splice(0);
-    expect(encode).toMatchObject({ kind: 'encode', first: 1 });
-    client.core.encoded(encode!.id, 'body');
+    answerCall(client.effects.pop(), 0, 'body');
     expect(client.frames()).toEqual(['["msg",1,1,body]']);
     client.receive('["msg",1,1,["b"]]').frames();
-    const [decode] = client.effects.splice(0);
-    expect(decode).toMatchObject({ kind: 'decode', first: 1, count: 1 });
-    client.core.decoded(decode!.id, [message('b')], 0);
+    answerCall(client.effects.pop(), 0, [message('b')]);
     client.frames();
     expect(client.delivered).toEqual(['b']);
+  });
+
+  it('decodes the batch with which a client confirms the welcome, and then the frames behind it', () => {
+    const [client, server] = [clientSide(), serverSide({ codecs: [asyncCodec()] })];
+    client.send('a');
+    client.core.opened(0);
+    server.core.accept(readHello(client.frames()[0]), 0);
+    server.receive(...client.receive(...server.frames()).frames(), '["ping",0]', '["msg",2,1,[{"id":"b"}]]').frames();
+    expect([server.delivered, server.core.reader?.unread]).toEqual([[], 3]);
+    answerCall(server.effects.pop(), 0);
+    server.frames();
+    answerCall(server.effects.pop(), 0);
+    server.frames();
+    expect([server.delivered, server.core.reader?.unread]).toEqual([['a', 'b'], 0]);
+  });
+
+  it('ends the connection when too many frames wait, and drops an answer of a former connection', () => {
+    const client = clientSide({ codecs: [asyncCodec()], window: 1 });
+    open(client, serverSide());
+    client.receive('["msg",1,1,[{"id":"a"}]]').frames();
+    for (let count = 0; count < 260; count++) client.receive('["ping",0]');
+    expect([client.frames(), client.closed]).toEqual([[], undefined]);
+    client.receive('["ping",0]').frames();
+    expect(client.closed).toBe(4410);
+    answerCall(client.effects.pop(), 0);
+    client.frames();
+    expect(client.delivered).toEqual([]);
   });
 });
 

@@ -3,7 +3,20 @@ import { readHello, ServerHandshake } from '../../lib/core/serverHandshake.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
 import type { SessionCodec } from '../../lib/core/coreTypes.js';
 import type { Message } from '../../lib/message/types.js';
-import { clientCore, clientSide, exchange, isDrained, message, open, OPTIONS, serverSide, Side } from './coreHarness.js';
+import {
+  answerCall,
+  asyncCodec,
+  clientCore,
+  clientSide,
+  exchange,
+  isDrained,
+  message,
+  open,
+  OPTIONS,
+  processed,
+  serverSide,
+  Side,
+} from './coreHarness.js';
 
 describe('SessionCore', () => {
   it('delivers messages in order, and tells the sender that they are acked', () => {
@@ -49,7 +62,7 @@ describe('SessionCore', () => {
     expect(server.frames(true)).toEqual(['["ack",0,8]']);
     const [event] = server.seen.filter(({ kind }) => kind === 'message');
     if (event?.kind !== 'message') throw new Error('no message was delivered');
-    server.core.processed(event.number, event.progress, 0);
+    processed(server.core, event.number, event.progress, 0);
     expect(server.frames()).toEqual(['["ack",1,8]']);
   });
 
@@ -120,7 +133,7 @@ describe('SessionCore', () => {
     const { n } = (JSON.parse(client.frames()[0] as string) as [string, { n: number }])[1];
     const fields = { n, sid: 's'.repeat(22), rt: 'r'.repeat(43), rx: 0, top: 2, known: true, resumed: false, window: 8 };
     client.receive(JSON.stringify(['welcome', { ...fields, bytes: 1_000, ping: 1_000, codec: 'test', id: 'server' }]));
-    expect(client.send('a').frames()).toEqual(['["skip",[1,2]]', expect.stringMatching(/^\["msg",3,1,/), '["ack",0,8]']);
+    expect(client.send('a').frames()).toEqual(['["skip",[1,2]]', expect.stringMatching(/^\["ackmsg",0,8,0,0,3,1,/)]);
     expect(server.delivered).toEqual([]);
   });
 
@@ -175,16 +188,12 @@ describe('SessionCore', () => {
     });
 
     it('with an asynchronous codec', () => {
-      const [client, server] = [clientSide({ codecs: [{ ...codec, isAsync: true }], standInsFor }), serverSide()];
+      const [client, server] = [clientSide({ codecs: [asyncCodec(codec)], standInsFor }), serverSide()];
       open(client, server);
       client.send('a', 'bad', 'b', 'c');
       for (let turns = 0; turns < 20; turns++) {
         exchange(client, server);
-        for (const effect of client.effects.splice(0)) {
-          if (effect.kind !== 'encode') continue;
-          const isBad = effect.messages.some(({ id }) => id === 'bad' || id === 'bad.2');
-          client.core.encoded(effect.id, isBad ? undefined : JSON.stringify(effect.messages));
-        }
+        for (const effect of client.effects.splice(0)) answerCall(effect, client.now);
       }
       expect(server.delivered).toEqual(['a', 'bad.1', 'b', 'c']);
       expect([...client.outcomes].sort()).toEqual([...outcomes].sort());
@@ -213,8 +222,8 @@ describe('SessionCore', () => {
     const { sid } = JSON.parse(client.core.outgoing.isPaused ? '{}' : JSON.stringify({ sid: server.core.record?.sid })) as { sid: string };
     const fields = { n, sid, rt: 'r'.repeat(43), rx: 0, known: true, resumed: true, window: 8, bytes: 10_000, ping: 1_000, codec: 'test' };
     client.receive(JSON.stringify(['welcome', { ...fields, id: 'server', limits: { maxFrame: 500, maxBatch: 2 } }]));
-    const frames = client.frames().filter((frame) => (frame as string).startsWith('["msg"'));
-    expect(frames.map((frame) => (frame as string).slice(0, 10))).toEqual(['["msg",1,1', '["msg",2,1', '["msg",3,1']);
+    const frames = client.frames().map((frame) => (frame as string).replace('["ackmsg",0,8,0,0,', '["msg",').slice(0, 10));
+    expect(frames).toEqual(['["msg",1,1', '["msg",2,1', '["msg",3,1']);
   });
 
   it('sets a batch aside that cannot be decoded three times, and reports it', () => {
@@ -235,7 +244,7 @@ describe('SessionCore', () => {
     const undecodable = server.seen.find(({ kind }) => kind === 'undecodable');
     if (undecodable?.kind !== 'undecodable') throw new Error('the batch was not set aside');
     const rejection = { kind: 'undecodable', code: 'ERR_DECODE', reason: 'it cannot be decoded' } as const;
-    for (const number of undecodable.numbers) server.core.processed(number, undecodable.progress, 0, rejection);
+    for (const number of undecodable.numbers) processed(server.core, number, undecodable.progress, 0, rejection);
     exchange(server, client);
     client.frames();
     expect(client.outcomes).toEqual(['a undecodable']);
@@ -247,7 +256,7 @@ describe('SessionCore', () => {
     server.receive(...client.send('a').frames()).frames(true);
     const delivered = server.seen.find(({ kind }) => kind === 'message');
     if (delivered?.kind !== 'message') throw new Error('no message was delivered');
-    server.core.processed(delivered.number, delivered.progress, 0, { kind: 'refused', code: 'ERR_TEST', reason: 'a test' });
+    processed(server.core, delivered.number, delivered.progress, 0, { kind: 'refused', code: 'ERR_TEST', reason: 'a test' });
     const [reject, ack] = server.frames();
     expect([reject, ack]).toEqual(['["reject",[[1,"refused","ERR_TEST","a test"]],0]', '["ack",1,8,0,1]']);
     client.receive(ack!).frames();
@@ -344,7 +353,7 @@ describe('SessionCore', () => {
   ])('does not deliver a number that is skipped behind one that was processed before a restart: %s', (_, batches) => {
     const [client, server] = [clientSide(), serverSide()];
     open(client, server);
-    server.core.incoming.begin({ done: 0, finished: [2], rejections: [] });
+    server.core.incoming.begin('', { done: 0, finished: [2] });
     server.receive('["skip",[3]]');
     for (const batch of batches) server.receive(batch).frames();
     expect(server.delivered).toEqual(['a', 'd']);
@@ -358,18 +367,18 @@ describe('SessionCore', () => {
       server.receive(`["ackmsg",0,8,${wait},0,${number},1,[{"id":"${number}"}]]`, '["ping",0]').frames(true);
     arrive(1, 1);
     arrive(2, 250);
-    server.core.processed(1, server.core.incoming.progress, 1_000);
+    processed(server.core, 1, server.core.incoming.progress, 1_000);
     expect(server.core.incoming.ackAt).toBe(1_020);
   });
 
   it('obeys the wait of a batch that was not decoded at the last ack', () => {
-    const codecs = [{ ...OPTIONS.codecs[0]!, isAsync: true }];
+    const codecs = [asyncCodec()];
     const [client, server] = [clientSide(), serverSide({ codecs })];
     open(client, server);
     const arrive = (number: number, wait: number): unknown =>
       server.receive(`["ackmsg",0,8,${wait},0,${number},1,[{"id":"${number}"}]]`).frames(true);
     const decode = (id: string): unknown => {
-      server.core.decoded(server.effects.pop()!.id, [message(id)], server.now);
+      answerCall(server.effects.pop(), server.now, [message(id)]);
       return server.frames(true);
     };
     server.receive('["ping",0]');
@@ -377,7 +386,7 @@ describe('SessionCore', () => {
     decode('1');
     arrive(2, 250);
     decode('2');
-    server.core.processed(1, server.core.incoming.progress, 1_000);
+    processed(server.core, 1, server.core.incoming.progress, 1_000);
     expect(server.core.incoming.ackAt).toBe(1_020);
   });
 
@@ -474,7 +483,7 @@ describe('SessionCore', () => {
     expect(client.frames(true)).toEqual(['["ack",0,8]']);
     const delivered = client.seen.find(({ kind }) => kind === 'message');
     if (delivered?.kind !== 'message') throw new Error('no message was delivered');
-    client.core.processed(delivered.number, delivered.progress, 0);
+    processed(client.core, delivered.number, delivered.progress, 0);
     expect(client.frames()).toEqual(['["ack",1,8]', '["bye",0]']);
     expect(client.core.returnAt).toBe(700);
   });

@@ -2,7 +2,20 @@ import type { ServerCore } from '../../lib/core/serverCore.js';
 import { readHello } from '../../lib/core/serverHandshake.js';
 import { SessionStores } from '../../lib/core/sessionStores.js';
 import type { Body, InboxWrite, OutboxContents, OutboxWrite, WriteFault } from '../../lib/core/storedTypes.js';
-import { clientCore, clientSide, exchange, message, open, OPTIONS, serverSide, Side } from './coreHarness.js';
+import {
+  answerCall,
+  answered,
+  asyncCodec,
+  clientCore,
+  clientSide,
+  exchange,
+  message,
+  open,
+  OPTIONS,
+  processed,
+  serverSide,
+  Side,
+} from './coreHarness.js';
 
 /** A client whose writes the test answers. */
 class StoringClient extends Side {
@@ -15,7 +28,7 @@ class StoringClient extends Side {
     { hasInbox = false, isAsync = false } = {},
     readonly stores = new SessionStores({ hasOutbox: true, hasInbox, maxStored: 100 }),
   ) {
-    const codecs = isAsync ? [{ ...OPTIONS.codecs[0]!, isAsync }] : OPTIONS.codecs;
+    const codecs = isAsync ? [asyncCodec()] : OPTIONS.codecs;
     super(clientCore({ codecs }, stores));
     this.core.restore({ key: '', outbox });
   }
@@ -30,7 +43,7 @@ class StoringClient extends Side {
         this.effects.push(effect);
         return [];
       }
-      this.core.answered(effect.id, this.now, fault);
+      answered(this.core, effect.id, this.now, fault);
       if (effect.kind === 'outbox') this.written.push(effect.write);
       return [effect.kind === 'outbox' ? textOf(effect.write) : inboxText(effect.write)];
     });
@@ -172,7 +185,7 @@ describe('A session with an outbox', () => {
     const client = new StoringClient(contentsOf(first), { isAsync: true });
     const [decode] = client.core.outputs.takeEffects();
     client.core.end();
-    client.core.decoded(decode!.id, [message('a')], 0);
+    answerCall(decode, 0, [message('a')]);
     client.frames();
     expect(client.seen).toEqual([]);
   });
@@ -198,9 +211,9 @@ describe('A session with an outbox', () => {
     client.core.send(message('old', { ttl: 5, timestamp: 0 }));
     client.frames();
     const encode = (body: Body | undefined): void => {
-      const effect = client.effects.find(({ kind }) => kind === 'encode')!;
+      const effect = client.effects.find(({ kind }) => kind === 'codec')!;
       client.effects.splice(client.effects.indexOf(effect), 1);
-      client.core.encoded(effect.id, body);
+      answerCall(effect, client.now, body);
       client.frames();
     };
     client.now = 10;
@@ -325,7 +338,7 @@ describe('A session with an inbox', () => {
     server.core.restore({ key: 'pid' });
     const settle = (): void => {
       for (let round = 0; round < 20; round++) {
-        for (const { id } of server.effects.splice(0)) server.core.answered(id, 0);
+        for (const effect of server.effects.splice(0)) if (effect.kind !== 'codec') answered(server.core, effect.id, 0);
         client.receive(...server.frames());
         server.receive(...client.frames());
       }
@@ -336,7 +349,7 @@ describe('A session with an inbox', () => {
     const frames: Body[] = [];
     for (const id of ['a', 'b', 'c', 'd']) {
       frames.push(...server.send(id).frames());
-      for (const effect of server.effects.splice(0)) server.core.answered(effect.id, 0);
+      for (const effect of server.effects.splice(0)) if (effect.kind !== 'codec') answered(server.core, effect.id, 0);
     }
     server.core.leave(700);
     client.receive(...frames);
@@ -351,7 +364,7 @@ describe('A session with an inbox', () => {
     const answer = (fault?: WriteFault): readonly string[] =>
       server.effects.splice(0).flatMap((effect) => {
         if (effect.kind !== 'inbox') return [];
-        server.core.answered(effect.id, 0, fault);
+        answered(server.core, effect.id, 0, fault);
         return [effect.write.cursor ? inboxText(effect.write) : 'record'];
       });
     open(client, server);
@@ -363,8 +376,8 @@ describe('A session with an inbox', () => {
     server.receive(...client.frames());
     server.frames(true);
     const { progress } = server.core.incoming;
-    server.core.processed(1, progress, 0, undefined, 'effect of a');
-    server.core.processed(2, progress, 0, undefined, 'effect of b');
+    processed(server.core, 1, progress, 0, undefined, 'effect of a');
+    processed(server.core, 2, progress, 0, undefined, 'effect of b');
     expect(server.frames()).toEqual([]);
     expect(answer('effect')).toEqual(['done 2 effect of a,effect of b']);
     server.frames();

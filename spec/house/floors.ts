@@ -7,7 +7,7 @@ import { show, type Import } from './imports.js';
 export const floors: readonly (readonly string[])[] = [
   ['message'],
   ['operators', 'codec'],
-  ['core'],
+  ['core', 'channels'],
   ['io'],
   ['stores'],
   ['wire'],

@@ -1,4 +1,20 @@
-import { concat, defer, lastValueFrom, mergeMap, of, pipe, take, throwError, toArray, VirtualTimeScheduler, type Observable } from 'rxjs';
+import {
+  concat,
+  defer,
+  lastValueFrom,
+  mergeMap,
+  ObjectUnsubscribedError,
+  of,
+  pipe,
+  Subject,
+  Subscription,
+  take,
+  throwError,
+  toArray,
+  VirtualTimeScheduler,
+  type Observable,
+  type Observer,
+} from 'rxjs';
 import {
   exponentialDelay,
   linearDelay,
@@ -70,6 +86,29 @@ describe('retryBackoff', () => {
     expect(asked).toEqual([0, 'onRetry']);
     delaysOf({ backoffDelay, onRetry: () => asked.push('onRetry'), shouldRetry: (error) => error !== boom });
     expect(asked).toEqual([0, 'onRetry']);
+  });
+
+  it.each([undefined, 0, null])('ends when shouldRetry returns %p', (answer) => {
+    expect(delaysOf({ shouldRetry: () => answer as never })).toEqual([]);
+  });
+
+  it('delivers the error of a source that cannot be subscribed to any more', () => {
+    const scheduler = new VirtualTimeScheduler(undefined, Infinity);
+    const closed = new Subject<never>();
+    const errors: unknown[] = [];
+    let subscriptions = 0;
+    // As a Subject that was unsubscribed, `subscribe` itself throws.
+    const source = Object.assign(failing(), {
+      subscribe(to: Observer<never>) {
+        if (++subscriptions > 1) return closed.subscribe(to);
+        to.error(boom);
+        return Subscription.EMPTY;
+      },
+    });
+    closed.unsubscribe();
+    source.pipe(retryBackoff({ initialInterval: 1, maxRetries: 1, scheduler })).subscribe({ error: (error) => errors.push(error) });
+    expect(() => scheduler.flush()).not.toThrow();
+    expect(errors).toEqual([expect.any(ObjectUnsubscribedError)]);
   });
 
   it('takes its delays from the strategy', () => {

@@ -1,4 +1,5 @@
 import { config, EMPTY, Observable, of, Subject, throwError } from 'rxjs';
+import { asynchronous } from '../../lib/codec/asynchronous.js';
 import { json } from '../../lib/codec/json.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { RxwireError } from '../../lib/message/errors.js';
@@ -88,7 +89,7 @@ describe('what an application passes in, and that fails later, ends neither the 
   });
 
   it('a codec whose Observable is empty', async () => {
-    const codec = { ...json(), encode: () => EMPTY };
+    const codec = { ...json(), asynchronous, encode: () => EMPTY };
     const { wire, end } = client({ codec: codec, server: { codecs: [json()] } });
     await expect(wire.send(message('1'))).rejects.toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
     expect(end.isOver()).toBe(false);

@@ -3,7 +3,7 @@ import { buildSync } from 'esbuild';
 import type { Subscription } from 'rxjs';
 import { VirtualTimeScheduler } from 'rxjs';
 import { createChannelHistories } from '../../lib/server/hub/memoryChannelLog.js';
-import type { ChannelSlice } from '../../lib/server/hub/channelLog.js';
+import type { ChannelSlice } from '../../lib/channels/channelLog.js';
 import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
 import { estimateSize } from '../../lib/message/estimateSize.js';
 import { note } from '../support/rooms.js';

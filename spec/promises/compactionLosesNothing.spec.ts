@@ -1,6 +1,6 @@
 import { firstValueFrom } from 'rxjs';
 import { channel } from '../../lib/operators/channels/channel.js';
-import type { ChannelEntry, ChannelLog } from '../../lib/server/hub/channelLog.js';
+import type { ChannelEntry, ChannelLog } from '../../lib/channels/channelLog.js';
 import { hub } from '../../lib/server/hub/hub.js';
 import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
 import { asObservable, chain } from '../../lib/message/maybeAsync.js';
@@ -8,7 +8,7 @@ import type { ChannelPosition } from '../../lib/message/channelTypes.js';
 import type { Message } from '../../lib/message/types.js';
 import { lmdbChannelLog } from '../../lib/adapters/node/index.js';
 import { folder } from '../stores/lmdb/folder.js';
-import { asked } from '../support/channelLogContract.js';
+import { asked } from '../support/asked.js';
 import { record } from '../support/record.js';
 import { note, payloads, rooms } from '../support/rooms.js';
 

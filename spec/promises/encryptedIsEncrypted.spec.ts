@@ -1,4 +1,5 @@
 import { firstValueFrom, from, ReplaySubject, toArray } from 'rxjs';
+import { messageState } from '../../lib/operators/sending/messageState.js';
 import { channel } from '../../lib/operators/channels/channel.js';
 import { hub } from '../../lib/server/hub/hub.js';
 import { decryptPayload, encryptPayload } from '../../lib/operators/payloads/encryptPayload.js';
@@ -59,7 +60,7 @@ async function connected(client: Settings = {}, server: ListenOptions<Principal 
 async function refusedBy(wire: Wire, options: MessageOptions = {}) {
   const errors = record(wire.errors$);
   const message = secret(options);
-  const states = record(wire.messageState(message.id));
+  const states = record(messageState(wire, message.id));
   const error = (await wire.send(message).catch((reason: unknown) => reason)) as RxwireError;
   expect(states.values.at(-1)).toMatchObject({ status: 'dead', error });
   expect(errors.values).toEqual([error]);

@@ -276,7 +276,7 @@ describe('the session', () => {
     const settled: ClaimOutcome[] = [];
     const source = new Subject<Message>();
     record(source.pipe(operator));
-    const session = { canWrite: false, isOver: () => false, reportError: () => undefined, ...terms };
+    const session = { canWrite: false, isOver: false, reportError: () => undefined, ...terms };
     const settle: DeliverySession['settle'] = (_, outcomes) => void settled.push(...outcomes);
     deliver(message('a'), (one) => source.next(one), { ...session, settle });
     return settled;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { forkJoin, lastValueFrom, NEVER, startWith, toArray } from 'rxjs';
 import { channel } from '../../lib/operators/channels/channel.js';
-import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../lib/channels/channelLog.js';
 import { hub } from '../../lib/server/hub/hub.js';
 import type { HubOptions } from '../../lib/server/hub/hubOptions.js';
 import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';

@@ -6,7 +6,7 @@ import { createMessage } from '../../lib/message/createMessage.js';
 import type { RxwireError } from '../../lib/message/errors.js';
 import { channel } from '../../lib/operators/channels/channel.js';
 import type { ChannelOptions } from '../../lib/operators/channels/channelOptions.js';
-import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../lib/channels/channelLog.js';
 import { hub } from '../../lib/server/hub/hub.js';
 import type { HubOptions } from '../../lib/server/hub/hubOptions.js';
 import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';

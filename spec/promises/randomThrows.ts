@@ -38,7 +38,8 @@ import {
   type StoredBatch,
   type Wire,
 } from '../../lib/index.js';
-import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
+import { subscriptionsOf } from '../../lib/wire/subscriptionsOf.js';
+import { EMPTY_OUTBOX } from '../../lib/core/storedOutgoing.js';
 import { listen } from '../../lib/server/index.js';
 import { seeded } from '../support/seeded.js';
 import { claimIn, claimSender } from '../support/fakeInbox.js';
@@ -181,7 +182,7 @@ function useWire(wire: Wire): void {
   if (random() < 0.5) wire.receipts$.subscribe(riskyObserver('receipts$'));
   wire.failures$.subscribe(riskyObserver('failures$', 0.02));
   wire.latency$.subscribe(riskyObserver('latency$'));
-  wire.subscriptions$.subscribe(riskyObserver('subscriptions$'));
+  subscriptionsOf(wire).subscribe(riskyObserver('subscriptions$'));
   meterWire(wire, sink, { onError: riskyCallback('meterWire.onError', 0.2) });
   rooms.serve(wire);
   wire

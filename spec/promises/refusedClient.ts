@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { channel, connect, createMessage, request, webSocket } from '../../lib/index.js';
+import { channel, connect, createMessage, messageState, request, subscriptionsOf, webSocket } from '../../lib/index.js';
 import { listen } from '../../lib/server/index.js';
 
 const server = createServer().listen(0, '127.0.0.1');
@@ -24,10 +24,10 @@ room.state$.subscribe({
   complete: () => said.push(`state$ ${last}`),
 });
 wire.state$.subscribe(note('wire.state$'));
-wire.subscriptions$.subscribe(note('subscriptions$'));
+subscriptionsOf(wire).subscribe(note('subscriptions$'));
 wire.receipts$.subscribe(note('receipts$'));
 wire.failures$.subscribe(note('failures$'));
-wire.messageState('m1').subscribe(note('messageState'));
+messageState(wire, 'm1').subscribe(note('messageState'));
 // Promises whose result the program ignores.
 void wire.send(createMessage('note', 1));
 

@@ -1,4 +1,5 @@
 import { EMPTY, Subject, throwError } from 'rxjs';
+import { messageState } from '../../lib/operators/sending/messageState.js';
 import { channel } from '../../lib/operators/channels/channel.js';
 import { hub } from '../../lib/server/hub/hub.js';
 import { webSocket } from '../../lib/io/webSocket.js';
@@ -262,7 +263,7 @@ describe('channel.send', () => {
     open({ authorize: onlyJoin(Promise.resolve({ reason: 'Only moderators may write here.' })) });
     const wire = town.client();
     const room = channel(wire, 'room.1');
-    const receipts = record(wire.messageState('n1'));
+    const receipts = record(messageState(wire, 'n1'));
     void room[method](note('no', 'n1'));
     expect(await receipts.ended).toBe('complete');
     expect(receipts.values.map(({ status }) => status)).toEqual(['queued', 'sent', 'refused']);
@@ -284,7 +285,7 @@ describe('channel.send', () => {
     });
     const wire = town.client();
     const room = channel(wire, 'room.1');
-    const receipts = record(wire.messageState('n1'));
+    const receipts = record(messageState(wire, 'n1'));
     room.next(note('first', 'n1'));
     room.next(note('second', 'n2'));
     while (decisions.length === 0) await turn();

@@ -1,12 +1,12 @@
 import { firstValueFrom } from 'rxjs';
 import { channel } from '../../lib/operators/channels/channel.js';
-import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../lib/channels/channelLog.js';
 import type { HubOptions } from '../../lib/server/hub/hubOptions.js';
 import { memoryChannelLog } from '../../lib/server/hub/memoryChannelLog.js';
 import { natsChannelLog } from '../../lib/stores/nats/index.js';
 import { lmdbChannelLog, type LmdbChannelLog } from '../../lib/adapters/node/index.js';
 import { folder } from '../stores/lmdb/folder.js';
-import { asked, textsOf } from '../support/channelLogContract.js';
+import { asked, textsOf } from '../support/asked.js';
 import { describeWith } from '../support/debian.js';
 import { startNats, type Nats } from '../support/nats.js';
 import { record } from '../support/record.js';

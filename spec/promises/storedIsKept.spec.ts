@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { buildSync } from 'esbuild';
 import { filter, firstValueFrom, Subject } from 'rxjs';
+import { messageState } from '../../lib/operators/sending/messageState.js';
 import { webSocket } from '../../lib/io/webSocket.js';
 import { createMessage } from '../../lib/message/createMessage.js';
 import type { Message } from '../../lib/message/types.js';
@@ -62,7 +63,7 @@ describe('A message whose receipt is "stored"', () => {
     down();
     const receipts = record(wire.receipts$);
     expect(await wire.send(row('a'), { until: 'stored' })).toEqual({ id: 'a', status: 'stored' });
-    expect(await firstValueFrom(wire.messageState('a'))).toEqual({ id: 'a', status: 'stored' });
+    expect(await firstValueFrom(messageState(wire, 'a'))).toEqual({ id: 'a', status: 'stored' });
     const acked = firstValueFrom(wire.receipts$.pipe(filter(({ status }) => status === 'acked')));
     up();
     await acked;

@@ -1,4 +1,6 @@
 import { concatMap, delay, firstValueFrom, map, of, Subject, timer } from 'rxjs';
+import { subscriptionsOf } from '../../lib/wire/subscriptionsOf.js';
+import { messageState } from '../../lib/operators/sending/messageState.js';
 import { intercept, use } from '../../lib/operators/routing/use.js';
 import { route, createRouter } from '../../lib/operators/routing/route.js';
 import { HandlerError, MiddlewareError, UnhandledError } from '../../lib/message/errors.js';
@@ -134,14 +136,14 @@ describe('R5 application layer, over a real socket', () => {
       const { wire } = await opened((served) => served.subscribe());
       const one = message('a');
       wire.next(one);
-      const steps = record(wire.messageState(one.id).pipe(map(({ status }) => status)));
+      const steps = record(messageState(wire, one.id).pipe(map(({ status }) => status)));
       expect(await steps.ended).toBe('complete');
       expect(steps.values).toEqual(['queued', 'sent', 'acked']);
     });
 
     it('of subscriptions', async () => {
       const { served } = await opened(() => undefined);
-      const seen = record(served.subscriptions$);
+      const seen = record(subscriptionsOf(served));
       served.pipe(ofType('system.ping')).subscribe();
       served
         .pipe(route({ 'file.*': () => undefined }))

@@ -1,4 +1,5 @@
 import { map, of, toArray, lastValueFrom } from 'rxjs';
+import { messageState } from '../../lib/operators/sending/messageState.js';
 import { replayDeadLetters } from '../../lib/operators/deadLetters/replayDeadLetters.js';
 import { queue } from '../../lib/operators/queue/queue.js';
 import type { Frame, Link } from '../../lib/io/link.js';
@@ -110,7 +111,7 @@ describe('R5 failures, over a real socket', () => {
     expect(await drops.take(1)).toEqual(['a overflow']);
 
     const offline = connect({ link: webSocket('ws://127.0.0.1:1/wire'), maxQueued: 2 });
-    const states = record(offline.messageState('d').pipe(map(({ status, error }) => [status, error?.message])));
+    const states = record(messageState(offline, 'd').pipe(map(({ status, error }) => [status, error?.message])));
     const errors = record(offline.errors$);
     offline.next(createMessage('order.placed', null, { id: 'c', priority: MessagePriority.HIGH }));
     ['d', 'e'].forEach((id) => offline.next(message(id)));

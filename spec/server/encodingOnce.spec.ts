@@ -1,5 +1,6 @@
 import { filter, firstValueFrom, of, Subject, take, toArray } from 'rxjs';
 import { channel, connect, createMessage, json, memoryLink, msgpack, type Codec, type Frame, type Message } from '../../lib/index.js';
+import { checkingAll } from '../../lib/server/checkingAll.js';
 import { encodingOnce } from '../../lib/server/encodingOnce.js';
 import { hub, serve } from '../../lib/server/index.js';
 
@@ -23,6 +24,26 @@ describe('encodingOnce', () => {
     expect(encode([one, two])).toBe(encode([one, two]));
     expect(encode([one, two])).toEqual(plain.encode([one, two]));
     expect(asked).toHaveLength(1);
+  });
+
+  it('uses a codec that is an instance of a class, with private fields', () => {
+    class Own implements Codec {
+      readonly name = 'own';
+      readonly binary = false;
+      readonly #json = json();
+      get limits() {
+        return { ...this.#json.limits, maxDepth: 7 };
+      }
+      encode(batch: readonly Message[]) {
+        return this.#json.encode(batch);
+      }
+      decode(frame: string | Uint8Array) {
+        return this.#json.decode(frame);
+      }
+    }
+    const { name, limits, encode, decode, within } = encodingOnce(checkingAll(new Own(), false));
+    expect({ name, limits, limited: within?.({}) }).toEqual({ name: 'own', limits: { ...json().limits, maxDepth: 7 }, limited: undefined });
+    expect(decode(encode([fixed(1)]) as string)).toMatchObject([{ payload: 1 }]);
   });
 
   it('encodes other messages again', () => {

@@ -148,18 +148,19 @@ describe('a client that speaks the session, and breaks its rules', () => {
       const ends: unknown[] = [];
       let ticket = {};
       for (const n of [1, 2]) {
-        const { send, code, welcome } = await enter({ pid, n, rejections: true, ...ticket });
+        const { send, code, welcome } = await enter({ pid, n, ...ticket });
         ticket = { sid: welcome['sid'], rt: welcome['rt'], rx: 0 };
         send(frame);
         ends.push(await code);
       }
-      const { send, frames } = await enter({ pid, n: 3, rejections: true, ...ticket });
+      const { send, frames } = await enter({ pid, n: 3, ...ticket });
       const next = frame === '["msg",1,2,[]]' ? 3 : 2;
       send(frame, batch(next, 'late'));
       const [rejected] = (await frames.take(3)).slice(2);
       expect(JSON.parse(rejected as string)).toEqual([
         'reject',
         Array.from({ length: next - 1 }, (_one, index): unknown => expect.arrayContaining([1 + index, 'undecodable'])),
+        0,
       ]);
       await eventually(() => expect(got).toEqual(['late']));
       expect([ends, live()]).toEqual([[4410, 4410], 1]);
@@ -280,10 +281,10 @@ describe('a client that speaks the session, and breaks its rules', () => {
       const { rt, sid } = (await enter({ pid })).welcome;
       const session = () => (inbox.claim(pid, () => undefined) as ClaimedInbox).record?.session;
       await eventually(() => expect(session()).toBeDefined());
-      const { tokens } = session() as { readonly tokens: readonly string[] };
-      expect(JSON.stringify(tokens)).not.toContain(rt);
+      expect(JSON.stringify(session())).not.toContain(rt);
+      const { token } = session() as { readonly token: string };
       const thief = dial();
-      thief.send(helloFrame({ pid, n: 2, sid, rt: tokens[0] }));
+      thief.send(helloFrame({ pid, n: 2, sid, rt: token }));
       expect(await thief.code).toBe(4403);
     });
 

@@ -6,7 +6,7 @@ import type { Journal } from './journal.js';
 import type { Life } from './life.js';
 import type { Side } from './network.js';
 import type { SidePlan } from './plan.js';
-import type { Rejection } from '../../lib/stores/inbox.js';
+import type { Rejection } from '../../lib/core/rejection.js';
 import type { Transaction } from './inbox.js';
 
 export interface HandlerOptions {

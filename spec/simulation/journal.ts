@@ -68,6 +68,8 @@ export interface Journal {
   add(message: Message, level: Delivery, sender: Sender, fate: Pick<Entry, 'isPoison' | 'isUnwanted' | 'isLate'>): Entry;
   /** @throws {RangeError} When nobody has sent it. */
   of(id: string): Entry;
+  /** Acks of messages without an outcome are not known any more. */
+  forgetAcks(life: Life): void;
 }
 
 export function createJournal(): Journal {
@@ -93,6 +95,9 @@ export function createJournal(): Journal {
       };
       entries.set(message.id, entry);
       return entry;
+    },
+    forgetAcks(life) {
+      for (const entry of entries.values()) if (entry.ackedTo === life && entry.outcomes.size === 0) entry.ackedTo = undefined;
     },
     of(id) {
       const entry = entries.get(id);

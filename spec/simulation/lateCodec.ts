@@ -1,5 +1,5 @@
 import { Observable } from 'rxjs';
-import { DecodeError, type Codec, type Message } from '../../lib/index.js';
+import { asynchronous, DecodeError, type Codec, type Message } from '../../lib/index.js';
 import type { Direction } from '../../lib/codec/codec.js';
 import type { Chance } from './chance.js';
 import type { Clock } from './clock.js';
@@ -42,6 +42,7 @@ export function lateCodec(
     });
   return {
     ...codec,
+    asynchronous,
     encode: (batch, context) => later(() => codec.encode(batch, context)) as ReturnType<Codec['encode']>,
     decode: (frame, context) => later(() => codec.decode(frame, context)) as ReturnType<Codec['decode']>,
   };

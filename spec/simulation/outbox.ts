@@ -2,7 +2,7 @@ import { Subject } from 'rxjs';
 import type { Codec } from '../../lib/index.js';
 import { StoreError } from '../../lib/message/errors.js';
 import { durable } from '../../lib/wire/session/clientStores.js';
-import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
+import { EMPTY_OUTBOX } from '../../lib/core/storedOutgoing.js';
 import type { HelloNumber, OpenedOutbox, OutboxStore, OutboxWrite, StoredBatch } from '../../lib/stores/outboxStore.js';
 import { isEarlier } from '../../lib/stores/helloNumber.js';
 import { idsIn } from './checks/spaces.js';

@@ -9,6 +9,7 @@ import { createChance, createStreams } from './chance.js';
 import type { Clock } from './clock.js';
 import { codecs, noteForgetting, type Context, type Welcomed } from './context.js';
 import { isIntruder } from './intruder.js';
+import type { Life } from './life.js';
 import { createJournal } from './journal.js';
 import { createNetwork } from './network.js';
 import { drawPlan, type Plan } from './plan.js';
@@ -81,7 +82,11 @@ export function createSetting(
     isCalm = true;
     network.heal();
   };
-  const storeFaults = createStoreFaults({ clock, chance: streams.stores, plan: plan.stores, isCalm: () => isCalm, say });
+  // A session ends with its outbox, and the next one does not know what the last acks were.
+  const onFailed = (life: Life, kind: string): void => {
+    if (['append', 'trim', 'mark', 'replace'].includes(kind)) journal.forgetAcks(life);
+  };
+  const storeFaults = createStoreFaults({ clock, chance: streams.stores, plan: plan.stores, isCalm: () => isCalm, say, onFailed });
   tell?.(0, 'plan', JSON.stringify(plan));
   return {
     clock,

@@ -34,11 +34,13 @@ export interface StoreFaultOptions {
   readonly plan: StorePlan | undefined;
   readonly isCalm: () => boolean;
   readonly say: (who: string, what: () => string) => void;
+  /** Called when a call fails. */
+  readonly onFailed?: (life: Life, kind: string) => void;
 }
 
 const METHODS = [undefined, 'append', 'trim', 'mark', 'replace', 'remember', 'claim', 'commit', 'open'] as const;
 
-export function createStoreFaults({ clock, chance, plan, isCalm, say }: StoreFaultOptions): StoreFaults {
+export function createStoreFaults({ clock, chance, plan, isCalm, say, onFailed }: StoreFaultOptions): StoreFaults {
   if (!plan) return { faulty: (store) => store };
   const { hit, pick, skewed } = chance;
   let period: Period | undefined;
@@ -80,6 +82,7 @@ export function createStoreFaults({ clock, chance, plan, isCalm, say }: StoreFau
           if (!life.isAlive() || !isFailing(side, kind)) return call(...args);
           const error = errorOf(pick(['EIO', 'failed', 'quota'] as const));
           say(life.name, () => `${kind} fails: ${error.message}`);
+          onFailed?.(life, kind);
           return fail(life, error, isPromised);
         };
         return [method, faulted];

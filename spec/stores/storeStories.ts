@@ -1,5 +1,5 @@
 import { storedQueueLog } from '../../lib/operators/queue/queueStore.js';
-import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
+import { EMPTY_OUTBOX } from '../../lib/core/storedOutgoing.js';
 import { StoreError } from '../../lib/message/errors.js';
 import { asObservable, type MaybePromise } from '../../lib/message/maybeAsync.js';
 import type { InboxLease } from '../../lib/stores/inbox.js';

@@ -3,7 +3,8 @@ import { durable } from '../../lib/wire/session/clientStores.js';
 import type { DeadLetter } from '../../lib/stores/deadLetterStore.js';
 import { StoreError } from '../../lib/message/errors.js';
 import { isEarlier } from '../../lib/stores/helloNumber.js';
-import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../lib/stores/inbox.js';
+import type { Cursor } from '../../lib/core/storedTypes.js';
+import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../lib/stores/inbox.js';
 
 /** Writes a value; throws as a database does when it likes. */
 export type Write = (value: unknown) => void;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { WebSocket } from 'ws';
+import { splitAck } from './foreignFrames.js';
 
 // Written from docs/protocol.md alone, as one would in another language: it must import nothing of lib/.
 
@@ -83,8 +84,7 @@ export function foreignClient(url: string, onPayload: (payload: unknown) => void
     put('ack', rx, WINDOW);
     flush();
   };
-  const receive = (text: string): void => {
-    const frame = JSON.parse(text) as Frame;
+  const receive = (frame: Frame): void => {
     if (frame[0] === 'welcome') {
       welcome(frame[1]);
       return;
@@ -111,7 +111,7 @@ export function foreignClient(url: string, onPayload: (payload: unknown) => void
     const mine = (socket = new WebSocket(url));
     const terms = { window: WINDOW, bytes: 65_536, codecs: ['json'], id: 'foreign', delivery: 'exactly-once' };
     mine.on('open', () => put('hello', { v: 1, pid, epoch: 1, n: ++n, ...ticket, ...(ticket && { rx }), ...terms }));
-    mine.on('message', (data: Buffer) => mine === socket && receive(String(data)));
+    mine.on('message', (data: Buffer) => mine === socket && (splitAck(String(data)) as Frame[]).forEach(receive));
     mine.on('error', () => undefined);
     mine.on('close', (code) => {
       if (code !== 1000 && mine === socket) setTimeout(connect, 5);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { splitAck } from './foreignFrames.js';
 
 // Written from docs/protocol.md alone, as one would in another language: it must import nothing of lib/.
 
@@ -42,6 +43,8 @@ type Frame =
   | readonly ['msg', first: number, count: number, body: Sent | Sent[]]
   | readonly ['skip', numbers: readonly number[]]
   | readonly ['ping', sent: number];
+
+type GuestFrame = Exclude<Frame, readonly ['hello', Hello]>;
 
 export interface ForeignServer {
   readonly url: string;
@@ -129,7 +132,7 @@ export async function foreignServer(
   const skip = (guest: Guest): void => {
     while (guest.skipped.delete(guest.rx + 1)) guest.rx++;
   };
-  const receive = (guest: Guest, frame: Exclude<Frame, readonly ['hello', Hello]>): void => {
+  const receive = (guest: Guest, frame: GuestFrame): void => {
     guest.confirm?.();
     if (frame[0] === 'ack') {
       const done = frame[1];
@@ -162,7 +165,8 @@ export async function foreignServer(
     let guest: Guest | undefined;
     socket.on('error', () => undefined);
     socket.on('message', (data: Buffer) => {
-      const frame = JSON.parse(String(data)) as Frame;
+      const [frame, ...acks] = splitAck(String(data)) as Frame[];
+      if (!frame) return;
       const code = frame[0] === 'msg' ? refuse(frame[1], String(data)) : undefined;
       if (code !== undefined) {
         if (code === 1006) socket.terminate();
@@ -170,7 +174,7 @@ export async function foreignServer(
         if (forgets) guests.clear();
         guest = undefined;
       } else if (frame[0] === 'hello') guest ??= greet(socket, frame[1]);
-      else if (guest?.socket === socket) receive(guest, frame);
+      else for (const one of [frame, ...acks] as GuestFrame[]) if (guest?.socket === socket) receive(guest, one);
     });
   });
   await once(server, 'listening');

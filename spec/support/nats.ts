@@ -17,6 +17,8 @@ export async function startNats(program: string) {
   await server.start();
   const { connect: connectTo, closeAll } = createConnections(() => [`127.0.0.1:${server.port()}`]);
   return {
+    /** Where JetStream stores. */
+    folder,
     port: server.port,
     kill: server.kill,
     start: server.start,

@@ -1,5 +1,5 @@
 import { noop } from 'rxjs';
-import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
+import { EMPTY_OUTBOX } from '../../lib/core/storedOutgoing.js';
 import { attempt, chain, type MaybeAsync } from '../../lib/message/maybeAsync.js';
 import type { HelloNumber, OpenedOutbox, OutboxHead, OutboxStore, StoredBatch } from '../../lib/stores/outboxStore.js';
 

@@ -1,7 +1,7 @@
 import { filter, map, Subject, take, type Observable, type Subscription } from 'rxjs';
 import { channel } from '../../lib/operators/channels/channel.js';
 import type { ChannelOptions } from '../../lib/operators/channels/channelOptions.js';
-import type { ChannelLog } from '../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../lib/channels/channelLog.js';
 import { hub, type Hub } from '../../lib/server/hub/hub.js';
 import type { HubOptions } from '../../lib/server/hub/hubOptions.js';
 import { createMessage } from '../../lib/message/createMessage.js';

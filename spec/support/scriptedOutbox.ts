@@ -1,4 +1,4 @@
-import { EMPTY_OUTBOX } from '../../lib/core/outgoingStore.js';
+import { EMPTY_OUTBOX } from '../../lib/core/storedOutgoing.js';
 import type { MaybeAsync } from '../../lib/message/maybeAsync.js';
 import { durable } from '../../lib/wire/session/clientStores.js';
 import { memoryOutbox } from '../../lib/stores/memoryOutbox.js';

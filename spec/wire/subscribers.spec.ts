@@ -3,21 +3,21 @@ import { createRouter, route } from '../../lib/operators/routing/route.js';
 import { use } from '../../lib/operators/routing/use.js';
 import { ofType } from '../../lib/operators/ofType.js';
 import { connect } from '../../lib/wire/connect.js';
-import type { WireSubscriptions } from '../../lib/wire/subscribers.js';
+import { subscriptionsOf, type WireSubscriptions } from '../../lib/wire/subscriptionsOf.js';
 import type { Wire } from '../../lib/wire/wire.js';
 import { record } from '../support/record.js';
 import { cuttableLinks } from './wires.js';
 
 const nothing = (): void => undefined;
 
-describe('subscriptions$', () => {
+describe('subscriptionsOf', () => {
   const wires: Wire[] = [];
   afterEach(() => wires.splice(0).forEach((wire) => wire.unsubscribe()));
 
   function watched() {
     const wire = connect({ link: cuttableLinks().near, reconnect: false });
     wires.push(wire);
-    const seen = record(wire.subscriptions$);
+    const seen = record(subscriptionsOf(wire));
     return { wire, seen, now: (): WireSubscriptions | undefined => seen.values.at(-1) };
   }
 

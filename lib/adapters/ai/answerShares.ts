@@ -1,4 +1,5 @@
 import { ReplyError } from '../../message/errors.js';
+import { once } from '../../message/once.js';
 import { createKeyedCounts } from '../../server/limits/keyedCounts.js';
 import type { Principal } from '../../server/principal.js';
 import type { Wire } from '../../wire/wire.js';
@@ -30,7 +31,7 @@ export function createAnswerShares({ maxAnswers, maxPerPrincipal, maxPerChat }: 
         if (counts.of(key) >= limit)
           throw new ReplyError('ERR_OVERFLOW', `${owner} too many answers at the moment. Wait until one of them ends, or stop one.`);
       const removes = limits.map(([key]) => counts.add(key));
-      return () => removes.forEach((remove) => remove());
+      return once(() => removes.forEach((remove) => remove()));
     },
   };
 }

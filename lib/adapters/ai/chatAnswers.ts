@@ -4,7 +4,7 @@ import { filter, firstValueFrom, noop, Subscription, toArray } from 'rxjs';
 import { createMessage } from '../../message/createMessage.js';
 import { ChannelEndedError } from '../../message/errors.js';
 import type { Hub } from '../../server/hub/hub.js';
-import type { ChannelInfo, ChannelRetention } from '../../server/hub/channelLog.js';
+import type { ChannelInfo, ChannelRetention } from '../../channels/channelLog.js';
 import type { Wire } from '../../wire/wire.js';
 import { compactChunks } from './answerChunks.js';
 import { createWriterChecks } from './answerLiveness.js';

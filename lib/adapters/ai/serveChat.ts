@@ -2,7 +2,7 @@ import type { UIMessage } from 'ai';
 import { EMPTY, firstValueFrom, from, type ObservableInput, type SchedulerLike, type Subscription } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import type { Hub } from '../../server/hub/hub.js';
-import type { ChannelRetention } from '../../server/hub/channelLog.js';
+import type { ChannelRetention } from '../../channels/channelLog.js';
 import { consume } from '../../operators/consume/consume.js';
 import { reply } from '../../operators/requests/reply.js';
 import { ReplyError } from '../../message/errors.js';
@@ -93,7 +93,7 @@ const CHAT_OPTIONS = {
   describe: [anything],
   onError: [anything],
   flush: [whole, 30],
-  maxChunk: [(value) => (value as number) >= MIN_CHUNK || `>= ${MIN_CHUNK}`, MAX_CHUNK],
+  maxChunk: [`>= ${MIN_CHUNK}`, MAX_CHUNK],
   maxAnswers: [whole, 1_000],
   maxPerPrincipal: [whole, 20],
   maxPerChat: [whole, 10],

@@ -2,7 +2,7 @@ import { computed, type InjectionToken, type Signal, untracked } from '@angular/
 import { catchError, EMPTY } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { channel, type Channel } from '../../operators/channels/channel.js';
-import { LEFT, type ChannelState } from '../../operators/channels/channelState.js';
+import { LEFT, type ChannelState } from '../../channels/channelState.js';
 import {
   channelActions,
   latestMessages,
@@ -10,7 +10,7 @@ import {
   type ChannelActions,
   type ChannelViewOptions,
 } from '../../operators/channels/channelView.js';
-import { NO_MEMBERS, type Presence } from '../../operators/channels/memberList.js';
+import { NO_MEMBERS, type Presence } from '../../channels/memberList.js';
 import type { AnyTypes, Message, MessageIn } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import { createStreamSignals, getterOf } from './streamSignals.js';

@@ -1,11 +1,12 @@
 import type { InjectionToken, Signal } from '@angular/core';
+import { messageState } from '../../operators/sending/messageState.js';
 import type { Receipt } from '../../message/receipt.js';
 import type { Wire } from '../../wire/wire.js';
 import { createStreamSignals, getterOf } from './streamSignals.js';
 import { injectWire, WIRE } from './provideWire.js';
 
 /**
- * Returns the latest receipt of one message as a signal, as {@link Wire.messageState} emits it: its
+ * Returns the latest receipt of one message as a signal, as {@link messageState} emits it: its
  * `status` is `queued`, `stored`, `sent`, `acked`, `refused`, `expired` or `dead`. `undefined` for
  * a message that the wire does not know, or does not remember. The signal follows the message until
  * the injecting object is destroyed.
@@ -26,5 +27,5 @@ import { injectWire, WIRE } from './provideWire.js';
 export function injectReceipt(id: string | (() => string | undefined), token: InjectionToken<Wire> = WIRE): Signal<Receipt | undefined> {
   const wire = injectWire(token);
   const read = getterOf(id);
-  return createStreamSignals(read, read !== id)((one) => wire.messageState(one), undefined);
+  return createStreamSignals(read, read !== id)((one) => messageState(wire, one), undefined);
 }

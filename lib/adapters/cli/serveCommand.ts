@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { of } from 'rxjs';
-import type { ChannelLog } from '../../server/hub/channelLog.js';
+import type { ChannelLog } from '../../channels/channelLog.js';
 import { hub, type Hub } from '../../server/hub/hub.js';
 import { reply } from '../../operators/requests/reply.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';

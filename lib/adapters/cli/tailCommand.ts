@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { concatMap, filter, map, take, takeUntil, tap, type Observable } from 'rxjs';
 import { channel } from '../../operators/channels/channel.js';
-import { isChannelMessage } from '../../operators/channels/channelPayloads.js';
-import type { ChannelStart } from '../../operators/channels/channelOptions.js';
-import { parsePosition } from '../../operators/channels/channelPosition.js';
+import { isChannelMessage } from '../../channels/channelPayloads.js';
+import type { ChannelStart } from '../../channels/channelPosition.js';
+import { parsePosition } from '../../channels/channelPosition.js';
 import type { Message } from '../../message/types.js';
 import { consume } from '../../operators/consume/consume.js';
 import type { Wire } from '../../wire/wire.js';

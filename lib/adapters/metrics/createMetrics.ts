@@ -1,10 +1,9 @@
 import { LogCollapsingLowestDenseDDSketch } from '@datadog/sketches-js';
 import { interval, map, type Observable, type SchedulerLike } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { nearestRank } from '../../operators/metrics/nearestRank.js';
 import { byWork, type MetricsSink, type TimedWork } from '../../operators/metrics/metricsSink.js';
 import { createBoundedLabels } from '../../operators/metrics/boundedLabels.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 
 /** Counts by name. */

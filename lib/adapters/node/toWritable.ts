@@ -1,11 +1,10 @@
 import { Writable, type WritableOptions } from 'node:stream';
 import type { Observer } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertWhole, checkOptions } from '../../message/development.js';
 import { createSending } from '../../operators/sending/sendAll.js';
 import type { MessageSink } from '../../operators/sending/pullFrom.js';
 import { SEND_OPTIONS, type SendingWire } from '../../operators/sending/sendOptions.js';
 import { InvalidMessageError, MessageRefusedError, StreamClosedError } from '../../message/errors.js';
-import { assertWhole } from '../../message/options/assert.js';
 import { createMessage } from '../../message/createMessage.js';
 import { isName } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';

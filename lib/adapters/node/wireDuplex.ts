@@ -1,7 +1,6 @@
 import { nanoid } from 'nanoid';
 import { Duplex, type DuplexOptions } from 'node:stream';
-import { checkOptions } from '../../message/development.js';
-import { assertWhole } from '../../message/options/assert.js';
+import { assertWhole, checkOptions } from '../../message/development.js';
 import { RxwireError, StreamClosedError } from '../../message/errors.js';
 import { isName } from '../../message/messageLimits.js';
 import { describeValue } from '../../stores/lmdb/describeValue.js';

@@ -1,11 +1,10 @@
 import { SpanKind } from '@opentelemetry/api';
 import { nanoid } from 'nanoid';
 import { defer, type Observable, Subscription, tap } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { isReplyOrCancel } from '../../operators/requests/replyMessage.js';
 import { request } from '../../operators/requests/request.js';
 import type { ReplyOf, RequestOptions, RequestWire } from '../../operators/requests/requestTypes.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { isFinal, type Receipt } from '../../message/receipt.js';
 import type { Message, MessageHeaders } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';

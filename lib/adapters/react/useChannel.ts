@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { checkOptions } from '../../message/development.js';
 import { channel, type Channel } from '../../operators/channels/channel.js';
-import { LEFT, type ChannelState } from '../../operators/channels/channelState.js';
+import { LEFT, type ChannelState } from '../../channels/channelState.js';
 import {
   channelActions,
   latestMessages,

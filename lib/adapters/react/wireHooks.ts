@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useRef } from 'react';
 import { noop } from 'rxjs';
+import { messageState } from '../../operators/sending/messageState.js';
 import { checkOptions } from '../../message/development.js';
-import { NO_MEMBERS, type Presence } from '../../operators/channels/memberList.js';
+import { NO_MEMBERS, type Presence } from '../../channels/memberList.js';
 import { membersOf } from '../../operators/channels/channel.js';
 import type { RequestOptions } from '../../operators/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../../operators/requests/requestRunner.js';
@@ -96,7 +97,7 @@ export function usePresence(name: string | undefined): Presence {
 }
 
 /**
- * Returns the latest receipt of one message, as {@link Wire.messageState} emits it: its `status` is
+ * Returns the latest receipt of one message, as {@link messageState} emits it: its `status` is
  * `queued`, `stored`, `sent`, `acked`, `refused`, `expired` or `dead`. `undefined` for a message
  * that the wire does not know, or does not remember.
  *
@@ -110,7 +111,7 @@ export function usePresence(name: string | undefined): Presence {
  */
 export function useReceipt(id: string | undefined): Receipt | undefined {
   const wire = useWire();
-  const receipt$ = useMemo(() => (id === undefined ? undefined : wire.messageState(id)), [wire, id]);
+  const receipt$ = useMemo(() => (id === undefined ? undefined : messageState(wire, id)), [wire, id]);
   return useLatest<Receipt | undefined>(receipt$, undefined);
 }
 

@@ -29,9 +29,8 @@ import {
   type ObservableNotification,
   type SchedulerLike,
 } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertNotNegative, checkOptions } from '../../message/development.js';
 import { ConnectionLostError } from '../../message/errors.js';
-import { assertNotNegative } from '../../message/options/assert.js';
 import { completionOf } from '../../operators/subscribing/completionOf.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { ABNORMAL } from '../../message/closeCode.js';

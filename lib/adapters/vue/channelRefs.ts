@@ -1,6 +1,6 @@
 import { computed, toValue, type ComputedRef, type MaybeRefOrGetter, type ShallowRef } from 'vue';
 import { channel, type Channel } from '../../operators/channels/channel.js';
-import { LEFT, type ChannelState } from '../../operators/channels/channelState.js';
+import { LEFT, type ChannelState } from '../../channels/channelState.js';
 import {
   channelActions,
   latestMessages,

@@ -1,7 +1,8 @@
 import { onScopeDispose, type MaybeRefOrGetter, type ShallowRef } from 'vue';
 import { noop } from 'rxjs';
+import { messageState } from '../../operators/sending/messageState.js';
 import { membersOf } from '../../operators/channels/channel.js';
-import { NO_MEMBERS, type Presence } from '../../operators/channels/memberList.js';
+import { NO_MEMBERS, type Presence } from '../../channels/memberList.js';
 import type { RequestOptions } from '../../operators/requests/requestTypes.js';
 import { createRequestRunner, IDLE, type RequestRunner, type RequestState } from '../../operators/requests/requestRunner.js';
 import { pendingOfTypes, type PendingMessage } from '../../operators/sending/pendingOf.js';
@@ -92,7 +93,7 @@ export function usePresence(name: MaybeRefOrGetter<string | undefined>): Readonl
 }
 
 /**
- * Returns the latest receipt of one message, as {@link Wire.messageState} emits it: its `status` is
+ * Returns the latest receipt of one message, as {@link messageState} emits it: its `status` is
  * `queued`, `stored`, `sent`, `acked`, `refused`, `expired` or `dead`. `undefined` for a message
  * that the wire does not know, or does not remember.
  *
@@ -108,7 +109,7 @@ export function usePresence(name: MaybeRefOrGetter<string | undefined>): Readonl
  */
 export function useReceipt(id: MaybeRefOrGetter<string | undefined>): Readonly<ShallowRef<Receipt | undefined>> {
   const wire = useWire();
-  return latestRef<string, Receipt | undefined>(id, (found) => wire.messageState(found), undefined);
+  return latestRef<string, Receipt | undefined>(id, (found) => messageState(wire, found), undefined);
 }
 
 /** A request of a component. */

@@ -47,7 +47,8 @@ export function createBatchLayout({ maxBatch, maxDepth, maxNodes }: BatchLayoutO
       const count = typeof first === 'number' ? first : value.length;
       if (!Number.isSafeInteger(count) || count < 0 || count > maxBatch)
         throw new DecodeError('msgpack', `expected at most ${maxBatch} messages, got ${count}`);
-      return typeof first === 'number' ? readColumns(value, count, isDeep) : value.map((tuple, index) => readTuple(tuple, index, isDeep));
+      if (typeof first === 'number') return readColumns(value, count, isDeep);
+      return count === 1 ? [readTuple(first, 0, isDeep)] : value.map((tuple, index) => readTuple(tuple, index, isDeep));
     },
   };
 

@@ -10,6 +10,12 @@ const KINDS = [0, 4, 0, 0, 1, 1, 1, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 4,
 const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4];
 
 /**
+ * The number of remaining values in each container around the present value. Used again by each
+ * scan.
+ */
+const outer: number[] = [];
+
+/**
  * Scans the structure of one MessagePack value without building it, so that broken values, and
  * values that are small on the wire and large in memory, are rejected before any allocation.
  *
@@ -19,17 +25,15 @@ const WIDTHS = [0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0
  * @returns The fault; undefined if there is none.
  */
 export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxNesting: number): string | undefined {
-  /** The number of remaining values in each enclosing container. */
-  const outer: number[] = [];
+  let depth = 0;
   let values = 1;
   let nodes = 0;
   let at = 0;
 
   for (;;) {
     while (values === 0) {
-      const rest = outer.pop();
-      if (rest === undefined) return at === bytes.length ? undefined : 'bytes after the end';
-      values = rest;
+      if (depth === 0) return at === bytes.length ? undefined : 'bytes after the end';
+      values = outer[--depth] as number;
     }
     values--;
     if (at >= bytes.length) return 'truncated';
@@ -52,8 +56,8 @@ export function scanMsgpack(bytes: Uint8Array, maxNodes: number, maxNesting: num
     }
 
     if (kind === ARRAY || kind === MAP) {
-      if (outer.length === maxNesting) return `nesting deeper than ${maxNesting} levels`;
-      outer.push(values);
+      if (depth === maxNesting) return `nesting deeper than ${maxNesting} levels`;
+      outer[depth++] = values;
       values = kind === MAP ? 2 * length : length;
       nodes += kind === MAP ? 1 + length : 1;
     } else {

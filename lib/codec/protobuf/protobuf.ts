@@ -1,11 +1,10 @@
 import type { DescMessage } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { checkOptions } from '../../message/development.js';
+import { assertDepth, assertPositive, checkOptions } from '../../message/development.js';
 import { assertUnicode, mayHaveReplaced } from '../unicode.js';
 import { type PlainCodec, withLimits } from '../codec.js';
 import type { JsonOptions } from '../json.js';
 import { DecodeError, EncodeError, RxwireError } from '../../message/errors.js';
-import { assertDepth, assertPositive } from '../../message/options/assert.js';
 import { MAX_DEPTH } from '../../message/messageLimits.js';
 import { parseMessage } from '../../message/parseMessage.js';
 import { decodePayload, encodePayload } from './payloadCodec.js';

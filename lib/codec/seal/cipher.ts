@@ -21,6 +21,8 @@ export interface AeadKey {
 }
 
 export interface Cipher {
+  /** Whether the results are Observables. @default false */
+  readonly isAsync?: boolean;
   /** Derives a key of 32 bytes for one purpose, by HKDF (RFC 5869) with SHA-256 and no salt. */
   derive(secret: Uint8Array, info: Uint8Array): MaybeAsync<Uint8Array>;
   /** @param key 32 bytes. */
@@ -94,6 +96,7 @@ export function webCipher(): Cipher | undefined {
   const subtle = platformSubtle();
   return (
     subtle && {
+      isAsync: true,
       derive: (secret, info) => defer(() => derive(subtle, secret, info)).pipe(map(bytesOf)),
       importKey: (key) =>
         defer(() => subtle.importKey('raw', unshared(key), 'AES-GCM', false, ['encrypt', 'decrypt'])).pipe(

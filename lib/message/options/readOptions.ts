@@ -1,18 +1,17 @@
-/** Returns true for a valid value, and otherwise the text of what is valid, such as `> 0`. */
-export type Rule = (value: unknown) => true | string;
+import { assertRule } from '../development.js';
+import type { Rule } from './assert.js';
 
 /** A number above zero; `Infinity` is valid. */
-export const positive: Rule = (value) => (value as number) > 0 || '> 0';
+export const positive = '> 0';
 
 /** A number of zero or more; `Infinity` is valid. */
-export const notNegative: Rule = (value) => (value as number) >= 0 || '>= 0';
+export const notNegative = '>= 0';
 
 /** An integer from 1 to 2^31 - 1: the range of values that are sent to a peer. */
-export const whole: Rule = (value) =>
-  (Number.isInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31) || 'a whole number from 1 to 2147483647';
+export const whole = 'a whole number from 1 to 2147483647';
 
 /** Any value. */
-export const anything: Rule = () => true;
+export const anything = '';
 
 /**
  * The rules and the defaults of the options of a function. The compiler reports a number without a
@@ -34,7 +33,7 @@ export type ReadOptions<O, T> = {
 /**
  * Returns the options of a table, with their defaults.
  *
- * @throws {RangeError} When an option breaks its rule.
+ * @throws {RangeError} When an option breaks its rule, where options are checked.
  */
 export function readOptions<O extends object, T extends Readonly<Record<string, readonly [rule: Rule, byDefault?: unknown]>>>(
   owner: string,
@@ -45,10 +44,8 @@ export function readOptions<O extends object, T extends Readonly<Record<string, 
   for (const name in table) {
     const [rule, byDefault] = table[name] as readonly [Rule, unknown];
     const value = (options as Record<string, unknown>)[name] ?? byDefault;
-    if (value === undefined) continue;
-    const valid = rule(value);
-    if (valid !== true) throw new RangeError(`${owner}: "${name}" must be ${valid}, got ${value as number}`);
-    read[name] = value;
+    assertRule(owner, name, value, rule);
+    if (value !== undefined) read[name] = value;
   }
   return read as ReadOptions<O, T>;
 }

@@ -1,6 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
-import { assertPositive } from '../../message/options/assert.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { firstOf } from '../subscribing/firstOf.js';
 import type { MaybeAsync } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';

@@ -20,7 +20,7 @@ class CircularBuffer<T> {
 
   push(value: T): void {
     if (this.size === this.#slots.length) this.#grow();
-    this.#slots[this.#at(this.size++)] = value;
+    this.#slots[this.#slotOf(this.size++)] = value;
   }
 
   peek(): T | undefined {
@@ -31,25 +31,30 @@ class CircularBuffer<T> {
     const value = this.peek();
     if (this.size > 0) {
       this.#slots[this.#head] = undefined;
-      this.#head = this.#at(1);
+      this.#head = this.#slotOf(1);
       if (--this.size === 0 && this.#slots.length > MAX_EMPTY_CAPACITY) this.#slots.length = this.#head = 0;
     }
     return value;
   }
 
-  /** Returns all values, the oldest first; or those from one index to another one, exclusive. */
-  values(from = 0, to = this.size): readonly T[] {
-    return Array.from({ length: Math.max(0, to - from) }, (_, index) => this.#slots[this.#at(from + index)] as T);
+  /** Returns a value, counted from the oldest one. */
+  at(index: number): T | undefined {
+    return index < this.size ? this.#slots[this.#slotOf(index)] : undefined;
   }
 
-  #at(index: number): number {
+  /** Returns all values, the oldest first. */
+  values(): readonly T[] {
+    return Array.from({ length: this.size }, (_, index) => this.#slots[this.#slotOf(index)] as T);
+  }
+
+  #slotOf(index: number): number {
     return (this.#head + index) & (this.#slots.length - 1);
   }
 
   #grow(): void {
     // An array whose length is raised later would have room for sixteen values.
     const length = Math.max(INITIAL_CAPACITY, 2 * this.size);
-    this.#slots = Array.from({ length }, (_, index) => (index < this.size ? this.#slots[this.#at(index)] : undefined));
+    this.#slots = Array.from({ length }, (_, index) => (index < this.size ? this.#slots[this.#slotOf(index)] : undefined));
     this.#head = 0;
   }
 }

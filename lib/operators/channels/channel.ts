@@ -1,8 +1,7 @@
 import { defer, noop, Subscriber, Subscription, type Observable, type Observer } from 'rxjs';
-import { checkOptions, checkWire } from '../../message/development.js';
+import { assertNotNegative, checkOptions, checkWire } from '../../message/development.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { RxwireError, type MessageRefusedError } from '../../message/errors.js';
-import { assertNotNegative } from '../../message/options/assert.js';
 import type { ObserverGuard } from './guardedObservable.js';
 import { markInternal } from '../../wire/internalSubscriptions.js';
 import { readOptions } from '../../message/options/readOptions.js';
@@ -15,19 +14,19 @@ import type { Wire } from '../../wire/wire.js';
 import {
   CHANNEL_OPTIONS,
   type ChannelOptions,
-  type ChannelStart,
   type HistoryRange,
   type MemberOptions,
   type PastMessage,
   type EchoOptions,
 } from './channelOptions.js';
-import { isChannelMessage } from './channelPayloads.js';
-import type { ChannelGap, ChannelState } from './channelState.js';
+import { isChannelMessage } from '../../channels/channelPayloads.js';
+import type { ChannelStart } from '../../channels/channelPosition.js';
+import type { ChannelGap, ChannelState } from '../../channels/channelState.js';
 import { ChannelSubject, type ChannelParts } from './channelSubject.js';
-import type { Presence } from './memberList.js';
+import type { Presence } from '../../channels/memberList.js';
 import type { ReplyWire } from '../requests/requestTypes.js';
 import { Membership } from './membership.js';
-import { createOwnMessages } from './ownMessages.js';
+import { createOwnMessages } from '../../channels/ownMessages.js';
 import { isPageCached } from './pageCache.js';
 
 interface ClientChannelParts extends Omit<ChannelParts, 'messages$' | 'presence$'> {
@@ -119,6 +118,8 @@ export class Channel<M extends Message = Message> extends ChannelSubject<M> {
    *   channel.
    * @throws {ChannelTimeoutError} Delivered, when the server does not answer within
    *   `answerTimeout`.
+   * @throws {MessagesMissedError} Delivered, when the server has dropped messages to this client,
+   *   and a part of the answer may be missing.
    * @example
    * import { channel, connect, webSocket } from 'rxwire';
    *
@@ -287,9 +288,9 @@ function createReceivers(wire: Wire) {
     if (message.type === 'channel.reset') all().forEach((membership) => membership.resync('restarted'));
     else receivers.get((Object(message.payload) as { readonly channel?: string }).channel ?? '')?.receive(message);
   };
-  const onError = ({ code }: RxwireError): void => {
-    if (code === 'ERR_SESSION_LOST') all().forEach((membership) => membership.resync('lost'));
-    else if (code === 'ERR_MISSED') all().forEach((membership) => membership.resync('missed'));
+  const onError = (error: RxwireError): void => {
+    if (error.code === 'ERR_SESSION_LOST') all().forEach((membership) => membership.resync('lost'));
+    else if (error.code === 'ERR_MISSED') all().forEach((membership) => membership.resync(error));
   };
   const end = (): void => {
     const { status, error } = wire.state;

@@ -1,22 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import { anything, positive, type OptionTable, type ReadOptions } from '../../message/options/readOptions.js';
-import type { ChannelPosition } from '../../message/channelTypes.js';
+import type { ChannelStart } from '../../channels/channelPosition.js';
 import type { Message } from '../../message/types.js';
-
-/** Where a member begins to read a channel. */
-export type ChannelStart =
-  /**
-   * With the oldest message that the server still has. If earlier ones are removed, `gaps$` reports
-   * a gap, and the end of the channel is a `ChannelEndedError`.
-   */
-  | 'start'
-  /** With the next message that is published. */
-  | 'live'
-  /** With the latest messages: 1,000 at most, unless `maxReplay` of the server says otherwise. */
-  | { readonly last: number }
-  /** Behind this position: {@link Channel.position}, or the result of `send`. */
-  | ChannelPosition
-  | string;
 
 /** Stores texts by name: `localStorage`, `sessionStorage`, or a storage of your own. */
 export interface PositionStorage {

@@ -1,13 +1,13 @@
-import { asapScheduler, noop, type Subscriber } from 'rxjs';
+import { asapScheduler, noop, type Subject, type Subscriber } from 'rxjs';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { createTrampoline } from '../subscribing/trampoline.js';
 import { createCoalescedTimer } from '../timing/coalescedTimer.js';
 import type { ChannelJoin, ChannelJoined, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { emitOnce, type Claim } from '../../wire/session/messageClaim.js';
-import type { ChannelStart, MemberOptions } from './channelOptions.js';
-import { parsePosition, positionOf, positionText, step } from './channelPosition.js';
-import type { ChannelGap } from './channelState.js';
+import type { MemberOptions } from './channelOptions.js';
+import { parsePosition, positionOf, positionText, step, type ChannelStart } from '../../channels/channelPosition.js';
+import type { ChannelGap } from '../../channels/channelState.js';
 
 /** A reader of a channel, with its own position. The readers of a client share a membership. */
 export interface ChannelReader {
@@ -127,7 +127,7 @@ export class ChannelReaders {
     const emit = (): void => {
       for (const reader of readers) if (readers === this.all || this.all.includes(reader)) reader.next(message, position);
     };
-    this.#notifications.run(() => (held ? emitOnce(held.delivery, message, emit) : emit()));
+    this.#notifications.run(held ? () => emitOnce(held.delivery, message, emit) : emit);
   }
 
   /** Tells the readers that the hub has all messages after their positions, once. */
@@ -166,7 +166,8 @@ export type StartOptions = Pick<MemberOptions, 'from' | 'remember' | 'microtask'
 export function subscriberReader(
   channel: string,
   { from, remember, microtask = asapScheduler }: StartOptions,
-  subscriber: Subscriber<Message>,
+  subscriber: Pick<Subscriber<never>, 'complete' | 'error'>,
+  to: Subject<Message>,
   callbacks: {
     /** Returns whether the subscribers do not receive a message that this client has sent. */
     readonly isOwn: (message: Message) => boolean;
@@ -187,7 +188,7 @@ export function subscriberReader(
         received = position;
         timer.set(0);
       }
-      if (!isOwn(message)) subscriber.next(message);
+      if (!isOwn(message)) to.next(message);
     },
     onGap,
   });

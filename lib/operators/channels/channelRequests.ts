@@ -29,11 +29,11 @@ import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { HistoryRange, PastMessage } from './channelOptions.js';
-import type { Received } from './channelPayloads.js';
-import { positionOf, positionText } from './channelPosition.js';
-import type { ChannelGap } from './channelState.js';
-import { undeliverable } from './gapRepairs.js';
-import type { OwnMessages } from './ownMessages.js';
+import type { Received } from '../../channels/channelPayloads.js';
+import { positionOf, positionText } from '../../channels/channelPosition.js';
+import type { ChannelGap } from '../../channels/channelState.js';
+import { undeliverable } from '../../channels/gapRepairs.js';
+import type { OwnMessages } from '../../channels/ownMessages.js';
 
 interface Answers {
   readonly 'channel.published': ChannelPosition | undefined;
@@ -116,6 +116,10 @@ export class ChannelRequests {
     const answer$ = this.#answers.get(`${type} ${id}`);
     answer$?.error(error);
     return answer$ !== undefined;
+  }
+
+  failHistories(error: RxwireError): void {
+    for (const [key, answer$] of [...this.#answers]) if (key.startsWith('channel.past ')) answer$.error(error);
   }
 
   end(error?: RxwireError): void {

@@ -5,7 +5,7 @@ import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
-import type { Presence } from './memberList.js';
+import type { Presence } from '../../channels/memberList.js';
 
 export interface ChannelParts {
   readonly name: string;

@@ -12,7 +12,7 @@ import {
   startWith,
   tap,
 } from 'rxjs';
-import { assertPositive } from '../../message/options/assert.js';
+import { assertPositive } from '../../message/development.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Channel } from './channel.js';

@@ -11,7 +11,7 @@ import { retryBackoff, type RetryBackoffConfig } from '../retryBackoff.js';
 import type { Wire } from '../../wire/wire.js';
 import { assertChannelName, followChannel, reportOn } from './channel.js';
 import { CHANNEL_OPTIONS, type ChannelOptions } from './channelOptions.js';
-import { parsePosition } from './channelPosition.js';
+import { parsePosition } from '../../channels/channelPosition.js';
 import { FollowerGap } from './channelReaders.js';
 
 /** A state, and the position of the last message of the channel that is in it. */

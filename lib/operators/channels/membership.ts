@@ -9,7 +9,6 @@ import {
   repeat,
   share,
   Subject,
-  takeUntil,
   type SchedulerLike,
   type Subscriber,
   type Subscription,
@@ -17,7 +16,6 @@ import {
 import { CallbackError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
 import { longTimer } from '../timing/longTimer.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../timing/coalescedTimer.js';
-import { completionOf } from '../subscribing/completionOf.js';
 import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import { refCounted, type RefCount } from './refCounted.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -26,16 +24,25 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { claim } from '../../wire/session/messageClaim.js';
 import type { Wire } from '../../wire/wire.js';
-import type { ChannelStart, HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
-import { errorOfEnd, readDelivery, readEnd, readJoined, readPast, readPresence, readPublished, readRefused } from './channelPayloads.js';
-import { callSafely } from '../../message/errors/callSafely.js';
-import { positionText, step } from './channelPosition.js';
+import type { HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
+import {
+  errorOfEnd,
+  readDelivery,
+  readEnd,
+  readJoined,
+  readPast,
+  readPresence,
+  readPublished,
+  readRefused,
+} from '../../channels/channelPayloads.js';
+import { positionText, step, type ChannelStart } from '../../channels/channelPosition.js';
 import { bystander, ChannelReaders, followerFrom, subscriberReader, type ChannelReader, type StartOptions } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
-import { createGapRepairs, undeliverable } from './gapRepairs.js';
-import { LEFT, type ChannelGap, type ChannelState } from './channelState.js';
-import { createMemberList, type Presence } from './memberList.js';
-import { createOwnMessages, type OwnMessages } from './ownMessages.js';
+import { createGapRepairs, undeliverable } from '../../channels/gapRepairs.js';
+import { changedState, isOut, LEFT, type ChannelGap, type ChannelState } from '../../channels/channelState.js';
+import type { Presence } from '../../channels/memberList.js';
+import { createWatchedMembers } from './watchedMembers.js';
+import { createOwnMessages, type OwnMessages } from '../../channels/ownMessages.js';
 
 /** The readers of a wire, by the names of their channels. */
 export interface WireReaders {
@@ -70,13 +77,9 @@ export class Membership {
   /** The reader of the subscribers of the channel, which share one position: the latest. */
   #reader: ChannelReader | undefined;
   #reached: ChannelPosition | undefined;
-  readonly #memberList = createMemberList(() => this.state$.value.member);
-  readonly #watchers = refCounted(
+  readonly #watched = createWatchedMembers(
+    () => this.state$.value.member,
     () => this.#sendWatch(),
-    () => {
-      this.#memberList.reset();
-      this.#sendWatch();
-    },
   );
   /** The readers and requests that need messages of the wire. */
   readonly #users: RefCount;
@@ -105,14 +108,14 @@ export class Membership {
       () => readers.remove(channel),
     );
     this.start = options;
-    this.messages$ = this.#read<Message>((subscriber) => this.#createReader(subscriber)).pipe(share());
+    let shared = new Subject<Message>();
+    const read$ = this.#read<Message>((subscriber) => this.#createReader(subscriber, shared));
+    this.messages$ = read$.pipe(share({ connector: () => (shared = new Subject()) }));
     this.states$ = this.#users.by(defer(() => (this.#hasWireEnded ? of(this.state$.value) : this.state$)));
     this.gaps$ = this.#users.by(this.#gaps$);
     this.errors$ = this.#users.by(this.#errors$);
-    const { members$ } = this.#memberList;
-    const bystander$ = this.#read<never>((subscriber) => bystander(this.#position, subscriber));
-    this.presence$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(this.messages$))));
-    this.membersOnly$ = this.#watchers.by(members$.pipe(takeUntil(completionOf(bystander$))));
+    this.presence$ = this.#watched.until(this.messages$);
+    this.membersOnly$ = this.#watched.until(this.#read<never>((subscriber) => bystander(this.#position, subscriber)));
   }
 
   follow(from: Exclude<ChannelStart, 'live'>): Observable<Message | undefined> {
@@ -151,7 +154,17 @@ export class Membership {
   }
 
   receive(message: Message): void {
-    callSafely(() => this.#handle(message), this.#fail);
+    const { type, payload, correlationId = '' } = message;
+    try {
+      if (type === 'channel.message') this.#handleDelivery(message);
+      else if (type === 'channel.joined') this.#handleJoined(message);
+      else if (type === 'channel.refused') this.#handleRefused(message);
+      else if (type === 'channel.published') this.#requests.answer(type, correlationId, readPublished(payload));
+      else if (type === 'channel.past') this.#requests.answer(type, correlationId, readPast(payload, this.#fail));
+      else if (type === 'channel.presence') this.#watched.apply(readPresence(payload));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /**
@@ -160,10 +173,12 @@ export class Membership {
    */
   readonly #fail = (error: unknown): void => this.#errors$.next(error as RxwireError);
 
-  resync(cause: 'restarted' | 'lost' | 'missed'): void {
+  resync(cause: 'restarted' | 'lost' | RxwireError): void {
     // A pending join is answered or repeated anyway.
-    if (cause === 'restarted' ? this.#isIn('joined') : cause === 'lost' && !this.#isOut()) this.#requestJoin();
-    if (cause === 'missed' && this.#watchers.isActive()) this.#sendWatch();
+    if (cause === 'restarted' ? this.#isIn('joined') : cause === 'lost' && !isOut(this.state$.value)) this.#requestJoin();
+    if (typeof cause === 'string') return;
+    this.#requests.failHistories(cause);
+    if (this.#watched.isActive()) this.#sendWatch();
   }
 
   end(error?: RxwireError): void {
@@ -180,14 +195,8 @@ export class Membership {
     return statuses.includes(this.state$.value.status);
   }
 
-  /** Returns whether the client has left, was refused, or has received the end of the channel. */
-  #isOut(): boolean {
-    return this.#isIn('left', 'refused', 'ended');
-  }
-
-  #change({ error, ...update }: ChannelState): void {
-    const { member, gap } = this.state$.value;
-    this.state$.next({ ...(member !== undefined && { member }), ...(gap && { gap }), ...update, ...(error && { error }) });
+  #change(update: ChannelState): void {
+    this.state$.next(changedState(this.state$.value, update));
   }
 
   #reportGap(gap: ChannelGap): void {
@@ -217,9 +226,10 @@ export class Membership {
     );
   }
 
-  #createReader(subscriber: Subscriber<Message>): ChannelReader {
+  /** @param to Takes the messages: less work for each of them than if `share` passed them on. */
+  #createReader(subscriber: Subscriber<Message>, to: Subject<Message>): ChannelReader {
     this.position();
-    return (this.#reader = subscriberReader(this.#channel, this.start, subscriber, {
+    return (this.#reader = subscriberReader(this.#channel, this.start, subscriber, to, {
       isOwn: (message) => this.own.take(message, this.state$.value.member),
       onGap: (gap) => this.#reportGap(gap),
       onStorageFailed: (cause) => this.#wire.report(new CallbackError('remember', cause)),
@@ -237,7 +247,7 @@ export class Membership {
   #remove(reader: ChannelReader): void {
     if (!this.#readers.remove(reader) || this.#readers.all.length > 0) return;
     this.#presence = undefined;
-    if (this.#isOut()) return;
+    if (isOut(this.state$.value)) return;
     this.#stop(LEFT);
     this.#send('channel.leave', { channel: this.#channel });
   }
@@ -262,7 +272,7 @@ export class Membership {
 
   /** Tells the server whether `presence$` has subscribers. */
   #sendWatch(): void {
-    if (!this.#isOut()) this.#send('channel.watch', { channel: this.#channel, watch: this.#watchers.isActive() });
+    if (!isOut(this.state$.value)) this.#send('channel.watch', { channel: this.#channel, watch: this.#watched.isActive() });
   }
 
   /**
@@ -274,7 +284,7 @@ export class Membership {
     if (this.#position) this.#change({ status: 'recovering' });
     else this.state$.next({ status: 'joining' });
     this.#retrying?.unsubscribe();
-    const join = { channel: this.#channel, join: ++this.#join, ...place, watch: this.#watchers.isActive() };
+    const join = { channel: this.#channel, join: ++this.#join, ...place, watch: this.#watched.isActive() };
     const message = this.#message('channel.join', join);
     // The program receives an error if it joins over a wire that drains.
     this.#wire.next(message);
@@ -298,16 +308,6 @@ export class Membership {
       });
   }
 
-  #handle(message: Message): void {
-    const { type, payload, correlationId = '' } = message;
-    if (type === 'channel.message') this.#handleDelivery(message);
-    else if (type === 'channel.joined') this.#handleJoined(message);
-    else if (type === 'channel.refused') this.#handleRefused(message);
-    else if (type === 'channel.published') this.#requests.answer(type, correlationId, readPublished(payload));
-    else if (type === 'channel.past') this.#requests.answer(type, correlationId, readPast(payload, this.#fail));
-    else if (type === 'channel.presence' && this.#watchers.isActive()) this.#memberList.apply(readPresence(payload));
-  }
-
   #handleJoined({ payload }: Message): void {
     const { join, member, ...reached } = readJoined(payload);
     // A repeated request may be answered twice.
@@ -317,7 +317,7 @@ export class Membership {
     const { gaps, isBehind } = this.#readers.confirm(reached);
     if (gaps.size > 0) this.#readers.notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
     // A reader that has received its gap may have unsubscribed, or may have requested another join.
-    if (!this.#isOut() && join === this.#join) {
+    if (!isOut(this.state$.value) && join === this.#join) {
       if (isBehind) this.#requestJoin();
       else {
         this.#change({ status: 'joined', member });

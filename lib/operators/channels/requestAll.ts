@@ -1,8 +1,7 @@
 import { nanoid } from 'nanoid';
 import { noop, Observable, type SchedulerLike, type Subscriber } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { ChannelTimeoutError, ReplyError, RequestTimeoutError, WireClosedError, type RxwireError } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -11,7 +10,7 @@ import type { ReplyOf } from '../requests/requestTypes.js';
 import { longTimer } from '../timing/longTimer.js';
 import type { Channel } from './channel.js';
 import type { ChannelSubject } from './channelSubject.js';
-import type { Presence } from './memberList.js';
+import type { Presence } from '../../channels/memberList.js';
 
 /** The result of one member: its reply, or the reason why it has none. */
 export type MemberReply<Value = unknown> =

@@ -1,7 +1,6 @@
 import { connect, defer, filter, map, merge, mergeAll, mergeMap, type Observable, type OperatorFunction } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertNotNegative, assertPositive, checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
-import { assertNotNegative, assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../wire/session/messageClaim.js';

@@ -56,7 +56,7 @@ export function handled<T extends Message, R, Tx>(
     let refused: UnsupportedError | undefined;
     const history = createHistory(scheduler);
     const result$ = defer(() => {
-      if (held?.delivery.session.isOver()) return EMPTY;
+      if (held?.delivery.session.isOver) return EMPTY;
       attempts++;
       return valuesOf(handler(message)).pipe(takeLast(1), defaultIfEmpty(undefined));
     });
@@ -105,7 +105,7 @@ export function deadLettered<T extends Message, R, Tx>(
   { onError, deadLetter, scheduler, isObserved, protect }: ConsumeParts<T, R, Tx>,
 ): Observable<Observable<Consumed<T, R>>> {
   return defer(() => {
-    if (held?.delivery.session.isOver()) return EMPTY;
+    if (held?.delivery.session.isOver) return EMPTY;
     const failure = error instanceof OverflowError ? error : new HandlerError(message, attempts, error);
     const isReceived = deadLetter !== undefined || isObserved?.() === true;
     reportFailure(failure, message, { session: held?.delivery.session, onError, isReceived });

@@ -1,4 +1,4 @@
-import { assertPositive } from '../../message/options/assert.js';
+import { assertPositive } from '../../message/development.js';
 import { createBoundedLabels } from './boundedLabels.js';
 
 /** The direction of a message: `sent` or `received` by this side. */

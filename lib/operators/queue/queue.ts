@@ -16,9 +16,8 @@ import {
   take,
   tap,
 } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { mergeFromQueue, type MergeQueue } from '../buffers/mergeFromQueue.js';
 import { valuesOf } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -107,7 +106,7 @@ function takeNext<T extends Message>(core: QueueCore<T>): Observable<T> {
   const shiftLive = (): QueueItem<T> | undefined => {
     let item = core.take();
     // The next session delivers the message again.
-    for (; item && core.jobOf(item).held?.delivery.session.isOver(); item = core.take()) core.finish(item);
+    for (; item && core.jobOf(item).held?.delivery.session.isOver; item = core.take()) core.finish(item);
     return item;
   };
   return defer(() => {
@@ -242,7 +241,7 @@ function processItems<T extends Message, R>(
 
       const { held } = core.jobOf(item);
       // The next session delivers the message again.
-      const kept = defer(() => (held?.delivery.session.isOver() ? EMPTY : valuesOf(store()))).pipe(storeAgain);
+      const kept = defer(() => (held?.delivery.session.isOver ? EMPTY : valuesOf(store()))).pipe(storeAgain);
       running.delete(item);
       const kept$ = new AsyncSubject<unknown>();
       // Runs before the processor continues with the result, if it is still subscribed.

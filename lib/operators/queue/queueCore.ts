@@ -5,7 +5,7 @@ import { wallTime } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import type { Job } from '../consume/consumeOne.js';
 import { claim } from '../../wire/session/messageClaim.js';
-import type { Rejection } from '../../stores/inbox.js';
+import type { Rejection } from '../../core/rejection.js';
 import { storeErrorOf } from '../../stores/storeErrors.js';
 import type { QueueDrop } from './queueOptions.js';
 import type { QueuedMessage, QueueLog, QueueStore } from './queueStore.js';

@@ -1,8 +1,7 @@
 import { nanoid } from 'nanoid';
 import { of, type Observable, type OperatorFunction, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
-import { checkOptions, watchReply } from '../../message/development.js';
+import { assertNotNegative, assertPositive, checkOptions, watchReply } from '../../message/development.js';
 import { HandlerError, OverflowError, RxwireError } from '../../message/errors.js';
-import { assertNotNegative, assertPositive } from '../../message/options/assert.js';
 import { createCoalescedTimer } from '../timing/coalescedTimer.js';
 import { noteHandled, withSubscribeContext } from '../subscribing/deliveryContext.js';
 import { firstOf } from '../subscribing/firstOf.js';
@@ -162,7 +161,7 @@ function createResponder(options: ResponderOptions) {
     complete(): void {
       isEnding = true;
       const open = [...waiting.values(), ...running.values()];
-      const ended = open.filter(({ session }) => isWireSource || session?.isOver() === true);
+      const ended = open.filter(({ session }) => isWireSource || session?.isOver === true);
       // The teardown of the subscriber stops all.
       if (ended.length === open.length) subscriber.complete();
       else for (const { key } of ended) cancel(key);
@@ -189,7 +188,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: OnUndeliv
   const failures = wire.failures$?.subscribe(undeliverable?.onFailure);
   subscriber.add(failures && markInternal(failures));
 
-  const reportError = wire.report && ((error: RxwireError): void => wire.report?.(error));
+  const unknownSession = wire.report && { reportError: (error: RxwireError): void => wire.report?.(error) };
   // An id of its own for each reply would take as many bytes as the rest of it.
   const prefix = nanoid(12);
   let count = 0;
@@ -213,7 +212,7 @@ function createReplySender(options: ResponderOptions, onUndeliverable: OnUndeliv
     /** Sends the reason why the error of a request cannot be sent: once. */
     replaceError: (run: HandlerRun, error: unknown): void => emit(run, 'reply.error', describeError(error), undefined, false),
     fail(run: HandlerRun, error: unknown): void {
-      const { message, session = { reportError } } = run;
+      const { message, session = unknownSession } = run;
       try {
         send(run, 'reply.error', describe(error));
         // The caller receives the whole `RxwireError`; any other error is reported here.

@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { noop, Observable, type SchedulerLike, type Subscriber, Subscription, type Unsubscribable } from 'rxjs';
-import { checkOptions, checkWire } from '../../message/development.js';
+import { assertPositive, checkOptions, checkWire } from '../../message/development.js';
 import {
   MessagesMissedError,
   OverflowError,
@@ -12,7 +12,6 @@ import {
   WireClosedError,
 } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { createCoalescedTimer } from '../timing/coalescedTimer.js';
 import { markInternal } from '../../wire/internalSubscriptions.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';

@@ -1,8 +1,7 @@
 import { finalize, forkJoin, map, mergeAll, type MonoTypeOperatorFunction, type Observable, pipe, Subject, tap } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { OverflowError } from '../../message/errors.js';
 import { watched } from '../../message/errors/watched.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { noteHandled, withSubscribeContext } from '../subscribing/deliveryContext.js';
 import { operate } from '../subscribing/operate.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
@@ -228,7 +227,7 @@ function createRouting(
 
   const has = (type: string): boolean => receivesUnhandled() || table.find(type).length > 0;
   return {
-    // `subscriptions$` of a wire shows types: routing keys are none.
+    // `subscriptionsOf` shows types: routing keys are none.
     route: isByKey ? route : pipe(withSubscribeContext({ patterns$: table.patterns$, has }), route),
     add: (pattern, handler) => table.add(pattern, { pattern, handler: handler as Route['handler'] }),
   };

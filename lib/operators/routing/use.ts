@@ -11,9 +11,8 @@ import {
   Subscription,
   take,
 } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { MiddlewareError, OverflowError, RxwireError } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { operate } from '../subscribing/operate.js';
 import { createRing } from '../buffers/ring.js';
 import type { Message } from '../../message/types.js';
@@ -97,7 +96,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
 
     const deliver = ({ message, held }: HeldMessage, result: MiddlewareResult): void => {
       // The next session delivers the message again.
-      if (held?.delivery.session.isOver()) return;
+      if (held?.delivery.session.isOver) return;
       if (result === null) held?.end();
       else {
         const passed = result ? keepMetadata(message, result) : message;
@@ -120,7 +119,7 @@ export function use(middleware: Middleware, options: UseOptions = {}): MonoTypeO
     };
     /** Returns whether the message is done. If not, the waiting messages are handled when it is. */
     const begin = (pending: HeldMessage): boolean => {
-      if (pending.held?.delivery.session.isOver()) return true;
+      if (pending.held?.delivery.session.isOver) return true;
       let result: ReturnType<Middleware>;
       try {
         result = middleware(pending.message, new MessageContext(pending.message));

@@ -105,8 +105,9 @@ function createPendingList(wire: Wire) {
     },
     read(): readonly PendingMessage[] {
       const entries = new Map<string, PendingMessage>();
-      const { pending, inFlight } = wire.session ?? {};
-      for (const [status, messages] of inFlight?.steps() ?? [])
+      const { session } = wire;
+      const pending = session?.pending;
+      for (const [status, messages] of session?.steps() ?? [])
         for (const message of messages) if (pending?.get(message.id) === message) entries.set(message.id, entry(message, status));
       for (const message of pending?.values() ?? []) if (!entries.has(message.id)) entries.set(message.id, entry(message, 'queued'));
       for (const id of sent.keys()) if (!entries.has(id)) sent.delete(id);

@@ -10,9 +10,10 @@ export function createTrampoline() {
     add: (task: () => void): void => void tasks.push(task),
     /** Runs all tasks, then this one. Tasks that are added meanwhile run after the others. */
     run(task?: () => void): void {
-      if (task) tasks.push(task);
+      if (task && (isRunning || tasks[0])) tasks.push(task);
       if (isRunning) return;
       isRunning = true;
+      if (!tasks[0]) task?.();
       for (const task of tasks) task();
       tasks.length = 0;
       isRunning = false;

@@ -62,7 +62,7 @@ export const ADMISSION_OPTIONS = {
   maxConnections: [notNegative, 10_000],
   maxPerAddress: [positive, Infinity],
   connectionRate: [anything, {}],
-  trustProxy: [(value) => (Number.isInteger(value) && (value as number) >= 0) || 'a whole number >= 0', 0],
+  trustProxy: ['a whole number >= 0', 0],
 } as const satisfies OptionTable<AdmissionOptions>;
 
 export type FullAdmissionOptions = ReturnType<typeof readAdmission>;

@@ -128,8 +128,11 @@ export function expiryOf(principal: Principal | undefined, scheduler: SchedulerL
   return expiresAt === undefined ? undefined : Math.max(1, Math.floor(expiresAt - wallTime(scheduler)));
 }
 
+/** The code and the reason that a client receives at the end of its connection. */
+export type Goodbye = readonly [code: CloseCode, reason: string];
+
 /** Returns the close code and reason for a client that is refused. They do not reveal the cause. */
-export function goodbyeOf(error: unknown): readonly [code: CloseCode, reason: string] {
+export function goodbyeOf(error: unknown): Goodbye {
   if (error instanceof ConnectionLostError) return [error.closeCode as CloseCode, error.reason];
   if (error instanceof UnauthorizedError) return [error.closeCode as CloseCode, NOT_ACCEPTED];
   if (error instanceof CallbackError) return [CloseCode.TRY_AGAIN_LATER, 'the server could not check the credentials'];

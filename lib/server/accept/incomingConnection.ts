@@ -1,22 +1,21 @@
 import type { IncomingMessage } from 'node:http';
-import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
+import type { Observer, Unsubscribable } from 'rxjs';
 import { CallbackError, ConnectionLostError, ProtocolError, UnauthorizedError } from '../../message/errors.js';
-import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
-import { wallTime } from '../../message/steadyScheduler.js';
 import { CloseCode } from '../../message/closeCode.js';
 import { type Frame, connectionOver, type LinkConnection } from '../../io/link.js';
-import type { Violation } from '../../core/frameFormat.js';
-import { readHello, type ReceivedHello } from '../../core/serverHandshake.js';
+import type { ReceivedHello } from '../../core/serverHandshake.js';
+import type { HostConnection } from '../../wire/session/hostTypes.js';
+import { keepRequest } from '../nodePlatform.js';
 import type { Credentials, Principal } from '../principal.js';
 import type { ServedLink, ServedSocket } from '../serverOptions.js';
+import { goodbyeOf, type Goodbye } from './authentication.js';
 import type { HandshakeTimeouts } from './handshakeTimeouts.js';
 
 /** The part of a server that owns its connections. */
 export interface IncomingConnectionOwner {
-  readonly scheduler: SchedulerLike;
   /** The time that the first frame may take, and the answer to the welcome. */
   readonly timeouts: HandshakeTimeouts;
-  /** Called with the reason why a connection ended before its first frame. */
+  /** Called with the reason why a connection ended before it was opened. */
   onRefused(error: unknown): void;
   onFirstFrame(connection: IncomingConnection): void;
   onEnded(connection: IncomingConnection): void;
@@ -30,9 +29,22 @@ export interface IncomingConnectionOwner {
 
 /** The part of a server that waits for the client of a connection. */
 export interface ConnectionWaiter {
-  /** Called when the client has answered the welcome by a frame, which waits for the reader. */
+  /** Called when the client has answered the welcome by a frame, which waits for the user. */
   answered?(): void;
   left(): void;
+}
+
+/** How a connection has ended: normally, if there is no error. */
+export interface ConnectionEnd {
+  readonly error?: unknown;
+  /** Whether this side has closed the connection. */
+  readonly isOurs?: boolean;
+}
+
+/** The user of an open connection. */
+export interface ConnectionUser {
+  receive(frame: Frame): void;
+  disconnected(connection: IncomingConnection, end: ConnectionEnd): void;
 }
 
 /**
@@ -46,17 +58,22 @@ const MAX_EARLY = 256 * 1024;
  */
 const FRAME_OVERHEAD = 128;
 
-type End = { readonly error?: unknown };
+type Phase = 'new' | 'hello' | 'welcomed' | 'open' | 'over';
 
 /**
- * One connection of a client, from its start to its end. Frames that arrive before {@link
- * IncomingConnection.open} wait.
+ * One connection of a client, from its start to its end:
+ *
+ * - `new`: the client has sent nothing;
+ * - `hello`: its first frame is being handled. Later frames wait, except those of a session, which
+ *   must not send any;
+ * - `welcomed`: the welcome was sent, and the frames that answer it wait;
+ * - `open`: frames go to the user;
+ * - `over`.
  */
-export class IncomingConnection implements Observer<Frame>, Unsubscribable {
-  /** The first frame, until it is not needed any more. */
+export class IncomingConnection implements Observer<Frame>, HostConnection {
+  /** The first frame, and the hello that it is, until they are not needed any more. */
   first: Frame = '';
-  /** The request that opened the connection, if known. */
-  readonly request: IncomingMessage | undefined;
+  hello: ReceivedHello | undefined;
   /** The address of the client, as limits count it. */
   readonly address: string;
   readonly protocol: string;
@@ -67,33 +84,30 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
   readonly onIdentified: ServedLink['onIdentified'];
   /** Called with the address when the connection is closed as a flood. */
   readonly onFlood: ServedLink['onFlood'];
-  readonly #owner: IncomingConnectionOwner;
   /** The principal of the client, when the client is authenticated. */
   principal: Principal | undefined;
-  #hasBegun = false;
-  #hello: ReceivedHello | undefined;
+  readonly #owner: IncomingConnectionOwner;
   readonly #link: LinkConnection;
-  #expiryTimer: CoalescedTimer | undefined;
-  #reader: Observer<Frame> | undefined;
-  /** The frames after the first that wait for the reader. */
+  #phase: Phase = 'new';
+  /** The request, or a function that returns it again. */
+  #request: IncomingMessage | (() => IncomingMessage) | undefined;
+  #user: ConnectionUser | undefined;
+  #waiter: ConnectionWaiter | undefined;
+  /** The frames after the first that wait for the user. */
   #early: Frame[] | undefined;
   #earlyBytes = 0;
-  /** Whether the welcome was sent before the connection is opened. */
-  #isWelcome = false;
-  #waiter: ConnectionWaiter | undefined;
-  /** Set while the frames after the welcome wait for {@link proceed}. */
-  #onProceed: (() => void) | undefined;
-  #end: End | undefined;
+  /** Set if the connection has ended while its frames wait. */
+  #heldEnd: ConnectionEnd | undefined;
 
   constructor(link: ServedLink | ServedSocket, owner: IncomingConnectionOwner) {
     const { request, address = '', protocol = 'custom', onIdentified, onFlood } = link;
-    this.request = request;
     this.address = address;
-    this.onFlood = onFlood;
     this.protocol = protocol;
     this.onIdentified = onIdentified;
+    this.onFlood = onFlood;
     this.#owner = owner;
     this.#link = 'connection' in link ? link.connection : connectionOver(link);
+    this.#request = request;
   }
 
   begin(): void {
@@ -105,17 +119,14 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     }
   }
 
-  onHandshakeTimeout(): void {
-    this.close(CloseCode.HANDSHAKE_TIMEOUT, this.#hasBegun ? 'the handshake timed out' : 'no hello arrived in time');
+  /** The request that opened the connection, if known. */
+  get request(): IncomingMessage | undefined {
+    return typeof this.#request === 'function' ? this.#request() : this.#request;
   }
 
-  /**
-   * Reads the first frame as a hello of the session protocol, once.
-   * @throws {ProtocolError} When
-   * the frame is no hello.
-   */
-  hello(): ReceivedHello {
-    return (this.#hello ??= helloOf(this.first));
+  /** Whether the client waits for the server to open the connection. */
+  get isPending(): boolean {
+    return this.#phase === 'hello' || this.#phase === 'welcomed';
   }
 
   /**
@@ -134,73 +145,9 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
         return;
       }
       this.principal = fresh;
-      this.#watchExpiry();
       done();
     };
     return this.#owner.authenticate(this, { token }, renewed, failed);
-  }
-
-  /**
-   * Passes all frames to a reader from now on, beginning with the first; the frames after a welcome
-   * only from {@link proceed} on. To be called once.
-   */
-  open(reader: Observer<Frame>): void {
-    this.#watchExpiry();
-    if (!this.#isWelcome) {
-      this.#early?.unshift(this.first);
-      this.#pass(reader);
-      return;
-    }
-    reader.next(this.first);
-    this.#onProceed = () => this.#pass(reader);
-  }
-
-  /** Passes the answer to the welcome to the reader, and all frames after it. */
-  proceed(): void {
-    this.#onProceed?.();
-    this.#onProceed = undefined;
-  }
-
-  #pass(reader: Observer<Frame>): void {
-    // Frames that arrive meanwhile wait behind the earlier ones.
-    const early = this.#early ?? [];
-    for (let frame = early.shift(); frame !== undefined && this.#early; frame = early.shift()) reader.next(frame);
-    this.#owner.timeouts.end(this);
-    // The reader may have left meanwhile.
-    if (!this.#early) return;
-    this.#early = undefined;
-    this.#reader = reader;
-    if (this.#end) notifyOfEnd(reader, this.#end);
-    // Only a link over requests still needs the token of the hello, to authenticate further
-    // requests.
-    else if (!this.onIdentified || !this.#hello) {
-      this.first = '';
-      this.#hello = undefined;
-    }
-  }
-
-  leave(): void {
-    this.#expiryTimer?.clear();
-    this.#early = undefined;
-    this.#onProceed = undefined;
-    this.#reader = undefined;
-  }
-
-  send(frame: Frame): void {
-    this.#link.next(frame);
-  }
-
-  finish(): void {
-    this.#link.complete();
-  }
-
-  fail(error: unknown): void {
-    this.#link.error(error);
-  }
-
-  close(code: CloseCode, reason: string): void {
-    // The stack of an error takes as long as the rest of a connection's end.
-    if (!this.#end) this.fail(new ConnectionLostError(code, reason));
   }
 
   /**
@@ -209,25 +156,94 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
    */
   welcome(frame: Frame, waiter: ConnectionWaiter): void {
     this.send(frame);
-    this.#isWelcome = true;
-    if (!this.#end) this.#owner.timeouts.begin(this);
+    if (this.#phase !== 'over') {
+      this.#phase = 'welcomed';
+      this.#owner.timeouts.begin(this);
+    }
     this.waitFor(waiter);
   }
 
   /** Tells `waiter`, in place of an earlier one, what the client does. */
   waitFor(waiter: ConnectionWaiter | undefined): void {
     this.#waiter = waiter;
-    if (this.#end) waiter?.left();
+    if (this.#phase === 'over') waiter?.left();
   }
 
+  /**
+   * Gives the connection to its user, which has the first frame: all frames after it go to the
+   * user, those that answer a welcome only from {@link proceed} on. To be called once.
+   */
+  open(user: ConnectionUser): void {
+    this.#user = user;
+    if (this.#phase !== 'welcomed') this.proceed();
+  }
+
+  /** Passes the frames that wait to the user, and all later ones. */
+  proceed(): void {
+    // Frames that arrive meanwhile wait behind the earlier ones.
+    const early = this.#early ?? [];
+    for (let frame = early.shift(); frame !== undefined && this.#user; frame = early.shift()) this.#user.receive(frame);
+    this.#owner.timeouts.end(this);
+    this.#early = undefined;
+    if (this.#phase === 'over') {
+      if (this.#heldEnd) this.#user?.disconnected(this, this.#heldEnd);
+      return;
+    }
+    this.#phase = 'open';
+    if (typeof this.#request === 'object') this.#request = keepRequest(this.#request);
+    // A link over requests needs the token of the hello, to authenticate further requests.
+    if (this.onIdentified && this.hello) return;
+    this.first = '';
+    this.hello = undefined;
+  }
+
+  send(frame: Frame): void {
+    this.#link.next(frame);
+  }
+
+  /** Closes the connection: normally, or with a close code and a reason. */
+  close(code?: number, reason = ''): void {
+    if (code === undefined) this.#link.complete();
+    // Its frames may still wait, while another connection has taken its place.
+    else if (this.#phase === 'over') this.#user = this.#early = undefined;
+    // The stack of an error takes as long as the rest of a connection's end.
+    else this.end(new ConnectionLostError(code, reason));
+  }
+
+  /** Closes a connection that has no user, and reports the error. */
+  refuse(error: unknown, [code, reason]: Goodbye = goodbyeOf(error)): void {
+    this.close(code, reason);
+    this.#owner.onRefused(error);
+  }
+
+  /** Ends the connection with an error, which its user receives at once. */
+  end(error: unknown): void {
+    const user = this.#user;
+    this.#user = this.#early = undefined;
+    this.#link.error(error);
+    user?.disconnected(this, { error, isOurs: true });
+  }
+
+  /** Abandons the connection: the server ends. */
+  unsubscribe(): void {
+    this.#owner.timeouts.end(this);
+    this.#link.unsubscribe();
+  }
+
+  onHandshakeTimeout(): void {
+    this.close(CloseCode.HANDSHAKE_TIMEOUT, this.#phase === 'new' ? 'no hello arrived in time' : 'the handshake timed out');
+  }
+
+  // ---- The link
+
   next(frame: Frame): void {
-    if (!this.#hasBegun) this.#receiveFirst(frame);
-    else if (this.#early) this.#hold(this.#early, frame);
-    else this.#reader?.next(frame);
+    if (this.#phase === 'open') this.#user?.receive(frame);
+    else if (this.#phase === 'new') this.#receiveFirst(frame);
+    else if (this.#phase !== 'over') this.#hold(frame);
   }
 
   error(error: unknown): void {
-    if (!this.#hasBegun) this.#owner.onRefused(error);
+    if (this.#phase === 'new') this.#owner.onRefused(error);
     this.#ended({ error });
   }
 
@@ -235,27 +251,20 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     this.#ended({});
   }
 
-  unsubscribe(): void {
-    this.#owner.timeouts.end(this);
-    this.#link.unsubscribe();
-  }
-
   #receiveFirst(first: Frame): void {
-    this.#hasBegun = true;
+    this.#phase = 'hello';
     this.first = first;
-    this.#early = [];
     this.#owner.onFirstFrame(this);
     // The answer to the welcome has a time of its own.
-    if (!this.#isWelcome) this.#owner.timeouts.end(this);
+    if ((this.#phase as Phase) !== 'welcomed') this.#owner.timeouts.end(this);
   }
 
-  #hold(early: Frame[], frame: Frame): void {
-    if (!this.#isWelcome && isSessionFrame(this.first)) {
-      this.#owner.onRefused(new ProtocolError('a frame arrived before the welcome'));
-      this.close(CloseCode.BAD_FRAMES, 'a frame arrived before the welcome');
+  #hold(frame: Frame): void {
+    if (this.#phase === 'hello' && isSessionFrame(this.first)) {
+      this.refuse(new ProtocolError('a frame arrived before the welcome'), [CloseCode.BAD_FRAMES, 'a frame arrived before the welcome']);
       return;
     }
-    early.push(frame);
+    (this.#early ??= []).push(frame);
     const waiter = this.#waiter;
     if (waiter?.answered) {
       this.#waiter = undefined;
@@ -266,44 +275,20 @@ export class IncomingConnection implements Observer<Frame>, Unsubscribable {
     if (this.#earlyBytes > MAX_EARLY) this.close(CloseCode.TRY_AGAIN_LATER, 'the client sent too much before the welcome');
   }
 
-  #ended(end: End): void {
-    this.#end = end;
+  #ended(end: ConnectionEnd): void {
+    const { error } = end;
+    const isOpen = this.#phase === 'open';
+    this.#phase = 'over';
     this.#owner.timeouts.end(this);
-    if (end.error instanceof ConnectionLostError && end.error.closeCode === CloseCode.FLOOD) this.onFlood?.(this.address);
-    if (this.#reader) notifyOfEnd(this.#reader, end);
+    if (error instanceof ConnectionLostError && error.closeCode === CloseCode.FLOOD) this.onFlood?.(this.address);
+    if (isOpen) this.#user?.disconnected(this, end);
+    else this.#heldEnd = end;
     this.#waiter?.left();
     this.#owner.onEnded(this);
-  }
-
-  #watchExpiry(): void {
-    this.#expiryTimer?.clear();
-    const { expiresAt } = this.principal ?? {};
-    if (expiresAt === undefined || !(expiresAt < Infinity)) return;
-    const { scheduler } = this.#owner;
-    this.#expiryTimer ??= createCoalescedTimer(scheduler, () => {
-      // A timer fires too early when its delay had to be limited.
-      if (wallTime(scheduler) < (this.principal?.expiresAt ?? Infinity)) this.#watchExpiry();
-      else this.close(CloseCode.EXPIRED, 'the credentials have expired');
-    });
-    this.#expiryTimer.set(expiresAt - wallTime(scheduler));
   }
 }
 
 /** Returns whether a first frame is the hello of the session protocol. */
 export function isSessionFrame(frame: Frame): boolean {
   return typeof frame === 'string' && frame.startsWith('["hello",');
-}
-
-/** @throws {ProtocolError} If the first frame of a connection is no valid hello. */
-function helloOf(first: Frame): ReceivedHello {
-  try {
-    return readHello(first);
-  } catch (error) {
-    throw new ProtocolError((error as Violation).message);
-  }
-}
-
-function notifyOfEnd(reader: Observer<Frame>, end: End): void {
-  if ('error' in end) reader.error(end.error);
-  else reader.complete();
 }

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
-import { CallbackError, ConnectionLostError } from '../../message/errors.js';
+import { CallbackError, ConnectionLostError, ProtocolError } from '../../message/errors.js';
 import { CloseCode } from '../../message/closeCode.js';
+import type { Violation } from '../../core/frameFormat.js';
+import { readHello } from '../../core/serverHandshake.js';
 import { emptyRequest } from '../nodePlatform.js';
-import type { Credentials, Principal, AnyWire } from '../principal.js';
+import type { Credentials, Principal } from '../principal.js';
 import type { ServedLink, ServedSocket, WiresOptions } from '../serverOptions.js';
 import { createAuthentication, type Authentication } from './authentication.js';
 import { IncomingConnection, isSessionFrame, type IncomingConnectionOwner } from './incomingConnection.js';
@@ -11,14 +13,9 @@ import { HandshakeTimeouts } from './handshakeTimeouts.js';
 import { MultiplexedConnection, type StreamAcceptor } from './multiplexedConnection.js';
 import { MULTIPLEXED } from '../../io/streamFrames.js';
 
-/** The options of the wires of a server, with the functions that take its wires and refusals. */
-export interface AcceptedWires extends WiresOptions {
-  readonly emit: (wire: AnyWire) => void;
-  readonly refuse: (connection: IncomingConnection, error: unknown) => void;
+interface ConnectionsOptions extends WiresOptions {
   readonly onRefused: (error: unknown) => void;
 }
-
-type ConnectionsOptions = Omit<AcceptedWires, 'emit'>;
 
 /** The connections of a server. Each is authenticated when its first frame has arrived. */
 export class IncomingConnections implements IncomingConnectionOwner, StreamAcceptor {
@@ -49,9 +46,10 @@ export class IncomingConnections implements IncomingConnectionOwner, StreamAccep
     this.#open.add(connection);
     connection.begin();
   }
-  /** Refuses each client whose first frame arrives from now on. */
-  stop(): void {
+  /** Refuses each client that has no wire, also those whose first frame arrives from now on. */
+  stop(code: CloseCode): void {
     this.#isStopping = true;
+    for (const connection of [...this.#open]) if (connection.isPending) connection.close(code, STOPS);
   }
   close(): void {
     for (const connection of [...this.#open]) connection.unsubscribe();
@@ -73,9 +71,8 @@ export class IncomingConnections implements IncomingConnectionOwner, StreamAccep
   #begin(connection: IncomingConnection): void {
     // Its client may have left, or the server closed, while the hello waited.
     if (!this.#open.has(connection)) return;
-    const { refuse } = this.#options;
     if (this.#isStopping) {
-      refuse(connection, new ConnectionLostError(CloseCode.SERVICE_RESTART, 'the server stops'));
+      connection.refuse(new ConnectionLostError(CloseCode.SERVICE_RESTART, STOPS));
       return;
     }
     // A link over requests would have to authenticate each request for all streams.
@@ -89,22 +86,22 @@ export class IncomingConnections implements IncomingConnectionOwner, StreamAccep
         connection.onIdentified?.(principal, (request) => this.#identify(connection, request));
         this.#accept(connection);
       } catch (error) {
-        refuse(connection, error);
+        connection.refuse(error);
       }
     };
     // The token of a hello that cannot be read is unknown: the client receives the reason instead.
     if (isSessionFrame(connection.first)) {
       try {
-        connection.hello();
+        connection.hello = readHello(connection.first);
       } catch (error) {
-        refuse(connection, error);
+        connection.refuse(new ProtocolError((error as Violation).message));
         return;
       }
     }
     const check = this.#principalOf(
       () => credentialsOf(connection),
       authenticated,
-      (error) => refuse(connection, error),
+      (error) => connection.refuse(error),
     );
     if (check) connection.waitFor({ left: () => check.unsubscribe() });
   }
@@ -138,8 +135,9 @@ export class IncomingConnections implements IncomingConnectionOwner, StreamAccep
   }
 }
 
+export const STOPS = 'the server stops';
+
 function credentialsOf(connection: IncomingConnection): Credentials {
-  const { request = emptyRequest() } = connection;
-  const token = isSessionFrame(connection.first) ? connection.hello().token : undefined;
+  const { request = emptyRequest(), hello: { token } = {} } = connection;
   return token === undefined ? { request } : { request, token };
 }

@@ -16,7 +16,7 @@ import {
 } from '../../io/streamFrames.js';
 import type { ServedSocket, StreamAdmission } from '../serverOptions.js';
 import type { HandshakeTimeouts } from './handshakeTimeouts.js';
-import type { IncomingConnection } from './incomingConnection.js';
+import type { ConnectionEnd, ConnectionUser, IncomingConnection } from './incomingConnection.js';
 
 /** The part of a server that accepts the streams of a connection. */
 export interface StreamAcceptor {
@@ -40,14 +40,13 @@ const INEFFECTIVE_IN = 10_000;
  * accepts each stream as a connection of its own: it has a hello, credentials and limits of its
  * own. Each frame of a stream waits in the buffer of the one socket, whose limit holds for all.
  */
-export class MultiplexedConnection implements Observer<Frame> {
+export class MultiplexedConnection implements ConnectionUser {
   readonly #connection: IncomingConnection;
   readonly #acceptor: StreamAcceptor;
   readonly #streams = new Map<number, AcceptedStream>();
   /** The number of the latest stream. */
   #latest = 0;
   readonly #isFlooding: () => boolean;
-  #hasBegun = false;
 
   constructor(connection: IncomingConnection, acceptor: StreamAcceptor) {
     this.#connection = connection;
@@ -65,33 +64,27 @@ export class MultiplexedConnection implements Observer<Frame> {
   }
 
   onHandshakeTimeout(): void {
-    this.#close(CloseCode.HANDSHAKE_TIMEOUT, 'the connection has no stream');
+    this.#connection.close(CloseCode.HANDSHAKE_TIMEOUT, 'the connection has no stream');
   }
 
-  next(frame: Frame): void {
-    if (!this.#hasBegun) {
-      // The frame that announces the streams.
-      this.#hasBegun = true;
-      return;
-    }
+  receive(frame: Frame): void {
     const read = readStreamFrame(frame);
     if (!read || read.stream > this.#latest + 1 || read.frame === MULTIPLEXED) {
-      this.#close(CloseCode.BAD_FRAMES, 'a frame of an unknown stream, or a malformed one');
+      this.#connection.close(CloseCode.BAD_FRAMES, 'a frame of an unknown stream, or a malformed one');
       return;
     }
     const { stream: number, close } = read;
     const stream = number > this.#latest ? this.#open(number) : this.#streams.get(number);
-    if (!stream) this.#onIneffective();
-    else if (close) stream.closed(close);
-    else stream.receive(read.frame ?? '');
+    if (stream && close) stream.closed(close);
+    else if (stream) stream.receive(read.frame ?? '');
+    else if (this.#isFlooding()) this.#connection.close(CloseCode.FLOOD, 'the client sent too many frames to closed streams');
   }
 
-  error(cause: unknown): void {
-    this.#ended(cause);
-  }
-
-  complete(): void {
-    this.#ended();
+  /** Ends the streams as a lost network does: the reason concerns none of their clients alone. */
+  disconnected(_: IncomingConnection, { error: cause }: ConnectionEnd): void {
+    const error = new ConnectionLostError(CloseCode.ABNORMAL, 'the connection of the stream has ended', false, cause);
+    for (const stream of [...this.#streams.values()]) stream.lost(error);
+    this.#acceptor.timeouts.end(this);
   }
 
   send(frame: Frame): void {
@@ -117,21 +110,6 @@ export class MultiplexedConnection implements Observer<Frame> {
     timeouts.end(this);
     this.#acceptor.accept({ connection: stream, address, protocol, ...(request && { request }), ...(onFlood && { onFlood }) });
     return stream;
-  }
-
-  #onIneffective(): void {
-    if (this.#isFlooding()) this.#close(CloseCode.FLOOD, 'the client sent too many frames to closed streams');
-  }
-
-  #close(code: CloseCode, reason: string): void {
-    this.#connection.close(code, reason);
-  }
-
-  /** Ends the streams as a lost network does: the reason concerns none of their clients alone. */
-  #ended(cause?: unknown): void {
-    const error = new ConnectionLostError(CloseCode.ABNORMAL, 'the connection of the stream has ended', false, cause);
-    for (const stream of [...this.#streams.values()]) stream.lost(error);
-    this.#acceptor.timeouts.end(this);
   }
 }
 
@@ -166,13 +144,12 @@ class AcceptedStream implements LinkConnection {
 
   /** The client has closed the stream. */
   closed(close: StreamClose): void {
-    if (!this.#end()) return;
     const error = errorOfClose(close);
-    if (error) this.#to.error(error);
-    else this.#to.complete();
+    if (error) this.lost(error);
+    else if (this.#end()) this.#to.complete();
   }
 
-  /** The connection of the stream has ended. */
+  /** The connection of the stream has ended, or the client has closed the stream. */
   lost(error: unknown): void {
     if (this.#end()) this.#to.error(error);
   }
@@ -182,31 +159,23 @@ class AcceptedStream implements LinkConnection {
   }
 
   error(error: unknown): void {
-    if (this.#isClosed) return;
-    this.#close(closeOfError(error));
-    this.#to.error(error);
+    if (this.#end(closeOfError(error))) this.#to.error(error);
   }
 
   complete(): void {
-    if (this.#isClosed) return;
-    this.#close([NORMAL, '']);
     // Later, as after the close handshake of a socket: the caller has not finished.
-    this.#owner.scheduler.schedule(() => this.#to.complete());
+    if (this.#end([NORMAL, ''])) this.#owner.scheduler.schedule(() => this.#to.complete());
   }
 
   unsubscribe(): void {
-    if (!this.#isClosed) this.#close([ABANDONED, '']);
+    this.#end([ABANDONED, '']);
   }
 
-  #close(close: StreamClose): void {
-    this.#owner.send(closeOfStream(this.#number, close));
-    this.#end();
-  }
-
-  /** Returns false if the stream has ended before. */
-  #end(): boolean {
+  /** @param close Is sent to the client. Returns false if the stream has ended before. */
+  #end(close?: StreamClose): boolean {
     if (this.#isClosed) return false;
     this.#isClosed = true;
+    if (close) this.#owner.send(closeOfStream(this.#number, close));
     this.#leave?.();
     this.#owner.remove(this.#number);
     return true;

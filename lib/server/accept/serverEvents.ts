@@ -94,8 +94,14 @@ export function acceptUpgrades<T>(
       socket.on('error', noop);
       // `ws` itself responds to an invalid handshake, and does not call back.
       handshakes.add('upgrade', () => {
-        if (to.closed) socket.destroy();
-        else sockets.handleUpgrade(request, socket, head, (accepted) => to.next(served(accepted, request, address)));
+        if (to.closed) {
+          socket.destroy();
+          return;
+        }
+        sockets.handleUpgrade(request, socket, head, (accepted) => {
+          socket.off('error', noop);
+          to.next(served(accepted, request, address));
+        });
       });
     };
     server.on('upgrade', onUpgrade);

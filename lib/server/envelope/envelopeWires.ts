@@ -1,43 +1,46 @@
-import { catchError, EMPTY, finalize, isObservable, noop, Observable, type SchedulerLike, Subscription, tap } from 'rxjs';
+import { catchError, EMPTY, finalize, isObservable, noop, Observable, type Observer, type SchedulerLike, Subscription, tap } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { ConnectionLostError, UnsupportedError, OverflowError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { attempt, chain, type MaybeAsync } from '../../message/maybeAsync.js';
-import { afterMicrotask } from '../../message/steadyScheduler.js';
+import { afterMicrotask, wallTime } from '../../message/steadyScheduler.js';
 import { CloseCode } from '../../message/closeCode.js';
+import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 import type { Frame, Link } from '../../io/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { HelloPayload, Message } from '../../message/types.js';
-import type { AcceptedWires } from '../accept/incomingConnections.js';
+import { changedCodec } from '../changedCodec.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import type { ConnectionProgress } from '../limits/floodGuard.js';
 import { type AnyWire, type Principal, PrincipalWire } from '../principal.js';
 import { refuseWithoutHub } from '../hub/hubMessages.js';
 import { randomName } from '../nodePlatform.js';
-import { ClientConnection, type ClientConnectionUser } from '../session/clientConnection.js';
+import { ServedClient, type EndReason } from '../session/servedClient.js';
+import type { AcceptedWires } from '../session/servedSessions.js';
 import { pongFor } from '../session/systemMessages.js';
 import type { Report, SessionEvent } from '../../wire/session/sessionEvents.js';
 import { scopedWait } from '../../wire/session/scopedWait.js';
 import type { WireParts } from '../../wire/wire.js';
 import { envelopeLink } from '../../wire/envelope/envelopeProtocol.js';
 import type { Bucket, Rates } from '../limits/rateLimit.js';
+import type { WiresOptions } from '../serverOptions.js';
 
 /**
  * Creates the registry of the clients of a server that speak envelopes, by the secret of each
  * client.
  */
 export function createEnvelopeWires(options: AcceptedWires) {
-  const { emit, refuse, codecs, endpoint, system, scheduler, quota, rates, window } = options;
+  const { emit, codecs, endpoint, system, scheduler, quota, rates } = options;
   const clients = new Map<string | symbol, EnvelopeClient>();
   const life = new Subscription();
   const wait = scopedWait(life);
   const open = (connection: IncomingConnection, { codec, hello }: Introduction): AnyWire => {
-    const clientConnection = new ClientConnection(connection, hello !== undefined, options);
+    const client = new EnvelopeClient(connection, options, codec, hello !== undefined);
     const key = hello?.session ?? Symbol();
-    const release = quota.take(clientConnection.owner);
-    const limit = rates?.enter(clientConnection.owner);
-    const id = randomName();
-    clients.set(key, { clientConnection, codec, id });
+    const release = quota.take(client.owner);
+    const limit = rates?.enter(client.owner);
+    const { id } = client;
+    clients.set(key, client);
 
     const { delivery = 'at-least-once' } = hello ?? {};
     const onArrival = (message: Message): void => {
@@ -63,18 +66,17 @@ export function createEnvelopeWires(options: AcceptedWires) {
       delivery,
       scheduler,
       deadLetters: options.letters,
-      protocol: () => clientConnection.latest.protocol,
+      protocol: () => client.latest.protocol,
       open: (parts: WireParts) => {
-        const { report, moved } = progressOf(parts, window);
-        const link = transportLink(clientConnection, report, moved);
-        const onFlood = (): void => clientConnection.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
+        const report = (event: SessionEvent): void => client.report(event);
+        const onFlood = (): void => client.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
         const reader = rates && limit ? throttledCodec(codec, limit.bucket, rates, report, onFlood) : codec;
-        const messages = envelopeLink(link, reader, settings, parts, report);
+        const messages = envelopeLink(client.link(parts), reader, settings, parts, report);
         const refusing: Link<Message> = (outgoing) => messages(outgoing).pipe(tap((message) => refusePublish(wire, message)));
-        return completeOnError(refusing, parts, clientConnection, leave);
+        return completeOnError(refusing, client, leave);
       },
     };
-    const wire: PrincipalWire<Principal | undefined> = new PrincipalWire(setup, clientConnection, options, hello?.session);
+    const wire: PrincipalWire<Principal | undefined> = new PrincipalWire(setup, client, options, hello?.session);
     return wire;
   };
 
@@ -85,11 +87,11 @@ export function createEnvelopeWires(options: AcceptedWires) {
      * wires.
      */
     accept(connection: IncomingConnection): void {
-      const failed = (error: unknown): void => refuse(connection, error);
+      const failed = (error: unknown): void => connection.refuse(error);
       const enter = (introduction: Introduction): void => {
-        const { clientConnection } = (introduction.hello && clients.get(introduction.hello.session)) ?? {};
-        if (!clientConnection) emit(open(connection, introduction));
-        else if (clientConnection.owner === connection.principal?.id) clientConnection.takeOver(connection);
+        const client = introduction.hello && clients.get(introduction.hello.session);
+        if (!client) emit(open(connection, introduction));
+        else if (client.owner === connection.principal?.id) client.takeOver(connection);
         else throw new ConnectionLostError(CloseCode.FORBIDDEN, 'the session belongs to another client');
       };
       wait(
@@ -100,10 +102,10 @@ export function createEnvelopeWires(options: AcceptedWires) {
     },
     /** Sends a message to each connected client, once, without waiting for its ack. */
     announce(message: Message): void {
-      for (const { clientConnection, codec, id } of clients.values()) {
+      for (const client of clients.values()) {
         const encoded = attempt(
-          () => codec.encode([{ ...message, source: id }]),
-          (frame) => clientConnection.send(frame),
+          () => client.codec.encode([{ ...message, source: client.id }]),
+          (frame) => client.send(frame),
           noop,
         );
         if (isObservable(encoded)) encoded.subscribe();
@@ -111,16 +113,97 @@ export function createEnvelopeWires(options: AcceptedWires) {
     },
     /** Ends all wires; the clients may look for another server. */
     close: (): void => {
-      for (const { clientConnection } of [...clients.values()]) clientConnection.terminate();
+      for (const client of [...clients.values()]) client.end('stopped');
       life.unsubscribe();
     },
   };
 }
 
-interface EnvelopeClient {
-  readonly clientConnection: ClientConnection;
+/** A client that speaks envelopes: its connections are one link. */
+class EnvelopeClient extends ServedClient {
   readonly codec: Codec;
-  readonly id: string;
+  readonly id = randomName();
+  /** Without a hello, each connection is a new client. */
+  protected readonly returns: boolean;
+  protected readonly host = { receive: (frame: Frame): void => this.#to.next(frame) };
+  #to!: Observer<Frame>;
+  #outgoing!: Observable<Frame>;
+  #sending: Subscription | undefined;
+  #expiry: CoalescedTimer | undefined;
+  #parts!: WireParts;
+  /** The number of messages that the client has acked. */
+  #acked = 0;
+
+  constructor(connection: IncomingConnection, options: WiresOptions, codec: Codec, returns: boolean) {
+    super(connection, options);
+    this.codec = codec;
+    this.returns = returns;
+  }
+
+  /** Returns the connections as a link that outlives them, for one subscriber. */
+  link(parts: WireParts): Link<Frame> {
+    this.#parts = parts;
+    return (outgoing) =>
+      new Observable((to) => {
+        this.#to = to;
+        this.#outgoing = outgoing;
+        to.add(() => this.leave(() => this.#stop()));
+        this.attach();
+      });
+  }
+  send(frame: Frame): void {
+    if (this.#sending) this.latest.send(frame);
+  }
+  report(event: SessionEvent): void {
+    if (event.kind === 'receipt' && event.receipt.status === 'acked') this.#acked++;
+    this.#parts.report(event);
+  }
+  /** Ends the wire with an error, and reports it. */
+  fail(error: unknown): void {
+    const [closeCode, reason] = this.failWith(error);
+    this.report({ kind: 'closed', closeCode, reason });
+    this.report({ kind: 'error', error });
+  }
+  protected moved(): ConnectionProgress {
+    const { messagesReceived, errors } = this.#parts.traffic;
+    return { steps: 2 * (messagesReceived + this.#acked) + errors, open: this.options.window };
+  }
+  protected attached(connection: IncomingConnection): void {
+    const sending = (this.#sending = new Subscription());
+    sending.add(
+      this.#outgoing.subscribe({
+        next: (frame) => connection.send(frame),
+        error: (error: unknown) => connection.end(error),
+        complete: () => connection.close(),
+      }),
+    );
+    if (this.#sending !== sending) return;
+    this.#watchExpiry(connection);
+    this.receive(connection.first);
+  }
+  protected detached(): void {
+    this.#stop();
+  }
+  protected ended(reason: EndReason): void {
+    if (typeof reason === 'object') this.#to.error(reason.error);
+    else this.#to.complete();
+  }
+  #stop(): void {
+    this.#sending?.unsubscribe();
+    this.#sending = undefined;
+    this.#expiry?.clear();
+  }
+  #watchExpiry(connection: IncomingConnection): void {
+    const { scheduler } = this.options;
+    const { expiresAt = Infinity } = connection.principal ?? {};
+    if (!(expiresAt < Infinity)) return;
+    this.#expiry = createCoalescedTimer(scheduler, () => {
+      // A timer fires too early when its delay had to be limited.
+      if (wallTime(scheduler) < expiresAt) this.#watchExpiry(connection);
+      else connection.close(CloseCode.EXPIRED, 'the credentials have expired');
+    });
+    this.#expiry.set(expiresAt - wallTime(scheduler));
+  }
 }
 
 /**
@@ -145,29 +228,15 @@ function refusePublish(wire: PrincipalWire<Principal | undefined>, message: Mess
   refuseWithoutHub(message, (error) => wire.report(error), send);
 }
 
-/** Counts the progress of a session by its events, for the flood guard. */
-function progressOf(parts: WireParts, window: number) {
-  let acked = 0;
-  return {
-    report: (event: SessionEvent): void => {
-      if (event.kind === 'receipt' && event.receipt.status === 'acked') acked++;
-      parts.report(event);
-    },
-    moved: (): ConnectionProgress => ({ steps: 2 * (parts.traffic.messagesReceived + acked) + parts.traffic.errors, open: window }),
-  };
-}
-
 /**
  * Completes the link instead of failing it, and reports the error: a client that leaves is no
  * failure of the server.
  */
-function completeOnError(link: Link<Message>, parts: WireParts, clientConnection: ClientConnection, onEnded: () => void): Link<Message> {
+function completeOnError(link: Link<Message>, client: EnvelopeClient, onEnded: () => void): Link<Message> {
   return (outgoing) =>
     link(outgoing).pipe(
       catchError((error: unknown) => {
-        const [closeCode, reason] = clientConnection.endWith(error);
-        parts.report({ kind: 'closed', closeCode, reason });
-        parts.report({ kind: 'error', error });
+        client.fail(error);
         return EMPTY;
       }),
       finalize(onEnded),
@@ -212,38 +281,6 @@ function parseHello(payload: unknown): HelloPayload {
   return { session, resume: resume === true, delivery };
 }
 
-/** Returns the client connection of a session as a link that outlives its connections. */
-function transportLink(clientConnection: ClientConnection, report: Report, moved: ClientConnectionUser['moved']): Link<Frame> {
-  return (outgoing) =>
-    // eslint-disable-next-line no-restricted-syntax -- each connection subscribes to `outgoing`, and the client connection reports each connection
-    new Observable((to) => {
-      let sending = Subscription.EMPTY;
-      const user: ClientConnectionUser = {
-        report,
-        moved,
-        connected() {
-          sending = new Subscription();
-          sending.add(
-            outgoing.subscribe({
-              next: (frame) => clientConnection.send(frame),
-              error: (error: unknown) => clientConnection.fail(error),
-              complete: () => clientConnection.finish(),
-            }),
-          );
-        },
-        disconnected: () => sending.unsubscribe(),
-        receive: (frame) => to.next(frame),
-        failed: (error) => to.error(error),
-        ended: () => to.complete(),
-      };
-      to.add(() => {
-        sending.unsubscribe();
-        clientConnection.leave();
-      });
-      clientConnection.use(user);
-    });
-}
-
 /**
  * Returns a codec that drops the messages of a client above its rate limit. They are not acked, so
  * that an at-least-once client sends them again.
@@ -263,5 +300,6 @@ function throttledCodec(codec: Codec, bucket: Bucket, { window, perSecond }: Rat
     if (dropped > window) onFlood();
     return false;
   };
-  return { ...codec, decode: (frame, context) => chain(codec.decode(frame, context), (batch) => batch.filter(accept)) };
+  const decode: Codec['decode'] = (frame, context) => chain(codec.decode(frame, context), (batch) => batch.filter(accept));
+  return changedCodec(codec, { decode });
 }

@@ -1,9 +1,9 @@
 import { shareReplay, type Observable, type SchedulerLike } from 'rxjs';
 import { asObservable, chain, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
-import { createRecentOffsets, type RecentOffsets } from './recentOffsets.js';
+import { createRecentOffsets, type RecentOffsets } from '../../channels/recentOffsets.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelLog, ChannelSlice } from './channelLog.js';
+import type { ChannelLog, ChannelSlice } from '../../channels/channelLog.js';
 import { repeatKeyOf } from './publisherMark.js';
 
 /** The maximum number of channels whose ids are kept. Another one costs a read. */
@@ -49,7 +49,7 @@ export function appendOnce(log: ChannelLog, scheduler: SchedulerLike, storage: o
   const { known, pending } = recentMessagesOf(storage);
 
   const limit = (): number => Math.max(MIN_IDS, Math.min(MAX_READ, Math.ceil(MAX_IDS / 2 / known.size)));
-  const newOffsets = (): RecentOffsets => createRecentOffsets(Infinity, limit, scheduler);
+  const newOffsets = (): RecentOffsets => createRecentOffsets(Infinity, limit, () => scheduler.now());
   const idsIn = (pages: readonly ChannelSlice[]): KnownIds => {
     const epoch = pages.at(-1)?.epoch ?? '';
     const offsets = newOffsets();

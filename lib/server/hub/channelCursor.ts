@@ -1,16 +1,15 @@
 import { defer, of, Subscription, type Observable, type SchedulerLike } from 'rxjs';
-import { MessageDroppedError, OverflowError, StoreError } from '../../message/errors.js';
 import { longTimer as delay } from '../../operators/timing/longTimer.js';
 import { asObservable, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import { step } from '../../operators/channels/channelPosition.js';
-import type { ChannelQuery, ChannelSlice } from './channelLog.js';
-import { PAGE_BYTES } from './channelRange.js';
-import { firstOffsetOf, PAGE_SIZE, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
+import { step } from '../../channels/channelPosition.js';
+import type { ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
+import { PAGE_BYTES } from '../../channels/channelRange.js';
+import { firstOffsetOf, isWithin, PAGE_SIZE, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, hubMessage, memberListMessages } from './hubMessages.js';
-import { memoryOf, type ClientFlow } from './clientFlowControl.js';
+import { mayPass, memoryOf, RESERVED, type ClientFlow } from './clientFlowControl.js';
 
 export interface CursorParts {
   readonly name: string;
@@ -32,14 +31,8 @@ interface ReaderPosition extends ChannelPosition {
 
 /** The bytes that may wait for a slow reader before it reads the log instead. */
 const MAX_AHEAD = 524_288;
-/** The room in the queue of a wire that is left for other messages. */
-const RESERVED = 2;
 /** The time before a reader whose message was dropped reads again, in ms. */
 const PAUSE = 500;
-
-/** Returns whether a message was dropped for a reason that passes, so that it is sent again. */
-const mayPass = (error: unknown): boolean =>
-  error instanceof MessageDroppedError || error instanceof OverflowError || error instanceof StoreError;
 
 /**
  * A client in a channel: a position in the log. A *live* cursor receives each message from the
@@ -129,6 +122,11 @@ export class ChannelCursor {
     // A read may be ahead of the tail.
     if (effect === 'repeat') return;
     const { wire } = this;
+    if (isWithin(previous, entry)) {
+      this.#parts.live.delete(this);
+      this.#read();
+      return;
+    }
     this.#position = entry;
     if (wire.queued === 0) this.#ahead = 0;
     this.#ahead += size;

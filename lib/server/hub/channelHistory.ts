@@ -1,12 +1,12 @@
 import { Subject } from 'rxjs';
-import { ListNode } from './linkedList.js';
+import { ListNode } from '../../channels/linkedList.js';
 import { createRing } from '../../operators/buffers/ring.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import { endedError } from '../../operators/channels/channelPayloads.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
-import { PAGE_BYTES, rangeOf, type ChannelLimits, type ChannelRange } from './channelRange.js';
+import { endedError } from '../../channels/channelPayloads.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
+import { PAGE_BYTES, rangeOf, type ChannelLimits, type ChannelRange } from '../../channels/channelRange.js';
 import { repeatKeyOf } from './publisherMark.js';
 
 /** A message, and what the limits need. The offsets of a history are contiguous. */
@@ -200,17 +200,16 @@ export class ChannelHistory {
     const entries: ChannelEntry[] = [];
     let bytes = 0;
     for (let next = first; next < end && entries.length < limit && bytes < PAGE_BYTES;) {
-      const { entry, ...kept } = compacted?.get(next) ?? this.#at(next);
-      entries.push(entry);
-      bytes += kept.bytes;
-      next = entry.offset + 1;
+      const found = compacted?.get(next) ?? this.#at(next);
+      entries.push(found.entry);
+      bytes += found.bytes;
+      next = found.entry.offset + 1;
     }
     return entries;
   }
 
   #at(offset: number): KeptEntry {
-    const index = offset - 1 - this.removed;
-    const { message, bytes } = this.#kept.values(index, index + 1)[0] as Kept;
+    const { message, bytes } = this.#kept.at(offset - 1 - this.removed) as Kept;
     return { bytes, entry: { epoch: this.epoch, offset, message } };
   }
 

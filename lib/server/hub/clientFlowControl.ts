@@ -1,9 +1,10 @@
 import { defer, finalize, mergeMap, Subject, take, type Observable } from 'rxjs';
 import { estimateSize } from '../../message/estimateSize.js';
+import { MessageDroppedError, OverflowError, StoreError } from '../../message/errors.js';
 import { asObservable, isLater, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import { PAGE_BYTES } from './channelRange.js';
+import { PAGE_BYTES } from '../../channels/channelRange.js';
 import type { ClientTurn } from './clientTurns.js';
 
 export type ClientFlow = ReturnType<typeof createClientFlow>;
@@ -14,8 +15,14 @@ const MAX_UNACKED = PAGE_BYTES;
 export const MAX_READS = 8;
 /** The maximum size of a page that is one of several, in bytes. */
 export const PART_BYTES = PAGE_BYTES / MAX_READS;
+/** The room in the queue of a wire that is left for other messages. */
+export const RESERVED = 2;
 /** The memory that a message takes in addition to its content, in bytes. */
 const OVERHEAD = 512;
+
+/** Returns whether a message was dropped for a reason that passes, so that it is sent again. */
+export const mayPass = (error: unknown): boolean =>
+  error instanceof MessageDroppedError || error instanceof OverflowError || error instanceof StoreError;
 
 /** Estimates how much memory a message takes until it is acked, in bytes. */
 export const memoryOf = (message: Message): number => OVERHEAD + estimateSize(message.payload);

@@ -5,7 +5,7 @@ import { callSafely } from '../../message/errors/callSafely.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelEntry, ChannelLog } from './channelLog.js';
+import type { ChannelEntry, ChannelLog } from '../../channels/channelLog.js';
 import type { MessageCheck } from './messageCheck.js';
 
 /**

@@ -1,4 +1,5 @@
 import {
+  concat,
   defer,
   filter,
   map,
@@ -6,6 +7,7 @@ import {
   mergeMap,
   noop,
   of,
+  Subject,
   type Observable,
   type SchedulerAction,
   type SchedulerLike,
@@ -16,8 +18,8 @@ import { operate } from '../../operators/subscribing/operate.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
-import { step } from '../../operators/channels/channelPosition.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
+import { step } from '../../channels/channelPosition.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
 
 export interface SteppedEntry extends ChannelEntry {
   /** The offset that its reader must have reached: that of the previous entry. */
@@ -51,11 +53,11 @@ export function followLog(options: FollowLogOptions): Observable<SteppedEntry | 
     filter((entry) => entry.offset === undefined || step(cursor.position, entry) !== 'repeat'),
     map((entry) => {
       if (entry.offset === undefined) return entry;
-      const { epoch, offset, message } = entry;
+      const { epoch, offset, message, first } = entry;
       const after = epoch === cursor.position?.epoch ? cursor.position.offset : offset - 1;
       cursor.position = entry;
       // Each reader reads these fields: those of a copy with `...` are twice as slow.
-      return { epoch, offset, message, after };
+      return first === undefined ? { epoch, offset, message, after } : { epoch, offset, message, after, first };
     }),
     retryReads(scheduler, onFailed),
   );
@@ -96,6 +98,14 @@ export function reachedBy({ entries, epoch, last, reached = entries.at(-1)?.offs
   return { epoch, offset: reached };
 }
 
+/**
+ * Returns whether a reader has some of the messages that an entry stands for. It must read the
+ * others.
+ */
+export function isWithin(at: ChannelPosition | undefined, { epoch, offset, first }: ChannelEntry): boolean {
+  return first !== undefined && at?.epoch === epoch && first <= at.offset && at.offset < offset;
+}
+
 /** Reads pages, the first of them with a query, and then follows the tail. */
 function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: FollowLogOptions): Observable<ChannelEntry | ChannelBroadcast> {
   let isReading = query.limit > 0;
@@ -103,10 +113,15 @@ function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: Foll
   let latest: ChannelEntry | undefined;
   /** The removed keys of a keyed channel are known up to this offset. */
   let since: number | undefined;
+  const again$ = new Subject<ChannelQuery>();
   const live$ = log.tail(channel).pipe(
     filter((entry) => {
-      if (!isReading || entry.offset === undefined) return true;
+      if (entry.offset === undefined) return true;
+      const wasReading = isReading;
+      isReading ||= isWithin(cursor.position, entry);
+      if (!isReading) return true;
       latest = entry;
+      if (!wasReading) again$.next({ after: cursor.position, limit: PAGE_SIZE });
       return false;
     }),
   );
@@ -128,13 +143,12 @@ function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: Foll
       subscriber.next(slice);
       const following = subscriber.closed ? undefined : nextQuery(slice);
       if (following) read(following);
-      else subscriber.complete();
     };
     const read = (page: ChannelQuery): void =>
       pages.run(() => subscriber.add(asObservable(() => log.read(channel, page)).subscribe({ next, error })));
     return { next: read, error, complete: noop };
   });
-  const entries$ = of(query).pipe(
+  const entries$ = concat(of(query), again$).pipe(
     readPages,
     mergeMap((slice) => {
       // The first entry does not directly follow the previous position.

@@ -15,7 +15,7 @@ import {
   toArray,
   type Observable,
 } from 'rxjs';
-import { checkOptions, noteHub } from '../../message/development.js';
+import { assertPositive, checkOptions, noteHub } from '../../message/development.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import {
   ChannelEndedError,
@@ -28,7 +28,6 @@ import {
   RxwireError,
   UnsupportedError,
 } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { completionOf } from '../../operators/subscribing/completionOf.js';
 import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import { asObservable, attempt, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
@@ -40,12 +39,12 @@ import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
 import type { ChannelOptions } from '../../operators/channels/channelOptions.js';
-import { isChannelMessage } from '../../operators/channels/channelPayloads.js';
+import { isChannelMessage } from '../../channels/channelPayloads.js';
 import { ChannelSubject, type ChannelParts } from '../../operators/channels/channelSubject.js';
 import { use } from '../../operators/routing/use.js';
 import { withSubscribeContext } from '../../operators/subscribing/deliveryContext.js';
 import { createAuthorizer, reasonText } from './authorizer.js';
-import type { ChannelInfo } from './channelLog.js';
+import type { ChannelInfo } from '../../channels/channelLog.js';
 import { createClientTurns } from './clientTurns.js';
 import { createHubChannels, type ChannelSettings } from './hubChannels.js';
 import { HubClient } from './hubClient.js';

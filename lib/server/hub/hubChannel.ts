@@ -5,6 +5,7 @@ import {
   map,
   merge,
   noop,
+  startWith,
   Subject,
   Subscription,
   takeWhile,
@@ -14,23 +15,22 @@ import {
 } from 'rxjs';
 import { estimateSize } from '../../message/estimateSize.js';
 import { callSafely } from '../../message/errors/callSafely.js';
-import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
+import { createCoalescedTimer, MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { asObservable, chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelStart } from '../../operators/channels/channelOptions.js';
-import { errorOfEnd, readEnd } from '../../operators/channels/channelPayloads.js';
-import { positionOf } from '../../operators/channels/channelPosition.js';
-import type { Presence } from '../../operators/channels/memberList.js';
-import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from './channelLog.js';
-import type { ClusterPresence, PresenceChange } from './clusterPresence.js';
+import { errorOfEnd, readEnd } from '../../channels/channelPayloads.js';
+import { positionOf, type ChannelStart } from '../../channels/channelPosition.js';
+import type { Presence } from '../../channels/memberList.js';
+import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
+import type { ClusterPresence, PresenceChange } from '../../channels/clusterPresence.js';
 import { ChannelCursor, type CursorParts } from './channelCursor.js';
 import { followLog, inBackground, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages, recipientOf } from './hubMessages.js';
 import { PART_BYTES, type ClientFlow } from './clientFlowControl.js';
-import { createPresenceTracker } from './presenceTracker.js';
+import { createMemberTracker, isEmpty, type MemberTracker } from '../../channels/memberTracker.js';
 
 export interface HubChannelOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
@@ -46,6 +46,8 @@ export interface HubChannelOptions {
   /** Called when a channel has no members and no subscribers. */
   readonly onEmpty: (name: string) => void;
 }
+
+const NO_CHANGE: PresenceChange = { entered: [], left: [], updated: [] };
 
 interface Absence {
   /** Ends the presence of the member. */
@@ -67,7 +69,8 @@ export class HubChannel implements CursorParts {
   /** The clients in the channel. */
   readonly #cursors = new Set<ChannelCursor>();
   readonly #absences = new Map<ChannelCursor, Absence>();
-  readonly #presence: ReturnType<typeof createPresenceTracker>;
+  readonly #members: MemberTracker;
+  readonly #changes$ = new Subject<PresenceChange>();
   /** Emits the messages of the log and the broadcasts, for the subscribers of the server itself. */
   readonly #entries$ = new Subject<SteppedEntry | ChannelBroadcast>();
   readonly #subscribers = refCounted(noop, () => this.#closeIfEmpty());
@@ -80,11 +83,21 @@ export class HubChannel implements CursorParts {
     this.onFailed = (error) => onFailed(name, error);
     this.#options = options;
     const fail = (error: unknown): void => onFailed(name, error, 'presence');
-    const publish = (own: PresenceChange): void => callSafely(() => presence?.publish(name, own), fail);
-    this.#presence = createPresenceTracker(microtask, (change) => this.#announce(change), publish);
-    this.presence$ = this.#subscribers.by(this.#presence.presence$);
+    const timer = createCoalescedTimer(microtask, () => {
+      const { all, own } = this.#members.takeChanges();
+      if (!isEmpty(own)) callSafely(() => presence?.publish(name, own), fail);
+      if (!isEmpty(all)) this.#announce(all);
+    });
+    this.#members = createMemberTracker(() => timer.set(0));
+    const presence$ = defer(() =>
+      this.#changes$.pipe(
+        startWith(NO_CHANGE),
+        map((change) => this.#presenceAfter(change)),
+      ),
+    );
+    this.presence$ = this.#subscribers.by(presence$);
     const changes$ = defer(() => presence?.changes(name) ?? EMPTY).pipe(retryReads(scheduler, fail));
-    this.#subscriptions.add(changes$.subscribe((change) => this.#presence.apply(change)));
+    this.#subscriptions.add(changes$.subscribe((change) => this.#members.apply(change)));
     const following = { log, channel: name, cursor: this.tail, scheduler, onFailed: this.onFailed };
     this.#subscriptions.add(followLog(following).subscribe((entry) => this.#deliver(entry)));
   }
@@ -93,7 +106,7 @@ export class HubChannel implements CursorParts {
     return this.#cursors.size;
   }
 
-  readonly members = (): readonly ChannelMember[] => this.#presence.members();
+  readonly members = (): readonly ChannelMember[] => this.#members.members();
 
   readonly read = (query: ChannelQuery): MaybeAsync<ChannelSlice> =>
     chain(this.#options.log.read(this.name, query), (slice) => {
@@ -147,7 +160,7 @@ export class HubChannel implements CursorParts {
       this.comeBack(former);
       former.end();
       this.#cursors.delete(former);
-    } else this.#presence.add(member);
+    } else this.#members.add(member);
     this.#cursors.add(cursor);
     return cursor;
   }
@@ -173,7 +186,7 @@ export class HubChannel implements CursorParts {
     const absence: Absence = { timer: undefined, left: undefined };
     this.#absences.set(cursor, absence);
     const vanish = (): void => {
-      absence.left = this.#presence.remove(cursor.member);
+      absence.left = this.#members.remove(cursor.member);
       if (!this.#cursors.has(cursor)) this.end(cursor);
     };
     if (grace === 0) vanish();
@@ -185,7 +198,7 @@ export class HubChannel implements CursorParts {
     if (!absence) return;
     this.#absences.delete(cursor);
     absence.timer?.unsubscribe();
-    if (absence.left) this.#presence.add(absence.left);
+    if (absence.left) this.#members.add(absence.left);
   }
 
   /** Removes a client whose wire has ended. Its member stays until its grace is over. */
@@ -193,13 +206,13 @@ export class HubChannel implements CursorParts {
     cursor.end();
     this.#cursors.delete(cursor);
     const absence = this.#absences.get(cursor);
-    if (!absence) this.#presence.remove(cursor.member);
+    if (!absence) this.#members.remove(cursor.member);
     else if (absence.left) this.#absences.delete(cursor);
     this.#closeIfEmpty();
   }
 
   update(member: string, state: unknown): void {
-    this.#presence.update(member, state);
+    this.#members.update(member, state);
   }
 
   broadcast(message: Message): void {
@@ -225,6 +238,12 @@ export class HubChannel implements CursorParts {
     const messages = presenceMessages(this.name, change);
     for (const { wire, isWatching, isJoined } of this.#cursors)
       if (isWatching && isJoined) messages.forEach((message) => wire.next(message));
+    this.#changes$.next(change);
+  }
+
+  #presenceAfter(change: PresenceChange): Presence {
+    const members = this.members();
+    return { members, others: members, ...change };
   }
 
   #deliver(entry: SteppedEntry | ChannelBroadcast): void {

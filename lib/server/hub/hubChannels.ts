@@ -3,14 +3,15 @@ import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelLog, ChannelRetention } from './channelLog.js';
+import type { ChannelLog, ChannelRetention } from '../../channels/channelLog.js';
 import { appendOnce } from './appendOnce.js';
 import { createCompactor, type Compact, type Compactor } from './compactor.js';
 import { HubChannel, type HubChannelOptions } from './hubChannel.js';
-import { readEnd } from '../../operators/channels/channelPayloads.js';
+import { readEnd } from '../../channels/channelPayloads.js';
 import { recipientOf } from './hubMessages.js';
 import type { MessageCheck } from './messageCheck.js';
-import { createKeyedChannel, type KeyedChannel, type KeyedSettings } from './keyedChannel.js';
+import { createKeyedChannel, type KeyedChannel } from './keyedChannel.js';
+import type { KeyedSettings } from '../../channels/keyedContent.js';
 import { markPublisher, withoutMarks } from './publisherMark.js';
 
 /** How a channel is kept. */

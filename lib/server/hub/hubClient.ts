@@ -1,4 +1,4 @@
-import { isStateTooLarge } from './presenceTracker.js';
+import { isStateTooLarge } from '../../channels/memberTracker.js';
 import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { GOING_AWAY } from '../../message/closeCode.js';
@@ -15,7 +15,7 @@ import type {
 } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { claim } from '../../wire/session/messageClaim.js';
-import type { Rejection } from '../../stores/inbox.js';
+import type { Rejection } from '../../core/rejection.js';
 import type { Wire } from '../../wire/wire.js';
 import {
   channelNameOf,
@@ -27,7 +27,7 @@ import {
   readPublish,
   readUpdate,
   readWatch,
-} from '../../operators/channels/channelPayloads.js';
+} from '../../channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
 import { createJoinRetries, type JoinRetries } from './joinRetries.js';
 import { createClientFlow, MAX_READS, type ClientFlow } from './clientFlowControl.js';

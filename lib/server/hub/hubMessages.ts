@@ -6,8 +6,8 @@ import { NAME_PATTERN } from '../../message/messageLimits.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
 import { isReplyOrCancel } from '../../operators/requests/replyMessage.js';
 import { claim } from '../../wire/session/messageClaim.js';
-import type { ChannelEntry } from './channelLog.js';
-import type { PresenceChange } from './clusterPresence.js';
+import type { ChannelEntry } from '../../channels/channelLog.js';
+import type { PresenceChange } from '../../channels/clusterPresence.js';
 
 /** A client of a hub relies on complete delivery, whatever the default of its wire is. */
 const DELIVERY = { delivery: 'at-least-once' } as const;

@@ -3,8 +3,8 @@ import { anything, notNegative, positive, type OptionTable, type ReadOptions } f
 import type { ChannelAction, ChannelMember } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { Wire } from '../../wire/wire.js';
-import type { ChannelLog } from './channelLog.js';
-import type { ClusterPresence } from './clusterPresence.js';
+import type { ChannelLog } from '../../channels/channelLog.js';
+import type { ClusterPresence } from '../../channels/clusterPresence.js';
 
 /** A request of a client that needs permission. */
 export interface ChannelRequest<W extends Wire = Wire> {

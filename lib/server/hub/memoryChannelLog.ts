@@ -3,11 +3,11 @@ import { defer, finalize, from, type SchedulerLike } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { estimateSize } from '../../message/estimateSize.js';
-import { createLinkedList, type LinkedList } from './linkedList.js';
+import { createLinkedList, type LinkedList } from '../../channels/linkedList.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
 import { ChannelHistory, type HistoryRest } from './channelHistory.js';
-import type { ChannelInfo, ChannelLog } from './channelLog.js';
-import { limitsOf, type ChannelLimits } from './channelRange.js';
+import type { ChannelInfo, ChannelLog } from '../../channels/channelLog.js';
+import { limitsOf, type ChannelLimits } from '../../channels/channelRange.js';
 
 export interface MemoryChannelLogOptions {
   /** The maximum number of messages of a channel. @default 1_000 */

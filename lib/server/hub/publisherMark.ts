@@ -1,7 +1,7 @@
 import { map } from 'rxjs';
 import { chain } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog } from './channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog } from '../../channels/channelLog.js';
 
 /**
  * The source of a stored message that a client has published: the id of the member, and 16

@@ -1,7 +1,7 @@
 import { msgpack } from '../../codec/msgpack.js';
 import { ChannelEndedError } from '../../message/errors.js';
 import type { Message } from '../../message/types.js';
-import { endedError } from '../../operators/channels/channelPayloads.js';
+import { endedError } from '../../channels/channelPayloads.js';
 
 /** Without limits: a message has passed those of the codec with which it has arrived. */
 const codec = msgpack({ maxNodes: Infinity, maxDepth: 128 });

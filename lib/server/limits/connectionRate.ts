@@ -16,7 +16,7 @@ export interface ConnectionRate {
 
 const CONNECTION_RATE_OPTIONS = {
   perSecond: [positive, 20],
-  burst: [(burst) => (burst as number) >= 1 || '>= 1', 100],
+  burst: ['>= 1', 100],
 } as const satisfies OptionTable<ConnectionRate>;
 
 /** @throws {RangeError} When a number is out of range. */

@@ -1,19 +1,22 @@
-import { once } from '../../message/once.js';
-
 /** Creates a counter for each key. Keys with a count of zero use no memory. */
 export function createKeyedCounts() {
-  const counts = new Map<string, number>();
-  const of = (key: string): number => counts.get(key) ?? 0;
-  const remove = (key: string): void => {
-    if (of(key) > 1) counts.set(key, of(key) - 1);
-    else counts.delete(key);
-  };
+  const counts = new Map<string, { count: number; readonly remove: () => void }>();
   return {
-    of,
-    /** Increments the counter of a key. Returns a function that decrements it, once. */
+    of: (key: string): number => counts.get(key)?.count ?? 0,
+    /**
+     * Increments the counter of a key. Returns a function that decrements it, to be called once.
+     * The users of a key share this function, which saves memory.
+     */
     add(key: string): () => void {
-      counts.set(key, of(key) + 1);
-      return once(() => remove(key));
+      const entry = counts.get(key) ?? {
+        count: 0,
+        remove: () => {
+          if (--entry.count === 0) counts.delete(key);
+        },
+      };
+      entry.count++;
+      counts.set(key, entry);
+      return entry.remove;
     },
   };
 }

@@ -14,7 +14,7 @@ export interface RateLimit {
 
 const RATE_LIMIT_OPTIONS = {
   perSecond: [positive, 100],
-  burst: [(burst) => (burst as number) >= 2 || '>= 2', 200],
+  burst: ['>= 2', 200],
 } as const satisfies OptionTable<RateLimit>;
 
 /** A token bucket. */

@@ -1,10 +1,9 @@
 import { refusalOf, type ReceivedHello } from '../../core/serverHandshake.js';
 import { CloseCode } from '../../message/closeCode.js';
 import { digestOf, randomName } from '../nodePlatform.js';
-import type { ClaimedInbox, DecidedClaim, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../stores/inbox.js';
+import type { DecidedClaim, Inbox, InboxClaim, InboxLease, InboxRecord } from '../../stores/inbox.js';
 import { isEarlier } from '../../stores/helloNumber.js';
-import { storeErrorOf } from '../../stores/storeErrors.js';
-import type { Wait } from '../../wire/session/scopedWait.js';
+import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { ClientRecord } from '../../core/storedTypes.js';
 
 /** The result of a claim for a new session. */
@@ -18,15 +17,6 @@ export interface ClaimedClient {
   readonly isRemembered: boolean;
 }
 
-/** Runs the claim of an inbox, and takes its result. */
-export interface ClaimCall<T> {
-  readonly inbox: Inbox;
-  readonly hello: ReceivedHello;
-  readonly wait: Wait;
-  readonly done: (result: T) => void;
-  readonly failed: (error: unknown) => void;
-}
-
 /**
  * Claims a client for a new session, unless its row refuses the hello: another client must not end
  * the session at another server.
@@ -35,11 +25,11 @@ export interface ClaimCall<T> {
  * @param prepare Returns the record of a known client for its next welcome.
  */
 export function claimClient(
-  call: ClaimCall<ClaimedClient>,
+  inbox: Inbox,
+  hello: ReceivedHello,
   owner: string | undefined,
   prepare: (record: ClientRecord) => ClientRecord,
-): void {
-  const { hello } = call;
+): MaybeAsync<ClaimedClient> {
   let refusal: CloseCode | undefined;
   const decide = (row: InboxRecord | undefined): DecidedClaim | undefined => {
     refusal = refusalIn(row, owner, hello);
@@ -47,7 +37,12 @@ export function claimClient(
     const known = knownClientIn(row);
     return { ...claimOf(hello, randomName()), ...(known && { session: storedClientOf(prepare(known.record), owner) }) };
   };
-  claim(call, decide, ({ record, lease, isRemembered = false }) => ({ row: record, lease, refusal, isRemembered }));
+  return chain(inbox.claim(hello.pid, decide), ({ record, lease, isRemembered = false }) => ({
+    row: record,
+    lease,
+    refusal,
+    isRemembered,
+  }));
 }
 
 /** Returns the code with which the row of a client refuses a hello. */
@@ -64,16 +59,16 @@ function refusalIn(row: InboxRecord | undefined, owner: string | undefined, hell
  *
  * @param isRefused Returns whether the session refuses the hello, and so keeps its claim.
  */
-export function renewClaim(call: ClaimCall<boolean>, lease: InboxLease, isRefused: () => boolean): void {
+export function renewClaim(inbox: Inbox, hello: ReceivedHello, lease: InboxLease, isRefused: () => boolean): MaybeAsync<boolean> {
   let isFenced = false;
   const decide = (row: InboxRecord | undefined): InboxClaim | undefined => {
     const claim = row?.claim;
     const isOther = claim !== undefined && claim.owner !== lease.owner;
     // The first write of the session replaces what the session of an earlier hello has stored.
     isFenced = isOther && !(lease.isNew && isEarlier(claim, lease));
-    return isOther || isRefused() ? undefined : claimOf(call.hello, lease.owner);
+    return isOther || isRefused() ? undefined : claimOf(hello, lease.owner);
   };
-  claim(call, decide, ({ lease: renewed }) => {
+  return chain(inbox.claim(hello.pid, decide), ({ lease: renewed }) => {
     // The session has not written yet: its first write must not lose against one of an earlier
     // hello.
     if (renewed) Object.assign(lease, renewed);
@@ -81,23 +76,11 @@ export function renewClaim(call: ClaimCall<boolean>, lease: InboxLease, isRefuse
   });
 }
 
-export function isStored(call: ClaimCall<boolean>): void {
-  claim(
-    call,
-    () => undefined,
+/** Returns whether the inbox has a record of a client. */
+export function isStored(inbox: Inbox, { pid }: ReceivedHello): MaybeAsync<boolean> {
+  return chain(
+    inbox.claim(pid, () => undefined),
     ({ record }) => record !== undefined,
-  );
-}
-
-function claim<T>(
-  { inbox, hello, wait, done, failed }: ClaimCall<T>,
-  decide: (row: InboxRecord | undefined) => DecidedClaim | undefined,
-  resultOf: (answer: ClaimedInbox) => T,
-): void {
-  wait(
-    () => inbox.claim(hello.pid, decide),
-    (answer) => done(resultOf(answer)),
-    (error) => failed(storeErrorOf('inbox', error)),
   );
 }
 
@@ -105,23 +88,10 @@ function claimOf({ epoch, n }: ReceivedHello, owner: string): InboxClaim {
   return { owner, epoch, n };
 }
 
-/** The record of a client as an inbox stores it: plain data. */
-interface StoredClient {
-  readonly sid: string;
-  /**
-   * Digests of the tokens that the client may send: that of the last welcome, and, until the client
-   * has used that one, the token before.
-   */
-  readonly tokens: readonly string[];
-  /** Its latest hello. */
-  readonly epoch: number;
-  readonly n: number;
-  readonly isConfirmed: boolean;
-  /** Whether the server may have sent messages under this `sid`. */
-  readonly isBegun: boolean;
-  readonly codec: string;
+/** The record of a client as an inbox stores it, with digests of its tokens. */
+interface StoredClient extends ClientRecord {
   /** The `id` of the principal; absent for an anonymous client. */
-  readonly principal?: string;
+  readonly principal?: string | undefined;
 }
 
 /** A client that an inbox knows. */
@@ -133,9 +103,7 @@ export interface KnownClient {
 
 /** Returns the record of a client as an inbox stores it. @param owner The `id` of its principal. */
 export function storedClientOf(record: ClientRecord, owner: string | undefined): StoredClient {
-  const { sid, epoch, n, codec, token, former, isConfirmed, hasBegun } = record;
-  const tokens = former === undefined ? [token] : [token, former];
-  return { sid, tokens, epoch, n, isConfirmed, isBegun: hasBegun, codec, ...(owner !== undefined && { principal: owner }) };
+  return { ...record, ...(owner !== undefined && { principal: owner }) };
 }
 
 /**
@@ -154,19 +122,19 @@ export function knownClientIn(row: InboxRecord | undefined): KnownClient | undef
 const DIGEST = 43;
 
 function parseClient(value: unknown): KnownClient | undefined {
-  const { sid, tokens, epoch, n, isBegun, codec, principal } = Object(value) as { readonly [K in keyof StoredClient]?: unknown };
-  if (typeof sid !== 'string' || !Array.isArray(tokens) || typeof epoch !== 'number' || typeof n !== 'number') return undefined;
-  const [token = '', former] = tokens.filter((one) => typeof one === 'string' && one.length === DIGEST) as string[];
+  const { sid, token, former, epoch, n, hasBegun, codec, principal } = Object(value) as { readonly [K in keyof StoredClient]?: unknown };
+  if (typeof sid !== 'string' || typeof token !== 'string' || typeof epoch !== 'number' || typeof n !== 'number') return undefined;
   const record: ClientRecord = {
     epoch,
     n,
     sid,
-    token,
-    former,
+    token: isDigest(token) ? token : '',
+    former: isDigest(former) ? former : undefined,
     codec: typeof codec === 'string' ? codec : '',
     // A server stores only clients that have confirmed a welcome.
     isConfirmed: true,
-    hasBegun: isBegun !== false,
+    hasBegun: hasBegun !== false,
   };
   return { record, owner: typeof principal === 'string' ? principal : undefined };
 }
+const isDigest = (value: unknown): value is string => typeof value === 'string' && value.length === DIGEST;

@@ -1,13 +1,13 @@
 import type { SchedulerLike } from 'rxjs';
 import type { ReceiveProgress } from '../../core/receiveProgress.js';
-import type { MessageRejection } from '../../core/rejection.js';
+import type { Rejection } from '../../core/rejection.js';
 import { OverflowError } from '../../message/errors.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 import { createRing, type Ring } from '../../operators/buffers/ring.js';
 import type { Bucket, Rates } from '../limits/rateLimit.js';
 
 /** A message that is processed, or rejected, and whose ack waits. */
-type ProcessedMessage = readonly [number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined];
+type ProcessedMessage = readonly [number: number, progress: ReceiveProgress, rejection: Rejection | undefined];
 
 export interface ThrottledClient {
   /** The message counts as processed now: its ack may be sent. */

@@ -11,7 +11,7 @@ export interface QuotaUser {
   readonly group: string;
   /** The time at which the client was lost. */
   readonly goneAt: number;
-  terminate(error: PeerGoneError): void;
+  end(reason: { readonly error: PeerGoneError }): void;
 }
 
 /** The options of these names are in `serverOptions.ts`, with their default values. */
@@ -37,7 +37,7 @@ export function createQuota({ maxDetached, maxPerPrincipal, maxDetachedPerPrinci
   /** Returns false if the user itself is evicted. */
   const add = (user: QuotaUser, group: string, detached: FairEviction<QuotaUser>): boolean => {
     const evicted = detached.add(user, group);
-    evicted?.terminate(new PeerGoneError(scheduler.now() - evicted.goneAt));
+    evicted?.end({ error: new PeerGoneError(scheduler.now() - evicted.goneAt) });
     return evicted !== user;
   };
 

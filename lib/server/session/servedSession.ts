@@ -1,30 +1,28 @@
 import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import type { ReceiveProgress } from '../../core/receiveProgress.js';
-import type { MessageRejection } from '../../core/rejection.js';
+import type { Rejection } from '../../core/rejection.js';
 import { ServerCore } from '../../core/serverCore.js';
 import type { ReceivedHello, ServerHandshake } from '../../core/serverHandshake.js';
-import { ConnectionLostError, DrainTimeoutError, type RxwireError } from '../../message/errors.js';
+import { DrainTimeoutError, type RxwireError } from '../../message/errors.js';
 import { CloseCode } from '../../message/closeCode.js';
-import type { Frame } from '../../io/link.js';
 import type { Delivery, Message } from '../../message/types.js';
 import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
-import type { ConnectionProgress as Progressed } from '../limits/floodGuard.js';
+import type { ConnectionProgress } from '../limits/floodGuard.js';
 import { Bucket } from '../limits/rateLimit.js';
 import type { Principal, PrincipalWire } from '../principal.js';
 import type { WiresOptions } from '../serverOptions.js';
 import { refuseWithoutHub } from '../hub/hubMessages.js';
 import { pongFor } from './systemMessages.js';
-import type { ClientConnection, ClientConnectionUser } from './clientConnection.js';
+import { ServedClient, type EndReason } from './servedClient.js';
+import { ServedHost, type HostOwner } from './servedHost.js';
 import { countFrame } from '../../wire/session/encoding.js';
 import type { SessionEvent } from '../../wire/session/sessionEvents.js';
 import type { InboxLease } from '../../stores/inbox.js';
 import type { DeadLetterStore } from '../../stores/deadLetterStore.js';
 import type { Traffic } from '../../wire/connectionState.js';
 import type { WireParts, WireSetup } from '../../wire/wire.js';
-import { drainHost, giveUpRest } from '../../wire/session/sessionDrain.js';
-import type { ConnectionEvent, HostOwner } from '../../wire/session/hostTypes.js';
-import { SessionHost } from '../../wire/session/sessionHost.js';
+import type { ConnectionEvent } from '../../wire/session/hostTypes.js';
 import type { SessionLoop } from '../../wire/session/sessionLoop.js';
 import { ClientThrottle, type ThrottledClient } from './clientThrottle.js';
 import type { ServedStores } from './servedStores.js';
@@ -40,7 +38,6 @@ const TOKENS_AT_ONCE = 100;
 /** A client whose session begins. */
 export interface NewClient {
   readonly handshake: ServerHandshake;
-  readonly hello: ReceivedHello;
   readonly codec: SessionCodec;
   /**
    * The frame of the welcome that the client has answered; undefined for a known client, whose
@@ -54,36 +51,30 @@ export interface NewClient {
 }
 
 /**
- * The session of one client, over one connection after the other: its core with its host, its wire,
- * and the client connection that waits for the client to return.
+ * The session of one client: its core with its host, and its wire.
  *
  * The end of a session is no failure of the server: the wire completes, and reports the reason in
  * its `errors$`.
  */
-export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner, ThrottledClient, Observer<Message>, Unsubscribable {
-  readonly clientConnection: ClientConnection;
+export class ServedSession extends ServedClient implements WireSetup, HostOwner, ThrottledClient, Observer<Message>, Unsubscribable {
   readonly pid: string;
   readonly id: string;
   readonly delivery: Delivery;
-  readonly #options: WiresOptions;
-  readonly #loop: SessionLoop;
-  readonly #onEnded: (session: ServedSession) => void;
-  #hello: ReceivedHello | undefined;
-  /** The first handshake, until the core has it. */
-  #client: NewClient | undefined;
-  readonly #stores: ServedStores | undefined;
   /** Ends the count of the quota, and the lease of the inbox. */
   readonly releasePlace: () => void;
   /** The wire of the session, which does not exist yet while the session is made. */
   wire!: PrincipalWire<Principal | undefined>;
-  /** Whether the next frame is the hello, which was read before the session got the connection. */
-  #isHelloNext = false;
-  #isDraining = false;
-  #isOver = false;
-  #host!: SessionHost<ServerCore>;
+  protected readonly returns = true;
+  protected host!: ServedHost;
+  readonly #loop: SessionLoop;
+  readonly #onEnded: (session: ServedSession) => void;
+  readonly #stores: ServedStores | undefined;
+  /** The first handshake, until the core has it. */
+  #client: NewClient | undefined;
   #traffic!: Traffic;
   #to!: Observer<Message>;
-  #draining: Unsubscribable | undefined;
+  /** Set while the wire sends its last messages. */
+  #isDraining = false;
   #throttle: ClientThrottle | undefined;
   /** Limits the fresh tokens of the client. Created at the first one. */
   #tokens: Bucket | undefined;
@@ -91,17 +82,17 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   #renewal: Unsubscribable | undefined;
 
   constructor(
-    clientConnection: ClientConnection,
+    connection: IncomingConnection,
     client: NewClient,
     loop: SessionLoop,
     options: WiresOptions,
     onEnded: (session: ServedSession) => void,
   ) {
-    this.clientConnection = clientConnection;
-    this.pid = client.hello.pid;
+    super(connection, options);
+    const { pid, delivery } = connection.hello as ReceivedHello;
+    this.pid = pid;
     this.id = client.handshake.id;
-    this.delivery = client.hello.delivery;
-    this.#options = options;
+    this.delivery = delivery;
     this.#loop = loop;
     this.#client = client;
     this.#stores = client.stores;
@@ -112,68 +103,68 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   // ---- The wire
 
   get endpoint(): string {
-    return this.#options.endpoint;
+    return this.options.endpoint;
   }
   get deadLetters(): DeadLetterStore {
-    return this.#options.letters;
+    return this.options.letters;
   }
   get scheduler(): SchedulerLike {
-    return this.#options.scheduler;
+    return this.options.scheduler;
   }
   get microtask(): SchedulerLike | undefined {
-    return this.#options.microtask;
+    return this.options.microtask;
   }
   protocol(): string {
-    return this.clientConnection.latest.protocol;
+    return this.latest.protocol;
   }
 
   open(parts: WireParts, to: Observer<Message>): this {
     const { handshake, welcome, stores } = this.#client as NewClient;
-    const { rates, scheduler } = this.#options;
+    const { rates, scheduler } = this.options;
     const { traffic } = parts;
     this.#traffic = traffic;
     this.#to = to;
-    if (rates) this.#throttle = new ClientThrottle(this, rates, this.clientConnection.owner, scheduler);
+    if (rates) this.#throttle = new ClientThrottle(this, rates, this.owner, scheduler);
     if (welcome !== undefined) countFrame(traffic, 'bytesSent', welcome, scheduler.now());
     const writes = stores?.writes;
-    this.#host = new SessionHost(this, new ServerCore(handshake, writes?.core), this.#options, parts, writes, this.#loop);
-    if (stores && welcome === undefined) stores.restore(this.#host);
-    this.clientConnection.use(this);
-    parts.whenSubscribed(() => this.#isOver || this.#host.messages.open());
+    this.host = new ServedHost(this, new ServerCore(handshake, writes?.core), this.options, parts, writes, this.#loop);
+    if (stores && welcome === undefined) stores.restore(this.host);
+    this.attach();
+    this.host.watchStores();
+    parts.whenSubscribed(() => this.host.openMessages());
     return this;
   }
 
   next(message: Message): void {
-    this.#host.send(message);
+    this.host.send(message);
   }
   /** Sends a message of the server at once, if the client is connected. */
   announce(message: Message): void {
-    if (!this.#host.isConnected) return;
+    if (!this.host.isConnected) return;
     this.#traffic.messagesSent++;
-    this.#host.send(message);
-    this.#host.run();
+    this.host.send(message);
+    this.host.run();
   }
   error(error: unknown): void {
-    this.failed(error);
+    this.end({ error });
   }
   /** Sends the remaining messages, then closes the connection and ends the session. */
   complete(): void {
+    const [onTimeout, done] = [(error: RxwireError) => this.reportError(error), () => this.end('left')];
     this.#isDraining = true;
-    const [onTimeout, done] = [(error: RxwireError) => this.reportError(error), () => this.ended()];
-    this.#draining = drainHost(this.#host, this.#options, onTimeout, done);
+    this.host.drain(onTimeout, done);
   }
+  /** The wire has ended. */
   unsubscribe(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#draining?.unsubscribe();
-    // The client does not send messages again when it has received their delayed ack.
-    this.#host.flushAcks();
-    this.#host.end();
-    this.#stores?.close();
-    this.#throttle?.leave();
-    this.#renewal?.unsubscribe();
-    this.#onEnded(this);
-    this.clientConnection.leave();
+    this.leave(() => {
+      // The client does not send messages again when it has received their delayed ack.
+      this.host.flushAcks();
+      this.host.end();
+      this.#stores?.close();
+      this.#throttle?.leave();
+      this.#renewal?.unsubscribe();
+      this.#onEnded(this);
+    });
   }
 
   // ---- The connections
@@ -184,92 +175,79 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   }
   /** Whether the session ends when all writes of its outbox are answered. */
   get isEnding(): boolean {
-    return this.#host.core.phase === 'over';
+    return this.host.core.phase === 'over';
   }
   /** Returns the code with which a hello is refused; undefined if it is welcome. */
   refusal({ principal }: IncomingConnection, hello: ReceivedHello): CloseCode | undefined {
     if (this.isEnding) return CloseCode.TRY_AGAIN_LATER;
     // Another principal must not learn that the session exists.
-    return this.clientConnection.owner === principal?.id ? (this.#host.core.refusal(hello) as CloseCode | undefined) : CloseCode.FORBIDDEN;
+    return this.owner === principal?.id ? (this.host.core.refusal(hello) as CloseCode | undefined) : CloseCode.FORBIDDEN;
   }
   /** Takes the frames of a client that has answered its welcome, when its outbox is open. */
   proceed(connection: IncomingConnection): void {
     if (!this.#stores) connection.proceed();
-    else if (!this.#isOver) this.#stores.restore(this.#host, () => connection.proceed());
+    else if (!this.isOver) this.#stores.restore(this.host, () => connection.proceed());
   }
-  /** Continues over another connection, whose hello is not refused. */
-  takeOver(connection: IncomingConnection, hello: ReceivedHello): void {
-    this.#hello = hello;
-    this.clientConnection.takeOver(connection);
-  }
-  connected(): void {
-    const { core, now } = this.#host;
+  protected attached(connection: IncomingConnection): void {
+    const { core, now } = this.host;
     const client = this.#client;
-    const expires = expiryOf(this.clientConnection.latest.principal, this.#options.scheduler);
-    if (client?.welcome !== undefined) core.welcomeSent(client.hello, client.codec, now, expires);
-    else core.accept(client?.hello ?? (this.#hello as ReceivedHello), now, expires);
-    this.#client = this.#hello = undefined;
-    this.#isHelloNext = true;
-    this.#host.attach(this.clientConnection);
+    const hello = connection.hello as ReceivedHello;
+    const expires = expiryOf(connection.principal, this.options.scheduler);
+    if (client?.welcome !== undefined) core.welcomeSent(hello, client.codec, now, expires);
+    else core.accept(hello, now, expires);
+    this.#client = undefined;
+    countFrame(this.#traffic, 'bytesReceived', connection.first, now);
+    this.host.attach(connection);
   }
-  disconnected(): void {
+  protected detached(connection: IncomingConnection): void {
     if (this.#stores) this.#stores.isAgreed = false;
     this.#renewal?.unsubscribe();
-    this.#host.detach(this.clientConnection);
-  }
-  receive(frame: Frame): void {
-    if (!this.#isHelloNext) this.#host.receive(frame);
-    else {
-      this.#isHelloNext = false;
-      countFrame(this.#traffic, 'bytesReceived', frame, this.#options.scheduler.now());
-    }
+    this.host.detach(connection);
   }
   /** Whether the client is connected, and the handshake is complete. */
   get #isHere(): boolean {
-    const { phase } = this.#host.core;
+    const { phase } = this.host.core;
     return phase === 'agreed' || phase === 'leaving';
   }
-  /** Ends the session: the wire completes. */
-  failed(error: unknown): void {
-    if (this.#stores && this.isEnding) return;
-    this.onStoreFailing(error);
-    this.#finish(() => this.#to.complete());
-  }
-  ended(): void {
-    this.#finish(() => this.#to.complete());
-  }
-  /** The outcomes of messages that a store keeps are known when its writes are answered. */
-  #finish(then: () => void): void {
+  /** Completes the wire; with stores, when the outcomes of all messages are known. */
+  protected ended(reason: EndReason): void {
+    if (typeof reason === 'object') {
+      if (this.#stores && this.isEnding) {
+        this.failWith(reason.error);
+        return;
+      }
+      this.onStoreFailing(reason.error);
+    }
     if (!this.#stores) {
-      then();
+      this.#to.complete();
       return;
     }
-    this.#host.flushAcks();
-    this.#host.finish(then);
+    this.host.flushAcks();
+    this.#stores.writes.end(this.host, () => this.#to.complete());
   }
   onStoreFailed(): void {
     this.#to.complete();
   }
   /** Tells the application and the client why the session ends. */
   onStoreFailing(error: unknown): void {
-    const [closeCode, reason] = this.clientConnection.endWith(error, this.#stores?.isAgreed ?? this.#isHere);
+    const [closeCode, reason] = this.failWith(error, this.#stores?.isAgreed ?? this.#isHere);
     this.report({ kind: 'closed', closeCode, reason });
     this.report({ kind: 'error', error });
   }
   report(event: SessionEvent): void {
     // The connection may break while the session ends: that is no loss any more.
-    if (!this.#isOver) this.#host.report(event);
+    if (!this.isOver) this.host.report(event);
   }
   /** Returns the progress of the session, for the guard against floods. */
-  moved(): Progressed {
-    const { window } = this.#options;
+  protected moved(): ConnectionProgress {
+    const { window } = this.options;
     const { messagesReceived, errors } = this.#traffic;
-    const { outgoing, incoming, unread } = this.#host.core;
+    const { outgoing, incoming, reader } = this.host.core;
     // A throttled client makes progress only by the numbers that the server acks, also when it
     // skips numbers.
     const accepted = this.#throttle?.released ?? incoming.rx;
     const steps = messagesReceived + errors + accepted + 2 * outgoing.acked;
-    return { steps, open: outgoing.sent - outgoing.acked + unread + window };
+    return { steps, open: outgoing.sent - outgoing.acked + (reader?.unread ?? 0) + window };
   }
 
   // ---- The host
@@ -279,37 +257,34 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
     this.#to.next(message);
     if (!isRefused) return;
     const send = (answer: Message): void => {
-      if (!this.#isDraining && !this.#isOver) this.wire.next(answer);
+      if (!this.#isDraining && !this.isOver) this.wire.next(answer);
     };
     refuseWithoutHub(message, (error) => this.reportError(error), send);
   }
   onPing(message: Message, isNumbered: boolean): void {
-    const { system, scheduler } = this.#options;
+    const { system, scheduler } = this.options;
     const pong = system.pong && !this.#isDraining ? pongFor(message, scheduler) : undefined;
     if (!pong) return;
     this.#traffic.messagesSent++;
-    this.#host.send(isNumbered ? pong : { ...pong, delivery: 'at-most-once' });
+    this.host.send(isNumbered ? pong : { ...pong, delivery: 'at-most-once' });
   }
   onConnectionEvent(event: ConnectionEvent): void {
     if (event.kind === 'agreed' && this.#stores) this.#stores.isAgreed = true;
     else if (event.kind === 'auth') this.#renew(event.token);
   }
   #renew(token: string): void {
-    const { scheduler } = this.#options;
-    const { latest } = this.clientConnection;
+    const { scheduler } = this.options;
+    const { latest } = this;
     this.#tokens ??= new Bucket(TOKENS_PER_SECOND, TOKENS_AT_ONCE, scheduler);
     if (this.#tokens.take(1) === 0) {
-      this.#refuse(CloseCode.FLOOD, 'the client sent too many fresh tokens');
+      latest.close(CloseCode.FLOOD, 'the client sent too many fresh tokens');
       return;
     }
     const renewed = (): void => {
-      this.#host.core.renewed(expiryOf(latest.principal, scheduler), this.#host.now);
-      this.#host.schedule();
+      this.host.core.renewed(expiryOf(latest.principal, scheduler), this.host.now);
+      this.host.schedule();
     };
-    this.#renewal = latest.renew(token, renewed, (error) => this.#refuse(...goodbyeOf(error)));
-  }
-  #refuse(code: CloseCode, reason: string): void {
-    this.clientConnection.fail(new ConnectionLostError(code, reason));
+    this.#renewal = latest.renew(token, renewed, (error) => latest.close(...goodbyeOf(error)));
   }
 
   // ---- The rate limit
@@ -317,26 +292,26 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
   allows(): boolean {
     return this.#throttle?.allows() !== false;
   }
-  processed(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
-    if (this.#throttle) this.#throttle.processed(number, progress, rejection);
-    else this.release(number, progress, rejection);
+  delaysAck(number: number, progress: ReceiveProgress, rejection: Rejection | undefined): boolean {
+    this.#throttle?.processed(number, progress, rejection);
+    return this.#throttle !== undefined;
   }
-  release(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
-    this.#host.processed(number, progress, rejection);
+  release(number: number, progress: ReceiveProgress, rejection: Rejection | undefined): void {
+    this.host.release(number, progress, rejection);
   }
   reportError(error: RxwireError): void {
     this.report({ kind: 'error', error });
   }
   flooded(): void {
-    this.#refuse(CloseCode.FLOOD, 'the client sent too many messages');
+    this.latest.close(CloseCode.FLOOD, 'the client sent too many messages');
   }
 
   // ---- The end of the server
 
   /** Asks the client to send no more messages, and to reconnect in `retryAfter` ms. */
   bye(retryAfter: number): void {
-    if (this.#isHere) this.#host.core.leave(retryAfter);
-    this.#host.schedule();
+    if (this.#isHere) this.host.core.leave(retryAfter);
+    this.host.schedule();
     this.#throttle?.end();
   }
   /**
@@ -344,17 +319,13 @@ export class ServedSession implements WireSetup, ClientConnectionUser, HostOwner
    * client is not connected.
    */
   isDrained(): boolean {
-    const { hasLeft, outgoing, incoming } = this.#host.core;
+    const { hasLeft, outgoing, incoming } = this.host.core;
     const isIdle = this.#stores?.writes.core.isIdle !== false;
     return !this.#isHere || (hasLeft && isIdle && outgoing.isEmpty && incoming.progress.done === incoming.rx);
   }
-  /** Closes the connection with 1001: the client may go to another server. */
-  leave(): void {
-    this.clientConnection.terminate();
-  }
   /** Gives up the messages that are left after `timeout` ms, and reports an error if any are. */
   endDrain(timeout: number): void {
-    const left = giveUpRest(this.#host);
+    const left = this.host.giveUpRest();
     if (left) this.report({ kind: 'error', error: new DrainTimeoutError(left, timeout) });
   }
 }

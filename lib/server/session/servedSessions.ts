@@ -1,51 +1,68 @@
-import { Subscription, type Unsubscribable } from 'rxjs';
+import { Subscription } from 'rxjs';
 import { ServerHandshake, type ReceivedHello } from '../../core/serverHandshake.js';
 import type { SessionCodec, CoreOptions } from '../../core/coreTypes.js';
-import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
-import { StoreError, UnauthorizedError, UnsupportedError } from '../../message/errors.js';
+import type { ClientRecord } from '../../core/storedTypes.js';
+import { CallbackError, ConnectionLostError, StoreError, UnauthorizedError, UnsupportedError } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
+import type { MaybePromise } from '../../message/maybeAsync.js';
 import { once } from '../../message/once.js';
 import { CloseCode } from '../../message/closeCode.js';
 import type { Message } from '../../message/types.js';
-import { expiryOf } from '../accept/authentication.js';
-import type { AcceptedWires } from '../accept/incomingConnections.js';
+import { expiryOf, goodbyeOf } from '../accept/authentication.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
+import { createSemaphore } from '../accept/semaphore.js';
 import { randomName } from '../nodePlatform.js';
-import { type Principal, PrincipalWire } from '../principal.js';
-import { closeOf, closeStore, KICKED, ClientConnection, STOPS } from './clientConnection.js';
-import type { ClusterServer, ServerCluster } from '../../wire/session/serverCluster.js';
-import type { OutboxStore } from '../../stores/outboxStore.js';
-import type { Inbox, InboxClaim, InboxLease } from '../../stores/inbox.js';
+import { type AnyWire, type Principal, PrincipalWire } from '../principal.js';
+import type { WiresOptions } from '../serverOptions.js';
+import type { ClusterServer } from '../../wire/session/serverCluster.js';
+import type { Inbox, InboxClaim, InboxLease, InboxRecord } from '../../stores/inbox.js';
 import { isEarlier } from '../../stores/helloNumber.js';
+import { storeErrorOf } from '../../stores/storeErrors.js';
 import { scopedWait, type Wait } from '../../wire/session/scopedWait.js';
 import { SessionLoop } from '../../wire/session/sessionLoop.js';
-import { createClaimTurns } from './claimTurns.js';
-import { claimClient, isStored, renewClaim, type ClaimCall, type ClaimedClient, knownClientIn, type KnownClient } from './clientClaims.js';
+import { claimClient, isStored, renewClaim, knownClientIn, type KnownClient } from './clientClaims.js';
 import { coreOptions } from './coreOptions.js';
+import { decideHello, type HelloFacts } from './helloDecision.js';
+import { groupOf } from './quota.js';
+import { closeOf } from './servedClient.js';
 import { type NewClient, ServedSession } from './servedSession.js';
-import { openOutbox, outboxOf, ServedStores } from './servedStores.js';
+import { ServedStores } from './servedStores.js';
 import { refusalIn, UnconfirmedClients, type UnconfirmedClient } from './unconfirmedClients.js';
 
-/** A client whose row is claimed for a hello that is not refused. */
-interface ClaimedConnection extends Pick<ClaimedClient, 'row' | 'lease'> {
-  readonly connection: IncomingConnection;
-  readonly hello: ReceivedHello;
-  readonly handshake: ServerHandshake;
-  /** The best codec that both sides have. */
-  readonly codec: SessionCodec;
-  /** Ends the count of the quota, and the lease. */
-  readonly release: () => void;
-  /** Ends the claim: another hello of the client may claim it. */
-  readonly claimed: Unsubscribable;
-  /** Gives up the claim, and refuses the client. */
-  readonly failed: (error: unknown) => void;
+/** The options of the wires of a server, with the functions that take its wires and refusals. */
+export interface AcceptedWires extends WiresOptions {
+  readonly emit: (wire: AnyWire) => void;
+  readonly onRefused: (error: unknown) => void;
 }
 
-export interface ServedSessionsOptions extends AcceptedWires {
-  /** Where messages to a client are stored until they are acked. */
-  readonly outbox?: (pid: string, group: string) => OutboxStore;
-  readonly cluster?: ServerCluster;
+/** A hello that is not decided yet, with the answers of the inbox so far. */
+interface PendingHello {
+  readonly connection: IncomingConnection;
+  readonly hello: ReceivedHello;
+  isFenced?: boolean;
+  isStored?: boolean;
+  /** The session whose claim was renewed. */
+  renewed?: ServedSession;
+  /** The handshake of a client that has no session. */
+  handshake?: ServerHandshake;
+  /** The client without a session that the server remembers. */
+  known?: UnconfirmedClient | undefined;
+  claim?: ClaimedClient;
+  /** Ends the count of the quota, and the lease. Set when the client is being claimed. */
+  release?: () => void;
+  /** Ends the claim: another hello of the client may claim it. */
+  claiming?: Subscription;
 }
+
+interface ClaimedClient {
+  readonly row: InboxRecord | undefined;
+  readonly lease: InboxLease | undefined;
+  readonly refusal: CloseCode | undefined;
+  readonly client: KnownClient | undefined;
+}
+
+/** The number of claims at once: the writes of other clients wait behind them in the store. */
+const MAX_CLAIMING = 128;
 
 /** The sessions of a server, by the names of the clients' outboxes. */
 export class ServedSessions implements ClusterServer {
@@ -53,14 +70,14 @@ export class ServedSessions implements ClusterServer {
   readonly #unconfirmed: UnconfirmedClients;
   /** The clients whose stored state is being read. */
   readonly #claiming = new Set<string>();
-  readonly #turns = createClaimTurns();
-  readonly #options: ServedSessionsOptions;
+  readonly #inTurn = createSemaphore(MAX_CLAIMING);
+  readonly #options: AcceptedWires;
   readonly #coreOptionsOf: (pid: string) => CoreOptions;
   readonly #loop: SessionLoop;
   readonly #life = new Subscription();
   readonly #wait: Wait = scopedWait(this.#life);
 
-  constructor(options: ServedSessionsOptions) {
+  constructor(options: AcceptedWires) {
     this.#options = options;
     this.#unconfirmed = new UnconfirmedClients(options);
     this.#coreOptionsOf = coreOptions(options);
@@ -74,202 +91,174 @@ export class ServedSessions implements ClusterServer {
    * @throws {RxwireError} When the hello is invalid, or the principal has too many wires.
    */
   accept(connection: IncomingConnection): void {
-    const hello = connection.hello();
-    const session = this.#sessions.get(hello.pid);
-    const { inbox } = this.#options;
-    if (session) this.#goOn(connection, hello, session);
-    else if (this.#claiming.has(hello.pid))
-      this.#refuse(connection, CloseCode.TRY_AGAIN_LATER, 'the server still handles an earlier hello of this client');
-    else if (inbox) this.#check(inbox, connection, hello);
-    else this.#sendWelcome(connection, hello, undefined);
+    this.#handle({ connection, hello: connection.hello as ReceivedHello });
   }
 
+  get all(): readonly ServedSession[] {
+    return [...this.#sessions.values()];
+  }
   announce(message: Message): void {
     for (const session of this.#sessions.values()) session.announce(message);
   }
-  /**
-   * Returns all sessions. Closes the connections of the clients that have no session yet with 1012.
-   */
-  sessions(): readonly ServedSession[] {
-    this.#closeUnconfirmed(CloseCode.SERVICE_RESTART);
-    return [...this.#sessions.values()];
-  }
   /** Ends the session of a client that another node has claimed for a later hello. */
   fence(pid: string, claim: InboxClaim): void {
-    const { lease, clientConnection } = this.#sessions.get(pid) ?? {};
-    if (lease && lease.owner !== claim.owner && isEarlier(lease, claim)) clientConnection?.terminate(new StoreError('inbox', 'fenced'));
+    const session = this.#sessions.get(pid);
+    const lease = session?.lease;
+    if (lease && lease.owner !== claim.owner && isEarlier(lease, claim)) session.end({ error: new StoreError('inbox', 'fenced') });
   }
   /** Closes the sessions of a principal with 4403. */
   kick(principal: string): void {
-    for (const { clientConnection } of [...this.#sessions.values()])
-      if (clientConnection.owner === principal) clientConnection.terminate(new UnauthorizedError(CloseCode.FORBIDDEN, KICKED));
+    const error = new UnauthorizedError(CloseCode.FORBIDDEN, 'the server has ended the session');
+    for (const session of this.all) if (session.owner === principal) session.end({ error });
   }
   get size(): number {
     return this.#sessions.size;
   }
   /** Ends all sessions with close code 1001: the clients may connect to another server. */
   close(): void {
-    this.#closeUnconfirmed(CloseCode.GOING_AWAY);
-    for (const { clientConnection } of [...this.#sessions.values()]) clientConnection.terminate();
+    for (const session of this.all) session.end('stopped');
     this.#life.unsubscribe();
   }
-  #closeUnconfirmed(code: CloseCode): void {
-    for (const connection of [...this.#unconfirmed.connections, ...this.#turns.waiting]) connection.close(code, STOPS);
-  }
 
-  // ---- A client that has a session
+  // ---- The decision on a hello
 
-  /**
-   * Continues a session over another connection. Another server may have claimed the client since
-   * the last connection: then the session ends, and another begins with the stored state.
-   */
-  #goOn(connection: IncomingConnection, hello: ReceivedHello, session: ServedSession): void {
-    const { inbox } = this.#options;
-    const { lease } = session;
-    if (!inbox || !lease) {
-      this.#takeOver(connection, hello, session);
-      return;
+  /** Decides on a hello, and again with each answer of the inbox. */
+  #handle(pending: PendingHello): void {
+    const { connection, hello } = pending;
+    const decision = decideHello(this.#factsOf(pending));
+    switch (decision.kind) {
+      case 'accept':
+        pending.claiming?.unsubscribe();
+        this.#welcome(pending);
+        break;
+      case 'resume':
+        this.#sessions.get(hello.pid)?.takeOver(connection);
+        break;
+      case 'restore':
+        this.#restore(pending);
+        break;
+      case 'refuse':
+        this.#fail(pending, new UnsupportedError(decision.reason), [decision.code, decision.reason]);
+        break;
+      case 'wait':
+        this.#ask(pending, decision.for);
     }
-    const { pid } = hello;
-    const renewed = (isFenced: boolean): void => {
-      const isMine = this.#sessions.get(pid) === session;
-      if (isMine && !isFenced) {
-        this.#takeOver(connection, hello, session);
-        return;
-      }
-      if (isMine) session.clientConnection.terminate(new StoreError('inbox', 'fenced'));
-      // A session that ended after it had renewed its claim leaves a claim that refuses this
-      // hello, but not a later one.
-      const isFree = !this.#sessions.has(pid) && !this.#claiming.has(pid) && !this.#unconfirmed.get(pid);
-      if (isFenced && isFree) this.#claim(inbox, connection, hello);
-      else this.#refuse(connection, CloseCode.TRY_AGAIN_LATER, 'an earlier session of this client has not ended yet');
-    };
-    renewClaim(this.#callOf(inbox, connection, hello, renewed), lease, () => session.refusal(connection, hello) !== undefined);
   }
-  #takeOver(connection: IncomingConnection, hello: ReceivedHello, session: ServedSession): void {
-    const code = session.refusal(connection, hello);
-    if (code !== undefined) this.#refuse(connection, code);
-    else session.takeOver(connection, hello);
+  #factsOf(pending: PendingHello): HelloFacts {
+    const { connection, hello, claim, isFenced, isStored } = pending;
+    const { pid } = hello;
+    const hasInbox = this.#options.inbox !== undefined;
+    const isClaiming = this.#claiming.has(pid);
+    const session = this.#sessions.get(pid);
+    if (session) {
+      const { lease } = session;
+      const refusal = session.refusal(connection, hello);
+      const isRenewed = pending.renewed === session;
+      return { hasInbox, session: { refusal, hasLease: lease !== undefined, isRenewed }, isClaiming, isFenced };
+    }
+    const handshake = (pending.handshake ??= new ServerHandshake(this.#coreOptionsOf(pid), randomName()));
+    const known = (pending.known = this.#unconfirmed.recall(connection, hello, hasInbox));
+    const hasCodec = handshake.codecFor(hello, undefined) !== undefined;
+    const refusal = hasCodec ? known && refusalIn(known, connection, hello, hasInbox) : CloseCode.UNSUPPORTED_DATA;
+    const client = { refusal, isConnected: known?.connection !== undefined };
+    return { hasInbox, client, isClaiming, isFenced, isStored, claim: claim && { ...claim, isKnown: claim.client !== undefined } };
+  }
+  #fail({ connection, claiming, release }: PendingHello, error: unknown, goodbye = refusalGoodbye(error)): void {
+    claiming?.unsubscribe();
+    release?.();
+    connection.refuse(error, goodbye);
   }
 
-  // ---- The claim on a client that has none
+  // ---- The inbox
 
-  /** Claims a client, unless the memory of this server refuses the hello. */
-  #check(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): void {
-    const { pid } = hello;
-    const known = this.#unconfirmed.get(pid);
-    const code = known && refusalIn(known, connection, hello, true);
-    // An earlier hello must not end the handshake of a later one, also if nothing of that is
-    // stored.
-    if (code === CloseCode.SUPERSEDED) this.#refuse(connection, code);
-    else if (code === undefined || !known?.connection) this.#claim(inbox, connection, hello);
+  #ask(pending: PendingHello, what: 'renewal' | 'record' | 'claim'): void {
+    const { connection, hello } = pending;
+    const inbox = this.#options.inbox as Inbox;
+    if (what === 'claim') this.#claim(inbox, pending);
+    else if (what === 'record')
+      this.#await(
+        pending,
+        () => isStored(inbox, hello),
+        (answer) => (pending.isStored = answer),
+      );
     else {
-      // Another server may have stored the client: only the row refuses a token.
-      const checked = (isKnown: boolean): void => {
-        const isUnchanged = this.#unconfirmed.get(pid) === known && known.connection !== undefined && !this.#claiming.has(pid);
-        if (isKnown && isUnchanged) this.#claim(inbox, connection, hello);
-        else this.#refuse(connection, code);
+      const session = (pending.renewed = this.#sessions.get(hello.pid) as ServedSession);
+      const isRefused = (): boolean => session.refusal(connection, hello) !== undefined;
+      const renewed = (isFenced: boolean): void => {
+        pending.isFenced = isFenced;
+        // Another server has claimed the client: another session begins with the stored state.
+        if (isFenced && this.#sessions.get(hello.pid) === session) session.end({ error: new StoreError('inbox', 'fenced') });
       };
-      isStored(this.#callOf(inbox, connection, hello, checked));
+      this.#await(pending, () => renewClaim(inbox, hello, session.lease as InboxLease, isRefused), renewed);
     }
   }
-  /** Returns a call of the inbox for a hello, which is refused if the call fails. */
-  #callOf<T>(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello, then: (result: T) => void): ClaimCall<T> {
-    return {
-      inbox,
-      hello,
-      wait: this.#wait,
-      done: (result) =>
-        callSafely(
-          () => then(result),
-          (error) => this.#options.refuse(connection, error),
-        ),
-      failed: (error) => this.#refuseWith(connection, CloseCode.INTERNAL_ERROR, error),
-    };
+  #await<T>(pending: PendingHello, ask: () => MaybePromise<T>, answered: (answer: T) => void): void {
+    const failed = (error: unknown): void => this.#fail(pending, error);
+    const done = (answer: T): void =>
+      callSafely(() => {
+        answered(answer);
+        this.#handle(pending);
+      }, failed);
+    this.#wait(ask, done, (error) => failed(storeErrorOf('inbox', error)));
   }
-
-  #claim(inbox: Inbox, connection: IncomingConnection, hello: ReceivedHello): void {
+  #claim(inbox: Inbox, pending: PendingHello): void {
+    const { connection, hello } = pending;
     const { pid } = hello;
-    const handshake = new ServerHandshake(this.#coreOptionsOf(pid), randomName());
-    const codec = handshake.codecFor(hello, undefined);
-    if (!codec) {
-      this.#refuse(connection, CloseCode.UNSUPPORTED_DATA);
-      return;
-    }
+    const owner = connection.principal?.id;
+    const handshake = pending.handshake as ServerHandshake;
     this.#unconfirmed.supersede(pid);
-    const releaseQuota = this.#options.quota.take(connection.principal?.id);
-    let lease: InboxLease | undefined;
-    const release = once(() => {
+    const releaseQuota = this.#options.quota.take(owner);
+    this.#claiming.add(pid);
+    const claiming = (pending.claiming = new Subscription(() => this.#claiming.delete(pid)));
+    const release = (pending.release = once(() => {
       releaseQuota();
-      if (lease) inbox.release?.(lease);
-    });
-    const claimed = new Subscription(() => this.#claiming.delete(pid));
-    const giveUp = (): void => {
-      claimed.unsubscribe();
+      if (pending.claim?.lease) inbox.release?.(pending.claim.lease);
+    }));
+    const prepare = (record: ClientRecord): ClientRecord => handshake.prepare(record, hello, codecOf(handshake, hello, record));
+    const start = (): void => {
+      connection.waitFor(undefined);
+      this.#await(
+        pending,
+        () => claimClient(inbox, hello, owner, prepare),
+        ({ refusal, row, lease, isRemembered }) => {
+          pending.claim = { row, lease, refusal, client: knownClientIn(row) };
+          if (!isRemembered) handshake.prepared = undefined;
+          // Only a client that is stored can have a session at another node.
+          if (lease && row) this.#options.cluster?.claimed(pid, lease);
+        },
+      );
+    };
+    const left = (): void => {
+      claiming.unsubscribe();
       release();
     };
-    const failed = (error: unknown): void => {
-      giveUp();
-      this.#fail(connection, error);
-    };
-    const answered = ({ refusal, row, isRemembered, ...rest }: ClaimedClient): void => {
-      ({ lease } = rest);
-      if (!isRemembered) handshake.prepared = undefined;
-      if (refusal !== undefined) {
-        giveUp();
-        this.#refuse(connection, refusal);
-        return;
-      }
-      // Only a client that is stored can have a session at another node.
-      if (lease && row) this.#options.cluster?.claimed(pid, lease);
-      const known = knownClientIn(row);
-      const client: ClaimedConnection = { connection, hello, handshake, codec, row, lease, release, claimed, failed };
-      if (known) this.#resume(client, known);
-      else {
-        claimed.unsubscribe();
-        this.#sendWelcome(connection, hello, client);
-      }
-    };
-    this.#claiming.add(pid);
-    const done = (result: ClaimedClient): unknown => callSafely(() => answered(result), failed);
-    const prepare = (record: ClientRecord) => handshake.prepare(record, hello, codecOf(handshake, hello, record) ?? codec);
-    const claim = (): void => claimClient({ inbox, hello, wait: this.#wait, done, failed }, connection.principal?.id, prepare);
-    claimed.add(this.#turns.add(connection, claim, giveUp));
+    connection.waitFor({ left });
+    if (!claiming.closed) claiming.add(this.#inTurn(start));
   }
+
+  // ---- The beginning of a session
 
   /**
    * Opens the outbox of a client that has confirmed a welcome before, and begins its session. That
    * ends its session at another server.
    */
-  #resume(client: ClaimedConnection, { record, owner }: KnownClient): void {
-    const { connection, hello, handshake, row, lease, release, claimed, failed } = client;
-    const { pid } = hello;
-    const codec = codecOf(handshake, hello, record) ?? client.codec;
-    const outbox = outboxOf(this.#options, connection, pid);
-    const start = (contents?: OutboxContents): void => {
-      this.#unconfirmed.delete(pid);
-      const stores = new ServedStores({
-        hello,
-        owner,
-        inbox: this.#options.inbox,
-        lease,
-        row,
-        record: { ...record, codec: codec.name },
-        outbox,
-        contents,
-      });
-      this.#begin(connection, { handshake, hello, codec, welcome: undefined, stores, release });
-      claimed.unsubscribe();
+  #restore(pending: PendingHello): void {
+    const { connection, hello, claiming } = pending;
+    const { record } = pending.claim?.client as KnownClient;
+    const handshake = pending.handshake as ServerHandshake;
+    const codec = codecOf(handshake, hello, record);
+    const stores = this.#storesOf(pending, { ...record, codec: codec.name }) as ServedStores;
+    const failed = (error: unknown): void => {
+      stores.close();
+      this.#fail(pending, error);
     };
-    const notOpened = (error: unknown): void => {
-      if (outbox) closeStore(outbox);
-      failed(error);
+    const start = (): void => {
+      this.#unconfirmed.delete(hello.pid);
+      this.#begin(connection, { handshake, codec, welcome: undefined, stores, release: pending.release as () => void });
+      claiming?.unsubscribe();
     };
-    if (outbox) openOutbox(this.#wait, outbox, hello, (contents) => callSafely(() => start(contents), failed), notOpened);
-    else start();
+    stores.open(this.#wait, () => callSafely(start, failed), failed);
   }
-
-  // ---- A client that is new
 
   /**
    * Sends the welcome to a client that has no session, and begins its session when the client has
@@ -277,97 +266,77 @@ export class ServedSessions implements ClusterServer {
    *
    * With an inbox, the client may send numbered messages when its record is stored: another server
    * that it reaches earlier does not know what has happened to them.
-   *
-   * @param claimed The claim on the client, if there is an inbox.
    */
-  #sendWelcome(connection: IncomingConnection, hello: ReceivedHello, claimed: ClaimedConnection | undefined): void {
+  #welcome(pending: PendingHello): void {
+    const { connection, hello, known, claim } = pending;
     const { pid } = hello;
     const { principal } = connection;
     const { scheduler, quota } = this.#options;
-    const known = this.#unconfirmed.recall(connection, hello, claimed !== undefined);
-    const handshake = known?.handshake ?? claimed?.handshake ?? new ServerHandshake(this.#coreOptionsOf(pid), randomName());
-    const codec = handshake.codecFor(hello, undefined);
-    const code = known && refusalIn(known, connection, hello, claimed !== undefined);
-    if (!codec || code !== undefined) {
-      claimed?.release();
-      this.#refuse(connection, code ?? CloseCode.UNSUPPORTED_DATA);
-      return;
-    }
+    const handshake = (known ?? pending).handshake as ServerHandshake;
+    const codec = handshake.codecFor(hello, undefined) as SessionCodec;
     this.#unconfirmed.supersede(pid);
-    const release = claimed?.release ?? quota.take(principal?.id);
+    const release = pending.release ?? quota.take(principal?.id);
     const client: UnconfirmedClient = { handshake, owner: principal?.id, connection, release };
     this.#unconfirmed.enter(pid, client);
-    const { done, finished } = claimed?.row?.cursor ?? NO_CURSOR;
-    const welcome = handshake.welcome(hello, codec, done, finished.at(-1) ?? done, expiryOf(principal, scheduler), claimed ? 0 : undefined);
+    const { done, finished } = claim?.row?.cursor ?? NO_CURSOR;
+    const welcome = handshake.welcome(hello, codec, done, finished.at(-1) ?? done, expiryOf(principal, scheduler), claim ? 0 : undefined);
     const start = (): void => {
-      const stores = this.#newStores(connection, hello, claimed);
+      const stores = this.#storesOf(pending, undefined);
       // The client has its session now.
       client.connection = undefined;
       this.#unconfirmed.delete(pid);
       // The application has the wire before a frame of the client can fail.
-      this.#begin(connection, { handshake, hello, codec, welcome, stores, release });
-      this.#sessions.get(pid)?.proceed(connection);
+      this.#begin(connection, { handshake, codec, welcome, stores, release }).proceed(connection);
     };
+    const left = (): void => this.#unconfirmed.leave(pid, client);
     const failed = (error: unknown): void => {
-      this.#unconfirmed.leave(pid, client);
-      this.#fail(connection, error);
+      left();
+      connection.refuse(error, closeOf(error));
     };
-    connection.welcome(welcome, {
-      answered: () => client.connection && callSafely(start, failed),
-      left: () => this.#unconfirmed.leave(pid, client),
-    });
+    connection.welcome(welcome, { answered: () => client.connection && callSafely(start, failed), left });
   }
 
-  // ---- The beginning of a session
-
-  #newStores(connection: IncomingConnection, hello: ReceivedHello, claimed: ClaimedConnection | undefined): ServedStores | undefined {
-    const { inbox } = this.#options;
-    const outbox = outboxOf(this.#options, connection, hello.pid);
-    if (!inbox && !outbox) return undefined;
-    const { row, lease } = claimed ?? {};
-    return new ServedStores({ hello, owner: connection.principal?.id, inbox, lease, row, record: undefined, outbox });
+  /**
+   * Returns the stores of a session; undefined if the server has none.
+   *
+   * @throws {CallbackError} When `outbox` throws.
+   */
+  #storesOf({ connection, hello, claim }: PendingHello, record: ClientRecord | undefined): ServedStores | undefined {
+    const { inbox, outbox: outboxOf } = this.#options;
+    if (!inbox && !outboxOf) return undefined;
+    const owner = connection.principal?.id;
+    try {
+      const outbox = outboxOf?.(hello.pid, groupOf(owner, connection.address));
+      return new ServedStores({ hello, owner, inbox, lease: claim?.lease, row: claim?.row, record, outbox });
+    } catch (cause) {
+      throw new CallbackError('outbox', cause);
+    }
   }
   readonly #onEnded = ({ pid, releasePlace }: ServedSession): void => {
     this.#sessions.delete(pid);
     releasePlace();
   };
-  #begin(connection: IncomingConnection, client: NewClient): void {
-    const { pid } = client.hello;
+  #begin(connection: IncomingConnection, client: NewClient): ServedSession {
     const { onRefused, emit } = this.#options;
-    const clientConnection = new ClientConnection(connection, true, this.#options);
-    const session = new ServedSession(clientConnection, client, this.#loop, this.#options, this.#onEnded);
-    this.#sessions.set(pid, session);
-    const wire = (session.wire = new PrincipalWire<Principal | undefined>(session, clientConnection, this.#options, pid));
-    if (clientConnection.failure === undefined) emit(wire);
+    const session = new ServedSession(connection, client, this.#loop, this.#options, this.#onEnded);
+    this.#sessions.set(session.pid, session);
+    const wire = (session.wire = new PrincipalWire<Principal | undefined>(session, session, this.#options, session.pid));
+    if (session.failure === undefined) emit(wire);
     // Its stores have failed before it could be emitted.
-    else onRefused(clientConnection.failure);
-  }
-
-  #fail(connection: IncomingConnection, error: unknown): void {
-    connection.close(...closeOf(error));
-    this.#options.onRefused(error);
-  }
-  #refuse(connection: IncomingConnection, code: CloseCode, reason = reasonOf(code)): void {
-    this.#refuseWith(connection, code, new UnsupportedError(reason));
-  }
-  #refuseWith(connection: IncomingConnection, code: CloseCode, error: unknown): void {
-    const { reason, text = '' } = Object(error) as Partial<UnsupportedError>;
-    connection.close(code, reason ?? text);
-    this.#options.onRefused(error);
+    else onRefused(session.failure);
+    return session;
   }
 }
 
-/** Returns the codec of a known client, if it still offers that. */
-function codecOf(handshake: ServerHandshake, hello: ReceivedHello, record: ClientRecord): SessionCodec | undefined {
+function refusalGoodbye(error: unknown) {
+  return error instanceof ConnectionLostError ? goodbyeOf(error) : closeOf(error);
+}
+
+/** Returns the codec of a known client, if it still offers that; the best one otherwise. */
+function codecOf(handshake: ServerHandshake, hello: ReceivedHello, record: ClientRecord): SessionCodec {
   const stored = handshake.options.codecs.find(({ name }) => name === record.codec);
-  return handshake.codecFor(hello, stored);
+  return (handshake.codecFor(hello, stored) ?? handshake.codecFor(hello, undefined)) as SessionCodec;
 }
 
 /** The progress of a client without a row. */
 const NO_CURSOR = { done: 0, finished: [] as readonly number[] };
-
-function reasonOf(code: CloseCode): string {
-  return code === CloseCode.UNSUPPORTED_DATA
-    ? 'client and server have no codec in common'
-    : `the hello was refused with close code ${code}`;
-}

@@ -1,20 +1,15 @@
 import type { ReceivedHello } from '../../core/serverHandshake.js';
 import type { ClientRecord, OutboxContents } from '../../core/storedTypes.js';
 import { CallbackError } from '../../message/errors.js';
-import type { IncomingConnection } from '../accept/incomingConnection.js';
-import { groupOf } from './quota.js';
-import { closeStore } from './clientConnection.js';
+import { callSafely } from '../../message/errors/callSafely.js';
+import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import type { Inbox, InboxLease, InboxRecord } from '../../stores/inbox.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
 import { storeErrorOf } from '../../stores/storeErrors.js';
 import type { Wait } from '../../wire/session/scopedWait.js';
 import type { SessionHost } from '../../wire/session/sessionHost.js';
-import { fromStored, StoreWrites } from '../../wire/session/storeWrites.js';
+import { StoreWrites } from '../../wire/session/storeWrites.js';
 import { storedClientOf } from './clientClaims.js';
-
-interface OutboxOptions {
-  readonly outbox?: (pid: string, group: string) => OutboxStore;
-}
 
 /** The stored state of a client, and the stores of its session. */
 export interface StoredState {
@@ -28,8 +23,6 @@ export interface StoredState {
   readonly record: ClientRecord | undefined;
   /** @default the messages to the client are kept in memory */
   readonly outbox: OutboxStore | undefined;
-  /** Undefined for a new client: its outbox is opened when it has confirmed its welcome. */
-  readonly contents?: OutboxContents | undefined;
 }
 
 /** The stores of the session of one client. */
@@ -41,6 +34,7 @@ export class ServedStores {
   readonly #outbox: OutboxStore | undefined;
   /** The state, until the core has it. */
   #state: StoredState | undefined;
+  #contents: OutboxContents | undefined;
 
   constructor(state: StoredState) {
     const { hello, inbox, lease, outbox, owner } = state;
@@ -55,6 +49,23 @@ export class ServedStores {
     if (lease) this.writes.leases.set(hello.pid, lease);
   }
 
+  /** Opens the outbox, unless another server has opened it for a later hello. */
+  open(wait: Wait, done: () => void, failed: (error: unknown) => void): void {
+    const { outbox, hello } = this.#state as StoredState;
+    if (!outbox) {
+      done();
+      return;
+    }
+    const opened = (contents: OutboxContents): void => {
+      this.#contents = contents;
+      done();
+    };
+    wait(
+      () => outbox.open({ epoch: hello.epoch, n: hello.n }),
+      opened,
+      (error) => failed(storeErrorOf('outbox', error)),
+    );
+  }
   /**
    * Lets a session continue with the stored state: at once, or when the outbox of a new client is
    * open. A failure ends the session.
@@ -62,47 +73,23 @@ export class ServedStores {
    * @param then Called when the client may send frames.
    */
   restore(host: SessionHost, then?: () => void): void {
-    const { hello, row, record, outbox, contents } = this.#state as StoredState;
-    this.#state = undefined;
+    const { hello, row, record, outbox } = this.#state as StoredState;
     if (outbox) host.core.outgoing.window.keepAtMost(outbox);
-    const begin = (opened: OutboxContents | undefined): void => {
+    const begin = (): void => {
+      const opened = outbox?.isDurable ? this.#contents : undefined;
+      this.#state = this.#contents = undefined;
       this.writes.core.onRestored = then;
-      host.answer((core) =>
-        core.restore({ key: hello.pid, record, cursor: row && fromStored(row.cursor), outbox: outbox?.isDurable ? opened : undefined }),
-      );
+      host.answer((core) => core.restore({ key: hello.pid, record, cursor: row?.cursor, outbox: opened }));
     };
-    if (contents ?? !outbox) begin(contents);
-    else openOutbox(host.wait, outbox, hello, begin, (error) => host.fail(error));
+    if (this.#contents) begin();
+    else this.open(host.wait, begin, (error) => this.writes.fail(error, host));
   }
   close(): void {
-    if (this.#outbox) closeStore(this.#outbox);
+    const outbox = this.#outbox;
+    if (!outbox) return;
+    callSafely(
+      () => outbox.close(),
+      (cause) => reportUncaught(new CallbackError('outbox', cause)),
+    );
   }
-}
-
-/**
- * Returns the outbox for a client; undefined if the server has none.
- *
- * @throws {CallbackError} When `outbox` throws.
- */
-export function outboxOf({ outbox }: OutboxOptions, { principal, address }: IncomingConnection, pid: string): OutboxStore | undefined {
-  try {
-    return outbox?.(pid, groupOf(principal?.id, address));
-  } catch (cause) {
-    throw new CallbackError('outbox', cause);
-  }
-}
-
-/** Opens an outbox, unless another server has opened it for a later hello. */
-export function openOutbox(
-  wait: Wait,
-  outbox: OutboxStore,
-  { epoch, n }: ReceivedHello,
-  done: (contents: OutboxContents) => void,
-  failed: (error: unknown) => void,
-): void {
-  wait(
-    () => outbox.open({ epoch, n }),
-    done,
-    (error) => failed(storeErrorOf('outbox', error)),
-  );
 }

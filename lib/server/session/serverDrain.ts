@@ -4,7 +4,7 @@ import type { FullServeOptions } from '../serverOptions.js';
 import type { ServedSession } from './servedSession.js';
 
 /** The session of a client while the server stops. */
-export type Drained = Pick<ServedSession, 'bye' | 'isDrained' | 'leave' | 'endDrain'>;
+export type Drained = Pick<ServedSession, 'bye' | 'isDrained' | 'end' | 'endDrain'>;
 
 interface DrainingOptions extends Pick<FullServeOptions, 'retryAfter' | 'drainTimeout' | 'scheduler'> {
   readonly random: () => number;
@@ -55,7 +55,7 @@ export function drain(
         // Checks twice: the ack of a message follows a moment after its processing.
         if (!is || !was) continue;
         left.delete(one);
-        one.leave();
+        one.end('stopped');
       }
       begin();
     };

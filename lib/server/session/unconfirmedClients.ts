@@ -3,7 +3,7 @@ import { CloseCode } from '../../message/closeCode.js';
 import type { IncomingConnection } from '../accept/incomingConnection.js';
 import { createFairEviction, groupOf } from './quota.js';
 import type { WiresOptions } from '../serverOptions.js';
-import { TAKEN_OVER } from './clientConnection.js';
+import { TAKEN_OVER } from './servedClient.js';
 
 /** A client that has not confirmed a welcome. It has no session, no wire and no timer. */
 export interface UnconfirmedClient {
@@ -38,9 +38,6 @@ export class UnconfirmedClients {
     this.#options = options;
   }
 
-  get(pid: string): UnconfirmedClient | undefined {
-    return this.#clients.get(pid);
-  }
   /**
    * Returns the client of a hello.
    *
@@ -84,9 +81,6 @@ export class UnconfirmedClients {
   delete(pid: string): void {
     this.#away.remove(pid);
     this.#clients.delete(pid);
-  }
-  get connections(): readonly IncomingConnection[] {
-    return [...this.#clients.values()].flatMap(({ connection }) => connection ?? []);
   }
 }
 

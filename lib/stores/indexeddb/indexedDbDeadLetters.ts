@@ -1,6 +1,5 @@
 import { noop } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
-import { assertPositive } from '../../message/options/assert.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
 import { storedLetters } from '../log/storedLetters.js';
 import { indexedDbStore } from './indexedDbStore.js';

@@ -1,6 +1,5 @@
 import { noop } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
-import { assertPositive } from '../../message/options/assert.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import type { DeadLetterStore } from '../deadLetterStore.js';
 import type { Inbox } from '../inbox.js';
 import { storedInbox } from '../log/storedInbox.js';

@@ -1,5 +1,4 @@
-import { checkOptions } from '../../message/development.js';
-import { assertPositive } from '../../message/options/assert.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { asObservable } from '../../message/maybeAsync.js';
 import { exclusive, type ExclusiveOptions } from '../web/exclusive.js';
 import type { MemoryOutboxOptions } from '../memoryOutbox.js';

@@ -1,5 +1,5 @@
-import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
-import { isInside, limitsOf, PAGE_BYTES, rangeOf, type ChannelRange, type KeptOffsets } from '../../server/hub/channelRange.js';
+import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
+import { isInside, limitsOf, PAGE_BYTES, rangeOf, type ChannelRange, type KeptOffsets } from '../../channels/channelRange.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { headIn, type ChannelRowsOptions, type LmdbChannelHead } from './channelRows.js';

@@ -1,17 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { Database } from 'lmdb';
-import type { ChannelEntry, ChannelRetention } from '../../server/hub/channelLog.js';
-import { limitsOf, type ChannelLimits } from '../../server/hub/channelRange.js';
+import type { ChannelEntry, ChannelRetention } from '../../channels/channelLog.js';
+import { limitsOf, type ChannelLimits } from '../../channels/channelRange.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
-import {
-  countOf,
-  firstKey,
-  readValue,
-  type ChannelEntryKey,
-  type CompactedEntryKey,
-  type Databases,
-  type LmdbKey,
-} from './lmdbDatabases.js';
+import { countOf, readValue, type ChannelEntryKey, type CompactedEntryKey, type Databases, type LmdbKey } from './lmdbDatabases.js';
 import type { StoreClock } from './storeClock.js';
 
 /** The stored state of a channel. A transaction changes it in place. */
@@ -212,12 +204,17 @@ export function endEdit(edit: ChannelEdit): void {
 
 /** Trims idle channels, beginning with the channel whose messages expire first. */
 function trimOthers(edit: ChannelEdit): void {
-  const { databases, maxTotalBytes, maxChannels, now } = edit;
+  const { databases, maxTotalBytes, maxChannels, isObserved, now } = edit;
   const { channels, lastUsed } = databases;
+  const isIdle = ([, , name]: NamedSlot): boolean => !isObserved(name);
   let left = MAX_REMOVALS;
   for (let swept = 0; swept < MAX_SWEPT && left > 0; swept++) {
-    const slot = firstSlot(databases, FILLED);
-    const isCrowded = countOf(channels) > maxChannels && !firstSlot(databases, EMPTY);
+    const empty = countOf(channels) > maxChannels ? firstSlots(databases, EMPTY) : undefined;
+    // A channel that has subscribers is not forgotten: its messages make no room.
+    const isFull = empty && empty.length < MAX_SWEPT && !empty.some(isIdle);
+    const idle = isFull ? firstSlots(databases, FILLED).find(isIdle) : undefined;
+    const slot = idle ?? firstSlots(databases, FILLED, 1)[0];
+    const isCrowded = idle !== undefined;
     const isOver = isCrowded || edit.total > maxTotalBytes;
     if (!slot || (!isOver && (slot[1] + 1) * STEP > now)) return;
     const [, , name] = slot;
@@ -233,10 +230,11 @@ function trimOthers(edit: ChannelEdit): void {
 /** Removes channels without messages, first the one that was empty for the longest time. */
 function forgetOthers(edit: ChannelEdit): void {
   const { databases, maxChannels, isObserved, now } = edit;
-  for (let swept = 0; swept < MAX_SWEPT && countOf(databases.channels) > maxChannels; swept++) {
-    const slot = firstSlot(databases, EMPTY);
-    if (!slot) return;
+  if (countOf(databases.channels) <= maxChannels) return;
+  for (const slot of firstSlots(databases, EMPTY)) {
+    if (countOf(databases.channels) <= maxChannels) return;
     const [, step, name] = slot;
+    if (isObserved(name) && step === stepOf(now)) continue;
     databases.lastUsed.removeSync([...slot]);
     const head = headOf(edit, name);
     if (!isSlot(head, slot)) continue;
@@ -247,7 +245,6 @@ function forgetOthers(edit: ChannelEdit): void {
     // Behind the others.
     delete head.slot;
     store(edit, name);
-    if (step === stepOf(now)) return;
   }
 }
 
@@ -310,8 +307,10 @@ const stepOf = (at: number): number => Math.min(Math.floor(at / STEP), Number.MA
 const isSlot = ({ slot }: LmdbChannelHead, [kind, step]: readonly [kind: string, step: number, ...unknown[]]): boolean =>
   slot?.[0] === kind && slot[1] === step;
 
-function firstSlot({ lastUsed }: Databases, kind: string): readonly [kind: string, step: number, name: string] | undefined {
-  return firstKey(lastUsed, [kind], [kind, Infinity]) as [string, number, string] | undefined;
+type NamedSlot = readonly [kind: string, step: number, name: string];
+
+function firstSlots({ lastUsed }: Databases, kind: string, limit = MAX_SWEPT): readonly NamedSlot[] {
+  return [...lastUsed.getKeys({ start: [kind], end: [kind, Infinity], limit })] as unknown as readonly NamedSlot[];
 }
 
 function limitsIn(edit: ChannelEdit, name: string): ChannelLimits {

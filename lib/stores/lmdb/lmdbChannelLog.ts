@@ -13,13 +13,12 @@ import {
   type Observable,
   type SchedulerLike,
 } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
-import { readEnd } from '../../operators/channels/channelPayloads.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
+import { readEnd } from '../../channels/channelPayloads.js';
 import { appendOnce } from '../../server/hub/appendOnce.js';
-import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from '../../server/hub/channelLog.js';
+import type { ChannelEntry, ChannelLog, ChannelQuery, ChannelRetention, ChannelSlice } from '../../channels/channelLog.js';
 import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMessage.js';
 import { OverflowError, StoreError } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';

@@ -7,7 +7,7 @@ import { openDatabases, PLAIN_VALUES, RESERVED_PREFIX, type LmdbKey } from './lm
 import { asLmdbStoreError, commitFailure } from './lmdbStoreError.js';
 import { loadLmdb } from './lmdbPackage.cjs';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
-import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry } from '../../channels/channelLog.js';
 import { createUsedKeys } from '../../server/limits/keyedCounts.js';
 
 /** The maximum number of databases in a folder, which LMDB needs when it opens. */

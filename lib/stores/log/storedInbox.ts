@@ -1,10 +1,10 @@
-import { MAX_REJECTION_CODE, MAX_REJECTION_REASON } from '../../core/rejection.js';
-import type { RejectionFields } from '../../core/rejection.js';
+import { readRejection, rejectionFields, type NumberedRejection, type RejectionFields } from '../../core/rejection.js';
+import type { Cursor } from '../../core/storedTypes.js';
 import { StoreError } from '../../message/errors.js';
 import { chain, converted, type MaybeAsync } from '../../message/maybeAsync.js';
 import { durable } from '../../wire/session/clientStores.js';
 import { isEarlier, isInboxClaim } from '../helloNumber.js';
-import type { ClaimedInbox, Cursor, Inbox, InboxClaim, InboxLease, InboxRecord, NumberedRejection } from '../inbox.js';
+import type { ClaimedInbox, Inbox, InboxClaim, InboxLease, InboxRecord } from '../inbox.js';
 import { HEAD_ONLY, type Store, type StoreTransaction } from '../store.js';
 import type { StoredLetters } from './storedLetters.js';
 
@@ -104,7 +104,7 @@ export function storedInbox<Tx>(
 const logOf = (pid: string): string => `sender ${pid}`;
 
 function recordOf({ done, finished, rejections = [], claim, session }: Sender): InboxRecord {
-  const rejected = rejections.length > 0 && { rejections: rejections.map((fields) => readRejection(fields)) };
+  const rejected = rejections.length > 0 && { rejections: rejections.map(readRejection) as NumberedRejection[] };
   return { cursor: { done, finished, ...rejected }, ...(claim && { claim }), session };
 }
 
@@ -112,26 +112,6 @@ function recordOf({ done, finished, rejections = [], claim, session }: Sender): 
 function readSender(value: unknown): Sender | undefined {
   const { done, finished, rejections = [], claim } = Object(value) as Record<keyof Sender, unknown>;
   const areNumbers = Number.isSafeInteger(done) && Array.isArray(finished) && finished.every(Number.isSafeInteger);
-  const areRejections = Array.isArray(rejections) && rejections.every(isRejection);
+  const areRejections = Array.isArray(rejections) && rejections.every(readRejection);
   return areNumbers && areRejections && (claim === undefined || isInboxClaim(claim)) ? (value as Sender) : undefined;
-}
-
-const KINDS: readonly unknown[] = ['dead-lettered', 'refused', 'undecodable'];
-
-/** Returns the fields of a rejection as an array: number, kind, code, reason. */
-export function rejectionFields({ number, kind, code, reason }: NumberedRejection): RejectionFields {
-  return [number, kind, code.slice(0, MAX_REJECTION_CODE), reason.slice(0, MAX_REJECTION_REASON)];
-}
-
-export function readRejection([number, kind, code, reason]: RejectionFields): NumberedRejection {
-  return { number, kind, code, reason };
-}
-
-export function isRejection(value: unknown): value is RejectionFields {
-  const [number, kind, code, reason] = Array.isArray(value) ? (value as readonly unknown[]) : [];
-  return Number.isSafeInteger(number) && KINDS.includes(kind) && isText(code, MAX_REJECTION_CODE) && isText(reason, MAX_REJECTION_REASON);
-}
-
-function isText(value: unknown, max: number): value is string {
-  return typeof value === 'string' && value.length <= max;
 }

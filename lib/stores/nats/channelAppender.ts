@@ -1,5 +1,5 @@
 import { AsyncSubject, type Observable } from 'rxjs';
-import { endedError, readEnd } from '../../operators/channels/channelPayloads.js';
+import { endedError, readEnd } from '../../channels/channelPayloads.js';
 import { repeatKeyOf } from '../../server/hub/publisherMark.js';
 import { OverflowError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';

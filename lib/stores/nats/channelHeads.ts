@@ -1,5 +1,5 @@
 import { repeatKeyOf } from '../../server/hub/publisherMark.js';
-import { createRecentOffsets, type RecentOffsets } from '../../server/hub/recentOffsets.js';
+import { createRecentOffsets, type RecentOffsets } from '../../channels/recentOffsets.js';
 import type { Message } from '../../message/types.js';
 import { endOf, type LogContext } from './logContext.js';
 import { createSharedReads } from './entryReader.js';
@@ -63,7 +63,7 @@ export function createChannelHeads(log: LogContext) {
     // The entry that was found may be one of a stream that has been deleted since.
     const latest = isShort ? await reader.latest(subject) : found;
     const isKnown = before?.epoch === epoch;
-    const ids = isKnown ? before.ids : createRecentOffsets(dedupeWindow, limit, scheduler);
+    const ids = isKnown ? before.ids : createRecentOffsets(dedupeWindow, limit, () => scheduler.now());
     // A message of an earlier epoch ends nothing.
     const isThere = latest !== undefined && latest.seq > since;
     const end = isThere ? endOf(decode(latest.data)) : undefined;

@@ -1,5 +1,5 @@
 import { defer, finalize, firstValueFrom, Subject, Subscription, timer, type Observable } from 'rxjs';
-import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry } from '../../channels/channelLog.js';
 import { StoreError } from '../../message/errors.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelHeads } from './channelHeads.js';

@@ -90,7 +90,7 @@ export function createLogContext(context: LogSettings & NatsContext) {
     ...context,
     stream,
     subjects,
-    epochs: createEpochs(context, stream, epoch),
+    epochs: createEpochs(context, stream, epoch, channels),
     reader: createEntryReader(stream),
     maxSize,
     /** @throws {FrameTooLargeError} If NATS would not accept the messages as one. */

@@ -1,6 +1,6 @@
 import { catchError, from, Subscription, throwError, timeout } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
-import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
+import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
 import { refCounted } from '../../operators/channels/refCounted.js';
 import { createAppender } from './channelAppender.js';
 import { createChannelHeads } from './channelHeads.js';

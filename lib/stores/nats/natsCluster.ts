@@ -1,8 +1,8 @@
 import { nanoid } from 'nanoid';
 import { Subscription, type Observable } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
-import type { ChannelLog } from '../../server/hub/channelLog.js';
-import type { ClusterPresence } from '../../server/hub/clusterPresence.js';
+import type { ChannelLog } from '../../channels/channelLog.js';
+import type { ClusterPresence } from '../../channels/clusterPresence.js';
 import type { QueueStore } from '../../operators/queue/queueStore.js';
 import { StoreError } from '../../message/errors.js';
 import { asObservable } from '../../message/maybeAsync.js';

@@ -1,5 +1,5 @@
 import { Subject, type Unsubscribable } from 'rxjs';
-import type { PresenceChange } from '../../server/hub/clusterPresence.js';
+import type { PresenceChange } from '../../channels/clusterPresence.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import type { ClusterMember, PresenceDelta, SnapshotPart } from './nodeMessages.js';
 

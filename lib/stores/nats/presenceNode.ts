@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { defer, EMPTY, finalize, interval, merge, of, Subscription, type Observable, type Unsubscribable } from 'rxjs';
-import type { ClusterPresence, PresenceChange } from '../../server/hub/clusterPresence.js';
+import type { ClusterPresence, PresenceChange } from '../../channels/clusterPresence.js';
 import { FrameTooLargeError } from '../../message/errors.js';
 import type { ChannelMember } from '../../message/channelTypes.js';
 import { corrupt, failed } from './natsContext.js';

@@ -1,6 +1,6 @@
 import { bufferCount, concatMap, defer, from, mergeMap, type Observable } from 'rxjs';
-import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
-import { PAGE_BYTES } from '../../server/hub/channelRange.js';
+import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
+import { PAGE_BYTES } from '../../channels/channelRange.js';
 import type { Message } from '../../message/types.js';
 import { endOf, type LogContext } from './logContext.js';
 import { lastOffsetOf, offsetOf, sequenceOf, type StreamEntry } from './streamEntry.js';

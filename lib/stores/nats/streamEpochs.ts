@@ -3,6 +3,7 @@ import { firstValueFrom, timer } from 'rxjs';
 import { wallTime } from '../../message/steadyScheduler.js';
 import type { NatsContext } from './natsContext.js';
 import type { NatsStream } from './natsStream.js';
+import { entryOf } from './streamEntry.js';
 
 export interface StreamEpoch {
   /** A later epoch is a greater text. */
@@ -22,21 +23,31 @@ const LEADER_CHANGE_TIME = 500;
  * directly behind the marker that was read, so that one of several servers succeeds.
  *
  * @param subject The subject of the marker.
+ * @param entries The subjects of the entries, which contain their epoch.
  */
-export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stream: NatsStream, subject: string) {
+export function createEpochs({ scheduler }: Pick<NatsContext, 'scheduler'>, stream: NatsStream, subject: string, entries: string) {
   /** The highest sequence number that was seen, and the epoch in which it counts. */
   const seen = { head: 0, epoch: '' };
 
   /** Does nothing if another server has written a marker in the meantime. */
   const writeMarker = (data: string, behind: number): Promise<unknown> => stream.append({ subject, data, behind });
   const begin = (behind: number): Promise<unknown> => writeMarker(`${laterEpoch(seen.epoch, wallTime(scheduler))} 0`, behind);
+  /**
+   * Writes the marker again if the stream has removed it as an old message: the entries that remain
+   * are behind it. Otherwise starts an epoch.
+   */
+  const resume = async (): Promise<unknown> => {
+    const [latest, { state }] = await Promise.all([stream.get({ last_by_subj: entries }), stream.info()]);
+    const epoch = latest && entryOf(latest).epoch;
+    return epoch === undefined || state.first_seq <= 1 ? begin(0) : writeMarker(`${epoch} 1`, 0);
+  };
   /** Returns the epoch of the stream. Starts one if there is none. */
   const current = async (isRepeated = false): Promise<StreamEpoch> => {
     const mark = await stream.get({ last_by_subj: subject });
     const streamEpoch = mark && parseEpoch(mark.string(), mark.seq, mark.time.getTime());
     if (!streamEpoch) {
       if (isRepeated) throw new Error('the mark of the epoch does not stay');
-      await begin(mark?.seq ?? 0);
+      await (mark ? begin(mark.seq) : resume());
       return current(true);
     }
     // Another epoch begins with another numbering.

@@ -1,4 +1,4 @@
-import type { ChannelRetention } from '../../server/hub/channelLog.js';
+import type { ChannelRetention } from '../../channels/channelLog.js';
 import { OverflowError, StoreError } from '../../message/errors.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { WithConnection } from './channelReads.js';

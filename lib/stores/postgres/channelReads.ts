@@ -1,5 +1,5 @@
-import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
-import { PAGE_BYTES, rangeOf } from '../../server/hub/channelRange.js';
+import type { ChannelEntry, ChannelInfo, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
+import { PAGE_BYTES, rangeOf } from '../../channels/channelRange.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelStatements, LimitValues } from './channelStatements.js';

@@ -1,12 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { AsyncSubject, catchError, concatAll, defer, Subject, throwError, type Observable } from 'rxjs';
-import { checkOptions } from '../../message/development.js';
-import { readEnd } from '../../operators/channels/channelPayloads.js';
-import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../server/hub/channelLog.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
+import { readEnd } from '../../channels/channelPayloads.js';
+import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
 import { repeatKeyOf } from '../../server/hub/publisherMark.js';
 import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMessage.js';
 import { StoreError } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';

@@ -17,7 +17,7 @@ import {
   timeout,
 } from 'rxjs';
 import type { SchedulerLike } from 'rxjs';
-import type { ChannelBroadcast, ChannelEntry } from '../../server/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry } from '../../channels/channelLog.js';
 import { StoreError } from '../../message/errors.js';
 import { longTimer } from '../../operators/timing/longTimer.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';

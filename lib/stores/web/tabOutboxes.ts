@@ -23,9 +23,8 @@ import {
 } from 'rxjs';
 import { browserChannel, type BroadcastChannelConstructor } from '../../io/shared/tabChannel.js';
 import { browserLocks, held, type LocksLike } from '../../io/webLocks.js';
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import { asObservable } from '../../message/maybeAsync.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Wire } from '../../wire/wire.js';
 import type { OutboxStore } from '../outboxStore.js';

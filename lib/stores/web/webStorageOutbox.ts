@@ -1,6 +1,5 @@
-import { checkOptions } from '../../message/development.js';
+import { assertPositive, checkOptions } from '../../message/development.js';
 import type { StoreError } from '../../message/errors.js';
-import { assertPositive } from '../../message/options/assert.js';
 import { fromBase64, toBase64 } from '../../message/bytes.js';
 import { delivered } from '../../message/maybeAsync.js';
 import { exclusive, type ExclusiveOptions } from './exclusive.js';

@@ -3,7 +3,7 @@ import { map, pipe, Subject, tap, type SchedulerLike } from 'rxjs';
 import type { Codec } from '../../codec/codec.js';
 import { json } from '../../codec/json.js';
 import { UnsupportedError } from '../../message/errors.js';
-import { assertAbsent } from '../../message/options/assert.js';
+import { assertAbsent } from '../../message/development.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { Frame, Layer, Link } from '../../io/link.js';
 import { createMessage } from '../../message/createMessage.js';

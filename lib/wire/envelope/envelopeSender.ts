@@ -29,15 +29,14 @@ import {
 import { longTimer } from '../../operators/timing/longTimer.js';
 import { completionOf } from '../../operators/subscribing/completionOf.js';
 import type { Receipt } from '../../message/receipt.js';
-import { PRIORITIES } from '../../core/messageQueue.js';
+import { MessageQueue } from '../../core/messageQueue.js';
 import type { Message } from '../../message/types.js';
 import { ackWithin } from '../../operators/ackWithin.js';
 import type { FullEnvelopeOptions } from './envelopeOptions.js';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import { createRing } from '../../operators/buffers/ring.js';
 import { wallTime } from '../../message/steadyScheduler.js';
 import { isExpired } from '../../message/isExpired.js';
-import type { Report } from '../session/sessionEvents.js';
+import type { OutgoingMessages, Report } from '../session/sessionEvents.js';
 
 /** Messages in one batch at most: a quarter of the window. */
 const MAX_BATCH = 256;
@@ -58,13 +57,13 @@ export function envelopeSender(options: FullEnvelopeOptions) {
     // Observed while there is a link.
     const sending$ = new Subject<Message>();
     let isPumping = false;
-    report({
-      kind: 'started',
+    const session: OutgoingMessages = {
       pending,
-      inFlight: { steps: () => [['sent', [...inFlight.values()]]] },
+      steps: () => [['sent', [...inFlight.values()]]],
       queued: () => pending.size - inFlight.size,
       room: () => maxQueued + inFlight.size - pending.size,
-    });
+    };
+    report({ kind: 'started', session });
 
     const pump = (): void => {
       // A message that the application sends in answer to a receipt follows the message of the
@@ -161,7 +160,7 @@ function createBatchWriter({ firstMessage, scheduler }: FullEnvelopeOptions) {
 
 /** Keeps messages by priority until they are taken, and by id until they are settled. */
 function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, report: Report) {
-  const { push, shiftMostUrgent, shiftLeastUrgent } = createPriorityRings();
+  const queue = new MessageQueue();
   const pending = new Map<string, Message>();
   const inFlight = new Map<string, Message>();
   const settled$ = new Subject<void>();
@@ -180,6 +179,11 @@ function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, repor
   };
   const drop = (id: string, reason: DropReason): void =>
     settle(id, { id, status: reason === 'expired' ? reason : 'dead', error: new MessageDroppedError(id, reason) });
+  const hasExpired = (message: Message, date: number): boolean => {
+    const isGone = isExpired(message, date);
+    if (isGone) drop(message.id, 'expired');
+    return isGone;
+  };
 
   return {
     /** Messages that are not settled, in the order of arrival: they wait, or are in flight. */
@@ -197,15 +201,13 @@ function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, repor
         return;
       }
       pending.set(id, message);
-      push(message);
+      const dropped = queue.push(message, maxQueued, 'drop-lowest');
       reportReceipt({ id, status: 'queued' });
-      const dropped = pending.size - inFlight.size > maxQueued && shiftLeastUrgent();
       if (dropped) drop(dropped.id, 'overflow');
     },
     /** Returns the next message to send, if any, and drops those that have expired. */
     take: (): Message | undefined => {
-      let message = shiftMostUrgent();
-      for (; message && isExpired(message, wallTime(scheduler)); message = shiftMostUrgent()) drop(message.id, 'expired');
+      const [message] = queue.take(1, wallTime(scheduler), { isGone: hasExpired });
       if (message) inFlight.set(message.id, message);
       return message;
     },
@@ -218,24 +220,5 @@ function createEnvelopeOutbox(maxQueued: number, scheduler: SchedulerLike, repor
       ids.forEach((id) => drop(id, 'closed'));
       return ids.length > 0 ? { count: ids.length, ids, kept: 0 } : undefined;
     },
-  };
-}
-
-function createPriorityRings() {
-  const rings = PRIORITIES.map(() => createRing<Message>());
-  const urgentFirst = [...rings].reverse();
-  const shift = (order: typeof rings): Message | undefined => order.find(({ size }) => size > 0)?.shift();
-
-  return {
-    /**
-     * A message without a priority is NORMAL. So is one with an invalid priority: the codec rejects
-     * it later.
-     */
-    push: (message: Message): void => {
-      const { priority = 1 } = message;
-      rings[PRIORITIES.includes(priority) ? priority : 1]?.push(message);
-    },
-    shiftMostUrgent: () => shift(urgentFirst),
-    shiftLeastUrgent: () => shift(rings),
   };
 }

@@ -1,23 +1,10 @@
-import {
-  concat,
-  defer,
-  endWith,
-  merge,
-  noop,
-  Observable,
-  Subject,
-  takeUntil,
-  takeWhile,
-  type Observer,
-  EMPTY,
-  ignoreElements,
-  tap,
-} from 'rxjs';
+import { concat, defer, EMPTY, endWith, ignoreElements, merge, noop, Observable, Subject, takeUntil, takeWhile, tap } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import type { Layer } from '../../io/link.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { Message } from '../../message/types.js';
-import { Reconnection, reconnectPolicy, type ReconnectPolicy } from '../session/reconnect.js';
+import { platformSignals, type NetworkSignal } from '../session/networkSignals.js';
+import { reconnecting, reconnectPolicy, watchSignals, type ReconnectPolicy } from '../session/reconnect.js';
 import { readEnvelopeOptions, type EnvelopeOptions, type FullEnvelopeOptions } from './envelopeOptions.js';
 import { envelopeSender } from './envelopeSender.js';
 import { OverflowError, SessionLostError } from '../../message/errors.js';
@@ -52,8 +39,8 @@ export function envelopes(options: EnvelopeOptions = {}): Layer<Message, readonl
 /** Returns the layer of {@link envelopes}, with options that may contain others. */
 export function envelopeLayer(options: EnvelopeOptions): Layer<Message, readonly Message[]> {
   const read = readEnvelopeOptions(options);
-  const { delivery, reconnect = {}, scheduler, report, signals$ } = read;
-  const policy = reconnectPolicy(reconnect, report, scheduler, signals$);
+  const { delivery, reconnect, scheduler } = read;
+  const policy = reconnectPolicy(reconnect, scheduler);
   const createSender = envelopeSender(read);
   const createReceiver = envelopeReceiver(read);
 
@@ -63,31 +50,34 @@ export function envelopeLayer(options: EnvelopeOptions): Layer<Message, readonly
       const { toPeer$, send, run, ended$ } = createSender(acks$);
       const ack = ({ id }: Message): void => send(createMessage('ack', null, { correlationId: id, scheduler }));
 
-      const received$ = createReceiver(reconnecting(link(toPeer$), policy), acks$, delivery === 'at-most-once' ? noop : ack);
+      const received$ = createReceiver(reconnected(link(toPeer$), policy, read), acks$, delivery === 'at-most-once' ? noop : ack);
       // The direction that ends first ends the other one.
       return concat(merge(received$, run(outgoing).pipe(endWith(undefined))).pipe(takeWhile(Boolean)), ended$);
     });
 }
 
-/** Subscribes to the source again when it fails, as the policy says. Each value is progress. */
-function reconnecting<T>(source: Observable<T>, policy: ReconnectPolicy): Observable<T> {
+/** Subscribes to the source again when it fails. Each value is progress. */
+function reconnected<T>(
+  source: Observable<T>,
+  policy: ReconnectPolicy,
+  { report, signals$ = platformSignals() }: FullEnvelopeOptions,
+): Observable<T> {
   // eslint-disable-next-line no-restricted-syntax -- `takeUntil` ends the source, even while it is being subscribed to
   return new Observable((to) => {
     const left = new Subject<void>();
-    const attempt$ = source.pipe(takeUntil(left));
-    const onGivenUp = (error: unknown): void => to.error(error);
-    const reconnection = new Reconnection(policy, { open: () => attempt$.subscribe(observer), onGivenUp });
-    const observer: Observer<T> = {
-      next(value) {
-        reconnection.succeeded();
-        to.next(value);
-      },
-      error: (error) => reconnection.failed(error),
-      complete: () => to.complete(),
+    const state = reconnecting(policy, report);
+    const wake = (signal: NetworkSignal): void => {
+      if (signal !== 'offline') state.wake();
+    };
+    const next = (value: T): void => {
+      state.attempts = 0;
+      to.next(value);
     };
     to.add(() => left.next());
-    to.add(reconnection);
-    reconnection.start();
+    to.add(watchSignals(signals$, wake, report));
+    // The error is delivered before the last connection is released.
+    const error = (reason: unknown): void => to.error(state.lastError(reason));
+    to.add(source.pipe(takeUntil(left), state.connections).subscribe({ next, error, complete: () => to.complete() }));
   });
 }
 
@@ -96,7 +86,7 @@ export function envelopeReceiver(options: FullEnvelopeOptions) {
   const { maxHeld, dedupeTtl, dedupeSize, whenSubscribed, onArrival = noop, scheduler, report, deadLetter } = options;
   const session: DeliverySession = {
     canWrite: false,
-    isOver: () => false,
+    isOver: false,
     reportError: (error) => report({ kind: 'error', error }),
     deadLetter,
     // The acks do not wait for the handlers.
@@ -118,7 +108,7 @@ export function envelopeReceiver(options: FullEnvelopeOptions) {
       if (type === 'ack') return false;
       if (type === 'system.welcome') {
         // A peer that has forgotten the session has lost the messages that it had still to send.
-        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) session.reportError?.(new SessionLostError());
+        if (isWelcome && (Object(payload) as { resumed?: unknown }).resumed === false) session.reportError(new SessionLostError());
         isWelcome = true;
       } else return type !== 'system.hello';
       return false;
@@ -132,7 +122,7 @@ export function envelopeReceiver(options: FullEnvelopeOptions) {
     };
     const hold = (message: Message): void => {
       if (held.size < maxHeld || held.has(message.id)) held.set(message.id, message);
-      else session.reportError?.(new OverflowError('messages before the first subscriber', maxHeld));
+      else session.reportError(new OverflowError('messages before the first subscriber', maxHeld));
     };
     const receive = (batch: readonly Message[]): void => {
       const messages = batch.filter(isForApplication);

@@ -2,13 +2,14 @@ import { asapScheduler } from 'rxjs';
 import type { ClientIdentity } from '../../core/clientHandshake.js';
 import type { OutboxContents, RestoredState } from '../../core/storedTypes.js';
 import { longTimer } from '../../operators/timing/longTimer.js';
-import { StoreError } from '../../message/errors.js';
+import { BAD_FRAMES, MESSAGE_TOO_BIG } from '../../message/closeCode.js';
+import { ConnectionLostError, StoreError } from '../../message/errors.js';
 import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { SessionOptions } from './sessionOptions.js';
 import { callStore } from '../../stores/storeErrors.js';
 import type { InboxClaim } from '../../stores/inbox.js';
 import type { OutboxStore, Durability } from '../../stores/outboxStore.js';
-import { fromStored, StoreWrites } from './storeWrites.js';
+import { StoreWrites } from './storeWrites.js';
 
 export type ClientStores = ReturnType<typeof clientStores>;
 
@@ -24,6 +25,14 @@ export function clientStores(outbox: OutboxStore, { inbox, microtask = asapSched
     writes,
     /** Returns an error if the stored messages are not known: they may not be delivered. */
     unopened: (): StoreError | undefined => (writes?.core.isRestored === false ? new StoreError('outbox', 'unopened') : undefined),
+    /** Finds out which message the server refuses, if a frame was why it closed the connection. */
+    isRefusal(error: unknown): boolean {
+      if (!(error instanceof ConnectionLostError)) return false;
+      const { closeCode, reason } = error;
+      if (closeCode !== MESSAGE_TOO_BIG && closeCode !== BAD_FRAMES) return false;
+      const text = `it has closed the connection with ${closeCode} each time that it received the message${reason && `: ${reason}`}`;
+      return writes?.core.outbox?.refused(String(closeCode), text) === true;
+    },
     /** Opens the outbox, and claims the cursor of its former owner. Returns the stored state. */
     open(identity: ClientIdentity): MaybeAsync<RestoredState> {
       const withCursor = (contents: OutboxContents): MaybeAsync<RestoredState> => {
@@ -34,7 +43,7 @@ export function clientStores(outbox: OutboxStore, { inbox, microtask = asapSched
         const claimed = callStore('inbox', () => inbox.claim(sid, (row) => ((row?.claim?.epoch ?? 0) > claim.epoch ? undefined : claim)));
         return chain(claimed, ({ record, lease }) => {
           if (lease) writes?.leases.set(sid, lease);
-          return { ...state, cursor: record && fromStored(record.cursor) };
+          return { ...state, cursor: record?.cursor };
         });
       };
       // A synchronous store would report faults before the application can subscribe to the wire.

@@ -1,8 +1,8 @@
-import { catchError, isObservable } from 'rxjs';
+import { identity } from 'rxjs';
 import type { BatchContext, Codec } from '../../codec/codec.js';
 import { DecodeError, EncodeError, FrameTooLargeError, RxwireError } from '../../message/errors.js';
 import { byteLength } from '../../message/bytes.js';
-import type { MaybeAsync } from '../../message/maybeAsync.js';
+import { attempt, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Frame } from '../../io/link.js';
 import type { Message } from '../../message/types.js';
 
@@ -32,20 +32,28 @@ export function asEncodeError(error: unknown, codec: string, message: Message): 
 /** The maximum number of bytes, or characters, of a frame in an error. */
 const MAX_SHOWN = 256;
 
+/** @throws {DecodeError} When a codec for text gets bytes, or the reverse. */
+export function checkKind(codec: Codec, body: Frame): void {
+  const isText = typeof body === 'string';
+  if (codec.binary === isText) throw new DecodeError(codec.name, `it cannot be a ${isText ? 'text' : 'binary'} frame`);
+}
+
+/** @throws {RxwireError} The error of a body that a codec cannot decode. */
+export function decodeFailed(codec: Codec, body: Frame, error: unknown): never {
+  const failure = error instanceof RxwireError ? error : new DecodeError(codec.name, 'it has thrown an error', error);
+  throw failure instanceof DecodeError ? Object.assign(failure, { frame: body.slice(0, MAX_SHOWN) }) : failure;
+}
+
 /** Decodes a body. @throws {RxwireError} When the codec cannot decode the body; also delivered. */
 export function decodeBody(codec: Codec, body: Frame, context?: BatchContext): MaybeAsync<readonly Message[]> {
-  const fail = (error: unknown): never => {
-    const failure = error instanceof RxwireError ? error : new DecodeError(codec.name, 'it has thrown an error', error);
-    throw failure instanceof DecodeError ? Object.assign(failure, { frame: body.slice(0, MAX_SHOWN) }) : failure;
-  };
-  try {
-    const isText = typeof body === 'string';
-    if (codec.binary === isText) throw new DecodeError(codec.name, `it cannot be a ${isText ? 'text' : 'binary'} frame`);
-    const messages = codec.decode(body, context);
-    return isObservable(messages) ? messages.pipe(catchError(fail)) : messages;
-  } catch (error) {
-    return fail(error);
-  }
+  return attempt(
+    () => {
+      checkKind(codec, body);
+      return codec.decode(body, context);
+    },
+    identity<readonly Message[]>,
+    (error) => decodeFailed(codec, body, error),
+  );
 }
 
 export interface ByteCounts {

@@ -1,14 +1,12 @@
-import { isObservable } from 'rxjs';
-import type { Codec, CodecLimits, Direction } from '../../codec/codec.js';
+import type { AsyncCalls, AsyncCodecs } from '../../codec/asynchronous.js';
+import type { BatchContext, Codec, CodecLimits, CodecOutputs, Direction, FrameReader, ReceivingSession } from '../../codec/codec.js';
 import { HEADER_ROOM } from '../../core/frameFormat.js';
 import type { Outgoing } from '../../core/outgoing.js';
-import type { SessionCore } from '../../core/sessionCore.js';
-import type { SessionCodec, CoreEffect } from '../../core/coreTypes.js';
-import { DecodeError, FrameTooLargeError, type RxwireError } from '../../message/errors.js';
-import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
+import type { SessionCodec } from '../../core/coreTypes.js';
+import { DecodeError, EncodeError, FrameTooLargeError, type RxwireError } from '../../message/errors.js';
+import { isLater, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import { asEncodeError, decodeBody, sizeError } from './encoding.js';
-import type { Wait } from './scopedWait.js';
+import { asEncodeError, checkKind, decodeFailed, sizeError } from './encoding.js';
 import type { Body } from '../../core/storedTypes.js';
 
 interface ClientName {
@@ -19,9 +17,7 @@ interface ClientName {
 /** Why a message could not be encoded alone. */
 const failures = new WeakMap<Message, unknown>();
 
-function remember(messages: readonly Message[], error: unknown): void {
-  if (messages.length === 1) failures.set(messages[0] as Message, error);
-}
+const LATE = 'it is asynchronous, but has no "asynchronous"';
 
 /** Returns the error of a message that the codec `codec` could not encode, or that is too large. */
 export function encodeErrorOf(message: Message, codec: string, outgoing: Outgoing): RxwireError {
@@ -38,13 +34,14 @@ function sizeErrorOf(message: Message, { codec, maxFrame }: Outgoing): unknown {
   }
 }
 
-/** A codec for the core. When it first returns an Observable, the core asks again, by an effect. */
+/** A codec for the core. */
 export class HostCodec implements SessionCodec {
   readonly codec: Codec;
   readonly name: string;
-  isAsync = false;
   readonly #encodes: Direction;
   readonly #client: ClientName;
+  /** The calls of an asynchronous codec. */
+  readonly #calls: AsyncCalls | undefined;
 
   /** @param encodes The direction of what this side sends. */
   constructor(codec: Codec, encodes: Direction, client: ClientName) {
@@ -52,6 +49,7 @@ export class HostCodec implements SessionCodec {
     this.name = codec.name;
     this.#encodes = encodes;
     this.#client = client;
+    this.#calls = (codec.asynchronous as AsyncCodecs | undefined)?.createAsyncCalls();
   }
 
   get isSealed(): boolean {
@@ -75,69 +73,38 @@ export class HostCodec implements SessionCodec {
     return this.isSealed && error instanceof DecodeError && error.codec === this.name;
   }
 
-  encode(messages: readonly Message[], first: number): Body {
+  encode(messages: readonly Message[], first: number, outputs?: CodecOutputs): Body | undefined {
+    const { codec } = this;
+    const context = this.#contextOf(this.#encodes, first, messages.length);
     try {
-      const body = this.encodeMaybe(messages, first);
-      if (!isObservable(body)) return body;
+      if (this.#calls) return this.#calls.encode(messages, first, () => codec.encode(messages, context), outputs);
+      const body = codec.encode(messages, context);
+      if (isLater(body)) throw new EncodeError(this.name, LATE);
+      return body;
     } catch (error) {
-      remember(messages, error);
+      if (messages.length === 1) failures.set(messages[0] as Message, error);
       throw error;
     }
-    this.isAsync = true;
-    return '';
   }
-  decode(body: Body, first: number, count: number): readonly Message[] {
-    const messages = this.decodeMaybe(body, first, count);
-    if (!isObservable(messages)) return messages;
-    this.isAsync = true;
-    return [];
+  /** @throws {RxwireError} If the body cannot be decoded. */
+  decode(body: Body, first: number, count: number, outputs?: CodecOutputs): readonly Message[] | undefined {
+    try {
+      const messages = this.#calls ? this.#calls.decode(() => this.#decode(body, first, count), outputs) : this.#decode(body, first, count);
+      if (isLater(messages)) throw new DecodeError(this.name, LATE);
+      if (messages && messages.length !== count) throw new DecodeError(this.name, `expected ${count} messages, got ${messages.length}`);
+      return messages;
+    } catch (error) {
+      return decodeFailed(this.codec, body, error);
+    }
   }
-  /** @throws If the messages cannot be encoded; also delivered. */
-  encodeMaybe(messages: readonly Message[], first: number): MaybeAsync<Body> {
-    return this.codec.encode(messages, { direction: this.#encodes, pid: this.#client.pid, first, count: messages.length });
+  reader(session: ReceivingSession): FrameReader | undefined {
+    return this.#calls?.reader(session, ({ body, first, count }) => this.#decode(body, first, count));
   }
-  /** @throws {RxwireError} If the body cannot be decoded; also delivered. */
-  decodeMaybe(body: Body, first: number, count: number): MaybeAsync<readonly Message[]> {
-    const messages = decodeBody(this.codec, body, { direction: this.#decodes, pid: this.#client.pid, first, count });
-    return isObservable(messages) ? chain(messages, (all) => this.#counted(all, count)) : this.#counted(messages, count);
+  #decode(body: Body, first: number, count: number): MaybeAsync<readonly Message[]> {
+    checkKind(this.codec, body);
+    return this.codec.decode(body, this.#contextOf(this.#decodes, first, count));
   }
-  #counted(messages: readonly Message[], count: number): readonly Message[] {
-    if (messages.length !== count) throw new DecodeError(this.name, `expected ${count} messages, got ${messages.length}`);
-    return messages;
+  #contextOf(direction: Direction, first: number, count: number): BatchContext {
+    return { direction, pid: this.#client.pid, first, count };
   }
-}
-
-export type CodecEffect = Extract<CoreEffect, { readonly kind: 'encode' | 'decode' }>;
-
-export interface CodecCaller {
-  readonly now: number;
-  answer(input: (core: SessionCore) => void): void;
-}
-
-/** Runs a call of a codec for the core, and answers at once or later. */
-export function callCodec(effect: CodecEffect, host: CodecCaller, wait: Wait): void {
-  const { kind, id, first } = effect;
-  const codec = effect.codec as SessionCodec & Pick<HostCodec, 'encodeMaybe' | 'decodeMaybe'>;
-  if (kind === 'encode')
-    wait(
-      () => codec.encodeMaybe(effect.messages, first),
-      // The Observable of a codec may be empty.
-      (body: Body | undefined) =>
-        host.answer((core) => {
-          const { messages } = effect;
-          const error = sizeError(body ?? '', core.outgoing.maxFrame - HEADER_ROOM);
-          if (error) remember(messages, error);
-          core.encoded(id, body);
-        }),
-      (error) => {
-        remember(effect.messages, error);
-        host.answer((core) => core.encoded(id, undefined));
-      },
-    );
-  else
-    wait(
-      () => codec.decodeMaybe(effect.body, first, effect.count),
-      (messages) => host.answer((core) => core.decoded(id, messages, host.now)),
-      (error) => host.answer((core) => core.decoded(id, undefined, host.now, error)),
-    );
 }

@@ -1,8 +1,5 @@
-import type { ReceiveProgress } from '../../core/receiveProgress.js';
-import type { MessageRejection } from '../../core/rejection.js';
 import type { CoreEvent } from '../../core/coreTypes.js';
 import type { Frame } from '../../io/link.js';
-import type { Message } from '../../message/types.js';
 import type { ReceiptInterest } from '../../core/receiptInterest.js';
 import type { Codec } from '../../codec/codec.js';
 import type { WireListeners } from './messageClaim.js';
@@ -30,20 +27,3 @@ export interface HostConnection {
 
 /** An event that concerns the connection. The host leaves it to its owner. */
 export type ConnectionEvent = Extract<CoreEvent, { readonly kind: 'agreed' | 'expires' | 'auth' | 'bye' | 'close' }>;
-
-/** The side of a session that owns a host. */
-export interface HostOwner {
-  emit(message: Message): void;
-  /** After `close`, the host has closed the connection already. */
-  onConnectionEvent(event: ConnectionEvent): void;
-  /** Called with each new `system.ping`, before the application. @default does nothing */
-  onPing?(message: Message, isNumbered: boolean): void;
-  /** Called when a message is processed: the owner calls `processed`, too. @default at once */
-  processed?(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void;
-  /** Called when a store or an effect fails, before the other outcomes. @default does nothing */
-  onStoreFailing?(error: unknown): void;
-  /** Called when it has failed, and all outcomes are known. @default does nothing */
-  onStoreFailed?(error: unknown): void;
-  /** Returns whether a message without a number is delivered. @default each is */
-  allows?(): boolean;
-}

@@ -22,7 +22,7 @@ import {
   readTextBatch,
   wholeNumber,
 } from '../../core/frameFormat.js';
-import type { RejectionFields } from '../../core/rejection.js';
+import type { NumberedRejection } from '../../core/rejection.js';
 
 /** One frame of a session, as {@link inspected} has seen it. */
 export interface InspectedFrame {
@@ -221,7 +221,7 @@ export type SessionFrame =
   | { readonly kind: 'hello' | 'welcome' | 'auth' | 'bye'; readonly value: unknown }
   | ({ readonly kind: 'msg' } & ArrivedBatch)
   | { readonly kind: 'skip'; readonly numbers: readonly number[] }
-  | { readonly kind: 'reject'; readonly rejections: readonly RejectionFields[] }
+  | { readonly kind: 'reject'; readonly rejections: readonly NumberedRejection[] }
   | { readonly kind: 'ack'; readonly done: number; readonly credit: number; readonly delay: number }
   | { readonly kind: 'ping'; readonly sent: number };
 

@@ -33,20 +33,16 @@ export interface WireListeners {
   readonly subscribers?: { readonly wire: DeliveringWire };
 }
 
-interface ErrorReporter {
-  readonly report?: ((event: { readonly kind: 'error'; readonly error: unknown }) => void) | undefined;
-}
-
 /** The abilities of a session that apply to all of its messages. */
 export interface SessionCapabilities {
   /** Whether the session has an inbox, which can write effects. */
   readonly canWrite: boolean;
-  /** Returns whether the session has ended: then it neither acks nor writes. */
-  readonly isOver: () => boolean;
-  /** Reports an error of a message in the `errors$` of the wire. @default `report` of `user` */
-  readonly reportError?: ((error: RxwireError) => void) | undefined;
+  /** Whether the session has ended: then it neither acks nor writes. */
+  readonly isOver: boolean;
+  /** Reports an error of a message in the `errors$` of the wire. */
+  reportError(error: RxwireError): void;
   /** The wire. `undefined` if the session cannot tell who listens to the wire. */
-  readonly user?: (WireListeners & ErrorReporter) | undefined;
+  readonly user?: WireListeners | undefined;
   /**
    * Stores a dead letter in the store of the wire. `undefined` if the inbox stores the letter
    * together with the outcome.
@@ -111,11 +107,11 @@ export function emitOnce<P>(delivery: MessageDelivery<P>, message: Message, emit
     deliveryContext.current = outer;
   }
   if (emission.unhandled) emission.unhandled();
-  release(delivery);
+  endClaim(delivery);
 }
 
 /** Ends one claim of a message, and with the last one its delivery. */
-function release<P>(delivery: MessageDelivery<P>): void {
+function endClaim<P>(delivery: MessageDelivery<P>): void {
   if (--delivery.open === 0) delivery.session.settle(delivery.number, delivery.outcomes, delivery.progress, delivery.isAbandoned);
 }
 
@@ -140,7 +136,7 @@ export class Claim {
   end(outcome?: ClaimOutcome): void {
     this.#isOpen = false;
     if (outcome) this.delivery.outcomes = [...this.delivery.outcomes, outcome.onFailed ? this.#reopening(outcome) : outcome];
-    release(this.delivery);
+    endClaim(this.delivery);
   }
   /**
    * Ends the claim without an outcome, because the stream that holds it ends with an error: the
@@ -195,7 +191,7 @@ export function noteUnhandled(message: Message): void {
   const emission = emissionOf(message);
   if (!emission || emission.isNoted) return;
   emission.isNoted = true;
-  whenUnhandled(message, () => errorReporterOf(emission.delivery.session)?.(new UnhandledError(message)));
+  whenUnhandled(message, () => emission.delivery.session.reportError(new UnhandledError(message)));
 }
 
 /** Calls back when all subscribers have received a delivered message, unless one handles it. */
@@ -207,14 +203,6 @@ export function whenUnhandled(message: Message, callback: () => void): void {
     unhandled?.();
     callback();
   };
-}
-
-/** Returns a function that reports an error of a message in the `errors$` of its wire. */
-export function errorReporterOf(
-  session: Pick<SessionCapabilities, 'reportError' | 'user'> | undefined,
-): SessionCapabilities['reportError'] {
-  const { reportError, user } = session ?? {};
-  return reportError ?? (user && ((error) => user.report?.({ kind: 'error', error })));
 }
 
 /** Returns the message that a session delivers at the moment. */

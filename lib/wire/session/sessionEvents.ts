@@ -17,7 +17,7 @@ export type SessionEvent =
   | { readonly kind: 'latency'; readonly latency: number }
   | { readonly kind: 'error'; readonly error: unknown }
   /** The first event, with access to the states of messages. */
-  | ({ readonly kind: 'started' } & OutgoingMessages);
+  | { readonly kind: 'started'; readonly session: OutgoingMessages };
 
 /** Messages, and their latest step. */
 export type MessageStep = readonly [step: PendingStatus, messages: readonly Message[]];
@@ -26,13 +26,11 @@ export type MessageStep = readonly [step: PendingStatus, messages: readonly Mess
 export interface OutgoingMessages {
   /** The messages that have no outcome yet, by id, in the order of arrival. */
   readonly pending: Pick<ReadonlyMap<string, Message>, 'get' | 'has' | 'values' | 'size'>;
-  readonly inFlight: {
-    /**
-     * Returns the messages that were sent or stored, in their order, with their latest step; some
-     * may have an outcome. All others are queued.
-     */
-    steps(): readonly MessageStep[];
-  };
+  /**
+   * Returns the messages that were sent or stored, in their order, with their latest step; some may
+   * have an outcome. All others are queued.
+   */
+  steps(): readonly MessageStep[];
   /** Returns whether a durable outbox has stored a message: its next owner sends it. @default no */
   isKept?(id: string): boolean;
   /** Returns the number of messages that wait to be sent. */

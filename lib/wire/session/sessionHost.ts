@@ -1,172 +1,363 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
-import type { ReceiveProgress } from '../../core/receiveProgress.js';
-import type { MessageRejection } from '../../core/rejection.js';
-import type { SessionCore } from '../../core/sessionCore.js';
 import { NONE, type CoreEvent } from '../../core/coreTypes.js';
+import { lastOf } from '../../core/outgoingBatch.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
+import type { Rejection } from '../../core/rejection.js';
+import type { SessionCore } from '../../core/sessionCore.js';
+import type { Frame } from '../../io/link.js';
+import { BAD_FRAMES } from '../../message/closeCode.js';
+import { watchHeld } from '../../message/development.js';
 import {
+  DrainTimeoutError,
+  HandlerError,
   MessagesMissedError,
   NotEncryptedError,
+  OverflowError,
   ProtocolError,
   type RxwireError,
   SessionLostError,
-  StoreError,
+  type UndeliveredMessages,
 } from '../../message/errors.js';
-import { wallTime } from '../../message/steadyScheduler.js';
-import { BAD_FRAMES } from '../../message/closeCode.js';
-import type { Frame } from '../../io/link.js';
+import { callSafely } from '../../message/errors/callSafely.js';
+import { MAX_IDS } from '../../message/errors/undeliveredErrors.js';
+import type { PendingStatus, ReceiptStatus } from '../../message/receipt.js';
+import { afterMicrotask, wallTime } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
+import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
 import { countFrame, sizeError } from './encoding.js';
+import type { ConnectionEvent, HostConnection, HostOptions, HostUser } from './hostTypes.js';
+import { deliver, type ClaimOutcome, type DeliverySession, type SessionCapabilities } from './messageClaim.js';
+import { outcomeError } from './outcomeError.js';
 import { type Wait, scopedWait } from './scopedWait.js';
-import { notifyFailed, type ClaimOutcome } from './messageClaim.js';
-import type { SessionEvent as ReportedEvent } from './sessionEvents.js';
-import { callCodec } from './hostCodec.js';
-import type { HostConnection, HostOptions, HostOwner, HostUser } from './hostTypes.js';
-import { IncomingMessages } from './incomingMessages.js';
-import { OutgoingReporter } from './outgoingReporter.js';
+import type { MessageStep, OutgoingMessages, SessionEvent } from './sessionEvents.js';
 import { SessionLoop, type LoopTask } from './sessionLoop.js';
-import type { StoreWrites } from './storeWrites.js';
+import type { StoreUser, StoreWrites } from './storeWrites.js';
+import { storeUndecodable } from './undecodable.js';
 
-/** Runs one side of a session: takes inputs to the core, and handles its outputs. */
-export class SessionHost<Core extends SessionCore = SessionCore> implements LoopTask {
+type OutcomeEvent = Extract<CoreEvent, { readonly kind: 'outcome' }>;
+
+/** How long the other side may take to close the connection after a drain, in ms. */
+const CLOSE_TIMEOUT = 5_000;
+
+/**
+ * Runs one side of a session: takes inputs to the core, and handles its outputs. `ClientHost` and
+ * `ServedHost` add how a connection begins.
+ *
+ * It has three lifetimes: that of the wire, of the session (until {@link end}), and of each
+ * connection (from {@link attach} to {@link detach}).
+ */
+export abstract class SessionHost<Core extends SessionCore = SessionCore>
+  implements LoopTask, DeliverySession, OutgoingMessages, StoreUser
+{
   readonly core: Core;
-  readonly messages: IncomingMessages;
-  /** Whether the session has ended: then it acks and writes nothing more. */
-  isOver = false;
-  /** Called once, when all messages have their outcomes. */
-  onEmpty: (() => void) | undefined;
-  readonly #owner: HostOwner;
-  readonly #options: HostOptions;
-  readonly #user: HostUser;
-  readonly #scheduler: SchedulerLike;
-  readonly #maxFrame: number;
-  readonly #reporter: OutgoingReporter;
-  readonly #loop: SessionLoop;
+  readonly canWrite: boolean;
+  readonly user: HostUser;
   isScheduled = false;
   wakesAt = Infinity;
+  /** Whether the session has ended: then it delivers, acks and writes nothing more. */
+  isOver = false;
+  protected readonly options: HostOptions;
+  protected readonly stores: StoreWrites | undefined;
+  readonly #scheduler: SchedulerLike;
+  readonly #loop: SessionLoop;
   /** Ends with the session. Created when the session waits for the first time. */
   #life: Subscription | undefined;
-  readonly #stores: StoreWrites | undefined;
-  /** Called once, when the session has ended and all outcomes are known. */
-  #onFinished: (() => void) | undefined;
-  #connection: HostConnection | undefined;
+  protected connection: HostConnection | undefined;
+  /** The messages that wait, unacked, until the application subscribes; undefined from then on. */
+  #held: (readonly [message: Message, number: number, progress: ReceiveProgress | undefined])[] | undefined = [];
+  /** The number of messages without a number that are not processed. */
+  #unnumbered = 0;
+  /** Called once, when all messages have their outcomes. */
+  #onEmpty: (() => void) | undefined;
   /** Whether an effect was answered during the loop. */
   #hasAnswer = false;
   /** Whether a loop over the events runs. */
   #isHandling = false;
 
   /** @param loop Runs the host. @default a loop of its own */
-  constructor(owner: HostOwner, core: Core, options: HostOptions, user: HostUser, stores?: StoreWrites, loop?: SessionLoop) {
-    const { scheduler, microtask, maxFrame } = options;
+  constructor(core: Core, options: HostOptions, user: HostUser, stores?: StoreWrites, loop?: SessionLoop) {
+    const { scheduler, microtask } = options;
     this.core = core;
-    this.#owner = owner;
-    this.#options = options;
+    this.options = options;
+    this.user = user;
+    this.stores = stores;
+    this.canWrite = options.inbox !== undefined;
     this.#scheduler = scheduler;
     this.#loop = loop ?? new SessionLoop(scheduler, microtask);
     core.outgoing.interest = user;
-    this.#maxFrame = maxFrame;
-    this.#user = user;
-    this.messages = new IncomingMessages(this, options, user, (message) => owner.emit(message));
-    this.#stores = stores;
-    if (stores) stores.core.onCommitted = (number, progress, _, rejection) => this.settled(number, progress, rejection);
-    this.#reporter = new OutgoingReporter(core.outgoing, options, this);
-    this.report(this.#reporter);
-    if (stores) this.#lifetime().add(stores.watch(this));
+    this.report({ kind: 'started', session: this });
+    if (stores?.core.inbox) stores.core.inbox.onCommitted = (...committed) => this.settled(...committed);
+  }
+  /** Handles the faults of the outbox, which may come at once. */
+  watchStores(): void {
+    if (this.stores) this.life.add(this.stores.watch(this));
   }
 
-  #lifetime(): Subscription {
+  /** Ends with the session. */
+  protected get life(): Subscription {
     return (this.#life ??= new Subscription());
   }
   get wait(): Wait {
-    return scopedWait(this.#lifetime());
-  }
-  /** The name of the codec that both sides have agreed on, or the best one. */
-  get codecName(): string {
-    return (this.core.outgoing.codec ?? this.#options.codecs[0])?.name ?? '';
+    return scopedWait(this.life);
   }
   get now(): number {
     return this.#scheduler.now();
   }
   get isConnected(): boolean {
-    return this.#connection !== undefined;
+    return this.connection !== undefined;
   }
-  report(event: ReportedEvent): void {
-    this.#user.report?.(event);
+  /** The name of the codec that both sides have agreed on, or the best one. */
+  get codecName(): string {
+    return (this.core.outgoing.codec ?? this.options.codecs[0])?.name ?? '';
   }
-
+  report(event: SessionEvent): void {
+    this.user.report?.(event);
+  }
   reportError(error: RxwireError): void {
     this.report({ kind: 'error', error });
   }
 
-  // ---- The application
+  // ---- For the sides of a session
+
+  /** Takes a message for the application. */
+  protected abstract emit(message: Message): void;
+  /** After `close`, the connection is closed already. */
+  protected abstract onConnectionEvent(event: ConnectionEvent): void;
+  /** Returns whether a message without a number is delivered. */
+  protected allows(): boolean {
+    return true;
+  }
+  /** Called with each new `system.ping`, before the application. */
+  protected onPing?(message: Message, isNumbered: boolean): void;
+  onStoreFailing?(error: unknown): void;
+  abstract onStoreFailed(error: unknown): void;
+
+  // ---- The messages of this side
 
   /** Sends a message at the end of the microtask, together with all others until then. */
   send(message: Message): void {
     const { core } = this;
-    if (message.metadata && isUnencrypted(message) && this.#options.codecs[0]?.isSealed !== true) {
-      this.#reporter.refuse(message, new NotEncryptedError(message));
+    const { outgoing } = core;
+    if (message.metadata && isUnencrypted(message) && this.options.codecs[0]?.isSealed !== true) {
+      if (!outgoing.pending.has(message.id)) this.#giveUp(message, new NotEncryptedError(message), 'dead');
       return;
     }
-    if (!core.outgoing.send(message)) return;
-    if (this.#user.awaitsSteps()) this.#reporter.reportStep([message], 'queued');
+    if (!outgoing.send(message)) return;
+    if (this.user.awaitsSteps()) this.#reportStep([message], 'queued');
     if (core.outputs.events !== NONE) this.#handleOutputs();
     if (!this.isScheduled) this.schedule();
   }
-
-  /** From now on, requests the ack of each message at once, and the acks that wait. */
-  drain(): void {
-    const { outgoing, incoming, keepalive, phase } = this.core;
-    outgoing.isDraining = true;
-    if (!outgoing.isEmpty && incoming.lazyAcks && phase === 'agreed') keepalive.isPingDue = true;
-    this.schedule();
+  get pending(): ReadonlyMap<string, Message> {
+    return this.core.outgoing.pending;
   }
-  giveUp(): void {
-    this.core.outgoing.close();
+  steps(): readonly MessageStep[] {
+    const { batches, sent, outbox } = this.core.outgoing;
+    return batches.map((batch) => {
+      const step = lastOf(batch) <= sent ? 'sent' : outbox?.mayKeep(batch.messages) ? 'stored' : 'queued';
+      return [step, batch.messages];
+    });
+  }
+  isKept(id: string): boolean {
+    return this.core.outgoing.outbox?.keeps(id) === true;
+  }
+  queued(): number {
+    const { queued, last, tail } = this.core.outgoing;
+    return queued + last - tail;
+  }
+  room(): number {
+    return this.options.maxQueued - this.core.outgoing.queued;
+  }
+  awaitAnswer(change: 1 | -1): void {
+    this.answer(() => (this.core.outgoing.unanswered += change));
+  }
+
+  /** Reports a step of messages. One without room in the queue has its outcome already. */
+  #reportStep(messages: readonly Message[], status: PendingStatus): void {
+    for (const { id } of messages)
+      if (status !== 'queued' || this.pending.has(id)) this.report({ kind: 'receipt', receipt: { id, status } });
+  }
+  /** Reports a failure always, another outcome if the application waits. */
+  #reportOutcome(event: OutcomeEvent): void {
+    const { message, outcome, latency = 0 } = event;
+    const { id } = message;
+    const error = outcomeError(event, this.codecName, this.core.outgoing, this.options.maxQueued);
+    if (error) this.#giveUp(message, error, outcome === 'refused' || outcome === 'expired' ? outcome : 'dead');
+    else if (!this.user.awaitsAcks()) return;
+    else if (outcome === 'sent') this.report({ kind: 'receipt', receipt: { id, status: outcome } });
+    else {
+      const processed = outcome === 'dead-lettered' ? outcome : 'processed';
+      this.report({ kind: 'receipt', receipt: { id, status: 'acked', latency, outcome: processed } });
+    }
+  }
+  #giveUp(message: Message, error: RxwireError, status: ReceiptStatus): void {
+    const { onDead } = this.options;
+    this.report({ kind: 'receipt', receipt: { id: message.id, status, error } });
+    this.reportError(error);
+    if (!onDead) return;
+    callSafely(
+      () => onDead(message, error),
+      (cause) => this.reportError(new HandlerError(message, 1, cause)),
+    );
+  }
+
+  // ---- The messages of the other side
+
+  /** The application has subscribed: delivers the messages that wait for it, and all others. */
+  openMessages(): void {
+    if (this.isOver) return;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const [message, number, progress] of held) deliver(message, this.#emit, this, number, progress);
+  }
+  readonly #emit = (message: Message): void => this.emit(message);
+
+  get deadLetter(): SessionCapabilities['deadLetter'] {
+    const { inbox, deadLetters } = this.options;
+    // An inbox may store dead letters together with its progress.
+    if (inbox && (!deadLetters || deadLetters === inbox.deadLetters)) return undefined;
+    return this.user.deadLetter?.bind(this.user);
+  }
+  /** Delivers a message that has arrived, or holds it. One without a number may be dropped. */
+  #deliver(message: Message, number: number, current: ReceiveProgress): void {
+    const { window } = this.options;
+    if (this.isOver) return;
+    if (number === 0) this.#unnumbered++;
+    const progress = number > 0 ? current : undefined;
+    if (!this.#held) deliver(message, this.#emit, this, number, progress);
+    else if (progress || this.#unnumbered <= window) {
+      watchHeld(this, () => this.#held !== undefined && !this.isOver, message);
+      this.#held.push([message, number, progress]);
+    } else {
+      this.reportError(new OverflowError('messages before the first subscriber', window));
+      this.settle(0, [], undefined);
+    }
+  }
+  /** Marks a message as processed, or rejected. The first rejection of its outcomes counts. */
+  settle(number: number, outcomes: readonly ClaimOutcome[], progress: ReceiveProgress | undefined, isAbandoned = false): void {
+    if (number === 0) this.#unnumbered--;
+    if (isAbandoned || this.isOver) {
+      for (const { onAbandoned } of outcomes) onAbandoned?.();
+      return;
+    }
+    const found = outcomes.find((outcome) => outcome.rejection)?.rejection;
+    const rejection = found && { number, ...found };
+    if (this.canWrite) {
+      (this.stores as StoreWrites).commit(number, progress ?? this.core.incoming.progress, rejection, outcomes);
+      this.schedule();
+      return;
+    }
+    if (progress) this.settled(number, progress, rejection);
+    for (const { onDone } of outcomes) onDone?.();
+  }
+  /** A message that has arrived is finished: its ack may be sent. */
+  settled(number: number, progress: ReceiveProgress, rejection: Rejection | undefined): void {
+    this.core.incoming.processed(number, progress, this.#scheduler.now(), rejection);
+    if (!this.isScheduled) this.schedule();
+  }
+
+  // ---- The end
+
+  /**
+   * Waits until all messages are acked, for `drainTimeout` at most; gives up the others, closes the
+   * connection, and calls `done` when the other side had time to answer.
+   *
+   * @param onTimeout Called when messages were given up.
+   */
+  drain(onTimeout: (error: DrainTimeoutError) => void, done: () => void): void {
+    const { drainTimeout, microtask } = this.options;
+    const { outgoing, keepalive, phase } = this.core;
+    const timer = createCoalescedTimer(this.#scheduler, () => onDrained());
+    const finish = (): void => {
+      const left = this.giveUpRest();
+      if (left) onTimeout(new DrainTimeoutError(left, drainTimeout));
+      if (!this.isOver) this.life.add(this.#scheduler.schedule(done, this.close() ? CLOSE_TIMEOUT : 0));
+    };
+    const onDrained = (): void => {
+      this.#onEmpty = undefined;
+      timer.clear();
+      // A message that is being delivered, whose handler has completed the wire, is acked at the
+      // end of the microtask.
+      afterMicrotask(() => this.isOver || finish(), microtask);
+    };
+    // From now on, the ack of each message is requested at once, and the acks that wait.
+    outgoing.isDraining = true;
+    if (!outgoing.isEmpty && phase === 'agreed') keepalive.isPingDue = true;
+    this.schedule();
+    if (this.core.isSettled) {
+      onDrained();
+      return;
+    }
+    this.#onEmpty = onDrained;
+    if (drainTimeout < Infinity) timer.set(drainTimeout);
+    this.life.add(() => timer.clear());
+  }
+  /** Whether messages are left that a drain waits for. */
+  protected get isAwaitingAcks(): boolean {
+    return this.#onEmpty !== undefined;
+  }
+  /**
+   * Gives up the messages that no outbox keeps. Returns all that are left; `undefined` if none is.
+   */
+  giveUpRest(): UndeliveredMessages | undefined {
+    const { outgoing } = this.core;
+    const count = outgoing.pending.size;
+    if (count === 0) return undefined;
+    const ids = [...outgoing.pending.keys()].slice(0, MAX_IDS);
+    outgoing.close();
     this.#handleEvents();
+    return { count, ids, kept: outgoing.pending.size };
+  }
+  halt(): void {
+    this.core.end();
+    this.connection = undefined;
+    this.#handleOutputs();
   }
   /** Ends the session: gives up its messages, and delivers, acks and sends nothing more. */
   end(): void {
     this.isOver = true;
-    this.#connection = undefined;
+    this.connection = undefined;
     this.core.closed();
-    this.giveUp();
-    this.#stores?.abandon();
+    this.core.outgoing.close();
+    this.#handleEvents();
+    this.stores?.abandon();
     this.#loop.remove(this);
-    this.#lifetime().unsubscribe();
+    this.#life?.unsubscribe();
   }
 
   // ---- The connection
 
   /** Uses a connection. The caller has told the core: by `opened` or `accept`. */
   attach(connection: HostConnection): void {
-    this.#connection = connection;
+    this.connection = connection;
     this.run();
   }
   /** The connection has ended. Does nothing if another one has replaced it. */
   detach(connection: HostConnection): void {
-    if (connection !== this.#connection) return;
-    this.#connection = undefined;
+    if (connection !== this.connection) return;
+    this.connection = undefined;
     this.core.closed();
     this.run();
   }
   receive(frame: Frame): void {
-    if (!this.#connection) return;
+    if (!this.connection) return;
     const { core } = this;
+    const { outputs } = core;
+    const { maxFrame } = this.options;
     const now = this.#scheduler.now();
-    countFrame(this.#user.traffic, 'bytesReceived', frame, now);
-    const tooLarge = frame.length * 3 > this.#maxFrame ? sizeError(frame, this.#maxFrame) : undefined;
+    countFrame(this.user.traffic, 'bytesReceived', frame, now);
+    const tooLarge = frame.length * 3 > maxFrame ? sizeError(frame, maxFrame) : undefined;
     if (tooLarge) {
       this.closeWith(tooLarge);
       return;
     }
     core.receive(frame, now);
-    const { outputs } = core;
     if (outputs.events !== NONE || outputs.effects !== NONE) this.#handleOutputs();
     if (!this.isScheduled && (core.mayTransmit || core.timeout < this.wakesAt)) this.schedule();
   }
   /** Closes the connection normally, behind the waiting acks. Returns false if there is none. */
   close(): boolean {
-    const connection = this.#connection;
+    const connection = this.connection;
     this.flushAcks();
     connection?.close();
     return connection !== undefined;
@@ -177,19 +368,19 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
     this.#close(BAD_FRAMES, error instanceof ProtocolError ? error.reason : error.text);
   }
   #close(code: number, reason: string): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
+    const connection = this.connection;
+    this.connection = undefined;
     this.core.closed();
     connection?.close(code, reason);
   }
   /** Sends a waiting ack, and nothing else. */
   flushAcks(): void {
     const { incoming, outgoing, mayAck } = this.core;
-    while (this.#connection && mayAck && incoming.isAckOwed)
-      this.#send(this.#connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now), this.now);
+    while (this.connection && mayAck && incoming.isAckOwed)
+      this.#send(this.connection, incoming.rejectFrame(outgoing.maxFrame) ?? incoming.ackFrame(this.now), this.now);
   }
   #send(connection: HostConnection, frame: Frame, now: number): void {
-    countFrame(this.#user.traffic, 'bytesSent', frame, now);
+    countFrame(this.user.traffic, 'bytesSent', frame, now);
     connection.send(frame);
   }
 
@@ -220,13 +411,13 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   }
   #write(now: number, date: number): void {
     const { core } = this;
-    while (this.#connection && this.#connection.isFull !== true) {
+    while (this.connection && this.connection.isFull !== true) {
       const frame = core.transmit(now, date);
       if (frame === undefined) return;
-      this.#send(this.#connection, frame, now);
+      this.#send(this.connection, frame, now);
     }
     // A slow connection must not keep the stores from writing.
-    if (this.#stores) core.prepare(date);
+    this.stores?.core.prepare(date);
   }
 
   /** Takes an answer to the core, and its effects. */
@@ -248,20 +439,16 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
         this.#handleEvents();
         if (outputs.effects !== NONE)
           for (const effect of outputs.takeEffects())
-            if ('codec' in effect) callCodec(effect, this, this.wait);
-            else this.#stores?.run(effect, this, this.wait);
+            if (effect.kind === 'codec') effect.run(this);
+            else this.stores?.run(effect, this);
       } while (outputs.events !== NONE || outputs.effects !== NONE);
     } finally {
       this.#isHandling = false;
     }
-    if (this.#onFinished && this.core.isEnded) {
-      const onFinished = this.#onFinished;
-      this.#onFinished = undefined;
-      onFinished();
-    }
-    if (this.onEmpty && this.core.isSettled) {
-      const { onEmpty } = this;
-      this.onEmpty = undefined;
+    if (this.core.isEnded) this.stores?.ended();
+    if (this.#onEmpty && this.core.isSettled) {
+      const onEmpty = this.#onEmpty;
+      this.#onEmpty = undefined;
       onEmpty();
     }
   }
@@ -276,31 +463,20 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
   #handle(event: CoreEvent): void {
     switch (event.kind) {
       case 'message':
-        if (event.number === 0 && this.#owner.allows?.() === false) break;
-        if (event.message.type === 'system.ping') this.#owner.onPing?.(event.message, event.number > 0);
-        this.messages.deliver(event.message, event.number, event.progress);
+        if (event.number === 0 && !this.allows()) break;
+        if (event.message.type === 'system.ping') this.onPing?.(event.message, event.number > 0);
+        this.#deliver(event.message, event.number, event.progress);
         break;
       case 'undecodable':
-        this.messages.reject(event, this.wait);
+        storeUndecodable(event, this, this.options.scheduler, this.wait);
         break;
+      case 'queued':
       case 'sent':
       case 'stored':
-        this.#reporter.reportStep(event.messages, event.kind);
+        this.#reportStep(event.messages, event.kind);
         break;
       case 'outcome':
-        this.#reporter.reportOutcome(event, this.codecName);
-        break;
-      case 'restored':
-        if (this.#user.awaitsSteps()) this.#reporter.reportStep(event.messages, 'queued');
-        break;
-      case 'unreadable':
-        for (let count = event.count; count > 0; count--) this.reportError(new StoreError('outbox', 'corrupt'));
-        break;
-      case 'effect-failed':
-        this.#failEffect(event.effect as readonly ClaimOutcome[]);
-        break;
-      case 'store-failed':
-        this.fail((this.#stores as StoreWrites).errorOf(event.store, event.fault));
+        this.#reportOutcome(event);
         break;
       case 'latency':
         this.report(event);
@@ -317,52 +493,19 @@ export class SessionHost<Core extends SessionCore = SessionCore> implements Loop
       case 'close':
         if (event.code === BAD_FRAMES && !event.isReported) this.reportError(new ProtocolError(event.reason));
         this.#close(event.code, event.reason);
-        this.#owner.onConnectionEvent(event);
+        this.onConnectionEvent(event);
         break;
       case 'agreed':
         this.report({ kind: 'open' });
-        this.#owner.onConnectionEvent(event);
+        this.onConnectionEvent(event);
+        break;
+      case 'expires':
+      case 'auth':
+      case 'bye':
+        this.onConnectionEvent(event);
         break;
       default:
-        this.#owner.onConnectionEvent(event);
+        this.stores?.handle(event, this);
     }
-  }
-
-  /** Ends the session because of an error of its stores. */
-  fail(error: unknown): void {
-    if (this.isOver || this.#onFinished) return;
-    this.#owner.onStoreFailing?.(error);
-    const connection = this.#connection;
-    // The owner ends the connection with its error, unless it leaves that to the host.
-    this.finish(() => {
-      this.#owner.onStoreFailed?.(error);
-      connection?.close();
-    });
-  }
-  /** Ends the session, and calls back, once, when all outcomes are known. */
-  finish(then: () => void): void {
-    this.#onFinished ??= then;
-    this.core.end();
-    this.#connection = undefined;
-    this.#handleOutputs();
-  }
-  /** A handler may process the message again. Without one, the session ends. */
-  #failEffect(outcomes: readonly ClaimOutcome[]): void {
-    const { effectError } = this.#stores as StoreWrites;
-    if (!notifyFailed(outcomes, effectError)) this.fail(effectError);
-  }
-  /** A message that has arrived is finished, with outcomes that the inbox stores. */
-  commit(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined, outcomes: readonly ClaimOutcome[]): void {
-    this.core.processed(number, progress, this.now, rejection, outcomes.length > 0 ? outcomes : undefined);
-    this.schedule();
-  }
-  /** A message that has arrived is finished: its ack may be sent, unless the owner delays it. */
-  settled(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
-    (this.#owner.processed ? this.#owner : this).processed?.(number, progress, rejection);
-  }
-  /** A message is processed, or rejected: its ack is sent. */
-  processed(number: number, progress: ReceiveProgress, rejection: MessageRejection | undefined): void {
-    this.core.incoming.processed(number, progress, this.#scheduler.now(), rejection);
-    if (!this.isScheduled) this.schedule();
   }
 }

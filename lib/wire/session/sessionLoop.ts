@@ -1,4 +1,5 @@
 import type { SchedulerLike, Unsubscribable } from 'rxjs';
+import { NONE, pushed } from '../../core/coreTypes.js';
 import { MAX_DELAY } from '../../operators/timing/coalescedTimer.js';
 import { reportUncaught } from '../../message/errors/reportUncaught.js';
 import { afterMicrotask, wallTime } from '../../message/steadyScheduler.js';
@@ -16,16 +17,12 @@ export interface LoopTask {
   run(now: number, date: number): void;
 }
 
-/** Longer delays are rounded up to a multiple of `STEP`, so that many sessions share a moment. */
-const LONG = 1_000;
-const STEP = 125;
-
 /** One microtask and one timer for all sessions of a server, or for the one of a client. */
 export class SessionLoop {
   readonly #scheduler: SchedulerLike;
   readonly #microtask: SchedulerLike | undefined;
   #timer: Unsubscribable | undefined;
-  #scheduled: LoopTask[] = [];
+  #scheduled: LoopTask[] = NONE;
   /** The tasks that a timer runs at each time. A task may have several: see {@link wake}. */
   readonly #waiting = new Map<number, Set<LoopTask>>();
   /** The time of the timer. */
@@ -40,19 +37,19 @@ export class SessionLoop {
   schedule(task: LoopTask): void {
     if (task.isScheduled) return;
     task.isScheduled = true;
-    if (this.#scheduled.push(task) > 1) return;
+    this.#scheduled = pushed(this.#scheduled, task);
+    if (this.#scheduled.length > 1) return;
     afterMicrotask(this.#runScheduled, this.#microtask);
   }
 
-  /** Runs a task at a time, or a moment later. Other times of the task stay: they do no harm. */
+  /** Runs a task at a time. Other times of the task stay: they do no harm. */
   wake(task: LoopTask, at: number, now: number): void {
     if (at >= task.wakesAt) return;
     task.wakesAt = at;
-    const time = at - now >= LONG ? Math.ceil(at / STEP) * STEP : at;
-    const tasks = this.#waiting.get(time);
+    const tasks = this.#waiting.get(at);
     if (tasks) tasks.add(task);
-    else this.#waiting.set(time, new Set([task]));
-    if (time < this.#nextAt) this.#set(time, now);
+    else this.#waiting.set(at, new Set([task]));
+    if (at < this.#nextAt) this.#set(at, now);
   }
 
   remove(task: LoopTask): void {
@@ -70,7 +67,7 @@ export class SessionLoop {
   }
   readonly #runScheduled = (): void => {
     const tasks = this.#scheduled;
-    this.#scheduled = [];
+    this.#scheduled = NONE;
     const now = this.#scheduler.now();
     const date = wallTime(this.#scheduler);
     for (const task of tasks) {

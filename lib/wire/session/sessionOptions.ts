@@ -9,12 +9,13 @@ import type { SessionCapabilities } from './messageClaim.js';
 import type { DeadLetterStore } from '../../stores/deadLetterStore.js';
 import type { Inbox } from '../../stores/inbox.js';
 import type { CoreOptions } from '../../core/coreTypes.js';
-import type { Codec } from '../../codec/codec.js';
 import type { TokenSource } from './tokenRenewal.js';
 import type { NetworkSignal } from './networkSignals.js';
 import type { ReconnectOptions } from './reconnect.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
 import { PING_INTERVAL } from '../../core/keepalive.js';
+
+export { checkCodecs, checkDeadLetters } from '../../message/development.js';
 
 /** The options of both sides of a session. By default, the application waits for all receipts. */
 export interface EndpointOptions extends Partial<ReceiptInterest> {
@@ -105,12 +106,6 @@ export const ENDPOINT_OPTIONS = {
 export type FullEndpointOptions = EndpointOptions &
   ReadOptions<EndpointOptions, typeof ENDPOINT_OPTIONS> & { readonly scheduler: SchedulerLike };
 
-/** @throws {TypeError} When `deadLetters` is no store. */
-export function checkDeadLetters(owner: string, { deadLetters }: Pick<EndpointOptions, 'deadLetters'>): void {
-  if (deadLetters && typeof (deadLetters as Partial<DeadLetterStore>).add !== 'function')
-    throw new TypeError(`${owner}: "deadLetters" must be a store, as memoryDeadLetters() returns it`);
-}
-
 /** Returns the options of a core that are those of an endpoint. */
 export function sessionDefaults(options: FullEndpointOptions): Omit<CoreOptions, 'id' | 'codecs' | 'secret'> {
   const { delivery = 'at-least-once', window, maxFrame, maxQueued, overflow, maxBadFrames, ackDelay } = options;
@@ -126,17 +121,6 @@ export function sessionDefaults(options: FullEndpointOptions): Omit<CoreOptions,
     pingInterval: PING_INTERVAL,
     ackDelayOf: () => ackDelay,
   };
-}
-
-/** The maximum number of codecs in a hello. */
-const MAX_CODECS = 16;
-
-/** @throws {TypeError} When an attacker could select an unsealed codec, or names repeat. */
-export function checkCodecs(owner: string, codecs: readonly Codec[]): void {
-  const { length } = codecs;
-  const sealed = codecs.filter(({ isSealed }) => isSealed).length;
-  if (!length || length > MAX_CODECS || new Set(codecs.map(({ name }) => name)).size < length || (sealed && sealed < length))
-    throw new TypeError(`${owner}: expected 1 to ${MAX_CODECS} codecs with different names, all sealed or none`);
 }
 
 export interface SessionOptions extends EndpointOptions {

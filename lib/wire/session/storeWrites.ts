@@ -1,26 +1,36 @@
 import { identity, noop, type Unsubscribable } from 'rxjs';
+import type { AsyncHost } from '../../codec/codec.js';
 import { afterMicrotask } from '../../message/steadyScheduler.js';
 import { StoreError, type RxwireError, type StoreFault as ReportedFault } from '../../message/errors.js';
 import { chain, type MaybeAsync, type MaybePromise } from '../../message/maybeAsync.js';
+import type { ReceiveProgress } from '../../core/receiveProgress.js';
+import type { Rejection } from '../../core/rejection.js';
 import { SessionStores } from '../../core/sessionStores.js';
-import type { CoreEffect } from '../../core/coreTypes.js';
-import type { ClientRecord, SessionCursor, InboxWrite, WriteFault } from '../../core/storedTypes.js';
-import type { RejectionFields } from '../../core/rejection.js';
-import type { ClaimOutcome } from './messageClaim.js';
-import type { Completion, Cursor as StoredCursor, Inbox, InboxClaim, InboxLease } from '../../stores/inbox.js';
+import type { StoredIncoming } from '../../core/storedIncoming.js';
+import type { CoreEffect, CoreEvent } from '../../core/coreTypes.js';
+import type { ClientRecord, InboxWrite, WriteFault } from '../../core/storedTypes.js';
+import { notifyFailed, type ClaimOutcome } from './messageClaim.js';
+import type { Completion, Inbox, InboxClaim, InboxLease } from '../../stores/inbox.js';
 import type { OutboxStore } from '../../stores/outboxStore.js';
 import { isFenced, storeErrorOf } from '../../stores/storeErrors.js';
-import type { Wait } from './scopedWait.js';
-import type { CodecCaller } from './hostCodec.js';
 
 export type StoreEffect = Extract<CoreEffect, { readonly kind: 'outbox' | 'inbox' }>;
 
 export type WrittenOutbox = Pick<OutboxStore, 'maxMessages' | 'maxBytes' | 'write' | 'faults$'>;
 
-export interface FaultHost {
-  fail(error: unknown): void;
+export type StoreEvent = Extract<CoreEvent, { readonly kind: 'unreadable' | 'effect-failed' | 'store-failed' }>;
+
+/** A session, as its stores use it. */
+export interface StoreUser extends AsyncHost {
+  readonly isOver: boolean;
   reportError(error: RxwireError): void;
   schedule(): void;
+  /** Ends the session: messages get their outcomes as the writes of the stores are answered. */
+  halt(): void;
+  /** Called when a store or an effect fails, before the other outcomes. */
+  onStoreFailing?(error: unknown): void;
+  /** Called when it has failed, and all outcomes are known. */
+  onStoreFailed(error: unknown): void;
 }
 
 export interface StoreWritesOptions {
@@ -48,6 +58,8 @@ export class StoreWrites {
   #started = 0;
   /** Why the last write has failed. */
   #error: unknown;
+  /** Called once, when the session has ended and all outcomes are known. */
+  #onEnded: (() => void) | undefined;
 
   constructor(options: StoreWritesOptions) {
     const { outbox, inbox } = options;
@@ -60,24 +72,46 @@ export class StoreWrites {
     });
   }
 
-  errorOf(store: 'outbox' | 'inbox', fault: WriteFault): StoreError {
-    return this.#error === undefined ? new StoreError(store, fault as ReportedFault) : storeErrorOf(store, this.#error);
+  handle(event: StoreEvent, user: StoreUser): void {
+    if (event.kind === 'unreadable')
+      for (let count = event.count; count > 0; count--) user.reportError(new StoreError('outbox', 'corrupt'));
+    else if (event.kind === 'store-failed') {
+      const { store, fault } = event;
+      this.fail(this.#error === undefined ? new StoreError(store, fault as ReportedFault) : storeErrorOf(store, this.#error), user);
+      // A handler may process the message again. Without one, the session ends.
+    } else if (!notifyFailed(event.effect as readonly ClaimOutcome[], this.#error)) this.fail(this.#error, user);
   }
-  /** The error of the effect that has failed alone. */
-  get effectError(): unknown {
-    return this.#error;
+
+  // ---- The end
+
+  /** Ends the session because of an error of its stores. */
+  fail(error: unknown, user: StoreUser): void {
+    if (user.isOver || this.#onEnded) return;
+    user.onStoreFailing?.(error);
+    this.end(user, () => user.onStoreFailed(error));
+  }
+  /** Ends the session, and calls back, once, when all outcomes are known. */
+  end(user: StoreUser, then: () => void): void {
+    this.#onEnded ??= then;
+    user.halt();
+  }
+  ended(): void {
+    const onEnded = this.#onEnded;
+    this.#onEnded = undefined;
+    onEnded?.();
   }
 
   /** Handles the faults of the outbox that no write has caused, until it is unsubscribed. */
-  watch(host: FaultHost): Unsubscribable | undefined {
+  watch(host: StoreUser): Unsubscribable | undefined {
     const next = (error: StoreError): void => {
       if (isFenced(error)) {
-        host.fail(error);
+        this.fail(error, host);
         return;
       }
       host.reportError(error);
       if (error.fault !== 'evicted') return;
-      this.core.lost();
+      // The outbox has lost its data: all of it is written again.
+      this.core.outbox?.reencoded();
       host.schedule();
     };
     // The store may still store. And the program cannot subscribe to `errors$` before it has the
@@ -93,31 +127,35 @@ export class StoreWrites {
       for (const { onAbandoned } of (outcomes ?? []) as readonly ClaimOutcome[]) onAbandoned?.();
   }
 
-  run(effect: StoreEffect, host: CodecCaller, wait: Wait): void {
+  /** A message is finished, with outcomes that the inbox stores. */
+  commit(number: number, progress: ReceiveProgress, rejection: Rejection | undefined, outcomes: readonly ClaimOutcome[]): void {
+    (this.core.inbox as StoredIncoming).add(number, progress, rejection, outcomes.length > 0 ? outcomes : undefined);
+  }
+  run(effect: StoreEffect, host: AsyncHost): void {
     if (effect.kind === 'inbox') {
       this.#inboxWrites.push(effect);
-      this.#startInboxWrites(host, wait);
+      this.#startInboxWrites(host);
       return;
     }
-    wait(
+    host.wait(
       () => (this.#options.outbox as WrittenOutbox).write(effect.write),
-      () => host.answer((core) => core.answered(effect.id, host.now)),
+      () => host.answer(() => this.core.answered(effect.id, host.now)),
       (error) => {
         this.#error = error;
-        host.answer((core) => core.answered(effect.id, host.now, faultOf(error)));
+        host.answer(() => this.core.answered(effect.id, host.now, faultOf(error)));
       },
     );
   }
 
-  #startInboxWrites(host: CodecCaller, wait: Wait): void {
+  #startInboxWrites(host: AsyncHost): void {
     for (let next = this.#inboxWrites[this.#started]; next; next = this.#inboxWrites[this.#started]) {
       const isOrdered = this.#options.inbox?.isOrdered === true && this.leases.has(next.write.key);
       if (this.#started > 0 && !isOrdered) return;
       this.#started++;
-      this.#writeInbox(next, host, wait);
+      this.#writeInbox(next, host);
     }
   }
-  #writeInbox({ id, write }: InboxEffect, host: CodecCaller, wait: Wait): void {
+  #writeInbox({ id, write }: InboxEffect, host: AsyncHost): void {
     const outcomes = write.effects.flat() as ClaimOutcome[];
     let hasThrown = false;
     const completions = watched(outcomes, () => (hasThrown = true));
@@ -125,11 +163,11 @@ export class StoreWrites {
       if (fault && fault !== 'effect') this.#inboxWrites.length = 0;
       this.#inboxWrites.shift();
       this.#started = Math.max(0, Math.min(this.#started - 1, this.#inboxWrites.length));
-      host.answer((core) => core.answered(id, host.now, fault));
+      host.answer(() => this.core.answered(id, host.now, fault));
       if (!fault) for (const { onDone } of outcomes) onDone?.();
-      this.#startInboxWrites(host, wait);
+      this.#startInboxWrites(host);
     };
-    wait(
+    host.wait(
       () => chain(this.#leaseOf(write.key), (lease) => this.#store(lease, write, completions)),
       () => answer(),
       (error) => {
@@ -141,9 +179,7 @@ export class StoreWrites {
   #store(lease: InboxLease, { cursor, record }: InboxWrite, completions: readonly Completion<unknown>[]): MaybeAsync<void> {
     const { recordOf = identity } = this.#options;
     const inbox = this.#options.inbox as Inbox;
-    return chain(record && inbox.remember(lease, recordOf(record)), () =>
-      chain(cursor && inbox.commit(lease, toStored(cursor), completions), noop),
-    );
+    return chain(record && inbox.remember(lease, recordOf(record)), () => chain(cursor && inbox.commit(lease, cursor, completions), noop));
   }
   #leaseOf(key: string): MaybePromise<InboxLease> {
     const known = this.leases.get(key);
@@ -166,18 +202,6 @@ function faultOf(error: unknown): WriteFault {
   const isKnown = error instanceof StoreError && (fault === 'quota' || fault === 'fenced');
   return isKnown ? fault : 'failed';
 }
-
-/** Returns a stored cursor as the core uses it, and the other way round. */
-export const fromStored = ({ done, finished, rejections = [] }: StoredCursor): SessionCursor => ({
-  done,
-  finished,
-  rejections: rejections.map(({ number, kind, code, reason }): RejectionFields => [number, kind, code, reason]),
-});
-const toStored = ({ done, finished, rejections }: SessionCursor): StoredCursor => ({
-  done,
-  finished,
-  ...(rejections.length > 0 && { rejections: rejections.map(([number, kind, code, reason]) => ({ number, kind, code, reason })) }),
-});
 
 /** Returns completions that call `onThrow` when an effect throws, or is asynchronous. */
 function watched(outcomes: readonly ClaimOutcome[], onThrow: () => void): readonly Completion<unknown>[] {

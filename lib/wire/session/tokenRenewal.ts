@@ -1,6 +1,6 @@
-import { first, from, noop, type Observable, type Subscription } from 'rxjs';
+import { noop, type Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import { whenReady } from '../../message/maybeAsync.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../../operators/timing/coalescedTimer.js';
-import type { ReconnectPolicy } from './reconnect.js';
 import type { Report } from './sessionEvents.js';
 
 /**
@@ -17,7 +17,11 @@ export class TokenRenewal {
   readonly #renewal: CoalescedTimer;
   #send: (fresh: string) => void = noop;
 
-  constructor(source: TokenSource, { scheduler, report }: Pick<ReconnectPolicy, 'scheduler' | 'report'>, life: Subscription) {
+  constructor(
+    source: TokenSource,
+    { scheduler, report }: { readonly scheduler: SchedulerLike; readonly report: Report },
+    life: Subscription,
+  ) {
     this.#source = source;
     this.#report = report;
     this.#life = life;
@@ -28,10 +32,11 @@ export class TokenRenewal {
   /** Requests a token, and calls `then` with it: at once, if it is no promise or Observable. */
   request(then: (token: string) => void, failed: (error: unknown) => void): Subscription | undefined {
     const source = this.#source;
-    const answer = typeof source === 'string' ? source : source();
-    if (typeof answer !== 'string') return from(answer).pipe(first()).subscribe({ next: then, error: failed });
-    then(answer);
-    return undefined;
+    const received = (token: unknown): void => {
+      if (typeof token === 'string') then(token);
+      else failed(new TypeError('"token" must return a text'));
+    };
+    return whenReady<unknown>(typeof source === 'string' ? source : source(), received, failed);
   }
 
   /** Schedules a fresh token for one that expires in `expires` ms; `undefined` or 0: never. */

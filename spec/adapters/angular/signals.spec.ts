@@ -180,7 +180,7 @@ describe('injectPending', () => {
     const outbox = () => webStorageOutbox('notes', { storage, locks: false });
     const before = bootstrap({ outbox: outbox(), isCut: true });
     before.wire.next(note('left'));
-    await eventually(() => before.wire.session?.inFlight.steps()[0]?.[0] === 'stored');
+    await eventually(() => before.wire.session?.steps()[0]?.[0] === 'stored');
     before.wire.unsubscribe();
     const { ask, restore, server } = bootstrap({ outbox: outbox(), isCut: true });
     const rows = ask(() => injectPending(NOTES, 'note.added'));

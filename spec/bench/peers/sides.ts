@@ -75,7 +75,14 @@ export async function inRounds<R>(sides: Sides, plan: RoundsPlan<R>, progress: P
       await job();
     } catch (error) {
       reasons[title] = reasonOf(error);
+      await stop(title);
     }
+  };
+  const stop = async (title: string): Promise<void> => {
+    const side = running.get(title);
+    running.delete(title);
+    // A server or a client that is left alone would reconnect, or fail to, beside those that are measured.
+    if (side !== undefined) await Promise.allSettled([plan.stop(side)]);
   };
 
   const waiting = [...titles];
@@ -92,7 +99,7 @@ export async function inRounds<R>(sides: Sides, plan: RoundsPlan<R>, progress: P
     for (const title of [...titles.slice(first), ...titles.slice(0, first)])
       await attempt(title, 'measuring', async () => void rounds[title]?.push(await plan.turn(running.get(title)!, round)));
   }
-  await Promise.allSettled([...running.values()].map(plan.stop));
+  await Promise.all(titles.map(stop));
   return Object.fromEntries(
     titles.map((title) => {
       const reason = reasons[title];

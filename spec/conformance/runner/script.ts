@@ -86,7 +86,7 @@ export function stepsOf(steps: readonly Step[], role: Role): readonly Step[] {
 }
 
 /** The values of variables that a script does not set. */
-const DEFAULTS: Values = { window: 1_024, bytes: 1_048_576, ping: 15_000, lazyAcks: null, rejections: null, counts: null, rx: 0 };
+const DEFAULTS: Values = { window: 1_024, bytes: 1_048_576, ping: 15_000, rx: 0 };
 
 export function valuesOf({ given: { delivery = 'at-least-once' } = {} }: Script, values: Values): Values {
   return { ...DEFAULTS, delivery, ...values };

@@ -1,6 +1,7 @@
 import type { SessionCodec } from '../../../lib/core/coreTypes.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
 import type { Message } from '../../../lib/message/types.js';
+import { asyncCodec } from '../coreHarness.js';
 
 /** The bytes of a message besides its payload. */
 const MESSAGE_SIZE = 110;
@@ -46,9 +47,8 @@ export class SimulatedBodies {
    * @param isPoisoned Whether it cannot decode messages of the type `poison`.
    */
   codec(isAsync: boolean, maxBatch: number, isPoisoned = false): SessionCodec {
-    return {
+    const plain: SessionCodec = {
       name: 'test',
-      isAsync,
       limits: { maxBatch },
       encode: (messages) => {
         for (const { type } of messages) if (type === 'bad') throw new Error('a message cannot be encoded');
@@ -60,6 +60,7 @@ export class SimulatedBodies {
         return messages;
       },
     };
+    return isAsync ? asyncCodec(plain) : plain;
   }
 }
 const NONE: readonly string[] = [];

@@ -6,7 +6,7 @@ import type { SessionCore } from '../../../lib/core/sessionCore.js';
 import type { SessionStores } from '../../../lib/core/sessionStores.js';
 import type { CoreEffect, CoreEvent, CoreOptions } from '../../../lib/core/coreTypes.js';
 import type { Body, WriteFault } from '../../../lib/core/storedTypes.js';
-import { isDrained } from '../coreHarness.js';
+import { answerCall, answered, isDrained } from '../coreHarness.js';
 import type { Run } from './run.js';
 
 export interface HostHandlers {
@@ -19,7 +19,6 @@ export interface HostHandlers {
 }
 
 export type StoreEffect = Extract<CoreEffect, { readonly kind: 'outbox' | 'inbox' }>;
-type CodecEffect = Exclude<CoreEffect, StoreEffect>;
 type Input = (core: SessionCore, now: number) => void;
 
 /** The loop around one session: input → events → frames → effects → one timer. */
@@ -105,13 +104,13 @@ export class CoreHost {
    */
   answered(id: number, fault: WriteFault | undefined, check: (() => void) | undefined): void {
     if (this.#isWriting) {
-      this.core.answered(id, this.simulation.clock.now, fault);
+      answered(this.core, id, this.simulation.clock.now, fault);
       if (check) this.#checks.push(check);
       this.#hasAnswers = true;
       return;
     }
     this.run((core, now) => {
-      core.answered(id, now, fault);
+      answered(core, id, now, fault);
       if (check) this.#checks.push(check);
     });
   }
@@ -143,7 +142,7 @@ export class CoreHost {
       this.#isWriting = true;
       this.handlers.write?.(effect);
       this.#isWriting = false;
-    } else this.simulation.clock.after(this.simulation.codecTime(), () => this.run((core, now) => answerOf(core, effect, now)));
+    } else this.simulation.clock.after(this.simulation.codecTime(), () => this.run((_, now) => answerCall(effect, now)));
   }
   #arm(at: number): void {
     if (at === Infinity || at >= this.#wakesAt) return;
@@ -154,25 +153,5 @@ export class CoreHost {
       this.#wakesAt = Infinity;
       this.run((core, now) => core.tick(now));
     });
-  }
-}
-
-/** Runs an asynchronous codec, and gives its answer to the session. */
-function answerOf(core: SessionCore, effect: CodecEffect, now: number): void {
-  const { id, codec, first } = effect;
-  if (effect.kind === 'encode') {
-    const body = attempt(() => codec.encode(effect.messages, first));
-    core.encoded(id, body);
-  } else {
-    const messages = attempt(() => codec.decode(effect.body, first, effect.count));
-    core.decoded(id, messages, now);
-  }
-}
-
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
   }
 }

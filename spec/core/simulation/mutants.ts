@@ -39,7 +39,7 @@ export const mutants: readonly (readonly [name: string, mutate: () => () => void
         (original) =>
           function (this: Incoming, batch, messages, source) {
             original.call(this, batch, messages, source);
-            if (messages && batch.first > 1) this.deliver(messages, source);
+            if (messages && batch.first > 1) this.acceptUnnumbered(messages, source);
           },
       ),
   ],
@@ -53,20 +53,6 @@ export const mutants: readonly (readonly [name: string, mutate: () => () => void
           function (this: ReceiveProgress, number, rejection) {
             original.call(this, number, rejection);
             this.done = Math.max(this.done, number);
-          },
-      ),
-  ],
-  [
-    'encodes a batch that was skipped, and counts its bytes at the ack',
-    () =>
-      replaced(
-        Outgoing.prototype,
-        'markSent',
-        (original) =>
-          function (this: Outgoing, batch, now) {
-            const { body } = batch;
-            original.call(this, batch, now);
-            batch.body = body;
           },
       ),
   ],

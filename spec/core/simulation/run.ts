@@ -1,5 +1,5 @@
 import type { CoreOptions } from '../../../lib/core/coreTypes.js';
-import type { MessageRejection } from '../../../lib/core/rejection.js';
+import type { Rejection } from '../../../lib/core/rejection.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import { createChance, type Chance } from '../../simulation/chance.js';
@@ -86,7 +86,7 @@ export class Run {
     return this.chance.whole(0, this.isCalm ? 40 : this.#codecDelay);
   }
   /** Decides whether the application rejects a message. */
-  rejection(probability: number): (MessageRejection & { readonly kind: 'refused' | 'dead-lettered' }) | undefined {
+  rejection(probability: number): (Rejection & { readonly kind: 'refused' | 'dead-lettered' }) | undefined {
     if (!this.chance.hit(probability)) return undefined;
     return { kind: this.chance.pick(['refused', 'dead-lettered']), code: 'ERR_TEST', reason: 'a test' };
   }

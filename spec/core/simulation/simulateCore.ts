@@ -4,6 +4,7 @@ import type { CoreEvent, CoreOptions } from '../../../lib/core/coreTypes.js';
 import type { Body } from '../../../lib/core/storedTypes.js';
 import type { Delivery, Message } from '../../../lib/message/types.js';
 import type { Chance } from '../../simulation/chance.js';
+import { processed } from '../coreHarness.js';
 import { CoreHost } from './host.js';
 import { SimulatedLink, type LinkFaults } from './link.js';
 import { Oracle } from './oracle.js';
@@ -131,13 +132,13 @@ class World {
       const process = (): void => {
         if (host.isDead) return;
         this.#oracle.processed(message.id, rejection?.kind);
-        host.core.processed(number, progress, clock.now, rejection);
+        processed(host.core, number, progress, clock.now, rejection);
       };
       if (chance.hit(this.#plan.slow)) clock.after(chance.whole(1, 2_000), () => host.run(process));
       else process();
     } else if (event.kind === 'undecodable') {
       const rejection = { kind: 'undecodable', code: 'ERR_DECODE', reason: 'a test' } as const;
-      for (const number of event.numbers) host.core.processed(number, event.progress, clock.now, rejection);
+      for (const number of event.numbers) processed(host.core, number, event.progress, clock.now, rejection);
     }
   }
   #close(side: Side, code: number, reason: string): void {

@@ -1,4 +1,5 @@
 import type { SessionCore } from '../../../lib/core/sessionCore.js';
+import { processed } from '../coreHarness.js';
 import type { CoreEvent } from '../../../lib/core/coreTypes.js';
 import type { Message } from '../../../lib/message/types.js';
 import type { CoreHost } from './host.js';
@@ -73,7 +74,7 @@ export class StoreApplications implements EventHandler {
       const { number, progress } = event;
       // The handler tries again, and does not reject the message.
       const effect: Effect = { id: (event.effect as Effect).id, rejectedAs: undefined };
-      clock.after(chance.whole(1, 50), () => process.host.run((core, now) => core.processed(number, progress, now, undefined, effect)));
+      clock.after(chance.whole(1, 50), () => process.host.run((core, now) => processed(core, number, progress, now, undefined, effect)));
     } else if (event.kind === 'store-failed') {
       if (this.run.trace) this.run.log(`${process.name}: the ${event.store} has ${event.fault}`);
       // A message without room is given up, and the session goes on.
@@ -90,7 +91,7 @@ export class StoreApplications implements EventHandler {
     const effect: Effect = { id, rejectedAs: rejection?.kind };
     const process = (core: SessionCore): void => {
       if (!inbox) oracle.processed(effect);
-      core.processed(number, progress, clock.now, rejection, inbox && effect);
+      processed(core, number, progress, clock.now, rejection, inbox && effect);
     };
     if (chance.hit(plan.slow)) clock.after(chance.whole(1, 2_000), () => host.run((core) => core.phase !== 'over' && process(core)));
     else process(host.core);

@@ -1,24 +1,24 @@
-import { IncomingStore } from '../../../lib/core/incomingStore.js';
+import { StoredIncoming } from '../../../lib/core/storedIncoming.js';
 import { Outgoing } from '../../../lib/core/outgoing.js';
-import { OutgoingStore } from '../../../lib/core/outgoingStore.js';
+import { StoredOutgoing } from '../../../lib/core/storedOutgoing.js';
 import { ReceiveProgress } from '../../../lib/core/receiveProgress.js';
 import { SessionStores } from '../../../lib/core/sessionStores.js';
 import { replaced, type mutants } from './mutants.js';
 
 /** Faults in the stores of the core, each of which the simulation must find. */
 export const storeMutants: typeof mutants = [
-  ['sends what is not stored', () => replaced(OutgoingStore.prototype, 'maySend', () => () => true)],
-  ['tells an outcome before it is stored', () => replaced(OutgoingStore.prototype, 'ended', () => () => false)],
-  ['does not store that a number is skipped', () => replaced(OutgoingStore.prototype, 'skip', () => () => undefined)],
-  ['does not replace the batches after a discontinuity', () => replaced(OutgoingStore.prototype, 'reencoded', () => () => undefined)],
+  ['sends what is not stored', () => replaced(StoredOutgoing.prototype, 'maySend', () => () => true)],
+  ['tells an outcome before it is stored', () => replaced(StoredOutgoing.prototype, 'conclude', () => Outgoing.prototype.conclude)],
+  ['does not store that a number is skipped', () => replaced(StoredOutgoing.prototype, 'skip', () => () => undefined)],
+  ['does not replace the batches after a discontinuity', () => replaced(StoredOutgoing.prototype, 'reencoded', () => () => undefined)],
   [
     'takes what may have been sent for unsent when it starts again',
     () =>
       replaced(
-        Outgoing.prototype,
+        StoredOutgoing.prototype,
         'restore',
         (original) =>
-          function (this: Outgoing, head, batches) {
+          function (this: StoredOutgoing, head, batches) {
             original.call(this, { ...head, mark: 0 }, batches);
           },
       ),
@@ -28,10 +28,10 @@ export const storeMutants: typeof mutants = [
     'acks before the commit',
     () =>
       replaced(
-        IncomingStore.prototype,
+        StoredIncoming.prototype,
         'answered',
         (original) =>
-          function (this: IncomingStore, id, fault, now) {
+          function (this: StoredIncoming, id, fault, now) {
             return original.call(this, id, fault === 'effect' ? undefined : fault, now);
           },
       ),
@@ -43,8 +43,8 @@ export const storeMutants: typeof mutants = [
         SessionStores.prototype,
         'prepare',
         (original) =>
-          function (this: SessionStores, date, isConnected) {
-            original.call(this, date, isConnected);
+          function (this: SessionStores, date) {
+            original.call(this, date);
             return true;
           },
       ),

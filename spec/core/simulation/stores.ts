@@ -1,7 +1,7 @@
-import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
+import { EMPTY_OUTBOX } from '../../../lib/core/storedOutgoing.js';
 import type {
   ClientRecord,
-  SessionCursor,
+  Cursor,
   InboxWrite,
   OutboxContents,
   OutboxHead,
@@ -108,7 +108,7 @@ export class SimulatedOutbox extends WriteQueue<OutboxWrite> {
 interface Row {
   readonly owner: string;
   readonly epoch: number;
-  readonly cursor: SessionCursor | undefined;
+  readonly cursor: Cursor | undefined;
   readonly record: ClientRecord | undefined;
 }
 

@@ -21,6 +21,16 @@ describe('ring', () => {
     expect([queue.peek(), queue.peek(), queue.size]).toEqual(['a', 'a', 2]);
   });
 
+  it('returns a value by its place behind the oldest one, across a wrap', () => {
+    const queue = createRing<number>();
+    for (let value = 0; value < 6; value++) {
+      queue.push(value);
+      if (value < 3) queue.shift();
+    }
+    expect([queue.at(0), queue.at(2), queue.at(3)]).toEqual([3, 5, undefined]);
+    expect(queue.values()).toEqual([3, 4, 5]);
+  });
+
   it('has nothing when empty', () => {
     const queue = createRing<string>();
     queue.push('a');

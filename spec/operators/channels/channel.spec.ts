@@ -1,11 +1,12 @@
 import { filter, firstValueFrom, Subject, timer, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
 import { withChannels } from '../../../lib/operators/channels/withChannels.js';
+import type { ChannelLog, ChannelSlice } from '../../../lib/channels/channelLog.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
 import { ChannelRefusedError, ConnectionLostError, InvalidMessageError } from '../../../lib/message/errors.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
-import { parsePosition } from '../../../lib/operators/channels/channelPosition.js';
+import { parsePosition } from '../../../lib/channels/channelPosition.js';
 import { ofType } from '../../../lib/operators/ofType.js';
 import { consume } from '../../../lib/operators/consume/consume.js';
 import { record } from '../../support/record.js';
@@ -58,6 +59,38 @@ describe('channel', () => {
     a.wire.complete();
     expect(await record(a.wire.state$).ended).toBe('complete');
     expect(payloads(a.messages.values)).toEqual(['of another client']);
+  });
+
+  it('reads a history of more pages than the queue of the server holds', async () => {
+    const base = memoryChannelLog();
+    const read: ChannelLog['read'] = (name, query) => {
+      const slice = base.read(name, query) as ChannelSlice;
+      return { ...slice, entries: slice.entries.slice(0, 1) };
+    };
+    open({ log: { ...base, read } }, { maxQueued: 4 });
+    const texts = Array.from({ length: 12 }, (_, index) => index);
+    for (const text of texts) await town.hall.channel('room.1').send(note(text));
+    const { room } = await town.member('room.1');
+    const past = record(room.history());
+    expect(await past.ended).toBe('complete');
+    expect(past.values.map(({ message }) => message.payload)).toEqual(texts);
+  });
+
+  it('fails to read a history if the server has dropped a part of it', async () => {
+    const base = memoryChannelLog();
+    const log: ChannelLog = {
+      ...base,
+      read(name, query) {
+        // The messages of the server fill the queue behind the first page.
+        if (query.after && query.before) for (let count = 0; count < 4; count++) town.served[0]?.next(note('more'));
+        const slice = base.read(name, query) as ChannelSlice;
+        return { ...slice, entries: slice.entries.slice(0, 2) };
+      },
+    };
+    open({ log }, { maxQueued: 4 });
+    for (const text of ['a', 'b', 'c', 'd']) await town.hall.channel('room.1').send(note(text));
+    const { room } = await town.member('room.1');
+    expect(await record(room.history({ limit: 4 })).ended).toMatchObject({ code: 'ERR_MISSED' });
   });
 
   it('delivers a single message to all members but its sender, also after a lost connection', async () => {

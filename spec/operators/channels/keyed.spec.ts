@@ -1,6 +1,6 @@
 import { firstValueFrom, merge, mergeMap, Subject, throwError, toArray } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
-import type { ChannelLog } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../../lib/channels/channelLog.js';
 import type { HubChannelSettings } from '../../../lib/server/hub/hub.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
 import { ChannelFailedError } from '../../../lib/message/errors.js';

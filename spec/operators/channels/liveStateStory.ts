@@ -1,7 +1,7 @@
 import { defer, delay, map, of, Subscription, throwError, type Observable } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
 import { liveState, type ChannelSnapshot } from '../../../lib/operators/channels/liveState.js';
-import type { ChannelLog, ChannelSlice } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelLog, ChannelSlice } from '../../../lib/channels/channelLog.js';
 import { hub, type Hub } from '../../../lib/server/hub/hub.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
 import { createMessage } from '../../../lib/message/createMessage.js';

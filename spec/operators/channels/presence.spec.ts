@@ -1,18 +1,15 @@
 import { jest } from '@jest/globals';
 import { filter, VirtualTimeScheduler } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
-import { createMemberList } from '../../../lib/operators/channels/memberList.js';
-import type { Presence } from '../../../lib/operators/channels/memberList.js';
+import type { Presence } from '../../../lib/channels/memberList.js';
 import type { HubOptions } from '../../../lib/server/hub/hubOptions.js';
-import type { PresenceChange } from '../../../lib/server/hub/clusterPresence.js';
-import { createPresenceTracker } from '../../../lib/server/hub/presenceTracker.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import type { Message } from '../../../lib/message/types.js';
 import { record } from '../../support/record.js';
 import { rooms, turn } from '../../support/rooms.js';
 
 const member = (id: string) => ({ id });
-const [a, b, c] = [member('a'), member('b'), member('c')];
+const [a, b] = [member('a'), member('b')];
 const presenceOf = (presence: Partial<Presence>): Presence => ({
   members: [],
   others: [],
@@ -260,60 +257,6 @@ describe('the state of a member', () => {
     await whole.take(1);
     expect(last(whole).others.filter(({ state }) => String(state).length > 4_000)).toHaveLength(100);
     expect(parts.values).toHaveLength(2);
-  });
-
-  it('is removed when a member leaves and joins again in one run', () => {
-    const scheduler = new VirtualTimeScheduler();
-    const changes: PresenceChange[] = [];
-    const tracker = createPresenceTracker(scheduler, (change) => changes.push(change));
-    const seen = record(tracker.presence$);
-    tracker.add(a);
-    tracker.update('a', 1);
-    scheduler.flush();
-    tracker.remove(a);
-    tracker.add(a);
-    tracker.update('nobody', 1);
-    scheduler.flush();
-    tracker.update('a', 2);
-    tracker.remove(a);
-    scheduler.flush();
-    expect(changes).toEqual([
-      { entered: [{ ...a, state: 1 }], left: [], updated: [] },
-      { entered: [], left: [], updated: [a] },
-      { entered: [], left: [{ ...a, state: 2 }], updated: [] },
-    ]);
-    expect(seen.values.map(({ members }) => members)).toEqual([[], [{ ...a, state: 1 }], [a], []]);
-  });
-});
-
-describe('a roster', () => {
-  const change = (entered: readonly { id: string }[], left: string[] = [], more = {}) => ({ channel: 'x', entered, left, ...more });
-
-  it('combines the pages of a list', () => {
-    const roster = createMemberList(() => undefined);
-    const seen = record(roster.members$);
-    roster.apply(change([a], [], { reset: true, more: true }));
-    roster.apply(change([b], [], { reset: true }));
-    expect(seen.values).toEqual([presenceOf({ members: [a, b], others: [a, b], entered: [a, b] })]);
-  });
-
-  it('reports only the changed members', () => {
-    const roster = createMemberList(() => undefined);
-    roster.apply(change([a, b], [], { reset: true }));
-    const seen = record(roster.members$);
-    roster.apply(change([a]));
-    roster.apply(change([], ['c']));
-    roster.apply(change([c], ['b']));
-    const [all, ...changes] = seen.values;
-    expect(all).toEqual(presenceOf({ members: [a, b], others: [a, b] }));
-    expect(changes).toEqual([presenceOf({ members: [a, c], others: [a, c], entered: [c], left: [b] })]);
-  });
-
-  it('knows nothing before there is a list', () => {
-    const roster = createMemberList(() => undefined);
-    const seen = record(roster.members$);
-    roster.apply(change([a]));
-    expect([seen.values, record(roster.members$).values]).toEqual([[], []]);
   });
 });
 

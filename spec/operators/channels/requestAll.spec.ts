@@ -2,11 +2,11 @@ import { EMPTY, map, NEVER, of, ReplaySubject, throwError, type Observable } fro
 import { TestScheduler } from 'rxjs/testing';
 import { requestAll, type MemberReply } from '../../../lib/operators/channels/requestAll.js';
 import { ChannelSubject } from '../../../lib/operators/channels/channelSubject.js';
-import type { Presence } from '../../../lib/operators/channels/memberList.js';
+import type { Presence } from '../../../lib/channels/memberList.js';
 import { channel } from '../../../lib/operators/channels/channel.js';
 import { reply } from '../../../lib/operators/requests/reply.js';
 import type { ReplyOptions } from '../../../lib/operators/requests/requestTypes.js';
-import type { ClusterPresence, PresenceChange } from '../../../lib/server/hub/clusterPresence.js';
+import type { ClusterPresence, PresenceChange } from '../../../lib/channels/clusterPresence.js';
 import { hub } from '../../../lib/server/hub/hub.js';
 import type { HubOptions } from '../../../lib/server/hub/hubOptions.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';

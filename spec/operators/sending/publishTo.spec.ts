@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { from, NEVER, Observable, Subject, throwError, concat, of, map } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
-import type { ChannelLog } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../../lib/channels/channelLog.js';
 import { publishAll, publishTo } from '../../../lib/operators/sending/publishTo.js';
 import { ChannelEndedError, OverflowError } from '../../../lib/message/errors.js';
 import { asObservable } from '../../../lib/message/maybeAsync.js';

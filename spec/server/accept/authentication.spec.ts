@@ -4,6 +4,7 @@ import type { Frame } from '../../../lib/io/link.js';
 import type { Authenticate, Credentials, Principal, ServerWire } from '../../../lib/server/principal.js';
 import { serve, type ServedLink, type ServeOptions } from '../../../lib/server/serve.js';
 import { memoryOutbox } from '../../../lib/stores/memoryOutbox.js';
+import { eventually } from '../../support/eventually.js';
 import { fakeInbox } from '../../support/fakeInbox.js';
 import { rawClient } from '../../support/peer.js';
 import { rawEnd, type RawEnd } from '../../support/rawEnd.js';
@@ -287,6 +288,31 @@ describe('authenticate of listen', () => {
     client.socket.send(helloFrame());
     expect(await client.ended).toEqual({ code: 4401, reason: 'the credentials were not accepted' });
     expect(seen).toEqual([['/wire?a', 'Bearer x', 'a=b']]);
+    await served.close();
+  });
+
+  it('receives the head of the request again with a fresh token, and its socket', async () => {
+    const seen: Credentials[] = [];
+    const served = await serveHttp({
+      authenticate: (credentials) => {
+        seen.push(credentials);
+        return { id: 'ada' };
+      },
+    });
+    const client = await rawClient(`${served.url}?a`, { headers: { authorization: 'Bearer x', cookie: 'a=b' } });
+    client.socket.send(helloFrame());
+    await client.frames(1);
+    client.socket.send('["ack",0,1024]');
+    client.socket.send('["auth","fresh"]');
+    await eventually(() => expect(seen).toHaveLength(2));
+    const [first, fresh] = seen;
+    expect(fresh?.token).toBe('fresh');
+    expect(fresh?.request.socket).toBe(first?.request.socket);
+    const headOf = ({ method, url, httpVersionMajor, httpVersionMinor, headers, headersDistinct, rawHeaders }: Credentials['request']) => [
+      [method, url, httpVersionMajor, httpVersionMinor],
+      [{ ...headers }, { ...headersDistinct }, rawHeaders],
+    ];
+    expect(headOf(fresh!.request)).toEqual(headOf(first!.request));
     await served.close();
   });
 

@@ -1,6 +1,6 @@
 import { firstValueFrom, of, type Observable } from 'rxjs';
 import { answerHistory } from '../../../lib/server/hub/answerHistory.js';
-import type { ChannelQuery } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelQuery } from '../../../lib/channels/channelLog.js';
 import type { ClientFlow } from '../../../lib/server/hub/clientFlowControl.js';
 import { note } from '../../support/rooms.js';
 
@@ -16,6 +16,7 @@ describe('answerHistory', () => {
     const flow = {
       read: <T>(source: (maxBytes: number) => Observable<T>) => source(1_000 + queries.length),
       send: () => Promise.resolve(),
+      wire: { room: 100 },
     } as unknown as ClientFlow;
     const answer$ = answerHistory(log, flow, { request: note('history'), channel: 'room.1', query: { limit: 2 } });
     await firstValueFrom(answer$, { defaultValue: undefined });

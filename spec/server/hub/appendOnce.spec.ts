@@ -1,6 +1,6 @@
 import { defer, delay, firstValueFrom, throwError, VirtualTimeScheduler, type Observable } from 'rxjs';
 import { appendOnce } from '../../../lib/server/hub/appendOnce.js';
-import type { ChannelLog, ChannelQuery } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelLog, ChannelQuery } from '../../../lib/channels/channelLog.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
 import { asObservable, type MaybeAsync } from '../../../lib/message/maybeAsync.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';

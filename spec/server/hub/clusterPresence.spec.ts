@@ -1,5 +1,5 @@
 import { NEVER, Subject, throwError, type Observable } from 'rxjs';
-import type { ClusterPresence, PresenceChange } from '../../../lib/server/hub/clusterPresence.js';
+import type { ClusterPresence, PresenceChange } from '../../../lib/channels/clusterPresence.js';
 import { record } from '../../support/record.js';
 import { rooms, turn } from '../../support/rooms.js';
 

@@ -1,6 +1,7 @@
 import { EMPTY, filter, map, NEVER, of, Subject, take, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import { messageState } from '../../../lib/operators/sending/messageState.js';
 import { channel } from '../../../lib/operators/channels/channel.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelSlice } from '../../../lib/channels/channelLog.js';
 import { hub } from '../../../lib/server/hub/hub.js';
 import type { Authorize, ChannelRequest } from '../../../lib/server/hub/hubOptions.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
@@ -131,7 +132,7 @@ describe('hub', () => {
     for (const text of answers.keys()) room.next(note(text));
     room.next(note('allowed at once', 'last'));
     expect(payloads(await messages.take(2))).toEqual(['allowed later', 'allowed at once']);
-    await wire.messageState('last').pipe(filter(({ status }) => status === 'acked'), take(1)).forEach(() => undefined); // prettier-ignore
+    await messageState(wire, 'last').pipe(filter(({ status }) => status === 'acked'), take(1)).forEach(() => undefined); // prettier-ignore
     expect(rejections).toEqual(
       ['forbidden', 'Not now.', 'Not here.'].map((reason) => ({ kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason })),
     );
@@ -645,6 +646,31 @@ describe('hub', () => {
       scheduler.flush();
       expect(payloads(await messages.take(2))).toEqual([1, '3 and 4']);
       expect(gaps.values).toMatchObject([{ after: { offset: 1 }, next: { offset: 3 } }]);
+    });
+
+    it('gives a reader within a compacted message the rest of it, and nothing twice', async () => {
+      const scheduler = new VirtualTimeScheduler();
+      const log = breakable({ scheduler });
+      open({ log, scheduler });
+      const early = await town.member('room.1');
+      log.append('room.1', note(1));
+      await early.messages.take(1);
+      log.break();
+      log.append('room.1', note(2));
+      const late = await town.member('room.1', { from: 'start' });
+      await late.messages.take(2);
+      const onServer = record(town.hall.channel('room.1', { from: 'start' }));
+      log.append('room.1', note(3));
+      const { epoch } = log.read('room.1', { limit: 0 }) as ChannelSlice;
+      log.compact?.('room.1', { epoch, first: 2, offset: 3, message: note('2 and 3') });
+      scheduler.flush();
+      log.append('room.1', note(4));
+      scheduler.flush();
+      expect(payloads(await early.messages.take(3))).toEqual([1, '2 and 3', 4]);
+      expect(payloads(await late.messages.take(4))).toEqual([1, 2, 3, 4]);
+      expect(payloads(await onServer.take(4))).toEqual([1, 2, 3, 4]);
+      expect(late.gaps.values).toEqual([]);
+      onServer.subscription.unsubscribe();
     });
   });
 

@@ -25,13 +25,13 @@ describe('the record of a client in an inbox', () => {
     expect(knownClientIn({ cursor, session })?.record).toEqual({ ...record, codec: '' });
   });
 
-  it.each([undefined, null, 'text', 7, {}, { sid: 1, tokens: [], epoch: 1, n: 1 }, { sid: 's', tokens: 'no', epoch: 1, n: 1 }])(
+  it.each([undefined, null, 'text', 7, {}, { sid: 1, token: '', epoch: 1, n: 1 }, { sid: 's', token: ['no'], epoch: 1, n: 1 }])(
     'counts for nothing if it is malformed: %j',
     (session) => expect(knownClientIn({ cursor, session })).toBeUndefined(),
   );
 
   it('holds no token that could be shown, if its tokens are malformed', () => {
-    const session = { ...storedClientOf(record, undefined), tokens: ['', 5, 'short'] };
+    const session = { ...storedClientOf(record, undefined), token: 'short', former: 5 };
     expect(knownClientIn({ cursor, session })?.record).toMatchObject({ token: '', former: undefined });
   });
 });

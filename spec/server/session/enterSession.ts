@@ -5,7 +5,7 @@ import { startVirtual, turns } from '../virtual.js';
 /** Starts a server on virtual time, enters a client, and waits until nothing is left of its handshake. */
 export async function enterSession(options: ServeOptions<Principal | undefined>, fields: object = {}) {
   const server = startVirtual(options);
-  const client = await server.enter({ lazyAcks: true, ...fields });
+  const client = await server.enter(fields);
   await server.pass(100);
   /** Returns the frames that the server has sent since the handshake. */
   const sent = async (): Promise<readonly string[]> => {

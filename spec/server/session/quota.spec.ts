@@ -9,7 +9,7 @@ describe('the quota of wires that wait for their clients', () => {
       owner: 'ada',
       group: 'principal ada',
       goneAt: 0,
-      terminate() {
+      end() {
         evicted.push(name);
         quota.onAttached(this);
       },

@@ -7,6 +7,8 @@ import type { Wire } from '../../../lib/wire/wire.js';
 import { folder } from '../../stores/lmdb/folder.js';
 import { startVirtual, turns } from '../virtual.js';
 import { eventually } from '../../support/eventually.js';
+import type { OpenedOutbox } from '../../../lib/stores/outboxStore.js';
+import { scriptedOutbox } from '../../support/scriptedOutbox.js';
 import { fakeInbox, type Write } from '../../support/fakeInbox.js';
 import { batch, fieldsOf, helloFrame, secret } from '../../support/sessionFrames.js';
 import { network } from '../../support/sessionPair.js';
@@ -82,6 +84,48 @@ describe('a session of a server with stores', () => {
     expect(await dial(helloFrame({ pid, n: 2 })).code).toBe(1013);
     isRead$.next(undefined);
     expect(fieldsOf((await end.frames.take(1))[0])).toMatchObject({ n: 1 });
+    stop();
+  });
+
+  it('closes with 1011 when the record of a client that returns cannot be stored, at once: a normal end would be that of the wire', async () => {
+    const inbox = fakeInbox();
+    const first = startVirtual({ inbox });
+    const pid = secret();
+    const end = first.dial(helloFrame({ pid }));
+    const { sid, rt } = fieldsOf((await end.frames.take(1))[0]);
+    end.send('["ack",0,1024]');
+    await end.frames.take(2);
+    first.stop();
+    const remember = (): never => {
+      throw new Error('the disk is full');
+    };
+    const { dial, stop } = startVirtual({ inbox: { ...inbox, remember } });
+    expect(await dial(helloFrame({ pid, n: 2, sid, rt, rx: 0 })).code).toBe(1011);
+    stop();
+  });
+
+  it('does not read what waits of a connection that has ended, when its client has returned while the outbox opens', async () => {
+    const isOpen$ = new Subject<undefined>();
+    const outbox = scriptedOutbox({});
+    const late = {
+      ...outbox,
+      open: () =>
+        isOpen$.pipe(
+          map(() => outbox.open() as OpenedOutbox),
+          take(1),
+        ),
+    };
+    const { dial, errors, stop } = startVirtual({ outbox: () => late });
+    const pid = secret();
+    const first = dial(helloFrame({ pid }));
+    const { sid, rt } = fieldsOf((await first.frames.take(1))[0]);
+    first.send('["ack",0,1024]');
+    first.close(1006);
+    const second = dial(helloFrame({ pid, n: 2, sid, rt, rx: 0 }));
+    await turns();
+    isOpen$.next(undefined);
+    expect(fieldsOf((await second.frames.take(1))[0])).toMatchObject({ n: 2, known: true });
+    expect(errors).toEqual([]);
     stop();
   });
 

@@ -23,7 +23,7 @@ function drained(count: number, options: Options) {
         delays.add(retryAfter);
       },
       isDrained: () => scheduler.now() >= byeAt + (options.needs ?? 0),
-      leave: () => leaves.push(scheduler.now()),
+      end: () => leaves.push(scheduler.now()),
       endDrain: () => givenUp.push(scheduler.now()),
     };
   });

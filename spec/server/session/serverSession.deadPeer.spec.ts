@@ -1,4 +1,5 @@
 import { of } from 'rxjs';
+import { asynchronous } from '../../../lib/codec/asynchronous.js';
 import { json } from '../../../lib/codec/json.js';
 import type { Codec } from '../../../lib/codec/codec.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
@@ -9,7 +10,7 @@ import { enterSession } from './enterSession.js';
 
 const message = (id: string, fields: object = {}): Message => createMessage('test.any', null, { id, ...fields });
 const text = json();
-const asynchronous: Codec = { ...text, encode: (messages) => of(text.encode(messages)) };
+const late: Codec = { ...text, asynchronous, encode: (messages) => of(text.encode(messages)) };
 
 type Send = (wire: Wire, id: string) => void;
 const sendAtMostOnce: Send = (wire, id) => wire.next(message(id, { delivery: 'at-most-once' }));
@@ -29,7 +30,7 @@ describe('a session at a server, to a client that vanishes', () => {
       },
       {},
     ],
-    ['messages by an asynchronous codec', (wire, id) => wire.next(message(id)), { codecs: [asynchronous] }],
+    ['messages by an asynchronous codec', (wire, id) => wire.next(message(id)), { codecs: [late] }],
   ])('closes the connection after 2.5 intervals, while the application sends %s every 300 ms', async (_, send, options) => {
     const { server, wire, frames, code } = await enterSession({ pingInterval: 1_000, ...options });
     for (let time = 100; time < 2_500; time += 300) {
@@ -56,7 +57,7 @@ describe('a session at a server, to a client that vanishes', () => {
 
 it('a server with its default options closes the connection of a client that vanishes, while it sends a message every 5 s', async () => {
   const server = startVirtual({});
-  const { frames, code } = await server.enter({ lazyAcks: true });
+  const { frames, code } = await server.enter();
   for (let time = 0; time < 40_000; time += 5_000) {
     server.wires[0]!.next(message(`m${time}`, { delivery: 'at-most-once', ttl: 5_000 }));
     await server.pass(5_000);

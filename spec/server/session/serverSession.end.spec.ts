@@ -77,7 +77,7 @@ describe('the end of a session at a server', () => {
     let calls = 0;
     const server = startVirtual({ authenticate: () => ({ id: 'p', expiresAt: server.scheduler.now() + 500 * ++calls }) });
     ({ stop } = server);
-    const { frames, send, code } = await server.enter({ lazyAcks: true, token: 'first' });
+    const { frames, send, code } = await server.enter({ token: 'first' });
     await server.pass(400);
     send('["auth","second"]');
     await turns();
@@ -126,8 +126,8 @@ describe('an onDead that throws, at a server', () => {
       throw new Error('boom');
     };
     const server = startVirtual({ maxQueued: 5, onDead });
-    await server.enter({ lazyAcks: true });
-    const { frames } = await server.enter({ lazyAcks: true });
+    await server.enter();
+    const { frames } = await server.enter();
     await server.pass(100);
     const [failing, other] = [server.wires[0]!, server.wires[1]!];
     fail((one) => failing.next(one));
@@ -159,7 +159,7 @@ it('a session whose connection fails at a delayed ack leaves no timer at its ser
       to.add(outgoing.subscribe({ next, error: () => undefined }));
     });
   links$.next(link);
-  for (const frame of [helloFrame({ lazyAcks: true }), '["ack",0,1024]', batch(1, 'a').replace('["msg"', '["ackmsg",0,1024,100,0')]) {
+  for (const frame of [helloFrame(), '["ack",0,1024]', batch(1, 'a').replace('["msg"', '["ackmsg",0,1024,100,0')]) {
     client!.next(frame);
     await turns();
   }

@@ -1,4 +1,5 @@
 import { firstValueFrom, Subject } from 'rxjs';
+import { messageState } from '../../../lib/operators/sending/messageState.js';
 import { json } from '../../../lib/codec/json.js';
 import type { BatchContext, Codec } from '../../../lib/codec/codec.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
@@ -89,7 +90,7 @@ describe('a session at a server', () => {
     wire.next(message('a'));
     await turns();
     const statuses: string[] = [];
-    wire.messageState('a').subscribe(({ status }) => statuses.push(status));
+    messageState(wire, 'a').subscribe(({ status }) => statuses.push(status));
     send('["ack",1,1024]');
     await turns();
     expect(statuses).toEqual(['sent', 'acked']);
@@ -145,7 +146,7 @@ describe('a session at a server', () => {
     close(1_006);
     await turns();
     const { sid, rt } = welcome;
-    const again = server.dial(helloFrame({ pid, n: 2, sid, rt, rx: 1, lazyAcks: true }));
+    const again = server.dial(helloFrame({ pid, n: 2, sid, rt, rx: 1 }));
     expect(fieldsOf((await again.frames.take(1))[0])).toMatchObject({ resumed: true });
     again.send('["ack",1,1024]');
     await turns();

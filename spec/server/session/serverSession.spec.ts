@@ -11,7 +11,7 @@ describe('an idle session at a server', () => {
   afterEach(() => server.stop());
 
   const enter = async () => {
-    const client = await server.enter({ lazyAcks: true });
+    const client = await server.enter();
     /** Returns the frames that the server has sent since the handshake. */
     const sent = async (): Promise<readonly unknown[]> => {
       await turns();

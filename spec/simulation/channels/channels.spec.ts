@@ -14,7 +14,7 @@ describe('channels with messages that not every member can receive', () => {
     });
     expect(failures).toEqual([]);
     expect(counts.seeds).toBe(100);
-    expect(Math.min(counts.messages, counts.cuts, counts.crashes)).toBeGreaterThan(100);
+    expect(Math.min(counts.messages, counts.cuts, counts.crashes)).toBeGreaterThan(40);
   }, 60_000);
 
   it('run the same events for a seed each time', async () => {

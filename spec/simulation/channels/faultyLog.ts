@@ -1,51 +1,26 @@
-import { defer, map, merge, mergeMap, Subject, throwError, timer, type Observable } from 'rxjs';
-import { memoryChannelLog, type ChannelEntry, type ChannelLog, type ChannelPosition, type Message } from '../../../lib/index.js';
+import { defer, map, merge, mergeMap, NEVER, Subject, takeUntil, throwError, timer, type Observable } from 'rxjs';
+import type { ChannelLog, ChannelPosition } from '../../../lib/index.js';
 import type { Chance } from '../chance.js';
 import type { Clock } from '../clock.js';
 import type { Life } from '../life.js';
 
 type Later<T> = T | Observable<T>;
 
-/** The log that all hubs share, and what is in it. */
-export interface SharedLog {
-  readonly log: ChannelLog;
-  /** The entries of a channel in order, the end included. */
-  readonly entries: (channel: string) => readonly ChannelEntry[];
-  /** Called with each new entry. */
-  readonly added$: Observable<{ readonly channel: string; readonly entry: ChannelEntry }>;
-}
-
-export function createSharedLog(scheduler: Life['scheduler']): SharedLog {
-  const log = memoryChannelLog({ maxMessages: 1e6, maxBytes: 1e9, maxTotalBytes: 1e10, maxAge: 1e12, scheduler });
-  const channels = new Map<string, ChannelEntry[]>();
-  const added$ = new Subject<{ channel: string; entry: ChannelEntry }>();
-  return {
-    entries: (channel) => channels.get(channel) ?? [],
-    added$,
-    log: {
-      ...log,
-      append(channel, message) {
-        const { epoch, offset } = log.append(channel, message) as ChannelPosition;
-        const entries = channels.get(channel) ?? [];
-        channels.set(channel, entries);
-        // A repeat has the position of the first one.
-        if (!entries.some((entry) => entry.offset === offset)) {
-          const entry = { epoch, offset, message };
-          entries.push(entry);
-          added$.next({ channel, entry });
-        }
-        return { epoch, offset };
-      },
-    },
-  };
-}
+/** When a process dies: in front of its next write to the log, or behind it, before it can answer. */
+export type DeathAtStore = 'before' | 'after';
 
 export interface FaultyLog {
   readonly log: ChannelLog;
   /** From now on until the time, calls fail. */
   fail(until: number): void;
+  /** The next write fails: before it has an effect, or behind it. */
+  failOnce(): void;
   /** The connection to the log is lost: its tails end. */
   lose(): void;
+  /** The process dies with its next write. */
+  dieAtStore(death: DeathAtStore): void;
+  /** From now on nothing fails. */
+  heal(): void;
   /** How often a call has failed. */
   readonly faults: () => number;
 }
@@ -55,10 +30,14 @@ export function createFaultyLog(
   shared: ChannelLog,
   { clock, chance, life, late }: { readonly clock: Clock; readonly chance: Chance; readonly life: Life; readonly late: number },
 ): FaultyLog {
-  let [failsUntil, faults] = [0, 0];
+  let [failsUntil, faults, failing] = [0, 0, 0];
+  let death: DeathAtStore | undefined;
   let lost$ = new Subject<never>();
+  const dead$ = new Subject<undefined>();
+  life.onDeath(() => dead$.next(undefined));
   const isFailing = (): boolean => {
-    const fails = clock.now() < failsUntil && chance.hit(0.8);
+    const fails = failing > 0 || (clock.now() < failsUntil && chance.hit(0.8));
+    failing = Math.max(0, failing - 1);
     if (fails) faults++;
     return fails;
   };
@@ -76,9 +55,19 @@ export function createFaultyLog(
     const early = result();
     return wait$.pipe(map(() => early));
   };
+  const die = (): void => {
+    death = undefined;
+    life.die();
+  };
   return {
     faults: () => faults,
     fail: (until) => void (failsUntil = Math.max(failsUntil, until)),
+    failOnce: () => void (failing = 1),
+    dieAtStore: (at) => void (death = at),
+    heal() {
+      [failsUntil, failing] = [0, 0];
+      death = undefined;
+    },
     lose() {
       faults++;
       const broken$ = lost$;
@@ -87,16 +76,25 @@ export function createFaultyLog(
     },
     log: {
       ...shared,
-      append(channel, message: Message) {
+      append(channel, message) {
+        if (death === 'before') die();
+        // A process that is dead goes no further.
+        if (!life.isAlive()) return NEVER;
         if (!isFailing()) {
           const position = shared.append(channel, message) as ChannelPosition;
-          return lateOr(() => position);
+          if (death) die();
+          return life.isAlive() ? lateOr(() => position) : NEVER;
         }
         if (chance.hit(0.3)) shared.append(channel, message);
         return failure();
       },
       read: (channel, query) => (isFailing() ? failure() : lateOr(() => shared.read(channel, query) as never)),
-      tail: (channel) => (isFailing() ? throwError(() => new Error('no tail')) : defer(() => merge(shared.tail(channel), lost$))),
+      tail: (channel) =>
+        isFailing() ? throwError(() => new Error('no tail')) : defer(() => merge(shared.tail(channel), lost$)).pipe(takeUntil(dead$)),
+      broadcast(channel, message) {
+        if (life.isAlive()) shared.broadcast?.(channel, message);
+      },
+      compact: (channel, entry) => (life.isAlive() ? shared.compact?.(channel, entry) : undefined),
     },
   };
 }

@@ -11,20 +11,37 @@ export interface HubPlan {
 export interface MemberPlan {
   readonly name: string;
   readonly hub: number;
-  readonly codec: CodecName;
+  /** The first of them that the hub has is used. */
+  readonly codecs: readonly CodecName[];
   readonly limits: Limits;
   /** The messages that it takes before it acks: few for a slow reader. */
   readonly window: number;
   readonly watches: boolean;
   readonly isKeyed: boolean;
+  /** Where it begins to read. `remember`: at the start, and then at the position that its page has stored. */
+  readonly from: 'start' | 'live' | 'last' | 'remember';
 }
 
-export const FAULTS = ['cut', 'log', 'tail', 'come', 'reload', 'sleep', 'history'] as const;
+/** How a log keeps messages. */
+export interface LogPlan {
+  readonly kind: 'memory' | 'model';
+  /** The maximum number of messages of the ordinary channel. */
+  readonly keep: number;
+  /** The maximum number of messages of a slice, and the most by which an offset is higher than the one before, in a model. */
+  readonly page: number;
+  readonly stride: number;
+}
+
+export const FAULTS = [
+  ...(['cut', 'log', 'once', 'tail', 'come', 'reload', 'sleep', 'history', 'kill', 'move', 'pause'] as const),
+  ...(['crash', 'crash', 'crash at store', 'forget', 'back up', 'restore', 'compact', 'step'] as const),
+];
 export type FaultKind = (typeof FAULTS)[number];
 
 export interface ChannelsPlan {
   readonly hubs: readonly HubPlan[];
   readonly members: readonly MemberPlan[];
+  readonly log: LogPlan;
   /** The time in which messages are published, and faults happen, in ms. */
   readonly length: number;
   readonly latency: number;
@@ -35,12 +52,19 @@ export interface ChannelsPlan {
   readonly messages: number;
   /** The share of messages that some wire cannot carry. */
   readonly poison: number;
+  /** The share of messages that have the id of another one. */
+  readonly repeats: number;
+  /** The share of messages that are not stored. */
+  readonly ephemeral: number;
   /** How often the log is late. */
   readonly late: number;
   readonly detachedTimeout: number;
   /** The messages that may wait at a hub for one client. */
   readonly maxQueued: number;
-  readonly ends: boolean;
+  /** When the channel ends: amid all else, at the end, or never. */
+  readonly ends: 'amid' | 'late' | 'never';
+  /** Whether the hubs compact an ended channel. */
+  readonly compacts: boolean;
   /** What goes wrong, each time one of these. */
   readonly faults: readonly FaultKind[];
   /** The mean time between two faults, in ms. */
@@ -48,20 +72,25 @@ export interface ChannelsPlan {
 }
 
 const CODECS: readonly (readonly CodecName[])[] = [['json', 'msgpack'], ['msgpack', 'json'], ['json'], ['msgpack']];
+/** The share of stories with few messages, which are over soon. */
+const SMALL = 0.9;
 
 export function drawPlan(chance: Chance): ChannelsPlan {
-  const hubs = Array.from({ length: chance.whole(2, 3) }, (): HubPlan => {
+  const isSmall = chance.hit(SMALL);
+  const size = <T>(small: readonly T[], large: readonly T[]): T => chance.pick(isSmall ? small : large);
+  const hubs = Array.from({ length: size([1, 2, 2], [2, 3]) }, (): HubPlan => {
     const maxSize = chance.pick([1_500, 3_000, 6_000]);
     return { codecs: chance.pick(CODECS), maxSize, maxFrame: chance.pick([maxSize + 2_500, USUAL_LIMITS.maxFrame]) };
   });
-  const members = Array.from({ length: chance.whole(2, 5) }, (_, index): MemberPlan => {
+  const members = Array.from({ length: size([1, 2, 2, 3], [2, 3, 4, 5]) }, (_, index): MemberPlan => {
     const hub = chance.whole(0, hubs.length - 1);
     const isLimited = chance.hit(0.3);
     const pick = <T>(lower: T, usual: T): T => (isLimited && chance.hit(0.5) ? lower : usual);
+    const [codec] = [chance.pick(hubs[hub]!.codecs)];
     return {
       name: `m${index + 1}`,
       hub,
-      codec: chance.pick(hubs[hub]!.codecs),
+      codecs: chance.hit(0.3) ? CODECS.find(([first, second]) => first === codec && second)! : [codec],
       limits: {
         maxFrame: pick(chance.pick([2_000, 3_500]), USUAL_LIMITS.maxFrame),
         maxDepth: pick(24, USUAL_LIMITS.maxDepth),
@@ -69,24 +98,34 @@ export function drawPlan(chance: Chance): ChannelsPlan {
       },
       window: chance.pick([4, 16, 1_024]),
       watches: chance.hit(0.6),
-      isKeyed: chance.hit(0.4),
+      isKeyed: chance.hit(0.3),
+      from: chance.pick(['start', 'start', 'live', 'last', 'remember', 'remember'] as const),
     };
   });
   return {
     hubs,
     members,
-    length: chance.pick([3_000, 8_000, 15_000]),
+    log: {
+      kind: chance.pick(['memory', 'model'] as const),
+      keep: chance.hit(0.5) ? 1e6 : size([2, 4, 8], [5, 20]),
+      page: chance.pick([2, 7, 256]),
+      stride: chance.pick([1, 1, 4]),
+    },
+    length: size([500, 1_500, 3_000], [3_000, 8_000, 15_000]),
     latency: chance.pick([1, 10, 80]),
-    pause: chance.pick([100, 200, 400]),
-    burst: chance.pick([3, 10, 40]),
-    messages: chance.pick([20, 60, 120]),
-    poison: chance.pick([0.1, 0.3, 0.8]),
+    pause: size([50, 100], [100, 200, 400]),
+    burst: size([1, 3, 5], [3, 10, 40]),
+    messages: size([4, 8, 12], [20, 60, 120]),
+    poison: chance.pick([0, 0.1, 0.3, 0.8]),
+    repeats: chance.pick([0, 0.2]),
+    ephemeral: chance.pick([0, 0.2]),
     late: chance.pick([0, 0, 0.3]),
-    detachedTimeout: chance.pick([2_000, 30_000]),
-    maxQueued: chance.pick([64, 10_000]),
-    ends: chance.hit(0.3),
-    faults: FAULTS.filter(() => chance.hit(0.7)),
-    faultEvery: chance.pick([200, 600, 2_000]),
+    detachedTimeout: size([1_000, 5_000], [2_000, 30_000]),
+    maxQueued: chance.pick([8, 64, 10_000]),
+    ends: chance.pick(['amid', 'late', 'never', 'never'] as const),
+    compacts: chance.hit(0.5),
+    faults: FAULTS.filter(() => chance.hit(isSmall ? 0.4 : 0.6)),
+    faultEvery: size([60, 150, 400], [200, 600, 2_000]),
   };
 }
 

@@ -129,3 +129,9 @@ export function all(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.includes('no')) return 'no';
   return verdicts.includes('either') ? 'either' : 'yes';
 }
+
+/** The verdict where one of several cases applies. */
+export function oneOf(verdicts: readonly Verdict[]): Verdict {
+  const [first = 'either'] = verdicts;
+  return verdicts.every((verdict) => verdict === first) ? first : 'either';
+}

@@ -1,6 +1,19 @@
 import { createMessage, type Message } from '../../../lib/index.js';
 import type { Member } from './member.js';
-import { all, carries, drawPlain, drawPoison, isBelow, sizeOf, USUAL_LIMITS, type Content, type Verdict } from './poison.js';
+import type { Node } from './node.js';
+import {
+  all,
+  carries,
+  oneOf,
+  drawPlain,
+  drawPoison,
+  isBelow,
+  sizeOf,
+  USUAL_LIMITS,
+  type CodecName,
+  type Content,
+  type Verdict,
+} from './poison.js';
 import type { ChannelsSetting } from './setting.js';
 
 const MAX_STATE = 4_096;
@@ -12,7 +25,7 @@ const carrierOf = (type: 'channel.update' | 'channel.presence', state: unknown):
 
 /** Lets members set states, and checks what the others see of them. */
 export function createPresenceCheck(members: readonly Member[], setting: ChannelsSetting) {
-  const { clock, chance, plan, counts, violate, say } = setting;
+  const { clock, chance, plan, counts, say } = setting;
   let count = 0;
 
   const update = (member: Member): void => {
@@ -21,7 +34,7 @@ export function createPresenceCheck(members: readonly Member[], setting: Channel
       : drawPlain(chance);
     const tag = ++count;
     const content: Content = { ...drawn, value: { tag, value: drawn.value }, levels: drawn.levels + 1, nodes: drawn.nodes + 4 };
-    member.states.push({ tag, content });
+    member.states.push({ tag, content, wire: member.wire(), node: member.node });
     counts.events++;
     say(member.name, () => `sets the state ${tag}: ${content.text}, ${isKept(member, content)}`);
     member.channelOf('room').updatePresence(content.value);
@@ -35,56 +48,59 @@ export function createPresenceCheck(members: readonly Member[], setting: Channel
     });
   };
   /** Whether the hub keeps a state. */
-  const isKept = ({ node, plan: own }: Pick<Member, 'node' | 'plan'>, content: Content): Verdict => {
+  const isKept = (member: Pick<Member, 'nodes' | 'plan'>, content: Content): Verdict =>
+    oneOf(
+      [...member.nodes].flatMap((node) =>
+        member.plan.codecs.filter((codec) => node.plan.codecs.includes(codec)).map((codec) => isKeptAt(node, member.plan, codec, content)),
+      ),
+    );
+  const isKeptAt = ({ plan: own }: Node, { limits }: Member['plan'], codec: CodecName, content: Content): Verdict => {
     const carrier = carrierOf('channel.update', content.value);
-    const maxFrame = Math.min(own.limits.maxFrame, node.plan.maxFrame);
-    const { codecs } = node.plan;
-    const isCarried = codecs.map((codec) => carries(codec, USUAL_LIMITS, content, carrier));
-    const sizes = codecs.map((codec) => (content.carriedBy.includes(codec) ? sizeOf(codec, carrier) : 0));
+    const maxFrame = Math.min(limits.maxFrame, own.maxFrame);
+    const isCarried = own.codecs.map((one) => carries(one, USUAL_LIMITS, content, carrier));
+    const sizes = own.codecs.map((one) => (content.carriedBy.includes(one) ? sizeOf(one, carrier) : 0));
     // The hub estimates the size of a state: one whose encoded form is larger may pass.
     const isSmall: Verdict = isBelow(Math.max(...sizes), MAX_STATE) === 'yes' ? 'yes' : 'either';
-    const areSmall = sizes.map((size) => isBelow(size, node.plan.maxSize));
-    return all([carries(own.codec, { ...USUAL_LIMITS, maxFrame }, content, carrier), ...isCarried, isSmall, ...areSmall]);
+    const areSmall = sizes.map((size) => isBelow(size, own.maxSize));
+    return all([carries(codec, { ...USUAL_LIMITS, maxFrame }, content, carrier), ...isCarried, isSmall, ...areSmall]);
   };
   /**
    * The states of a member that another one may see now; -1: none. It is the latest, if the hub keeps it for certain. Otherwise it may be an earlier one: a
-   * state may not have been sent before the next one, and another wire of the member may have set it.
+   * state may not have been sent before the next one, and another wire of the member may have set it. A hub that has slept may get it from a former wire, or
+   * from one that has moved, after that.
    */
-  const visible = ({ states, ...member }: Member, watcher: Member): readonly number[] => {
+  const visible = ({ states, wire, ...member }: Member, watcher: Member): readonly number[] => {
     const kept = states.map((set) => (set ? isKept(member, set.content) : 'no'));
     const isCertain = kept.at(-1) === 'yes';
     const tags = new Set(isCertain ? [] : [-1]);
     for (const [index, set] of states.entries()) {
-      if (!set || kept[index] === 'no' || (isCertain && index < states.length - 1)) continue;
+      const isLate = set !== undefined && (set.wire !== wire() || set.node !== member.node) && plan.faults.includes('pause');
+      if (!set || kept[index] === 'no' || (isCertain && index < states.length - 1 && !isLate)) continue;
       const seen = watcher.carries(set.content, carrierOf('channel.presence', set.content.value));
       if (seen !== 'no') tags.add(set.tag);
       if (seen !== 'yes') tags.add(-1);
     }
     return [...tags];
   };
-  const check = (): void => {
+  /** Returns what a member sees that is not so; undefined if all agree. */
+  const disagreement = (): string | undefined => {
     const present = members.filter((member) => member.isJoined());
     for (const watcher of present) {
       if (!watcher.plan.watches) continue;
       const seen = watcher.members();
-      if (!seen) return violate('channels', `${watcher.name} does not know the members`);
+      if (!seen) return `${watcher.name} does not know the members`;
       const others = present.filter((member) => member !== watcher);
-      const names = (list: readonly { readonly name?: string; readonly id?: string }[]): string =>
-        list
-          .map(({ name, id }) => name ?? id)
-          .sort()
-          .join();
-      if (names(seen) !== names(others)) return violate('channels', `${watcher.name} sees ${names(seen)}, and not ${names(others)}`);
+      const namesOf = (list: readonly string[]): string => [...list].sort().join();
+      const [own, expectedNames] = [namesOf(seen.map(({ id }) => id)), namesOf(others.map(({ name }) => name))];
+      if (own !== expectedNames) return `${watcher.name} sees ${own}, and not ${expectedNames}`;
       for (const member of others) {
         const state = seen.find(({ id }) => id === member.name)?.state as { readonly tag: number } | undefined;
         const expected = visible(member, watcher);
         if (!expected.includes(state?.tag ?? -1))
-          return violate(
-            'channels',
-            `${watcher.name} sees the state ${state?.tag ?? 'undefined'} of ${member.name}, and not ${expected.join(' or ')}`,
-          );
+          return `${watcher.name} sees the state ${state?.tag ?? 'undefined'} of ${member.name}, and not ${expected.join(' or ')}`;
       }
     }
+    return undefined;
   };
-  return { start, check };
+  return { start, disagreement };
 }

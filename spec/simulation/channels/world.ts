@@ -7,7 +7,6 @@ import { createLife } from '../life.js';
 import type { Tell } from '../setting.js';
 import { guardTimers } from '../timers.js';
 import type { Outcome, Violation } from '../world.js';
-import { createSharedLog } from './faultyLog.js';
 import { createMember, type Member } from './member.js';
 import { createNode, type Node } from './node.js';
 import { drawPlan, type ChannelsPlan } from './plan.js';
@@ -15,15 +14,21 @@ import { createPresenceCheck } from './presence.js';
 import { strike } from './faults.js';
 import { requestHistory } from './history.js';
 import type { ChannelsSetting } from './setting.js';
+import { createSharedLog } from './sharedLog.js';
 import { createSharedPresence } from './sharedPresence.js';
 import { createTraffic } from './traffic.js';
 
-/** How long it may take until all have all, once nothing fails any more, in ms. */
+/** How long it may take until all have all, once nothing fails any more, and how often that is checked, in ms. */
 const CALM = 100_000;
+const CHECK_EVERY = 1_000;
 const REST = 20_000;
+/** The most time until a server finds out that a connection is silent, in ms. */
+const SILENCE = 15_000;
 /** How long it is quiet, in ms, and the most frames of a connection in this time. */
 const QUIET = 10_000;
 const HEARTBEATS = 16;
+/** How long a message may take to members with a connection, in ms, when all others sleep. */
+const PROMPT = 2_500;
 const MOST_STEPS = 400_000;
 
 /**
@@ -42,13 +47,16 @@ export async function runChannels(seed: number, tell?: Tell, change: (plan: Chan
   const fail = (error: unknown): void => violate('surprise', error instanceof Error ? String(error.stack) : String(error));
   let isCalm = false;
   const log = createLife({ clock, chance, name: 'log', crash: () => 0, onCrash: () => undefined });
+  const plan = change(drawPlan(chance));
   const setting: ChannelsSetting = {
-    ...{ clock, chance, violate, plan: change(drawPlan(chance)), shared: createSharedLog(log.scheduler), contents: new Map() },
+    ...{ clock, chance, violate, plan, shared: createSharedLog(plan.log, log.scheduler, chance), presence: createSharedPresence() },
+    contents: new Map(),
+    ephemeral: new Set(),
     say: (who, what) => tell?.(clock.now(), who, what()),
     isCalm: () => isCalm,
     counts: { messages: 0, cuts: 0, crashes: 0, events: 0, requests: 0, frames: 0, errors: 0 },
   };
-  tell?.(0, 'plan', JSON.stringify(setting.plan));
+  tell?.(0, 'plan', JSON.stringify(plan));
   const goOn = (): boolean => {
     if (clock.steps() > MOST_STEPS) violate('drains', 'it does not come to rest');
     return violation === undefined;
@@ -76,44 +84,68 @@ export async function runChannels(seed: number, tell?: Tell, change: (plan: Chan
 
 /** First the storm, then the calm. */
 async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () => boolean): Promise<void> {
-  const { clock, plan, say, violate } = setting;
-  const presence = createSharedPresence(plan.hubs.length);
-  const nodes = plan.hubs.map((_, index) => createNode(index, presence[index]!, setting));
+  const { clock, chance, plan, say, violate, shared } = setting;
+  const nodes = plan.hubs.map((_, index) => createNode(index, setting));
   const members = plan.members.map((one) => createMember(one, nodes[one.hub]!, setting));
   const traffic = createTraffic(nodes, members, setting);
-  const states = createPresenceCheck(members, setting);
-  for (const member of members) clock.at(setting.chance.skewed(0, plan.length), () => setting.isCalm() || member.join());
+  const presence = createPresenceCheck(members, setting);
+  for (const member of members) clock.at(chance.skewed(0, plan.length / 2), () => setting.isCalm() || member.join());
   traffic.start();
-  states.start();
+  presence.start();
   strike(nodes, members, setting);
+  if (plan.ends === 'amid') clock.at(plan.length * chance.random(), () => endRoom(chance.pick(nodes)));
   await clock.runSettled(plan.length, goOn);
   say('weather', () => 'all faults stop');
   calmDown();
-  for (const { network } of nodes) network.heal();
+  for (const { network, log } of nodes) {
+    network.heal();
+    log.heal();
+  }
   for (const member of members) member.join();
-  await clock.runSettled(clock.now() + CALM, goOn);
-  await checkQuiet(members, setting, goOn);
+
+  /** Returns what is not as it must be when nothing fails; undefined if all is well. */
+  const histories: (() => boolean)[] = [];
+  const trouble = (): string | undefined => {
+    for (const member of members) {
+      const missing = member.missing();
+      if (missing) return missing;
+    }
+    return presence.disagreement() ?? traffic.fault() ?? (histories.every((isDone) => isDone()) ? undefined : 'a history is not complete');
+  };
+  /** Runs until all is well, and fails if that takes too long. */
+  const settle = async (time: number): Promise<void> => {
+    const until = clock.now() + time;
+    const late = clock.now() + time / 2;
+    let isNudged = false;
+    while (goOn() && clock.now() < until && (trouble() !== undefined || !nodes.every(({ life }) => life.isAlive()))) {
+      await clock.runSettled(clock.now() + CHECK_EVERY, goOn);
+      if (isNudged || clock.now() < late || !members.some((member) => member.hasMissed())) continue;
+      isNudged = true;
+      traffic.nudge();
+    }
+    const found = trouble();
+    if (found && goOn()) violate('channels', found);
+  };
+  await settle(CALM);
+  // Sessions that nobody resumes end, and are reported.
+  if (goOn()) await clock.runSettled(clock.now() + plan.detachedTimeout + SILENCE, goOn);
+  if (goOn()) await checkQuiet(members, setting, goOn);
+  if (goOn()) await checkSleeper(nodes, members, traffic, setting, goOn);
   // A member that has stopped somewhere would not notice by itself.
   traffic.publishOne();
-  const histories = members.map((member) => requestHistory(member, 1_000, setting, true));
-  await clock.runSettled(clock.now() + REST, goOn);
+  for (const member of members) histories.push(requestHistory(member, 1_000, setting, true));
+  await clock.runSettled(clock.now() + CHECK_EVERY, goOn);
+  await settle(REST);
   if (!goOn()) return;
-  traffic.check();
-  states.check();
-  for (const member of members) member.check();
-  if (!histories.every(({ isDone }) => isDone())) violate('channels', 'a history is not complete');
   checkBounds(members, setting);
-  if (plan.ends) await end(nodes[0]!, members, setting, goOn);
+  if (plan.ends !== 'late' || shared.hasEnded('room')) return;
+  endRoom(nodes[0]!);
+  await settle(REST);
 }
 
 /** The server ends the channel: all members notice, behind all else. */
-async function end({ rooms }: Node, members: readonly Member[], { clock, violate }: ChannelsSetting, goOn: () => boolean): Promise<void> {
-  rooms.channel('room').next(createMessage('channel.ended', { status: 'completed' }));
-  await clock.runSettled(clock.now() + REST, goOn);
-  for (const member of members) {
-    if (member.isJoined()) violate('channels', `the channel of ${member.name} does not end`);
-    member.check();
-  }
+function endRoom({ rooms, life }: Node): void {
+  if (life.isAlive()) rooms.channel('room').next(createMessage('channel.ended', { status: 'completed' }));
 }
 
 /** Nobody does anything: nothing is reported, and only heartbeats are sent. */
@@ -123,6 +155,25 @@ async function checkQuiet(members: readonly Member[], { clock, counts, violate }
   if (counts.errors > errors) violate('bounded', `${counts.errors - errors} errors, when nobody does anything`);
   if (counts.frames - frames > HEARTBEATS * members.length)
     violate('bounded', `${counts.frames - frames} frames, when nobody does anything`);
+}
+
+/** One member sleeps, while the server publishes: the others get all at once, and what waits for the sleeper is bounded. */
+async function checkSleeper(
+  nodes: readonly Node[],
+  members: readonly Member[],
+  { byHub }: ReturnType<typeof createTraffic>,
+  { clock, chance, plan, violate }: ChannelsSetting,
+  goOn: () => boolean,
+): Promise<void> {
+  if (members.length < 2) return;
+  const [sleeper, ...others] = members as readonly [Member, ...Member[]];
+  sleeper.life.freeze(PROMPT + 500);
+  for (let left = chance.pick([1, 5, 20]); left > 0; left--) byHub(chance.pick(nodes), 'room');
+  await clock.runSettled(clock.now() + PROMPT, goOn);
+  const late = others.map((member) => member.missing()).find((missing) => missing !== undefined);
+  if (late) violate('share', `${late}, while ${sleeper.name} sleeps`);
+  for (const wire of nodes.flatMap(({ wires }) => [...wires]))
+    if (wire.queued > plan.maxQueued) violate('bounded', `${wire.queued} messages wait for ${wire.principal.id}`);
 }
 
 /** Nothing is sent, or reported, again and again. */

@@ -1,7 +1,7 @@
 import type { Codec } from '../../../lib/index.js';
 import { batchFrame, type SessionFrame } from '../../support/protocol/frames.js';
 import { parseHello, parseWelcome, type Hello, type Welcome } from '../../support/protocol/handshake.js';
-import type { NumberedRejection } from '../../../lib/stores/inbox.js';
+import type { NumberedRejection } from '../../../lib/core/rejection.js';
 import { isDone, type Entry, type Journal } from '../journal.js';
 import { other, type Connection, type Side } from '../network.js';
 import { isEarlier } from '../../../lib/stores/helloNumber.js';

@@ -25,6 +25,7 @@ export const INVARIANTS = {
   core: 'both sides of the core keep the promises of each level',
   tabs: 'tabs that share a connection lose, double and reorder nothing, and soon have one connection again',
   channels: 'a message that one member cannot receive stops nobody: this member gets one gap for it, and all else is received in order',
+  share: 'a member that is slow, or sleeps, delays no other member',
   mutant: 'a seed finds each deliberate fault',
   surprise: 'no unexpected error occurs',
 } as const;

@@ -27,8 +27,8 @@ export const tabsMutants: readonly TextMutant[] = [
   {
     name: 'a server ignores the end of a stream',
     file: SERVER,
-    from: 'else if (close) stream.closed(close);',
-    to: 'else if (close) return;',
+    from: 'if (stream && close) stream.closed(close);',
+    to: 'if (stream && close) return;',
   },
   {
     name: 'a server passes frames to the latest stream',

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstValueFrom, take, tap, toArray, VirtualTimeScheduler } from 'rxjs';
 import { msgpack } from '../../../lib/codec/msgpack.js';
@@ -7,10 +7,13 @@ import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { lmdbChannelLog, type LmdbChannelLog, type LmdbChannelLogOptions } from '../../../lib/stores/lmdb/lmdbChannelLog.js';
 import { lmdbStore } from '../../../lib/stores/lmdb/lmdbStore.js';
-import { asked, channelLogContract, textsOf } from '../../support/channelLogContract.js';
+import { asked, textsOf } from '../../support/asked.js';
+import type { LogPlace, PlaceLimits } from '../../support/channelLogCases.js';
+import { channelLogContract } from '../../support/channelLogContract.js';
 import { ready } from '../../support/outboxCases.js';
 import { record } from '../../support/record.js';
 import { note } from '../../support/rooms.js';
+import { virtualClock } from '../../support/virtualClock.js';
 import { folder, statsOf, tamper } from './folder.js';
 import { startChild } from './processes.js';
 
@@ -40,18 +43,26 @@ describe('lmdbChannelLog', () => {
   }
   const offsets = ({ entries }: { readonly entries: readonly ChannelPosition[] }): number[] => entries.map(({ offset }) => offset);
 
-  channelLogContract(() => open());
+  channelLogContract({ name: 'lmdbChannelLog', open: lmdbPlace, lacks: ['recognizes a repeat of each message that it has'] });
 
-  it('stores a repeat once, also if another log of its folder has stored the first one', async () => {
-    const path = folder();
-    const [one, two] = [open({ path }), open({ path })];
-    const { add } = asked(two);
-    await add('a', 'before');
-    const message = note('once', 'id');
-    const position = await firstValueFrom(one.append('a', message));
-    const again = await firstValueFrom(two.append('a', message));
-    expect([again, textsOf((await asked(two).start('a')).entries)]).toEqual([position, ['before', 'once']]);
-  });
+  function lmdbPlace({ maxIdle, ...limits }: PlaceLimits = {}): LogPlace {
+    const [path, copy] = [folder(), folder()];
+    const { scheduler, wait } = virtualClock();
+    const end = (): void => logs.splice(0).forEach((log) => log.close());
+    const put = (from?: string): void => {
+      end();
+      rmSync(path, { recursive: true });
+      if (from !== undefined) cpSync(from, path, { recursive: true });
+    };
+    return {
+      log: () => open({ path, scheduler, ...limits, ...(maxIdle !== undefined && { maxChannels: maxIdle }) }),
+      wait,
+      restart: end,
+      lose: () => put(),
+      backup: () => cpSync(path, copy, { recursive: true }),
+      restore: () => put(copy),
+    };
+  }
 
   describe('opened again', () => {
     it('continues with its offsets, epochs, messages, and limits of channels', async () => {
@@ -214,26 +225,6 @@ describe('lmdbChannelLog', () => {
   });
 
   describe('its limits', () => {
-    it.each([
-      ['maxMessages', { maxMessages: 2 }],
-      ['maxBytes', { maxBytes: 2.5 * SIZE }],
-    ])('keeps the latest of a channel, within %s', async (_, options) => {
-      const { add, read } = asked(open(options));
-      const after = await add('a', text);
-      await add('a', text, text, text);
-      const slice = await read('a', after);
-      expect([offsets(slice), slice.isComplete]).toEqual([[3, 4], false]);
-      await add('a', text);
-      expect(offsets(await read('a', after))).toEqual([4, 5]);
-    });
-
-    it('keeps nothing that is larger than a channel may be, and knows that it was there', async () => {
-      const { add, read } = asked(open({ maxBytes: 300 }));
-      const after = await add('a', 'small');
-      await add('a', 'x'.repeat(1_000));
-      expect(await read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: false });
-    });
-
     it('does not return messages older than maxAge, and continues the offsets', async () => {
       const { add, read, start, back, wait } = timed({ maxAge: 1_000 });
       await add('a', ...Array.from({ length: 20 }).keys());
@@ -249,20 +240,6 @@ describe('lmdbChannelLog', () => {
 
     describe('keeps a channel that has ended as a whole', () => {
       const end = createMessage('channel.ended', { status: 'completed' });
-
-      it('until its end is too old, and then misses no message behind the last one', async () => {
-        const { log, add, read, start, wait } = timed({ maxAge: 1_000, maxMessages: 2 });
-        const first = await add('a', 1);
-        wait(900);
-        const last = await add('a', 2);
-        await ready(log.append('a', end));
-        wait(900);
-        await add('other', 1);
-        expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
-        wait(100);
-        expect(await start('a')).toMatchObject({ entries: [], last: 3, isComplete: false, end: { offset: 3 } });
-        expect([await read('a', first), await read('a', last)].map(({ isComplete }) => isComplete)).toEqual([false, true]);
-      });
 
       it.each([
         ['a maximum age', {}],
@@ -295,22 +272,6 @@ describe('lmdbChannelLog', () => {
       // 1,801 at first, of which 1,000 may go at once.
       expect(counts).toEqual([802, 3, 4]);
       expect(textsOf((await asked(log).start('kept')).entries)).toEqual([1]);
-    });
-
-    it('removes the oldest of the channel that was idle for longest when all together are too large', async () => {
-      const { add, start, wait } = timed({ maxTotalBytes: 4.5 * SIZE });
-      const later = async (name: string, ...texts: unknown[]): Promise<void> => {
-        wait(1_000);
-        await add(name, ...texts);
-      };
-      await later('a', text, text);
-      await later('b', text);
-      await later('c', text);
-      await later('a', text);
-      const counts = async (...names: string[]) => Promise.all(names.map(async (name) => (await start(name)).entries.length));
-      expect(await counts('a', 'b', 'c')).toEqual([3, 0, 1]);
-      await later('d', text, text);
-      expect(await counts('a', 'c', 'd')).toEqual([2, 0, 2]);
     });
 
     it('counts the bytes of all channels, including removed ones, and of compacted entries', async () => {
@@ -359,25 +320,6 @@ describe('lmdbChannelLog', () => {
       expect((await start('a')).last).toBe(0);
       expect((await start('b')).last).toBe(0);
       expect(textsOf([...(await start('c')).entries, ...(await start('d')).entries])).toEqual([1, 1]);
-    });
-
-    it('removes a compacted entry with the first message that it stands for', async () => {
-      const path = folder();
-      const log = open({ path, maxMessages: 4 });
-      const { add, start } = asked(log);
-      const { epoch } = await add('a', 1, 2, 3, 4);
-      await ready(log.compact('a', { epoch, first: 2, offset: 3, message: note('2 and 3') }));
-      await ready(log.compact('a', { epoch, first: 2, offset: 4, message: note('2 to 4') }));
-      await add('a', 5);
-      expect(textsOf((await start('a')).entries)).toEqual(['2 to 4', 5]);
-      await add('a', 6);
-      expect(textsOf((await start('a')).entries)).toEqual([3, 4, 5, 6]);
-      expect(statsOf(path, 'rxwire.compactedEntries').entryCount).toBe(0);
-      // The first is removed already, and an epoch and an offset that do not exist.
-      await ready(log.compact('a', { epoch, first: 2, offset: 4, message: note('late') }));
-      await ready(log.compact('a', { epoch: 'other', first: 3, offset: 4, message: note('other') }));
-      await ready(log.compact('a', { epoch, first: 3, offset: 9, message: note('future') }));
-      expect(textsOf((await start('a')).entries)).toEqual([3, 4, 5, 6]);
     });
 
     it('fails with a StoreError when its folder cannot be opened', () => {
@@ -460,14 +402,6 @@ describe('lmdbChannelLog', () => {
     expect(() => log.append('a', ended({ status: 'gone' }))).toThrow(InvalidMessageError);
     expect(() => log.append('a\0b', note(1))).toThrow(TypeError);
     expect(await asked(log).add('a', 1)).toMatchObject({ offset: 1 });
-  });
-
-  it('appends nothing behind an end that was appended with it', async () => {
-    const log = open();
-    const [end, late] = [ready(log.append('a', ended())), ready(log.append('a', note('late')))];
-    await expect(late).rejects.toEqual(new ChannelEndedError('a', { status: 'completed' }));
-    expect(await end).toMatchObject({ offset: 1 });
-    expect((await asked(log).start('a')).last).toBe(1);
   });
 
   it('reports an unreadable entry, says that the readers in front of it miss it, and continues after it', async () => {

@@ -3,7 +3,7 @@ import type { NatsConnection, SubscriptionOptions } from '@nats-io/nats-core';
 import { firstValueFrom } from 'rxjs';
 import { asObservable } from '../../../lib/message/maybeAsync.js';
 import { natsChannelLog } from '../../../lib/stores/nats/index.js';
-import { asked, textsOf } from '../../support/channelLogContract.js';
+import { asked, textsOf } from '../../support/asked.js';
 import { describeWith } from '../../support/debian.js';
 import { startNats, type Nats } from '../../support/nats.js';
 import { record } from '../../support/record.js';

@@ -1,10 +1,10 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { firstValueFrom } from 'rxjs';
-import type { ChannelLog } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../../lib/channels/channelLog.js';
 import { asObservable } from '../../../lib/message/maybeAsync.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
 import { natsChannelLog } from '../../../lib/stores/nats/index.js';
-import { asked, textsOf } from '../../support/channelLogContract.js';
+import { asked, textsOf } from '../../support/asked.js';
 import { describeWith } from '../../support/debian.js';
 import { startNatsCluster, type NatsServers } from '../../support/nats.js';
 import { record } from '../../support/record.js';

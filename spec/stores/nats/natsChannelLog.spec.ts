@@ -1,7 +1,10 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { cpSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { asyncScheduler, firstValueFrom } from 'rxjs';
-import type { ChannelLog } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelLog } from '../../../lib/channels/channelLog.js';
 import { ChannelEndedError, FrameTooLargeError, OverflowError, type RxwireError } from '../../../lib/message/errors.js';
 import { json } from '../../../lib/codec/json.js';
 import { channel } from '../../../lib/operators/channels/channel.js';
@@ -10,7 +13,9 @@ import { asObservable } from '../../../lib/message/maybeAsync.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { offsetOf } from '../../../lib/stores/nats/streamEntry.js';
 import { natsChannelLog, type NatsChannelLogOptions } from '../../../lib/stores/nats/index.js';
-import { asked, channelLogContract, textsOf } from '../../support/channelLogContract.js';
+import { asked, textsOf } from '../../support/asked.js';
+import type { LogPlace, PlaceLimits } from '../../support/channelLogCases.js';
+import { channelLogContract } from '../../support/channelLogContract.js';
 import { describeWith } from '../../support/debian.js';
 import { eventually } from '../../support/eventually.js';
 import { startNats, type Nats } from '../../support/nats.js';
@@ -35,23 +40,51 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
   const append = (log: ChannelLog, channel: string, message = note('again', 'id-1')) =>
     firstValueFrom(asObservable(() => log.append(channel, message)));
 
-  channelLogContract(() => open());
-
-  it('stores a repeated message once, and returns its position', async () => {
-    const log = open();
-    const first = await append(log, 'a');
-    expect(await append(log, 'a')).toEqual(first);
-    expect(textsOf((await asked(log).read('a')).entries)).toEqual(['again']);
+  channelLogContract({
+    name: 'natsChannelLog',
+    open: natsPlace,
+    lacks: [
+      'recognizes a repeat of each message that it has',
+      'limits the bytes of a channel',
+      'misses no message when all are too old',
+      'has limits of its own for a channel',
+      'limits the bytes of all channels',
+      'keeps a channel that has ended as a whole',
+      'knows an end whose messages are removed',
+      'compacts messages',
+      'keeps the positions of a restored backup',
+      'forgets idle channels',
+    ],
   });
 
-  it('does not take the message of another channel or member for that one', async () => {
-    const log = open();
-    await append(log, 'a');
-    await append(log, 'b');
-    await append(log, 'a', { ...note('other', 'id-1'), source: 'eve' });
-    expect(textsOf((await asked(log).read('a')).entries)).toEqual(['again', 'other']);
-    expect(textsOf((await asked(log).read('b')).entries)).toEqual(['again']);
-  });
+  function natsPlace(limits: PlaceLimits = {}): LogPlace {
+    const stream = `test-${++streams}`;
+    const copy = join(nats.folder, '..', `${basename(nats.folder)}-${stream}`);
+    /** Copies the files of the server while it does not run. */
+    const whileStopped = async (work: () => void): Promise<void> => {
+      await nats.kill();
+      work();
+      await nats.start();
+      connection = await nats.connect();
+    };
+    return {
+      log: () => natsChannelLog({ connection, stream, dedupeWindow: 2_000, ...limits }),
+      wait: (ms) => delay(ms),
+      restart: () => undefined,
+      lose: async () => {
+        await (await manager()).streams.delete(stream);
+      },
+      backup: () => whileStopped(() => cpSync(nats.folder, copy, { recursive: true })),
+      restore: async () => {
+        await whileStopped(() => {
+          rmSync(nats.folder, { recursive: true });
+          cpSync(copy, nats.folder, { recursive: true });
+          rmSync(copy, { recursive: true });
+        });
+        await jetstream(connection).publish(`${stream}.epoch`, 'zz25120307 1');
+      },
+    };
+  }
 
   it('keeps the latest entries of a channel, and knows the removed ones', async () => {
     const { add, read, start } = asked(open({ maxMessages: 3 }));
@@ -70,21 +103,6 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     expect((await read('a', entries[0])).isComplete).toBe(true);
     expect((await start('a')).isComplete).toBe(false);
     expect((await start('b')).isComplete).toBe(true);
-  });
-
-  it('keeps its place while another channel goes over its limit', async () => {
-    const { add, read } = asked(open({ maxMessages: 2 }));
-    const after = await add('quiet', 1);
-    await add('loud', ...Array.from({ length: 10 }).keys());
-    expect(await read('quiet', after)).toMatchObject({ entries: [], isComplete: true });
-  });
-
-  it('removes messages older than maxAge', async () => {
-    const { add, read } = asked(open({ maxAge: 200 }));
-    const after = await add('a', 1);
-    while ((await (await manager()).streams.info(latest())).state.messages > 0);
-    expect((await read('a')).entries).toEqual([]);
-    expect((await read('a', after)).isComplete).toBe(false);
   });
 
   it('reports an invalid entry, and continues after it', async () => {
@@ -139,53 +157,6 @@ describeWith('nats-server', 'natsChannelLog', (program) => {
     };
     const texts = async (log: ChannelLog, channel: string): Promise<unknown[]> =>
       textsOf((await firstValueFrom(asObservable(() => log.read(channel, { after: 'start', limit: 10_000 })))).entries);
-
-    it('take nothing behind the end that one of them has appended, with and without a tail', async () => {
-      const [one, other, follower] = openSeveral(3) as [ChannelLog, ChannelLog, ChannelLog];
-      const tail = record(follower.tail('a'));
-      for (const [index, log] of [one, other, follower].entries()) await asked(log).add('a', index);
-      const end = await append(one, 'a', ended('done', 'end'));
-      for (const log of [other, follower, one])
-        await expect(append(log, 'a', note('late'))).rejects.toEqual(new ChannelEndedError('a', { status: 'completed', reason: 'done' }));
-      expect(await texts(other, 'a')).toEqual([0, 1, 2, ended('done', 'end').payload]);
-      expect((await asked(other).read('a')).end).toMatchObject(end);
-      tail.subscription.unsubscribe();
-    });
-
-    it('return the position of a repeated message that was stored before the end', async () => {
-      const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];
-      const first = await append(one, 'a', note('first', 'id-1'));
-      const end = await append(other, 'a', ended('done', 'end'));
-      expect(await append(one, 'a', note('first', 'id-1'))).toEqual(first);
-      expect(await append(one, 'a', ended('done', 'end'))).toEqual(end);
-      await expect(append(one, 'a', ended('other', 'end-2'))).rejects.toBeInstanceOf(ChannelEndedError);
-    });
-
-    it('append to one channel at once, each in its order, and nothing behind an end', async () => {
-      const logs = openSeveral(4);
-      const names = Array.from({ length: 40 }, (_, index) => `${index}`);
-      const appends = logs.flatMap((log, server) => names.map(async (name) => append(log, 'a', note(server, `${server}-${name}`))));
-      await Promise.all(appends);
-      expect((await texts(logs[0]!, 'a')).length).toBe(160);
-
-      const racing = logs.flatMap((log, server) =>
-        names.map(async (name) => {
-          const message = server === 0 && name === '20' ? ended('done', 'end') : note('racing', `racing-${server}-${name}`);
-          return append(log, 'a', message).then(
-            ({ offset }) => offset,
-            (error: unknown) => error,
-          );
-        }),
-      );
-      const results = await Promise.all(racing);
-      const { end } = await asked(logs[1]!).read('a');
-      const stored = results.filter((result) => typeof result === 'number');
-      expect(Math.max(...stored)).toBe(end?.offset);
-      const refused = results.filter((result) => typeof result !== 'number');
-      expect(refused.length).toBeGreaterThanOrEqual(19);
-      for (const error of refused) expect(error).toBeInstanceOf(ChannelEndedError);
-      expect((await texts(logs[2]!, 'a')).length).toBe(160 + stored.length);
-    }, 20_000);
 
     it('store waiting messages together, and read them from any position', async () => {
       const [one, other] = openSeveral(2) as [ChannelLog, ChannelLog];

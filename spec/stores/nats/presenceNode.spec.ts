@@ -1,6 +1,7 @@
-import { noop, VirtualTimeScheduler } from 'rxjs';
-import { createPresenceTracker } from '../../../lib/server/hub/presenceTracker.js';
-import type { ClusterPresence, PresenceChange } from '../../../lib/server/hub/clusterPresence.js';
+import { VirtualTimeScheduler } from 'rxjs';
+import { createMemberTracker, isEmpty } from '../../../lib/channels/memberTracker.js';
+import { createCoalescedTimer } from '../../../lib/operators/timing/coalescedTimer.js';
+import type { ClusterPresence, PresenceChange } from '../../../lib/channels/clusterPresence.js';
 import type { RxwireError } from '../../../lib/message/errors.js';
 import type { ChannelMember } from '../../../lib/message/channelTypes.js';
 import { decodeNodeMessage, encodeNodeMessage, type NodeMessage } from '../../../lib/stores/nats/nodeMessages.js';
@@ -15,11 +16,12 @@ const [NODES, FIRST, CHANGES] = ['rx.presence.nodes', 'rx.presence.to.n1', 'rx.p
 /** What a hub does with a channel. */
 function follow(scheduler: VirtualTimeScheduler, presence: ClusterPresence, name = CHANNEL) {
   const changes: PresenceChange[] = [];
-  const tracker = createPresenceTracker(
-    scheduler,
-    (change) => changes.push(change),
-    (own) => presence.publish(name, own),
-  );
+  const timer = createCoalescedTimer(scheduler, () => {
+    const { all, own } = tracker.takeChanges();
+    if (!isEmpty(own)) presence.publish(name, own);
+    if (!isEmpty(all)) changes.push(all);
+  });
+  const tracker = createMemberTracker(() => timer.set(0));
   const subscription = presence.changes(name).subscribe((change) => tracker.apply(change));
   const ids = (): string[] => tracker.members().map(({ id }) => id);
   const states = (): Record<string, unknown> =>
@@ -518,10 +520,4 @@ describe('presence of the nodes of a cluster', () => {
       nodes.forEach((presence) => presence.close());
     }
   });
-});
-
-it('a hub that has no other nodes publishes to none', () => {
-  const tracker = createPresenceTracker(new VirtualTimeScheduler(), noop);
-  tracker.add({ id: 'ada' });
-  expect(tracker.members()).toEqual([{ id: 'ada' }]);
 });

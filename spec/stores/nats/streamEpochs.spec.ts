@@ -31,7 +31,7 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
 
   it('is another one when the stream has lost its end; and one server says so', async () => {
     const { log, epochs } = await epochsOf('short');
-    const other = createEpochs(log, log.stream, log.subjects.epoch);
+    const other = createEpochs(log, log.stream, log.subjects.epoch, log.subjects.channels);
     const before = await epochs.current();
     await other.current();
     expect((await epochs.verify()).epoch).toBe(before.epoch);
@@ -56,14 +56,15 @@ describeWith('nats-server', 'the epoch of a stream', (program) => {
 
   it('is the same while the stream grows during each request for its end', async () => {
     const { log } = await epochsOf('busy');
+    const before = await log.epochs.current();
     const info: NatsStream['info'] = async (query) => {
       const answer = await log.stream.info(query);
       // This server appends while the answer is under way.
       epochs.observe((await log.client.publish(log.subjects.of('a'), 'x')).seq, before.epoch);
       return answer;
     };
-    const epochs = createEpochs(log, { ...log.stream, info }, log.subjects.epoch);
-    const before = await epochs.current();
+    const epochs = createEpochs(log, { ...log.stream, info }, log.subjects.epoch, log.subjects.channels);
+    await epochs.current();
     expect((await epochs.verify()).epoch).toBe(before.epoch);
   });
 

@@ -3,9 +3,8 @@ import { createInterface } from 'node:readline';
 import type { Pool } from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asyncScheduler, firstValueFrom, type SchedulerLike } from 'rxjs';
-import type { ChannelSlice } from '../../../lib/server/hub/channelLog.js';
+import type { ChannelSlice } from '../../../lib/channels/channelLog.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
-import { createMessage } from '../../../lib/message/createMessage.js';
 import {
   postgresChannelLog,
   postgresMigration,
@@ -13,9 +12,11 @@ import {
   type PostgresChannelLogOptions,
   type PostgresClient,
 } from '../../../lib/stores/postgres/index.js';
-import { ChannelEndedError, StoreError } from '../../../lib/message/errors.js';
+import { StoreError } from '../../../lib/message/errors.js';
 import { bundle } from '../../chaos/bundle.js';
-import { asked, channelLogContract, textsOf } from '../../support/channelLogContract.js';
+import { asked, textsOf } from '../../support/asked.js';
+import type { LogPlace, PlaceLimits } from '../../support/channelLogCases.js';
+import { channelLogContract } from '../../support/channelLogContract.js';
 import { describeWith } from '../../support/debian.js';
 import { ready } from '../../support/outboxCases.js';
 import { startPostgres, type PostgresServer } from '../../support/postgresServer.js';
@@ -49,22 +50,41 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
   afterEach(() => logs.splice(0).forEach((log) => log.close()));
   afterAll(() => postgres.close());
 
-  channelLogContract(() => open());
+  channelLogContract({
+    name: 'postgresChannelLog',
+    open: postgresPlace,
+    lacks: ['limits the bytes of all channels', 'compacts messages', 'keeps the positions of a restored backup', 'forgets idle channels'],
+  });
+
+  function postgresPlace(limits: PlaceLimits = {}): LogPlace {
+    const tables = ['channels', 'channel_messages'];
+    const end = (): void => logs.splice(0).forEach((log) => log.close());
+    return {
+      log: () => open(limits),
+      wait: async (ms) => {
+        for (const table of tables) await run(`update ${schema}.${table} set at = at - ${ms}`);
+      },
+      restart: end,
+      lose: async () => {
+        end();
+        await run(`drop schema ${schema} cascade`);
+        await pool.query(postgresMigration(schema));
+      },
+      backup: async () => {
+        for (const table of tables) await run(`create table ${schema}.copy_of_${table} as table ${schema}.${table}`);
+      },
+      restore: async () => {
+        end();
+        for (const table of tables) {
+          await run(`truncate ${schema}.${table}`);
+          await run(`insert into ${schema}.${table} table ${schema}.copy_of_${table}`);
+        }
+        await run(`update ${schema}.channels set epoch = gen_random_uuid()`);
+      },
+    };
+  }
 
   describe('of several servers', () => {
-    it('gives the tails of each server all messages, in order and once', async () => {
-      const servers = Array.from({ length: 3 }, () => open());
-      const tails = servers.map((log) => record(log.tail('a')));
-      await Promise.all(servers.map((log) => ready(log.read('a', { limit: 0 }))));
-      const add = async (log: PostgresChannelLog, name: string): Promise<void> => {
-        for (let index = 0; index < 50; index++) await ready(log.append('a', note(`${name} ${index}`)));
-      };
-      await Promise.all(servers.map((log, index) => add(log, String(index))));
-      const { entries } = await asked(open()).start('a', 1_000);
-      expect(offsetsOf({ entries })).toEqual(Array.from({ length: 150 }, (_, index) => index + 1));
-      for (const tail of tails) expect(textsOf(await tail.take(150))).toEqual(textsOf(entries));
-    });
-
     it('receives broadcasts again when the connection that listens is half-open', async () => {
       let listening = 0;
       const half: Pick<Pool, 'connect'> = {
@@ -98,18 +118,6 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
         expect((await Promise.all(appends)).map(({ offset }) => offset).sort()).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
       }
       await strict.end();
-    });
-
-    it('stores a repeat once, also if another server has stored the first one', async () => {
-      const [one, two] = [open(), open()];
-      await asked(two).add('a', 'before');
-      const message = note('once', 'id');
-      const first = await ready(one.append('a', message));
-      expect(await Promise.all([ready(two.append('a', message)), ready(one.append('a', message))])).toEqual([first, first]);
-      const together = note('together', 'other');
-      const positions = await Promise.all([one, two, one, two].map((log) => ready(log.append('a', together))));
-      expect(new Set(positions.map(({ offset }) => offset)).size).toBe(1);
-      expect(textsOf((await asked(two).start('a')).entries)).toEqual(['before', 'once', 'together']);
     });
 
     it('serves the same channels with their hubs', async () => {
@@ -229,19 +237,6 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(most).toBe(1);
     });
 
-    it('sends a broadcast to the tails of all, in the order of its channel, and refuses one that no notification can contain', async () => {
-      const [one, two] = [open(), open()];
-      const tails = [one, two].map((log) => record(log.tail('a')));
-      await Promise.all([one, two].map((log) => ready(log.read('a', { limit: 0 }))));
-      await asked(one).add('a', 'stored');
-      await Promise.all(tails.map((tail) => tail.take(1)));
-      one.broadcast('a', note('first'));
-      one.broadcast('a', note('second'));
-      for (const tail of tails) expect(textsOf(await tail.take(3))).toEqual(['stored', 'first', 'second']);
-      expect(() => one.broadcast('a', note('x'.repeat(6_000)))).toThrow(RangeError);
-      expect((await asked(two).start('a')).last).toBe(1);
-    });
-
     it('ignores notifications that are not of a log', async () => {
       const tail = record(open().tail('a'));
       const other = open();
@@ -255,28 +250,6 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
   describe('its limits', () => {
     const text = 'x'.repeat(1_000);
 
-    it.each([
-      ['maxMessages', { maxMessages: 2 }],
-      ['maxBytes', { maxBytes: 2_900 }],
-    ])('keeps the latest of a channel, within %s', async (_, options) => {
-      const { add, read, back } = asked(open(options));
-      const after = await add('a', text);
-      await add('a', text, text, text);
-      const slice = await read('a', after);
-      expect([offsetsOf(slice), slice.isComplete]).toEqual([[3, 4], false]);
-      await add('a', text);
-      expect(offsetsOf(await read('a', after))).toEqual([4, 5]);
-      expect(await back('a')).toMatchObject({ entries: [{ offset: 4 }, { offset: 5 }], isComplete: false });
-      expect(await run(`select position::int from ${schema}.channel_messages order by 1`)).toEqual([{ position: 4 }, { position: 5 }]);
-    });
-
-    it('keeps nothing that is larger than a channel may be, and knows that it was there', async () => {
-      const { add, read } = asked(open({ maxBytes: 300 }));
-      const after = await add('a', 'small');
-      await add('a', text);
-      expect(await read('a', after)).toMatchObject({ entries: [], last: 2, isComplete: false });
-    });
-
     it('does not return messages older than maxAge, and continues the offsets', async () => {
       const { add, read, start } = asked(open({ maxAge: 60_000 }));
       const after = await add('a', 1, 2);
@@ -285,23 +258,6 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(await read('a', after)).toMatchObject({ entries: [], isComplete: true });
       expect(await add('a', 3)).toEqual({ ...after, offset: 3 });
       expect(await run(`select position::int from ${schema}.channel_messages`)).toEqual([{ position: 3 }]);
-    });
-
-    it('keeps a channel that has ended as a whole, until its end is too old', async () => {
-      const log = open({ maxAge: 60_000, maxMessages: 2 });
-      const { add, read, start } = asked(log);
-      const first = await add('a', 1);
-      const last = await add('a', 2);
-      await ready(log.append('a', createMessage('channel.ended', { status: 'completed' })));
-      await run(`update ${schema}.channel_messages set at = at - 60001`);
-      log.retain('a', { messages: 2 });
-      await add('other', 1);
-      expect(await start('a')).toMatchObject({ entries: [{ offset: 1 }, { offset: 2 }, { offset: 3 }], isComplete: true });
-      await run(`update ${schema}.channels set at = at - 60001`);
-      log.retain('a', { messages: 3 });
-      await add('other', 2);
-      expect(await start('a')).toMatchObject({ entries: [], last: 3, isComplete: false, end: { offset: 3 } });
-      expect([await read('a', first), await read('a', last)].map(({ isComplete }) => isComplete)).toEqual([false, true]);
     });
 
     it('removes none between others, also where the clock of the database was set back', async () => {
@@ -320,19 +276,6 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(offsetsOf(await read(2_600, 2))).toEqual([3, 4]);
     });
 
-    it('has the limits of the latest `retain` on all servers, and those of the log again without them', async () => {
-      const [one, two] = [open(), open()];
-      one.retain('a', { messages: 2 });
-      await asked(one).add('a', 1, 2, 3);
-      expect(textsOf((await asked(two).start('a')).entries)).toEqual([2, 3]);
-      await asked(two).add('a', 4);
-      expect(textsOf((await asked(one).start('a')).entries)).toEqual([3, 4]);
-      one.retain('a', {});
-      await asked(one).add('a', 5);
-      expect(textsOf((await asked(two).start('a')).entries)).toEqual([3, 4, 5]);
-      expect(() => one.retain('a', { age: 0 })).toThrow(new RangeError('postgresChannelLog: retain: "age" must be > 0, got 0'));
-    });
-
     it('refuses more than may wait, and options that are not valid', async () => {
       const log = open({ maxPending: 2 });
       const stored = [ready(log.append('a', note(1))), ready(log.append('a', note(2)))];
@@ -341,6 +284,8 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
       expect(() => open({ maxAge: 0 })).toThrow(new RangeError('postgresChannelLog: "maxAge" must be > 0, got 0'));
       expect(() => open({ maxAges: 1 } as object)).toThrow('postgresChannelLog: unknown option "maxAges"; did you mean "maxAge"?');
       expect(() => open({ schema: 'a b' })).toThrow(TypeError);
+      expect(() => log.retain('a', { age: 0 })).toThrow(new RangeError('postgresChannelLog: retain: "age" must be > 0, got 0'));
+      expect(() => log.broadcast('a', note('x'.repeat(6_000)))).toThrow(RangeError);
     });
   });
 
@@ -350,15 +295,6 @@ describeWith('postgresql', 'postgresChannelLog', (program) => {
     for (const id of ids) await ready(log.append('a', note(id, id)));
     expect((await asked(log).start('a')).entries.map(({ message }) => message.id)).toEqual(ids);
     for (const name of ['', 'a\0b', '\ud800', 'x'.repeat(256)]) expect(() => log.append(name, note(1))).toThrow(TypeError);
-  });
-
-  it('stores no more than one of a message and the end of its channel, whichever server is first', async () => {
-    const [one, two] = [open(), open()];
-    const end = createMessage('channel.ended', { status: 'completed' });
-    await Promise.allSettled([ready(one.append('a', end)), ready(two.append('a', note('late')))]);
-    await expect(ready(two.append('a', note('later')))).rejects.toEqual(new ChannelEndedError('a', { status: 'completed' }));
-    const { entries, last, end: ended } = await asked(one).start('a');
-    expect([entries.at(-1)?.message.type, ended?.offset]).toEqual(['channel.ended', last]);
   });
 
   it('reports an unreadable message, says that the readers in front of it miss it, and continues after it', async () => {

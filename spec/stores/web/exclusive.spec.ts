@@ -1,5 +1,5 @@
 import { NEVER, of, Subject, throwError, type Observable } from 'rxjs';
-import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
+import { EMPTY_OUTBOX } from '../../../lib/core/storedOutgoing.js';
 import { StoreError } from '../../../lib/message/errors.js';
 import { exclusive } from '../../../lib/stores/web/exclusive.js';
 import { memoryOutbox } from '../../../lib/stores/memoryOutbox.js';

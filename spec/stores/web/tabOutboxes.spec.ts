@@ -3,7 +3,7 @@ import { testWire } from '../../../lib/adapters/testing/testWire.js';
 import type { BroadcastChannelConstructor, BroadcastChannelLike } from '../../../lib/io/shared/tabChannel.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
 import { StoreError } from '../../../lib/message/errors.js';
-import { EMPTY_OUTBOX } from '../../../lib/core/outgoingStore.js';
+import { EMPTY_OUTBOX } from '../../../lib/core/storedOutgoing.js';
 import type { OpenedOutbox, OutboxStore } from '../../../lib/stores/outboxStore.js';
 import { tabOutboxes, type DrainingWire, type TabOutboxesOptions } from '../../../lib/stores/web/tabOutboxes.js';
 import { webStorageOutbox } from '../../../lib/stores/web/webStorageOutbox.js';

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../../../lib/message/errors.js';
 import type { Frame } from '../../../lib/io/link.js';
-import type { NumberedRejection } from '../../../lib/stores/inbox.js';
+import type { NumberedRejection } from '../../../lib/core/rejection.js';
 import { whole } from './handshake.js';
 import { MAX_BATCH } from './receiveLimits.js';
 import { readRejections } from './rejections.js';

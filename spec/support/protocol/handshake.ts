@@ -42,10 +42,6 @@ export interface Hello {
   readonly token?: string;
   /** The default delivery guarantee, in both directions. */
   readonly delivery: Delivery;
-  /** Whether the client reads batches that carry an ack, and delays acks as a batch allows. */
-  readonly lazyAcks?: boolean;
-  /** Whether the client reads the rejections of its messages. */
-  readonly rejections?: boolean;
   /** The limits of the client for one frame. Absent: the limits of docs/protocol.md. */
   readonly limits?: ReceiveLimits;
 }
@@ -76,13 +72,6 @@ export interface Welcome {
   readonly codec: string;
   /** The id of the server's wire. */
   readonly id: string;
-  /** Whether the server supports lazy acks, too. Only in answer to a hello with `lazyAcks`. */
-  readonly lazyAcks?: boolean;
-  /**
-   * Whether the server reads the rejections of its messages, too. Only in answer to a hello with
-   * `rejections`.
-   */
-  readonly rejections?: boolean;
   /** The limits of the server for one frame. Absent: the limits of docs/protocol.md. */
   readonly limits?: ReceiveLimits;
 }
@@ -98,7 +87,7 @@ const SECRET = /^[\w-]{21,128}$/;
 
 /** @throws {ProtocolError} */
 export function parseHello(value: unknown): Hello {
-  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, lazyAcks, rejections, limits, former, fresh } = Object(
+  const { v, pid, epoch, n, sid, rt, rx, window, bytes, codecs, id, token, delivery, limits, former, fresh } = Object(
     value,
   ) as Unchecked<Hello>;
   if (v !== PROTOCOL_VERSION)
@@ -125,17 +114,13 @@ export function parseHello(value: unknown): Hello {
     ...(rx != null && { rx: accepted(rx, 'rx') }),
     ...(fresh === true && { fresh }),
     ...(token != null && { token: credential(token) }),
-    ...(lazyAcks === true && { lazyAcks }),
-    ...(rejections === true && { rejections }),
     ...(limits != null && { limits: parseLimits(limits) }),
   };
 }
 
 /** @throws {ProtocolError} */
 export function parseWelcome(value: unknown): Welcome {
-  const { n, sid, rt, rx, known, resumed, window, bytes, ping, expires, codec, id, lazyAcks, rejections, limits } = Object(
-    value,
-  ) as Unchecked<Welcome>;
+  const { n, sid, rt, rx, known, resumed, window, bytes, ping, expires, codec, id, limits } = Object(value) as Unchecked<Welcome>;
   check(typeof codec === 'string', 'welcome');
   return {
     n: positive(n, 'n'),
@@ -150,8 +135,6 @@ export function parseWelcome(value: unknown): Welcome {
     codec: codec as string,
     id: name(id),
     ...(expires != null && { expires: whole(expires, 'expires') }),
-    ...(lazyAcks === true && { lazyAcks }),
-    ...(rejections === true && { rejections }),
     ...(limits != null && { limits: parseLimits(limits) }),
   };
 }

@@ -1,6 +1,5 @@
 import { ProtocolError } from '../../../lib/message/errors.js';
-import type { NumberedRejection } from '../../../lib/stores/inbox.js';
-import { isRejection, readRejection } from '../../../lib/stores/log/storedInbox.js';
+import { readRejection, type NumberedRejection } from '../../../lib/core/rejection.js';
 import { whole } from './handshake.js';
 
 /** The maximum number of rejections in a frame. */
@@ -14,8 +13,9 @@ const MAX_REJECTIONS = 32;
 export function readRejections(value: unknown): readonly NumberedRejection[] {
   if (!Array.isArray(value) || value.length > MAX_REJECTIONS) throw new ProtocolError('the reject is invalid');
   return value.map((fields: unknown) => {
-    if (!isRejection(fields)) throw new ProtocolError('the reject is invalid');
-    whole(fields[0], 'number');
-    return readRejection(fields);
+    const rejection = readRejection(fields);
+    if (!rejection) throw new ProtocolError('the reject is invalid');
+    whole(rejection.number, 'number');
+    return rejection;
   });
 }

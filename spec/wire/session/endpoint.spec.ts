@@ -12,7 +12,7 @@ describe('an endpoint whose other side lets acks wait', () => {
   afterEach(() => server.stop());
 
   const enter = async () => {
-    const client = await server.enter({ lazyAcks: true });
+    const client = await server.enter();
     /** Returns the frames that the server has sent since the handshake. */
     const sent = async (): Promise<readonly unknown[]> => {
       await turns();

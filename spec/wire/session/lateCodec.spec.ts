@@ -1,4 +1,5 @@
 import { asapScheduler, concatMap, defer, observeOn, of, Subject, take, type Observable } from 'rxjs';
+import { asynchronous } from '../../../lib/codec/asynchronous.js';
 import type { Codec } from '../../../lib/codec/codec.js';
 import type { RxwireError } from '../../../lib/message/errors.js';
 import type { MaybeAsync } from '../../../lib/message/maybeAsync.js';
@@ -25,6 +26,7 @@ function late(codec: Codec, ready: () => Observable<unknown>): Codec {
     );
   return {
     ...codec,
+    asynchronous,
     encode: (...given) => later(() => codec.encode(...given)),
     decode: (...given) => later(() => codec.decode(...given)),
   };

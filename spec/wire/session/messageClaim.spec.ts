@@ -11,7 +11,7 @@ import {
 } from '../../../lib/wire/session/messageClaim.js';
 
 const message = (id = 'm'): Message => createMessage('test.any', null, { id });
-const terms = { canWrite: true, isOver: () => false };
+const terms = { canWrite: true, isOver: false, reportError: () => undefined };
 const ignoring: DeliverySession = { ...terms, settle: () => undefined };
 
 /** Delivers a message to these subscribers, and notes how the message is settled. */
@@ -106,10 +106,16 @@ describe('claim', () => {
   it('describes the session', () => {
     let isOver = false;
     const { claims, take } = claimant();
-    deliver(message(), take, { ...ignoring, canWrite: false, isOver: () => isOver });
-    expect([claims[0]!.delivery.session.canWrite, claims[0]!.delivery.session.isOver()]).toEqual([false, false]);
+    deliver(message(), take, {
+      ...ignoring,
+      canWrite: false,
+      get isOver() {
+        return isOver;
+      },
+    });
+    expect([claims[0]!.delivery.session.canWrite, claims[0]!.delivery.session.isOver]).toEqual([false, false]);
     isOver = true;
-    expect(claims[0]!.delivery.session.isOver()).toBe(true);
+    expect(claims[0]!.delivery.session.isOver).toBe(true);
   });
 });
 

@@ -13,16 +13,16 @@ import {
   VirtualTimeScheduler,
   type Subscription,
 } from 'rxjs';
-import { ConnectionLostError } from '../../../lib/message/errors.js';
+import { ConnectionLostError, StoreError } from '../../../lib/message/errors.js';
 import { json } from '../../../lib/codec/json.js';
 import type { Frame, Link } from '../../../lib/io/link.js';
 import { connect } from '../../../lib/wire/connect.js';
 import type { NetworkSignal } from '../../../lib/wire/session/networkSignals.js';
-import { Reconnection, reconnectPolicy } from '../../../lib/wire/session/reconnect.js';
 import { session, type SessionOptions } from '../../../lib/wire/session/session.js';
 import type { ConnectionState } from '../../../lib/wire/connectionState.js';
 import type { Wire } from '../../../lib/wire/wire.js';
 import { record } from '../../support/record.js';
+import { scriptedOutbox } from '../../support/scriptedOutbox.js';
 import { welcomeFrame } from '../../support/sessionFrames.js';
 import { pair } from '../../support/sessionPair.js';
 
@@ -193,6 +193,14 @@ describe('a client that reconnects', () => {
     expect([openedAt, wake$.observed]).toEqual([[0, 0], false]);
   });
 
+  it('ends a delay by a signal if wake$ is undefined', () => {
+    const signals$ = new Subject<NetworkSignal>();
+    const { lose, openedAt } = start({ signals$, reconnect: { wake$: undefined as never } });
+    lose();
+    signals$.next('online');
+    expect(openedAt).toEqual([0, 0]);
+  });
+
   it('is given up when wake$ fails', async () => {
     const error = new Error('no signals');
     const { client, lose, left } = start({ reconnect: { wake$: throwError(() => error) } });
@@ -250,20 +258,68 @@ describe('a connection that waits because the other side has asked for it', () =
     const scheduler = new VirtualTimeScheduler();
     const signals$ = new Subject<NetworkSignal>();
     const openedAt: number[] = [];
-    const policy = reconnectPolicy({ initialInterval: 10, jitter: 0 }, () => undefined, scheduler, signals$);
-    const connections = new Reconnection(policy, {
-      open: () => void openedAt.push(scheduler.now()),
-      onGivenUp: () => undefined,
-      pause: () => (openedAt.length === 1 ? 50 - scheduler.now() : 0),
-    });
-    connections.start();
-    connections.failed(lost);
+    const link: Link<Frame> = (outgoing) =>
+      new Observable((to) => {
+        openedAt.push(scheduler.now());
+        to.add(outgoing.subscribe());
+        to.add(timer(1, scheduler).subscribe(() => [welcomeFrame(), '["bye",50]'].forEach((frame) => to.next(frame))));
+        to.add(timer(2, scheduler).subscribe(() => to.error(lost)));
+      });
+    const client = record(session(json(), { scheduler, microtask: scheduler, signals$ })(link)(NEVER));
+    scheduler.maxFrames = 3;
+    scheduler.flush();
     signals$.next('online');
     signals$.next('online');
     expect(openedAt).toEqual([0]);
+    scheduler.maxFrames = 51;
     scheduler.flush();
-    expect(openedAt).toEqual([0, 50]);
-    connections.unsubscribe();
+    expect(openedAt).toEqual([0, 51]);
+    client.subscription.unsubscribe();
     expect(signals$.observed).toBe(false);
   });
+
+  it('is opened after a token function, or a link, that throws behind the pause', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const openedAt: number[] = [];
+    let asked = 0;
+    const token = (): string => {
+      if (++asked === 2) throw new Error('no token');
+      return 'token';
+    };
+    const link: Link<Frame> = (outgoing) => {
+      openedAt.push(scheduler.now());
+      if (openedAt.length === 2) throw new Error('no link');
+      return new Observable((to) => {
+        to.add(outgoing.subscribe());
+        if (openedAt.length > 1) return;
+        [welcomeFrame(), '["bye",50]'].forEach((frame) => to.next(frame));
+        to.add(timer(1, scheduler).subscribe(() => to.error(lost)));
+      });
+    };
+    const reconnect = { initialInterval: 10, jitter: 0 };
+    const client = record(session(json(), { scheduler, microtask: scheduler, token, reconnect })(link)(NEVER));
+    scheduler.maxFrames = 1_000;
+    scheduler.flush();
+    expect([asked, openedAt.length]).toEqual([4, 3]);
+    expect(client.isOver()).toBe(false);
+    client.subscription.unsubscribe();
+  });
+});
+
+it('waits by the clock of the session if the scheduler of reconnect is undefined', () => {
+  const { client, runTo, openedAt } = start({ reconnect: { scheduler: undefined } as never }, (index) =>
+    index === 1 ? throwError(() => lost) : undefined,
+  );
+  runTo(100);
+  expect(openedAt).toEqual([0, 10]);
+  client.subscription.unsubscribe();
+});
+
+it('ends without a connection when its outbox tells at once that it has another owner', async () => {
+  const outbox = { ...scriptedOutbox({}), faults$: of(new StoreError('outbox', 'fenced')) };
+  const { client, runTo, openedAt, left } = start({ outbox });
+  runTo(1_000);
+  expect(await client.ended).toMatchObject({ code: 'ERR_STORE', fault: 'fenced' });
+  expect([openedAt, left()]).toEqual([[], [0, 0]]);
+  expect(await record(connect({ link: () => NEVER, outbox })).ended).toMatchObject({ code: 'ERR_STORE' });
 });

@@ -1,4 +1,5 @@
 import { asyncScheduler, of, VirtualTimeScheduler } from 'rxjs';
+import { asynchronous } from '../../../lib/codec/asynchronous.js';
 import { json } from '../../../lib/codec/json.js';
 import type { Direction } from '../../../lib/codec/codec.js';
 import { ClientCore } from '../../../lib/core/clientCore.js';
@@ -10,7 +11,7 @@ import type { CoreOptions } from '../../../lib/core/coreTypes.js';
 import { readOptions } from '../../../lib/message/options/readOptions.js';
 import { ENDPOINT_OPTIONS, type EndpointOptions, sessionDefaults } from '../../../lib/wire/session/sessionOptions.js';
 import { HostCodec } from '../../../lib/wire/session/hostCodec.js';
-import type { ConnectionEvent, HostConnection, HostOptions, HostOwner, HostUser } from '../../../lib/wire/session/hostTypes.js';
+import type { ConnectionEvent, HostConnection, HostOptions, HostUser } from '../../../lib/wire/session/hostTypes.js';
 import { SessionHost } from '../../../lib/wire/session/sessionHost.js';
 import type { Frame } from '../../../lib/io/link.js';
 import { createMessage } from '../../../lib/message/createMessage.js';
@@ -31,10 +32,28 @@ function coreOptions(encodes: Direction, options: Partial<HostOptions>): CoreOpt
   };
 }
 
+class TestHost<Core extends SessionCore> extends SessionHost<Core> {
+  readonly #side: Side<Core>;
+
+  constructor(side: Side<Core>, core: Core, options: HostOptions, user: HostUser) {
+    super(core, options, user);
+    this.#side = side;
+  }
+  protected override emit(message: Message): void {
+    this.#side.emit(message);
+  }
+  protected override onConnectionEvent(event: ConnectionEvent): void {
+    this.#side.onConnectionEvent(event);
+  }
+  override onStoreFailed(error: unknown): void {
+    throw error;
+  }
+}
+
 /** One side, whose frames wait until {@link exchange} passes them on. */
-class Side<Core extends SessionCore> implements HostOwner, HostConnection {
+class Side<Core extends SessionCore> implements HostConnection {
   isFull = false;
-  readonly host: SessionHost<Core>;
+  readonly host: TestHost<Core>;
   readonly frames: Frame[] = [];
   readonly got: string[] = [];
   readonly events: SessionEvent[] = [];
@@ -44,13 +63,13 @@ class Side<Core extends SessionCore> implements HostOwner, HostConnection {
 
   constructor(core: Core, scheduler: VirtualTimeScheduler, options: Partial<HostOptions & HostUser> = {}) {
     const report = (event: SessionEvent): void => void this.events.push(event);
-    this.host = new SessionHost(
+    this.host = new TestHost(
       this,
       core,
       { ...DEFAULTS, codecs: [json()], scheduler, microtask: scheduler, ...options },
       { report, awaitsAcks: () => true, awaitsSteps: () => true, ...options },
     );
-    this.host.messages.open();
+    this.host.openMessages();
   }
   emit(message: Message): void {
     this.got.push(message.type);
@@ -135,7 +154,12 @@ describe('SessionHost', () => {
 
   it('uses a codec that answers with Observables', () => {
     const { encode, decode, ...codec } = json();
-    const late = { ...codec, encode: (batch: readonly Message[]) => of(encode(batch)), decode: (frame: Frame) => of(decode(frame)) };
+    const late = {
+      ...codec,
+      asynchronous,
+      encode: (batch: readonly Message[]) => of(encode(batch)),
+      decode: (frame: Frame) => of(decode(frame)),
+    };
     const sides = pair({ codecs: [late] });
     sides.client.host.send(text('a'));
     exchange(sides);

@@ -56,7 +56,10 @@ export const mqtt: Peer = {
   },
   async join(url, onMessage, variant) {
     const client = await openClient(url, false);
-    client.on('message', onMessage);
+    client.on('message', (_, payload) => {
+      unpack(payload as Buffer);
+      onMessage();
+    });
     await client.subscribeAsync('room', { qos: qosOf(variant) });
   },
   /** A session that outlives its connection needs a name, and `clean: false`. */

@@ -77,7 +77,12 @@ export const natsCore: Peer = {
   },
   async join(url, onMessage) {
     const connection = await openNats(url);
-    connection.subscribe('room', { callback: onMessage });
+    connection.subscribe('room', {
+      callback: (_, { data }) => {
+        unpack(data as Buffer);
+        onMessage();
+      },
+    });
     await connection.flush();
   },
   async stream(url) {

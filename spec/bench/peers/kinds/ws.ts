@@ -112,8 +112,13 @@ export const ws: Peer = {
       close: () => socket.terminate(),
     };
   },
+  /** A member reads what it receives, as those of the other peers do. */
   async join(url, onMessage) {
-    (await openSocket(url)).on('message', onMessage);
+    const { unpack } = packed();
+    (await openSocket(url)).on('message', (frame: Buffer) => {
+      unpack(frame);
+      onMessage();
+    });
   },
   /** One writes the next connection by hand: a second after the last one was lost. What is sent meanwhile waits in an array. */
   async stream(url) {
