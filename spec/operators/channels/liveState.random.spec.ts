@@ -15,7 +15,7 @@ const FOLDER = '.tmp/liveState';
 const patching = ({ file, find, replace }: LiveStateMutant): Plugin => ({
   name: 'mutant',
   setup({ onLoad }) {
-    onLoad({ filter: new RegExp(`/lib/operators/channels/${file}$`) }, async ({ path }) => {
+    onLoad({ filter: new RegExp(`/lib/(operators/)?channels/${file}$`) }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
       if (source.split(find).length !== 2) throw new Error(`${file} must have one place like this: ${find}`);
       return { contents: source.replace(find, () => replace), loader: 'ts' };
