@@ -56,6 +56,9 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
     broken$.error(new Error('messages are missing in the log'));
   };
 
+  /** Whether a reader may have read more of the log at another hub than this one has followed. */
+  const isAhead = ({ epoch, offset }: ChannelPosition): boolean => epoch !== content.epoch || offset > content.last;
+
   followLog({
     log,
     channel,
@@ -98,8 +101,13 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
         const { after } = query;
         content.trim(scheduler.now());
         if (after === undefined || query.before) return content.readBackwards(query);
-        if (after === 'start' || !log.isKnown) return content.readForwards(after, query);
-        return chain(log.isKnown(channel, after), (isKnown) => content.readForwards(isKnown ? after : UNKNOWN, query));
+        if (after === 'start') return content.readForwards(after, query);
+        return chain(isAhead(after) && log.read(channel, { limit: 0 }), (slice) => {
+          if (slice && slice.epoch === after.epoch && after.offset <= slice.last && isAhead(after))
+            throw new Error('the hub has not followed the log up to the position of the reader');
+          if (!log.isKnown) return content.readForwards(after, query);
+          return chain(log.isKnown(channel, after), (isKnown) => content.readForwards(isKnown ? after : UNKNOWN, query));
+        });
       }),
   };
 }

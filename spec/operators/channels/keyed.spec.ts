@@ -1,5 +1,6 @@
 import { firstValueFrom, merge, mergeMap, Subject, throwError, toArray } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
+import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
 import type { ChannelLog } from '../../../lib/channels/channelLog.js';
 import type { HubChannelSettings } from '../../../lib/server/hub/hub.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
@@ -320,6 +321,19 @@ describe('a keyed channel', () => {
       await put(file('a', 3), file('c', 4), file('d', 5), file('e', 6));
       expect(texts(await messages.take(6))).toEqual([1, 2, 1, 2, 5, 6]);
       expect(gaps.values).toMatchObject([{ reason: 'history' }]);
+    });
+
+    it('lets a member wait that has read more at another server, and reports no gap', async () => {
+      const base = memoryChannelLog();
+      const { log, fail } = failingLog(base);
+      open({}, { log });
+      await put(file('a', 1), file('b', 2));
+      fail();
+      const from = base.append('files', file('a', 3)) as ChannelPosition;
+      const { messages, gaps } = await town.member('files', { from });
+      await put(file('c', 4));
+      expect(texts(await messages.take(1))).toEqual([4]);
+      expect(gaps.values).toEqual([]);
     });
   });
 });
