@@ -9,6 +9,8 @@ export interface Stored extends ChannelEntry {
   readonly index: number;
   /** Whether the log has removed it to keep its limits, or has lost its epoch. */
   isGone: boolean;
+  /** Whether it was removed once: a restored log may have it again. */
+  wasGone: boolean;
   /** Whether a restore has lost it: nobody can know that it is missing. */
   isLost: boolean;
   /** Whether the log had the same message of the same publisher already, when it stored this one. */
@@ -70,14 +72,14 @@ export function createSharedLog({ kind, keep, page, stride }: LogPlan, scheduler
       entry && (entry.epoch !== slice.epoch || entry.offset < first || entry.isLost);
       entry = channel.all[++channel.firstKept]
     )
-      entry.isGone = true;
+      entry.isGone = entry.wasGone = true;
   };
   const loseAll = (): void => {
     losses++;
     forgotten++;
     log = create();
     for (const [name, channel] of channels) {
-      for (const entry of channel.all) entry.isGone = true;
+      for (const entry of channel.all) entry.isGone = entry.wasGone = true;
       channel.firstKept = channel.all.length;
       starts.set(`${name} ${read(name).epoch}`, channel.all.length);
     }
@@ -104,6 +106,7 @@ export function createSharedLog({ kind, keep, page, stride }: LogPlan, scheduler
         for (const entry of channel.all.filter((one) => one.epoch === epoch)) {
           entry.isLost ||= entry.offset > upTo;
           entry.isGone = !offsets.has(entry.offset);
+          entry.wasGone ||= entry.isGone;
         }
         channel.firstKept = 0;
       }
@@ -121,7 +124,7 @@ export function createSharedLog({ kind, keep, page, stride }: LogPlan, scheduler
             byKey
               .get(keyOf(message))
               ?.some((one) => one.message.source === message.source && one.epoch === epoch && !one.isGone && !one.isLost) ?? false;
-          const entry: Stored = { epoch, offset, message, index: all.length, isGone: false, isLost: false, isRepeat };
+          const entry: Stored = { epoch, offset, message, index: all.length, isGone: false, wasGone: false, isLost: false, isRepeat };
           if (latest && latest.epoch === epoch && latest.offset > offset) throw new Error('the log has stored out of order');
           all.push(entry);
           byKey.set(keyOf(message), [...(byKey.get(keyOf(message)) ?? []), entry]);
