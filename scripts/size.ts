@@ -46,8 +46,8 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
   ['connect, webSocket, json, envelopeProtocol', 28.61],
   ['connect, webSocket, json, sharedLink', 27.49],
   ['connect, webSocket, json, webStorageOutbox, tabOutboxes', 33.54],
-  ['serverSentEvents', 4.87],
-  ['longPolling', 3.72],
+  ['serverSentEvents', 4.89],
+  ['longPolling', 3.75],
   ['fallback', 1.27],
 ];
 

@@ -6,6 +6,7 @@ import {
   concatMap,
   defer,
   EMPTY,
+  endWith,
   exhaustMap,
   finalize,
   ignoreElements,
@@ -21,7 +22,9 @@ import {
   takeUntil,
   tap,
   throwError,
+  timer,
   type Observable,
+  type SchedulerLike,
 } from 'rxjs';
 import { ConnectionLostError } from '../../message/errors.js';
 import { ABANDONED, NORMAL } from '../../message/closeCode.js';
@@ -32,6 +35,9 @@ import { POLL_EXTRA_TIMEOUT, type FetchResponse, type FullHttpLinkOptions } from
 import { createRequestSender, type HttpRequest, type SendRequest } from './requestSender.js';
 import type { ReadResponse } from './readResponse.js';
 import { createRecordQueue, type Ending, isEnding, type Item } from './recordFormat.js';
+
+/** When the reason of the end is sent again, in ms, if the server has not answered. */
+const LEAVE_TIMEOUT = 1_000;
 
 export interface DownstreamFormat {
   /** The `accept` header. */
@@ -55,6 +61,7 @@ export function httpLink(format: DownstreamFormat, options: FullHttpLinkOptions)
 class HttpConnection {
   readonly #send: SendRequest;
   readonly #format: DownstreamFormat;
+  readonly #scheduler: SchedulerLike;
   readonly #link: Record<string, string> = { [HttpHeader.LINK]: nanoid(LINK_LENGTH) };
   readonly #running = new Set<AbortController>();
   readonly #opened$ = new ReplaySubject<void>(1);
@@ -73,6 +80,7 @@ class HttpConnection {
   constructor(send: SendRequest, format: DownstreamFormat, options: FullHttpLinkOptions) {
     this.#send = send;
     this.#format = format;
+    this.#scheduler = options.scheduler;
     this.#checkStall = createStallCheck(options, options.scheduler, () => this.#queue.bytes);
   }
 
@@ -130,8 +138,11 @@ class HttpConnection {
     const abort = (): void => this.#running.forEach((controller) => controller.abort());
     // Sends the reason before aborting: a server that sees a broken connection would not wait for
     // it.
-    if (this.#ending) this.#close(this.#ending).pipe(finalize(abort)).subscribe({ error: noop });
-    else abort();
+    if (!this.#ending) return abort();
+    const closed$ = this.#close(this.#ending).pipe(endWith(undefined));
+    // Chromium sometimes holds a request back until it has another one.
+    const closedLate$ = timer(LEAVE_TIMEOUT, this.#scheduler).pipe(mergeMap(() => closed$));
+    merge(closed$, closedLate$).pipe(take(1), finalize(abort)).subscribe({ error: noop });
   }
 
   /** Opens the link with the first frames, and emits all that it receives until its end. */
