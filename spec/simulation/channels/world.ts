@@ -168,7 +168,8 @@ async function checkSleeper(
 ): Promise<void> {
   if (members.length < 2) return;
   const [sleeper, ...others] = members as readonly [Member, ...Member[]];
-  sleeper.life.freeze(MOST_PROMPTS * PROMPT + 500);
+  const wakesAt = clock.now() + MOST_PROMPTS * PROMPT + 500;
+  sleeper.life.freeze(wakesAt - clock.now());
   for (let left = chance.pick([1, 5, 20]); left > 0; left--) byHub(chance.pick(nodes), 'room');
   const nextMissing = (): string | undefined => others.map((member) => member.missing()).find((missing) => missing !== undefined);
   // One whose window or pages are small, and that has just joined again, needs more time.
@@ -178,6 +179,7 @@ async function checkSleeper(
   if (late) violate('share', `${late}, while ${sleeper.name} sleeps`);
   for (const wire of nodes.flatMap(({ wires }) => [...wires]))
     if (wire.queued > plan.maxQueued) violate('bounded', `${wire.queued} messages wait for ${wire.principal.id}`);
+  await clock.runSettled(wakesAt, goOn);
 }
 
 /** Nothing is sent, or reported, again and again. */
