@@ -56,7 +56,11 @@ export function createServer(context: Context): Server {
     outboxes.set(pid, record);
     return outboxOf(owner, 'server', context, { disk, record });
   };
-  const onFenced = (owner: Life) => (lease: InboxLease) => owners.fenced(owner, lease);
+  const onFenced = (owner: Life) => (lease: InboxLease) => {
+    owners.fenced(owner, lease);
+    // Its session ends, and the acks that wait for a write are not stored.
+    context.journal.forgetAcks(owner);
+  };
   const welcome = (wire: Wire, owner: Life): void => {
     const memory = { side: 'server' as const };
     const attended = attend(

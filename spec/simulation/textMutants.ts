@@ -23,7 +23,7 @@ export interface TextMutantOptions {
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDER = `${ROOT}.tmp/simulation`;
 /** How many seeds are tried for a fault. */
-const SEEDS = 2_000;
+const SEEDS = 400;
 
 let made = 0;
 

@@ -1,7 +1,9 @@
-import { defer, NEVER, Subscription } from 'rxjs';
+import { defer, mergeMap, NEVER, Subject, Subscription, takeUntil, throwError } from 'rxjs';
 import {
   channel,
+  CloseCode,
   connect,
+  ConnectionLostError,
   type Channel,
   type ChannelMember,
   type Message,
@@ -63,6 +65,9 @@ export function createMember(plan: MemberPlan, first: Node, setting: ChannelsSet
   let life = createOwnLife();
   let node = first;
   const nodes = new Set([first]);
+  const moves$ = new Subject<void>();
+  /** A member that moves gives up a connection that is not open yet. */
+  const moved$ = moves$.pipe(mergeMap(() => throwError(() => new ConnectionLostError(CloseCode.ABNORMAL, 'moved'))));
   const names: readonly ChannelName[] = plan.isKeyed ? ['room', 'keys'] : ['room'];
   const states: Member['states'] = [];
   const stored = new Map<string, string>();
@@ -103,7 +108,7 @@ export function createMember(plan: MemberPlan, first: Node, setting: ChannelsSet
     const own = life;
     const { scheduler, microtask } = own;
     wire = connect({
-      ...{ link: (outgoing) => defer(() => node.network.link(own)(outgoing)), token: name, id: name },
+      ...{ link: (outgoing) => defer(() => node.network.link(own)(outgoing)).pipe(takeUntil(moved$)), token: name, id: name },
       codec: codecs.map((codec) => codecOf(codec, limits)),
       ...{ maxFrame: limits.maxFrame, window, scheduler, microtask, signals$: NEVER },
       reconnect: { initialInterval: 50, maxInterval: 1_000, random: chance.random },
@@ -229,6 +234,7 @@ export function createMember(plan: MemberPlan, first: Node, setting: ChannelsSet
       node = next;
       nodes.add(next);
       for (const connection of network.connections()) if (connection.ends.client.life === life) network.drop(connection);
+      moves$.next();
       // The hubs share no sessions: one that it has left, and that still waits for it, refuses the credentials of another one.
       if (isBack) this.reload();
     },

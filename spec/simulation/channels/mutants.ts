@@ -51,7 +51,7 @@ export const channelsMutants: readonly TextMutant[] = [
   },
   {
     name: 'a reader within a compacted message gets all of it',
-    ...{ file: CURSOR, from: 'if (isWithin(previous, entry)) {', to: 'if (isWithin(undefined, entry)) {' },
+    ...{ file: CURSOR, from: 'if (isWithin(previous, entry)) {', to: 'if (isWithin(undefined, entry)) {', firstSeed: 7001 },
   },
   {
     name: 'a hub skips what is published between its last read and its tail',
@@ -115,6 +115,7 @@ export const channelsMutants: readonly TextMutant[] = [
       file: 'server/hub/followLog.ts',
       from: 'if (isReading && !slice.isComplete) cursor.position = undefined;',
       to: 'if (isReading && slice.epoch === "") cursor.position = undefined;',
+      firstSeed: 1001,
     },
   },
   {

@@ -95,8 +95,9 @@ export function createReaderCheck(isKeyed: boolean, options: ReaderCheckOptions)
     const range = all().filter(
       (entry) => entry.epoch === next.epoch && entry.offset < next.offset && !isEnd(entry) && (!isSame || entry.offset > after.offset),
     );
-    // A gap may have been on its way while a log was restored.
-    const kept = isKeyed ? undefined : range.find((entry) => entry.index > (at ?? -1) && !entry.wasGone && !entry.isLost);
+    const kept = isKeyed
+      ? undefined
+      : range.find((entry) => entry.index > (at ?? -1) && !entry.isGone && !entry.isLost && !shared.isJustBack(entry));
     if (kept) fail(`${text}, though the log has ${describe(kept)}`);
     if (isSame && shared.losses() === 0 && !range.some(({ isGone }) => isGone)) fail(`${text}, though nothing is missing`);
     if (isSame && !isKeyed) {

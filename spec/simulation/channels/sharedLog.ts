@@ -9,8 +9,8 @@ export interface Stored extends ChannelEntry {
   readonly index: number;
   /** Whether the log has removed it to keep its limits, or has lost its epoch. */
   isGone: boolean;
-  /** Whether it was removed once: a restored log may have it again. */
-  wasGone: boolean;
+  /** When a restored log had it again. */
+  backAt?: number;
   /** Whether a restore has lost it: nobody can know that it is missing. */
   isLost: boolean;
   /** Whether the log had the same message of the same publisher already, when it stored this one. */
@@ -38,7 +38,12 @@ export interface SharedLog {
   compact(first: Stored, last: Stored, message: Message): void;
   /** How often it has lost something. */
   readonly losses: () => number;
+  /** Whether a gap for an entry may still be under way, though a restored log has it again. */
+  readonly isJustBack: (entry: Stored) => boolean;
 }
+
+/** How long a message to a member may be under way, in ms: the longest sleep, and some time to deliver it. */
+const MOST_FLIGHT = 5_000;
 
 const withoutMark = (source: string): string => source.replace(/ [\w-]{16}$/, '');
 const keyOf = ({ source, id }: Pick<Message, 'source' | 'id'>): string => `${withoutMark(source)}\n${id}`;
@@ -72,14 +77,14 @@ export function createSharedLog({ kind, keep, page, stride }: LogPlan, scheduler
       entry && (entry.epoch !== slice.epoch || entry.offset < first || entry.isLost);
       entry = channel.all[++channel.firstKept]
     )
-      entry.isGone = entry.wasGone = true;
+      entry.isGone = true;
   };
   const loseAll = (): void => {
     losses++;
     forgotten++;
     log = create();
     for (const [name, channel] of channels) {
-      for (const entry of channel.all) entry.isGone = entry.wasGone = true;
+      for (const entry of channel.all) entry.isGone = true;
       channel.firstKept = channel.all.length;
       starts.set(`${name} ${read(name).epoch}`, channel.all.length);
     }
@@ -91,6 +96,7 @@ export function createSharedLog({ kind, keep, page, stride }: LogPlan, scheduler
     startOf: (channel, epoch) => starts.get(`${channel} ${epoch}`) ?? 0,
     hasEnded: (channel) => channelOf(channel).all.at(-1)?.message.type === 'channel.ended',
     losses: () => losses,
+    isJustBack: ({ backAt = -Infinity }) => scheduler.now() - backAt < MOST_FLIGHT,
     forget: loseAll,
     backUp: () => (log as Partial<ModelLog>).backUp?.(),
     restore() {
@@ -105,8 +111,9 @@ export function createSharedLog({ kind, keep, page, stride }: LogPlan, scheduler
         const channel = channelOf(name);
         for (const entry of channel.all.filter((one) => one.epoch === epoch)) {
           entry.isLost ||= entry.offset > upTo;
-          entry.isGone = !offsets.has(entry.offset);
-          entry.wasGone ||= entry.isGone;
+          const isKept = offsets.has(entry.offset);
+          if (entry.isGone && isKept) entry.backAt = scheduler.now();
+          entry.isGone = !isKept;
         }
         channel.firstKept = 0;
       }
@@ -124,7 +131,7 @@ export function createSharedLog({ kind, keep, page, stride }: LogPlan, scheduler
             byKey
               .get(keyOf(message))
               ?.some((one) => one.message.source === message.source && one.epoch === epoch && !one.isGone && !one.isLost) ?? false;
-          const entry: Stored = { epoch, offset, message, index: all.length, isGone: false, wasGone: false, isLost: false, isRepeat };
+          const entry: Stored = { epoch, offset, message, index: all.length, isGone: false, isLost: false, isRepeat };
           if (latest && latest.epoch === epoch && latest.offset > offset) throw new Error('the log has stored out of order');
           all.push(entry);
           byKey.set(keyOf(message), [...(byKey.get(keyOf(message)) ?? []), entry]);

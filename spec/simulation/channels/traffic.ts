@@ -109,11 +109,7 @@ export function createTraffic(nodes: readonly Node[], members: readonly Member[]
     const carried = oneOf(codecs.map((codec) => carries(codec, { ...USUAL_LIMITS, maxFrame }, content, carrier)));
     const storable = ended
       ? 'either'
-      : all([
-          reached.size > 1 && carried === 'no' ? 'either' : carried,
-          // Its connection to a hub before this one may still be open.
-          oneOf([node, ...reached].map((each) => isStorable(each, content, message))),
-        ]);
+      : all([reached.size > 1 && carried === 'no' ? 'either' : carried, isStorable(node, content, message)]);
     const hadFault = (): boolean =>
       wire !== member.wire() ||
       member.node !== node ||
@@ -208,8 +204,9 @@ export function createTraffic(nodes: readonly Node[], members: readonly Member[]
     const hasFailed = outcome !== undefined && 'error' in outcome;
     if (!published.hadFault() && !isStored && isTold && !hasFailed) return `${id} is not stored, and its sender does not know`;
     if (published.hadFault() || (hasFailed && outcome.error.code === 'ERR_CHANNEL_TIMEOUT')) return undefined;
-    // A repeat shares the write of the one before, and its failure.
-    if (hasFailed && same.some((one) => one.hadFault())) return undefined;
+    // A repeat shares the write of one before it, and its failure.
+    const isShared = same.slice(0, same.indexOf(published)).some((one) => one.hadFault());
+    if (isShared && hasFailed && (outcome.error as { readonly reason?: string }).reason === 'failed') return undefined;
     if (hasFailed && storable === 'yes') return `${id} is refused: ${String(outcome.error)}`;
     if (hasFailed && isStored && plan.repeats === 0) return `${id} is stored and refused: ${String(outcome.error)}`;
     return !isStored && storable === 'yes' ? `${id} is not stored` : undefined;

@@ -29,9 +29,6 @@ const QUIET = 10_000;
 const HEARTBEATS = 16;
 /** How long a message may take to members with a connection, in ms, when all others sleep. */
 const PROMPT = 2_500;
-const MOST_PROMPTS = 3;
-/** A window, or a page, of which a reader that is behind needs many. */
-const SMALL = 7;
 const MOST_STEPS = 400_000;
 
 /**
@@ -133,6 +130,11 @@ async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () 
   // Sessions that nobody resumes end, and are reported.
   if (goOn()) await clock.runSettled(clock.now() + plan.detachedTimeout + SILENCE, goOn);
   if (goOn()) await checkQuiet(members, setting, goOn);
+  // Members learn with the next message what the log has lost, and join again.
+  if (goOn() && shared.losses() > 0) {
+    traffic.nudge();
+    await settle(REST);
+  }
   if (goOn()) await checkSleeper(nodes, members, traffic, setting, goOn);
   // A member that has stopped somewhere would not notice by itself.
   traffic.publishOne();
@@ -170,19 +172,13 @@ async function checkSleeper(
 ): Promise<void> {
   if (members.length < 2) return;
   const [sleeper, ...others] = members as readonly [Member, ...Member[]];
-  const wakesAt = clock.now() + MOST_PROMPTS * PROMPT + 500;
-  sleeper.life.freeze(wakesAt - clock.now());
+  sleeper.life.freeze(PROMPT + 500);
   for (let left = chance.pick([1, 5, 20]); left > 0; left--) byHub(chance.pick(nodes), 'room');
-  const nextMissing = (): string | undefined => others.map((member) => member.missing()).find((missing) => missing !== undefined);
   await clock.runSettled(clock.now() + PROMPT, goOn);
-  // One whose window or pages are small, and that has just joined again, needs more time.
-  const isSlow = Math.min(plan.log.page, ...plan.members.map(({ window }) => window)) <= SMALL;
-  if (isSlow && nextMissing()) await clock.runSettled(clock.now() + PROMPT * (MOST_PROMPTS - 1), goOn);
-  const late = nextMissing();
+  const late = others.map((member) => member.missing()).find((missing) => missing !== undefined);
   if (late) violate('share', `${late}, while ${sleeper.name} sleeps`);
   for (const wire of nodes.flatMap(({ wires }) => [...wires]))
     if (wire.queued > plan.maxQueued) violate('bounded', `${wire.queued} messages wait for ${wire.principal.id}`);
-  await clock.runSettled(wakesAt, goOn);
 }
 
 /** Nothing is sent, or reported, again and again. */

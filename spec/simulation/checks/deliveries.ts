@@ -88,9 +88,7 @@ export function createDeliveryChecks({ journal, plan, now, forgetting, sendable,
       return message.timestamp + (message.ttl ?? Infinity) <= now() || plan.faults.includes('step') ? undefined : 'it has time';
     if (status === 'dead' && (error as RxwireError).code === 'ERR_DECODE') return entry.isSetAside ? undefined : 'nobody has set it aside';
     if (status === 'refused') return entry.isRefused ? undefined : 'nobody has refused it';
-    // A session that another server takes over ends, also if an ack waits for its write.
-    const isStoredLater = plan.owners > 1 && plan[sender.side].outbox === 'durable';
-    if (status === 'dead' && entry.ackedTo === sender.life && !isStoredLater) return 'its ack has come';
+    if (status === 'dead' && entry.ackedTo === sender.life) return 'its ack has come';
     return status === 'dead' ? deadFor(entry, error as RxwireError) : undefined;
   };
 
