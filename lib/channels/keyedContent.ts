@@ -1,5 +1,6 @@
 import { PAGE_BYTES } from './channelRange.js';
 import type { ChannelEntry, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
+import type { ChannelPosition } from '../message/channelTypes.js';
 import type { Message } from '../message/types.js';
 
 /** How the newest message of each key is kept. */
@@ -54,6 +55,8 @@ export function createKeyedContent(epoch: string, { ttl = Infinity, retain = {} 
     /** The highest offset of a newest message that is forgotten. */
     forgotten: 0,
     end: undefined as ChannelEntry | undefined,
+    /** Whether a reader at this position has read a part of what is here, and no more. */
+    knows: (at: ChannelPosition): boolean => at.epoch === epoch && at.offset <= content.last,
     replace(entry: KeyedEntry): void {
       const former = byKey.get(entry.key);
       if (former) entriesOf(former).remove(former);
@@ -74,7 +77,7 @@ export function createKeyedContent(epoch: string, { ttl = Infinity, retain = {} 
     readForwards(after: Exclude<ChannelQuery['after'], undefined>, { limit, since = 0 }: ChannelQuery): ChannelSlice {
       const { last, forgotten, end } = content;
       const isStart = after === 'start';
-      const isKnown = !isStart && after.epoch === epoch && after.offset <= last;
+      const isKnown = !isStart && content.knows(after);
       // The reader knows which keys are removed up to this offset.
       const known = isKnown ? Math.max(after.offset, since) : last;
       const isComplete = isStart || (isKnown && forgotten <= known);

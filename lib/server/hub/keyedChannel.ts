@@ -56,9 +56,6 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
     broken$.error(new Error('messages are missing in the log'));
   };
 
-  /** Whether a reader may have read more of the log at another hub than this one has followed. */
-  const isAhead = ({ epoch, offset }: ChannelPosition): boolean => epoch !== content.epoch || offset > content.last;
-
   followLog({
     log,
     channel,
@@ -102,8 +99,9 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
         content.trim(scheduler.now());
         if (after === undefined || query.before) return content.readBackwards(query);
         if (after === 'start') return content.readForwards(after, query);
-        return chain(isAhead(after) && log.read(channel, { limit: 0 }), (slice) => {
-          if (slice && slice.epoch === after.epoch && after.offset <= slice.last && isAhead(after))
+        // The reader may have read more of the log at another hub than this one has followed.
+        return chain(!content.knows(after) && log.read(channel, { limit: 0 }), (slice) => {
+          if (slice && slice.epoch === after.epoch && after.offset <= slice.last && !content.knows(after))
             throw new Error('the hub has not followed the log up to the position of the reader');
           if (!log.isKnown) return content.readForwards(after, query);
           return chain(log.isKnown(channel, after), (isKnown) => content.readForwards(isKnown ? after : UNKNOWN, query));
