@@ -1,4 +1,4 @@
-import { type Observable, ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
+import { merge, type Observable, ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
 import { InvalidMessageError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
@@ -30,6 +30,8 @@ const UNKNOWN: ChannelPosition = { epoch: '', offset: 0 };
 export function createKeyedChannel({ log, channel, scheduler, onFailed, ...settings }: KeyedChannelOptions) {
   let content = createKeyedContent('', settings);
   let tail$ = new Subject<ChannelEntry | ChannelBroadcast>();
+  /** Fails when the log has begun another epoch: it is then read again. */
+  let renewed$ = new Subject<never>();
   /** Emits when the log is read; `undefined` after that. */
   let ready$: ReplaySubject<undefined> | undefined = new ReplaySubject(1);
 
@@ -56,8 +58,17 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
     broken$.error(new Error('messages are missing in the log'));
   };
 
+  /** Reads from a position that this hub does not know, or that the log does not know any more. */
+  const readUnknown = (wasKnown: boolean, after: ChannelPosition, query: ChannelQuery, { epoch, last }: ChannelSlice): ChannelSlice => {
+    if (epoch !== content.epoch) renewed$.error(new Error('the log has begun another epoch'));
+    // The reader may have read more of the log at another hub than this one has followed.
+    else if (wasKnown || after.epoch !== epoch || after.offset > last || content.knows(after))
+      return content.readForwards(wasKnown ? UNKNOWN : after, query);
+    throw new Error('the hub has not followed the log up to the position of the reader');
+  };
+
   followLog({
-    log,
+    log: { read: (name, query) => log.read(name, query), tail: () => merge(log.tail(channel), (renewed$ = new Subject())) },
     channel,
     cursor: { position: undefined },
     first: { after: 'start', limit: PAGE_SIZE },
@@ -99,13 +110,12 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
         content.trim(scheduler.now());
         if (after === undefined || query.before) return content.readBackwards(query);
         if (after === 'start') return content.readForwards(after, query);
-        // The reader may have read more of the log at another hub than this one has followed.
-        return chain(!content.knows(after) && log.read(channel, { limit: 0 }), (slice) => {
-          if (slice && slice.epoch === after.epoch && after.offset <= slice.last && !content.knows(after))
-            throw new Error('the hub has not followed the log up to the position of the reader');
-          if (!log.isKnown) return content.readForwards(after, query);
-          return chain(log.isKnown(channel, after), (isKnown) => content.readForwards(isKnown ? after : UNKNOWN, query));
-        });
+        const wasKnown = content.knows(after);
+        return chain(wasKnown && log.isKnown ? log.isKnown(channel, after) : wasKnown, (isKnown) =>
+          isKnown
+            ? content.readForwards(after, query)
+            : chain(log.read(channel, { limit: 0 }), (slice) => readUnknown(wasKnown, after, query, slice)),
+        );
       }),
   };
 }

@@ -1,7 +1,7 @@
 import { firstValueFrom, merge, mergeMap, Subject, throwError, toArray } from 'rxjs';
 import { channel } from '../../../lib/operators/channels/channel.js';
 import type { ChannelPosition } from '../../../lib/message/channelTypes.js';
-import type { ChannelLog } from '../../../lib/channels/channelLog.js';
+import type { ChannelLog, ChannelSlice } from '../../../lib/channels/channelLog.js';
 import type { HubChannelSettings } from '../../../lib/server/hub/hub.js';
 import { memoryChannelLog } from '../../../lib/server/hub/memoryChannelLog.js';
 import { ChannelFailedError } from '../../../lib/message/errors.js';
@@ -334,6 +334,28 @@ describe('a keyed channel', () => {
       await put(file('c', 4));
       expect(texts(await messages.take(1))).toEqual([4]);
       expect(gaps.values).toEqual([]);
+    });
+
+    it('follows a log again that has begun another epoch, when a member finds that out', async () => {
+      let current = memoryChannelLog();
+      const log: ChannelLog = {
+        ...current,
+        append: (...args) => current.append(...args),
+        read: (...args) => current.read(...args),
+        isKnown: (name, { epoch, offset }) => {
+          const { epoch: own, last } = current.read(name, { limit: 0 }) as ChannelSlice;
+          return epoch === own && offset <= last;
+        },
+      };
+      open({}, { log });
+      await put(file('a', 1), file('b', 2));
+      const first = await town.member('files');
+      await first.messages.take(2);
+      current = memoryChannelLog();
+      current.append('files', file('c', 3));
+      const { messages, gaps } = await town.member('files', { from: first.room.position! });
+      expect(texts(await messages.take(1))).toEqual([3]);
+      expect(gaps.values).toMatchObject([{ reason: 'epoch' }]);
     });
   });
 });
