@@ -26,6 +26,7 @@ const carrierOf = (type: 'channel.update' | 'channel.presence', state: unknown):
 /** Lets members set states, and checks what the others see of them. */
 export function createPresenceCheck(members: readonly Member[], setting: ChannelsSetting) {
   const { clock, chance, plan, counts, say } = setting;
+  const mayBeLate = (['pause', 'cut'] as const).some((fault) => plan.faults.includes(fault));
   let count = 0;
 
   const update = (member: Member): void => {
@@ -66,15 +67,15 @@ export function createPresenceCheck(members: readonly Member[], setting: Channel
   };
   /**
    * The states of a member that another one may see now; -1: none. It is the latest, if the hub keeps it for certain. Otherwise it may be an earlier one: a
-   * state may not have been sent before the next one, and another wire of the member may have set it. A hub that has slept may get it from a former wire, or
-   * from one that has moved, after that.
+   * state may not have been sent before the next one, and another wire of the member may have set it. A hub that has slept, or whose connection
+   * has stalled, may get it from a former wire, or from one that has moved, after that.
    */
   const visible = ({ states, wire, ...member }: Member, watcher: Member): readonly number[] => {
     const kept = states.map((set) => (set ? isKept(member, set.content) : 'no'));
     const isCertain = kept.at(-1) === 'yes';
     const tags = new Set(isCertain ? [] : [-1]);
     for (const [index, set] of states.entries()) {
-      const isLate = set !== undefined && (set.wire !== wire() || set.node !== member.node) && plan.faults.includes('pause');
+      const isLate = set !== undefined && (set.wire !== wire() || set.node !== member.node) && mayBeLate;
       if (!set || kept[index] === 'no' || (isCertain && index < states.length - 1 && !isLate)) continue;
       const seen = watcher.carries(set.content, carrierOf('channel.presence', set.content.value));
       if (seen !== 'no') tags.add(set.tag);
