@@ -11,13 +11,13 @@ import {
 } from '../../message/errors.js';
 import { encodeErrorOf } from './hostCodec.js';
 
-/** Returns why a message was given up; undefined if it was sent. @param codec Its name. */
+/** Returns why a message was given up. @param codec Its name. */
 export function outcomeError(
   { message, outcome, rejection }: Extract<CoreEvent, { readonly kind: 'outcome' }>,
   codec: string,
   outgoing: Outgoing,
   maxQueued: number,
-): RxwireError | undefined {
+): RxwireError {
   const { id } = message;
   const { code = '', reason = '' } = rejection ?? {};
   switch (outcome) {
@@ -34,11 +34,8 @@ export function outcomeError(
       return new InDoubtError(id);
     case 'quota':
       return new StoreError('outbox', 'quota');
-    case 'refused':
-    case 'unsendable':
+    default:
       // Unsendable with a rejection: the other side has closed each connection because of it.
       return outcome === 'refused' || rejection ? new MessageRefusedError(id, code, reason) : encodeErrorOf(message, codec, outgoing);
-    default:
-      return undefined;
   }
 }

@@ -21,7 +21,7 @@ import {
 } from '../../message/errors.js';
 import { callSafely } from '../../message/errors/callSafely.js';
 import { MAX_IDS } from '../../message/errors/undeliveredErrors.js';
-import type { PendingStatus, ReceiptStatus } from '../../message/receipt.js';
+import type { PendingStatus, Receipt, ReceiptStatus } from '../../message/receipt.js';
 import { afterMicrotask, wallTime } from '../../message/steadyScheduler.js';
 import type { Message } from '../../message/types.js';
 import { createCoalescedTimer } from '../../operators/timing/coalescedTimer.js';
@@ -181,13 +181,13 @@ export abstract class SessionHost<Core extends SessionCore = SessionCore>
   #reportOutcome(event: OutcomeEvent): void {
     const { message, outcome, latency = 0 } = event;
     const { id } = message;
-    const error = outcomeError(event, this.codecName, this.core.outgoing, this.options.maxQueued);
-    if (error) this.#giveUp(message, error, outcome === 'refused' || outcome === 'expired' ? outcome : 'dead');
-    else if (!this.user.awaitsAcks()) return;
-    else if (outcome === 'sent') this.report({ kind: 'receipt', receipt: { id, status: outcome } });
-    else {
-      const processed = outcome === 'dead-lettered' ? outcome : 'processed';
-      this.report({ kind: 'receipt', receipt: { id, status: 'acked', latency, outcome: processed } });
+    if (outcome === 'sent' || outcome === 'acked' || outcome === 'dead-lettered') {
+      const processed = outcome === 'acked' ? 'processed' : outcome;
+      const receipt: Receipt = processed === 'sent' ? { id, status: processed } : { id, status: 'acked', latency, outcome: processed };
+      if (this.user.awaitsAcks()) this.report({ kind: 'receipt', receipt });
+    } else {
+      const error = outcomeError(event, this.codecName, this.core.outgoing, this.options.maxQueued);
+      this.#giveUp(message, error, outcome === 'refused' || outcome === 'expired' ? outcome : 'dead');
     }
   }
   #giveUp(message: Message, error: RxwireError, status: ReceiptStatus): void {
