@@ -53,6 +53,10 @@ export class ChannelCursor {
   #since = 0;
   /** The size of the messages sent since none waited, in bytes. */
   #ahead = 0;
+  /** The last position behind which no message can have been dropped: the queue was empty. */
+  #safe: ReaderPosition | undefined;
+  /** Reads from there again, because the queue of the client has dropped messages. */
+  #rewinding: Subscription | undefined;
   #reading = new Subscription();
   /** The list of members that waits to be sent, or for its ack. */
   #listing: Subscription | undefined;
@@ -77,7 +81,7 @@ export class ChannelCursor {
     const complete = isComplete || (!after && !start);
     this.wire.next(hubMessage('channel.joined', { channel: this.#parts.name, join, member: this.member.id, epoch, offset, complete }));
     this.isJoined = true;
-    this.#position = { epoch, offset };
+    this.#position = this.#safe = { epoch, offset };
     this.#since = after && isComplete ? after.offset : last;
     // The join does not wait for acks, but the messages do.
     if (entries.length > 0 && !mayReceive) this.#read();
@@ -127,8 +131,8 @@ export class ChannelCursor {
       this.#read();
       return;
     }
+    if (wire.queued === 0) this.#settle();
     this.#position = entry;
-    if (wire.queued === 0) this.#ahead = 0;
     this.#ahead += size;
     // The messages in front of this one were skipped for this reader: it has no gap.
     const isBehindSkipped = effect === 'next' && previous?.sent !== undefined;
@@ -136,32 +140,51 @@ export class ChannelCursor {
     if (this.#ahead <= MAX_AHEAD && wire.room > RESERVED) wire.next(own);
     else {
       this.#parts.live.delete(this);
-      this.#readBehind(own, previous);
+      this.#readBehind(own);
     }
+  }
+
+  #settle(): void {
+    this.#ahead = 0;
+    this.#safe = this.#position;
+  }
+
+  /** The full queue of the client has dropped messages, of this channel or of others. */
+  rewind(): void {
+    if (this.#rewinding || !this.isJoined || !this.#safe) return;
+    const safe = this.#safe;
+    this.#rewinding = delay(PAUSE, this.#parts.scheduler).subscribe(() => {
+      this.#rewinding = undefined;
+      if (this.#isOver || this.#position?.epoch !== safe.epoch) return;
+      this.#parts.live.delete(this);
+      this.#reading.unsubscribe();
+      this.#position = safe;
+      this.#read();
+    });
   }
 
   end(): void {
     this.#isOver = true;
+    this.#rewinding?.unsubscribe();
     this.#parts.live.delete(this);
     this.#reading.unsubscribe();
     this.#listing?.unsubscribe();
   }
 
   /** Sends the last message of a page, and reads on when the client has acked it. */
-  #readBehind(message: Message, previous: ReaderPosition | undefined, bytes?: number): void {
-    this.#flow.send([message], bytes).then(
-      () => this.#read(),
-      (error: unknown) => {
-        if (this.#isOver) return;
-        // A message that this client cannot receive has got a stand-in.
-        if (!mayPass(error)) {
-          this.#read();
-          return;
-        }
-        this.#position = previous;
-        this.#reading = delay(PAUSE, this.#parts.scheduler).subscribe(() => this.#read());
-      },
-    );
+  #readBehind(message: Message, bytes?: number): void {
+    const reading = this.#reading;
+    const readOn = (): void => {
+      // It reads already: messages were dropped.
+      if (reading === this.#reading) this.#read();
+    };
+    const acked = (): void => {
+      if (!this.#rewinding) this.#settle();
+      readOn();
+    };
+    // A message that this client cannot receive has got a stand-in.
+    const failed = (error: unknown): void => (mayPass(error) ? this.rewind() : readOn());
+    this.#flow.send([message], bytes).then(acked, failed);
   }
 
   /** The maximum number of messages of the next page. */
@@ -199,7 +222,7 @@ export class ChannelCursor {
       bytes += memoryOf(message);
       if (entry !== entries.at(-1) && bytes < PAGE_BYTES && this.wire.room > RESERVED) this.wire.next(message);
       else if (entry.offset < last) {
-        this.#readBehind(message, previous, bytes);
+        this.#readBehind(message, bytes);
         return;
       } else void this.#flow.send([message], bytes);
     }

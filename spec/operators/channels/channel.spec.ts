@@ -310,6 +310,20 @@ describe('channel', () => {
     expect([slow.gaps.values, slow.statuses()]).toEqual([[], ['joining', 'joined']]);
   });
 
+  it('gets what the full queue of its client has dropped, and the end, without another message', async () => {
+    open({}, { maxQueued: 6 });
+    const { messages, gaps } = await town.member('room.1');
+    const { channel: of } = town.hall;
+    town.net.down();
+    for (const text of ['a', 'b', 'c']) of('room.1').next(note(text));
+    of('room.1').next(createMessage('channel.ended', { status: 'completed' }));
+    // The messages of the server push out the others.
+    for (let count = 0; count < 6; count++) town.served[0]!.next(note('of the server'));
+    town.net.up();
+    expect(await messages.ended).toBe('complete');
+    expect([payloads(messages.values), gaps.values]).toEqual([['a', 'b', 'c'], []]);
+  });
+
   it('requests missing messages again, and misses none', async () => {
     open();
     const { messages, gaps, statuses } = await town.member('room.1');
