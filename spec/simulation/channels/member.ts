@@ -38,8 +38,6 @@ export interface Member {
   readonly pastGaps: ReadonlySet<number>;
   /** What it has set with `updatePresence`; undefined where it has left: another wire of it may still be a member. */
   readonly states: ({ readonly tag: number; readonly content: Content; readonly wire: Wire; readonly node: Node } | undefined)[];
-  /** Whether a hub has dropped messages to it, because a queue was full. */
-  readonly hasMissed: () => boolean;
   /** The others as it sees them; undefined: it does not watch, or does not know yet. */
   readonly members: () => readonly ChannelMember[] | undefined;
   readonly isJoined: () => boolean;
@@ -75,7 +73,7 @@ export function createMember(plan: MemberPlan, first: Node, setting: ChannelsSet
   let joined: Subscription | undefined;
   const checks = new Map<ChannelName, ReaderCheck>();
   let members: readonly ChannelMember[] | undefined;
-  let [starts, hasMissed] = [0, false];
+  let starts = 0;
   const ended = new Set<ChannelName>();
   /** The type of the message that the wire delivers. */
   let carrier = '';
@@ -119,7 +117,6 @@ export function createMember(plan: MemberPlan, first: Node, setting: ChannelsSet
     });
     wire.errors$.subscribe((error) => {
       if (error.code === 'ERR_SESSION_LOST') starts++;
-      hasMissed ||= error.code === 'ERR_MISSED';
       say(name, () => `reports ${String(error)}`);
     });
   };
@@ -210,7 +207,6 @@ export function createMember(plan: MemberPlan, first: Node, setting: ChannelsSet
     isJoined: () => joined !== undefined && !ended.has('room'),
     hasEnded: () => ended.has('room'),
     starts: () => starts,
-    hasMissed: () => hasMissed,
     reload() {
       leave();
       say(name, () => 'is loaded again');

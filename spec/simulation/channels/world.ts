@@ -115,14 +115,8 @@ async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () 
   /** Runs until all is well, and fails if that takes too long. */
   const settle = async (time: number): Promise<void> => {
     const until = clock.now() + time;
-    const late = clock.now() + time / 2;
-    let isNudged = false;
-    while (goOn() && clock.now() < until && (trouble() !== undefined || !nodes.every(({ life }) => life.isAlive()))) {
+    while (goOn() && clock.now() < until && (trouble() !== undefined || !nodes.every(({ life }) => life.isAlive())))
       await clock.runSettled(clock.now() + CHECK_EVERY, goOn);
-      if (isNudged || clock.now() < late || !members.some((member) => member.hasMissed())) continue;
-      isNudged = true;
-      traffic.nudge();
-    }
     const found = trouble();
     if (found && goOn()) violate('channels', found);
   };
