@@ -8,7 +8,7 @@ import { step } from '../../channels/channelPosition.js';
 import type { ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
 import { PAGE_BYTES } from '../../channels/channelRange.js';
 import { firstOffsetOf, isWithin, PAGE_SIZE, reachedBy, retryReads, type SteppedEntry } from './followLog.js';
-import { deliveryMessage, hubMessage, memberListMessages } from './hubMessages.js';
+import { deliveryMessage, hubMessage, memberListMessages, reminderMessage, type SentPosition } from './hubMessages.js';
 import { mayPass, memoryOf, RESERVED, type ClientFlow } from './clientFlowControl.js';
 
 export interface CursorParts {
@@ -22,11 +22,6 @@ export interface CursorParts {
   readonly tail: { readonly position: ChannelPosition | undefined };
   /** The cursors that get messages from the tail. Each adds and removes itself. */
   readonly live: Set<ChannelCursor>;
-}
-
-interface ReaderPosition extends ChannelPosition {
-  /** The offset that the client has, if messages of a keyed channel behind it were skipped. */
-  readonly sent?: number;
 }
 
 /** The bytes that may wait for a slow reader before it reads the log instead. */
@@ -48,16 +43,13 @@ export class ChannelCursor {
   /** Whether the client receives changes of the members. */
   isWatching = false;
   isJoined = false;
-  #position: ReaderPosition | undefined;
+  #position: SentPosition | undefined;
   /** The client knows which keys are removed up to this offset. Only keyed channels have it. */
   #since = 0;
   /** The size of the messages sent since none waited, in bytes. */
   #ahead = 0;
-  /** The last position behind which no message can have been dropped: the queue was empty. */
-  #safe: ReaderPosition | undefined;
-  /** Reads from there again, because the queue of the client has dropped messages. */
-  #rewinding: Subscription | undefined;
   #reading = new Subscription();
+  #reminding: Subscription | undefined;
   /** The list of members that waits to be sent, or for its ack. */
   #listing: Subscription | undefined;
   /** Whether another list must follow it. */
@@ -81,7 +73,7 @@ export class ChannelCursor {
     const complete = isComplete || (!after && !start);
     this.wire.next(hubMessage('channel.joined', { channel: this.#parts.name, join, member: this.member.id, epoch, offset, complete }));
     this.isJoined = true;
-    this.#position = this.#safe = { epoch, offset };
+    this.#position = { epoch, offset };
     this.#since = after && isComplete ? after.offset : last;
     // The join does not wait for acks, but the messages do.
     if (entries.length > 0 && !mayReceive) this.#read();
@@ -131,8 +123,8 @@ export class ChannelCursor {
       this.#read();
       return;
     }
-    if (wire.queued === 0) this.#settle();
     this.#position = entry;
+    if (wire.queued === 0) this.#ahead = 0;
     this.#ahead += size;
     // The messages in front of this one were skipped for this reader: it has no gap.
     const isBehindSkipped = effect === 'next' && previous?.sent !== undefined;
@@ -140,51 +132,48 @@ export class ChannelCursor {
     if (this.#ahead <= MAX_AHEAD && wire.room > RESERVED) wire.next(own);
     else {
       this.#parts.live.delete(this);
-      this.#readBehind(own);
+      this.#readBehind(own, previous);
     }
   }
 
-  #settle(): void {
-    this.#ahead = 0;
-    this.#safe = this.#position;
-  }
-
-  /** The full queue of the client has dropped messages, of this channel or of others. */
-  rewind(): void {
-    if (this.#rewinding || !this.isJoined || !this.#safe) return;
-    const safe = this.#safe;
-    this.#rewinding = delay(PAUSE, this.#parts.scheduler).subscribe(() => {
-      this.#rewinding = undefined;
-      if (this.#isOver || this.#position?.epoch !== safe.epoch) return;
-      this.#parts.live.delete(this);
-      this.#reading.unsubscribe();
-      this.#position = safe;
-      this.#read();
+  /**
+   * Tells the client what it should have received, because its full queue has dropped messages. A
+   * client that has received less joins again.
+   */
+  remind(): void {
+    if (this.#isOver || (this.#reminding && !this.#reminding.closed)) return;
+    this.#reminding = delay(PAUSE, this.#parts.scheduler).subscribe(() => {
+      const { wire } = this;
+      if (wire.queued > 0 && wire.room <= RESERVED) {
+        this.#reminding = undefined;
+        this.remind();
+      } else if (this.#position) wire.next(reminderMessage(this.#parts.name, this.#position));
     });
   }
 
   end(): void {
     this.#isOver = true;
-    this.#rewinding?.unsubscribe();
+    this.#reminding?.unsubscribe();
     this.#parts.live.delete(this);
     this.#reading.unsubscribe();
     this.#listing?.unsubscribe();
   }
 
   /** Sends the last message of a page, and reads on when the client has acked it. */
-  #readBehind(message: Message, bytes?: number): void {
-    const reading = this.#reading;
-    const readOn = (): void => {
-      // It reads already: messages were dropped.
-      if (reading === this.#reading) this.#read();
-    };
-    const acked = (): void => {
-      if (!this.#rewinding) this.#settle();
-      readOn();
-    };
-    // A message that this client cannot receive has got a stand-in.
-    const failed = (error: unknown): void => (mayPass(error) ? this.rewind() : readOn());
-    this.#flow.send([message], bytes).then(acked, failed);
+  #readBehind(message: Message, previous: SentPosition | undefined, bytes?: number): void {
+    this.#flow.send([message], bytes).then(
+      () => this.#read(),
+      (error: unknown) => {
+        if (this.#isOver) return;
+        // A message that this client cannot receive has got a stand-in.
+        if (!mayPass(error)) {
+          this.#read();
+          return;
+        }
+        this.#position = previous;
+        this.#reading = delay(PAUSE, this.#parts.scheduler).subscribe(() => this.#read());
+      },
+    );
   }
 
   /** The maximum number of messages of the next page. */
@@ -222,14 +211,17 @@ export class ChannelCursor {
       bytes += memoryOf(message);
       if (entry !== entries.at(-1) && bytes < PAGE_BYTES && this.wire.room > RESERVED) this.wire.next(message);
       else if (entry.offset < last) {
-        this.#readBehind(message, bytes);
+        this.#readBehind(message, previous, bytes);
         return;
       } else void this.#flow.send([message], bytes);
     }
     const sent = this.#position?.sent ?? this.#position?.offset ?? 0;
     this.#position = sent < goal.offset ? { ...goal, sent } : goal;
     // The subscription ends with this message, even if the client has received it before.
-    if (end && entries.at(-1)?.offset !== end.offset) this.wire.next(deliveryMessage(name, end, end.offset - 1));
+    if (end && entries.at(-1)?.offset !== end.offset) {
+      this.wire.next(deliveryMessage(name, end, end.offset - 1));
+      this.#position = { epoch, offset: Math.max(goal.offset, end.offset) };
+    }
     const { position } = tail;
     if (position?.epoch === epoch && position.offset > goal.offset) this.#read();
     else if (!this.#isOver) live.add(this);

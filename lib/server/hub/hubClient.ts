@@ -80,7 +80,7 @@ export class HubClient {
     this.subscription.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());
     // A browser closes the connection of a page that is left with 1001.
     const onLost = (code: number): boolean => this.#goAway(code === GOING_AWAY ? hub.reloadGrace : hub.lostGrace);
-    const onDropped = (): void => this.#joined.forEach((cursor) => cursor.rewind());
+    const onDropped = (): void => this.#joined.forEach((cursor) => cursor.remind());
     this.subscription.add(watchConnection(wire, { onLost, onReturned: () => this.#comeBack(), onDropped }));
   }
 

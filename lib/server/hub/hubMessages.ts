@@ -1,4 +1,4 @@
-import type { ChannelMember, ChannelRefusal } from '../../message/channelTypes.js';
+import type { ChannelMember, ChannelPosition, ChannelRefusal } from '../../message/channelTypes.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createMessage, type MessageOptions } from '../../message/createMessage.js';
 import { UnhandledError } from '../../message/errors.js';
@@ -37,6 +37,16 @@ export function refuseWithoutHub(publish: Message, report: (error: UnhandledErro
 /** Returns a message for a member. @param after The offset of the previous message. */
 export function deliveryMessage(channel: string, { epoch, offset, message }: ChannelEntry, after: number): Message {
   return hubMessage('channel.message', { channel, epoch, offset, ...(after !== offset - 1 && { after }), message });
+}
+
+export interface SentPosition extends ChannelPosition {
+  /** The offset that the client has, if messages of a keyed channel behind it were skipped. */
+  readonly sent?: number;
+}
+
+/** Returns a message that is a repeat for a member that has all up to a position, and a gap for others. */
+export function reminderMessage(channel: string, { epoch, offset, sent = offset }: SentPosition): Message {
+  return hubMessage('channel.message', { channel, epoch, offset: sent, after: sent, lost: 'undeliverable' });
 }
 
 /**
