@@ -13,7 +13,7 @@ import {
 } from '../../../lib/index.js';
 import { parsePosition } from '../../../lib/channels/channelPosition.js';
 import { createLife, type Life } from '../life.js';
-import { codecOf, type MemberPlan } from './plan.js';
+import { codecOf, type MemberPlan, type Quit } from './plan.js';
 import { JOINED, type Node } from './node.js';
 import { carrierOf, carries, oneOf, type Content, type Verdict } from './poison.js';
 import { createReaderCheck, type ReaderCheck } from './readers.js';
@@ -44,6 +44,8 @@ export interface Member {
   readonly hasEnded: () => boolean;
   join(): void;
   leave(): void;
+  /** Goes for good. */
+  quit(how: Quit): void;
   /** The page is loaded again. */
   reload(): void;
   /** The process dies, and another one begins. */
@@ -207,6 +209,13 @@ export function createMember(plan: MemberPlan, first: Node, setting: ChannelsSet
     isJoined: () => joined !== undefined && !ended.has('room'),
     hasEnded: () => ended.has('room'),
     starts: () => starts,
+    quit(how) {
+      say(name, () => `goes for good: ${how}`);
+      starts++;
+      if (how === 'die') life.die();
+      leave();
+      if (how === 'close') wire.unsubscribe();
+    },
     reload() {
       leave();
       say(name, () => 'is loaded again');

@@ -104,7 +104,7 @@ function createProcess(name: string, own: HubPlan, network: Network, ahead: () =
   // The others find out later that the node is dead.
   life.onDeath(() => clock.after(chance.skewed(100, 3_000), hubPresence.end));
   const rooms = hub<ServerWire<Principal>>({
-    ...{ log: log.log, presence: hubPresence, maxSize: own.maxSize, scheduler, microtask },
+    ...{ log: log.log, presence: hubPresence, maxSize: own.maxSize, lostGrace: own.lostGrace, scheduler, microtask },
     authorize: () => true,
     identify: ({ principal: { id } }) => ({ id }),
   });

@@ -6,6 +6,8 @@ export interface HubPlan {
   readonly codecs: readonly CodecName[];
   readonly maxSize: number;
   readonly maxFrame: number;
+  /** How long a member without a connection stays present, in ms. */
+  readonly lostGrace: number;
 }
 
 export interface MemberPlan {
@@ -38,6 +40,9 @@ export const FAULTS = [
 ];
 export type FaultKind = (typeof FAULTS)[number];
 
+/** It leaves the channel, its page is closed, or its process dies. */
+export type Quit = 'leave' | 'close' | 'die';
+
 export interface ChannelsPlan {
   readonly hubs: readonly HubPlan[];
   readonly members: readonly MemberPlan[];
@@ -65,6 +70,8 @@ export interface ChannelsPlan {
   readonly ends: 'amid' | 'late' | 'never';
   /** Whether the hubs compact an ended channel. */
   readonly compacts: boolean;
+  /** How one member goes for good, at the end of the faults. */
+  readonly quits: Quit | undefined;
   /** What goes wrong, each time one of these. */
   readonly faults: readonly FaultKind[];
   /** The mean time between two faults, in ms. */
@@ -80,7 +87,12 @@ export function drawPlan(chance: Chance): ChannelsPlan {
   const size = <T>(small: readonly T[], large: readonly T[]): T => chance.pick(isSmall ? small : large);
   const hubs = Array.from({ length: size([1, 2, 2], [2, 3]) }, (): HubPlan => {
     const maxSize = chance.pick([1_500, 3_000, 6_000]);
-    return { codecs: chance.pick(CODECS), maxSize, maxFrame: chance.pick([maxSize + 2_500, USUAL_LIMITS.maxFrame]) };
+    return {
+      codecs: chance.pick(CODECS),
+      maxSize,
+      maxFrame: chance.pick([maxSize + 2_500, USUAL_LIMITS.maxFrame]),
+      lostGrace: chance.pick([Infinity, Infinity, 0, 500]),
+    };
   });
   const members = Array.from({ length: size([1, 2, 2, 3], [2, 3, 4, 5]) }, (_, index): MemberPlan => {
     const hub = chance.whole(0, hubs.length - 1);
@@ -124,6 +136,7 @@ export function drawPlan(chance: Chance): ChannelsPlan {
     maxQueued: chance.pick([8, 64, 10_000]),
     ends: chance.pick(['amid', 'late', 'never', 'never'] as const),
     compacts: chance.hit(0.5),
+    quits: members.length > 1 ? chance.pick([undefined, undefined, 'leave', 'close', 'die'] as const) : undefined,
     faults: FAULTS.filter(() => chance.hit(isSmall ? 0.4 : 0.6)),
     faultEvery: size([60, 150, 400], [200, 600, 2_000]),
   };

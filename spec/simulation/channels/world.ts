@@ -101,6 +101,11 @@ async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () 
     network.heal();
     log.heal();
   }
+  const [all, gone] = [[...members], plan.quits && chance.pick(members)];
+  if (plan.quits && gone) {
+    members.splice(members.indexOf(gone), 1);
+    gone.quit(plan.quits);
+  }
   for (const member of members) member.join();
 
   /** Returns what is not as it must be when nothing fails; undefined if all is well. */
@@ -123,7 +128,7 @@ async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () 
   await settle(CALM);
   // Sessions that nobody resumes end, and are reported.
   if (goOn()) await clock.runSettled(clock.now() + plan.detachedTimeout + SILENCE, goOn);
-  if (goOn()) await checkQuiet(members, setting, goOn);
+  if (goOn()) await checkQuiet(all, setting, goOn);
   // Members learn with the next message what the log has lost, and join again.
   if (goOn() && shared.losses() > 0) {
     traffic.nudge();
@@ -136,7 +141,7 @@ async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () 
   await clock.runSettled(clock.now() + CHECK_EVERY, goOn);
   await settle(REST);
   if (!goOn()) return;
-  checkBounds(members, setting);
+  checkBounds(all, setting);
   if (plan.ends !== 'late' || shared.hasEnded('room')) return;
   endRoom(nodes[0]!);
   await settle(REST);
