@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from './channelRange.js';
 import type { ChannelEntry, ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
 import type { ChannelPosition } from '../message/channelTypes.js';
+import { estimateSize } from '../message/estimateSize.js';
 import type { Message } from '../message/types.js';
 
 /** How the newest message of each key is kept. */
@@ -36,7 +37,8 @@ export function keyOf(message: Message, { key, isDeleted }: KeyedSettings): Pick
 }
 
 /** Creates the content of a keyed channel, of one epoch. */
-export function createKeyedContent(epoch: string, { ttl = Infinity, retain = {} }: KeyedSettings) {
+export function createKeyedContent(epoch: string, settings: KeyedSettings) {
+  const { ttl = Infinity, retain = {} } = settings;
   const { messages = 10_000, bytes: maxBytes = 16_777_216 } = retain;
   const byKey = new Map<string, KeyedEntry>();
   /** The newest messages of the present keys, and of the removed ones. */
@@ -57,11 +59,19 @@ export function createKeyedContent(epoch: string, { ttl = Infinity, retain = {} 
     end: undefined as ChannelEntry | undefined,
     /** Whether a reader at this position has read a part of what is here, and no more. */
     knows: (at: ChannelPosition): boolean => at.epoch === epoch && at.offset <= content.last,
-    replace(entry: KeyedEntry): void {
-      const former = byKey.get(entry.key);
+    add(entry: ChannelEntry, now: number): void {
+      const { offset, message } = entry;
+      content.last = offset;
+      if (message.type === 'channel.ended') content.end = entry;
+      // A message without a key, which another server has let pass, is not kept.
+      const keyed = message.type === 'channel.ended' ? undefined : keyOf(message, settings);
+      if (!keyed) return;
+      const former = byKey.get(keyed.key);
       if (former) entriesOf(former).remove(former);
-      byKey.set(entry.key, entry);
-      entriesOf(entry).add(entry);
+      const added = { ...keyed, offset, message, at: now, bytes: estimateSize(message) + keyed.key.length };
+      byKey.set(keyed.key, added);
+      entriesOf(added).add(added);
+      content.trim(now);
     },
     trim(now: number): void {
       for (const entries of [live, deleted]) {

@@ -147,8 +147,19 @@ export class ChannelCursor {
       if (wire.queued > 0 && wire.room <= RESERVED) {
         this.#reminding = undefined;
         this.remind();
-      } else if (this.#position) wire.next(reminderMessage(this.#parts.name, this.#position));
+      } else if (this.#position) this.#remindOf(this.#position);
     });
+  }
+
+  /** The hub has read the log up to a position. A live cursor that has not got so far has missed messages that the log has lost. */
+  caughtUp(position: ChannelPosition): void {
+    if (step(this.#position, position) === 'repeat') return;
+    this.#position = position;
+    this.#remindOf(position);
+  }
+
+  #remindOf(position: SentPosition): void {
+    this.wire.next(reminderMessage(this.#parts.name, position));
   }
 
   end(): void {
@@ -202,6 +213,7 @@ export class ChannelCursor {
     const { entries, epoch, last, end, isComplete } = slice;
     // The first entry does not follow the position: the client finds the gap.
     if (!isComplete) this.#position = { epoch, offset: firstOffsetOf(slice) - 1 };
+    if (this.#position && !isComplete && entries.length === 0) this.#remindOf(this.#position);
     const goal = reachedBy(slice);
     let bytes = 0;
     for (const entry of entries) {

@@ -98,7 +98,7 @@ export class HubChannel implements CursorParts {
     this.presence$ = this.#subscribers.by(presence$);
     const changes$ = defer(() => presence?.changes(name) ?? EMPTY).pipe(retryReads(scheduler, fail));
     this.#subscriptions.add(changes$.subscribe((change) => this.#members.apply(change)));
-    const following = { log, channel: name, cursor: this.tail, scheduler, onFailed: this.onFailed };
+    const following = { log, channel: name, cursor: this.tail, scheduler, onFailed: this.onFailed, onCaughtUp: () => this.#caughtUp() };
     this.#subscriptions.add(followLog(following).subscribe((entry) => this.#deliver(entry)));
   }
 
@@ -217,6 +217,11 @@ export class HubChannel implements CursorParts {
 
   broadcast(message: Message): void {
     this.#deliver({ message });
+  }
+
+  #caughtUp(): void {
+    const { position } = this.tail;
+    if (position) for (const cursor of this.live) cursor.caughtUp(position);
   }
 
   #closeIfEmpty(): void {

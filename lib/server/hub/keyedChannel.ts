@@ -1,6 +1,5 @@
 import { merge, type Observable, ReplaySubject, Subject, type SchedulerLike } from 'rxjs';
 import { InvalidMessageError } from '../../message/errors.js';
-import { estimateSize } from '../../message/estimateSize.js';
 import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
@@ -38,26 +37,12 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
   const enter = (epoch: string): void => {
     if (epoch !== content.epoch) content = createKeyedContent(epoch, settings);
   };
-  const keep = (entry: ChannelEntry): void => {
-    const { epoch, offset, message } = entry;
-    enter(epoch);
-    content.last = offset;
-    if (message.type === 'channel.ended') content.end = entry;
-    // A message without a key, which another server has let pass, is not kept.
-    const keyed = message.type === 'channel.ended' ? undefined : keyOf(message, settings);
-    if (!keyed) return;
-    const now = scheduler.now();
-    content.replace({ ...keyed, offset, message, at: now, bytes: estimateSize(message) + keyed.key.length });
-    content.trim(now);
-  };
   /** The log has lost messages: live readers read again, and are informed of a gap. */
-  const reportMissed = (reached: number): void => {
+  const reportMissed = (): void => {
     const broken$ = tail$;
-    content.last = content.forgotten = reached;
     tail$ = new Subject();
     broken$.error(new Error('messages are missing in the log'));
   };
-
   /** Reads from a position that this hub does not know, or that the log does not know any more. */
   const readUnknown = (wasKnown: boolean, after: ChannelPosition, query: ChannelQuery, { epoch, last }: ChannelSlice): ChannelSlice => {
     if (epoch !== content.epoch) renewed$.error(new Error('the log has begun another epoch'));
@@ -81,18 +66,24 @@ export function createKeyedChannel({ log, channel, scheduler, onFailed, ...setti
       waiting$?.error(error);
     },
     onCaughtUp({ epoch, last }) {
+      const isLost = !ready$ && epoch !== content.epoch;
       enter(epoch);
       content.last = Math.max(content.last, last);
       const waiting$ = ready$;
       ready$ = undefined;
       waiting$?.next(undefined);
+      if (isLost) reportMissed();
     },
   }).subscribe((entry) => {
     if (entry.offset !== undefined) {
       const { epoch, last } = content;
       const isGap = entry.epoch === epoch && step({ epoch, offset: last }, entry, entry.after) === 'gap';
-      if (!ready$ && isGap) reportMissed(entry.after);
-      keep(entry);
+      if (!ready$ && isGap) {
+        content.last = content.forgotten = entry.after;
+        reportMissed();
+      }
+      enter(entry.epoch);
+      content.add(entry, scheduler.now());
     }
     tail$.next(entry);
   });

@@ -310,6 +310,19 @@ describe('a keyed channel', () => {
       expect(texts(await late.messages.take(2))).toEqual([4, 5]);
     });
 
+    it.each(['files', 'notes'])('tells the members of %s at once that a log has lost its history', async (name) => {
+      const { log, replaceBy, fail } = failingLog(memoryChannelLog());
+      open({}, { log });
+      await town.hall.channel(name).send(file('a', 1));
+      const { messages, gaps, states } = await town.member(name, { from: 'start' });
+      await messages.take(1);
+      replaceBy(memoryChannelLog());
+      fail();
+      expect(await gaps.take(1)).toMatchObject([{ reason: 'epoch' }]);
+      await turn();
+      expect(states.values.at(-1)?.status).toBe('joined');
+    });
+
     it('gives its members all keys again when it has missed messages itself', async () => {
       const base = memoryChannelLog({ maxMessages: 2 });
       const { log, fail } = failingLog(base);

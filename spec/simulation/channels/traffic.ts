@@ -219,18 +219,5 @@ export function createTraffic(nodes: readonly Node[], members: readonly Member[]
     }
     return undefined;
   };
-  /** A message follows in each channel: with it, members notice what a full queue has dropped, and what the log has lost. */
-  const nudge = (): void => {
-    for (const channel of ['room', 'keys'] as const) {
-      if (shared.hasEnded(channel)) continue;
-      const id = `nudge-${++count}`;
-      contents.set(id, drawPlain(chance));
-      say('log', () => `${id} is written to ${channel}`);
-      shared.log.append(
-        channel,
-        createMessage('test.said', contents.get(id)!.value, { id, timestamp: 1, metadata: { key: 'k1' }, source: 'log' }),
-      );
-    }
-  };
-  return { start, publishOne, byHub, fault, nudge };
+  return { start, publishOne, byHub, fault };
 }

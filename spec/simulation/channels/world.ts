@@ -129,11 +129,6 @@ async function weather(setting: ChannelsSetting, calmDown: () => void, goOn: () 
   // Sessions that nobody resumes end, and are reported.
   if (goOn()) await clock.runSettled(clock.now() + plan.detachedTimeout + SILENCE, goOn);
   if (goOn()) await checkQuiet(all, setting, goOn);
-  // Members learn with the next message what the log has lost, and join again.
-  if (goOn() && shared.losses() > 0) {
-    traffic.nudge();
-    await settle(REST);
-  }
   if (goOn()) await checkSleeper(nodes, members, traffic, setting, goOn);
   // A member that has stopped somewhere would not notice by itself.
   traffic.publishOne();
