@@ -2,6 +2,11 @@ import type { TextMutant } from '../textMutants.js';
 
 const CLIENT = 'server/hub/hubClient.ts';
 const CURSOR = 'server/hub/channelCursor.ts';
+const CHANNEL = 'server/hub/hubChannel.ts';
+const HISTORY = 'server/hub/answerHistory.ts';
+const MEMBERSHIP = 'operators/channels/membership.ts';
+const READERS = 'operators/channels/channelReaders.ts';
+const TRACKER = 'channels/memberTracker.ts';
 
 /** Faults in the hub and in its clients, each of which a seed must find. */
 export const channelsMutants: readonly TextMutant[] = [
@@ -28,7 +33,7 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a gap is reported twice',
     ...{
-      file: 'operators/channels/channelReaders.ts',
+      file: READERS,
       from: 'this.notify(readers, (reader) => reader.onGap(gap));',
       to: 'for (let time = 0; time < 2; time++) this.notify(readers, (reader) => reader.onGap(gap));',
     },
@@ -39,7 +44,7 @@ export const channelsMutants: readonly TextMutant[] = [
   },
   {
     name: 'a join that is repeated forgets who watches',
-    ...{ file: 'server/hub/hubChannel.ts', from: 'watch ?? former?.isWatching === true', to: 'watch === true' },
+    ...{ file: CHANNEL, from: 'watch ?? former?.isWatching === true', to: 'watch === true' },
   },
   {
     name: 'an unreadable message hides the rest of a page',
@@ -60,7 +65,7 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a lost log is no gap',
     ...{
-      file: 'operators/channels/channelReaders.ts',
+      file: READERS,
       from: "if (effect === 'gap') {",
       to: "if (effect === 'gap' && position?.epoch === epoch) {",
     },
@@ -121,9 +126,105 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a member does not join again when its session is lost',
     ...{
-      file: 'operators/channels/membership.ts',
+      file: MEMBERSHIP,
       from: "cause === 'lost' && !isOut(this.state$.value)",
       to: "cause === 'lost' && this.#isIn('left')",
     },
+  },
+  {
+    name: 'a member whose session has ended stays present',
+    ...{ file: CHANNEL, from: 'if (!absence) this.#members.remove(cursor.member);', to: 'if (!absence) void 0;' },
+  },
+  {
+    name: 'a member that leaves stays present',
+    ...{ file: CLIENT, from: 'if (cursor) this.#hub.channels.open(channel).leave(cursor);', to: 'cursor?.end();' },
+  },
+  {
+    name: 'a hub forgets a client that dies, and not its members',
+    ...{ file: CLIENT, from: 'this.#hub.channels.open(channel).end(cursor);', to: 'cursor.end(), void channel;' },
+  },
+  {
+    name: 'a member that returns after its grace stays absent',
+    ...{ file: CHANNEL, from: 'if (absence.left) this.#members.add(absence.left);', to: '' },
+  },
+  {
+    name: 'a new state is not announced',
+    ...{ file: TRACKER, from: 'else if (member && hasNewState) all.updated.push(member);', to: '' },
+  },
+  {
+    name: 'the other hubs do not learn a new state',
+    ...{ file: TRACKER, from: 'if (hasNewOwnState) own.updated.push(member);', to: '' },
+  },
+  {
+    name: 'a list of members does not replace the one before',
+    ...{ file: 'server/hub/hubMessages.ts', from: 'left: [], reset: true,', to: 'left: [], reset: false,' },
+  },
+  {
+    name: 'a history has one page',
+    ...{ file: HISTORY, from: 'const more = reached !== undefined &&', to: 'const more = limit < 0 && reached !== undefined &&' },
+  },
+  {
+    name: 'the pages of a history do not wait for room',
+    ...{ file: HISTORY, from: 'if (flow.wire.room > RESERVED) return next$;', to: 'return next$;' },
+  },
+  {
+    name: 'the end of a channel is a part of its history',
+    ...{ file: HISTORY, from: "page.filter(({ message: { type } }) => type !== 'channel.ended')", to: 'page' },
+  },
+  {
+    name: 'a message is a repeat of one by another publisher',
+    ...{
+      file: 'server/hub/publisherMark.ts',
+      from: 'return MARKED.test(source) ?',
+      to: 'if (source) return id; return MARKED.test(source) ?',
+    },
+  },
+  {
+    name: 'a client does not request what is missing',
+    ...{
+      file: MEMBERSHIP,
+      from: 'this.#mayRepair(at, position)) return this.#requestJoin();',
+      to: 'this.#mayRepair(at, position)) void 0;',
+    },
+  },
+  {
+    name: 'a client whose position is unknown has no gap',
+    ...{ file: READERS, from: 'if (isUnknown || (isPlaced && !complete))', to: 'if (isPlaced && !complete)' },
+  },
+  {
+    name: 'a publication behind the end is confirmed',
+    ...{
+      file: CLIENT,
+      from: "return this.#reject(publish, 'ended' satisfies ChannelRefusal);",
+      to: "return this.#confirm(publish, { epoch: 'none', offset: 1 });",
+    },
+  },
+  {
+    name: 'an ephemeral message is stored',
+    ...{ file: CLIENT, from: "...(ephemeral && { delivery: 'at-most-once' })", to: '' },
+  },
+  {
+    name: 'a refused publication is acked as any other',
+    ...{ file: CLIENT, from: 'if (rejection) claim(message)?.end({ rejection });', to: 'void rejection;' },
+  },
+  {
+    name: 'a compacted message leaves the first of its messages out',
+    ...{ file: 'server/hub/compactor.ts', from: 'compact(block.map(', to: 'compact(block.slice(1).map(' },
+  },
+  {
+    name: 'a page behind a gap does not say so',
+    ...{ file: CURSOR, from: 'if (!isComplete) this.#position = {', to: 'if (last < 0) this.#position = {' },
+  },
+  {
+    name: 'a member that has missed removed keys gets no gap',
+    ...{ file: CHANNEL, from: '({ ...whole, isComplete: false })', to: '({ ...whole, isComplete: true })' },
+  },
+  {
+    name: 'a hub follows a channel from its start after a failure',
+    ...{ file: CHANNEL, from: 'this.tail.position ??= { epoch: slice.epoch, offset: slice.last };', to: '' },
+  },
+  {
+    name: 'a reader with all messages does not get the end',
+    ...{ file: CURSOR, from: 'if (end && entries.at(-1)?.offset !== end.offset) {', to: 'if (end && end.offset < 0) {' },
   },
 ];
