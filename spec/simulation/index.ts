@@ -1,6 +1,6 @@
 /**
- * npm run simulate -- [--core | --stories | --hour | --tabs | --channels] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or --mutants,
- * or --wave
+ * npm run simulate -- [--core | --stories | --hour | --tabs | --channels] [--seeds N] [--seed-base B] [--jobs J], or --seed S [--trace | --shrink], or
+ * [--channels] --mutants, or --wave
  *
  * Runs both sides of a session on virtual time with all that can go wrong, and fails when an invariant does not hold: docs/tested.md. By default N seeds of
  * the core, and a twentieth as many stories of whole clients and servers. The last line of each part is JSON.
@@ -9,12 +9,14 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { allMutants } from '../core/simulation/judgeMutant.js';
 import { runCoreSeed } from '../core/simulation/runCoreSeed.js';
+import { channelsMutants } from './channels/mutants.js';
 import { runChannels } from './channels/world.js';
 import { runHour } from './hour/world.js';
 import { createProgress, describeFailure, print, summaryOf, tellAll } from './report.js';
 import { runBundled } from './runBundled.js';
 import { shrinkSeed } from './shrinkSeed.js';
 import { tallyOf, type Tally } from './tally.js';
+import { runTextMutant } from './textMutants.js';
 import { runTabs } from './tabs/world.js';
 import { printWaves } from './waves.js';
 import { runSeed, type Outcome } from './world.js';
@@ -119,10 +121,25 @@ async function testMutants(): Promise<boolean> {
   return survivors.length === 0;
 }
 
+/** Puts deliberate faults into the hubs and their clients, one at a time. Returns whether a seed finds each. */
+async function testChannelsMutants(): Promise<boolean> {
+  const survivors: string[] = [];
+  for (const mutant of channelsMutants) {
+    const found = await runTextMutant(mutant, { world: 'channels/world.ts', run: 'runChannels' });
+    print(`${mutant.name}: ${found ? `seed ${found.seed}` : 'not found'}`);
+    if (!found) survivors.push(mutant.name);
+  }
+  print(JSON.stringify({ mutants: channelsMutants.length, found: channelsMutants.length - survivors.length, survivors }));
+  return survivors.length === 0;
+}
+
 if (values.core && values.stories) throw new TypeError('simulate: "--core" and "--stories" exclude each other');
 if (values.wave) {
   printWaves(print);
   process.exit();
 }
-const isRight = values.mutants ? await testMutants() : values.seed === undefined ? await runAll() : await runOne(numberOf('seed', 0));
-process.exitCode = isRight ? 0 : 1;
+const run = (): Promise<boolean> => {
+  if (values.mutants) return values.channels ? testChannelsMutants() : testMutants();
+  return values.seed === undefined ? runAll() : runOne(numberOf('seed', 0));
+};
+process.exitCode = (await run()) ? 0 : 1;
