@@ -1,4 +1,10 @@
 import type { ChannelPosition } from '../message/channelTypes.js';
+import type { ChannelEntry } from './channelLog.js';
+
+export interface SteppedEntry extends ChannelEntry {
+  /** The offset that its reader must have reached: that of the previous entry. */
+  readonly after: number;
+}
 
 /** Where a member begins to read a channel. */
 export type ChannelStart =
@@ -31,6 +37,14 @@ export function step(
   if (at?.epoch !== epoch) return 'gap';
   if (offset <= at.offset) return 'repeat';
   return after <= at.offset ? 'next' : 'gap';
+}
+
+/**
+ * Returns whether a reader has some of the messages that an entry stands for. It must read the
+ * others.
+ */
+export function isWithin(at: ChannelPosition | undefined, { epoch, offset, first }: ChannelEntry): boolean {
+  return first !== undefined && at?.epoch === epoch && first <= at.offset && at.offset < offset;
 }
 
 /** Returns a position as a text that can be stored anywhere. */

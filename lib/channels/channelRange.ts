@@ -1,8 +1,10 @@
 import type { ChannelPosition } from '../message/channelTypes.js';
-import type { ChannelQuery, ChannelRetention } from './channelLog.js';
+import type { ChannelQuery, ChannelRetention, ChannelSlice } from './channelLog.js';
 
 /** The maximum size of the messages that a log reads at once, in bytes: one page. */
 export const PAGE_BYTES = 262_144;
+/** The maximum number of messages of a page. */
+export const PAGE_SIZE = 256;
 
 export interface ChannelLimits {
   readonly maxMessages: number;
@@ -68,4 +70,22 @@ export function rangeOf({ after, before, limit }: ChannelQuery, kept: KeptOffset
   const firstKept = Math.max(end - limit, removed + 1);
   const { first, count } = kept.lastOffsets?.(end, limit) ?? { first: firstKept, count: end - firstKept };
   return { first, end, isCompacted: false, isComplete: isKnown && (count === limit || missing === 0) };
+}
+
+/** Returns the first offset of a slice; that of the next message, if the slice is empty. */
+export function firstOffsetOf({ entries: [entry], last }: ChannelSlice): number {
+  return entry ? (entry.first ?? entry.offset) : last + 1;
+}
+
+/** Returns the position behind the entries of a slice that was read forwards from a position. */
+export function reachedBy({ entries, epoch, last, reached = entries.at(-1)?.offset ?? last }: ChannelSlice): ChannelPosition {
+  return { epoch, offset: reached };
+}
+
+/**
+ * Returns the offset up to which a reader knows which keys are removed, from its first slice: a
+ * reader that has a position knows no removal behind it.
+ */
+export function knownSince(after: ChannelQuery['after'], { isComplete, last }: ChannelSlice): number {
+  return typeof after === 'object' && isComplete ? after.offset : last;
 }

@@ -1,11 +1,10 @@
-import { catchError, EMPTY, from, mergeMap, of, type Observable } from 'rxjs';
-import { estimateSize } from '../../message/estimateSize.js';
+import { EMPTY, from, mergeMap, type Observable } from 'rxjs';
 import { asObservable } from '../../message/maybeAsync.js';
 import type { Message } from '../../message/types.js';
-import type { ChannelEntry, ChannelLog, ChannelQuery } from '../../channels/channelLog.js';
-import { PAGE_BYTES } from '../../channels/channelRange.js';
+import type { ChannelLog, ChannelQuery } from '../../channels/channelLog.js';
+import { hasRoom, pageOf } from '../../channels/flowControl.js';
 import { answerMessage } from './hubMessages.js';
-import { mayPass, RESERVED, type ClientFlow } from './clientFlowControl.js';
+import type { ClientFlow } from './clientFlowControl.js';
 
 /** Answers a request of a client for older messages: page by page, as the client acks them. */
 export function answerHistory(
@@ -20,7 +19,8 @@ export function answerHistory(
         const { after, before = { epoch, offset: last + 1 }, limit } = query;
         const first = typeof after === 'object' ? after.offset : 0;
         // A log may have ignored the end of the range, or may have begun another epoch.
-        const page = pageOf(entries.filter((one) => one.epoch === before.epoch && one.offset > first && one.offset < before.offset));
+        const inRange = entries.filter((one) => one.epoch === before.epoch && one.offset > first && one.offset < before.offset);
+        const page = pageOf(inRange).entries;
         const reached = page.at(-1);
         const left = limit - page.length;
         const more = reached !== undefined && left > 0 && reached.offset < before.offset - 1;
@@ -29,20 +29,9 @@ export function answerHistory(
         const sent = flow.send([answerMessage(request, 'channel.past', payload)]);
         if (!more) return EMPTY;
         const next$ = answerHistory(log, flow, { request, channel, query: { after: reached, before, limit: left } });
-        if (flow.wire.room > RESERVED) return next$;
-        // The queue would drop another page. One that it has dropped is not followed by others: the
-        // client is informed.
-        return from(sent).pipe(
-          catchError((error: unknown) => (mayPass(error) ? EMPTY : of(undefined))),
-          mergeMap(() => next$),
-        );
+        // A full queue would drop another page. One that it has dropped is not followed by others:
+        // the client is informed.
+        return hasRoom(flow.wire) ? next$ : from(sent).pipe(mergeMap((isDropped) => (isDropped ? EMPTY : next$)));
       }),
     );
-}
-
-/** Returns the first entries, up to the size of a page: at least one. */
-function pageOf(entries: readonly ChannelEntry[]): readonly ChannelEntry[] {
-  let bytes = 0;
-  const end = entries.findIndex(({ message }, index) => (bytes += estimateSize(message)) > PAGE_BYTES && index > 0);
-  return end < 0 ? entries : entries.slice(0, end);
 }

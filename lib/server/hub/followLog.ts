@@ -18,13 +18,9 @@ import { operate } from '../../operators/subscribing/operate.js';
 import { createTrampoline } from '../../operators/subscribing/trampoline.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import { retryBackoff } from '../../operators/retryBackoff.js';
-import { step } from '../../channels/channelPosition.js';
+import { isWithin, step, type SteppedEntry } from '../../channels/channelPosition.js';
+import { firstOffsetOf, knownSince, PAGE_SIZE, reachedBy } from '../../channels/channelRange.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
-
-export interface SteppedEntry extends ChannelEntry {
-  /** The offset that its reader must have reached: that of the previous entry. */
-  readonly after: number;
-}
 
 export interface FollowLogOptions {
   readonly log: Pick<ChannelLog, 'read' | 'tail'>;
@@ -39,9 +35,6 @@ export interface FollowLogOptions {
   /** Called with the last slice each time all messages behind the cursor are read. */
   readonly onCaughtUp?: (slice: ChannelSlice) => void;
 }
-
-/** The maximum number of messages of a page. */
-export const PAGE_SIZE = 256;
 
 /** Emits the messages behind the cursor, each stored one once, also after a failure of the log. */
 export function followLog(options: FollowLogOptions): Observable<SteppedEntry | ChannelBroadcast> {
@@ -88,24 +81,6 @@ export function inBackground(scheduler: SchedulerLike): SchedulerLike {
   };
 }
 
-/** Returns the first offset of a slice; that of the next message, if the slice is empty. */
-export function firstOffsetOf({ entries: [entry], last }: ChannelSlice): number {
-  return entry ? (entry.first ?? entry.offset) : last + 1;
-}
-
-/** Returns the position behind the entries of a slice that was read forwards from a position. */
-export function reachedBy({ entries, epoch, last, reached = entries.at(-1)?.offset ?? last }: ChannelSlice): ChannelPosition {
-  return { epoch, offset: reached };
-}
-
-/**
- * Returns whether a reader has some of the messages that an entry stands for. It must read the
- * others.
- */
-export function isWithin(at: ChannelPosition | undefined, { epoch, offset, first }: ChannelEntry): boolean {
-  return first !== undefined && at?.epoch === epoch && first <= at.offset && at.offset < offset;
-}
-
 /** Reads pages, the first of them with a query, and then follows the tail. */
 function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: FollowLogOptions): Observable<ChannelEntry | ChannelBroadcast> {
   let isReading = query.limit > 0;
@@ -127,8 +102,7 @@ function catchUp(query: ChannelQuery, { log, channel, cursor, onCaughtUp }: Foll
   );
   const nextQuery = (slice: ChannelSlice): ChannelQuery | undefined => {
     const reached = reachedBy(slice);
-    // A reader that has a position knows no removal behind it.
-    since ??= typeof query.after === 'object' && slice.isComplete ? query.after.offset : slice.last;
+    since ??= knownSince(query.after, slice);
     const isBehind = reached.offset < slice.last || (latest && step(reached, latest) !== 'repeat');
     if (isReading && isBehind) return { after: reached, limit: PAGE_SIZE, since };
     isReading = false;

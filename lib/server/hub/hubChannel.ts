@@ -22,14 +22,16 @@ import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelJoin, ChannelMember, ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import { errorOfEnd, readEnd } from '../../channels/channelPayloads.js';
-import { positionOf, type ChannelStart } from '../../channels/channelPosition.js';
+import { positionOf, type ChannelStart, type SteppedEntry } from '../../channels/channelPosition.js';
+import { PAGE_SIZE } from '../../channels/channelRange.js';
+import { PART_BYTES } from '../../channels/flowControl.js';
 import type { Presence } from '../../channels/memberList.js';
 import type { ChannelBroadcast, ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
 import type { ClusterPresence, PresenceChange } from '../../channels/clusterPresence.js';
 import { ChannelCursor, type CursorParts } from './channelCursor.js';
-import { followLog, inBackground, PAGE_SIZE, retryReads, type SteppedEntry } from './followLog.js';
+import { followLog, inBackground, retryReads } from './followLog.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages, recipientOf } from './hubMessages.js';
-import { PART_BYTES, type ClientFlow } from './clientFlowControl.js';
+import type { ClientFlow } from './clientFlowControl.js';
 import { createMemberTracker, isEmpty, type MemberTracker } from '../../channels/memberTracker.js';
 
 export interface HubChannelOptions {

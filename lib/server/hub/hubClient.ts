@@ -30,7 +30,8 @@ import {
 } from '../../channels/channelPayloads.js';
 import { answerHistory } from './answerHistory.js';
 import { createJoinRetries, type JoinRetries } from './joinRetries.js';
-import { createClientFlow, MAX_READS, type ClientFlow } from './clientFlowControl.js';
+import { createClientFlow, type ClientFlow } from './clientFlowControl.js';
+import { MAX_READS } from '../../channels/flowControl.js';
 import type { ChannelCursor } from './channelCursor.js';
 import type { HubParts } from './hubParts.js';
 import { refusalOf } from './messageCheck.js';

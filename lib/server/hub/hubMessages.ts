@@ -39,14 +39,9 @@ export function deliveryMessage(channel: string, { epoch, offset, message }: Cha
   return hubMessage('channel.message', { channel, epoch, offset, ...(after !== offset - 1 && { after }), message });
 }
 
-export interface SentPosition extends ChannelPosition {
-  /** The offset that the client has, if messages of a keyed channel behind it were skipped. */
-  readonly sent?: number;
-}
-
 /** Returns a message that is a repeat for a member that has all up to a position, and a gap for others. */
-export function reminderMessage(channel: string, { epoch, offset, sent = offset }: SentPosition): Message {
-  return hubMessage('channel.message', { channel, epoch, offset: sent, after: sent, lost: 'undeliverable' });
+export function reminderMessage(channel: string, { epoch, offset }: ChannelPosition): Message {
+  return hubMessage('channel.message', { channel, epoch, offset, after: offset, lost: 'undeliverable' });
 }
 
 /**

@@ -5,8 +5,9 @@ import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelBroadcast, ChannelEntry, ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
 import { step } from '../../channels/channelPosition.js';
+import { PAGE_SIZE } from '../../channels/channelRange.js';
 import { createKeyedContent, keyOf, MAX_KEY_LENGTH, type KeyedSettings } from '../../channels/keyedContent.js';
-import { followLog, inBackground, PAGE_SIZE } from './followLog.js';
+import { followLog, inBackground } from './followLog.js';
 
 export interface KeyedChannelOptions extends KeyedSettings {
   readonly log: ChannelLog;

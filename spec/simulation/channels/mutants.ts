@@ -1,7 +1,8 @@
 import type { TextMutant } from '../textMutants.js';
 
 const CLIENT = 'server/hub/hubClient.ts';
-const CURSOR = 'server/hub/channelCursor.ts';
+const CURSOR = 'channels/memberCursor.ts';
+const FLOW = 'channels/flowControl.ts';
 const CHANNEL = 'server/hub/hubChannel.ts';
 const HISTORY = 'server/hub/answerHistory.ts';
 const MEMBERSHIP = 'operators/channels/membership.ts';
@@ -60,12 +61,7 @@ export const channelsMutants: readonly TextMutant[] = [
   },
   {
     name: 'a hub skips what is published between its last read and its tail',
-    ...{
-      file: CURSOR,
-      from: 'position.offset > goal.offset) this.#read();',
-      to: 'position.offset > goal.offset + 1_000) this.#read();',
-      firstSeed: 1401,
-    },
+    ...{ file: CURSOR, from: 'at.offset < tail.offset;', to: 'at.offset + 1_000 < tail.offset;' },
   },
   {
     name: 'a lost log is no gap',
@@ -106,17 +102,17 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a hub sends a slow client all messages at once',
     ...{
-      file: CURSOR,
-      from: 'if (this.#ahead <= MAX_AHEAD && wire.room > RESERVED) wire.next(own);',
-      to: 'if (this.#ahead <= 1e9) wire.next(own);',
+      file: FLOW,
+      from: 'ahead <= MAX_AHEAD && hasRoom(queue);',
+      to: 'ahead <= 1e9 || hasRoom(queue);',
     },
   },
   {
     name: 'a hub confirms each join as complete',
     ...{
       file: CURSOR,
-      from: 'const complete = isComplete || (!after && !start);',
-      to: 'const complete = Boolean(after) || Boolean(start) || isComplete || true;',
+      from: 'complete: isComplete || (!after && !start) };',
+      to: 'complete: Boolean(after) || Boolean(start) || isComplete || true };',
     },
   },
   {
@@ -217,7 +213,7 @@ export const channelsMutants: readonly TextMutant[] = [
   },
   {
     name: 'a page behind a gap does not say so',
-    ...{ file: CURSOR, from: 'if (!isComplete) this.#position = {', to: 'if (last < 0) this.#position = {' },
+    ...{ file: CURSOR, from: 'const from = isComplete ? this.#position :', to: 'const from = last >= 0 ? this.#position :' },
   },
   {
     name: 'a member that has missed removed keys gets no gap',
@@ -229,6 +225,6 @@ export const channelsMutants: readonly TextMutant[] = [
   },
   {
     name: 'a reader with all messages does not get the end',
-    ...{ file: CURSOR, from: 'if (end && entries.at(-1)?.offset !== end.offset) {', to: 'if (end && end.offset < 0) {' },
+    ...{ file: 'server/hub/channelCursor.ts', from: 'if (end && entries', to: 'if (end && end.offset < 0 && entries' },
   },
 ];
