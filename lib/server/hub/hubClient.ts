@@ -1,15 +1,13 @@
 import { isStateTooLarge } from '../../channels/memberTracker.js';
 import { catchError, concatMap, defer, EMPTY, finalize, isObservable, map, noop, Subject, Subscription, type Observable } from 'rxjs';
-import { isUnencrypted } from '../../codec/seal/encryptedPayload.js';
 import { GOING_AWAY } from '../../message/closeCode.js';
-import { ChannelEndedError, ChannelFailedError, InvalidMessageError } from '../../message/errors.js';
+import { ChannelFailedError } from '../../message/errors.js';
 import { attempt, chain, isLater, whenReady, type MaybeAsync } from '../../message/maybeAsync.js';
 import type {
   ChannelAction,
   ChannelJoin,
   ChannelMember,
   ChannelPosition,
-  ChannelPublish,
   ChannelRefusal,
   ChannelRefused,
 } from '../../message/channelTypes.js';
@@ -17,32 +15,17 @@ import type { Message } from '../../message/types.js';
 import { claim } from '../../wire/session/messageClaim.js';
 import type { Rejection } from '../../core/rejection.js';
 import type { Wire } from '../../wire/wire.js';
-import {
-  channelNameOf,
-  isAway,
-  isChannelMessage,
-  readEnd,
-  readHistoryRequest,
-  readJoin,
-  readPublish,
-  readUpdate,
-  readWatch,
-} from '../../channels/channelPayloads.js';
+import { channelNameOf, isAway, readHistoryRequest, readJoin, readUpdate, readWatch } from '../../channels/channelPayloads.js';
+import { publicationOf, refusalOf, refusalOfPublication, type Publication } from '../../channels/publication.js';
 import { answerHistory } from './answerHistory.js';
 import { createJoinRetries, type JoinRetries } from './joinRetries.js';
 import { createClientFlow, type ClientFlow } from './clientFlowControl.js';
 import { MAX_READS } from '../../channels/flowControl.js';
 import type { ChannelCursor } from './channelCursor.js';
 import type { HubParts } from './hubParts.js';
-import { refusalOf } from './messageCheck.js';
 import { answerMessage, hubMessage } from './hubMessages.js';
 import type { ChannelRequest } from './hubOptions.js';
 import { watchConnection } from './watchConnection.js';
-
-interface Publish extends Omit<Required<ChannelPublish<Message>>, 'ephemeral'> {
-  readonly carrier: Message;
-  readonly action: 'publish' | 'end';
-}
 
 /** One client of a hub, until its wire ends. */
 export class HubClient {
@@ -287,58 +270,49 @@ export class HubClient {
   /** Stores a message in the log, with the client as its source. @throws {InvalidMessageError} */
   #publish(carrier: Message): MaybeAsync<void> {
     const { authorize, check } = this.#hub;
-    const { channel, message: original, ephemeral, confirm } = readPublish(carrier.payload);
-    const isEnd = original.type === 'channel.ended';
-    // The other messages of the protocol would deceive the members.
-    if (isEnd) readEnd(original.payload);
-    if (isChannelMessage(original) && (!isEnd || ephemeral))
-      throw new InvalidMessageError('payload.message.type', 'must not begin with channel.');
-    const message: Message = { ...original, source: this.#member.id, ...(ephemeral && { delivery: 'at-most-once' }) };
-    const publish: Publish = { carrier, channel, action: isEnd ? 'end' : 'publish', message, confirm };
-    const fault = check.faultOfArrived(message);
-    if (fault) return this.#reject(publish, refusalOf(fault));
-    // The log and the other members would receive the plain text, also where the codec of this
-    // client encrypts.
-    if (isUnencrypted(original)) return this.#reject(publish, 'not-encrypted' satisfies ChannelRefusal);
+    const publication = publicationOf(carrier, this.#member.id);
+    const { channel, message, action } = publication;
+    const reason = refusalOfPublication(publication, check.faultOfArrived(message));
+    if (reason !== undefined) return this.#reject(publication, reason);
     const request: ChannelRequest = { ...this.#request(channel, 'publish'), message };
-    const refusal = isEnd ? chain(authorize(request), (reason) => reason ?? authorize({ ...request, action: 'end' })) : authorize(request);
-    return isLater(refusal) ? chain(refusal, (reason) => this.#store(publish, reason)) : this.#store(publish, refusal);
+    const published = authorize(request);
+    const refusal = action === 'end' ? chain(published, (refused) => refused ?? authorize({ ...request, action })) : published;
+    return isLater(refusal) ? chain(refusal, (refused) => this.#store(publication, refused)) : this.#store(publication, refusal);
   }
 
   /** Without `authorize` and an asynchronous log, this makes no Observable and no closure. */
-  #store(publish: Publish, refusal: string | undefined): MaybeAsync<void> {
-    if (refusal !== undefined) return this.#reject(publish, refusal);
+  #store(publication: Publication, refusal: string | undefined): MaybeAsync<void> {
+    if (refusal !== undefined) return this.#reject(publication, refusal);
     let position: MaybeAsync<ChannelPosition | undefined>;
     try {
       this.#publisher ??= this.wire.publisher;
-      position = this.#hub.channels.store(publish.channel, publish.message, this.#publisher);
+      position = this.#hub.channels.store(publication.channel, publication.message, this.#publisher);
     } catch (error) {
-      return this.#failed(publish, error);
+      return this.#failed(publication, error);
     }
-    if (!isLater(position)) return this.#confirm(publish, position);
+    if (!isLater(position)) return this.#confirm(publication, position);
     const stored$ = position;
     return attempt(
       () => stored$,
-      (at) => this.#confirm(publish, at),
-      (error) => this.#failed(publish, error),
+      (at) => this.#confirm(publication, at),
+      (error) => this.#failed(publication, error),
     );
   }
 
-  #confirm({ carrier, channel, confirm }: Publish, position: ChannelPosition | undefined): void {
+  #confirm({ carrier, channel, confirm }: Publication, position: ChannelPosition | undefined): void {
     if (!confirm) return;
     const at = position && { epoch: position.epoch, offset: position.offset };
     this.wire.next(answerMessage(carrier, 'channel.published', { channel, ...at }));
   }
 
-  #reject({ carrier, channel, action }: Publish, reason: string): void {
+  #reject({ carrier, channel, action }: Publication, reason: string): void {
     this.#rejection = { kind: 'refused', code: 'ERR_CHANNEL_REFUSED', reason };
     this.#refuse(carrier, { channel, action, reason });
   }
 
-  #failed(publish: Publish, error: unknown): void {
-    if (error instanceof ChannelEndedError) return this.#reject(publish, 'ended' satisfies ChannelRefusal);
-    const refusal = refusalOf(error);
-    this.#hub.report(refusal === 'failed' ? new ChannelFailedError('log', publish.channel, error) : error);
-    this.#reject(publish, refusal);
+  #failed(publication: Publication, error: unknown): void {
+    const reason = refusalOf(error);
+    if (reason !== 'ended') this.#hub.report(reason === 'failed' ? new ChannelFailedError('log', publication.channel, error) : error);
+    this.#reject(publication, reason);
   }
 }

@@ -2,9 +2,8 @@ import type { Codec, SendingLimits } from '../../codec/codec.js';
 import { findUnsupported } from '../../codec/assertEncodable.js';
 import { hasUnpaired } from '../../codec/unicode.js';
 import { byteLength } from '../../message/bytes.js';
-import type { ChannelRefusal } from '../../message/channelTypes.js';
 import { createMessage } from '../../message/createMessage.js';
-import { EncodeError, FrameTooLargeError, InvalidMessageError, type RxwireError } from '../../message/errors.js';
+import { EncodeError, FrameTooLargeError, type InvalidMessageError, type RxwireError } from '../../message/errors.js';
 import { estimateSize, MAX_GROWTH } from '../../message/estimateSize.js';
 import { MAX_DEPTH } from '../../message/messageLimits.js';
 import { parseMessage } from '../../message/parseMessage.js';
@@ -16,13 +15,6 @@ import { isFrame } from '../encodingOnce.js';
 const ENVELOPE_ROOM = 2_048;
 const JSON_VALUES = { maxDepth: MAX_DEPTH, supports: () => false, renamesProto: true };
 const ALL_VALUES = { maxDepth: MAX_DEPTH, supports: () => true };
-
-/** Returns the reason with which a message is refused because of an error. */
-export function refusalOf(error: unknown): ChannelRefusal {
-  if (error instanceof FrameTooLargeError) return 'too-large';
-  if (error instanceof EncodeError) return 'unsupported';
-  return error instanceof InvalidMessageError ? 'invalid' : 'failed';
-}
 
 /** Returns the size of the frame of a message; 0 if the codec answers later. */
 function sizeOf(message: Message, codec: Codec): number {

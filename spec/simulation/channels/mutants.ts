@@ -13,7 +13,11 @@ const TRACKER = 'channels/memberTracker.ts';
 export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a hub does not check what its clients publish',
-    ...{ file: CLIENT, from: 'const fault = check.faultOfArrived(message);', to: 'const fault = undefined as Error | undefined;' },
+    ...{
+      file: CLIENT,
+      from: 'refusalOfPublication(publication, check.faultOfArrived(message));',
+      to: 'refusalOfPublication(publication, undefined);',
+    },
   },
   {
     name: 'a hub does not check what its server publishes',
@@ -75,8 +79,8 @@ export const channelsMutants: readonly TextMutant[] = [
     name: 'a publication is confirmed that the log has refused',
     ...{
       file: CLIENT,
-      from: '(error) => this.#failed(publish, error),',
-      to: "() => this.#confirm(publish, { epoch: 'none', offset: 1 }),",
+      from: '(error) => this.#failed(publication, error),',
+      to: "() => this.#confirm(publication, { epoch: 'none', offset: 1 }),",
     },
   },
   {
