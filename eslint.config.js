@@ -76,8 +76,6 @@ export default defineConfig(
       'lib/operators/channels/channelReaders.ts',
       'lib/operators/channels/channelRequests.ts',
       'lib/operators/channels/membership.ts',
-      'lib/server/hub/channelHistory.ts',
-      'lib/server/hub/channelCursor.ts',
       'lib/server/hub/hubChannel.ts',
       'lib/server/hub/hubClient.ts',
       'lib/operators/requests/handlerRun.ts',

@@ -4,7 +4,7 @@ import { createRecentOffsets, type RecentOffsets } from '../../channels/recentOf
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelSlice } from '../../channels/channelLog.js';
-import { repeatKeyOf } from './publisherMark.js';
+import { repeatKeyOf } from '../../channels/publisherMark.js';
 
 /** The maximum number of channels whose ids are kept. Another one costs a read. */
 const MAX_CHANNELS = 10_000;

@@ -1,4 +1,4 @@
-import { defer, type Observable } from 'rxjs';
+import { defer, map, type Observable } from 'rxjs';
 import { chain, type MaybeAsync } from '../../message/maybeAsync.js';
 import { steadyScheduler } from '../../message/steadyScheduler.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
@@ -12,7 +12,7 @@ import { recipientOf } from './hubMessages.js';
 import type { MessageCheck } from './messageCheck.js';
 import { createKeyedChannel, type KeyedChannel } from './keyedChannel.js';
 import type { KeyedSettings } from '../../channels/keyedContent.js';
-import { markPublisher, withoutMarks } from './publisherMark.js';
+import { markPublisher, withoutMark } from '../../channels/publisherMark.js';
 
 /** How a channel is kept. */
 export interface ChannelSettings extends Partial<KeyedSettings> {
@@ -88,3 +88,18 @@ export function createHubChannels(
 }
 
 export type HubChannels = ReturnType<typeof createHubChannels>;
+
+/** Returns a log whose messages are as the members see them: without the marks. */
+function withoutMarks(log: ChannelLog): Pick<ChannelLog, 'read' | 'tail' | 'compact' | 'isKnown'> {
+  return {
+    ...(log.compact && { compact: log.compact.bind(log) }),
+    ...(log.isKnown && { isKnown: log.isKnown.bind(log) }),
+    read: (channel, query) =>
+      chain(log.read(channel, query), ({ entries, end, ...slice }) => ({
+        ...slice,
+        entries: entries.map(withoutMark),
+        ...(end && { end: withoutMark(end) }),
+      })),
+    tail: (channel) => log.tail(channel).pipe(map(withoutMark)),
+  };
+}

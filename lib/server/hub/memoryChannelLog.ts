@@ -1,12 +1,13 @@
 import { nanoid } from 'nanoid';
-import { defer, finalize, from, type SchedulerLike } from 'rxjs';
+import { defer, finalize, from, Subject, type SchedulerLike } from 'rxjs';
 import { checkOptions } from '../../message/development.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import { createLinkedList, type LinkedList } from '../../channels/linkedList.js';
 import { steadyScheduler, wallTime } from '../../message/steadyScheduler.js';
-import { ChannelHistory, type HistoryRest } from './channelHistory.js';
-import type { ChannelInfo, ChannelLog } from '../../channels/channelLog.js';
+import { createTrampoline } from '../../operators/subscribing/trampoline.js';
+import { ChannelHistory, type HistoryRest } from '../../channels/channelHistory.js';
+import type { ChannelBroadcast, ChannelEntry, ChannelInfo, ChannelLog } from '../../channels/channelLog.js';
 import { limitsOf, type ChannelLimits } from '../../channels/channelRange.js';
 
 export interface MemoryChannelLogOptions {
@@ -67,15 +68,14 @@ export function memoryChannelLog(options: MemoryChannelLogOptions = {}): Channel
     dropsRepeats: true,
     append(name, message) {
       const history = histories.get(name);
+      const { last } = history;
       const position = histories.around(history, (now) => history.add(message, estimateSize(message), now));
-      history.emit();
+      if (position.offset > last) history.emit(position as ChannelEntry);
       return position;
     },
     broadcast(name, message) {
       // An unknown channel has no tails.
-      const history = histories.find(name);
-      history?.broadcast(message);
-      history?.emit();
+      histories.find(name)?.emit({ message });
     },
     read(name, query) {
       const history = histories.peek(name);
@@ -106,6 +106,32 @@ function infoOf({ name, epoch, last, latest, hasEnded }: ChannelHistory, toWall:
 
 const byName = (a: ChannelInfo, b: ChannelInfo): number => (a.name < b.name ? -1 : 1);
 
+/** A history that emits what is added. Parts that only subscribers need are created late. */
+class ObservedHistory extends ChannelHistory {
+  #tail:
+    | { readonly entries$: Subject<ChannelEntry | ChannelBroadcast>; readonly notifications: ReturnType<typeof createTrampoline> }
+    | undefined;
+
+  get isObserved(): boolean {
+    return this.#tail?.entries$.observed === true;
+  }
+
+  tail(): Subject<ChannelEntry | ChannelBroadcast> {
+    return (this.#tail ??= { entries$: new Subject(), notifications: createTrampoline() }).entries$;
+  }
+
+  /** Releases what only subscribers need. To be called when there are none. */
+  releaseTail(): void {
+    this.#tail = undefined;
+  }
+
+  /** Emits an entry, behind those that are being emitted. */
+  emit(entry: ChannelEntry | ChannelBroadcast): void {
+    const tail = this.#tail;
+    tail?.notifications.run(() => tail.entries$.next(entry));
+  }
+}
+
 export interface HistoriesLimits extends ChannelLimits {
   /** The maximum estimated size of the messages of all channels, in bytes. */
   readonly maxTotalBytes: number;
@@ -120,21 +146,21 @@ export interface HistoriesLimits extends ChannelLimits {
  * kept for longer does not hide the expired ones behind it.
  */
 function createFilledChannels() {
-  const byAge = new Map<number, LinkedList<ChannelHistory>>();
+  const byAge = new Map<number, LinkedList<ObservedHistory>>();
   return {
-    remove({ maxAge, filled }: ChannelHistory): void {
+    remove({ maxAge, filled }: ObservedHistory): void {
       const list = byAge.get(maxAge);
       list?.remove(filled);
       if (list?.size() === 0) byAge.delete(maxAge);
     },
     /** Adds a channel, or moves it behind the others. */
-    append({ maxAge, filled }: ChannelHistory): void {
-      const list = byAge.get(maxAge) ?? createLinkedList<ChannelHistory>();
+    append({ maxAge, filled }: ObservedHistory): void {
+      const list = byAge.get(maxAge) ?? createLinkedList<ObservedHistory>();
       byAge.set(maxAge, list);
       list.append(filled);
     },
     /** Returns a channel whose messages have all expired. */
-    firstExpired(now: number): ChannelHistory | undefined {
+    firstExpired(now: number): ObservedHistory | undefined {
       for (const [maxAge, list] of byAge) {
         const first = list.first();
         if (first && first.latest + maxAge <= now) return first;
@@ -142,8 +168,8 @@ function createFilledChannels() {
       return undefined;
     },
     /** Returns the channel that was idle for the longest time. */
-    longestIdle(): ChannelHistory | undefined {
-      let found: ChannelHistory | undefined;
+    longestIdle(): ObservedHistory | undefined {
+      let found: ObservedHistory | undefined;
       for (const list of byAge.values()) {
         const first = list.first();
         if (first && !(found && found.latest <= first.latest)) found = first;
@@ -182,15 +208,15 @@ function createRests(limits: HistoriesLimits) {
  */
 export function createChannelHistories(limits: HistoriesLimits, scheduler: SchedulerLike) {
   const { maxTotalBytes, maxIdle } = limits;
-  const all = new Map<string, ChannelHistory>();
+  const all = new Map<string, ObservedHistory>();
   /** Channels without subscribers, in the order in which they became idle. */
-  const idle = createLinkedList<ChannelHistory>();
+  const idle = createLinkedList<ObservedHistory>();
   /** Channels with messages. */
   const filled = createFilledChannels();
   let total = 0;
   const rests = createRests(limits);
 
-  const forget = (history: ChannelHistory): void => {
+  const forget = (history: ObservedHistory): void => {
     const { name } = history;
     total -= history.bytes;
     filled.remove(history);
@@ -198,13 +224,13 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
     all.delete(name);
     if (history.isUsed) rests.add(name, history.rest());
   };
-  const peek = (name: string): ChannelHistory => all.get(name) ?? new ChannelHistory(name, rests.of(name));
-  const retire = (history: ChannelHistory): void => {
+  const peek = (name: string): ObservedHistory => all.get(name) ?? new ObservedHistory(name, rests.of(name));
+  const retire = (history: ObservedHistory): void => {
     const first = idle.size() >= maxIdle ? idle.first() : undefined;
     if (first) forget(first);
     idle.append(history.idle);
   };
-  const account = <T>(history: ChannelHistory, change: (now: number) => T, now: number): T => {
+  const account = <T>(history: ObservedHistory, change: (now: number) => T, now: number): T => {
     const { bytes, last } = history;
     const result = change(now);
     total += history.bytes - bytes;
@@ -221,7 +247,7 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
       account(oldest, oldest.removeOldest.bind(oldest), now);
     }
   };
-  const get = (name: string): ChannelHistory => {
+  const get = (name: string): ObservedHistory => {
     const history = peek(name);
     if (all.has(name)) return history;
     retire(history);
@@ -246,21 +272,21 @@ export function createChannelHistories(limits: HistoriesLimits, scheduler: Sched
       if (history.size > 0) filled.append(history);
     },
     /** Returns the history of a channel that gets a subscriber. It is created if there is none. */
-    enter(name: string): ChannelHistory {
+    enter(name: string): ObservedHistory {
       const history = peek(name);
       all.set(name, history);
       idle.remove(history.idle);
       return history;
     },
     /** Must be called when a subscriber has unsubscribed. */
-    leave(history: ChannelHistory): void {
+    leave(history: ObservedHistory): void {
       if (history.isObserved) return;
       history.releaseTail();
       if (history.isUsed) retire(history);
       else forget(history);
     },
     /** Applies a change to one history, and then the limits. */
-    around<T>(history: ChannelHistory, change: (now: number) => T): T {
+    around<T>(history: ObservedHistory, change: (now: number) => T): T {
       const now = scheduler.now();
       const result = account(history, change, now);
       trim(now);

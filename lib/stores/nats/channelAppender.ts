@@ -1,6 +1,6 @@
 import { AsyncSubject, type Observable } from 'rxjs';
 import { endedError, readEnd } from '../../channels/channelPayloads.js';
-import { repeatKeyOf } from '../../server/hub/publisherMark.js';
+import { repeatKeyOf } from '../../channels/publisherMark.js';
 import { OverflowError } from '../../message/errors.js';
 import { estimateSize } from '../../message/estimateSize.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';

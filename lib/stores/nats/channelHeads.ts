@@ -1,4 +1,4 @@
-import { repeatKeyOf } from '../../server/hub/publisherMark.js';
+import { repeatKeyOf } from '../../channels/publisherMark.js';
 import { createRecentOffsets, type RecentOffsets } from '../../channels/recentOffsets.js';
 import type { Message } from '../../message/types.js';
 import { endOf, type LogContext } from './logContext.js';

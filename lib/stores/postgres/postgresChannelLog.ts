@@ -3,7 +3,7 @@ import { AsyncSubject, catchError, concatAll, defer, Subject, throwError, type O
 import { assertPositive, checkOptions } from '../../message/development.js';
 import { readEnd } from '../../channels/channelPayloads.js';
 import type { ChannelLog, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
-import { repeatKeyOf } from '../../server/hub/publisherMark.js';
+import { repeatKeyOf } from '../../channels/publisherMark.js';
 import { decodeStored, encodeStored, endedBy } from '../../server/hub/storedMessage.js';
 import { StoreError } from '../../message/errors.js';
 import { anything, positive, readOptions, type OptionTable } from '../../message/options/readOptions.js';

@@ -94,7 +94,7 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a log stores messages behind an end',
     ...{
-      file: 'server/hub/channelHistory.ts',
+      file: 'channels/channelHistory.ts',
       from: 'if (this.#end) throw endedError(this.name, this.#end.message);',
       to: 'void endedError;',
     },

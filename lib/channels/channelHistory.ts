@@ -1,12 +1,10 @@
-import { Subject } from 'rxjs';
-import { ListNode } from '../../channels/linkedList.js';
-import { createRing } from '../../operators/buffers/ring.js';
-import { createTrampoline } from '../../operators/subscribing/trampoline.js';
-import type { ChannelPosition } from '../../message/channelTypes.js';
-import type { Message } from '../../message/types.js';
-import { endedError } from '../../channels/channelPayloads.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelQuery, ChannelSlice } from '../../channels/channelLog.js';
-import { PAGE_BYTES, rangeOf, type ChannelLimits, type ChannelRange } from '../../channels/channelRange.js';
+import { ListNode } from './linkedList.js';
+import { createRing } from '../operators/buffers/ring.js';
+import type { ChannelPosition } from '../message/channelTypes.js';
+import type { Message } from '../message/types.js';
+import { endedError } from './channelPayloads.js';
+import type { ChannelEntry, ChannelQuery, ChannelSlice } from './channelLog.js';
+import { PAGE_BYTES, rangeOf, type ChannelLimits, type ChannelRange } from './channelRange.js';
 import { repeatKeyOf } from './publisherMark.js';
 
 /** A message, and what the limits need. The offsets of a history are contiguous. */
@@ -44,12 +42,6 @@ interface RecentMessages {
   readonly oldest: Iterator<string>;
 }
 
-/** The part of a history that only a channel with subscribers needs. */
-interface Tail {
-  readonly entries$: Subject<ChannelEntry | ChannelBroadcast>;
-  readonly notifications: ReturnType<typeof createTrampoline>;
-}
-
 /** The latest messages of one channel. Parts that most channels do not need are created late. */
 export class ChannelHistory {
   readonly name: string;
@@ -61,16 +53,15 @@ export class ChannelHistory {
   /** Whether this object has more to it than what remained of an earlier one. */
   isUsed = false;
   /** The entry among the channels without subscribers. */
-  readonly idle: ListNode<ChannelHistory> = new ListNode(this);
+  readonly idle = new ListNode<this>(this);
   /** The entry among the channels with messages. */
-  readonly filled: ListNode<ChannelHistory> = new ListNode(this);
+  readonly filled = new ListNode<this>(this);
   #limits: ChannelLimits;
   readonly #kept = createRing<Kept>();
   /** The compacted entries by their first offset, each as long as its first message. */
   #compacted: Map<number, KeptEntry> | undefined;
   /** The entry that has ended the channel. */
   #end: ChannelEntry | undefined;
-  #tail: Tail | undefined;
   #recent: RecentMessages | undefined;
 
   constructor(name: string, { epoch, last, limits, end }: HistoryRest) {
@@ -99,19 +90,6 @@ export class ChannelHistory {
     return this.last - this.size;
   }
 
-  get isObserved(): boolean {
-    return this.#tail?.entries$.observed === true;
-  }
-
-  tail(): Subject<ChannelEntry | ChannelBroadcast> {
-    return (this.#tail ??= { entries$: new Subject(), notifications: createTrampoline() }).entries$;
-  }
-
-  /** Releases what only subscribers need. To be called when there are none. */
-  releaseTail(): void {
-    this.#tail = undefined;
-  }
-
   get hasEnded(): boolean {
     return this.#end !== undefined;
   }
@@ -122,9 +100,7 @@ export class ChannelHistory {
     this.#limits = limits;
   }
 
-  /**
-   * Adds a message, which {@link emit} emits. Returns the position of it, or of what it repeats.
-   */
+  /** Adds a message. Returns the position of it, or of what it repeats. */
   add(message: Message, bytes: number, now: number): ChannelPosition {
     const { maxMessages, maxBytes } = this.#limits;
     const key = repeatKeyOf(message);
@@ -143,7 +119,6 @@ export class ChannelHistory {
     else if (this.size > FEW || this.size > maxMessages || this.bytes > maxBytes) this.#index();
     // The end displaces no other message of its channel.
     while (!this.#end && (this.size > maxMessages || this.bytes > maxBytes)) this.shift();
-    this.#notify(entry);
     return entry;
   }
 
@@ -157,21 +132,6 @@ export class ChannelHistory {
     const first = this.removed + 1;
     const offsets = new Map(this.#kept.values().map(({ message }, index) => [repeatKeyOf(message), first + index]));
     this.#recent = { offsets, oldest: offsets.keys() };
-  }
-
-  /** Takes a message that is not stored, and that {@link emit} emits. */
-  broadcast(message: Message): void {
-    this.#notify({ message });
-  }
-
-  #notify(entry: ChannelEntry | ChannelBroadcast): void {
-    const tail = this.#tail;
-    tail?.notifications.add(() => tail.entries$.next(entry));
-  }
-
-  /** Emits the messages that were added since the previous call, in order. */
-  emit(): void {
-    this.#tail?.notifications.run();
   }
 
   /** Adds an entry that stands for several, unless the first of them is removed already. */

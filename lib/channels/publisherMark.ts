@@ -1,7 +1,5 @@
-import { map } from 'rxjs';
-import { chain } from '../../message/maybeAsync.js';
-import type { Message } from '../../message/types.js';
-import type { ChannelBroadcast, ChannelEntry, ChannelLog } from '../../channels/channelLog.js';
+import type { Message } from '../message/types.js';
+import type { ChannelBroadcast, ChannelEntry } from './channelLog.js';
 
 /**
  * The source of a stored message that a client has published: the id of the member, and 16
@@ -25,22 +23,8 @@ export function repeatKeyOf({ source, id }: Pick<Message, 'source' | 'id'>): str
   return MARKED.test(source) ? source.slice(1 - MARK_LENGTH) + id : `${source.length}:${source}${id}`;
 }
 
-/** Returns a log whose messages are as the members see them: without the marks. */
-export function withoutMarks(log: ChannelLog): Pick<ChannelLog, 'read' | 'tail' | 'compact' | 'isKnown'> {
-  return {
-    ...(log.compact && { compact: log.compact.bind(log) }),
-    ...(log.isKnown && { isKnown: log.isKnown.bind(log) }),
-    read: (channel, query) =>
-      chain(log.read(channel, query), ({ entries, end, ...slice }) => ({
-        ...slice,
-        entries: entries.map(withoutMark),
-        ...(end && { end: withoutMark(end) }),
-      })),
-    tail: (channel) => log.tail(channel).pipe(map(withoutMark)),
-  };
-}
-
-function withoutMark<T extends ChannelEntry | ChannelBroadcast>(entry: T): T {
+/** Returns an entry as the members see it. */
+export function withoutMark<T extends ChannelEntry | ChannelBroadcast>(entry: T): T {
   const { message } = entry;
   if (!MARKED.test(message.source)) return entry;
   return { ...entry, message: { ...message, source: message.source.slice(0, -MARK_LENGTH) } };
