@@ -1,5 +1,6 @@
 import { estimateSize } from '../message/estimateSize.js';
 import { MessageDroppedError, OverflowError, StoreError } from '../message/errors.js';
+import type { Message } from '../message/types.js';
 import type { ChannelEntry } from './channelLog.js';
 import { PAGE_BYTES, PAGE_SIZE } from './channelRange.js';
 
@@ -43,6 +44,10 @@ export function pageOf(entries: readonly ChannelEntry[], overhead = 0, room = In
   }
   return { entries: count < entries.length ? entries.slice(0, count) : entries, bytes };
 }
+
+/** Estimates how much memory messages take until they are acked, in bytes. */
+export const memoryOf = (messages: readonly Message[]): number =>
+  messages.reduce((sum, { payload }) => sum + OVERHEAD + estimateSize(payload), 0);
 
 /** Returns whether a message was dropped for a reason that passes, so that it is sent again. */
 export const mayPass = (error: unknown): boolean =>

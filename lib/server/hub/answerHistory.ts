@@ -4,7 +4,7 @@ import type { Message } from '../../message/types.js';
 import type { ChannelLog, ChannelQuery } from '../../channels/channelLog.js';
 import { hasRoom, pageOf } from '../../channels/flowControl.js';
 import { answerMessage } from './hubMessages.js';
-import type { ClientFlow } from './clientFlowControl.js';
+import type { ClientFlow } from './clientFlow.js';
 
 /** Answers a request of a client for older messages: page by page, as the client acks them. */
 export function answerHistory(

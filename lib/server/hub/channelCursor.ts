@@ -10,7 +10,7 @@ import { hasRoom } from '../../channels/flowControl.js';
 import { MemberCursor } from '../../channels/memberCursor.js';
 import { retryReads } from './followLog.js';
 import { deliveryMessage, hubMessage, memberListMessages, reminderMessage } from './hubMessages.js';
-import type { ClientFlow } from './clientFlowControl.js';
+import type { ClientFlow } from './clientFlow.js';
 
 export interface CursorParts {
   readonly name: string;

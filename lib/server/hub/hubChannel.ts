@@ -31,7 +31,7 @@ import type { ClusterPresence, PresenceChange } from '../../channels/clusterPres
 import { ChannelCursor, type CursorParts } from './channelCursor.js';
 import { followLog, inBackground, retryReads } from './followLog.js';
 import { deliveryMessage, ephemeralMessage, presenceMessages, recipientOf } from './hubMessages.js';
-import type { ClientFlow } from './clientFlowControl.js';
+import type { ClientFlow } from './clientFlow.js';
 import { createMemberTracker, isEmpty, type MemberTracker } from '../../channels/memberTracker.js';
 
 export interface HubChannelOptions {
@@ -170,8 +170,8 @@ export class HubChannel implements CursorParts {
   /** Confirms the membership of a client, and sends the messages that it missed. */
   join(cursor: ChannelCursor, flow: ClientFlow, join: ChannelJoin): MaybeAsync<void> {
     // A client that receives no page now needs the first position only.
-    const mayReceive = !flow.isFull();
-    const slice = mayReceive ? flow.reserve(PART_BYTES, this.#readFirst(join, PART_BYTES)) : this.#readFirst(join, 1);
+    const mayReceive = !flow.isFull;
+    const slice = mayReceive ? flow.during(PART_BYTES, this.#readFirst(join, PART_BYTES)) : this.#readFirst(join, 1);
     return chain(slice, (first) => {
       if (this.#cursors.has(cursor)) cursor.begin(join, first, mayReceive);
     });

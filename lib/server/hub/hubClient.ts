@@ -19,7 +19,7 @@ import { channelNameOf, isAway, readHistoryRequest, readJoin, readUpdate, readWa
 import { publicationOf, refusalOf, refusalOfPublication, type Publication } from '../../channels/publication.js';
 import { answerHistory } from './answerHistory.js';
 import { createJoinRetries, type JoinRetries } from './joinRetries.js';
-import { createClientFlow, type ClientFlow } from './clientFlowControl.js';
+import { ClientFlow } from './clientFlow.js';
 import { MAX_READS } from '../../channels/flowControl.js';
 import type { ChannelCursor } from './channelCursor.js';
 import type { HubParts } from './hubParts.js';
@@ -58,7 +58,7 @@ export class HubClient {
     this.wire = wire;
     this.#member = member;
     this.#hub = hub;
-    this.#flow = createClientFlow(wire, hub.turns());
+    this.#flow = new ClientFlow(wire, hub.turns());
     this.#retries = createJoinRetries(hub);
     this.subscription.add(() => this.#retries.stop());
     this.subscription.add(this.#answers$.pipe(concatMap((answer$) => answer$)).subscribe());

@@ -1,7 +1,7 @@
 import { firstValueFrom, of, type Observable } from 'rxjs';
 import { answerHistory } from '../../../lib/server/hub/answerHistory.js';
 import type { ChannelQuery } from '../../../lib/channels/channelLog.js';
-import type { ClientFlow } from '../../../lib/server/hub/clientFlowControl.js';
+import type { ClientFlow } from '../../../lib/server/hub/clientFlow.js';
 import { note } from '../../support/rooms.js';
 
 describe('answerHistory', () => {
