@@ -25,6 +25,13 @@ export interface ChannelGap {
   readonly next: ChannelPosition;
 }
 
+/** Returns the gap of messages that do not arrive. @param next Where delivery continues. */
+export const undeliverable = (after: ChannelPosition, next: number): ChannelGap => ({
+  reason: 'undeliverable',
+  after,
+  next: { epoch: after.epoch, offset: next },
+});
+
 export interface ChannelState {
   readonly status: ChannelStatus;
   /** The id of this client for the others: the `source` of its messages. Known after the join. */
@@ -45,6 +52,11 @@ export const LEFT: ChannelState = { status: 'left' };
 /** Returns whether the client has left, was refused, or has received the end of the channel. */
 export function isOut({ status }: ChannelState): boolean {
   return status === 'left' || status === 'refused' || status === 'ended';
+}
+
+/** Returns whether a join request of the client waits for its answer. */
+export function isPending({ status }: ChannelState): boolean {
+  return status === 'joining' || status === 'recovering';
 }
 
 /** Returns the next state of a client that stays in its channel. */

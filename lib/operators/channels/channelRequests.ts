@@ -31,8 +31,7 @@ import type { Wire } from '../../wire/wire.js';
 import type { HistoryRange, PastMessage } from './channelOptions.js';
 import type { Received } from '../../channels/channelPayloads.js';
 import { positionOf, positionText } from '../../channels/channelPosition.js';
-import type { ChannelGap } from '../../channels/channelState.js';
-import { undeliverable } from '../../channels/gapRepairs.js';
+import { undeliverable, type ChannelGap } from '../../channels/channelState.js';
 import type { OwnMessages } from '../../channels/ownMessages.js';
 
 interface Answers {

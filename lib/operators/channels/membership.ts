@@ -15,6 +15,7 @@ import {
 } from 'rxjs';
 import { CallbackError, ChannelRefusedError, ChannelTimeoutError, type RxwireError } from '../../message/errors.js';
 import { longTimer } from '../timing/longTimer.js';
+import { createTrampoline } from '../subscribing/trampoline.js';
 import { createCoalescedTimer, type CoalescedTimer } from '../timing/coalescedTimer.js';
 import { reportUnhandled } from '../../wire/reportUnhandled.js';
 import { refCounted, type RefCount } from './refCounted.js';
@@ -22,7 +23,7 @@ import { steadyScheduler } from '../../message/steadyScheduler.js';
 import { createMessage } from '../../message/createMessage.js';
 import type { ChannelPosition } from '../../message/channelTypes.js';
 import type { Message, MessageType, PayloadOf } from '../../message/types.js';
-import { claim } from '../../wire/session/messageClaim.js';
+import { claim, emitOnce } from '../../wire/session/messageClaim.js';
 import type { Wire } from '../../wire/wire.js';
 import type { HistoryRange, MemberOptions, PastMessage } from './channelOptions.js';
 import {
@@ -35,11 +36,11 @@ import {
   readPublished,
   readRefused,
 } from '../../channels/channelPayloads.js';
-import { positionText, step, type ChannelStart } from '../../channels/channelPosition.js';
-import { bystander, ChannelReaders, followerFrom, subscriberReader, type ChannelReader, type StartOptions } from './channelReaders.js';
+import { positionText, type ChannelStart } from '../../channels/channelPosition.js';
+import { bystander, followerFrom, subscriberReader, type ChannelReader, type StartOptions } from './channelReaders.js';
 import { ChannelRequests } from './channelRequests.js';
-import { createGapRepairs, undeliverable } from '../../channels/gapRepairs.js';
-import { changedState, isOut, LEFT, type ChannelGap, type ChannelState } from '../../channels/channelState.js';
+import { isOut, LEFT, type ChannelGap, type ChannelState } from '../../channels/channelState.js';
+import { MembershipCore } from '../../channels/membershipCore.js';
 import type { Presence } from '../../channels/memberList.js';
 import { createWatchedMembers } from './watchedMembers.js';
 import { createOwnMessages, type OwnMessages } from '../../channels/ownMessages.js';
@@ -52,7 +53,7 @@ export interface WireReaders {
   readonly sent: OwnMessages;
 }
 
-/** One channel on the client's side. The client is a member while there are readers. */
+/** One channel on the client's side. It does what its core returns. */
 export class Membership {
   readonly messages$: Observable<Message>;
   readonly presence$: Observable<Presence>;
@@ -70,7 +71,9 @@ export class Membership {
   readonly #scheduler: SchedulerLike;
   readonly #gaps$ = new Subject<ChannelGap>();
   readonly #errors$ = new Subject<RxwireError>();
-  readonly #readers = new ChannelReaders();
+  readonly #core = new MembershipCore<ChannelReader>((state) => this.state$.next(state));
+  // A subscriber may cause the next notification.
+  readonly #notifications = createTrampoline();
   readonly #requests: ChannelRequests;
   /** Where the subscribers of the channel begin. Set before the first of them. */
   start: StartOptions;
@@ -78,16 +81,11 @@ export class Membership {
   #reader: ChannelReader | undefined;
   #reached: ChannelPosition | undefined;
   readonly #watched = createWatchedMembers(
-    () => this.state$.value.member,
+    () => this.#core.state.member,
     () => this.#sendWatch(),
   );
   /** The readers and requests that need messages of the wire. */
   readonly #users: RefCount;
-  /** The position up to which the hub has sent the messages; undefined before the first join. */
-  #position: ChannelPosition | undefined;
-  readonly #mayRepair = createGapRepairs();
-  /** The number of the latest join request; 0 before the first. */
-  #join = 0;
   #retrying: Subscription | undefined;
   #presence: { readonly state: unknown } | undefined;
   /** The messages that the subscribers do not receive. */
@@ -115,7 +113,7 @@ export class Membership {
     this.gaps$ = this.#users.by(this.#gaps$);
     this.errors$ = this.#users.by(this.#errors$);
     this.presence$ = this.#watched.until(this.messages$);
-    this.membersOnly$ = this.#watched.until(this.#read<never>((subscriber) => bystander(this.#position, subscriber)));
+    this.membersOnly$ = this.#watched.until(this.#read<never>((subscriber) => bystander(this.#core.position, subscriber)));
   }
 
   follow(from: Exclude<ChannelStart, 'live'>): Observable<Message | undefined> {
@@ -174,9 +172,10 @@ export class Membership {
   readonly #fail = (error: unknown): void => this.#errors$.next(error as RxwireError);
 
   resync(cause: 'restarted' | 'lost' | RxwireError): void {
-    // A pending join is answered or repeated anyway.
-    if (cause === 'restarted' ? this.#isIn('joined') : cause === 'lost' && !isOut(this.state$.value)) this.#requestJoin();
-    if (typeof cause === 'string') return;
+    if (typeof cause === 'string') {
+      if (this.#core.mustJoin(cause)) this.#requestJoin();
+      return;
+    }
     this.#requests.failHistories(cause);
     if (this.#watched.isActive()) this.#sendWatch();
   }
@@ -187,29 +186,20 @@ export class Membership {
     for (const subject of [this.state$, this.#gaps$, this.#errors$]) subject.complete();
     // The error of a wire belongs to the subscribers of the wire. Here it would end the process,
     // unless each subscriber had an error callback.
-    this.#readers.end(noop);
+    this.#endReaders(noop);
     this.#requests.end(error);
   }
 
-  #isIn(...statuses: readonly ChannelState['status'][]): boolean {
-    return statuses.includes(this.state$.value.status);
-  }
-
-  #change(update: ChannelState): void {
-    this.state$.next(changedState(this.state$.value, update));
-  }
-
   #reportGap(gap: ChannelGap): void {
-    const isJoined = this.#isIn('joined');
-    this.#change({ status: 'gap', gap });
+    const isJoined = this.#core.isJoined();
+    this.#core.change({ status: 'gap', gap });
     this.#gaps$.next(gap);
-    if (isJoined && this.#isIn('gap')) this.#change({ status: 'joined' });
+    if (isJoined && this.#core.state.status === 'gap') this.#core.change({ status: 'joined' });
   }
 
   #stop(end: ChannelState): void {
     this.#retrying?.unsubscribe();
-    this.#position = undefined;
-    this.state$.next(end);
+    this.#core.stop(end);
   }
 
   #read<T>(createReader: (subscriber: Subscriber<T>) => ChannelReader): Observable<T> {
@@ -221,7 +211,7 @@ export class Membership {
         }
         const reader = createReader(subscriber);
         subscriber.add(() => this.#remove(reader));
-        this.#add(reader);
+        this.#proceed(this.#core.add(reader));
       }),
     );
   }
@@ -230,24 +220,42 @@ export class Membership {
   #createReader(subscriber: Subscriber<Message>, to: Subject<Message>): ChannelReader {
     this.position();
     return (this.#reader = subscriberReader(this.#channel, this.start, subscriber, to, {
-      isOwn: (message) => this.own.take(message, this.state$.value.member),
+      isOwn: (message) => this.own.take(message, this.#core.state.member),
       onGap: (gap) => this.#reportGap(gap),
       onStorageFailed: (cause) => this.#wire.report(new CallbackError('remember', cause)),
     }));
   }
 
-  /** Adds a reader, and joins, unless its messages arrive anyway, or a request is not answered. */
-  #add(reader: ChannelReader): void {
-    this.#readers.add(reader);
-    const at = this.#position;
-    if (at && this.#isIn('joined', 'gap') && step(reader.position, at) === 'repeat') this.#readers.confirmed([reader]);
-    else if (!this.#isIn('joining', 'recovering')) this.#requestJoin();
+  /** @param next The readers whose place the hub has confirmed, or `join`. */
+  #proceed(next: 'join' | readonly ChannelReader[]): void {
+    if (next === 'join') this.#requestJoin();
+    else this.#notify(next, ({ onConfirmed }) => onConfirmed?.());
+  }
+
+  /** Calls readers, behind the notifications under way. Skips those that were removed. */
+  #notify(readers: readonly ChannelReader[], call: (reader: ChannelReader) => void): void {
+    this.#notifications.run(() => {
+      for (const reader of readers) if (this.#isReader(reader, readers)) call(reader);
+    });
+  }
+
+  /** Returns whether one of some readers was not removed. */
+  #isReader(reader: ChannelReader, among: readonly ChannelReader[]): boolean {
+    return among === this.#core.readers || this.#core.readers.includes(reader);
+  }
+
+  /** Removes all readers, and ends them. @param errorOf Returns the error of a reader. */
+  #endReaders(errorOf: (reader: ChannelReader) => unknown): void {
+    const { readers } = this.#core;
+    this.#notifications.run(() => {
+      for (const reader of readers) if (this.#core.remove(reader)) reader.onEnd(errorOf(reader));
+    });
   }
 
   #remove(reader: ChannelReader): void {
-    if (!this.#readers.remove(reader) || this.#readers.all.length > 0) return;
+    if (!this.#core.remove(reader) || this.#core.readers.length > 0) return;
     this.#presence = undefined;
-    if (isOut(this.state$.value)) return;
+    if (isOut(this.#core.state)) return;
     this.#stop(LEFT);
     this.#send('channel.leave', { channel: this.#channel });
   }
@@ -267,12 +275,12 @@ export class Membership {
   }
 
   #sendPresence(): void {
-    if (this.#presence && this.#isIn('joined')) this.#send('channel.update', { channel: this.#channel, ...this.#presence });
+    if (this.#presence && this.#core.isJoined()) this.#send('channel.update', { channel: this.#channel, ...this.#presence });
   }
 
   /** Tells the server whether `presence$` has subscribers. */
   #sendWatch(): void {
-    if (!isOut(this.state$.value)) this.#send('channel.watch', { channel: this.#channel, watch: this.#watched.isActive() });
+    if (!isOut(this.#core.state)) this.#send('channel.watch', { channel: this.#channel, watch: this.#watched.isActive() });
   }
 
   /**
@@ -280,11 +288,8 @@ export class Membership {
    * server does not answer although there is a connection.
    */
   #requestJoin(): void {
-    const place = this.#readers.place(this.#position?.epoch);
-    if (this.#position) this.#change({ status: 'recovering' });
-    else this.state$.next({ status: 'joining' });
+    const join = { channel: this.#channel, ...this.#core.join(), watch: this.#watched.isActive() };
     this.#retrying?.unsubscribe();
-    const join = { channel: this.#channel, join: ++this.#join, ...place, watch: this.#watched.isActive() };
     const message = this.#message('channel.join', join);
     // The program receives an error if it joins over a wire that drains.
     this.#wire.next(message);
@@ -299,7 +304,7 @@ export class Membership {
         if (!isReported && this.#wire.state.metrics.uptime >= this.#answerTimeout / 2) {
           isReported = true;
           const error = new ChannelTimeoutError(this.#channel, this.#answerTimeout);
-          this.#change({ status: this.state$.value.status, error });
+          this.#core.change({ status: this.#core.state.status, error });
           this.#errors$.next(error);
           this.#wire.report(error);
           if (!this.showsErrors) this.#wire.unseen?.unhandled(error);
@@ -309,65 +314,54 @@ export class Membership {
   }
 
   #handleJoined({ payload }: Message): void {
-    const { join, member, ...reached } = readJoined(payload);
-    // A repeated request may be answered twice.
-    if (join !== this.#join || !this.#isIn('joining', 'recovering')) return;
+    const joined = readJoined(payload);
+    const gaps = this.#core.answer(joined);
+    if (!gaps) return;
     this.#retrying?.unsubscribe();
-    this.#position = { epoch: reached.epoch, offset: reached.offset };
-    const { gaps, isBehind } = this.#readers.confirm(reached);
-    if (gaps.size > 0) this.#readers.notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
-    // A reader that has received its gap may have unsubscribed, or may have requested another join.
-    if (!isOut(this.state$.value) && join === this.#join) {
-      if (isBehind) this.#requestJoin();
-      else {
-        this.#change({ status: 'joined', member });
-        this.#readers.confirmed(this.#readers.all);
-      }
-    }
+    this.#notify([...gaps.keys()], (reader) => reader.onGap(gaps.get(reader) as ChannelGap));
+    this.#proceed(this.#core.confirm(joined));
     this.#sendPresence();
   }
 
   #handleRefused({ payload, correlationId = '' }: Message): void {
     const { action, reason, join } = readRefused(payload);
-    if (this.#requests.fail('channel.past', correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
     const isJoin = action === 'join';
-    // It may be the answer to a request for older messages that has timed out.
-    if (isJoin && (join === undefined ? correlationId !== '' : join !== this.#join)) return;
+    if (this.#requests.fail('channel.past', correlationId, new ChannelRefusedError(this.#channel, action, reason))) return;
+    if (isJoin && this.#core.isOutdated(join, correlationId)) return;
     const error = new ChannelRefusedError(this.#channel, action, reason, isJoin || correlationId === '' ? undefined : correlationId);
     this.#errors$.next(error);
     this.#requests.fail('channel.published', correlationId, error);
     this.own.forget(correlationId);
-    if (!isJoin || this.#isIn('left')) return;
+    if (!isJoin || this.#core.state.status === 'left') return;
     this.#stop({ status: 'refused', error });
-    this.#readers.end(() => error);
+    this.#endReaders(() => error);
   }
 
   #handleDelivery(carrier: Message): void {
-    const at = this.#position;
     // Messages that were sent before the join are sent again after it.
-    if (!at || this.state$.value.status !== 'joined') return;
-    const { message, position, after } = readDelivery(carrier, this.#fail);
-    // An ephemeral message is neither a repeat nor behind a gap.
-    const effect = position ? step(at, position, after) : 'next';
-    if (effect === 'gap' && this.#mayRepair(at, position)) return this.#requestJoin();
-    let receivers = effect === 'repeat' ? [] : this.#readers.all;
-    if (position && effect !== 'repeat') {
-      this.#position = position;
-      const accepted = this.#readers.accept(at, position);
-      if (accepted.isElsewhere) this.#requestJoin();
-      receivers = accepted.receivers;
-      if (effect === 'gap' || !message) this.#readers.lose(receivers, undeliverable(at, message ? position.offset : position.offset + 1));
-    }
+    if (!this.#core.isJoined()) return;
+    const received = readDelivery(carrier, this.#fail);
+    const { receivers = this.#core.readers, gap, mustJoin } = this.#core.receive(received);
+    if (mustJoin) this.#requestJoin();
+    if (gap) this.#notify(receivers, (reader) => reader.onGap(gap));
+    const { message, position } = received;
     if (message?.type === 'channel.ended') {
-      if (this.#isIn('joined')) this.#handleEnd(message);
-    } else if (message && receivers.length > 0) this.#readers.deliver(receivers, message, position, claim(carrier));
+      if (this.#core.isJoined()) this.#handleEnd(message);
+    } else if (message && receivers.length > 0) {
+      const emit = (): void => {
+        for (const reader of receivers) if (this.#isReader(reader, receivers)) reader.next(message, position);
+      };
+      const held = claim(carrier);
+      // The message is processed when all readers have it.
+      this.#notifications.run(held ? () => emitOnce(held.delivery, message, emit) : emit);
+    }
   }
 
   #handleEnd({ payload }: Message): void {
     const end = readEnd(payload);
-    const { gap } = this.state$.value;
+    const { gap } = this.#core.state;
     this.#stop({ status: 'ended', end, ...(gap && { gap }) });
     this.#send('channel.leave', { channel: this.#channel });
-    this.#readers.end(({ hasGap = false }) => errorOfEnd(this.#channel, end, hasGap));
+    this.#endReaders(({ hasGap = false }) => errorOfEnd(this.#channel, end, hasGap));
   }
 }
