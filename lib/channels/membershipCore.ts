@@ -18,8 +18,6 @@ export interface MessageEffect<R> {
 }
 
 const FOR_ALL: MessageEffect<never> = {};
-const FOR_NONE: MessageEffect<never> = { receivers: [] };
-const JOIN_AGAIN: MessageEffect<never> = { receivers: [], mustJoin: true };
 
 /** One client in one channel, without IO. The client is a member while there are readers. */
 export class MembershipCore<R extends ReaderPosition> {
@@ -62,14 +60,14 @@ export class MembershipCore<R extends ReaderPosition> {
     this.readers = [...this.readers, reader];
     // The answer to a pending request tells whether the reader needs another one.
     if (isPending(this.state)) return [];
-    return this.position && !isAnyBehind([reader], this.position) ? this.#confirm([reader]) : 'join';
+    return this.position && !isAnyBehind([reader], this.position) ? [reader] : 'join';
   }
 
   /** Returns whether there was such a reader. */
   remove(reader: R): boolean {
-    const { length } = this.readers;
+    const isReader = this.readers.includes(reader);
     this.readers = this.readers.filter((one) => one !== reader);
-    return this.readers.length < length;
+    return isReader;
   }
 
   /** Returns whether the client must join again, although no message has shown that. */
@@ -80,10 +78,8 @@ export class MembershipCore<R extends ReaderPosition> {
 
   /** Begins to join. Returns the number of the request, and its place. */
   join(): JoinPlace & { readonly join: number } {
-    const placing = this.readers.find(({ position }) => !position);
-    this.#place = placing?.first ?? { after: lowest(this.readers, this.position?.epoch) as ChannelPosition };
-    if (this.position) this.change({ status: 'recovering' });
-    else this.#set({ status: 'joining' });
+    this.#place = this.readers.find(({ position }) => !position)?.first ?? { after: lowest(this.readers, this.position?.epoch) as ChannelPosition };
+    this.#set(this.position ? changedState(this.state, { status: 'recovering' }) : { status: 'joining' });
     return { join: ++this.#join, ...this.#place };
   }
 
@@ -97,14 +93,14 @@ export class MembershipCore<R extends ReaderPosition> {
 
   /**
    * Ends a join whose gaps are reported. Returns whether another join is needed, or else the
-   * readers that the hub has not confirmed before.
+   * readers whose places the hub has confirmed.
    */
   confirm({ join, member }: Pick<ChannelJoined, 'join' | 'member'>): 'join' | readonly R[] {
     // A reader that has received its gap may have unsubscribed, or may have requested another join.
     if (isOut(this.state) || join !== this.#join) return [];
     if (isAnyBehind(this.readers, this.position as ChannelPosition)) return 'join';
     this.change({ status: 'joined', member });
-    return this.#confirm(this.readers);
+    return this.readers;
   }
 
   /**
@@ -121,8 +117,8 @@ export class MembershipCore<R extends ReaderPosition> {
     // An ephemeral message is neither a repeat nor behind a gap.
     if (!at || !position) return FOR_ALL;
     const effect = step(at, position, after);
-    if (effect === 'repeat') return FOR_NONE;
-    if (effect === 'gap' && this.#mayRepair(at, position)) return JOIN_AGAIN;
+    if (effect === 'repeat') return { receivers: [] };
+    if (effect === 'gap' && this.#mayRepair(at, position)) return { receivers: [], mustJoin: true };
     this.position = position;
     const receivers = advance(this.readers, at, position);
     const gap = message && effect === 'next' ? undefined : undeliverable(at, position.offset + (message ? 0 : 1));
@@ -134,13 +130,6 @@ export class MembershipCore<R extends ReaderPosition> {
   #set(state: ChannelState): void {
     this.state = state;
     this.#onState(state);
-  }
-
-  /** Returns the readers that were not confirmed before. */
-  #confirm(readers: readonly R[]): readonly R[] {
-    const confirmed = readers.filter(({ isConfirmed }) => !isConfirmed);
-    for (const reader of confirmed) reader.isConfirmed = true;
-    return confirmed;
   }
 
   /**

@@ -9,8 +9,6 @@ export type JoinPlace = Pick<ChannelJoin, 'start' | 'history' | 'after'>;
 export interface ReaderPosition {
   /** The position of the last message. Undefined before the join, for one that begins elsewhere. */
   position: ChannelPosition | undefined;
-  /** Whether the hub has confirmed that it has all messages after the position. */
-  isConfirmed?: boolean;
   /** Whether messages of this reader are lost. */
   hasGap?: boolean;
   /** Where a reader without a position begins: an object of its own. */
@@ -25,8 +23,8 @@ export function lowest(readers: readonly ReaderPosition[], epoch: string | undef
 }
 
 /**
- * Moves the readers to the position of an answer to a join, except those that need another join, or have more
- * messages already. Returns the gaps.
+ * Moves the readers to the position of an answer to a join, except those that need another join,
+ * or have more messages already. Returns the gaps.
  *
  * @param place The requested place: {@link ReaderPosition.first} of one reader, or a position.
  * @param complete Whether no message is missing behind that place.

@@ -12,7 +12,7 @@ import type { JoinPlace, ReaderPosition } from '../../channels/readerPositions.j
 export interface ChannelReader extends ReaderPosition {
   /** @param position Undefined for an ephemeral message. */
   readonly next: (message: Message, position: ChannelPosition | undefined) => void;
-  /** Called once: the hub has all messages behind the position. */
+  /** Called after each join: the hub has all messages behind the position. */
   readonly onConfirmed?: () => void;
   /** Called when the messages behind the position are lost. The position is that behind the gap. */
   readonly onGap: (gap: ChannelGap) => void;
@@ -73,8 +73,13 @@ export class FollowerGap extends Error {}
  * Returns a reader that emits `undefined` at its place, then messages, or a {@link FollowerGap}.
  */
 export function followerFrom(from: ChannelStart, subscriber: Subscriber<Message | undefined>): ChannelReader {
+  let isConfirmed = false;
   return readerFrom(from, subscriber, {
-    onConfirmed: () => subscriber.next(undefined),
+    onConfirmed() {
+      if (isConfirmed) return;
+      isConfirmed = true;
+      subscriber.next(undefined);
+    },
     next: (message, position) => position && subscriber.next(message),
     onGap: () => subscriber.error(new FollowerGap()),
   });

@@ -6,7 +6,8 @@ const FLOW = 'channels/flowControl.ts';
 const CHANNEL = 'server/hub/hubChannel.ts';
 const HISTORY = 'server/hub/answerHistory.ts';
 const MEMBERSHIP = 'operators/channels/membership.ts';
-const READERS = 'operators/channels/channelReaders.ts';
+const CORE = 'channels/membershipCore.ts';
+const POSITIONS = 'channels/readerPositions.ts';
 const TRACKER = 'channels/memberTracker.ts';
 
 /** Faults in the hub and in its clients, each of which a seed must find. */
@@ -38,9 +39,9 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a gap is reported twice',
     ...{
-      file: READERS,
-      from: 'this.notify(readers, (reader) => reader.onGap(gap));',
-      to: 'for (let time = 0; time < 2; time++) this.notify(readers, (reader) => reader.onGap(gap));',
+      file: MEMBERSHIP,
+      from: 'this.#notify(receivers, (reader) => reader.onGap(gap));',
+      to: 'for (let time = 0; time < 2; time++) this.#notify(receivers, (reader) => reader.onGap(gap));',
     },
   },
   {
@@ -70,9 +71,9 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a lost log is no gap',
     ...{
-      file: READERS,
-      from: "if (effect === 'gap') {",
-      to: "if (effect === 'gap' && position?.epoch === epoch) {",
+      file: POSITIONS,
+      from: 'if (!complete || from.epoch !== epoch) {',
+      to: 'if (!complete && from.epoch === epoch) {',
     },
   },
   {
@@ -130,9 +131,9 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a member does not join again when its session is lost',
     ...{
-      file: MEMBERSHIP,
-      from: "cause === 'lost' && !isOut(this.state$.value)",
-      to: "cause === 'lost' && this.#isIn('left')",
+      file: CORE,
+      from: "cause === 'lost' ? !isOut(this.state)",
+      to: "cause === 'lost' ? this.state === LEFT",
     },
   },
   {
@@ -186,14 +187,14 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a client does not request what is missing',
     ...{
-      file: MEMBERSHIP,
-      from: 'this.#mayRepair(at, position)) return this.#requestJoin();',
+      file: CORE,
+      from: 'this.#mayRepair(at, position)) return { receivers: [], mustJoin: true };',
       to: 'this.#mayRepair(at, position)) void 0;',
     },
   },
   {
     name: 'a client whose position is unknown has no gap',
-    ...{ file: READERS, from: 'if (isUnknown || (isPlaced && !complete))', to: 'if (isPlaced && !complete)' },
+    ...{ file: POSITIONS, from: "=== 'repeat' && (complete || from.offset > after))", to: "=== 'repeat')" },
   },
   {
     name: 'a publication behind the end is confirmed',
