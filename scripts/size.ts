@@ -53,13 +53,13 @@ const budgets: readonly (readonly [names: string, kib: number])[] = [
 
 /** KiB that these names of an entry point add to a page that has a wire, channels and requests, without the peer of the entry point. */
 const entryPoints: readonly (readonly [path: string, names: string, kib: number])[] = [
-  ['ai', 'chatTransport, stopChat', 2.24],
+  ['ai', 'chatTransport, stopChat', 2.25],
   ['react', 'WireProvider, useWire, useConnection, useMessages, useChannel, usePresence, usePending, useReceipt, useRequest', 2.15],
-  ['vue', 'createWirePlugin, useWire, useConnection, useMessages, useChannel, usePresence, usePending, useReceipt, useRequest', 2.1],
+  ['vue', 'createWirePlugin, useWire, useConnection, useMessages, useChannel, usePresence, usePending, useReceipt, useRequest', 2.11],
   [
     'angular',
     'provideWire, injectWire, injectConnection, injectMessages, injectChannel, injectPending, injectReceipt, injectRequest',
-    2.46,
+    2.47,
   ],
 ];
 /** The packages that the pages of these frameworks have already. */

@@ -78,7 +78,9 @@ export class MembershipCore<R extends ReaderPosition> {
 
   /** Begins to join. Returns the number of the request, and its place. */
   join(): JoinPlace & { readonly join: number } {
-    this.#place = this.readers.find(({ position }) => !position)?.first ?? { after: lowest(this.readers, this.position?.epoch) as ChannelPosition };
+    this.#place = this.readers.find(({ position }) => !position)?.first ?? {
+      after: lowest(this.readers, this.position?.epoch) as ChannelPosition,
+    };
     this.#set(this.position ? changedState(this.state, { status: 'recovering' }) : { status: 'joining' });
     return { join: ++this.#join, ...this.#place };
   }
