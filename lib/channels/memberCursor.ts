@@ -95,8 +95,8 @@ export class MemberCursor {
   }
 
   /**
-   * The hub has read the log up to a position. Returns whether a live member has not got so far: the
-   * log has lost the messages that are missing.
+   * The hub has read the log up to a position. Returns whether a live member has not got so far:
+   * the log has lost the messages that are missing.
    */
   onCaughtUp(position: ChannelPosition): boolean {
     if (step(this.#position, position) === 'repeat') return false;

@@ -39,7 +39,7 @@ export function deliveryMessage(channel: string, { epoch, offset, message }: Cha
   return hubMessage('channel.message', { channel, epoch, offset, ...(after !== offset - 1 && { after }), message });
 }
 
-/** Returns a message that is a repeat for a member that has all up to a position, and a gap for others. */
+/** Returns a repeat for a member that has all up to a position. For others it is behind a gap. */
 export function reminderMessage(channel: string, { epoch, offset }: ChannelPosition): Message {
   return hubMessage('channel.message', { channel, epoch, offset, after: offset, lost: 'undeliverable' });
 }
