@@ -2,7 +2,7 @@ import type { Packed } from './pack.js';
 import { bar } from './bar.js';
 
 /** Bytes of the unpacked package at most, without source maps. */
-export const UNPACKED_BUDGET = 1_862_000;
+export const UNPACKED_BUDGET = 1_866_000;
 /** Files of the package at most. */
 export const FILES_BUDGET = 356;
 

@@ -179,7 +179,7 @@ export const channelsMutants: readonly TextMutant[] = [
   {
     name: 'a message is a repeat of one by another publisher',
     ...{
-      file: 'server/hub/publisherMark.ts',
+      file: 'channels/publisherMark.ts',
       from: 'return MARKED.test(source) ?',
       to: 'if (source) return id; return MARKED.test(source) ?',
     },
@@ -200,13 +200,13 @@ export const channelsMutants: readonly TextMutant[] = [
     name: 'a publication behind the end is confirmed',
     ...{
       file: CLIENT,
-      from: "return this.#reject(publish, 'ended' satisfies ChannelRefusal);",
-      to: "return this.#confirm(publish, { epoch: 'none', offset: 1 });",
+      from: 'const reason = refusalOf(error);',
+      to: "const reason = refusalOf(error); if (reason === 'ended') return this.#confirm(publication, { epoch: 'none', offset: 1 });",
     },
   },
   {
     name: 'an ephemeral message is stored',
-    ...{ file: CLIENT, from: "...(ephemeral && { delivery: 'at-most-once' })", to: '' },
+    ...{ file: 'channels/publication.ts', from: "...(ephemeral && { delivery: 'at-most-once' })", to: '' },
   },
   {
     name: 'a refused publication is acked as any other',
